@@ -1,0 +1,85 @@
+import {
+  CHUNK_COUNT_OFFSET,
+  ENTRIES_OFFSET,
+  ENTRY_BYTES,
+  KEY_BYTES,
+  MAX_CHUNK_ENTRIES,
+  PAIRS_OFFSET,
+  RECORDS_OFFSET,
+  RECORD_BYTES,
+  RECORD_STATUS_OFFSET,
+  SCRATCH_BYTES,
+  SCRATCH_OFFSET,
+  STATUS_PENDING,
+} from '../abi';
+import { LANES_BYTES } from '../hash/lanes';
+
+// Where things are in an arena, and which entries of its chunk are still at work.
+
+/** Room of one lane for a salt or a message put together: the longest is 112 bytes. */
+const GATHER_BYTES: usize = 128;
+
+// The scratch of an arena: list of entries | list of misses | lane rows | four gather buffers | the primitives' scratch.
+const ACTIVE_OFFSET: usize = SCRATCH_OFFSET;
+const MISSES_OFFSET: usize = ACTIVE_OFFSET + 4 * MAX_CHUNK_ENTRIES;
+const LANES_OFFSET: usize = MISSES_OFFSET + 4 * MAX_CHUNK_ENTRIES;
+const GATHER_OFFSET: usize = LANES_OFFSET + LANES_BYTES;
+const PRIMITIVES_OFFSET: usize = GATHER_OFFSET + 4 * GATHER_BYTES;
+/** What primitives may use of it. */
+export const PRIMITIVES_SCRATCH_BYTES: usize = <usize>(SCRATCH_OFFSET + SCRATCH_BYTES) - PRIMITIVES_OFFSET;
+
+@inline export function chunkCount(arena: usize): usize {
+  return load<u32>(arena, CHUNK_COUNT_OFFSET);
+}
+@inline export function recordPtr(arena: usize, entry: usize): usize {
+  return arena + RECORDS_OFFSET + entry * RECORD_BYTES;
+}
+@inline export function entryPtr(arena: usize, entry: usize): usize {
+  return arena + ENTRIES_OFFSET + entry * ENTRY_BYTES;
+}
+@inline export function pairsPtr(arena: usize): usize {
+  return arena + PAIRS_OFFSET;
+}
+@inline export function lanesPtr(arena: usize): usize {
+  return arena + LANES_OFFSET;
+}
+@inline export function gatherPtr(arena: usize, lane: usize): usize {
+  return arena + GATHER_OFFSET + lane * GATHER_BYTES;
+}
+@inline export function scratchPtr(arena: usize): usize {
+  return arena + PRIMITIVES_OFFSET;
+}
+
+@inline export function setStatus(arena: usize, entry: usize, status: u32): void {
+  store<u32>(recordPtr(arena, entry), status, RECORD_STATUS_OFFSET);
+}
+
+/** The list of entries, u32 each, that no step has failed so far. */
+@inline export function activeList(arena: usize): usize {
+  return arena + ACTIVE_OFFSET;
+}
+/** Writes {@link activeList}; gives its length. */
+export function gatherActive(arena: usize): usize {
+  const count = chunkCount(arena);
+  let activeCount: usize = 0;
+  for (let entry: usize = 0; entry < count; entry++) {
+    if (load<u32>(recordPtr(arena, entry), RECORD_STATUS_OFFSET) != STATUS_PENDING) continue;
+    store<u32>(activeList(arena) + (activeCount << 2), <u32>entry);
+    activeCount++;
+  }
+  return activeCount;
+}
+/** Active entry number i; past the end the last one, so that idle lanes repeat its work, to the same result and place. */
+@inline export function activeEntry(arena: usize, i: usize, activeCount: usize): usize {
+  return load<u32>(activeList(arena) + (min(i, activeCount - 1) << 2));
+}
+
+/** The list of entries, u32 each, whose DH(S, R) no slot had. */
+@inline export function missList(arena: usize): usize {
+  return arena + MISSES_OFFSET;
+}
+
+/** Zeros over all that a call keeps to itself: entries, pairs and scratch lie side by side. */
+export function wipe(arena: usize): void {
+  memory.fill(arena + ENTRIES_OFFSET, 0, SCRATCH_OFFSET + SCRATCH_BYTES - ENTRIES_OFFSET);
+}

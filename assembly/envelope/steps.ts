@@ -1,0 +1,164 @@
+import {
+  CONTROL_PRIVATE_KEY_OFFSET,
+  CONTROL_PTR,
+  CONTROL_PUBLIC_KEY_OFFSET,
+  ENTRY_BYTES,
+  ENTRY_CHAIN_KEY_OFFSET,
+  ENTRY_EPHEMERAL_SECRET_OFFSET,
+  ENTRIES_OFFSET,
+  ENTRY_MAC_KEY_OFFSET,
+  ENTRY_STATIC_SECRET_OFFSET,
+  ENTRY_TAG_OFFSET,
+  KEY_BYTES,
+  MAC_BYTES,
+  PUBLIC_KEY_BYTES,
+  PUBLIC_KEY_TYPE,
+  RECORDS_OFFSET,
+  RECORD_BYTES,
+  RECORD_KEY_OFFSET,
+  STATIC_BYTES,
+} from '../abi';
+import { nonZero, x25519Batch } from '../curve/x25519';
+import { hkdf96X4 } from '../hash/hkdfx4';
+import { hmacX4 } from '../hash/hmacx4';
+import { setLane } from '../hash/lanes';
+import {
+  activeEntry,
+  activeList,
+  entryPtr,
+  gatherActive,
+  gatherPtr,
+  lanesPtr,
+  missList,
+  pairsPtr,
+  recordPtr,
+  scratchPtr,
+  setStatus,
+} from './chunk';
+import { readSecret, storeSecret } from './slots';
+
+// The steps that sealing and unsealing v1 share. Each works through the whole chunk, on the entries still at work.
+
+const LABEL_BYTES: usize = 20;
+/** "UnidentifiedDelivery" */
+const LABEL: usize = memory.data<u8>([
+  0x55, 0x6e, 0x69, 0x64, 0x65, 0x6e, 0x74, 0x69, 0x66, 0x69, 0x65, 0x64, 0x44, 0x65, 0x6c, 0x69, 0x76, 0x65, 0x72, 0x79,
+]);
+/** The counter block that every layer of v1 begins with. */
+export const ZERO_BLOCK: usize = memory.data<u8>([0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0], 16);
+
+export const OWN_PRIVATE_KEY: usize = CONTROL_PTR + CONTROL_PRIVATE_KEY_OFFSET;
+export const OWN_PUBLIC_KEY: usize = CONTROL_PTR + CONTROL_PUBLIC_KEY_OFFSET;
+
+/** Writes the 33 bytes of a public key on the wire. */
+@inline export function writePublicKey(out: usize, u: usize): void {
+  store<u8>(out, PUBLIC_KEY_TYPE);
+  memory.copy(out + 1, u, KEY_BYTES);
+}
+
+/** Gives `status` to the entries at work whose 32 bytes at `entryOffset` are all zero: a DH with a point of low order. */
+export function failZeroSecrets(arena: usize, entryOffset: usize, status: u32): void {
+  const activeCount = gatherActive(arena);
+  for (let i: usize = 0; i < activeCount; i++) {
+    const entry = activeEntry(arena, i, activeCount);
+    if (nonZero(entryPtr(arena, entry) + entryOffset) == 0) setStatus(arena, entry, status);
+  }
+}
+
+/**
+ * chain, ck, mk = HKDF("UnidentifiedDelivery" || R(33) || e_pub(33), DH(e, R))[96]
+ *
+ * `receiving` says who is R: ourselves, the record's key being e_pub, or the record's key, e_pub being the entry's.
+ */
+export function deriveEphemeralKeys(arena: usize, receiving: bool, ephemeralKeyOffset: usize): void {
+  const activeCount = gatherActive(arena);
+  for (let first: usize = 0; first < activeCount; first += 4) {
+    for (let lane: usize = 0; lane < 4; lane++) {
+      const entry = activeEntry(arena, first + lane, activeCount);
+      const keys = entryPtr(arena, entry);
+      const salt = gatherPtr(arena, lane);
+      const recordKey = recordPtr(arena, entry) + RECORD_KEY_OFFSET;
+      memory.copy(salt, LABEL, LABEL_BYTES);
+      writePublicKey(salt + LABEL_BYTES, receiving ? OWN_PUBLIC_KEY : recordKey);
+      writePublicKey(salt + LABEL_BYTES + PUBLIC_KEY_BYTES, receiving ? recordKey : keys + ephemeralKeyOffset);
+      setLane(lanesPtr(arena), lane, salt, keys + ENTRY_EPHEMERAL_SECRET_OFFSET, KEY_BYTES, keys + ENTRY_CHAIN_KEY_OFFSET);
+    }
+    hkdf96X4(lanesPtr(arena), LABEL_BYTES + 2 * PUBLIC_KEY_BYTES, scratchPtr(arena));
+  }
+}
+
+/**
+ * The entries' DH(S, R) with the keys in their records: from their slots, or by the ladder, all misses in one batch.
+ * An empty slot of theirs is filled. Zeros where the key is of low order; that never reaches a slot.
+ */
+export function agreeStatic(arena: usize): void {
+  const activeCount = gatherActive(arena);
+  const misses = missList(arena);
+  let missCount: usize = 0;
+  for (let i: usize = 0; i < activeCount; i++) {
+    const entry = activeEntry(arena, i, activeCount);
+    if (readSecret(entryPtr(arena, entry) + ENTRY_STATIC_SECRET_OFFSET, recordPtr(arena, entry) + RECORD_KEY_OFFSET)) continue;
+    store<u32>(misses + (missCount << 2), <u32>entry);
+    missCount++;
+  }
+  if (missCount == 0) return;
+  x25519Batch(
+    misses, missCount,
+    OWN_PRIVATE_KEY, 0,
+    arena + RECORDS_OFFSET + RECORD_KEY_OFFSET, RECORD_BYTES,
+    arena + ENTRIES_OFFSET + ENTRY_STATIC_SECRET_OFFSET, ENTRY_BYTES,
+    false,
+    pairsPtr(arena), scratchPtr(arena),
+  );
+  for (let i: usize = 0; i < missCount; i++) {
+    const entry = <usize>load<u32>(misses + (i << 2));
+    const secret = entryPtr(arena, entry) + ENTRY_STATIC_SECRET_OFFSET;
+    if (nonZero(secret)) storeSecret(recordPtr(arena, entry) + RECORD_KEY_OFFSET, secret);
+  }
+}
+
+/** _, ck2, mk2 = HKDF(chain || static_ct, DH(S, R))[96]. `ptrOffset` and `staticOffset` lead from a record to static_ct. */
+export function deriveStaticKeys(arena: usize, ptrOffset: usize, staticOffset: usize): void {
+  const activeCount = gatherActive(arena);
+  for (let first: usize = 0; first < activeCount; first += 4) {
+    for (let lane: usize = 0; lane < 4; lane++) {
+      const entry = activeEntry(arena, first + lane, activeCount);
+      const keys = entryPtr(arena, entry);
+      const salt = gatherPtr(arena, lane);
+      memory.copy(salt, keys + ENTRY_CHAIN_KEY_OFFSET, KEY_BYTES);
+      memory.copy(salt + KEY_BYTES, <usize>load<u32>(recordPtr(arena, entry) + ptrOffset) + staticOffset, STATIC_BYTES);
+      setLane(lanesPtr(arena), lane, salt, keys + ENTRY_STATIC_SECRET_OFFSET, KEY_BYTES, keys + ENTRY_CHAIN_KEY_OFFSET);
+    }
+    hkdf96X4(lanesPtr(arena), KEY_BYTES + STATIC_BYTES, scratchPtr(arena));
+  }
+}
+
+/**
+ * tag = HMAC(mk, ciphertext) for all entries at work. `ptrOffset` and `ciphertextOffset` lead from a record to the
+ * ciphertext; its length is `bytes`, or the u32 at `bytesOffset` of the record where that is not 0.
+ */
+export function authenticate(
+  arena: usize, ptrOffset: usize, ciphertextOffset: usize,
+  bytes: usize, bytesOffset: usize,
+): void {
+  const activeCount = gatherActive(arena);
+  for (let first: usize = 0; first < activeCount; first += 4) {
+    for (let lane: usize = 0; lane < 4; lane++) {
+      const entry = activeEntry(arena, first + lane, activeCount);
+      const record = recordPtr(arena, entry);
+      const keys = entryPtr(arena, entry);
+      const ciphertext = <usize>load<u32>(record + ptrOffset) + ciphertextOffset;
+      const ciphertextBytes = bytesOffset == 0 ? bytes : <usize>load<u32>(record + bytesOffset);
+      setLane(lanesPtr(arena), lane, keys + ENTRY_MAC_KEY_OFFSET, ciphertext, ciphertextBytes, keys + ENTRY_TAG_OFFSET);
+    }
+    hmacX4(lanesPtr(arena), scratchPtr(arena));
+  }
+}
+
+/** 1 if the ten bytes of two MACs agree, else 0, in constant time. */
+export function macsEqual(a: usize, b: usize): u32 {
+  let difference: u32 = 0;
+  for (let i: usize = 0; i < <usize>MAC_BYTES; i++) difference |= <u32>(load<u8>(a + i) ^ load<u8>(b + i));
+  // difference < 256, so only 0 - 1 borrows into the top bit.
+  return (difference - 1) >> 31;
+}

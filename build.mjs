@@ -1,0 +1,121 @@
+// Builds everything: the kernels (asc), the library (tsc, to dist/), and what tests, examples and benchmarks run from
+// (build/). Prints the size and SHA-256 of every kernel. `--quiet` prints only what goes wrong.
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { spawnSync } from 'node:child_process';
+import { basename, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import asc from 'assemblyscript/asc';
+
+const root = fileURLToPath(new URL('.', import.meta.url));
+const quiet = process.argv.includes('--quiet');
+const say = (line) => quiet || console.log(line);
+
+/** First address that hosts use; the module's constants must end below it. abi.ts says the same. */
+const CONTROL_PTR = 65536;
+
+// One source, one kernel for each field that stands in assembly/field. In the order in which hosts try them.
+const KERNELS = [
+  { name: 'fma', field: 'fma', features: ['simd', 'relaxed-simd', 'threads', 'bulk-memory'], optimize: ['-O3'] },
+  { name: 'int', field: 'int', features: ['simd', 'threads', 'bulk-memory'], optimize: ['-O3'] },
+].filter(({ field }) => existsSync(join(root, 'assembly/field', `${field}.ts`)));
+
+/** Compiles one kernel; gives the module's bytes. `debug` keeps the asserts and exports the inner functions. */
+async function compileKernel({ name, field, features, optimize }, debug) {
+  const output = {};
+  const { error, stderr } = await asc.main(
+    [
+      debug ? 'assembly/testing.ts' : 'assembly/index.ts',
+      ...['--outFile', 'kernel.wasm', '--runtime', 'stub', '--use', 'abort=', '--memoryBase', '1024'],
+      // Shared by all workers of a Sealer; the host makes it, and lays everything but constants behind CONTROL_PTR.
+      ...['--importMemory', '--sharedMemory', '--initialMemory', '2', '--maximumMemory', '65536'],
+      ...features.flatMap((feature) => ['--enable', feature]),
+      ...(debug ? ['-O2'] : ['--noAssert', ...optimize]),
+    ],
+    {
+      readFile(path, baseDir) {
+        // The field that assembly/field/field.ts passes on is the one thing in which the kernels' sources differ.
+        if (path === 'assembly/field/field.ts') return `export * from './${field}';\n`;
+        const file = join(baseDir, path);
+        return existsSync(file) ? readFileSync(file, 'utf8') : null;
+      },
+      writeFile(path, contents) {
+        output[basename(path)] = contents;
+      },
+      listFiles: (directory, baseDir) => readdirSync(join(baseDir, directory)).filter((file) => file.endsWith('.ts')),
+    },
+  );
+  if (error) throw new Error(`kernel ${name}: ${error.message}\n${stderr}`);
+  const bytes = output['kernel.wasm'];
+  if (!WebAssembly.validate(bytes) && !features.includes('relaxed-simd')) throw new Error(`kernel ${name} is not valid`);
+  return bytes;
+}
+
+/** Where the module's constants end: the highest address of its active data segments. */
+function constantsEnd(bytes) {
+  const module = new WebAssembly.Module(bytes);
+  const memory = new WebAssembly.Memory({ initial: 2, maximum: 65536, shared: true });
+  new WebAssembly.Instance(module, { env: { memory } });
+  const view = new Uint8Array(memory.buffer);
+  let end = view.length;
+  while (end > 0 && view[end - 1] === 0) end--;
+  return end;
+}
+
+async function buildKernels() {
+  mkdirSync(join(root, 'dist/kernel'), { recursive: true });
+  mkdirSync(join(root, 'build/kernel'), { recursive: true });
+  const manifest = [];
+  for (const kernel of KERNELS) {
+    const release = await compileKernel(kernel, false);
+    const debug = await compileKernel(kernel, true);
+    for (const bytes of [release, debug]) {
+      if (WebAssembly.validate(bytes) && constantsEnd(bytes) > CONTROL_PTR) {
+        throw new Error(`the constants of kernel ${kernel.name} reach beyond ${CONTROL_PTR}`);
+      }
+    }
+    writeFileSync(join(root, `dist/kernel/${kernel.name}.wasm`), release);
+    writeFileSync(join(root, `build/kernel/${kernel.name}.debug.wasm`), debug);
+    const sha256 = createHash('sha256').update(release).digest('hex');
+    manifest.push({ name: kernel.name, file: `${kernel.name}.wasm`, bytes: release.length, sha256 });
+    say(`${`${kernel.name}.wasm`.padEnd(10)} ${String(release.length).padStart(6)} bytes  sha256 ${sha256}`);
+  }
+  writeFileSync(join(root, 'dist/kernel/manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
+}
+
+function compileTypeScript(project) {
+  const tsc = join(root, 'node_modules/typescript/bin/tsc');
+  const { status } = spawnSync(process.execPath, [tsc, '-p', project], { cwd: root, stdio: 'inherit' });
+  if (status !== 0) process.exit(status ?? 1);
+}
+
+/** Digest of all that this build reads, so that an unchanged tree is not built again. */
+function inputsDigest() {
+  const hash = createHash('sha256');
+  const visit = (path) => {
+    const full = join(root, path);
+    if (!existsSync(full)) return;
+    if (statSync(full).isDirectory()) {
+      for (const name of readdirSync(full).sort()) if (name !== 'results') visit(join(path, name));
+    } else {
+      hash.update(path).update('\0').update(readFileSync(full)).update('\0');
+    }
+  };
+  for (const name of ['assembly', 'src', 'workers', 'bench', 'test']) visit(name);
+  for (const name of ['build.mjs', 'package-lock.json', 'package.json']) visit(name);
+  for (const name of ['tsconfig.base.json', 'tsconfig.json', 'tsconfig.dev.json']) visit(name);
+  return hash.digest('hex');
+}
+
+const stamp = join(root, 'build/.inputs');
+const digest = inputsDigest();
+if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) {
+  say('Nothing changed since the last build.');
+} else {
+  rmSync(join(root, 'dist'), { recursive: true, force: true });
+  rmSync(join(root, 'build'), { recursive: true, force: true });
+  await buildKernels();
+  compileTypeScript('tsconfig.json');
+  compileTypeScript('tsconfig.dev.json');
+  writeFileSync(stamp, digest);
+}

@@ -1,0 +1,188 @@
+import {
+  CHUNK_CLOCK_OFFSET,
+  CHUNK_COUNT_OFFSET,
+  ENTRIES_OFFSET,
+  ENTRY_BYTES,
+  ENTRY_SCALAR_OFFSET,
+  KEY_BYTES,
+  MAC_BYTES,
+  MAX_CHUNK_ENTRIES,
+  MAX_ENVELOPE_BYTES,
+  MESSAGE_LENGTH_OFFSET,
+  PAYLOAD_OFFSET,
+  RECORDS_OFFSET,
+  RECORD_BYTES,
+  RECORD_ENVELOPE_PTR_OFFSET,
+  RECORD_KEY_OFFSET,
+  RECORD_MESSAGE_BYTES_OFFSET,
+  RECORD_MESSAGE_PTR_OFFSET,
+  RECORD_STATIC_PTR_OFFSET,
+  RECORD_STATUS_OFFSET,
+  STATIC_BYTES,
+  STATUS_PENDING,
+} from '../../assembly/abi.js';
+import type { V1Envelope } from './envelope.js';
+
+/** Payload of an arena: 256 envelopes of 4 KiB, or three of the largest. */
+const PAYLOAD_BYTES = 1024 * 1024;
+/** Vectors of the payload begin at multiples of this. */
+const ALIGNMENT = 16;
+/** Shared memory that one arena takes. */
+export const ARENA_BYTES = PAYLOAD_OFFSET + PAYLOAD_BYTES;
+/** An envelope larger than this does not go through an arena. */
+export const MAX_UNSEALED_BYTES = MAX_ENVELOPE_BYTES;
+
+/** What unsealing leaves of an envelope. */
+export interface Unsealed {
+  readonly content: Uint8Array<ArrayBuffer>;
+  /** u-coordinate, 32 bytes. */
+  readonly senderKey: Uint8Array;
+}
+
+function varintBytes(value: number): number {
+  return value < 1 << 7 ? 1 : value < 1 << 14 ? 2 : 3;
+}
+
+/**
+ * The codec of a chunk: lays requests into a piece of shared memory as assembly/abi.ts draws it, and reads results out.
+ * The host fills an arena and reads it; in between one worker has it for itself.
+ */
+export class Arena {
+  readonly ptr: number;
+  readonly #bytes: Uint8Array;
+  readonly #view: DataView;
+  #count = 0;
+  /** Where the next payload may begin, from the start of the arena. */
+  #payloadEnd = PAYLOAD_OFFSET;
+
+  constructor(memory: WebAssembly.Memory, ptr: number) {
+    this.ptr = ptr;
+    this.#bytes = new Uint8Array(memory.buffer, ptr, ARENA_BYTES);
+    this.#view = new DataView(memory.buffer, ptr, ARENA_BYTES);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  #hasRoom(payloadBytes: number): boolean {
+    return this.#count < MAX_CHUNK_ENTRIES && this.#payloadEnd + payloadBytes <= ARENA_BYTES;
+  }
+
+  /** A new record, pending, with its key. */
+  #addRecord(key: Uint8Array): number {
+    const record = RECORDS_OFFSET + this.#count * RECORD_BYTES;
+    this.#view.setUint32(record + RECORD_STATUS_OFFSET, STATUS_PENDING, true);
+    this.#bytes.set(key, record + RECORD_KEY_OFFSET);
+    this.#count += 1;
+    this.#view.setUint32(CHUNK_COUNT_OFFSET, this.#count, true);
+    return record;
+  }
+
+  #takePayload(bytes: number): number {
+    const at = this.#payloadEnd;
+    this.#payloadEnd = at + Math.ceil(bytes / ALIGNMENT) * ALIGNMENT;
+    return at;
+  }
+
+  /**
+   * Adds a content to seal to the recipient's u-coordinate; it is laid where the envelope will have it.
+   * @returns false when the arena is full.
+   */
+  addContent(recipientKey: Uint8Array, content: Uint8Array): boolean {
+    const headBytes = MESSAGE_LENGTH_OFFSET + varintBytes(content.length + MAC_BYTES);
+    const envelopeBytes = headBytes + content.length + MAC_BYTES;
+    if (!this.#hasRoom(envelopeBytes + ALIGNMENT)) return false;
+    const envelope = this.#takePayload(envelopeBytes);
+    const record = this.#addRecord(recipientKey);
+    this.#view.setUint32(record + RECORD_ENVELOPE_PTR_OFFSET, this.ptr + envelope, true);
+    this.#view.setUint32(record + RECORD_MESSAGE_PTR_OFFSET, this.ptr + envelope + headBytes, true);
+    this.#view.setUint32(record + RECORD_MESSAGE_BYTES_OFFSET, content.length, true);
+    this.#bytes.set(content, envelope + headBytes);
+    return true;
+  }
+
+  /**
+   * Adds a parsed envelope to unseal.
+   * @returns false when the arena is full.
+   */
+  addEnvelope(envelope: V1Envelope): boolean {
+    const { ephemeralKey, staticCiphertext, messageCiphertext } = envelope;
+    if (!this.#hasRoom(STATIC_BYTES + messageCiphertext.length + 2 * ALIGNMENT)) return false;
+    const staticAt = this.#takePayload(STATIC_BYTES);
+    const messageAt = this.#takePayload(messageCiphertext.length);
+    const record = this.#addRecord(ephemeralKey);
+    this.#view.setUint32(record + RECORD_STATIC_PTR_OFFSET, this.ptr + staticAt, true);
+    this.#view.setUint32(record + RECORD_MESSAGE_PTR_OFFSET, this.ptr + messageAt, true);
+    this.#view.setUint32(record + RECORD_MESSAGE_BYTES_OFFSET, messageCiphertext.length - MAC_BYTES, true);
+    this.#bytes.set(staticCiphertext, staticAt);
+    this.#bytes.set(messageCiphertext, messageAt);
+    return true;
+  }
+
+  /**
+   * Adds a key whose slot is to be filled.
+   * @returns false when the arena is full.
+   */
+  addKey(key: Uint8Array): boolean {
+    if (!this.#hasRoom(0)) return false;
+    this.#addRecord(key);
+    return true;
+  }
+
+  /** Nanoseconds of the host's clock, one of the things that ephemeral scalars are made of. */
+  setClock(nanoseconds: bigint): void {
+    this.#view.setBigUint64(CHUNK_CLOCK_OFFSET, BigInt.asUintN(64, nanoseconds), true);
+  }
+
+  /** Address of entry `index`'s key. */
+  keyPtr(index: number): number {
+    return this.ptr + RECORDS_OFFSET + index * RECORD_BYTES + RECORD_KEY_OFFSET;
+  }
+
+  /** One of abi.ts's STATUS_ values. */
+  status(index: number): number {
+    return this.#view.getUint32(RECORDS_OFFSET + index * RECORD_BYTES + RECORD_STATUS_OFFSET, true);
+  }
+
+  /** Copies out a sealed envelope. */
+  envelope(index: number): Uint8Array {
+    const record = RECORDS_OFFSET + index * RECORD_BYTES;
+    const begin = this.#view.getUint32(record + RECORD_ENVELOPE_PTR_OFFSET, true) - this.ptr;
+    const message = this.#view.getUint32(record + RECORD_MESSAGE_PTR_OFFSET, true) - this.ptr;
+    const end = message + this.#view.getUint32(record + RECORD_MESSAGE_BYTES_OFFSET, true) + MAC_BYTES;
+    return this.#bytes.slice(begin, end);
+  }
+
+  /** Copies out what an envelope held. */
+  unsealed(index: number): Unsealed {
+    const record = RECORDS_OFFSET + index * RECORD_BYTES;
+    const begin = this.#view.getUint32(record + RECORD_MESSAGE_PTR_OFFSET, true) - this.ptr;
+    const end = begin + this.#view.getUint32(record + RECORD_MESSAGE_BYTES_OFFSET, true);
+    const key = record + RECORD_KEY_OFFSET;
+    return { content: this.#bytes.slice(begin, end), senderKey: this.#bytes.slice(key, key + KEY_BYTES) };
+  }
+
+  /** Leaves zeros wherever this chunk or the kernel may have written, and makes the arena ready for another. */
+  wipe(): void {
+    this.#bytes.fill(0, 0, this.#payloadEnd);
+    this.#count = 0;
+    this.#payloadEnd = PAYLOAD_OFFSET;
+  }
+}
+
+/**
+ * A worker's side of sealing: lays 32 random bytes of each entry where the kernel makes its ephemeral scalar of them.
+ * `random` must be a plain buffer of `entryCount(...)` * 32 bytes, filled by the operating system's generator.
+ */
+export function layScalars(memory: WebAssembly.Memory, arenaPtr: number, random: Uint8Array): void {
+  const bytes = new Uint8Array(memory.buffer, arenaPtr, ARENA_BYTES);
+  for (let at = 0, entry = ENTRIES_OFFSET; at < random.length; at += KEY_BYTES, entry += ENTRY_BYTES) {
+    bytes.set(random.subarray(at, at + KEY_BYTES), entry + ENTRY_SCALAR_OFFSET);
+  }
+}
+
+/** Number of entries in the chunk at `arenaPtr`. */
+export function entryCount(memory: WebAssembly.Memory, arenaPtr: number): number {
+  return new DataView(memory.buffer, arenaPtr).getUint32(CHUNK_COUNT_OFFSET, true);
+}

@@ -1,0 +1,92 @@
+import {
+  CONTROL_BYTES,
+  CONTROL_HASH_SEEDS_OFFSET,
+  CONTROL_INDEX_MASK_OFFSET,
+  CONTROL_INDEX_PTR_OFFSET,
+  CONTROL_PRIVATE_KEY_OFFSET,
+  CONTROL_PTR,
+  CONTROL_PUBLIC_KEY_OFFSET,
+  CONTROL_SLOTS_PTR_OFFSET,
+  INDEX_CELL_BYTES,
+  KEY_BYTES,
+  SLOT_BYTES,
+} from '../../assembly/abi.js';
+import { ARENA_BYTES } from './arena.js';
+
+const HASH_SEEDS_BYTES = CONTROL_SLOTS_PTR_OFFSET - CONTROL_HASH_SEEDS_OFFSET;
+/** Behind the control block: a key that the host looks up outside any arena. */
+const HOST_KEY_PTR = CONTROL_PTR + CONTROL_BYTES;
+const SLOTS_PTR = HOST_KEY_PTR + 64;
+
+/**
+ * What a slot costs with its share of the index. The index has the power of two of cells that is at least twice the
+ * slots, so that windows hardly ever fill; that is less than four cells a slot.
+ */
+export const SLOT_COST_BYTES = SLOT_BYTES + 4 * INDEX_CELL_BYTES;
+
+/** Where things are in the memory of a Sealer: constants | control | a key | slots | index | arenas. */
+export interface MemoryPlan {
+  readonly slotCount: number;
+  readonly slotsPtr: number;
+  readonly indexPtr: number;
+  readonly indexCells: number;
+  readonly arenaPtrs: readonly number[];
+  readonly totalBytes: number;
+}
+
+const alignUp = (bytes: number, alignment: number): number => Math.ceil(bytes / alignment) * alignment;
+
+/** Lays out `slotBudgetBytes` of slots and index, and as many arenas as are wanted. */
+export function planMemory(slotBudgetBytes: number, arenaCount: number): MemoryPlan {
+  const slotCount = Math.floor(slotBudgetBytes / SLOT_COST_BYTES);
+  const indexCells = 2 ** Math.ceil(Math.log2(2 * slotCount));
+  const indexPtr = alignUp(SLOTS_PTR + slotCount * SLOT_BYTES, 64);
+  const firstArenaPtr = alignUp(indexPtr + indexCells * INDEX_CELL_BYTES, 64);
+  const arenaStride = alignUp(ARENA_BYTES, 64);
+  return {
+    slotCount,
+    slotsPtr: SLOTS_PTR,
+    indexPtr,
+    indexCells,
+    arenaPtrs: Array.from({ length: arenaCount }, (_, i) => firstArenaPtr + i * arenaStride),
+    totalBytes: firstArenaPtr + arenaCount * arenaStride,
+  };
+}
+
+/** The control block: the identity that everything is sealed with, and where the slots are. */
+export class ControlBlock {
+  /** Address of a key for {@link setHostKey}. */
+  static readonly HOST_KEY_PTR = HOST_KEY_PTR;
+
+  readonly #bytes: Uint8Array;
+
+  /** `hashSeeds`: 64 random bytes, so that nobody can choose keys that crowd one place of the index. */
+  constructor(memory: WebAssembly.Memory, plan: MemoryPlan, hashSeeds: Uint8Array) {
+    if (hashSeeds.length !== HASH_SEEDS_BYTES) throw new RangeError(`hashSeeds must be ${HASH_SEEDS_BYTES} bytes`);
+    this.#bytes = new Uint8Array(memory.buffer, CONTROL_PTR, SLOTS_PTR - CONTROL_PTR);
+    this.#bytes.set(hashSeeds, CONTROL_HASH_SEEDS_OFFSET);
+    const view = new DataView(memory.buffer, CONTROL_PTR, CONTROL_BYTES);
+    view.setUint32(CONTROL_SLOTS_PTR_OFFSET, plan.slotsPtr, true);
+    view.setUint32(CONTROL_INDEX_PTR_OFFSET, plan.indexPtr, true);
+    view.setUint32(CONTROL_INDEX_MASK_OFFSET, plan.indexCells - 1, true);
+  }
+
+  /** Lays the identity where the workers read it: 32 bytes each, scalar and u-coordinate. */
+  setIdentity(privateKey: Uint8Array, publicKey: Uint8Array): void {
+    this.#bytes.set(privateKey, CONTROL_PRIVATE_KEY_OFFSET);
+    this.#bytes.set(publicKey, CONTROL_PUBLIC_KEY_OFFSET);
+  }
+
+  /** A copy of the private key. The caller wipes it. */
+  copyPrivateKey(): Uint8Array<ArrayBuffer> {
+    return Uint8Array.from(this.#bytes.subarray(CONTROL_PRIVATE_KEY_OFFSET, CONTROL_PRIVATE_KEY_OFFSET + KEY_BYTES));
+  }
+
+  setHostKey(key: Uint8Array): void {
+    this.#bytes.set(key, HOST_KEY_PTR - CONTROL_PTR);
+  }
+
+  wipe(): void {
+    this.#bytes.fill(0);
+  }
+}

@@ -1,0 +1,30 @@
+import { SealcastError } from '../errors.js';
+import { KERNEL_CHOICES, type KernelChoice } from './choice.js';
+import { createMemory, instantiate } from './instance.js';
+import { PRIMITIVES_MEMORY_BYTES, Primitives } from './primitives.js';
+import { selectKernel } from './select.js';
+
+export type { KernelChoice, KernelName } from './choice.js';
+export type { Primitives } from './primitives.js';
+
+export interface LoadKernelOptions {
+  /** Which kernel; `auto`, the default, takes the fastest that this engine runs. */
+  readonly kernel?: KernelChoice;
+}
+
+/**
+ * Loads the kernel's primitives alone, in this thread: for benchmarks, tests, and whoever needs X25519 in bulk.
+ *
+ * @throws SealcastError ERR_INVALID_ARGUMENT for an unknown kernel, ERR_KERNEL_UNSUPPORTED for one that cannot run here.
+ */
+export async function loadKernel(options: LoadKernelOptions = {}): Promise<Primitives> {
+  const choice = options.kernel ?? 'auto';
+  if (!KERNEL_CHOICES.includes(choice)) {
+    throw new SealcastError('ERR_INVALID_ARGUMENT', `kernel must be one of ${KERNEL_CHOICES.join(', ')}`, {
+      field: 'kernel',
+    });
+  }
+  const { name, module } = await selectKernel(choice);
+  const memory = createMemory(PRIMITIVES_MEMORY_BYTES);
+  return new Primitives(name, instantiate(module, memory), memory);
+}

@@ -1,0 +1,74 @@
+/** What a kernel exports (assembly/index.ts). Addresses and lengths are bytes; a list of 0 means all entries. */
+export interface KernelExports {
+  x25519Batch(
+    list: number,
+    count: number,
+    scalars: number,
+    scalarStride: number,
+    points: number,
+    pointStride: number,
+    outs: number,
+    outStride: number,
+    fixedBase: number,
+    pairs: number,
+    scratch: number,
+  ): void;
+  sha256(out: number, message: number, messageBytes: number, scratch: number): void;
+  hmac(
+    out: number,
+    key: number,
+    keyBytes: number,
+    message: number,
+    messageBytes: number,
+    pads: number,
+    scratch: number,
+  ): void;
+  hkdf(
+    out: number,
+    outBytes: number,
+    salt: number,
+    saltBytes: number,
+    ikm: number,
+    ikmBytes: number,
+    info: number,
+    infoBytes: number,
+    scratch: number,
+  ): void;
+  aes256Ctr(data: number, dataBytes: number, key: number, counterBlock: number, scratch: number): void;
+  /** The slot of the u-coordinate at `key`, or NO_SLOT. */
+  findSlot(key: number): number;
+  indexSlot(slot: number): number;
+  unindexSlot(slot: number): void;
+  prepareSlots(arena: number): void;
+  sealV1(arena: number): void;
+  unsealV1(arena: number): void;
+}
+
+const PAGE_BYTES = 65536;
+/** What the modules declare as their memory's maximum: 4 GiB, all that 32-bit addresses reach. */
+const MAX_PAGES = 65536;
+export const MAX_MEMORY_BYTES = PAGE_BYTES * MAX_PAGES;
+
+/**
+ * Shared memory for a kernel and its workers, zeroed, of at least `bytes`. The operating system gives pages as they are
+ * touched, so what is only reserved costs nothing.
+ * @throws RangeError when the process cannot reserve that much.
+ */
+export function createMemory(bytes: number): WebAssembly.Memory {
+  return new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE_BYTES), maximum: MAX_PAGES, shared: true });
+}
+
+/** Compiles a kernel; the module can be handed to any thread of the process, and keeps its optimised code. */
+export function compileModule(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module> {
+  return WebAssembly.compile(bytes);
+}
+
+/** Whether this engine accepts the kernel's instructions. */
+export function isSupported(bytes: Uint8Array<ArrayBuffer>): boolean {
+  return WebAssembly.validate(bytes);
+}
+
+/** Runs a compiled kernel on a memory. All its mutable state is in the memory, where the host lays it out. */
+export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): KernelExports {
+  return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as KernelExports;
+}

@@ -1,0 +1,74 @@
+import {
+  SLOT_BYTES,
+  SLOT_EMPTY,
+  SLOT_EVICTED,
+  SLOT_FILLING,
+  SLOT_KEY_OFFSET,
+  SLOT_STATE_BITS,
+  SLOT_STATE_MASK,
+  SLOT_TAG_OFFSET,
+} from '../../assembly/abi.js';
+import type { MemoryPlan } from './control.js';
+import type { KernelExports } from './instance.js';
+
+/**
+ * The host's side of the slots (assembly/envelope/slots.ts has the workers' and the protocol): gives slots to keys and
+ * takes them away. Workers read and fill them meanwhile; there is one host.
+ */
+export class SlotTable {
+  readonly #exports: KernelExports;
+  readonly #bytes: Uint8Array;
+  readonly #words: Int32Array;
+  readonly slotCount: number;
+
+  constructor(memory: WebAssembly.Memory, exports: KernelExports, plan: MemoryPlan) {
+    this.#exports = exports;
+    this.slotCount = plan.slotCount;
+    this.#bytes = new Uint8Array(memory.buffer, plan.slotsPtr, plan.slotCount * SLOT_BYTES);
+    this.#words = new Int32Array(memory.buffer, plan.slotsPtr, (plan.slotCount * SLOT_BYTES) / 4);
+  }
+
+  #tagIndex(slot: number): number {
+    return (slot * SLOT_BYTES + SLOT_TAG_OFFSET) / 4;
+  }
+
+  /** The slot of the key at an address of the memory, or -1. */
+  find(keyPtr: number): number {
+    return this.#exports.findSlot(keyPtr);
+  }
+
+  /**
+   * Gives a slot that was never used, or was evicted, to a key that has none; a worker will fill it.
+   * @returns false when the index has no cell for the key; the slot stays as it was.
+   */
+  assign(slot: number, key: Uint8Array): boolean {
+    this.#bytes.set(key, slot * SLOT_BYTES + SLOT_KEY_OFFSET);
+    if (this.#exports.indexSlot(slot) === 0) return false;
+    // The next generation: whoever read the slot under the last one drops what he read.
+    const tag = Atomics.load(this.#words, this.#tagIndex(slot));
+    const generation = (tag & ~SLOT_STATE_MASK) + (1 << SLOT_STATE_BITS);
+    Atomics.store(this.#words, this.#tagIndex(slot), generation | SLOT_EMPTY);
+    return true;
+  }
+
+  /**
+   * Takes a slot away from its key and wipes it.
+   * @returns false when a worker is filling it right now; then it keeps its key.
+   */
+  evict(slot: number): boolean {
+    const index = this.#tagIndex(slot);
+    const tag = Atomics.load(this.#words, index);
+    if ((tag & SLOT_STATE_MASK) === SLOT_FILLING) return false;
+    const evicted = (tag & ~SLOT_STATE_MASK) | SLOT_EVICTED;
+    if (Atomics.compareExchange(this.#words, index, tag, evicted) !== tag) return false;
+    this.#exports.unindexSlot(slot);
+    const begin = slot * SLOT_BYTES;
+    this.#bytes.fill(0, begin + SLOT_KEY_OFFSET, begin + SLOT_BYTES);
+    return true;
+  }
+
+  /** Leaves zeros in the first `usedSlots` slots. No worker may be running. */
+  wipe(usedSlots: number): void {
+    this.#bytes.fill(0, 0, usedSlots * SLOT_BYTES);
+  }
+}

@@ -1,0 +1,126 @@
+import { availableParallelism } from 'node:os';
+import { KEY_BYTES, MAX_CONTENT_BYTES, PUBLIC_KEY_BYTES, PUBLIC_KEY_TYPE } from '../assembly/abi.js';
+import { SealcastError } from './errors.js';
+import { KERNEL_CHOICES, type KernelChoice } from './kernel/choice.js';
+import { SLOT_COST_BYTES } from './kernel/control.js';
+import type { EngineOptions } from './pool/engine.js';
+
+/** A libsignal `PublicKey` or `PrivateKey`, of whichever copy of libsignal: all that is asked of it is its bytes. */
+export interface SerializableKey {
+  serialize(): Uint8Array;
+}
+/** A libsignal `PublicKey`, or its 33 bytes: 0x05, then the u-coordinate. */
+export type PublicKeyInput = SerializableKey | Uint8Array;
+/** A libsignal `PrivateKey`, or its 32 bytes. */
+export type PrivateKeyInput = SerializableKey | Uint8Array;
+
+export interface SealerOptions {
+  /** Own identity: a libsignal `IdentityKeyPair`, or its two keys as bytes. */
+  readonly identityKeyPair: { readonly publicKey: PublicKeyInput; readonly privateKey: PrivateKeyInput };
+  /** Worker threads, 1 to 64. Default: `os.availableParallelism()`, at most 64. */
+  readonly threads?: number;
+  /** Memory for what is precomputed about recipients, in bytes. Default 64 MiB, room for about 600,000 of them. */
+  readonly recipientCacheBytes?: number;
+  /** Which kernel; `auto`, the default, takes the fastest that this engine runs. */
+  readonly kernel?: KernelChoice;
+  /** Entries that may wait for the workers before further calls are refused with ERR_QUEUE_FULL. Default 1,048,576. */
+  readonly maxQueue?: number;
+}
+
+const MAX_THREADS = 64;
+const MAX_RECIPIENT_CACHE_BYTES = 2 ** 31;
+const DEFAULT_RECIPIENT_CACHE_BYTES = 64 * 1024 * 1024;
+const DEFAULT_MAX_QUEUE = 2 ** 20;
+
+/** @throws SealcastError ERR_INVALID_ARGUMENT, always. `index` names the entry at fault. */
+export function refuse(field: string, expected: string, index?: number): never {
+  const place = index === undefined ? field : `entry ${index}: ${field}`;
+  throw new SealcastError(
+    'ERR_INVALID_ARGUMENT',
+    `${place} must be ${expected}`,
+    index === undefined ? { field } : { field, index },
+  );
+}
+
+function keyBytes(key: unknown): unknown {
+  if (key instanceof Uint8Array) return key;
+  const serialize = (key as Partial<SerializableKey> | null | undefined)?.serialize;
+  if (typeof serialize !== 'function') return undefined;
+  try {
+    return serialize.call(key);
+  } catch {
+    return undefined;
+  }
+}
+
+/** The u-coordinate of a public key, as a view: 32 bytes. */
+export function checkPublicKey(key: unknown, field: string, index?: number): Uint8Array {
+  const bytes = keyBytes(key);
+  if (!(bytes instanceof Uint8Array)) refuse(field, 'a libsignal PublicKey or its 33 bytes', index);
+  if (bytes.length !== PUBLIC_KEY_BYTES) {
+    refuse(field, `${PUBLIC_KEY_BYTES} bytes (0x05, then the 32-byte key), not ${bytes.length}`, index);
+  }
+  if (bytes[0] !== PUBLIC_KEY_TYPE) refuse(field, 'of key type 0x05', index);
+  return bytes.subarray(1);
+}
+
+/** A content to seal, as it was given. */
+export function checkContent(content: unknown, index: number): Uint8Array {
+  if (!(content instanceof Uint8Array)) refuse('content', 'a Uint8Array (the serialized USMC)', index);
+  if (content.length === 0 || content.length > MAX_CONTENT_BYTES) {
+    refuse('content', `1 to ${MAX_CONTENT_BYTES} bytes, not ${content.length}`, index);
+  }
+  return content;
+}
+
+export function checkArray(value: unknown, field: string): readonly unknown[] {
+  if (!Array.isArray(value)) refuse(field, 'an array');
+  return value;
+}
+
+export function checkSignal(signal: unknown): AbortSignal | undefined {
+  if (signal === undefined || signal instanceof AbortSignal) return signal;
+  return refuse('signal', 'an AbortSignal');
+}
+
+/** The options object of a call, or nothing. */
+export function checkObject(value: unknown, field: string): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null) refuse(field, 'an object');
+  return value as Readonly<Record<string, unknown>>;
+}
+
+function checkInteger(value: unknown, field: string, min: number, max: number): number {
+  if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
+    refuse(field, `an integer from ${min} to ${max}`);
+  }
+  return value;
+}
+
+export function checkTimestamp(value: unknown): number {
+  return checkInteger(value, 'timestamp', 0, Number.MAX_SAFE_INTEGER);
+}
+
+/** @throws SealcastError ERR_INVALID_ARGUMENT, naming the option at fault. */
+export function checkSealerOptions(options: unknown): EngineOptions {
+  const { identityKeyPair, threads, recipientCacheBytes, kernel, maxQueue } = checkObject(options, 'options');
+  const pair = checkObject(identityKeyPair, 'identityKeyPair');
+  const choice = kernel ?? 'auto';
+  if (!KERNEL_CHOICES.includes(choice as KernelChoice)) refuse('kernel', `one of ${KERNEL_CHOICES.join(', ')}`);
+  const checked = {
+    threads: checkInteger(threads ?? Math.min(availableParallelism(), MAX_THREADS), 'threads', 1, MAX_THREADS),
+    recipientCacheBytes: checkInteger(
+      recipientCacheBytes ?? DEFAULT_RECIPIENT_CACHE_BYTES,
+      'recipientCacheBytes',
+      SLOT_COST_BYTES,
+      MAX_RECIPIENT_CACHE_BYTES,
+    ),
+    kernel: choice as KernelChoice,
+    maxQueue: checkInteger(maxQueue ?? DEFAULT_MAX_QUEUE, 'maxQueue', 1, Number.MAX_SAFE_INTEGER),
+    publicKey: checkPublicKey(pair['publicKey'], 'identityKeyPair.publicKey'),
+  };
+  const privateKey = keyBytes(pair['privateKey']);
+  if (!(privateKey instanceof Uint8Array) || privateKey.length !== KEY_BYTES) {
+    refuse('identityKeyPair.privateKey', `a libsignal PrivateKey or its ${KEY_BYTES} bytes`);
+  }
+  return { ...checked, privateKey: Uint8Array.from(privateKey) };
+}

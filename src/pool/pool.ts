@@ -1,0 +1,222 @@
+import { MAX_CHUNK_ENTRIES } from '../../assembly/abi.js';
+import { SealcastError } from '../errors.js';
+import type { Arena } from '../kernel/arena.js';
+import type { JobKind } from './messages.js';
+import type { Workers } from './workers.js';
+
+const MIN_CHUNK_ENTRIES = 16;
+/** Chunks that a batch is cut into for each thread, so that threads finish at about the same time. */
+const CHUNKS_PER_THREAD = 4;
+/** Lanes work on four entries at once. */
+const LANES = 4;
+
+/** A batch as the pool sees it. `index` is an entry's place in the batch, `place` its place in a chunk. */
+export interface Batch {
+  readonly kind: JobKind;
+  readonly count: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Lays an entry into the arena, if it needs work at all. */
+  fill(arena: Arena, index: number): 'added' | 'skipped' | 'full';
+  /** Takes an entry's result out of the arena. */
+  collect(arena: Arena, place: number, index: number): void;
+  /** Notes that an entry's chunk was lost. */
+  fail(index: number, error: SealcastError): void;
+}
+
+/** A batch on its way through the pool. */
+interface Flight {
+  readonly batch: Batch;
+  readonly chunkEntries: number;
+  /** Ends the promise that the caller holds; called once. */
+  readonly settle: (error?: SealcastError) => void;
+  /** First entry not laid into a chunk yet. */
+  next: number;
+  chunksInWork: number;
+  settled: boolean;
+}
+
+/** Entries of a chunk: 16 to 256, a multiple of the lanes, so that every thread gets some of the batch. */
+export function chooseChunkEntries(batchEntries: number, threads: number): number {
+  const share = Math.ceil(batchEntries / (threads * CHUNKS_PER_THREAD));
+  const entries = Math.min(MAX_CHUNK_ENTRIES, Math.max(MIN_CHUNK_ENTRIES, share));
+  return Math.ceil(entries / LANES) * LANES;
+}
+
+/**
+ * Cuts batches into chunks and passes these through the arenas and the workers.
+ *
+ * A chunk is laid into shared memory only when an arena is free for it, so what waits costs the caller's own objects and
+ * no copies. Batches take turns, a chunk each: a small one does not wait for a large one to end.
+ */
+export class Pool {
+  readonly #workers: Workers;
+  readonly #threads: number;
+  readonly #maxQueue: number;
+  readonly #arenas: readonly Arena[];
+  readonly #idle: Arena[];
+  readonly #waiting: Flight[] = [];
+  readonly #flights = new Set<Flight>();
+  #queued = 0;
+  #whenIdle: (() => void) | undefined;
+  #closed = false;
+
+  constructor(workers: Workers, arenas: readonly Arena[], threads: number, maxQueue: number) {
+    this.#workers = workers;
+    this.#arenas = arenas;
+    this.#idle = [...arenas];
+    this.#threads = threads;
+    this.#maxQueue = maxQueue;
+  }
+
+  /** Entries that wait for an arena. */
+  get queueLength(): number {
+    return this.#queued;
+  }
+
+  /**
+   * Works through a batch; each entry is collected, or failed, once.
+   *
+   * Rejects with ERR_QUEUE_FULL before any work, with ERR_ABORTED (cause: the signal's reason) once the signal fires,
+   * with ERR_CLOSED once the pool closes; what workers have in hand then is finished by them and dropped.
+   */
+  run(batch: Batch): Promise<void> {
+    if (this.#closed) return Promise.reject(closedError());
+    if (batch.signal?.aborted === true) return Promise.reject(abortedError(batch.signal));
+    if (this.#queued >= this.#maxQueue) {
+      const message = `${this.#queued} entries wait already (maxQueue ${this.#maxQueue}); await some first`;
+      return Promise.reject(new SealcastError('ERR_QUEUE_FULL', message));
+    }
+    if (batch.count === 0) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const { signal } = batch;
+      const onAbort = (): void => {
+        if (signal !== undefined) this.#settle(flight, abortedError(signal));
+      };
+      const flight: Flight = {
+        batch,
+        chunkEntries: chooseChunkEntries(batch.count, this.#threads),
+        settle: (error) => {
+          signal?.removeEventListener('abort', onAbort);
+          if (error === undefined) resolve();
+          else reject(error);
+        },
+        next: 0,
+        chunksInWork: 0,
+        settled: false,
+      };
+      signal?.addEventListener('abort', onAbort, { once: true });
+      this.#flights.add(flight);
+      this.#waiting.push(flight);
+      this.#queued += batch.count;
+      this.#dispatch();
+    });
+  }
+
+  /** Takes a flight, with whatever of it still waits, out of the books, and ends its promise. */
+  #settle(flight: Flight, error?: SealcastError): void {
+    if (flight.settled) return;
+    flight.settled = true;
+    this.#queued -= flight.batch.count - flight.next;
+    flight.next = flight.batch.count;
+    this.#flights.delete(flight);
+    const at = this.#waiting.indexOf(flight);
+    if (at >= 0) this.#waiting.splice(at, 1);
+    flight.settle(error);
+  }
+
+  #settleIfDone(flight: Flight): void {
+    if (flight.chunksInWork === 0 && flight.next === flight.batch.count) this.#settle(flight);
+  }
+
+  #dispatch(): void {
+    for (;;) {
+      const flight = this.#waiting[0];
+      const arena = this.#idle[this.#idle.length - 1];
+      if (flight === undefined || arena === undefined) return;
+      this.#waiting.shift();
+      this.#idle.pop();
+      const indices = this.#fillChunk(flight, arena);
+      if (flight.next < flight.batch.count) this.#waiting.push(flight);
+      if (indices.length > 0) {
+        flight.chunksInWork += 1;
+        void this.#work(flight, arena, indices);
+      } else {
+        this.#release(arena);
+        this.#settleIfDone(flight);
+      }
+    }
+  }
+
+  /** Lays the next entries of a flight into an arena; gives their indices, by place. */
+  #fillChunk(flight: Flight, arena: Arena): number[] {
+    const { batch, chunkEntries } = flight;
+    const indices: number[] = [];
+    const first = flight.next;
+    while (indices.length < chunkEntries && flight.next < batch.count) {
+      const outcome = batch.fill(arena, flight.next);
+      if (outcome === 'full') break;
+      if (outcome === 'added') indices.push(flight.next);
+      flight.next += 1;
+    }
+    this.#queued -= flight.next - first;
+    return indices;
+  }
+
+  async #work(flight: Flight, arena: Arena, indices: readonly number[]): Promise<void> {
+    const { batch } = flight;
+    let failure: SealcastError | undefined;
+    try {
+      arena.setClock(process.hrtime.bigint() + BigInt(Date.now()) * 1_000_000n);
+      const fault = await this.#workers.run({ kind: batch.kind, arenaPtr: arena.ptr });
+      if (fault !== null) failure = new SealcastError('ERR_KERNEL_FAULT', `the kernel stopped: ${fault}`);
+    } catch (cause) {
+      failure = new SealcastError('ERR_WORKER_LOST', 'the worker thread died with this chunk in hand', { cause });
+    }
+    if (!flight.settled) {
+      indices.forEach((index, place) => collectOrFail(batch, arena, place, index, failure));
+    }
+    flight.chunksInWork -= 1;
+    this.#release(arena);
+    this.#settleIfDone(flight);
+    this.#dispatch();
+  }
+
+  #release(arena: Arena): void {
+    arena.wipe();
+    this.#idle.push(arena);
+    if (this.#idle.length === this.#arenas.length) this.#whenIdle?.();
+  }
+
+  /** Rejects all that is pending with ERR_CLOSED, waits for the workers to finish what they have, and ends them. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const flight of [...this.#flights]) this.#settle(flight, closedError());
+    if (this.#idle.length < this.#arenas.length) {
+      await new Promise<void>((resolve) => {
+        this.#whenIdle = resolve;
+      });
+    }
+    await this.#workers.close();
+  }
+}
+
+function collectOrFail(batch: Batch, arena: Arena, place: number, index: number, failure?: SealcastError): void {
+  if (failure !== undefined) {
+    batch.fail(index, failure);
+    return;
+  }
+  try {
+    batch.collect(arena, place, index);
+  } catch (cause) {
+    // Copying a result out may find no memory left; then it is this entry that is lost, and said to be.
+    batch.fail(index, new SealcastError('ERR_OUT_OF_MEMORY', 'its result could not be copied out', { cause }));
+  }
+}
+
+export function closedError(): SealcastError {
+  return new SealcastError('ERR_CLOSED', 'this Sealer is closed');
+}
+
+export function abortedError(signal: AbortSignal): SealcastError {
+  return new SealcastError('ERR_ABORTED', 'the batch was aborted', { cause: signal.reason });
+}

@@ -1,0 +1,73 @@
+import { KEY_BYTES, STATUS_LOW_ORDER_KEY, STATUS_OK } from '../../assembly/abi.js';
+import { SealcastError } from '../errors.js';
+import type { Arena } from '../kernel/arena.js';
+import type { Batch } from './pool.js';
+import type { RecipientSlots } from './recipient-slots.js';
+
+export type SealResult =
+  | { readonly ok: true; readonly envelope: Uint8Array }
+  | { readonly ok: false; readonly error: SealcastError };
+
+/** What a key or a status means for its entry. */
+export function entryError(status: number, index: number): SealcastError {
+  if (status === STATUS_LOW_ORDER_KEY) {
+    const message = `entry ${index}: the identity key is a point of low order, which nobody owns`;
+    return new SealcastError('ERR_LOW_ORDER_KEY', message, { index });
+  }
+  return new SealcastError('ERR_KERNEL_FAULT', `entry ${index}: the kernel gave status ${status}`, { index });
+}
+
+/** The error of a whole chunk as one entry's own. */
+export function chunkError(error: SealcastError, index: number): SealcastError {
+  return new SealcastError(error.code, `entry ${index}: ${error.message}`, { index, cause: error.cause });
+}
+
+/** Contents to seal, one envelope each. */
+export class SealBatch implements Batch {
+  readonly kind = 'seal';
+  readonly count: number;
+  readonly signal: AbortSignal | undefined;
+  readonly results: SealResult[];
+  readonly #keys: Uint8Array;
+  readonly #contents: readonly Uint8Array[];
+  readonly #contentBytes: readonly number[];
+  readonly #slots: RecipientSlots;
+
+  /** @param keys u-coordinates of the recipients, 32 bytes each, one behind the other. */
+  constructor(keys: Uint8Array, contents: readonly Uint8Array[], slots: RecipientSlots, signal?: AbortSignal) {
+    this.count = contents.length;
+    this.signal = signal;
+    this.results = new Array<SealResult>(contents.length);
+    this.#keys = keys;
+    this.#contents = contents;
+    this.#contentBytes = contents.map((content) => content.length);
+    this.#slots = slots;
+  }
+
+  fill(arena: Arena, index: number): 'added' | 'skipped' | 'full' {
+    const content = this.#contents[index];
+    if (content === undefined || content.length !== this.#contentBytes[index]) {
+      const message = `entry ${index}: content was resized or transferred while it waited`;
+      this.#refuse(index, new SealcastError('ERR_INVALID_ARGUMENT', message, { index, field: 'content' }));
+      return 'skipped';
+    }
+    const key = this.#keys.subarray(index * KEY_BYTES, (index + 1) * KEY_BYTES);
+    if (!arena.addContent(key, content)) return 'full';
+    this.#slots.touch(arena.keyPtr(arena.count - 1), key);
+    return 'added';
+  }
+
+  collect(arena: Arena, place: number, index: number): void {
+    const status = arena.status(place);
+    if (status === STATUS_OK) this.results[index] = { ok: true, envelope: arena.envelope(place) };
+    else this.#refuse(index, entryError(status, index));
+  }
+
+  fail(index: number, error: SealcastError): void {
+    this.#refuse(index, chunkError(error, index));
+  }
+
+  #refuse(index: number, error: SealcastError): void {
+    this.results[index] = { ok: false, error };
+  }
+}

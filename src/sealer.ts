@@ -1,0 +1,270 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { KEY_BYTES } from '../assembly/abi.js';
+import { CertificateValidator } from './access/certificates.js';
+import { LibsignalUnsealer } from './access/libsignal-unseal.js';
+import { UnsealVerdicts, type UnsealResult, type Validation } from './access/unseal-verdicts.js';
+import { SealcastError } from './errors.js';
+import { MAX_UNSEALED_BYTES } from './kernel/arena.js';
+import { parseV1Envelope } from './kernel/envelope.js';
+import {
+  checkArray,
+  checkContent,
+  checkObject,
+  checkPublicKey,
+  checkSealerOptions,
+  checkSignal,
+  checkTimestamp,
+  refuse,
+  type PublicKeyInput,
+  type SealerOptions,
+} from './options.js';
+import { Engine } from './pool/engine.js';
+import { abortedError, closedError } from './pool/pool.js';
+import { PrepareBatch, type PrepareResult } from './pool/prepare-batch.js';
+import { SealBatch, type SealResult } from './pool/seal-batch.js';
+import { UnsealBatch, type IndexedEnvelope } from './pool/unseal-batch.js';
+
+/** One envelope to make. */
+export interface SealRequest {
+  /** A libsignal `PublicKey`, or its 33 bytes. */
+  readonly recipientIdentityKey: PublicKeyInput;
+  /** The serialized USMC, 1 byte to 256 KiB. Must not change until the call has ended. */
+  readonly content: Uint8Array;
+}
+
+export interface CallOptions {
+  /** Ends the call with ERR_ABORTED; chunks that workers have in hand are finished and dropped. */
+  readonly signal?: AbortSignal;
+}
+
+export interface UnsealOptions extends CallOptions {
+  /** With them, and `timestamp`, sender certificates are validated: libsignal `PublicKey`s, or their 33 bytes. */
+  readonly trustRoots?: readonly PublicKeyInput[];
+  /** The time, in ms since the epoch, at which certificates must not have expired: the envelope's server timestamp. */
+  readonly timestamp?: number;
+}
+
+/** A message that all recipients of a v2 envelope get. */
+export interface MultiRecipientRequest {
+  readonly content: Uint8Array;
+  readonly recipients: readonly {
+    readonly serviceId: string;
+    readonly identityKey: PublicKeyInput;
+    readonly devices: readonly { readonly deviceId: number; readonly registrationId: number }[];
+  }[];
+  readonly excludedRecipients?: readonly string[];
+}
+
+export interface SealerStats {
+  /** The kernel in use: `fma` or `int`. */
+  readonly kernel: string;
+  readonly threads: number;
+  /** Parties for which DH(S, R) is kept. */
+  readonly cachedRecipients: number;
+  /** Bytes that they take, of `recipientCacheBytes`. */
+  readonly cachedBytes: number;
+  /** Entries that wait for a worker. */
+  readonly queueLength: number;
+}
+
+/** Envelopes that libsignal opens on this thread before the event loop gets a turn: about 2 ms of them. */
+const LIBSIGNAL_ENVELOPES_PER_TURN = 16;
+/** Sets of trust roots that are remembered with the certificates they vouched for; a service has one. */
+const MAX_VALIDATORS = 4;
+
+/**
+ * Seals and unseals sealed-sender envelopes in batches, in a WebAssembly kernel on worker threads.
+ *
+ * Arguments are checked before any work starts: a wrong one rejects the call with ERR_INVALID_ARGUMENT, naming the entry.
+ * What only the work can find out is that entry's own result, and no entry ever fails another.
+ */
+export class Sealer {
+  readonly #engine: Engine;
+  readonly #threads: number;
+  readonly #validators = new Map<string, CertificateValidator>();
+  #libsignal: LibsignalUnsealer | undefined;
+  #closed = false;
+
+  private constructor(engine: Engine, threads: number) {
+    this.#engine = engine;
+    this.#threads = threads;
+  }
+
+  /**
+   * Starts the workers.
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT (a bad option, a public key that is not the private key's),
+   *   ERR_KERNEL_UNSUPPORTED (this engine cannot run the kernel), ERR_OUT_OF_MEMORY.
+   */
+  static async create(options: SealerOptions): Promise<Sealer> {
+    const checked = checkSealerOptions(options);
+    return new Sealer(await Engine.create(checked), checked.threads);
+  }
+
+  /**
+   * Makes one sealed sender v1 envelope for each entry (libsignal's wire format, `sealed_sender_encrypt`).
+   *
+   * @returns in order, one result each. A key of low order is its entry's ERR_LOW_ORDER_KEY; the death of a worker is
+   *   ERR_WORKER_LOST for the entries that it had in hand.
+   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_QUEUE_FULL, ERR_ABORTED, ERR_CLOSED.
+   */
+  async seal(entries: readonly SealRequest[], options: CallOptions = {}): Promise<SealResult[]> {
+    this.#assertOpen();
+    const signal = checkSignal(checkObject(options, 'options')['signal']);
+    const list = checkArray(entries, 'entries');
+    const keys = new Uint8Array(list.length * KEY_BYTES);
+    const contents: Uint8Array[] = [];
+    for (let index = 0; index < list.length; index++) {
+      const entry = list[index];
+      if (typeof entry !== 'object' || entry === null) {
+        refuse('entry', 'an object { recipientIdentityKey, content }', index);
+      }
+      const { recipientIdentityKey, content } = entry as Partial<SealRequest>;
+      keys.set(checkPublicKey(recipientIdentityKey, 'recipientIdentityKey', index), index * KEY_BYTES);
+      contents.push(checkContent(content, index));
+    }
+    const batch = new SealBatch(keys, contents, this.#engine.slots, signal);
+    await this.#engine.pool.run(batch);
+    return batch.results;
+  }
+
+  /**
+   * Opens envelopes: v1 in the workers; v2, and v1 above 256 KiB, with libsignal on this thread, in turns.
+   *
+   * Opening proves only that the certificate inside carries the key that sealed the envelope; anybody can issue such a
+   * certificate to himself. With `trustRoots` and `timestamp` the certificate is validated too.
+   *
+   * @returns in order, one result each. Whatever is wrong with an envelope is ERR_INVALID_ENVELOPE, with libsignal's
+   *   verdict on each (but that an ephemeral key of low order is refused here); a certificate that does not hold is
+   *   ERR_INVALID_CERTIFICATE.
+   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_QUEUE_FULL, ERR_ABORTED, ERR_CLOSED.
+   */
+  async unseal(envelopes: readonly Uint8Array[], options: UnsealOptions = {}): Promise<UnsealResult[]> {
+    this.#assertOpen();
+    const checked = checkObject(options, 'options');
+    const signal = checkSignal(checked['signal']);
+    const validation = this.#checkValidation(checked);
+    const list = checkArray(envelopes, 'envelopes');
+    for (let index = 0; index < list.length; index++) {
+      if (!(list[index] instanceof Uint8Array)) refuse('envelope', 'a Uint8Array', index);
+    }
+
+    const verdicts = new UnsealVerdicts(list.length, validation, (key) => this.#engine.admit(key));
+    const forKernel: IndexedEnvelope[] = [];
+    const forLibsignal: { index: number; version: 1 | 2 }[] = [];
+    for (const [index, envelope] of (list as readonly Uint8Array[]).entries()) {
+      // libsignal takes the high nibble: 0 and 1 are v1, 2 is v2 (sealed_sender.rs, UnidentifiedSenderMessage).
+      const version = envelope.length === 0 ? undefined : (envelope[0] ?? 0) >> 4;
+      if (version === 2) forLibsignal.push({ index, version });
+      else if (version !== 0 && version !== 1) verdicts.invalid(index);
+      else if (envelope.length > MAX_UNSEALED_BYTES) forLibsignal.push({ index, version: 1 });
+      else {
+        const parsed = parseV1Envelope(envelope);
+        if (parsed === null) verdicts.invalid(index);
+        else forKernel.push({ index, envelope: parsed, messageBytes: parsed.messageCiphertext.length });
+      }
+    }
+    await Promise.all([
+      this.#engine.pool.run(new UnsealBatch(forKernel, verdicts, signal)),
+      this.#unsealWithLibsignal(forLibsignal, list as readonly Uint8Array[], verdicts, signal),
+    ]);
+    return verdicts.results;
+  }
+
+  async #unsealWithLibsignal(
+    chosen: readonly { index: number; version: 1 | 2 }[],
+    envelopes: readonly Uint8Array[],
+    verdicts: UnsealVerdicts,
+    signal: AbortSignal | undefined,
+  ): Promise<void> {
+    for (const [turn, { index, version }] of chosen.entries()) {
+      if (turn % LIBSIGNAL_ENVELOPES_PER_TURN === 0) await nextTurn();
+      if (signal?.aborted === true) throw abortedError(signal);
+      this.#assertOpen();
+      const envelope = envelopes[index];
+      if (envelope === undefined) continue;
+      verdicts.unsealedByLibsignal(index, await this.#libsignalUnsealer().unseal(envelope), version);
+    }
+  }
+
+  #libsignalUnsealer(): LibsignalUnsealer {
+    if (this.#libsignal === undefined) {
+      const privateKey = this.#engine.control.copyPrivateKey();
+      this.#libsignal = new LibsignalUnsealer(privateKey);
+      privateKey.fill(0);
+    }
+    return this.#libsignal;
+  }
+
+  #checkValidation(options: Readonly<Record<string, unknown>>): Validation | undefined {
+    const { trustRoots, timestamp } = options;
+    if (trustRoots === undefined && timestamp === undefined) return undefined;
+    if (trustRoots === undefined) refuse('trustRoots', 'given together with timestamp');
+    const roots = checkArray(trustRoots, 'trustRoots').map((root, index) => {
+      const serialized = new Uint8Array(KEY_BYTES + 1);
+      serialized[0] = 5;
+      serialized.set(checkPublicKey(root, 'trustRoots', index), 1);
+      return serialized;
+    });
+    if (roots.length === 0) refuse('trustRoots', 'at least one public key');
+    const checkedTimestamp = checkTimestamp(timestamp);
+    const name = roots.map((root) => Buffer.from(root).toString('base64')).join();
+    let validator = this.#validators.get(name);
+    if (validator === undefined) {
+      if (this.#validators.size >= MAX_VALIDATORS) this.#validators.clear();
+      validator = new CertificateValidator(roots);
+      this.#validators.set(name, validator);
+    }
+    return { validator, timestamp: checkedTimestamp };
+  }
+
+  /** Sealed sender v2, one ciphertext for many recipients: not built yet, rejects with ERR_NOT_IMPLEMENTED. */
+  sealMultiRecipient(_request: MultiRecipientRequest, _options: CallOptions = {}): Promise<Uint8Array> {
+    const message = 'sealMultiRecipient is not implemented yet';
+    return Promise.reject(this.#closed ? closedError() : new SealcastError('ERR_NOT_IMPLEMENTED', message));
+  }
+
+  /**
+   * Computes ahead of a broadcast what can be: DH(S, R) for each key, as far as `recipientCacheBytes` goes.
+   *
+   * @returns in order, one result each; a key of low order is its entry's ERR_LOW_ORDER_KEY.
+   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_QUEUE_FULL, ERR_ABORTED, ERR_CLOSED.
+   */
+  async prepare(recipientIdentityKeys: readonly PublicKeyInput[], options: CallOptions = {}): Promise<PrepareResult[]> {
+    this.#assertOpen();
+    const signal = checkSignal(checkObject(options, 'options')['signal']);
+    const list = checkArray(recipientIdentityKeys, 'recipientIdentityKeys');
+    const keys = new Uint8Array(list.length * KEY_BYTES);
+    for (let index = 0; index < list.length; index++) {
+      keys.set(checkPublicKey(list[index], 'recipientIdentityKey', index), index * KEY_BYTES);
+    }
+    const batch = new PrepareBatch(keys, this.#engine.slots, signal);
+    await this.#engine.pool.run(batch);
+    return batch.results;
+  }
+
+  stats(): SealerStats {
+    return {
+      kernel: this.#engine.kernel,
+      threads: this.#threads,
+      cachedRecipients: this.#engine.slots.size,
+      cachedBytes: this.#engine.cachedBytes,
+      queueLength: this.#engine.pool.queueLength,
+    };
+  }
+
+  /** Rejects what is pending with ERR_CLOSED, ends the workers, wipes the keys. Further calls do nothing. */
+  close(): Promise<void> {
+    this.#closed = true;
+    this.#libsignal = undefined;
+    return this.#engine.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw closedError();
+  }
+}
