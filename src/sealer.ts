@@ -2,6 +2,7 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { KEY_BYTES } from '../assembly/abi.js';
 import { CertificateValidator } from './access/certificates.js';
 import { LibsignalUnsealer } from './access/libsignal-unseal.js';
+import { CertificateMemory } from './access/open-content.js';
 import { UnsealVerdicts, type UnsealResult, type Validation } from './access/unseal-verdicts.js';
 import { SealcastError } from './errors.js';
 import { MAX_UNSEALED_BYTES } from './kernel/arena.js';
@@ -81,6 +82,7 @@ const MAX_VALIDATORS = 4;
 export class Sealer {
   readonly #engine: Engine;
   readonly #threads: number;
+  readonly #certificates = new CertificateMemory();
   readonly #validators = new Map<string, CertificateValidator>();
   #libsignal: LibsignalUnsealer | undefined;
   #closed = false;
@@ -135,8 +137,7 @@ export class Sealer {
    * certificate to himself. With `trustRoots` and `timestamp` the certificate is validated too.
    *
    * @returns in order, one result each. Whatever is wrong with an envelope is ERR_INVALID_ENVELOPE, with libsignal's
-   *   verdict on each (but that an ephemeral key of low order is refused here); a certificate that does not hold is
-   *   ERR_INVALID_CERTIFICATE.
+   *   verdict on each; a certificate that does not hold is ERR_INVALID_CERTIFICATE.
    * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_QUEUE_FULL, ERR_ABORTED, ERR_CLOSED.
    */
   async unseal(envelopes: readonly Uint8Array[], options: UnsealOptions = {}): Promise<UnsealResult[]> {
@@ -149,7 +150,7 @@ export class Sealer {
       if (!(list[index] instanceof Uint8Array)) refuse('envelope', 'a Uint8Array', index);
     }
 
-    const verdicts = new UnsealVerdicts(list.length, validation, (key) => this.#engine.admit(key));
+    const verdicts = new UnsealVerdicts(list.length, this.#certificates, validation, (key) => this.#engine.admit(key));
     const forKernel: IndexedEnvelope[] = [];
     const forLibsignal: { index: number; version: 1 | 2 }[] = [];
     for (const [index, envelope] of (list as readonly Uint8Array[]).entries()) {

@@ -1,5 +1,4 @@
 import {
-  Direction,
   IdentityChange,
   IdentityKeyStore,
   PrivateKey,
@@ -25,7 +24,7 @@ class OwnIdentity extends IdentityKeyStore {
   override saveIdentity(): Promise<IdentityChange> {
     return Promise.resolve(IdentityChange.NewOrUnchanged);
   }
-  override isTrustedIdentity(_name: unknown, _key: PublicKey, _direction: Direction): Promise<boolean> {
+  override isTrustedIdentity(): Promise<boolean> {
     return Promise.resolve(true);
   }
   override getIdentity(): Promise<PublicKey | null> {

@@ -1,16 +1,17 @@
 import { PUBLIC_KEY_BYTES, PUBLIC_KEY_TYPE } from '../../assembly/abi.js';
 import { SealcastError } from '../errors.js';
 import type { CertificateValidator } from './certificates.js';
-import { openContent } from './open-content.js';
+import { openContent, type CertificateMemory } from './open-content.js';
+import { findCertificate } from './usmc-shape.js';
 
 /** What became of one envelope. */
 export type UnsealResult =
   | {
       readonly ok: true;
       /** The serialized USMC. */
-      readonly content: Uint8Array;
+      readonly content: Uint8Array<ArrayBuffer>;
       /** 33 bytes; the envelope proves that whoever has its private key sealed it. */
-      readonly senderIdentityKey: Uint8Array;
+      readonly senderIdentityKey: Uint8Array<ArrayBuffer>;
       readonly version: 1 | 2;
       /** Whether the certificate, and so the name in it, was validated against trust roots. */
       readonly certificateValidated: boolean;
@@ -27,12 +28,19 @@ export interface Validation {
 /** Turns what unsealing gave into results, in the order of the caller's envelopes. */
 export class UnsealVerdicts {
   readonly results: UnsealResult[];
+  readonly #memory: CertificateMemory;
   readonly #validation: Validation | undefined;
   readonly #onValidSender: (key: Uint8Array) => void;
 
   /** @param onValidSender hears the u-coordinate of every sender whose certificate was validated. */
-  constructor(count: number, validation: Validation | undefined, onValidSender: (key: Uint8Array) => void) {
+  constructor(
+    count: number,
+    memory: CertificateMemory,
+    validation: Validation | undefined,
+    onValidSender: (key: Uint8Array) => void,
+  ) {
     this.results = new Array<UnsealResult>(count);
+    this.#memory = memory;
     this.#validation = validation;
     this.#onValidSender = onValidSender;
   }
@@ -66,25 +74,27 @@ export class UnsealVerdicts {
   }
 
   #open(index: number, content: Uint8Array<ArrayBuffer>, sealingKey: Uint8Array | null, version: 1 | 2): void {
-    const opened = openContent(content, sealingKey);
-    if (opened === null) {
+    const parsed = openContent(content, sealingKey, this.#memory);
+    if (parsed === null) {
       this.invalid(index);
       return;
     }
-    const { certificate, senderIdentityKey } = opened;
     const validation = this.#validation;
     if (validation !== undefined) {
-      if (!validation.validator.validate(certificate, validation.timestamp)) {
+      if (!validation.validator.validate(parsed, validation.timestamp)) {
         const message = `entry ${index}: the sender certificate is expired, revoked, or of no known trust root`;
         this.failed(index, new SealcastError('ERR_INVALID_CERTIFICATE', message, { index }));
         return;
       }
-      this.#onValidSender(senderIdentityKey.subarray(1));
+      this.#onValidSender(parsed.identityKey.subarray(1));
     }
+    // After the validation, where there is one: strangers must not crowd out the certificates of subscribers.
+    const certificateBytes = findCertificate(content);
+    if (certificateBytes !== null) this.#memory.remember(certificateBytes, parsed);
     this.results[index] = {
       ok: true,
       content,
-      senderIdentityKey,
+      senderIdentityKey: Uint8Array.from(parsed.identityKey),
       version,
       certificateValidated: validation !== undefined,
     };

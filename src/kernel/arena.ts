@@ -36,7 +36,7 @@ export const MAX_UNSEALED_BYTES = MAX_ENVELOPE_BYTES;
 export interface Unsealed {
   readonly content: Uint8Array<ArrayBuffer>;
   /** u-coordinate, 32 bytes. */
-  readonly senderKey: Uint8Array;
+  readonly senderKey: Uint8Array<ArrayBuffer>;
 }
 
 function varintBytes(value: number): number {
@@ -146,7 +146,7 @@ export class Arena {
   }
 
   /** Copies out a sealed envelope. */
-  envelope(index: number): Uint8Array {
+  envelope(index: number): Uint8Array<ArrayBuffer> {
     const record = RECORDS_OFFSET + index * RECORD_BYTES;
     const begin = this.#view.getUint32(record + RECORD_ENVELOPE_PTR_OFFSET, true) - this.ptr;
     const message = this.#view.getUint32(record + RECORD_MESSAGE_PTR_OFFSET, true) - this.ptr;

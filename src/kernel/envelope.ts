@@ -16,7 +16,7 @@ const WIRE_BYTES = 2;
 const WIRE_START_GROUP = 3;
 const WIRE_END_GROUP = 4;
 const WIRE_32_BIT = 5;
-/** prost's: groups nested deeper are refused. */
+/** prost's: what lies inside of as many groups is refused. */
 const MAX_GROUP_DEPTH = 100;
 const MAX_KEY = 0xffffffff;
 const EPHEMERAL_FIELD = 1;
@@ -76,7 +76,7 @@ class Reader {
   }
 
   skip(field: number, wireType: number, depth: number): void {
-    if (depth > MAX_GROUP_DEPTH) throw new Malformed();
+    if (depth >= MAX_GROUP_DEPTH) throw new Malformed();
     if (wireType === WIRE_VARINT) this.varint();
     else if (wireType === WIRE_64_BIT) this.take(8);
     else if (wireType === WIRE_32_BIT) this.take(4);

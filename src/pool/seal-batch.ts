@@ -5,7 +5,7 @@ import type { Batch } from './pool.js';
 import type { RecipientSlots } from './recipient-slots.js';
 
 export type SealResult =
-  | { readonly ok: true; readonly envelope: Uint8Array }
+  | { readonly ok: true; readonly envelope: Uint8Array<ArrayBuffer> }
   | { readonly ok: false; readonly error: SealcastError };
 
 /** What a key or a status means for its entry. */

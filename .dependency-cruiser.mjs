@@ -1,0 +1,76 @@
+// The arrows of the house: who may import whom. A room is a folder of src/, workers/ and assembly/ stand beside it.
+// errors.ts is a leaf that every room may name.
+const room = (name) => `^src/${name}/`;
+/** Modules of `from` may import nothing but themselves and `allowed` within this repository. */
+const only = (name, from, allowed, comment) => ({
+  name,
+  comment,
+  severity: 'error',
+  from: { path: from },
+  to: { path: '^(src|workers|assembly|bench|test)/', pathNot: [from, ...allowed] },
+});
+const ERRORS = '^src/errors\\.ts$';
+const ABI = '^assembly/abi\\.ts$';
+
+/** Only `rooms` may import the package. */
+const packageOnlyIn = (name, packagePath, rooms, comment) => ({
+  name,
+  comment,
+  severity: 'error',
+  from: { path: '^(src|workers|assembly)/', pathNot: rooms },
+  to: { path: packagePath },
+});
+
+export default {
+  forbidden: [
+    only('abi-imports-nothing', ABI, [], 'asc and tsc both compile it.'),
+    only('errors-imports-nothing', ERRORS, [], 'Every room names it.'),
+    only('kernel-knows-only-abi', room('kernel'), [ABI, ERRORS], 'The kernel room reads assembly/abi.ts, nothing else.'),
+    only('pool-knows-kernel', room('pool'), [room('kernel'), ABI, ERRORS], 'No libsignal, no access, in the pool.'),
+    only('access-knows-abi', room('access'), [ABI, ERRORS], 'Keys and certificates know of no kernel.'),
+    only('content-knows-nobody', room('content'), [ERRORS], 'Protobuf and padding know of nobody.'),
+    only(
+      'workers-know-kernel',
+      '^workers/',
+      [room('kernel'), room('ratchet'), '^src/pool/messages\\.ts$'],
+      'A worker runs kernel and ratchet; of the pool it knows the message types.',
+    ),
+    {
+      name: 'shipped-never-imports-dev',
+      comment: 'Nothing shipped imports test/ or bench/.',
+      severity: 'error',
+      from: { path: '^(src|workers|assembly)/' },
+      to: { path: '^(test|bench)/' },
+    },
+    {
+      name: 'shipped-imports-only-dependencies',
+      comment: 'What is shipped must not lean on a development dependency.',
+      severity: 'error',
+      from: { path: '^(src|workers)/' },
+      to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'undetermined'] },
+    },
+    packageOnlyIn('piscina-in-pool', 'node_modules/piscina/', [room('pool')], 'Only pool names Piscina.'),
+    packageOnlyIn('lmdb-in-store', 'node_modules/lmdb/', ['^src/store/lmdb'], 'Only store/lmdb names LMDB.'),
+    packageOnlyIn(
+      'libsignal-in-its-rooms',
+      'node_modules/@signalapp/',
+      [room('access'), room('ratchet'), room('transport'), room('content')],
+      'The engine hands bytes around; libsignal stays in the rooms that need it.',
+    ),
+    packageOnlyIn('protobufjs-in-content', 'node_modules/protobufjs/', [room('content')], 'Only content names protobuf.'),
+    { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
+    { name: 'no-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true, pathNot: '^(sealcast|#dist)' } },
+    {
+      name: 'no-orphans',
+      severity: 'error',
+      from: { orphan: true, pathNot: ['\\.d\\.ts$', '\\.test\\.ts$', '^assembly/abi\\.ts$'] },
+      to: {},
+    },
+  ],
+  options: {
+    doNotFollow: { path: ['node_modules', '^dist/', '^build/'] },
+    tsPreCompilationDeps: true,
+    tsConfig: { fileName: 'tsconfig.dev.json' },
+    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['types', 'import', 'node', 'default'] },
+  },
+};

@@ -1,0 +1,80 @@
+// `npm run bench`: all benchmarks, or one (`--only envelope|event-loop|memory`). What is committed and cited is written
+// by full runs alone; `--quick` prints and writes nothing.
+import { mkdirSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import { runEnvelopeBench } from './envelope/envelope.js';
+import { formatEnvelopeResult } from './envelope/report.js';
+import { formatEventLoopResult, runEventLoopBench } from './pool/event-loop.js';
+import { formatMemoryResult, runMemoryBench } from './pool/memory.js';
+import { describeEnvironment, formatEnvironment, NODE_MAJOR, RESULTS_DIRECTORY } from './report/environment.js';
+
+const CONTENT_BYTES = 600;
+const BENCHMARKS = ['envelope', 'event-loop', 'memory'] as const;
+type Benchmark = (typeof BENCHMARKS)[number];
+
+const { values } = parseArgs({ options: { quick: { type: 'boolean' }, only: { type: 'string' } } });
+const quick = values.quick ?? false;
+const selected = BENCHMARKS.filter((name) => values.only === undefined || values.only === name);
+if (selected.length === 0) {
+  console.error(`--only takes one of ${BENCHMARKS.join(', ')}`);
+  process.exit(1);
+}
+
+console.log(formatEnvironment(describeEnvironment()));
+for (const name of selected) {
+  const { result, text } = await runBenchmark(name);
+  console.log(`\n${text}`);
+  if (!quick) writeResult(name, result);
+}
+
+async function runBenchmark(name: Benchmark): Promise<{ result: object; text: string }> {
+  const threads = availableParallelism();
+  const onProgress = (message: string): void => showProgress(`${name}: ${message}`);
+  try {
+    switch (name) {
+      case 'envelope': {
+        const result = await runEnvelopeBench({
+          recipientCount: quick ? 256 : 1_024,
+          contentBytes: CONTENT_BYTES,
+          roundCount: quick ? 5 : 31,
+          warmupRoundCount: quick ? 2 : 5,
+          onProgress,
+        });
+        return {
+          result,
+          text: `v1 envelope, ${CONTENT_BYTES}-byte USMC, kernel ${result.kernel}\n${formatEnvelopeResult(result)}`,
+        };
+      }
+      case 'event-loop': {
+        const envelopeCount = quick ? 2_000 : 10_000;
+        const result = await runEventLoopBench({ envelopeCount, contentBytes: CONTENT_BYTES, threads, onProgress });
+        return { result, text: formatEventLoopResult(result) };
+      }
+      case 'memory': {
+        const result = await runMemoryBench({ recipientCount: quick ? 2_000 : 10_000, threads, onProgress });
+        return { result, text: formatMemoryResult(result) };
+      }
+    }
+  } finally {
+    showProgress('');
+  }
+}
+
+/** One line that rewrites itself in a terminal; nothing where it would fill a log. */
+function showProgress(message: string): void {
+  if (process.stderr.isTTY) process.stderr.write(`\r\x1b[K${message}`);
+}
+
+function writeResult(name: Benchmark, result: object): void {
+  mkdirSync(RESULTS_DIRECTORY, { recursive: true });
+  const path = join(RESULTS_DIRECTORY, `${name}-node${NODE_MAJOR}.json`);
+  writeFileSync(path, `${JSON.stringify(result, roundNumbers, 2)}\n`);
+  console.log(`written: ${path}`);
+}
+
+/** Four significant digits: more would be noise in a diff. */
+function roundNumbers(_key: string, value: unknown): unknown {
+  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value;
+}

@@ -1,0 +1,59 @@
+// sealcast itself, through its public name, as its users call it: one batch a call.
+import { Sealer, type UnsealOptions } from 'sealcast';
+import { entry, type EnvelopeInputs, type Peer } from './peer.js';
+
+export interface SealcastPeer extends Peer {
+  readonly kernel: string;
+  readonly threads: number;
+  readonly sealer: Sealer;
+}
+
+export async function createSealcastPeer(
+  inputs: EnvelopeInputs,
+  envelopesPerRound: number,
+  threads: number,
+): Promise<SealcastPeer> {
+  const sealer = await Sealer.create({ identityKeyPair: inputs.sender, threads });
+  return {
+    name: `sealcast, ${threads} thread${threads === 1 ? '' : 's'}`,
+    kernel: sealer.stats().kernel,
+    threads,
+    sealer,
+    envelopesPerRound,
+    seal: (envelopeCount) => sealFor(sealer, inputs.subscriberKeys, inputs.contents, envelopeCount),
+    unseal: (envelopeCount) => unsealWith(sealer, inputs.incoming, envelopeCount),
+    close: () => sealer.close(),
+  };
+}
+
+/** Seals contents[i] for the holder of recipientKeys[i]. */
+export async function sealFor(
+  sealer: Sealer,
+  recipientKeys: readonly Uint8Array[],
+  contents: readonly Uint8Array[],
+  envelopeCount: number,
+): Promise<Uint8Array[]> {
+  const requests = Array.from({ length: envelopeCount }, (_, i) => ({
+    recipientIdentityKey: entry(recipientKeys, i),
+    content: entry(contents, i),
+  }));
+  const results = await sealer.seal(requests);
+  return results.map((result) => {
+    if (!result.ok) throw result.error;
+    return result.envelope;
+  });
+}
+
+/** With trust roots the certificates are validated, and DH(S, R) is kept of senders whose certificate held. */
+export async function unsealWith(
+  sealer: Sealer,
+  envelopes: readonly Uint8Array[],
+  envelopeCount: number,
+  options: UnsealOptions = {},
+): Promise<Uint8Array[]> {
+  const results = await sealer.unseal(envelopes.slice(0, envelopeCount), options);
+  return results.map((result) => {
+    if (!result.ok) throw result.error;
+    return result.content;
+  });
+}

@@ -1,0 +1,22 @@
+import { IdentityKeyPair, PrivateKey, ProtocolAddress } from '@signalapp/libsignal-client';
+import { MemoryStores } from '../../support/memory-stores.js';
+import type { BroadcasterAccount } from '../../mock-service/mock-service.js';
+
+/** The broadcaster's own libsignal client: one device of its account, and what that device remembers. */
+export interface Client {
+  readonly account: BroadcasterAccount;
+  readonly identityKeyPair: IdentityKeyPair;
+  readonly address: ProtocolAddress;
+  readonly stores: MemoryStores;
+}
+
+export function createClient(account: BroadcasterAccount): Client {
+  const identityKey = PrivateKey.deserialize(account.identityPrivateKey);
+  const identityKeyPair = new IdentityKeyPair(identityKey.getPublicKey(), identityKey);
+  return {
+    account,
+    identityKeyPair,
+    address: ProtocolAddress.new(account.aci, account.deviceId),
+    stores: new MemoryStores(identityKeyPair, account.registrationId),
+  };
+}

@@ -1,0 +1,151 @@
+import {
+  Aci,
+  CiphertextMessageType,
+  PreKeySignalMessage,
+  ProtocolAddress,
+  signalDecrypt,
+  signalDecryptPreKey,
+  SignalMessage,
+  UnidentifiedSenderMessageContent,
+  type PublicKey,
+} from '@signalapp/libsignal-client';
+import type { Sealer } from 'sealcast';
+import {
+  decodeContent,
+  decodeServiceEnvelope,
+  SERVICE_ENVELOPE_TYPE,
+  unpadPlaintext,
+  type ServiceEnvelope,
+} from '#dist/src/content/index.js';
+import type { Client } from './client.js';
+import type { Inbox, IncomingMessage } from './inbox.js';
+
+/** A ratchet message and who sent it, whether the service said so or the sealed envelope did. */
+interface RatchetMessage {
+  readonly sender: ProtocolAddress;
+  /** One of libsignal's CiphertextMessageType. */
+  readonly type: number;
+  readonly ciphertext: Uint8Array<ArrayBuffer>;
+}
+
+export interface ProfileKeyLessons {
+  /** By service id. */
+  readonly profileKeys: ReadonlyMap<string, Uint8Array>;
+  /** Why messages could not be read. */
+  readonly errors: readonly Error[];
+}
+
+function openUnsealed(envelope: ServiceEnvelope): RatchetMessage {
+  const { type, content, sourceServiceId, sourceServiceIdBinary, sourceDeviceId } = envelope;
+  const source =
+    sourceServiceIdBinary === undefined
+      ? sourceServiceId
+      : Aci.parseFromServiceIdBinary(sourceServiceIdBinary).getServiceIdString();
+  if (source === undefined || sourceDeviceId === undefined)
+    throw new Error('an envelope that is not sealed names nobody');
+  const isPreKey = type === SERVICE_ENVELOPE_TYPE.prekeyMessage;
+  return {
+    sender: ProtocolAddress.new(source, sourceDeviceId),
+    type: isPreKey ? CiphertextMessageType.PreKey : CiphertextMessageType.Whisper,
+    ciphertext: content,
+  };
+}
+
+function openUsmc(usmcBytes: Uint8Array): RatchetMessage {
+  const usmc = UnidentifiedSenderMessageContent.deserialize(new Uint8Array(usmcBytes));
+  const certificate = usmc.senderCertificate();
+  return {
+    sender: ProtocolAddress.new(certificate.senderUuid(), certificate.senderDeviceId()),
+    type: usmc.msgType(),
+    ciphertext: usmc.contents(),
+  };
+}
+
+/** Decrypts with libsignal and gives the profile key inside. */
+async function readProfileKey({ stores, address }: Client, message: RatchetMessage): Promise<Uint8Array> {
+  const { sender, type, ciphertext } = message;
+  let padded: Uint8Array;
+  if (type === (CiphertextMessageType.PreKey as number)) {
+    padded = await signalDecryptPreKey(
+      PreKeySignalMessage.deserialize(ciphertext),
+      sender,
+      address,
+      stores.sessions,
+      stores.identities,
+      stores.preKeys,
+      stores.signedPreKeys,
+      stores.kyberPreKeys,
+    );
+  } else if (type === (CiphertextMessageType.Whisper as number)) {
+    const signalMessage = SignalMessage.deserialize(ciphertext);
+    padded = await signalDecrypt(signalMessage, sender, address, stores.sessions, stores.identities);
+  } else {
+    throw new Error(`a message of type ${type} was not expected`);
+  }
+  const { dataMessage } = decodeContent(unpadPlaintext(padded));
+  if (dataMessage?.profileKey === undefined) throw new Error('a message came without a profile key');
+  return dataMessage.profileKey;
+}
+
+/**
+ * Reads what the subscribers send until the inbox ends, and keeps the profile key that each of them wrote. Sealed
+ * envelopes are unsealed with sealcast, a batch at a time; what is in them, and what came unsealed, libsignal decrypts.
+ */
+export async function learnProfileKeys(
+  inbox: Inbox,
+  client: Client,
+  sealer: Sealer,
+  trustRoot: PublicKey,
+  onLearned: (profileKeysLearned: number) => void,
+): Promise<ProfileKeyLessons> {
+  const profileKeys = new Map<string, Uint8Array>();
+  const errors: Error[] = [];
+
+  const learn = async (open: () => RatchetMessage): Promise<void> => {
+    try {
+      const message = open();
+      profileKeys.set(message.sender.name(), await readProfileKey(client, message));
+      onLearned(profileKeys.size);
+    } catch (error) {
+      errors.push(error as Error);
+    }
+  };
+
+  for await (const batch of inbox.batches()) {
+    const sealed: ServiceEnvelope[] = [];
+    for (const envelope of batch.flatMap((incoming) => decodeOrCollect(incoming, errors))) {
+      if (envelope.type === SERVICE_ENVELOPE_TYPE.unidentifiedSender) sealed.push(envelope);
+      else await learn(() => openUnsealed(envelope));
+    }
+    for (const result of await unsealAll(sealer, sealed, trustRoot)) {
+      await learn(() => {
+        if (!result.ok) throw result.error;
+        return openUsmc(result.content);
+      });
+    }
+    // Only now: what was not acknowledged would come again after a crash.
+    for (const { ack } of batch) ack.send(200);
+  }
+  return { profileKeys, errors };
+}
+
+async function unsealAll(
+  sealer: Sealer,
+  envelopes: readonly ServiceEnvelope[],
+  trustRoot: PublicKey,
+): ReturnType<Sealer['unseal']> {
+  if (envelopes.length === 0) return [];
+  // Certificates are judged at the time of the youngest envelope, so that none is taken past its end.
+  const timestamp = Math.max(...envelopes.map(({ serverTimestamp }) => Number(serverTimestamp ?? 0)));
+  const contents = envelopes.map(({ content }) => content);
+  return sealer.unseal(contents, { trustRoots: [trustRoot], timestamp });
+}
+
+function decodeOrCollect({ envelopeBytes }: IncomingMessage, errors: Error[]): ServiceEnvelope[] {
+  try {
+    return [decodeServiceEnvelope(envelopeBytes)];
+  } catch (error) {
+    errors.push(error as Error);
+    return [];
+  }
+}

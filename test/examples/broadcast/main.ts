@@ -1,0 +1,39 @@
+// One sealed message to many subscribers, from beginning to end. `npm run broadcast -- --help` says more.
+import { MockService } from '../../mock-service/mock-service.js';
+import { broadcast, succeeded } from './broadcast.js';
+import { parseOptions, USAGE, UsageError, type BroadcastOptions } from './options.js';
+import { barReporter, plainReporter } from './reporter.js';
+import { summarize } from './summary.js';
+
+const EXIT_FAILED = 1;
+const EXIT_USAGE = 2;
+
+async function run(options: BroadcastOptions): Promise<boolean> {
+  const reporter = process.stdout.isTTY ? barReporter(process.stdout) : plainReporter(process.stdout);
+  await using service = await reporter.stage('accounts', options.subscribers, (onProgress) =>
+    MockService.start({ subscribers: options.subscribers, onProgress }),
+  );
+  const report = await broadcast(service, options, reporter);
+  console.log(summarize(report));
+  return succeeded(report);
+}
+
+async function main(): Promise<number> {
+  try {
+    const options = parseOptions(process.argv.slice(2));
+    if (options === 'help') {
+      console.log(USAGE);
+      return 0;
+    }
+    return (await run(options)) ? 0 : EXIT_FAILED;
+  } catch (error) {
+    if (error instanceof UsageError) {
+      console.error(`broadcast: ${error.message} (see --help)`);
+      return EXIT_USAGE;
+    }
+    console.error(`broadcast failed: ${(error as Error).message}`);
+    return EXIT_FAILED;
+  }
+}
+
+process.exitCode = await main();
