@@ -25,7 +25,12 @@ export default {
   forbidden: [
     only('abi-imports-nothing', ABI, [], 'asc and tsc both compile it.'),
     only('errors-imports-nothing', ERRORS, [], 'Every room names it.'),
-    only('kernel-knows-only-abi', room('kernel'), [ABI, ERRORS], 'The kernel room reads assembly/abi.ts, nothing else.'),
+    only(
+      'kernel-knows-only-abi',
+      room('kernel'),
+      [ABI, ERRORS],
+      'The kernel room reads assembly/abi.ts, nothing else.',
+    ),
     only('pool-knows-kernel', room('pool'), [room('kernel'), ABI, ERRORS], 'No libsignal, no access, in the pool.'),
     only('access-knows-abi', room('access'), [ABI, ERRORS], 'Keys and certificates know of no kernel.'),
     only('content-knows-nobody', room('content'), [ERRORS], 'Protobuf and padding know of nobody.'),
@@ -57,7 +62,12 @@ export default {
       [room('access'), room('ratchet'), room('transport'), room('content')],
       'The engine hands bytes around; libsignal stays in the rooms that need it.',
     ),
-    packageOnlyIn('protobufjs-in-content', 'node_modules/protobufjs/', [room('content')], 'Only content names protobuf.'),
+    packageOnlyIn(
+      'protobufjs-in-content',
+      'node_modules/protobufjs/',
+      [room('content')],
+      'Only content names protobuf.',
+    ),
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     { name: 'no-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true, pathNot: '^(sealcast|#dist)' } },
     {

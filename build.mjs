@@ -47,7 +47,8 @@ async function compileKernel({ name, field, features, optimize }, debug) {
   );
   if (error) throw new Error(`kernel ${name}: ${error.message}\n${stderr}`);
   const bytes = output['kernel.wasm'];
-  if (!WebAssembly.validate(bytes) && !features.includes('relaxed-simd')) throw new Error(`kernel ${name} is not valid`);
+  if (!WebAssembly.validate(bytes) && !features.includes('relaxed-simd'))
+    throw new Error(`kernel ${name} is not valid`);
   return bytes;
 }
 

@@ -3,7 +3,18 @@ import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 export default defineConfig(
-  { ignores: ['vitest.config.ts', 'dist/', 'build/', 'coverage/', 'node_modules/', 'bench/results/', 'assembly/!(abi).ts', 'assembly/*/'] },
+  {
+    ignores: [
+      'vitest.config.ts',
+      'dist/',
+      'build/',
+      'coverage/',
+      'node_modules/',
+      'bench/results/',
+      'assembly/!(abi).ts',
+      'assembly/*/',
+    ],
+  },
   js.configs.recommended,
   {
     files: ['**/*.ts'],
@@ -25,5 +36,10 @@ export default defineConfig(
   },
   { files: ['src/kernel/**', 'test/**', 'bench/**'], rules: { 'no-restricted-globals': 'off' } },
   { files: ['test/**', 'bench/**'], rules: { '@typescript-eslint/no-non-null-assertion': 'off' } },
-  { files: ['**/*.mjs'], languageOptions: { globals: { console: 'readonly', process: 'readonly', URL: 'readonly', WebAssembly: 'readonly' } } },
+  {
+    files: ['**/*.mjs'],
+    languageOptions: {
+      globals: { console: 'readonly', process: 'readonly', URL: 'readonly', WebAssembly: 'readonly' },
+    },
+  },
 );

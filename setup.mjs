@@ -12,7 +12,9 @@ if (major < 20 || (major === 20 && minor < 19)) {
   process.exit(1);
 }
 
-const lockDigest = createHash('sha256').update(readFileSync(`${root}package-lock.json`)).digest('hex');
+const lockDigest = createHash('sha256')
+  .update(readFileSync(`${root}package-lock.json`))
+  .digest('hex');
 const stamp = `${root}node_modules/.sealcast-lock`;
 if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lockDigest) {
   console.log('Installing the locked dependencies (npm ci) ...');

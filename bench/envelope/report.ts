@@ -9,6 +9,8 @@ export interface EnvelopeRow {
   readonly operation: Operation;
   readonly name: string;
   readonly microsecondsPerEnvelope: Summary;
+  /** Processor time of all threads. */
+  readonly cpuMicrosecondsPerEnvelope: Summary;
   readonly envelopesPerSecond: number;
   /** How many times as fast: quartiles of the ratios within each round. */
   readonly timesLibsignal: Summary;
@@ -33,14 +35,16 @@ export interface Baselines {
 }
 
 export function rowsOf(operation: Operation, samples: RoundSamples, baselines: Baselines): EnvelopeRow[] {
-  const libsignal = samplesOf(samples, baselines.libsignal);
-  const noble = samplesOf(samples, baselines.noble);
-  return [...samples].map(([name, microseconds]) => {
+  const libsignal = microsecondsOf(samples, baselines.libsignal);
+  const noble = microsecondsOf(samples, baselines.noble);
+  return [...samples].map(([name, ofRounds]) => {
+    const microseconds = microsecondsOf(samples, name);
     const microsecondsPerEnvelope = summarize(microseconds);
     return {
       operation,
       name,
       microsecondsPerEnvelope,
+      cpuMicrosecondsPerEnvelope: summarize(ofRounds.map(({ cpuMicroseconds }) => cpuMicroseconds)),
       envelopesPerSecond: 1e6 / microsecondsPerEnvelope.median,
       timesLibsignal: summarize(ratios(libsignal, microseconds)),
       timesNoble: summarize(ratios(noble, microseconds)),
@@ -61,13 +65,22 @@ export function formatEnvelopeResult(result: EnvelopeResult): string {
   const operations: readonly Operation[] = ['seal', 'unseal'];
   return operations
     .map((operation) => {
-      const header = [operation, 'µs each', 'p25..p75', 'a second', 'x libsignal (p25..p75)', 'x noble (p25..p75)'];
+      const header = [
+        operation,
+        'µs each',
+        'p25..p75',
+        'CPU µs',
+        'a second',
+        'x libsignal (p25..p75)',
+        'x noble (p25..p75)',
+      ];
       const rows = result.rows
         .filter((row) => row.operation === operation)
         .map((row) => [
           row.name,
           formatNumber(row.microsecondsPerEnvelope.median),
           formatRange(row.microsecondsPerEnvelope),
+          formatNumber(row.cpuMicrosecondsPerEnvelope.median),
           formatNumber(row.envelopesPerSecond),
           formatRatio(row.timesLibsignal),
           formatRatio(row.timesNoble),
@@ -81,8 +94,8 @@ function ratios(numerators: readonly number[], denominators: readonly number[]):
   return numerators.map((numerator, round) => numerator / (denominators[round] ?? NaN));
 }
 
-function samplesOf(samples: RoundSamples, name: string): readonly number[] {
+function microsecondsOf(samples: RoundSamples, name: string): number[] {
   const found = samples.get(name);
   if (found === undefined) throw new Error(`no samples of ${name}`);
-  return found;
+  return found.map(({ microseconds }) => microseconds);
 }

@@ -10,8 +10,15 @@ export interface RoundTask {
   readonly run: () => Promise<unknown>;
 }
 
-/** Microseconds an envelope, by task name: one sample a round. */
-export type RoundSamples = ReadonlyMap<string, readonly number[]>;
+/** Of one task in one round, an envelope. */
+export interface RoundSample {
+  readonly microseconds: number;
+  /** Of all the process's threads: what a task that works on several of them takes from the machine. */
+  readonly cpuMicroseconds: number;
+}
+
+/** By task name: one sample a round. */
+export type RoundSamples = ReadonlyMap<string, readonly RoundSample[]>;
 
 export interface RoundOptions {
   readonly roundCount: number;
@@ -24,28 +31,37 @@ export async function runRounds(
   tasks: readonly RoundTask[],
   { roundCount, warmupRoundCount, onRound }: RoundOptions,
 ): Promise<RoundSamples> {
-  const samples = new Map<string, number[]>(tasks.map(({ name }) => [name, []]));
+  const samples = new Map<string, RoundSample[]>(tasks.map(({ name }) => [name, []]));
   for (let round = 0; round < warmupRoundCount + roundCount; round++) {
     const firstTask = round % tasks.length;
-    const latencies = await runRound([...tasks.slice(firstTask), ...tasks.slice(0, firstTask)]);
+    const ofRound = await runRound([...tasks.slice(firstTask), ...tasks.slice(0, firstTask)]);
     if (round < warmupRoundCount) continue;
-    for (const [name, microsecondsPerEnvelope] of latencies) samples.get(name)?.push(microsecondsPerEnvelope);
+    for (const [name, sample] of ofRound) samples.get(name)?.push(sample);
     onRound?.(round + 1 - warmupRoundCount);
   }
   return samples;
 }
 
-async function runRound(tasks: readonly RoundTask[]): Promise<Map<string, number>> {
+async function runRound(tasks: readonly RoundTask[]): Promise<Map<string, RoundSample>> {
   const bench = new Bench({ iterations: 1, time: 0, warmup: false, throws: true });
+  const cpuMicroseconds = new Map<string, number>();
   for (const { name, prepare, run } of tasks) {
-    bench.add(name, run, { async: true, ...(prepare && { beforeEach: () => prepare() }) });
+    const runOnce = async (): Promise<void> => {
+      const before = process.cpuUsage();
+      await run();
+      const { user, system } = process.cpuUsage(before);
+      cpuMicroseconds.set(name, user + system);
+    };
+    bench.add(name, runOnce, { async: true, ...(prepare && { beforeEach: () => prepare() }) });
   }
   await bench.run();
   return new Map(
     tasks.map(({ name, envelopeCount }) => {
       const result = bench.getTask(name)?.result;
-      if (result?.state !== 'completed') throw new Error(`${name} did not complete`);
-      return [name, (result.latency.mean * 1000) / envelopeCount];
+      const cpu = cpuMicroseconds.get(name);
+      if (result?.state !== 'completed' || cpu === undefined) throw new Error(`${name} did not complete`);
+      const microseconds = result.latency.mean * 1000;
+      return [name, { microseconds: microseconds / envelopeCount, cpuMicroseconds: cpu / envelopeCount }];
     }),
   );
 }

@@ -46,7 +46,9 @@ async function loadCandidate({ name, file }: ManifestEntry): Promise<Candidate> 
   const memory = createMemory(PRIMITIVES_MEMORY_BYTES);
   const primitives = new Primitives(name, instantiate(module, memory), memory);
   const fault = findKernelFault(primitives);
-  return fault === null ? { name, module, primitives } : { name, reason: `on this engine it fails its self-test: ${fault}` };
+  return fault === null
+    ? { name, module, primitives }
+    : { name, reason: `on this engine it fails its self-test: ${fault}` };
 }
 
 /** Once a process: compiling and testing a kernel again would tell nothing new. */

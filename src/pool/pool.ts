@@ -1,6 +1,7 @@
 import { MAX_CHUNK_ENTRIES } from '../../assembly/abi.js';
 import { SealcastError } from '../errors.js';
 import type { Arena } from '../kernel/arena.js';
+import { AbortWatch } from './abort-watch.js';
 import type { JobKind } from './messages.js';
 import type { Workers } from './workers.js';
 
@@ -56,6 +57,7 @@ export class Pool {
   readonly #idle: Arena[];
   readonly #waiting: Flight[] = [];
   readonly #flights = new Set<Flight>();
+  readonly #aborts = new AbortWatch();
   #queued = 0;
   #whenIdle: (() => void) | undefined;
   #closed = false;
@@ -82,21 +84,19 @@ export class Pool {
   run(batch: Batch): Promise<void> {
     if (this.#closed) return Promise.reject(closedError());
     if (batch.signal?.aborted === true) return Promise.reject(abortedError(batch.signal));
+    if (batch.count === 0) return Promise.resolve();
     if (this.#queued >= this.#maxQueue) {
       const message = `${this.#queued} entries wait already (maxQueue ${this.#maxQueue}); await some first`;
       return Promise.reject(new SealcastError('ERR_QUEUE_FULL', message));
     }
-    if (batch.count === 0) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const { signal } = batch;
-      const onAbort = (): void => {
-        if (signal !== undefined) this.#settle(flight, abortedError(signal));
-      };
+      const unwatch = signal && this.#aborts.add(signal, () => this.#settle(flight, abortedError(signal)));
       const flight: Flight = {
         batch,
         chunkEntries: chooseChunkEntries(batch.count, this.#threads),
         settle: (error) => {
-          signal?.removeEventListener('abort', onAbort);
+          unwatch?.();
           if (error === undefined) resolve();
           else reject(error);
         },
@@ -104,7 +104,6 @@ export class Pool {
         chunksInWork: 0,
         settled: false,
       };
-      signal?.addEventListener('abort', onAbort, { once: true });
       this.#flights.add(flight);
       this.#waiting.push(flight);
       this.#queued += batch.count;

@@ -6,13 +6,12 @@ const WORKER_FILE = fileURLToPath(new URL('../../workers/seal.js', import.meta.u
 
 /**
  * The worker threads, a Piscina of fixed size. It replaces a thread that dies, but gives up when one dies before it is
- * ready (5.3, 2026-11): it is then made anew, so that a Sealer never ends up without workers.
+ * ready (5.3, 2026-11): once none is left the next chunk gets a new Piscina, so that a Sealer never ends up without workers.
  */
 export class Workers {
   readonly #start: WorkerStart;
   readonly #threads: number;
-  #piscina: Piscina<Job, JobFault>;
-  #running = 0;
+  #piscina: Piscina<Job, JobFault> | undefined;
 
   constructor(start: WorkerStart, threads: number) {
     this.#start = start;
@@ -31,30 +30,25 @@ export class Workers {
     // A thread that dies with no chunk in hand concerns nobody: it is replaced.
     piscina.on('error', () => undefined);
     piscina.on('workerDestroy', () => {
+      // Piscina says it before it starts the replacement.
       setImmediate(() => {
-        // Chunks that wait for a thread when none is left would wait for ever; destroy() rejects them.
-        if (piscina.threads.length === 0) void piscina.destroy();
+        if (piscina === this.#piscina && piscina.threads.length === 0) void this.close();
       });
     });
     return piscina;
   }
 
   /** @returns the kernel's fault, or null. Rejects when the thread died. */
-  async run(job: Job): Promise<JobFault> {
-    if (this.#piscina.threads.length < this.#threads && this.#running === 0) {
-      void this.#piscina.destroy();
-      this.#piscina = this.#createPiscina();
-    }
-    this.#running += 1;
-    try {
-      return await this.#piscina.run(job);
-    } finally {
-      this.#running -= 1;
-    }
+  run(job: Job): Promise<JobFault> {
+    this.#piscina ??= this.#createPiscina();
+    return this.#piscina.run(job);
   }
 
-  /** Ends all threads. Nothing may be running. */
+  /** Ends all threads; chunks that wait for one are rejected. */
   async close(): Promise<void> {
-    await this.#piscina.destroy();
+    const piscina = this.#piscina;
+    this.#piscina = undefined;
+    // Once only: a second destroy() would end before the first, and Piscina then replace the threads that it just ended.
+    await piscina?.destroy();
   }
 }

@@ -170,7 +170,9 @@ describe('verdicts', () => {
     const cut = [1, 2, 5, 50].map((bytes) => usmc.slice(0, -bytes));
     const contents = [...flipped, ...appended, ...cut];
     const keys = keyPairBytes(world.sender);
-    const envelopes = contents.map((content) => sealV1(keys, recipient.identity.publicKey.serialize(), random(32), content));
+    const envelopes = contents.map((content) =>
+      sealV1(keys, recipient.identity.publicKey.serialize(), random(32), content),
+    );
     // Twice, and with a good one first: the second time the certificate is known by its bytes.
     const good = sealV1(keys, recipient.identity.publicKey.serialize(), random(32), usmc);
     for (const batch of [envelopes, envelopes]) {
@@ -238,12 +240,7 @@ describe('validation of the sender certificate', () => {
     const stranger = createAuthority();
     const certificate = stranger.issueSenderCertificate(world.sender.publicKey);
     const content = usmcOfSize(certificate, smallestUsmcBytes(certificate), random).serialize();
-    const envelope = sealV1(
-      keyPairBytes(world.sender),
-      recipient.identity.publicKey.serialize(),
-      random(32),
-      content,
-    );
+    const envelope = sealV1(keyPairBytes(world.sender), recipient.identity.publicKey.serialize(), random(32), content);
     expect(await codeOf(envelope, 5)).toBe('ERR_INVALID_CERTIFICATE');
     expect(await codeOf(envelope, 5, [...trustRoots, stranger.trustRoot])).toBe('ok');
     expect(await codeOf(envelope, 5)).toBe('ERR_INVALID_CERTIFICATE');

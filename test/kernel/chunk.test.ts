@@ -192,10 +192,16 @@ describe('a chunk in the debug kernel', () => {
       if (run === 'sealV1') layScalars(host.kernel.memory, arenaPtr, random(160));
       host.kernel.exports[run](arenaPtr);
       const secrets = host.kernel.read(arenaPtr + ENTRIES_OFFSET, PAYLOAD_OFFSET - ENTRIES_OFFSET);
-      expect(secrets.every((byte) => byte === 0), run).toBe(true);
+      expect(
+        secrets.every((byte) => byte === 0),
+        run,
+      ).toBe(true);
       host.arena.wipe();
       const arena = host.kernel.read(arenaPtr, PAYLOAD_OFFSET + 5 * 1024);
-      expect(arena.every((byte) => byte === 0), `${run}, arena wiped`).toBe(true);
+      expect(
+        arena.every((byte) => byte === 0),
+        `${run}, arena wiped`,
+      ).toBe(true);
     }
   });
 

@@ -14,7 +14,12 @@ const MESSAGE_STRIDE = 0x40000;
 
 describe('hmacX4', () => {
   const random = seededBytes('hmacX4');
-  const equalLengths = [0, 1, 55, 56, 63, 64, 65, 119, 120, 128, 600, 1000].map((bytes) => [bytes, bytes, bytes, bytes]);
+  const equalLengths = [0, 1, 55, 56, 63, 64, 65, 119, 120, 128, 600, 1000].map((bytes) => [
+    bytes,
+    bytes,
+    bytes,
+    bytes,
+  ]);
   // Lanes that end at different blocks: three early, one early, pairs, all different, and in every order of some.
   const mixedLengths = [
     [0, 64, 128, 192],

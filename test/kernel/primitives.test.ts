@@ -57,7 +57,9 @@ describe('x25519', () => {
 
   it('takes non-canonical points as their remainder, and points of the twist, like the twin', () => {
     const random = seededBytes('odd points');
-    const points = [...vectors.x25519Points.nonCanonical, ...vectors.x25519Points.twist].map(({ point }) => fromHex(point));
+    const points = [...vectors.x25519Points.nonCanonical, ...vectors.x25519Points.twist].map(({ point }) =>
+      fromHex(point),
+    );
     const scalars = points.map(() => random(32));
     const results = kernel.x25519(concatBytes(...scalars), concatBytes(...points));
     points.forEach((point, i) => {

@@ -6,7 +6,7 @@ import { toHex } from '../reference/bytes.js';
 import { neverHangs, untilTrue } from '../support/await-condition.js';
 import { cyclic, openWithLibsignal } from '../support/opening.js';
 import { seededBytes } from '../support/seeded-random.js';
-import { createWorld, usmcOfSize, type SignalRecipient } from '../support/signal-fixtures.js';
+import { createWorld, usmcOfSize } from '../support/signal-fixtures.js';
 import { WorkerWatch } from '../support/worker-watch.js';
 
 const RECIPIENT_COUNT = 40;
@@ -14,9 +14,7 @@ const LARGEST_CHUNK_ENTRIES = 256;
 
 const world = createWorld(RECIPIENT_COUNT);
 const random = seededBytes('worker-death');
-const contents = Array.from({ length: 7 }, (_, i) =>
-  usmcOfSize(world.senderCertificate, 500 + i, random).serialize(),
-);
+const contents = Array.from({ length: 7 }, (_, i) => usmcOfSize(world.senderCertificate, 500 + i, random).serialize());
 
 function makeBatch(entryCount: number): SealRequest[] {
   return Array.from({ length: entryCount }, (_, i) => ({
@@ -35,7 +33,7 @@ async function expectGoodOrLost(results: readonly SealResult[], entryCount: numb
       expect(result.error).toMatchObject({ name: 'SealcastError', code: 'ERR_WORKER_LOST', index });
       lost.push(index);
     } else {
-      const opened = await openWithLibsignal(cyclic(world.recipients, index) as SignalRecipient, result);
+      const opened = await openWithLibsignal(cyclic(world.recipients, index), result);
       expect(toHex(opened)).toBe(toHex(cyclic(contents, index)));
     }
   }
@@ -163,7 +161,7 @@ describe.each([1, 2])('a Sealer with %i thread(s)', (threads) => {
       await neverHangs(receiver.close(), 'close()');
     }
 
-    const keys = Array.from({ length: 2000 }, (_, i) => Uint8Array.of(5, ...random(28), i >> 8, i & 0xff, 0));
+    const keys = Array.from({ length: 2000 }, (_, i) => Uint8Array.of(5, ...random(29), i >> 8, i & 0xff, 0));
     const workers = watch.alive;
     const preparing = sealer.prepare(keys);
     const exits = workers.map((worker) => worker.terminate());

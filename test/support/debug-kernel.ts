@@ -32,7 +32,8 @@ export class DebugKernel {
   constructor(memoryBytes = 4 * 1024 * 1024) {
     this.memory = new WebAssembly.Memory({ initial: Math.ceil(memoryBytes / 65536), maximum: 65536, shared: true });
     const module = new WebAssembly.Module(new Uint8Array(readFileSync(builtFile('kernel/int.debug.wasm'))));
-    this.exports = new WebAssembly.Instance(module, { env: { memory: this.memory } }).exports as unknown as DebugExports;
+    this.exports = new WebAssembly.Instance(module, { env: { memory: this.memory } })
+      .exports as unknown as DebugExports;
   }
 
   write(ptr: number, bytes: Uint8Array): void {

@@ -1,6 +1,5 @@
 // A Signal world in memory, made with libsignal itself: identities, certificates, and contents of a chosen size.
-import type {
-  PublicKey} from '@signalapp/libsignal-client';
+import type { PublicKey } from '@signalapp/libsignal-client';
 import {
   IdentityChange,
   IdentityKeyPair,

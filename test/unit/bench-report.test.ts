@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { rowsOf } from '../../bench/envelope/report.js';
+import type { RoundSample } from '../../bench/envelope/rounds.js';
 import { summarize } from '../../bench/report/statistics.js';
 import { formatMarkdownTable, formatNumber, formatTable } from '../../bench/report/table.js';
 
@@ -12,15 +13,18 @@ describe('the benchmarks’ arithmetic', () => {
   });
 
   it('takes ratios within a round: a disturbance of all does not show in them', () => {
+    const rounds = (microseconds: number[]): RoundSample[] =>
+      microseconds.map((each) => ({ microseconds: each, cpuMicroseconds: 2 * each }));
     const samples = new Map([
-      ['ours', [10, 100, 20]],
-      ['libsignal', [20, 200, 40]],
-      ['noble', [1000, 10000, 2000]],
+      ['ours', rounds([10, 100, 20])],
+      ['libsignal', rounds([20, 200, 40])],
+      ['noble', rounds([1000, 10000, 2000])],
     ]);
     const [ours] = rowsOf('seal', samples, { libsignal: 'libsignal', noble: 'noble' });
     expect(ours?.timesLibsignal).toEqual({ median: 2, p25: 2, p75: 2 });
     expect(ours?.timesNoble.median).toBe(100);
     expect(ours?.microsecondsPerEnvelope.median).toBe(20);
+    expect(ours?.cpuMicrosecondsPerEnvelope).toEqual({ median: 40, p25: 30, p75: 120 });
     expect(ours?.envelopesPerSecond).toBe(50_000);
   });
 
