@@ -6,6 +6,7 @@ import { spawnSync } from 'node:child_process';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import asc from 'assemblyscript/asc';
+import { baseTableSource } from './assembly/curve/base-table.mjs';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 const quiet = process.argv.includes('--quiet');
@@ -19,6 +20,8 @@ const KERNELS = [
   { name: 'fma', field: 'fma', features: ['simd', 'relaxed-simd', 'threads', 'bulk-memory'], optimize: ['-O3'] },
   { name: 'int', field: 'int', features: ['simd', 'threads', 'bulk-memory'], optimize: ['-O3'] },
 ].filter(({ field }) => existsSync(join(root, 'assembly/field', `${field}.ts`)));
+
+const baseTable = baseTableSource();
 
 /** Compiles one kernel; gives the module's bytes. `debug` keeps the asserts and exports the inner functions. */
 async function compileKernel({ name, field, features, optimize }, debug) {
@@ -36,6 +39,7 @@ async function compileKernel({ name, field, features, optimize }, debug) {
       readFile(path, baseDir) {
         // The field that assembly/field/field.ts passes on is the one thing in which the kernels' sources differ.
         if (path === 'assembly/field/field.ts') return `export * from './${field}';\n`;
+        if (path === 'assembly/curve/base-table.ts') return baseTable;
         const file = join(baseDir, path);
         return existsSync(file) ? readFileSync(file, 'utf8') : null;
       },

@@ -11,23 +11,15 @@ import {
   swapX2,
 } from '../field/field';
 import { KEY_BYTES } from '../abi';
+import { clampScalar } from './scalar';
 
 // X25519 on the Montgomery curve v^2 = u^3 + 486662 u^2 + u, two lanes at a time (RFC 7748, section 5).
 
 /** (486662 - 2) / 4, RFC 7748 section 5. */
 const A24: u32 = 121665;
-/** u of the base point, RFC 7748 section 4.1. */
-const BASE_U: u32 = 9;
 
 /** Scratch that {@link ladderX2} wants, in bytes. */
 export const LADDER_SCRATCH_BYTES: usize = 12 * ELEMENT_X2_BYTES + 2 * KEY_BYTES;
-
-/** out = the scalar at `scalar`, clamped as RFC 7748 section 5 decodes it. */
-@inline function clampScalar(out: usize, scalar: usize): void {
-  memory.copy(out, scalar, KEY_BYTES);
-  store<u8>(out, load<u8>(out) & 248);
-  store<u8>(out + 31, (load<u8>(out + 31) & 127) | 64);
-}
 
 @inline function scalarBit(scalar: usize, t: i32): u32 {
   return (load<u8>(scalar + (<usize>t >> 3)) >> <u8>(t & 7)) & 1;
@@ -37,9 +29,6 @@ export const LADDER_SCRATCH_BYTES: usize = 12 * ELEMENT_X2_BYTES + 2 * KEY_BYTES
  * One lane each: X : Z = scalar * u, both as 32 bytes little-endian. X and Z tight; Z = 0 exactly where the product is the
  * point at infinity or u was of low order.
  *
- * `fixedBase` (public) says that both u are 9, which makes one multiplication in ten a cheap one; uA and uB are then
- * not read.
- *
  * The scalars meet only {@link swapX2}'s masks; the sequence of operations and addresses is the same for all.
  * Leaves secrets in `scratch`: the caller wipes it.
  */
@@ -47,7 +36,6 @@ export function ladderX2(
   outX: usize, outZ: usize,
   scalarA: usize, scalarB: usize,
   uA: usize, uB: usize,
-  fixedBase: bool,
   scratch: usize,
 ): void {
   const x1 = scratch;
@@ -60,12 +48,8 @@ export function ladderX2(
 
   clampScalar(clampedA, scalarA);
   clampScalar(clampedB, scalarB);
-  if (fixedBase) {
-    setSmallX2(x1, BASE_U);
-  } else {
-    decodeLane(x1, 0, uA);
-    decodeLane(x1, 1, uB);
-  }
+  decodeLane(x1, 0, uA);
+  decodeLane(x1, 1, uB);
   setSmallX2(x2, 1);
   setSmallX2(z2, 0);
   memory.copy(x3, x1, ELEMENT_X2_BYTES);
@@ -81,17 +65,13 @@ export function ladderX2(
     previousB = bitB;
     swapX2(x2, x3, mask);
     swapX2(z2, z3, mask);
-    ladderStepX2(x1, x2, z2, x3, z3, fixedBase, scratch + 3 * ELEMENT_X2_BYTES);
+    ladderStepX2(x1, x2, z2, x3, z3, scratch + 3 * ELEMENT_X2_BYTES);
   }
   // Bit 0 of a clamped scalar is 0, so the last step ended unswapped.
 }
 
 /** (x2 : z2), (x3 : z3) = 2 (x2 : z2), (x2 : z2) + (x3 : z3), whose difference is x1. All tight. */
-function ladderStepX2(
-  x1: usize, x2: usize, z2: usize, x3: usize, z3: usize,
-  fixedBase: bool,
-  scratch: usize,
-): void {
+function ladderStepX2(x1: usize, x2: usize, z2: usize, x3: usize, z3: usize, scratch: usize): void {
   const a = scratch;
   const b = a + ELEMENT_X2_BYTES;
   const c = b + ELEMENT_X2_BYTES;
@@ -118,10 +98,5 @@ function ladderStepX2(
   subX2(d, da, cb); // diff
   squareX2(x3, c);
   squareX2(d, d); // tight
-  if (fixedBase) {
-    setSmallX2(a, 0);
-    addMulSmallX2(z3, a, d, BASE_U);
-  } else {
-    mulX2(z3, d, x1);
-  }
+  mulX2(z3, d, x1);
 }

@@ -9,6 +9,7 @@ import {
   setSmallX2,
 } from '../field/field';
 import { INVERT_SCRATCH_BYTES, invertX2 } from '../field/invert';
+import { FIXED_BASE_SCRATCH_BYTES, fixedBaseX2 } from './fixed-base';
 import { LADDER_SCRATCH_BYTES, ladderX2 } from './montgomery';
 
 // X25519 (RFC 7748, section 5) of a batch: two lanes a ladder, one inversion for all (Montgomery's trick).
@@ -19,8 +20,11 @@ const Z_OFFSET: usize = ELEMENT_X2_BYTES;
 const PRODUCT_OFFSET: usize = 2 * ELEMENT_X2_BYTES;
 const MASK_OFFSET: usize = 3 * ELEMENT_X2_BYTES;
 
+/** The largest of what ladder, comb and inversion use, one after the other. */
+const PRODUCT_SCRATCH_BYTES: usize = max(max(LADDER_SCRATCH_BYTES, FIXED_BASE_SCRATCH_BYTES), INVERT_SCRATCH_BYTES);
+
 /** Scratch that {@link x25519Batch} wants. */
-export const X25519_SCRATCH_BYTES: usize = LADDER_SCRATCH_BYTES + INVERT_SCRATCH_BYTES + 3 * ELEMENT_X2_BYTES + KEY_BYTES;
+export const X25519_SCRATCH_BYTES: usize = PRODUCT_SCRATCH_BYTES + 3 * ELEMENT_X2_BYTES + KEY_BYTES;
 
 /** 1 if any of the 32 bytes is not zero, else 0, without a branch. */
 export function nonZero(bytes: usize): u32 {
@@ -36,7 +40,7 @@ export function nonZero(bytes: usize): u32 {
 /**
  * out[i] = X25519(scalar[i], u[i]) for `count` >= 1 entries, or for those that `list` (u32 indices, 0 for none) names.
  * The arrays begin at `scalars`, `points`, `outs` and advance by their strides; a stride of 0 gives all entries the same.
- * Points of low order give 32 zeros. `fixedBase` computes public keys and reads no points.
+ * Points of low order give 32 zeros. `fixedBase` (public) computes public keys, by table, and reads no points.
  *
  * `pairs` has PAIR_BYTES for each two entries. Leaves secrets in `pairs` and `scratch`: the caller wipes them.
  */
@@ -48,7 +52,7 @@ export function x25519Batch(
   fixedBase: bool,
   pairs: usize, scratch: usize,
 ): void {
-  const inverse = scratch + LADDER_SCRATCH_BYTES + INVERT_SCRATCH_BYTES;
+  const inverse = scratch + PRODUCT_SCRATCH_BYTES;
   const constant = inverse + ELEMENT_X2_BYTES;
   const t = constant + ELEMENT_X2_BYTES;
   const encoded = t + ELEMENT_X2_BYTES;
@@ -61,12 +65,10 @@ export function x25519Batch(
     const a = entryAt(list, j << 1);
     // The last lane of an odd batch does its neighbour's work again.
     const b = entryAt(list, min<usize>((j << 1) + 1, count - 1));
-    ladderX2(
-      pair + X_OFFSET, z,
-      scalars + a * scalarStride, scalars + b * scalarStride,
-      points + a * pointStride, points + b * pointStride,
-      fixedBase, scratch,
-    );
+    const scalarA = scalars + a * scalarStride;
+    const scalarB = scalars + b * scalarStride;
+    if (fixedBase) fixedBaseX2(pair + X_OFFSET, z, scalarA, scalarB, scratch);
+    else ladderX2(pair + X_OFFSET, z, scalarA, scalarB, points + a * pointStride, points + b * pointStride, scratch);
     // One zero would make every product zero: put 1 in its place, and remember to answer zero for it.
     encodeLane(encoded, z, 0);
     const nonZeroA = nonZero(encoded);

@@ -20,6 +20,7 @@
 //     mul(f, g): f any form, g tight or sum.      square(f): any form.      sub: both tight.
 
 export { decodeLane, encodeLane } from './int-bytes';
+export { TABLE_ELEMENT_BYTES, lookUpX2 } from './int-table';
 
 /** Bytes of a pair of field elements. */
 export const ELEMENT_X2_BYTES: usize = 80;
@@ -219,6 +220,18 @@ export function addMulSmallX2(out: usize, f: usize, g: usize, c: u32): void {
     add64(evens(f2, one), evens(g2, factor)), add64(odds(f2, one), odds(g2, factor)),
     add64(evens(f3, one), evens(g3, factor)), add64(odds(f3, one), odds(g3, factor)),
     add64(evens(f4, one), evens(g4, factor)), add64(odds(f4, one), odds(g4, factor)),
+  );
+}
+
+/** out = f, tight. f any form. out may be f. */
+export function carryX2(out: usize, f: usize): void {
+  assertAnyForm(f);
+  const one = i32x4.splat(1);
+  const f0 = vectorAt(f, 0), f1 = vectorAt(f, 1), f2 = vectorAt(f, 2), f3 = vectorAt(f, 3), f4 = vectorAt(f, 4);
+  carryAndStore(
+    out,
+    evens(f0, one), odds(f0, one), evens(f1, one), odds(f1, one), evens(f2, one),
+    odds(f2, one), evens(f3, one), odds(f3, one), evens(f4, one), odds(f4, one),
   );
 }
 

@@ -6,7 +6,7 @@ import { seededBytes, seededInteger, type SeededRandom } from '../support/seeded
 
 const kernel = new DebugKernel();
 const { exports } = kernel;
-const [F, G, OUT, SCRATCH, BYTES] = [0x20000, 0x20100, 0x20200, 0x20300, 0x21000] as const;
+const [F, G, OUT, SCRATCH, BYTES, TABLE] = [0x20000, 0x20100, 0x20200, 0x20300, 0x21000, 0x22000] as const;
 const ROUNDS = 2000;
 
 /** Exclusive ends of even and odd limbs, per form of assembly/field/int.ts. */
@@ -102,6 +102,32 @@ describe('the int field', () => {
       exports.addMulSmallX2(OUT, F, G, factor);
       const small = BigInt(factor);
       expectPair(OUT, 'tight', [add(f[0], mul(g[0], small)), add(f[1], mul(g[1], small))]);
+    }
+  });
+
+  it.each(['tight', 'sum', 'diff'] as const)('carries %s to tight limbs of the same value', (form) => {
+    const random = seededBytes(`carry ${form}`);
+    for (let round = 0; round < ROUNDS; round++) {
+      const f = layPair(F, form, random);
+      exports.carryX2(OUT, F);
+      expectPair(OUT, 'tight', f);
+    }
+  });
+
+  it('looks up another entry for each lane, at every pair of indices', () => {
+    const random = seededBytes('look up');
+    const [entryCount, strideBytes] = [16, 120];
+    const elements = Array.from({ length: entryCount }, () => limbsOf('tight', random));
+    const view = new DataView(kernel.memory.buffer);
+    elements.forEach((limbs, entry) => {
+      limbs.forEach((limb, i) => view.setUint32(TABLE + entry * strideBytes + 4 * i, Number(limb), true));
+    });
+    for (let a = 0; a < entryCount; a++) {
+      for (let b = 0; b < entryCount; b++) {
+        exports.lookUpX2(OUT, TABLE, strideBytes, entryCount, a, b);
+        expect(readLimbs(kernel, OUT, 0)).toEqual(elements[a]);
+        expect(readLimbs(kernel, OUT, 1)).toEqual(elements[b]);
+      }
     }
   });
 

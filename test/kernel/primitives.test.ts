@@ -2,9 +2,9 @@ import { createCipheriv, createHash, createHmac, hkdfSync } from 'node:crypto';
 import { x25519 as nobleX25519 } from '@noble/curves/ed25519.js';
 import { loadKernel } from 'sealcast/kernel';
 import { describe, expect, it } from 'vitest';
-import { concatBytes, fromHex, toHex } from '../reference/bytes.js';
+import { bigIntToLittleEndian, concatBytes, fromHex, toHex } from '../reference/bytes.js';
 import { aes256Ctr as twinCtr } from '../reference/ctr.js';
-import { x25519 as twinX25519 } from '../reference/x25519.js';
+import { x25519 as twinX25519, x25519Base as twinX25519Base } from '../reference/x25519.js';
 import { seededBytes, seededInteger } from '../support/seeded-random.js';
 import * as vectors from '../vectors/index.js';
 
@@ -78,6 +78,22 @@ describe('x25519', () => {
     points.forEach((point, i) => {
       const result = toHex(results.subarray(32 * i, 32 * i + 32));
       expect(result).toBe(i % 2 === 0 ? '00'.repeat(32) : toHex(twinX25519(scalars[i] ?? new Uint8Array(), point)));
+    });
+  });
+
+  it('makes public keys of extreme scalars like the twin', () => {
+    const bits = Array.from({ length: 256 }, (_, bit) => {
+      const scalar = new Uint8Array(32);
+      scalar[bit >> 3] = 1 << (bit & 7);
+      return scalar;
+    });
+    // 8 L and its neighbours: where the scalar, clamped, comes closest to the order of the curve's large subgroup.
+    const order = 2n ** 252n + 27742317777372353535851937790883648493n;
+    const around = [-16n, -8n, 8n, 16n].map((offset) => bigIntToLittleEndian(8n * (order / 2n) + offset, 32));
+    const scalars = [new Uint8Array(32), new Uint8Array(32).fill(0xff), ...around, ...bits];
+    const publicKeys = kernel.x25519Base(concatBytes(...scalars));
+    scalars.forEach((scalar, i) => {
+      expect(toHex(publicKeys.subarray(32 * i, 32 * i + 32)), `scalar ${i}`).toBe(toHex(twinX25519Base(scalar)));
     });
   });
 

@@ -10,6 +10,8 @@ export interface DebugExports extends KernelExports {
   addX2(out: number, f: number, g: number): void;
   subX2(out: number, f: number, g: number): void;
   addMulSmallX2(out: number, f: number, g: number, c: number): void;
+  carryX2(out: number, f: number): void;
+  lookUpX2(out: number, table: number, stride: number, entryCount: number, indexA: number, indexB: number): void;
   invertX2(out: number, f: number, scratch: number): void;
   swapByBitsX2(f: number, g: number, bitA: number, bitB: number): void;
   selectByBitsX2(out: number, f: number, g: number, bitA: number, bitB: number): void;

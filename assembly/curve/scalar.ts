@@ -1,0 +1,8 @@
+import { KEY_BYTES } from '../abi';
+
+/** out = the scalar at `scalar`, clamped as RFC 7748 section 5 decodes it. */
+@inline export function clampScalar(out: usize, scalar: usize): void {
+  memory.copy(out, scalar, KEY_BYTES);
+  store<u8>(out, load<u8>(out) & 248);
+  store<u8>(out + 31, (load<u8>(out + 31) & 127) | 64);
+}
