@@ -14,7 +14,7 @@ export const ROUND_KEYS_BYTES: usize = (ROUNDS + 1) * SLICED_STATE_BYTES;
 /** Scratch that {@link expandKey} wants. */
 export const EXPAND_KEY_SCRATCH_BYTES: usize = EXPANDED_KEY_BYTES + SLICED_STATE_BYTES;
 
-/** Byte k of `BIT[k]` is 1 << k, in every byte. */
+/** 1 << k in every byte. */
 @inline function bitMask(k: i32): v128 {
   return i8x16.splat(<i8>(<u8>1 << <u8>k));
 }
