@@ -3,7 +3,7 @@ import { KEY_BYTES, MAX_CONTENT_BYTES, PUBLIC_KEY_BYTES, PUBLIC_KEY_TYPE } from 
 import { SealcastError } from './errors.js';
 import { KERNEL_CHOICES, type KernelChoice } from './kernel/choice.js';
 import { SLOT_COST_BYTES } from './kernel/control.js';
-import type { EngineOptions } from './pool/engine.js';
+import type { EngineOptions } from './pool/engine-options.js';
 
 /** A libsignal `PublicKey` or `PrivateKey`, of whichever copy of libsignal: all that is asked of it is its bytes. */
 export interface SerializableKey {

@@ -21,8 +21,9 @@ import {
 } from './options.js';
 import { Engine } from './pool/engine.js';
 import { abortedError, closedError } from './pool/pool.js';
-import { PrepareBatch, type PrepareResult } from './pool/prepare-batch.js';
-import { SealBatch, type SealResult } from './pool/seal-batch.js';
+import { PrepareBatch } from './pool/prepare-batch.js';
+import type { PrepareResult, SealResult } from './pool/results.js';
+import { SealBatch } from './pool/seal-batch.js';
 import { UnsealBatch, type IndexedEnvelope } from './pool/unseal-batch.js';
 
 /** One envelope to make. */
@@ -66,6 +67,13 @@ export interface SealerStats {
   readonly cachedBytes: number;
   /** Entries that wait for a worker. */
   readonly queueLength: number;
+}
+
+/** An envelope that libsignal opens, and its place in the caller's array. */
+interface LibsignalEnvelope {
+  readonly index: number;
+  readonly version: 1 | 2;
+  readonly envelope: Uint8Array;
 }
 
 /** Envelopes that libsignal opens on this thread before the event loop gets a turn: about 2 ms of them. */
@@ -152,13 +160,13 @@ export class Sealer {
 
     const verdicts = new UnsealVerdicts(list.length, this.#certificates, validation, (key) => this.#engine.admit(key));
     const forKernel: IndexedEnvelope[] = [];
-    const forLibsignal: { index: number; version: 1 | 2 }[] = [];
+    const forLibsignal: LibsignalEnvelope[] = [];
     for (const [index, envelope] of (list as readonly Uint8Array[]).entries()) {
       // libsignal takes the high nibble: 0 and 1 are v1, 2 is v2 (sealed_sender.rs, UnidentifiedSenderMessage).
       const version = envelope.length === 0 ? undefined : (envelope[0] ?? 0) >> 4;
-      if (version === 2) forLibsignal.push({ index, version });
+      if (version === 2) forLibsignal.push({ index, version, envelope });
       else if (version !== 0 && version !== 1) verdicts.invalid(index);
-      else if (envelope.length > MAX_UNSEALED_BYTES) forLibsignal.push({ index, version: 1 });
+      else if (envelope.length > MAX_UNSEALED_BYTES) forLibsignal.push({ index, version: 1, envelope });
       else {
         const parsed = parseV1Envelope(envelope);
         if (parsed === null) verdicts.invalid(index);
@@ -167,23 +175,20 @@ export class Sealer {
     }
     await Promise.all([
       this.#engine.pool.run(new UnsealBatch(forKernel, verdicts, signal)),
-      this.#unsealWithLibsignal(forLibsignal, list as readonly Uint8Array[], verdicts, signal),
+      this.#unsealWithLibsignal(forLibsignal, verdicts, signal),
     ]);
     return verdicts.results;
   }
 
   async #unsealWithLibsignal(
-    chosen: readonly { index: number; version: 1 | 2 }[],
-    envelopes: readonly Uint8Array[],
+    chosen: readonly LibsignalEnvelope[],
     verdicts: UnsealVerdicts,
     signal: AbortSignal | undefined,
   ): Promise<void> {
-    for (const [turn, { index, version }] of chosen.entries()) {
+    for (const [turn, { index, version, envelope }] of chosen.entries()) {
       if (turn % LIBSIGNAL_ENVELOPES_PER_TURN === 0) await nextTurn();
       if (signal?.aborted === true) throw abortedError(signal);
       this.#assertOpen();
-      const envelope = envelopes[index];
-      if (envelope === undefined) continue;
       verdicts.unsealedByLibsignal(index, await this.#libsignalUnsealer().unseal(envelope), version);
     }
   }

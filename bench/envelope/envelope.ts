@@ -1,6 +1,7 @@
 // One v1 envelope, sealed and unsealed, by sealcast and its peers: on the same inputs, in one run.
 import { PrivateKey } from '@signalapp/libsignal-client';
 import { availableParallelism } from 'node:os';
+import { seededBytes } from '../../test/support/seeded-random.js';
 import { checkPeer } from '../peers/check.js';
 import { createLibsignalPeer } from '../peers/libsignal.js';
 import { createNoblePeer } from '../peers/noble.js';
@@ -8,7 +9,7 @@ import { createOpensslPeer } from '../peers/openssl.js';
 import type { EnvelopeInputs, Peer } from '../peers/peer.js';
 import { createSealcastPeer, sealFor, unsealWith, type SealcastPeer } from '../peers/sealcast.js';
 import { describeEnvironment } from '../report/environment.js';
-import { createInputs } from './inputs.js';
+import { createIncoming, createInputs, createStrangers } from './inputs.js';
 import { rowsOf, type EnvelopeResult } from './report.js';
 import { runRounds, type RoundTask } from './rounds.js';
 
@@ -31,7 +32,9 @@ export async function runEnvelopeBench(options: EnvelopeBenchOptions): Promise<E
 
   const oneThread = await createSealcastPeer(inputs, recipientCount, 1);
   const allThreads = await createSealcastPeer(inputs, recipientCount, availableParallelism());
+  // These two never seal: what their unsealing keeps of a sender comes from unsealing alone.
   const validating = await createSealcastPeer(inputs, recipientCount, 1);
+  const unacquainted = await createSealcastPeer(inputs, recipientCount, 1);
   const libsignal = createLibsignalPeer(inputs, recipientCount);
   const noble = createNoblePeer(inputs, Math.min(NOBLE_ENVELOPE_COUNT, recipientCount));
   const peers: readonly Peer[] = [
@@ -52,7 +55,11 @@ export async function runEnvelopeBench(options: EnvelopeBenchOptions): Promise<E
       onRound: (finishedRoundCount) => onProgress(`${operation}: round ${finishedRoundCount} of ${roundCount}`),
     });
     const sealTasks = [...peers.map((peer) => taskOf('seal', peer)), firstSightTask(oneThread, inputs)];
-    const unsealTasks = [...peers.map((peer) => taskOf('unseal', peer)), validatingTask(validating, inputs)];
+    const unsealTasks = [
+      ...peers.map((peer) => taskOf('unseal', peer)),
+      validatingTask(validating, inputs),
+      strangersTask(unacquainted, inputs, contentBytes),
+    ];
     const baselines = { libsignal: libsignal.name, noble: noble.name };
     const sealSamples = await runRounds(sealTasks, rounds('seal'));
     const unsealSamples = await runRounds(unsealTasks, rounds('unseal'));
@@ -67,7 +74,7 @@ export async function runEnvelopeBench(options: EnvelopeBenchOptions): Promise<E
       rows: [...rowsOf('seal', sealSamples, baselines), ...rowsOf('unseal', unsealSamples, baselines)],
     };
   } finally {
-    for (const peer of [...peers, allThreads, validating]) await peer.close();
+    for (const peer of [...peers, allThreads, validating, unacquainted]) await peer.close();
   }
 }
 
@@ -90,13 +97,29 @@ function firstSightTask(peer: SealcastPeer, inputs: EnvelopeInputs): RoundTask {
   };
 }
 
-/** Unsealing from senders seen before, with their certificates validated: on a Sealer that no other task shares. */
+/** Unsealing with certificates validated, from senders whose certificate was seen before. */
 function validatingTask(peer: SealcastPeer, inputs: EnvelopeInputs): RoundTask {
   const envelopeCount = peer.envelopesPerRound;
-  const options = { trustRoots: [inputs.trustRoot], timestamp: Date.now() };
+  const options = { trustRoots: [inputs.authority.trustRoot], timestamp: Date.now() };
   return {
-    name: `${peer.name}, certificates validated, senders seen`,
+    name: `${peer.name}, certificates validated`,
     envelopeCount,
     run: () => unsealWith(peer.sealer, inputs.incoming, envelopeCount, options),
+  };
+}
+
+/** Unsealing from senders that the Sealer meets for the first time: keys and certificates are new in every round. */
+function strangersTask(peer: SealcastPeer, inputs: EnvelopeInputs, contentBytes: number): RoundTask {
+  const envelopeCount = peer.envelopesPerRound;
+  const random = seededBytes('bench/strangers');
+  let envelopes: readonly Uint8Array[] = [];
+  return {
+    name: `${peer.name}, senders never seen`,
+    envelopeCount,
+    async prepare() {
+      const strangers = createStrangers(envelopeCount);
+      ({ envelopes } = await createIncoming(inputs.authority, inputs.sender, strangers, contentBytes, random));
+    },
+    run: () => unsealWith(peer.sealer, envelopes, envelopeCount),
   };
 }

@@ -1,25 +1,23 @@
-import { sealedSenderEncrypt } from '@signalapp/libsignal-client';
-import { createWorld, keyPairBytes, usmcOfSize } from '../../test/support/signal-fixtures.js';
-import { seededBytes } from '../../test/support/seeded-random.js';
+import { IdentityKeyPair, sealedSenderEncrypt } from '@signalapp/libsignal-client';
+import type { Bytes } from '../../test/reference/bytes.js';
+import { seededBytes, type SeededRandom } from '../../test/support/seeded-random.js';
+import {
+  createWorld,
+  keyPairBytes,
+  MemoryIdentityStore,
+  usmcOfSize,
+  type SignalAuthority,
+} from '../../test/support/signal-fixtures.js';
 import type { EnvelopeInputs } from '../peers/peer.js';
 
-const SENDER_NAME = 'sender';
+const RECIPIENT_NAME = 'recipient';
 
 /** A sender, its subscribers, a content of its own for each, and an envelope from each of them to the sender. */
 export async function createInputs(subscriberCount: number, contentBytes: number): Promise<EnvelopeInputs> {
   const world = createWorld(subscriberCount);
   const random = seededBytes('bench/contents');
   const usmcs = world.recipients.map(() => usmcOfSize(world.senderCertificate, contentBytes, random));
-
-  const incoming: EnvelopeInputs['incoming'][number][] = [];
-  const incomingContents: EnvelopeInputs['incomingContents'][number][] = [];
-  for (const { identity, store } of world.recipients) {
-    const certificate = world.authority.issueSenderCertificate(identity.publicKey);
-    const usmc = usmcOfSize(certificate, contentBytes, random);
-    const senderAddress = store.meet(world.sender.publicKey, SENDER_NAME);
-    incoming.push(await sealedSenderEncrypt(usmc, senderAddress, store));
-    incomingContents.push(usmc.serialize());
-  }
+  const incoming = await createIncoming(world.authority, world.sender, world.recipients, contentBytes, random);
   return {
     sender: world.sender,
     senderKeys: keyPairBytes(world.sender),
@@ -28,8 +26,44 @@ export async function createInputs(subscriberCount: number, contentBytes: number
     subscriberKeys: world.recipients.map(({ identity }) => identity.publicKey.serialize()),
     usmcs,
     contents: usmcs.map((usmc) => usmc.serialize()),
-    incoming,
-    incomingContents,
-    trustRoot: world.authority.trustRoot,
+    incoming: incoming.envelopes,
+    incomingContents: incoming.contents,
+    authority: world.authority,
   };
+}
+
+export interface Incoming {
+  readonly envelopes: readonly Bytes[];
+  readonly contents: readonly Bytes[];
+}
+
+export interface IncomingSender {
+  readonly identity: IdentityKeyPair;
+  readonly store: MemoryIdentityStore;
+}
+
+/** One envelope from each sender, sealed by libsignal with a certificate that the authority issues to him. */
+export async function createIncoming(
+  authority: SignalAuthority,
+  recipient: IdentityKeyPair,
+  senders: readonly IncomingSender[],
+  contentBytes: number,
+  random: SeededRandom,
+): Promise<Incoming> {
+  const envelopes: Bytes[] = [];
+  const contents: Bytes[] = [];
+  for (const { identity, store } of senders) {
+    const usmc = usmcOfSize(authority.issueSenderCertificate(identity.publicKey), contentBytes, random);
+    const recipientAddress = store.meet(recipient.publicKey, RECIPIENT_NAME);
+    envelopes.push(await sealedSenderEncrypt(usmc, recipientAddress, store));
+    contents.push(usmc.serialize());
+  }
+  return { envelopes, contents };
+}
+
+export function createStrangers(count: number): IncomingSender[] {
+  return Array.from({ length: count }, () => {
+    const identity = IdentityKeyPair.generate();
+    return { identity, store: new MemoryIdentityStore(identity) };
+  });
 }

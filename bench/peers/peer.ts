@@ -1,12 +1,7 @@
-import type {
-  IdentityKeyPair,
-  ProtocolAddress,
-  PublicKey,
-  UnidentifiedSenderMessageContent,
-} from '@signalapp/libsignal-client';
+import type { IdentityKeyPair, ProtocolAddress, UnidentifiedSenderMessageContent } from '@signalapp/libsignal-client';
 import type { KeyPairBytes } from '../../test/reference/envelope-v1.js';
 import type { Bytes } from '../../test/reference/bytes.js';
-import type { MemoryIdentityStore } from '../../test/support/signal-fixtures.js';
+import type { MemoryIdentityStore, SignalAuthority } from '../../test/support/signal-fixtures.js';
 
 export interface Subscriber {
   readonly identity: IdentityKeyPair;
@@ -28,8 +23,8 @@ export interface EnvelopeInputs {
   /** What libsignal sealed towards the sender: incoming[i] by subscribers[i], with incomingContents[i] inside. */
   readonly incoming: readonly Bytes[];
   readonly incomingContents: readonly Bytes[];
-  /** Who vouches for the certificates in them. */
-  readonly trustRoot: PublicKey;
+  /** Who signed the certificates in them. */
+  readonly authority: SignalAuthority;
 }
 
 /** Something that seals and unseals v1 envelopes. */

@@ -39,7 +39,7 @@ async function readSealer(): Promise<void> {
   await sealer.close();
 }
 
-/** 33 and 32 bytes. (Not generateKeyPairSync: on Node 20, exporting a generated private key can deadlock with the GC.) */
+/** 33 and 32 bytes. (Not by generateKeyPairSync: Node 20 can hang when it exports a key that it generated.) */
 function createKeyPair(): { publicKey: Uint8Array; privateKey: Uint8Array } {
   const privateKey = randomBytes(32);
   const pkcs8 = Buffer.concat([X25519_PKCS8_PREFIX, privateKey]);

@@ -54,8 +54,7 @@ function describeMachines(results: readonly EnvelopeResult[]): string {
   return (
     `One v1 envelope with a USMC of ${[...contentBytes].join(', ')} bytes. ${[...machines].join('; ')}. ` +
     `${kernels.join(', ')}. libsignal ${[...libsignal].join(', ')}, @noble/curves ${[...noble].join(', ')}. ` +
-    'Medians; CPU µs is the processor time of all threads (the calling thread packs and unpacks while workers seal); ' +
-    'ratios are of elapsed time, taken within each round, with their quartiles.'
+    'Medians of elapsed time, the calling thread included; ratios are taken within each round, with their quartiles.'
   );
 }
 
@@ -68,7 +67,6 @@ function operationTable(operation: Operation, results: readonly EnvelopeResult[]
     OPERATION_TITLES[operation],
     ...results.flatMap(({ environment }) => [
       `Node ${nodeMajor(environment)}: µs`,
-      'CPU µs',
       'a second',
       '× libsignal',
       '× noble',
@@ -82,10 +80,9 @@ function operationTable(operation: Operation, results: readonly EnvelopeResult[]
 }
 
 function envelopeCells(row: EnvelopeRow | undefined): string[] {
-  if (row === undefined) return ['', '', '', '', ''];
+  if (row === undefined) return ['', '', '', ''];
   return [
     formatNumber(row.microsecondsPerEnvelope.median),
-    formatNumber(row.cpuMicrosecondsPerEnvelope.median),
     formatNumber(row.envelopesPerSecond),
     formatRatio(row.timesLibsignal),
     formatNumber(row.timesNoble.median),

@@ -42,12 +42,15 @@ export class SlotTable {
    * @returns false when the index has no cell for the key; the slot stays as it was.
    */
   assign(slot: number, key: Uint8Array): boolean {
+    const index = this.#tagIndex(slot);
+    const generation = Atomics.load(this.#words, index) & ~SLOT_STATE_MASK;
+    // A slot that was never used looks empty. A worker that met the key in the index could begin to fill it before the
+    // generation below, which would hide that he is at it, and end after the slot has gone to another key.
+    Atomics.store(this.#words, index, generation | SLOT_EVICTED);
     this.#bytes.set(key, slot * SLOT_BYTES + SLOT_KEY_OFFSET);
     if (this.#exports.indexSlot(slot) === 0) return false;
     // The next generation: whoever read the slot under the last one drops what he read.
-    const tag = Atomics.load(this.#words, this.#tagIndex(slot));
-    const generation = (tag & ~SLOT_STATE_MASK) + (1 << SLOT_STATE_BITS);
-    Atomics.store(this.#words, this.#tagIndex(slot), generation | SLOT_EMPTY);
+    Atomics.store(this.#words, index, (generation + (1 << SLOT_STATE_BITS)) | SLOT_EMPTY);
     return true;
   }
 

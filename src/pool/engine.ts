@@ -4,9 +4,9 @@ import { SealcastError } from '../errors.js';
 import { Arena } from '../kernel/arena.js';
 import { ControlBlock, SLOT_COST_BYTES, planMemory } from '../kernel/control.js';
 import { createMemory, instantiate } from '../kernel/instance.js';
-import type { KernelChoice } from '../kernel/choice.js';
 import { selectKernel } from '../kernel/select.js';
 import { SlotTable } from '../kernel/slot-table.js';
+import type { EngineOptions } from './engine-options.js';
 import { Pool } from './pool.js';
 import { RecipientSlots } from './recipient-slots.js';
 import { Workers } from './workers.js';
@@ -14,18 +14,6 @@ import { Workers } from './workers.js';
 /** While a worker has one chunk in hand, the next one lies ready. */
 const ARENAS_PER_THREAD = 2;
 const HASH_SEEDS_BYTES = CONTROL_SLOTS_PTR_OFFSET - CONTROL_HASH_SEEDS_OFFSET;
-
-/** What an engine is made with, checked. */
-export interface EngineOptions {
-  /** 32 bytes; a copy, which the engine wipes. */
-  readonly privateKey: Uint8Array;
-  /** u-coordinate, 32 bytes. */
-  readonly publicKey: Uint8Array;
-  readonly threads: number;
-  readonly recipientCacheBytes: number;
-  readonly kernel: KernelChoice;
-  readonly maxQueue: number;
-}
 
 /** Kernel, memory, slots, workers and pool of one Sealer. */
 export class Engine {

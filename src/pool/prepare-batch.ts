@@ -3,9 +3,8 @@ import type { SealcastError } from '../errors.js';
 import type { Arena } from '../kernel/arena.js';
 import type { Batch } from './pool.js';
 import type { RecipientSlots } from './recipient-slots.js';
+import type { PrepareResult } from './results.js';
 import { chunkError, entryError } from './seal-batch.js';
-
-export type PrepareResult = { readonly ok: true } | { readonly ok: false; readonly error: SealcastError };
 
 /** Keys whose slots are to be filled ahead of a broadcast. */
 export class PrepareBatch implements Batch {

@@ -3,10 +3,7 @@ import { SealcastError } from '../errors.js';
 import type { Arena } from '../kernel/arena.js';
 import type { Batch } from './pool.js';
 import type { RecipientSlots } from './recipient-slots.js';
-
-export type SealResult =
-  | { readonly ok: true; readonly envelope: Uint8Array<ArrayBuffer> }
-  | { readonly ok: false; readonly error: SealcastError };
+import type { SealResult } from './results.js';
 
 /** What a key or a status means for its entry. */
 export function entryError(status: number, index: number): SealcastError {

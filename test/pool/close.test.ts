@@ -9,7 +9,8 @@ import { x25519 } from '../reference/x25519.js';
 import { manyTurns, neverHangs, untilTrue } from '../support/await-condition.js';
 import { MemoryWatch } from '../support/memory-watch.js';
 import { cyclic } from '../support/opening.js';
-import { createWorld, keyPairBytes } from '../support/signal-fixtures.js';
+import { seededBytes } from '../support/seeded-random.js';
+import { createWorld, keyPairBytes, usmcOfSize } from '../support/signal-fixtures.js';
 import { WorkerWatch } from '../support/worker-watch.js';
 
 const THREADS = 2;
@@ -127,6 +128,25 @@ test('while it is open, memory holds the private key and the recipients secrets,
   expect(memoryWatch.holds(content.subarray(100, 116))).toBe(false);
 });
 
+test('memory holds no content that was unsealed once the batch is over', async () => {
+  const usmc = usmcOfSize(world.senderCertificate, 700, seededBytes('unsealed')).serialize();
+  const sealed = await sealer.seal([{ recipientIdentityKey: world.sender.publicKey, content: usmc }]);
+  const results = await sealer.unseal(sealed.map((result) => (result.ok ? result.envelope : new Uint8Array())));
+  expect(results).toMatchObject([{ ok: true, content: usmc }]);
+  expect(memoryWatch.holds(usmc.subarray(600, 616))).toBe(false);
+});
+
+test('memory holds nothing of a chunk whose worker died with it', async () => {
+  await sealer.seal(makeBatch(1));
+  // Killed before it can have got to the contents, which are encrypted last.
+  const sealing = sealer.seal(makeBatch(16));
+  const exits = watch.alive.map((worker) => worker.terminate());
+  const results = await neverHangs(sealing, 'the batch');
+  await Promise.all(exits);
+  for (const result of results) expect(result).toMatchObject({ ok: false, error: { code: 'ERR_WORKER_LOST' } });
+  expect(memoryWatch.holds(content.subarray(100, 116))).toBe(false);
+});
+
 test.each([
   ['after a batch', () => sealer.seal(makeBatch(300)).then(() => undefined)],
   ['amid a batch', () => startBatch()],
@@ -169,6 +189,6 @@ test('a process that never closes its Sealer ends by itself once its work is don
   });
   let stdout = '';
   child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-  const [exitCode] = await neverHangs(once(child, 'close'), 'the process');
+  const [exitCode] = (await neverHangs(once(child, 'close'), 'the process')) as [number | null];
   expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: '500\n' });
 });

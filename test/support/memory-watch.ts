@@ -19,6 +19,7 @@ export class MemoryWatch {
 
   /** Whether the bytes stand in any of the memories. */
   holds(bytes: Uint8Array): boolean {
-    return this.memories.some(({ buffer }) => Buffer.from(buffer).includes(bytes));
+    const wanted = Buffer.from(bytes);
+    return this.memories.some(({ buffer }) => Buffer.from(buffer).includes(wanted));
   }
 }

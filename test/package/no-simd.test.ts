@@ -1,0 +1,84 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { describe, expect, test } from 'vitest';
+import { Sealer } from 'sealcast';
+import { loadKernel } from 'sealcast/kernel';
+import { packageRoot } from '../support/consumer-project.js';
+import { runNode } from '../support/run-node.js';
+import { createWorld } from '../support/signal-fixtures.js';
+
+/** V8 needs SSE4.1 and SSSE3 for WebAssembly SIMD; told to do without them, it is an engine without SIMD. */
+const WITHOUT_SIMD = ['--no-enable-sse4-1', '--no-enable-ssse3'];
+
+const IS_VALIDATED = `
+  import { readFileSync } from 'node:fs';
+  console.log(WebAssembly.validate(readFileSync('dist/kernel/int.wasm')));`;
+const evaluate = (script: string): string[] => ['--input-type=module', '--eval', script];
+
+/** Whether the flags do so here: V8 knows them on x64 only, and a later one may drop them. */
+function canTakeSimdAway(): boolean {
+  const { exitCode, stdout } = runNode(packageRoot, [...WITHOUT_SIMD, ...evaluate(IS_VALIDATED)]);
+  return exitCode === 0 && stdout.trim() === 'false';
+}
+const isTestable = canTakeSimdAway();
+
+test('this test’s own engine has SIMD', () => {
+  expect(runNode(packageRoot, evaluate(IS_VALIDATED)).stdout.trim()).toBe('true');
+});
+
+const skipReason = isTestable ? '' : ' (skipped: no flag takes SIMD away from this engine)';
+describe.skipIf(!isTestable)(`on an engine without SIMD${skipReason}`, () => {
+  test('Sealer.create() and loadKernel() fail with one ERR_KERNEL_UNSUPPORTED that names what is missing', () => {
+    const script = `
+      import { IdentityKeyPair } from '@signalapp/libsignal-client';
+      import { Sealer, SealcastError } from 'sealcast';
+      import { loadKernel } from 'sealcast/kernel';
+      const identityKeyPair = IdentityKeyPair.generate();
+      let workers = 0;
+      process.on('worker', () => (workers += 1));
+      const errors = [];
+      for (const kernel of [undefined, 'auto', 'int']) {
+        for (const call of [() => Sealer.create({ identityKeyPair, kernel }), () => loadKernel({ kernel })]) {
+          const error = await call().catch((thrown) => thrown);
+          errors.push({ isOurs: error instanceof SealcastError, code: error.code, message: error.message });
+        }
+      }
+      console.log(JSON.stringify({ errors, workers }));`;
+    const { exitCode, stdout, stderr } = runNode(packageRoot, [...WITHOUT_SIMD, ...evaluate(script)]);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    const { errors, workers } = JSON.parse(stdout) as { errors: object[]; workers: number };
+    expect(errors).toHaveLength(6);
+    for (const error of errors) {
+      expect(error).toEqual({
+        isOurs: true,
+        code: 'ERR_KERNEL_UNSUPPORTED',
+        message: expect.stringMatching(/no kernel can run here.*int: this engine lacks.*SIMD/) as string,
+      });
+    }
+    expect(workers).toBe(0);
+  });
+});
+
+describe('a kernel that the build does not contain', () => {
+  const manifest = JSON.parse(readFileSync(join(packageRoot, 'dist/kernel/manifest.json'), 'utf8')) as {
+    name: string;
+  }[];
+  const hasFma = manifest.some(({ name }) => name === 'fma');
+
+  test.skipIf(hasFma)('is refused with ERR_KERNEL_UNSUPPORTED', async () => {
+    const refused = {
+      name: 'SealcastError',
+      code: 'ERR_KERNEL_UNSUPPORTED',
+      field: 'kernel',
+      message: expect.stringMatching(/fma: this build does not contain it/) as string,
+    };
+    const identityKeyPair = createWorld(0).sender;
+    await expect(Sealer.create({ identityKeyPair, kernel: 'fma' })).rejects.toMatchObject(refused);
+    await expect(loadKernel({ kernel: 'fma' })).rejects.toMatchObject(refused);
+  });
+
+  test('of a name that there is not is an invalid argument', async () => {
+    const refused = { code: 'ERR_INVALID_ARGUMENT', field: 'kernel' };
+    await expect(loadKernel({ kernel: 'x' as 'int' })).rejects.toMatchObject(refused);
+  });
+});

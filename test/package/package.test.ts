@@ -1,0 +1,201 @@
+import { readFileSync, readdirSync } from 'node:fs';
+import { dirname, join, resolve, sep } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ConsumerProject, npmPack, packageRoot } from '../support/consumer-project.js';
+import { runNode } from '../support/run-node.js';
+
+let project: ConsumerProject;
+let paths: string[];
+beforeAll(() => {
+  project = new ConsumerProject();
+  paths = npmPack('--dry-run').files.map(({ path }) => path);
+});
+afterAll(() => project.remove());
+
+describe('the packed package', () => {
+  test('contains entry points, types, worker, every kernel, and what explains it', () => {
+    const kernels = JSON.parse(readFileSync(join(packageRoot, 'dist/kernel/manifest.json'), 'utf8')) as {
+      file: string;
+    }[];
+    expect(kernels.length).toBeGreaterThan(0);
+    expect(paths).toEqual(
+      expect.arrayContaining([
+        'package.json',
+        'README.md',
+        'LICENSE',
+        'SECURITY.md',
+        'dist/src/index.js',
+        'dist/src/index.d.ts',
+        'dist/src/kernel/index.js',
+        'dist/src/kernel/index.d.ts',
+        'dist/workers/seal.js',
+        'dist/kernel/manifest.json',
+        ...kernels.map(({ file }) => `dist/kernel/${file}`),
+      ]),
+    );
+  });
+
+  test('contains nothing else: no tests, no benchmarks, no sources, no debug kernel', () => {
+    const expected = /^(dist\/(src|workers|kernel|assembly)\/.+|[A-Z]+(\.md)?|package\.json)$/;
+    expect(paths.filter((path) => !expected.test(path))).toEqual([]);
+    const unwanted = /debug|\.test\.|(^|\/)(test|bench|build|node_modules)\/|[^d]\.ts$|\.wat$|\.tsbuildinfo$/;
+    expect(paths.filter((path) => unwanted.test(path))).toEqual([]);
+  });
+
+  test('has a source map’s sources in it, wherever it has a source map', () => {
+    const files = readdirSync(project.installed, { recursive: true, encoding: 'utf8' });
+    const dangling = files
+      .filter((file) => file.endsWith('.map'))
+      .flatMap((file) => {
+        const map = JSON.parse(readFileSync(join(project.installed, file), 'utf8')) as {
+          sources: string[];
+          sourcesContent?: string[];
+        };
+        return map.sources.filter((source, i) => {
+          const path = resolve(project.installed, dirname(file), source);
+          const isPacked = files.includes(path.slice(project.installed.length + 1));
+          return map.sourcesContent?.[i] === undefined && !(path.startsWith(project.installed + sep) && isPacked);
+        });
+      });
+    expect(dangling).toEqual([]);
+  });
+
+  test('names no path of the machine that built it', () => {
+    const files = readdirSync(project.installed, { recursive: true, encoding: 'utf8', withFileTypes: true });
+    const named = files
+      .filter((file) => file.isFile())
+      .map((file) => join(file.parentPath, file.name))
+      .filter((file) => readFileSync(file).includes(packageRoot + sep));
+    expect(named).toEqual([]);
+  });
+});
+
+describe('a project that installed it', () => {
+  test('imports both entry points under plain Node, and seals and opens with them', () => {
+    project.write(
+      'main.js',
+      `import { Sealer, SealcastError, deriveAccessKey } from 'sealcast';
+       import { loadKernel } from 'sealcast/kernel';
+       import { IdentityKeyPair } from '@signalapp/libsignal-client';
+       const kernel = await loadKernel();
+       const identity = IdentityKeyPair.generate();
+       const sealer = await Sealer.create({ identityKeyPair: identity, threads: 2 });
+       const recipientIdentityKey = IdentityKeyPair.generate().publicKey;
+       const entries = Array.from({ length: 40 }, () => ({ recipientIdentityKey, content: Uint8Array.of(1) }));
+       const results = await sealer.seal(entries);
+       console.log(JSON.stringify({
+         sameKernel: kernel.name === sealer.stats().kernel,
+         publicKey: kernel.x25519Base(identity.privateKey.serialize()).length,
+         sealed: results.filter((result) => result.ok).length,
+         accessKey: deriveAccessKey(new Uint8Array(32)).length,
+         error: await sealer.seal([{}]).catch((error) => error instanceof SealcastError && error.code),
+       }));
+       await sealer.close();`,
+    );
+    const { exitCode, stdout, stderr } = runNode(project.directory, ['main.js']);
+    expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
+    expect(JSON.parse(stdout)).toEqual({
+      sameKernel: true,
+      publicKey: 32,
+      sealed: 40,
+      accessKey: 16,
+      error: 'ERR_INVALID_ARGUMENT',
+    });
+  });
+
+  test('imports nothing but its entry points and its package.json', () => {
+    project.write(
+      'inner.js',
+      `const inner = await import('sealcast/dist/src/pool/pool.js').catch((error) => error.code);
+       const manifest = await import('sealcast/package.json', { with: { type: 'json' } });
+       console.log(inner, manifest.default.name);`,
+    );
+    const { stdout } = runNode(project.directory, ['inner.js']);
+    expect(stdout.trim()).toBe('ERR_PACKAGE_PATH_NOT_EXPORTED sealcast');
+  });
+
+  test('type-checks against it strictly, its declarations too, without the DOM’s', () => {
+    project.write('main.ts', CONSUMER_SOURCE);
+    project.write(
+      'tsconfig.json',
+      JSON.stringify({
+        compilerOptions: {
+          target: 'ES2023',
+          lib: ['ES2023', 'ESNext.Disposable'],
+          module: 'NodeNext',
+          types: ['node'],
+          strict: true,
+          exactOptionalPropertyTypes: true,
+          noUncheckedIndexedAccess: true,
+          skipLibCheck: false,
+          noEmit: true,
+        },
+        files: ['main.ts'],
+      }),
+    );
+    const tsc = join(packageRoot, 'node_modules/typescript/bin/tsc');
+    const { exitCode, stdout } = runNode(project.directory, [tsc, '-p', '.']);
+    expect(stdout).toBe('');
+    expect(exitCode).toBe(0);
+  });
+});
+
+/** Everything public, used as its documentation says. */
+const CONSUMER_SOURCE = `
+import { IdentityKeyPair, type PublicKey } from '@signalapp/libsignal-client';
+import {
+  deriveAccessKey, Sealer, SealcastError,
+  type CallOptions, type KernelChoice, type MultiRecipientRequest, type PrepareResult, type PrivateKeyInput,
+  type PublicKeyInput, type SealcastErrorCode, type SealcastErrorFacts, type SealerOptions, type SealerStats,
+  type SealRequest, type SealResult, type SerializableKey, type UnsealOptions, type UnsealResult,
+} from 'sealcast';
+import { loadKernel, type KernelName, type LoadKernelOptions, type Primitives } from 'sealcast/kernel';
+
+export async function main(recipient: PublicKey, content: Uint8Array, signal: AbortSignal): Promise<Uint8Array[]> {
+  const identityKeyPair = IdentityKeyPair.generate();
+  const choice: KernelChoice = 'auto';
+  const options: SealerOptions = { identityKeyPair, threads: 2, recipientCacheBytes: 1e6, kernel: choice, maxQueue: 10 };
+  await using sealer: Sealer = await Sealer.create(options);
+  const call: CallOptions = { signal };
+  const key: PublicKeyInput = recipient;
+  const privateKey: PrivateKeyInput = identityKeyPair.privateKey;
+  const serializable: SerializableKey = privateKey;
+  await Sealer.create({ identityKeyPair: { publicKey: new Uint8Array(33), privateKey: serializable } });
+  const entries: readonly SealRequest[] = [{ recipientIdentityKey: key, content }];
+  const sealed: SealResult[] = await sealer.seal(entries, call);
+  const prepared: PrepareResult[] = await sealer.prepare([recipient, new Uint8Array(33)]);
+  const trusted: UnsealOptions = { trustRoots: [recipient], timestamp: Date.now(), signal };
+  const envelopes = sealed.flatMap((result) => (result.ok ? [result.envelope] : []));
+  const opened: UnsealResult[] = await sealer.unseal(envelopes, trusted);
+  for (const result of [...sealed, ...prepared, ...opened]) {
+    if (result.ok) continue;
+    const error: SealcastError = result.error;
+    const code: SealcastErrorCode = error.code;
+    const facts: SealcastErrorFacts = error;
+    console.log(code, facts.index?.toFixed(), facts.field?.trim(), error.cause);
+  }
+  const [first] = opened;
+  if (first?.ok === true) {
+    const version: 1 | 2 = first.version;
+    const isValid: boolean = first.certificateValidated;
+    console.log(first.content, first.senderIdentityKey, version, isValid);
+  }
+  const request: MultiRecipientRequest = {
+    content,
+    recipients: [{ serviceId: 'x', identityKey: recipient, devices: [{ deviceId: 1, registrationId: 2 }] }],
+    excludedRecipients: ['y'],
+  };
+  await sealer.sealMultiRecipient(request, call).catch((error: unknown) => error instanceof SealcastError);
+  const stats: SealerStats = sealer.stats();
+  const load: LoadKernelOptions = { kernel: 'int' };
+  const kernel: Primitives = await loadKernel(load);
+  const name: KernelName | string = kernel.name;
+  console.log(name, stats.kernel, stats.threads, stats.cachedBytes, stats.cachedRecipients, stats.queueLength);
+  const digest: Uint8Array = kernel.hkdfSha256(kernel.sha256(content), content, content, 42);
+  // @ts-expect-error A text is no key.
+  await sealer.prepare(['key']);
+  // @ts-expect-error There is no such kernel.
+  await loadKernel({ kernel: 'x' });
+  return [digest, deriveAccessKey(new Uint8Array(32))];
+}
+`;

@@ -1,0 +1,268 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import { MAX_CONTENT_BYTES, STATUS_OK } from '#dist/assembly/abi.js';
+import { SealcastError } from '#dist/src/errors.js';
+import { ARENA_BYTES, Arena } from '#dist/src/kernel/arena.js';
+import { createMemory } from '#dist/src/kernel/instance.js';
+import { chooseChunkEntries, Pool, type Batch } from '#dist/src/pool/pool.js';
+import type { RecipientSlots } from '#dist/src/pool/recipient-slots.js';
+import { SealBatch } from '#dist/src/pool/seal-batch.js';
+import type { Workers } from '#dist/src/pool/workers.js';
+import { seededBytes, seededInteger } from '../support/seeded-random.js';
+
+describe('chooseChunkEntries()', () => {
+  const sizes = [1, 2, 15, 16, 17, 63, 64, 65, 128, 600, 1000, 1023, 1024, 1025, 2047, 2049, 10_000, 1_000_000];
+
+  test.each([1, 2, 3, 7, 8, 16, 64])('for %i threads is 16 to 256, and whole lanes', (threads) => {
+    for (const size of sizes) {
+      const entries = chooseChunkEntries(size, threads);
+      expect(entries).toBeGreaterThanOrEqual(16);
+      expect(entries).toBeLessThanOrEqual(256);
+      expect(entries % 4).toBe(0);
+    }
+  });
+
+  test('gives every thread a part of a batch that is large enough', () => {
+    for (const threads of [1, 2, 3, 7, 8, 16, 64]) {
+      for (const size of sizes.filter((entries) => entries >= threads * 16)) {
+        expect(Math.ceil(size / chooseChunkEntries(size, threads))).toBeGreaterThanOrEqual(threads);
+      }
+    }
+  });
+
+  test('never shrinks as batches grow', () => {
+    for (let size = 1; size < 3000; size++) {
+      expect(chooseChunkEntries(size + 1, 2)).toBeGreaterThanOrEqual(chooseChunkEntries(size, 2));
+    }
+  });
+});
+
+/** ES2024, which Node has and the library's own target does not name. */
+const ResizableBuffer = ArrayBuffer as unknown as new (
+  lengthBytes: number,
+  options: { maxByteLength: number },
+) => ArrayBuffer & { resize(lengthBytes: number): void };
+
+const ARENAS = 4;
+const memory = createMemory(ARENAS * ARENA_BYTES);
+
+/** Workers that do nothing to a chunk but mark it as done, or die of it, in an order that a seed decides. */
+class FakeWorkers {
+  readonly random = seededBytes('fake-workers');
+  readonly arenas: Arena[] = [];
+  readonly waiting: (() => void)[] = [];
+  /** Entries of each chunk that was run. */
+  readonly chunks: number[] = [];
+  lossesLeft = 0;
+  faultsLeft = 0;
+
+  run({ arenaPtr }: { arenaPtr: number }): Promise<string | null> {
+    const arena = this.arenas.find(({ ptr }) => ptr === arenaPtr);
+    if (arena === undefined) throw new Error('no such arena');
+    this.chunks.push(arena.count);
+    return new Promise((resolve, reject) => {
+      this.waiting.push(() => {
+        if (this.lossesLeft-- > 0) reject(new Error('a worker died'));
+        else if (this.faultsLeft-- > 0) resolve('unreachable');
+        else {
+          for (let place = 0; place < arena.count; place++) setStatus(arena, place);
+          resolve(null);
+        }
+      });
+      setImmediate(() => this.waiting.splice(seededInteger(this.random, this.waiting.length), 1)[0]?.());
+    });
+  }
+
+  close(): Promise<void> {
+    return Promise.resolve();
+  }
+}
+
+function setStatus(arena: Arena, place: number): void {
+  const keyOffset = 32;
+  new DataView(memory.buffer).setUint32(arena.keyPtr(place) - keyOffset, STATUS_OK, true);
+}
+
+/** Counts what happens to each entry. */
+class CountingBatch implements Batch {
+  readonly kind = 'prepare';
+  readonly collected: number[];
+  readonly failed: number[];
+  readonly filled: number[] = [];
+
+  constructor(
+    readonly count: number,
+    readonly isSkipped: (index: number) => boolean = () => false,
+  ) {
+    this.collected = new Array<number>(count).fill(0);
+    this.failed = new Array<number>(count).fill(0);
+  }
+
+  fill(arena: Arena, index: number): 'added' | 'skipped' | 'full' {
+    if (this.isSkipped(index)) {
+      this.filled.push(index);
+      return 'skipped';
+    }
+    const key = new Uint8Array(32);
+    new DataView(key.buffer).setUint32(0, index);
+    if (!arena.addKey(key)) return 'full';
+    this.filled.push(index);
+    return 'added';
+  }
+
+  collect(arena: Arena, place: number, index: number): void {
+    expect(arena.status(place)).toBe(STATUS_OK);
+    expect(new DataView(memory.buffer).getUint32(arena.keyPtr(place))).toBe(index);
+    this.collected[index] = (this.collected[index] ?? 0) + 1;
+  }
+
+  fail(index: number): void {
+    this.failed[index] = (this.failed[index] ?? 0) + 1;
+  }
+}
+
+let workers: FakeWorkers;
+let pool: Pool;
+beforeEach(() => {
+  workers = new FakeWorkers();
+  workers.arenas.push(...Array.from({ length: ARENAS }, (_, i) => new Arena(memory, i * ARENA_BYTES)));
+  pool = new Pool(workers as unknown as Workers, workers.arenas, 2, 1000);
+});
+
+describe('a batch in the pool', () => {
+  test.each([1, 15, 16, 17, 255, 600, 5000])('of %i has each entry laid in once and collected once', async (count) => {
+    const batch = new CountingBatch(count);
+    await pool.run(batch);
+    expect(batch.filled).toEqual(Array.from({ length: count }, (_, i) => i));
+    expect(batch.collected).toEqual(new Array(count).fill(1));
+    expect(batch.failed).toEqual(new Array(count).fill(0));
+    expect(workers.chunks.reduce((sum, entries) => sum + entries, 0)).toBe(count);
+    expect(Math.max(...workers.chunks)).toBeLessThanOrEqual(chooseChunkEntries(count, 2));
+    expect(pool.queueLength).toBe(0);
+  });
+
+  test.each([
+    ['every other one', (index: number) => index % 2 === 0],
+    ['all', () => true],
+    ['all but the last', (index: number) => index < 999],
+    ['a whole chunk amid the batch', (index: number) => index >= 200 && index < 600],
+  ])('may skip %s', async (_name, isSkipped) => {
+    const batch = new CountingBatch(1000, isSkipped);
+    await pool.run(batch);
+    expect(batch.filled).toEqual(Array.from({ length: 1000 }, (_, i) => i));
+    expect(batch.collected).toEqual(Array.from({ length: 1000 }, (_, i) => (isSkipped(i) ? 0 : 1)));
+    expect(batch.failed).toEqual(new Array(1000).fill(0));
+    expect(pool.queueLength).toBe(0);
+    // Nothing of the pool got lost: it still takes a batch of every arena's worth.
+    const next = new CountingBatch(2000);
+    await pool.run(next);
+    expect(next.collected).toEqual(new Array(2000).fill(1));
+  });
+
+  test('fails the entries of lost and faulty chunks once, and collects the others once', async () => {
+    workers.lossesLeft = 3;
+    const lost = new CountingBatch(2000);
+    await pool.run(lost);
+    workers.faultsLeft = 2;
+    const faulty = new CountingBatch(2000);
+    await pool.run(faulty);
+    const perChunk = chooseChunkEntries(2000, 2);
+    for (const [batch, chunks] of [
+      [lost, 3],
+      [faulty, 2],
+    ] as const) {
+      expect(batch.collected.map((times, i) => times + (batch.failed[i] ?? 0))).toEqual(new Array(2000).fill(1));
+      expect(batch.failed.filter((times) => times > 0)).toHaveLength(chunks * perChunk);
+    }
+  });
+
+  test('one of whose results cannot be copied out loses that entry alone', async () => {
+    const batch = new CountingBatch(40);
+    const errors: [number, SealcastError][] = [];
+    const collect = batch.collect.bind(batch);
+    batch.collect = (arena, place, index) => {
+      if (index === 7) throw new RangeError('Array buffer allocation failed');
+      collect(arena, place, index);
+    };
+    batch.fail = (index: number, error?: SealcastError) => {
+      if (error !== undefined) errors.push([index, error]);
+    };
+    await pool.run(batch);
+    expect(errors).toMatchObject([[7, { code: 'ERR_OUT_OF_MEMORY' }]]);
+    expect(batch.collected).toEqual(Array.from({ length: 40 }, (_, i) => (i === 7 ? 0 : 1)));
+  });
+
+  test('shares the arenas with other batches, a chunk each in turn', async () => {
+    const batches = Array.from({ length: 9 }, (_, i) => new CountingBatch(100 * (i + 1)));
+    const ended: number[] = [];
+    // 4,500 entries wait at once: the queue's limit lets no further batch in, but never splits one.
+    const roomy = new Pool(workers as unknown as Workers, workers.arenas, 2, 10_000);
+    await Promise.all(batches.map((batch, i) => roomy.run(batch).then(() => ended.push(i))));
+    for (const batch of batches) expect(batch.collected).toEqual(new Array(batch.count).fill(1));
+    expect(ended[0]).toBe(0);
+    expect(roomy.queueLength).toBe(0);
+  });
+
+  test('is dropped by close() and by an abort, and nothing of it is collected afterwards', async () => {
+    const controller = new AbortController();
+    const aborted = Object.assign(new CountingBatch(3000), { signal: controller.signal });
+    const aborting = pool.run(aborted);
+    controller.abort('enough');
+    await expect(aborting).rejects.toMatchObject({ code: 'ERR_ABORTED', cause: 'enough' });
+
+    const closed = new CountingBatch(3000);
+    const closing = pool.run(closed);
+    const end = pool.close();
+    await expect(closing).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+    await end;
+    for (const batch of [aborted, closed]) {
+      expect(batch.collected).toEqual(new Array(3000).fill(0));
+      expect(batch.failed).toEqual(new Array(3000).fill(0));
+      expect(batch.filled.length).toBeLessThan(3000);
+    }
+    expect(pool.queueLength).toBe(0);
+    await expect(pool.run(new CountingBatch(1))).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+  });
+});
+
+describe('a batch of contents', () => {
+  const noSlots = { touch: () => undefined } as unknown as RecipientSlots;
+  const sealWith = async (contents: Uint8Array[]): Promise<SealBatch> => {
+    const batch = new SealBatch(new Uint8Array(contents.length * 32), contents, noSlots);
+    await pool.run(batch);
+    return batch;
+  };
+
+  test('larger than an arena is cut into smaller chunks, with nothing lost and nothing written beyond', async () => {
+    const random = seededBytes('large-contents');
+    const sizes = [MAX_CONTENT_BYTES, 1, 100_000, MAX_CONTENT_BYTES - 1, 5, 200_000, 90_000, MAX_CONTENT_BYTES, 16];
+    const contents = Array.from({ length: 90 }, (_, i) => random(sizes[i % sizes.length] ?? 1));
+    const batch = await sealWith(contents);
+    expect(workers.chunks.length).toBeGreaterThan(10);
+    expect(workers.chunks.reduce((sum, entries) => sum + entries, 0)).toBe(90);
+    batch.results.forEach((result, index) => {
+      // These workers seal nothing: the content still stands at its place in the envelope.
+      const content = contents[index] ?? new Uint8Array();
+      if (!result.ok) throw result.error;
+      expect(Buffer.from(result.envelope).indexOf(content)).toBe(result.envelope.length - content.length - 10);
+    });
+    expect(batch.results).toHaveLength(90);
+    expect(new Uint8Array(memory.buffer).every((byte) => byte === 0)).toBe(true);
+  });
+
+  test('that are transferred or resized while they wait fails those entries alone', async () => {
+    const contents = Array.from({ length: 2000 }, (_, i) => new Uint8Array(100 + (i % 7)).fill(1));
+    const resizable = new ResizableBuffer(64, { maxByteLength: 128 });
+    contents[1998] = new Uint8Array(resizable);
+    const running = sealWith(contents);
+    const transferred = contents[1999] ?? new Uint8Array();
+    structuredClone(transferred, { transfer: [transferred.buffer as ArrayBuffer] });
+    resizable.resize(100);
+    const { results } = await running;
+    expect(results.slice(0, 1998).filter((result) => result.ok)).toHaveLength(1998);
+    for (const index of [1998, 1999]) {
+      const error = { name: 'SealcastError', code: 'ERR_INVALID_ARGUMENT', index, field: 'content' };
+      expect(results[index]).toMatchObject({ ok: false, error });
+    }
+    expect(workers.chunks.reduce((sum, entries) => sum + entries, 0)).toBe(1998);
+  });
+});
