@@ -9,6 +9,8 @@ import asc from 'assemblyscript/asc';
 import { baseTableSource } from './assembly/curve/base-table.mjs';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
+// asc and tsc resolve from the working directory.
+process.chdir(root);
 const quiet = process.argv.includes('--quiet');
 const say = (line) => quiet || console.log(line);
 

@@ -1,4 +1,5 @@
 import { availableParallelism } from 'node:os';
+import { types } from 'node:util';
 import { KEY_BYTES, MAX_CONTENT_BYTES, PUBLIC_KEY_BYTES, PUBLIC_KEY_TYPE } from '../assembly/abi.js';
 import { SealcastError } from './errors.js';
 import { KERNEL_CHOICES, type KernelChoice } from './kernel/choice.js';
@@ -42,8 +43,21 @@ export function refuse(field: string, expected: string, index?: number): never {
   );
 }
 
-function keyBytes(key: unknown): unknown {
-  if (key instanceof Uint8Array) return key;
+/**
+ * The bytes as a view of our own: an object that claims to be a Uint8Array, or one that has its own idea of its length, is
+ * found out here and not in the kernel's memory. The view shrinks to nothing when its buffer is taken away.
+ * @returns null for anything else than a Uint8Array.
+ */
+export function viewOf(value: unknown): Uint8Array | null {
+  if (!types.isUint8Array(value)) return null;
+  try {
+    return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  } catch {
+    return null;
+  }
+}
+
+function serialized(key: unknown): unknown {
   const serialize = (key as Partial<SerializableKey> | null | undefined)?.serialize;
   if (typeof serialize !== 'function') return undefined;
   try {
@@ -55,8 +69,8 @@ function keyBytes(key: unknown): unknown {
 
 /** The u-coordinate of a public key, as a view: 32 bytes. */
 export function checkPublicKey(key: unknown, field: string, index?: number): Uint8Array {
-  const bytes = keyBytes(key);
-  if (!(bytes instanceof Uint8Array)) refuse(field, 'a libsignal PublicKey or its 33 bytes', index);
+  const bytes = viewOf(key) ?? viewOf(serialized(key));
+  if (bytes === null) refuse(field, 'a libsignal PublicKey or its 33 bytes', index);
   if (bytes.length !== PUBLIC_KEY_BYTES) {
     refuse(field, `${PUBLIC_KEY_BYTES} bytes (0x05, then the 32-byte key), not ${bytes.length}`, index);
   }
@@ -64,18 +78,39 @@ export function checkPublicKey(key: unknown, field: string, index?: number): Uin
   return bytes.subarray(1);
 }
 
-/** A content to seal, as it was given. */
-export function checkContent(content: unknown, index: number): Uint8Array {
-  if (!(content instanceof Uint8Array)) refuse('content', 'a Uint8Array (the serialized USMC)', index);
-  if (content.length === 0 || content.length > MAX_CONTENT_BYTES) {
-    refuse('content', `1 to ${MAX_CONTENT_BYTES} bytes, not ${content.length}`, index);
+/** A copy of a private key: 32 bytes. */
+function copyPrivateKey(key: unknown): Uint8Array {
+  const given = viewOf(key);
+  const made = given === null ? viewOf(serialized(key)) : null;
+  const bytes = given ?? made;
+  if (bytes?.length !== KEY_BYTES) {
+    refuse('identityKeyPair.privateKey', `a libsignal PrivateKey or its ${KEY_BYTES} bytes`);
   }
-  return content;
+  const copy = Uint8Array.from(bytes);
+  // What libsignal made for us is ours to wipe; what the caller gave is his.
+  made?.fill(0);
+  return copy;
 }
 
+/** A content to seal. */
+export function checkContent(content: unknown, index: number): Uint8Array {
+  const bytes = viewOf(content);
+  if (bytes === null) refuse('content', 'a Uint8Array (the serialized USMC)', index);
+  if (bytes.length === 0 || bytes.length > MAX_CONTENT_BYTES) {
+    refuse('content', `1 to ${MAX_CONTENT_BYTES} bytes, not ${bytes.length}`, index);
+  }
+  return bytes;
+}
+
+/** An envelope to unseal. */
+export function checkEnvelope(envelope: unknown, index: number): Uint8Array {
+  return viewOf(envelope) ?? refuse('envelope', 'a Uint8Array', index);
+}
+
+/** A copy of the array: the caller may change his own while the entries wait. */
 export function checkArray(value: unknown, field: string): readonly unknown[] {
   if (!Array.isArray(value)) refuse(field, 'an array');
-  return value;
+  return value.slice();
 }
 
 export function checkSignal(signal: unknown): AbortSignal | undefined {
@@ -118,9 +153,5 @@ export function checkSealerOptions(options: unknown): EngineOptions {
     maxQueue: checkInteger(maxQueue ?? DEFAULT_MAX_QUEUE, 'maxQueue', 1, Number.MAX_SAFE_INTEGER),
     publicKey: checkPublicKey(pair['publicKey'], 'identityKeyPair.publicKey'),
   };
-  const privateKey = keyBytes(pair['privateKey']);
-  if (!(privateKey instanceof Uint8Array) || privateKey.length !== KEY_BYTES) {
-    refuse('identityKeyPair.privateKey', `a libsignal PrivateKey or its ${KEY_BYTES} bytes`);
-  }
-  return { ...checked, privateKey: Uint8Array.from(privateKey) };
+  return { ...checked, privateKey: copyPrivateKey(pair['privateKey']) };
 }

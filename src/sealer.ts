@@ -1,15 +1,14 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { KEY_BYTES } from '../assembly/abi.js';
+import { CertificateMemory } from './access/certificate-memory.js';
 import { CertificateValidator } from './access/certificates.js';
 import { LibsignalUnsealer } from './access/libsignal-unseal.js';
-import { CertificateMemory } from './access/open-content.js';
+
 import { UnsealVerdicts, type UnsealResult, type Validation } from './access/unseal-verdicts.js';
 import { SealcastError } from './errors.js';
-import { MAX_UNSEALED_BYTES } from './kernel/arena.js';
-import { parseV1Envelope } from './kernel/envelope.js';
 import {
   checkArray,
   checkContent,
+  checkEnvelope,
   checkObject,
   checkPublicKey,
   checkSealerOptions,
@@ -20,11 +19,12 @@ import {
   type SealerOptions,
 } from './options.js';
 import { Engine } from './pool/engine.js';
-import { abortedError, closedError } from './pool/pool.js';
+import { closedError } from './pool/pool.js';
 import { PrepareBatch } from './pool/prepare-batch.js';
 import type { PrepareResult, SealResult } from './pool/results.js';
 import { SealBatch } from './pool/seal-batch.js';
-import { UnsealBatch, type IndexedEnvelope } from './pool/unseal-batch.js';
+import { UnsealBatch } from './pool/unseal-batch.js';
+import { Unsealing, type UnsealingHost } from './unsealing.js';
 
 /** One envelope to make. */
 export interface SealRequest {
@@ -65,19 +65,10 @@ export interface SealerStats {
   readonly cachedRecipients: number;
   /** Bytes that they take, of `recipientCacheBytes`. */
   readonly cachedBytes: number;
-  /** Entries that wait for a worker. */
+  /** Entries that wait, for a worker or for this thread. */
   readonly queueLength: number;
 }
 
-/** An envelope that libsignal opens, and its place in the caller's array. */
-interface LibsignalEnvelope {
-  readonly index: number;
-  readonly version: 1 | 2;
-  readonly envelope: Uint8Array;
-}
-
-/** Envelopes that libsignal opens on this thread before the event loop gets a turn: about 2 ms of them. */
-const LIBSIGNAL_ENVELOPES_PER_TURN = 16;
 /** Sets of trust roots that are remembered with the certificates they vouched for; a service has one. */
 const MAX_VALIDATORS = 4;
 
@@ -92,12 +83,18 @@ export class Sealer {
   readonly #threads: number;
   readonly #certificates = new CertificateMemory();
   readonly #validators = new Map<string, CertificateValidator>();
+  readonly #unsealingHost: UnsealingHost;
   #libsignal: LibsignalUnsealer | undefined;
   #closed = false;
 
   private constructor(engine: Engine, threads: number) {
     this.#engine = engine;
     this.#threads = threads;
+    this.#unsealingHost = {
+      turns: engine.turns,
+      isClosed: () => this.#closed,
+      libsignal: () => this.#libsignalUnsealer(),
+    };
   }
 
   /**
@@ -124,7 +121,7 @@ export class Sealer {
     const list = checkArray(entries, 'entries');
     const keys = new Uint8Array(list.length * KEY_BYTES);
     const contents: Uint8Array[] = [];
-    for (let index = 0; index < list.length; index++) {
+    const checking = this.#engine.enter(list.length, signal, (index) => {
       const entry = list[index];
       if (typeof entry !== 'object' || entry === null) {
         refuse('entry', 'an object { recipientIdentityKey, content }', index);
@@ -132,7 +129,8 @@ export class Sealer {
       const { recipientIdentityKey, content } = entry as Partial<SealRequest>;
       keys.set(checkPublicKey(recipientIdentityKey, 'recipientIdentityKey', index), index * KEY_BYTES);
       contents.push(checkContent(content, index));
-    }
+    });
+    if (checking !== undefined) await checking;
     const batch = new SealBatch(keys, contents, this.#engine.slots, signal);
     await this.#engine.pool.run(batch);
     return batch.results;
@@ -154,43 +152,22 @@ export class Sealer {
     const signal = checkSignal(checked['signal']);
     const validation = this.#checkValidation(checked);
     const list = checkArray(envelopes, 'envelopes');
-    for (let index = 0; index < list.length; index++) {
-      if (!(list[index] instanceof Uint8Array)) refuse('envelope', 'a Uint8Array', index);
-    }
+    const views: Uint8Array[] = [];
+    const checking = this.#engine.enter(list.length, signal, (index) => {
+      views.push(checkEnvelope(list[index], index));
+    });
+    if (checking !== undefined) await checking;
 
     const verdicts = new UnsealVerdicts(list.length, this.#certificates, validation, (key) => this.#engine.admit(key));
-    const forKernel: IndexedEnvelope[] = [];
-    const forLibsignal: LibsignalEnvelope[] = [];
-    for (const [index, envelope] of (list as readonly Uint8Array[]).entries()) {
-      // libsignal takes the high nibble: 0 and 1 are v1, 2 is v2 (sealed_sender.rs, UnidentifiedSenderMessage).
-      const version = envelope.length === 0 ? undefined : (envelope[0] ?? 0) >> 4;
-      if (version === 2) forLibsignal.push({ index, version, envelope });
-      else if (version !== 0 && version !== 1) verdicts.invalid(index);
-      else if (envelope.length > MAX_UNSEALED_BYTES) forLibsignal.push({ index, version: 1, envelope });
-      else {
-        const parsed = parseV1Envelope(envelope);
-        if (parsed === null) verdicts.invalid(index);
-        else forKernel.push({ index, envelope: parsed, messageBytes: parsed.messageCiphertext.length });
-      }
+    const unsealing = new Unsealing(views, verdicts, this.#unsealingHost, signal);
+    try {
+      await this.#engine.pool.run(new UnsealBatch(list.length, unsealing, signal));
+      await unsealing.finish();
+    } catch (error) {
+      unsealing.stop(closedError());
+      throw error;
     }
-    await Promise.all([
-      this.#engine.pool.run(new UnsealBatch(forKernel, verdicts, signal)),
-      this.#unsealWithLibsignal(forLibsignal, verdicts, signal),
-    ]);
-    return verdicts.results;
-  }
-
-  async #unsealWithLibsignal(
-    chosen: readonly LibsignalEnvelope[],
-    verdicts: UnsealVerdicts,
-    signal: AbortSignal | undefined,
-  ): Promise<void> {
-    for (const [turn, { index, version, envelope }] of chosen.entries()) {
-      if (turn % LIBSIGNAL_ENVELOPES_PER_TURN === 0) await nextTurn();
-      if (signal?.aborted === true) throw abortedError(signal);
-      this.#assertOpen();
-      verdicts.unsealedByLibsignal(index, await this.#libsignalUnsealer().unseal(envelope), version);
-    }
+    return unsealing.results;
   }
 
   #libsignalUnsealer(): LibsignalUnsealer {
@@ -241,9 +218,10 @@ export class Sealer {
     const signal = checkSignal(checkObject(options, 'options')['signal']);
     const list = checkArray(recipientIdentityKeys, 'recipientIdentityKeys');
     const keys = new Uint8Array(list.length * KEY_BYTES);
-    for (let index = 0; index < list.length; index++) {
+    const checking = this.#engine.enter(list.length, signal, (index) => {
       keys.set(checkPublicKey(list[index], 'recipientIdentityKey', index), index * KEY_BYTES);
-    }
+    });
+    if (checking !== undefined) await checking;
     const batch = new PrepareBatch(keys, this.#engine.slots, signal);
     await this.#engine.pool.run(batch);
     return batch.results;
@@ -255,7 +233,7 @@ export class Sealer {
       threads: this.#threads,
       cachedRecipients: this.#engine.slots.size,
       cachedBytes: this.#engine.cachedBytes,
-      queueLength: this.#engine.pool.queueLength,
+      queueLength: this.#engine.queueLength,
     };
   }
 

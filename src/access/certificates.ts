@@ -1,5 +1,5 @@
 import { PublicKey } from '@signalapp/libsignal-client';
-import type { ParsedCertificate } from './open-content.js';
+import type { ParsedCertificate } from './certificate-memory.js';
 
 /**
  * Validates sender certificates against one set of trust roots, as libsignal does: signature of the server certificate by

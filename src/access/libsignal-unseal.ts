@@ -44,9 +44,9 @@ export class LibsignalUnsealer {
   }
 
   /** @returns the USMC's bytes, its certificate's key held against the sealing key; null when the envelope is invalid. */
-  async unseal(envelope: Uint8Array): Promise<Uint8Array<ArrayBuffer> | null> {
+  async unseal(envelope: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer> | null> {
     try {
-      const usmc = await sealedSenderDecryptToUsmc(Uint8Array.from(envelope), this.#identity);
+      const usmc = await sealedSenderDecryptToUsmc(envelope, this.#identity);
       return usmc.serialize();
     } catch {
       return null;

@@ -1,48 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
 import { UnidentifiedSenderMessageContent, type SenderCertificate } from '@signalapp/libsignal-client';
+import type { CertificateMemory, ParsedCertificate } from './certificate-memory.js';
 import { findCertificate } from './usmc-shape.js';
-
-/** About 700 bytes each. A sender puts the same certificate into every message for days. */
-const MAX_REMEMBERED_CERTIFICATES = 16_384;
-
-/** A sender certificate that libsignal has parsed. */
-export interface ParsedCertificate {
-  readonly certificate: SenderCertificate;
-  /** The key in it, 33 bytes. */
-  readonly identityKey: Uint8Array<ArrayBuffer>;
-  /** ms since the epoch */
-  readonly expiration: number;
-}
-
-/** Certificates by their bytes, so that libsignal parses each once (17 us on the main thread, 2026-11). */
-export class CertificateMemory {
-  /** Least recently seen first. */
-  readonly #parsed = new Map<string, ParsedCertificate>();
-
-  recall(bytes: Uint8Array): ParsedCertificate | undefined {
-    const name = nameOf(bytes);
-    const parsed = this.#parsed.get(name);
-    if (parsed !== undefined) {
-      this.#parsed.delete(name);
-      this.#parsed.set(name, parsed);
-    }
-    return parsed;
-  }
-
-  remember(bytes: Uint8Array, parsed: ParsedCertificate): void {
-    const name = nameOf(bytes);
-    if (this.#parsed.has(name)) return;
-    if (this.#parsed.size >= MAX_REMEMBERED_CERTIFICATES) {
-      const oldest = this.#parsed.keys().next();
-      if (oldest.done !== true) this.#parsed.delete(oldest.value);
-    }
-    this.#parsed.set(name, parsed);
-  }
-}
-
-function nameOf(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
-}
 
 /**
  * Parses an unsealed USMC and holds the key that sealed it against the one in its certificate, in constant time
@@ -59,8 +18,8 @@ export function openContent(
   sealingKey: Uint8Array | null,
   memory: CertificateMemory,
 ): ParsedCertificate | null {
-  const certificateBytes = findCertificate(content);
-  const known = certificateBytes === null ? undefined : memory.recall(certificateBytes);
+  const bytes = sealingKey === null ? null : findCertificate(content);
+  const known = sealingKey === null || bytes === null ? undefined : memory.recall(sealingKey, bytes);
   const parsed = known ?? parseWithLibsignal(content);
   if (parsed === null || (sealingKey !== null && !timingSafeEqual(parsed.identityKey, sealingKey))) return null;
   return parsed;

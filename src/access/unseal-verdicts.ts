@@ -1,7 +1,8 @@
 import { PUBLIC_KEY_BYTES, PUBLIC_KEY_TYPE } from '../../assembly/abi.js';
 import { SealcastError } from '../errors.js';
+import type { CertificateMemory } from './certificate-memory.js';
 import type { CertificateValidator } from './certificates.js';
-import { openContent, type CertificateMemory } from './open-content.js';
+import { openContent } from './open-content.js';
 import { findCertificate } from './usmc-shape.js';
 
 /** What became of one envelope. */
@@ -88,9 +89,9 @@ export class UnsealVerdicts {
       }
       this.#onValidSender(parsed.identityKey.subarray(1));
     }
-    // After the validation, where there is one: strangers must not crowd out the certificates of subscribers.
+    // After the validation, where there is one: what strangers issue to themselves is not worth a place.
     const certificateBytes = findCertificate(content);
-    if (certificateBytes !== null) this.#memory.remember(certificateBytes, parsed);
+    if (certificateBytes !== null) this.#memory.remember(certificateBytes, parsed, validation !== undefined);
     this.results[index] = {
       ok: true,
       content,

@@ -72,8 +72,8 @@ export class Arena {
   /** A new record, pending, with its key. */
   #addRecord(key: Uint8Array): number {
     const record = RECORDS_OFFSET + this.#count * RECORD_BYTES;
-    this.#view.setUint32(record + RECORD_STATUS_OFFSET, STATUS_PENDING, true);
     this.#bytes.set(key, record + RECORD_KEY_OFFSET);
+    this.#view.setUint32(record + RECORD_STATUS_OFFSET, STATUS_PENDING, true);
     this.#count += 1;
     this.#view.setUint32(CHUNK_COUNT_OFFSET, this.#count, true);
     return record;
@@ -85,6 +85,9 @@ export class Arena {
     return at;
   }
 
+  // In what follows the caller's bytes are copied before the record is added: copying throws when they are gone, and then
+  // the chunk is as it was.
+
   /**
    * Adds a content to seal to the recipient's u-coordinate; it is laid where the envelope will have it.
    * @returns false when the arena is full.
@@ -94,11 +97,11 @@ export class Arena {
     const envelopeBytes = headBytes + content.length + MAC_BYTES;
     if (!this.#hasRoom(envelopeBytes + ALIGNMENT)) return false;
     const envelope = this.#takePayload(envelopeBytes);
+    this.#bytes.set(content, envelope + headBytes);
     const record = this.#addRecord(recipientKey);
     this.#view.setUint32(record + RECORD_ENVELOPE_PTR_OFFSET, this.ptr + envelope, true);
     this.#view.setUint32(record + RECORD_MESSAGE_PTR_OFFSET, this.ptr + envelope + headBytes, true);
     this.#view.setUint32(record + RECORD_MESSAGE_BYTES_OFFSET, content.length, true);
-    this.#bytes.set(content, envelope + headBytes);
     return true;
   }
 
@@ -111,12 +114,12 @@ export class Arena {
     if (!this.#hasRoom(STATIC_BYTES + messageCiphertext.length + 2 * ALIGNMENT)) return false;
     const staticAt = this.#takePayload(STATIC_BYTES);
     const messageAt = this.#takePayload(messageCiphertext.length);
+    this.#bytes.set(staticCiphertext, staticAt);
+    this.#bytes.set(messageCiphertext, messageAt);
     const record = this.#addRecord(ephemeralKey);
     this.#view.setUint32(record + RECORD_STATIC_PTR_OFFSET, this.ptr + staticAt, true);
     this.#view.setUint32(record + RECORD_MESSAGE_PTR_OFFSET, this.ptr + messageAt, true);
     this.#view.setUint32(record + RECORD_MESSAGE_BYTES_OFFSET, messageCiphertext.length - MAC_BYTES, true);
-    this.#bytes.set(staticCiphertext, staticAt);
-    this.#bytes.set(messageCiphertext, messageAt);
     return true;
   }
 

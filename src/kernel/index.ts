@@ -18,7 +18,7 @@ export interface LoadKernelOptions {
  * @throws SealcastError ERR_INVALID_ARGUMENT for an unknown kernel, ERR_KERNEL_UNSUPPORTED for one that cannot run here.
  */
 export async function loadKernel(options: LoadKernelOptions = {}): Promise<Primitives> {
-  const choice = options.kernel ?? 'auto';
+  const choice = (options as LoadKernelOptions | null)?.kernel ?? 'auto';
   if (!KERNEL_CHOICES.includes(choice)) {
     throw new SealcastError('ERR_INVALID_ARGUMENT', `kernel must be one of ${KERNEL_CHOICES.join(', ')}`, {
       field: 'kernel',

@@ -65,7 +65,8 @@ export function compileModule(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssemb
 
 /** Whether this engine accepts the kernel's instructions. */
 export function isSupported(bytes: Uint8Array<ArrayBuffer>): boolean {
-  return WebAssembly.validate(bytes);
+  // Engines without a compiler (--jitless) leave the name out altogether.
+  return typeof WebAssembly !== 'undefined' && WebAssembly.validate(bytes);
 }
 
 /** Runs a compiled kernel on a memory. All its mutable state is in the memory, where the host lays it out. */

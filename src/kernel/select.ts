@@ -36,6 +36,7 @@ function readManifest(): Promise<readonly ManifestEntry[]> {
   manifestOnce ??= readFile(new URL('manifest.json', KERNEL_DIRECTORY), 'utf8').then(
     (text) => JSON.parse(text) as readonly ManifestEntry[],
   );
+  manifestOnce.catch(() => (manifestOnce = undefined));
   return manifestOnce;
 }
 
@@ -57,6 +58,8 @@ function candidate(entry: ManifestEntry): Promise<Candidate> {
   if (loading === undefined) {
     loading = loadCandidate(entry);
     candidates.set(entry.name, loading);
+    // What went wrong once, for want of a file descriptor or of memory, may go well the next time.
+    loading.catch(() => candidates.delete(entry.name));
   }
   return loading;
 }
@@ -65,9 +68,19 @@ function candidate(entry: ManifestEntry): Promise<Candidate> {
  * The kernel that `choice` names, or with `auto` the first that this engine runs: it must validate, and then pass a
  * known-answer test (relaxed SIMD may legally give other results than the kernel wants).
  *
- * @throws SealcastError ERR_KERNEL_UNSUPPORTED, naming what is missing, when the chosen kernel does not run here, or none.
+ * @throws SealcastError ERR_KERNEL_UNSUPPORTED, naming what is missing, when the chosen kernel does not run here, or none;
+ *   ERR_KERNEL_FAULT when its files cannot be read or there is no memory for it.
  */
 export async function selectKernel(choice: KernelChoice): Promise<SelectedKernel> {
+  try {
+    return await firstSupported(choice);
+  } catch (cause) {
+    if (cause instanceof SealcastError) throw cause;
+    throw new SealcastError('ERR_KERNEL_FAULT', 'the kernel could not be loaded', { cause });
+  }
+}
+
+async function firstSupported(choice: KernelChoice): Promise<SelectedKernel> {
   const manifest = await readManifest();
   const wanted = choice === 'auto' ? manifest : manifest.filter(({ name }) => name === choice);
   const reasons: string[] = [];

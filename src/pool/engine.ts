@@ -7,12 +7,16 @@ import { createMemory, instantiate } from '../kernel/instance.js';
 import { selectKernel } from '../kernel/select.js';
 import { SlotTable } from '../kernel/slot-table.js';
 import type { EngineOptions } from './engine-options.js';
-import { Pool } from './pool.js';
+import type { WorkerStart } from './messages.js';
+import { Pool, abortedError, closedError } from './pool.js';
 import { RecipientSlots } from './recipient-slots.js';
+import { Turns, forEachInTurns } from './turns.js';
 import { Workers } from './workers.js';
 
 /** While a worker has one chunk in hand, the next one lies ready. */
 const ARENAS_PER_THREAD = 2;
+/** While arguments are being checked, an abort or a close is noticed within as many entries. */
+const ENTRIES_PER_LOOK = 256;
 const HASH_SEEDS_BYTES = CONTROL_SLOTS_PTR_OFFSET - CONTROL_HASH_SEEDS_OFFSET;
 
 /** Kernel, memory, slots, workers and pool of one Sealer. */
@@ -21,15 +25,21 @@ export class Engine {
   readonly pool: Pool;
   readonly slots: RecipientSlots;
   readonly control: ControlBlock;
+  /** What has to be done on this thread. */
+  readonly turns = new Turns();
   readonly #table: SlotTable;
+  readonly #maxQueue: number;
+  /** Entries of calls whose arguments are still being checked. */
+  #entering = 0;
   #closing: Promise<void> | undefined;
 
-  private constructor(kernel: string, pool: Pool, slots: RecipientSlots, control: ControlBlock, table: SlotTable) {
+  private constructor(kernel: string, pool: Pool, control: ControlBlock, table: SlotTable, maxQueue: number) {
     this.kernel = kernel;
     this.pool = pool;
-    this.slots = slots;
+    this.slots = new RecipientSlots(table);
     this.control = control;
     this.#table = table;
+    this.#maxQueue = maxQueue;
   }
 
   /** Takes the options' private key over into the memory, and wipes it where it came from, whatever happens. */
@@ -44,16 +54,53 @@ export class Engine {
       }
       const plan = planMemory(recipientCacheBytes, threads * ARENAS_PER_THREAD);
       const memory = reserveMemory(plan.totalBytes);
-      const exports = instantiate(module, memory);
+      const table = new SlotTable(memory, instantiate(module, memory), plan);
       const control = new ControlBlock(memory, plan, randomBytes(HASH_SEEDS_BYTES));
-      control.setIdentity(privateKey, publicKey);
-      const table = new SlotTable(memory, exports, plan);
       const arenas = plan.arenaPtrs.map((ptr) => new Arena(memory, ptr));
-      const pool = new Pool(new Workers({ module, memory }, threads), arenas, threads, maxQueue);
-      return new Engine(name, pool, new RecipientSlots(table), control, table);
+      const pool = new Pool(startWorkers({ module, memory }, threads), arenas, threads);
+      // Last, when nothing can fail any more: no key is left in a memory that nobody will wipe.
+      control.setIdentity(privateKey, publicKey);
+      return new Engine(name, pool, control, table, maxQueue);
     } finally {
       privateKey.fill(0);
     }
+  }
+
+  /** Entries that wait: to be checked, for a worker, or for this thread. */
+  get queueLength(): number {
+    return this.#entering + this.pool.queueLength + this.turns.length;
+  }
+
+  /**
+   * Checks the arguments of a call, entry by entry, in turns of the event loop; meanwhile they count as waiting. A call is
+   * let in while fewer entries wait than may, however many it brings: one of any size works.
+   *
+   * @returns nothing when that is done already, or a promise of it.
+   * @throws SealcastError ERR_ABORTED, ERR_QUEUE_FULL, and what `check` throws.
+   */
+  enter(
+    entryCount: number,
+    signal: AbortSignal | undefined,
+    check: (index: number) => void,
+  ): Promise<void> | undefined {
+    const checkOpen = (): void => {
+      if (signal?.aborted === true) throw abortedError(signal);
+      if (this.#closing !== undefined) throw closedError();
+    };
+    checkOpen();
+    if (entryCount > 0 && this.queueLength >= this.#maxQueue) {
+      const message = `${this.queueLength} entries wait already (maxQueue ${this.#maxQueue}); await some first`;
+      throw new SealcastError('ERR_QUEUE_FULL', message);
+    }
+    const rest = forEachInTurns(entryCount, (index) => {
+      if (index % ENTRIES_PER_LOOK === 0) checkOpen();
+      check(index);
+    });
+    if (rest === undefined) return undefined;
+    this.#entering += entryCount;
+    return rest.finally(() => {
+      this.#entering -= entryCount;
+    });
   }
 
   /** Bytes of the recipient cache that are in use. */
@@ -74,6 +121,14 @@ export class Engine {
       this.control.wipe();
     });
     return this.#closing;
+  }
+}
+
+function startWorkers(start: WorkerStart, threads: number): Workers {
+  try {
+    return new Workers(start, threads);
+  } catch (cause) {
+    throw new SealcastError('ERR_WORKER_LOST', `could not start ${threads} worker threads`, { cause });
   }
 }
 

@@ -3,6 +3,7 @@ import { SealcastError } from '../errors.js';
 import type { Arena } from '../kernel/arena.js';
 import { AbortWatch } from './abort-watch.js';
 import type { JobKind } from './messages.js';
+import { TURN_MS } from './turns.js';
 import type { Workers } from './workers.js';
 
 const MIN_CHUNK_ENTRIES = 16;
@@ -52,22 +53,22 @@ export function chooseChunkEntries(batchEntries: number, threads: number): numbe
 export class Pool {
   readonly #workers: Workers;
   readonly #threads: number;
-  readonly #maxQueue: number;
   readonly #arenas: readonly Arena[];
   readonly #idle: Arena[];
   readonly #waiting: Flight[] = [];
   readonly #flights = new Set<Flight>();
   readonly #aborts = new AbortWatch();
   #queued = 0;
+  /** Whether the next turn of the event loop goes on with dispatching. */
+  #continues = false;
   #whenIdle: (() => void) | undefined;
   #closed = false;
 
-  constructor(workers: Workers, arenas: readonly Arena[], threads: number, maxQueue: number) {
+  constructor(workers: Workers, arenas: readonly Arena[], threads: number) {
     this.#workers = workers;
     this.#arenas = arenas;
     this.#idle = [...arenas];
     this.#threads = threads;
-    this.#maxQueue = maxQueue;
   }
 
   /** Entries that wait for an arena. */
@@ -78,17 +79,13 @@ export class Pool {
   /**
    * Works through a batch; each entry is collected, or failed, once.
    *
-   * Rejects with ERR_QUEUE_FULL before any work, with ERR_ABORTED (cause: the signal's reason) once the signal fires,
-   * with ERR_CLOSED once the pool closes; what workers have in hand then is finished by them and dropped.
+   * Rejects with ERR_ABORTED (cause: the signal's reason) once the signal fires, with ERR_CLOSED once the pool closes; what
+   * workers have in hand then is finished by them and dropped.
    */
   run(batch: Batch): Promise<void> {
     if (this.#closed) return Promise.reject(closedError());
     if (batch.signal?.aborted === true) return Promise.reject(abortedError(batch.signal));
     if (batch.count === 0) return Promise.resolve();
-    if (this.#queued >= this.#maxQueue) {
-      const message = `${this.#queued} entries wait already (maxQueue ${this.#maxQueue}); await some first`;
-      return Promise.reject(new SealcastError('ERR_QUEUE_FULL', message));
-    }
     return new Promise((resolve, reject) => {
       const { signal } = batch;
       const unwatch = signal && this.#aborts.add(signal, () => this.#settle(flight, abortedError(signal)));
@@ -127,11 +124,21 @@ export class Pool {
     if (flight.chunksInWork === 0 && flight.next === flight.batch.count) this.#settle(flight);
   }
 
+  /** Fills idle arenas for the waiting flights; what does not fit into this turn of the event loop goes on in the next. */
   #dispatch(): void {
+    const turnStart = performance.now();
     for (;;) {
       const flight = this.#waiting[0];
       const arena = this.#idle[this.#idle.length - 1];
-      if (flight === undefined || arena === undefined) return;
+      if (flight === undefined || arena === undefined || this.#continues) return;
+      if (performance.now() - turnStart > TURN_MS) {
+        this.#continues = true;
+        setImmediate(() => {
+          this.#continues = false;
+          this.#dispatch();
+        });
+        return;
+      }
       this.#waiting.shift();
       this.#idle.pop();
       const indices = this.#fillChunk(flight, arena);
@@ -146,16 +153,21 @@ export class Pool {
     }
   }
 
-  /** Lays the next entries of a flight into an arena; gives their indices, by place. */
+  /**
+   * Lays the next entries of a flight into an arena; gives their indices, by place. Entries that take long to look at, or
+   * are many and need no work, make a small chunk or none, and not a long turn.
+   */
   #fillChunk(flight: Flight, arena: Arena): number[] {
     const { batch, chunkEntries } = flight;
     const indices: number[] = [];
     const first = flight.next;
+    const turnStart = performance.now();
     while (indices.length < chunkEntries && flight.next < batch.count) {
-      const outcome = batch.fill(arena, flight.next);
+      const outcome = fillOrFail(batch, arena, flight.next);
       if (outcome === 'full') break;
       if (outcome === 'added') indices.push(flight.next);
       flight.next += 1;
+      if (performance.now() - turnStart > TURN_MS) break;
     }
     this.#queued -= flight.next - first;
     return indices;
@@ -169,7 +181,7 @@ export class Pool {
       const fault = await this.#workers.run({ kind: batch.kind, arenaPtr: arena.ptr });
       if (fault !== null) failure = new SealcastError('ERR_KERNEL_FAULT', `the kernel stopped: ${fault}`);
     } catch (cause) {
-      failure = new SealcastError('ERR_WORKER_LOST', 'the worker thread died with this chunk in hand', { cause });
+      failure = new SealcastError('ERR_WORKER_LOST', 'its worker thread died', { cause });
     }
     if (!flight.settled) {
       indices.forEach((index, place) => collectOrFail(batch, arena, place, index, failure));
@@ -196,6 +208,16 @@ export class Pool {
       });
     }
     await this.#workers.close();
+  }
+}
+
+/** What cannot be laid into an arena is its own entry's failure: an arena, or its caller, must not be lost over it. */
+function fillOrFail(batch: Batch, arena: Arena, index: number): 'added' | 'skipped' | 'full' {
+  try {
+    return batch.fill(arena, index);
+  } catch (cause) {
+    batch.fail(index, new SealcastError('ERR_INVALID_ARGUMENT', 'it changed while it waited', { cause }));
+    return 'skipped';
   }
 }
 

@@ -4,6 +4,7 @@ import type { Arena } from '../kernel/arena.js';
 import type { Batch } from './pool.js';
 import type { RecipientSlots } from './recipient-slots.js';
 import type { SealResult } from './results.js';
+import { intactBytes } from './waiting-bytes.js';
 
 /** What a key or a status means for its entry. */
 export function entryError(status: number, index: number): SealcastError {
@@ -27,7 +28,6 @@ export class SealBatch implements Batch {
   readonly results: SealResult[];
   readonly #keys: Uint8Array;
   readonly #contents: readonly Uint8Array[];
-  readonly #contentBytes: readonly number[];
   readonly #slots: RecipientSlots;
 
   /** @param keys u-coordinates of the recipients, 32 bytes each, one behind the other. */
@@ -37,13 +37,12 @@ export class SealBatch implements Batch {
     this.results = new Array<SealResult>(contents.length);
     this.#keys = keys;
     this.#contents = contents;
-    this.#contentBytes = contents.map((content) => content.length);
     this.#slots = slots;
   }
 
   fill(arena: Arena, index: number): 'added' | 'skipped' | 'full' {
-    const content = this.#contents[index];
-    if (content === undefined || content.length !== this.#contentBytes[index]) {
+    const content = intactBytes(this.#contents[index]);
+    if (content === null) {
       const message = `entry ${index}: content was resized or transferred while it waited`;
       this.#refuse(index, new SealcastError('ERR_INVALID_ARGUMENT', message, { index, field: 'content' }));
       return 'skipped';

@@ -82,3 +82,38 @@ describe('a kernel that the build does not contain', () => {
     await expect(loadKernel({ kernel: 'x' as 'int' })).rejects.toMatchObject(refused);
   });
 });
+
+test('an engine without any WebAssembly gets the same one clear error', () => {
+  const script = `
+    import { IdentityKeyPair } from '@signalapp/libsignal-client';
+    import { Sealer } from 'sealcast';
+    const error = await Sealer.create({ identityKeyPair: IdentityKeyPair.generate() }).catch((thrown) => thrown);
+    console.log(error.name, error.code);`;
+  const { stdout } = runNode(packageRoot, ['--jitless', ...evaluate(script)]);
+  expect(stdout.trim()).toBe('SealcastError ERR_KERNEL_UNSUPPORTED');
+});
+
+test('a kernel that could not be read once is read the next time', () => {
+  // A copy of the kernel room, whose .wasm comes only after the first attempt.
+  const script = `
+    import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+    import { tmpdir } from 'node:os';
+    import { join } from 'node:path';
+    import { pathToFileURL } from 'node:url';
+    const copy = mkdtempSync(join(tmpdir(), 'sealcast-'));
+    try {
+      cpSync('package.json', join(copy, 'package.json'));
+      for (const part of ['src/kernel', 'src/errors.js', 'assembly']) {
+        cpSync(join('dist', part), join(copy, 'dist', part), { recursive: true });
+      }
+      const { loadKernel } = await import(pathToFileURL(join(copy, 'dist/src/kernel/index.js')));
+      const first = await loadKernel().catch((thrown) => thrown);
+      cpSync('dist/kernel', join(copy, 'dist/kernel'), { recursive: true });
+      const second = await loadKernel();
+      console.log(first.name, first.code, second.name);
+    } finally {
+      rmSync(copy, { recursive: true });
+    }`;
+  const { stdout } = runNode(packageRoot, evaluate(script));
+  expect(stdout.trim()).toMatch(/^SealcastError ERR_KERNEL_FAULT (int|fma)$/);
+});

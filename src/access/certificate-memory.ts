@@ -1,0 +1,74 @@
+import type { SenderCertificate } from '@signalapp/libsignal-client';
+
+/** A sender certificate that libsignal has parsed. */
+export interface ParsedCertificate {
+  readonly certificate: SenderCertificate;
+  /** The key in it, 33 bytes. */
+  readonly identityKey: Uint8Array<ArrayBuffer>;
+  /** ms since the epoch */
+  readonly expiration: number;
+}
+
+interface Remembered {
+  readonly bytes: Uint8Array;
+  readonly parsed: ParsedCertificate;
+}
+
+/** A real certificate has some 250 to 700 bytes; its signature does not cover what anybody appends to it. */
+const MAX_CERTIFICATE_BYTES = 2048;
+/** A sender has one certificate a device, and puts it into every message for days. */
+const MAX_CERTIFICATES_PER_SENDER = 4;
+const MAX_VALIDATED_SENDERS = 16_384;
+const MAX_OTHER_SENDERS = 1024;
+
+/** Certificates by sender, those of the senders seen longest ago first. */
+class Shelf {
+  readonly #bySender = new Map<string, readonly Remembered[]>();
+  readonly #maxSenders: number;
+
+  constructor(maxSenders: number) {
+    this.#maxSenders = maxSenders;
+  }
+
+  find(sender: string, bytes: Uint8Array): ParsedCertificate | undefined {
+    const certificates = this.#bySender.get(sender);
+    const found = certificates?.find((remembered) => Buffer.compare(remembered.bytes, bytes) === 0);
+    if (certificates === undefined || found === undefined) return undefined;
+    this.#bySender.delete(sender);
+    this.#bySender.set(sender, certificates);
+    return found.parsed;
+  }
+
+  put(sender: string, remembered: Remembered): void {
+    const certificates = this.#bySender.get(sender) ?? [];
+    this.#bySender.delete(sender);
+    this.#bySender.set(sender, [remembered, ...certificates].slice(0, MAX_CERTIFICATES_PER_SENDER));
+    if (this.#bySender.size <= this.#maxSenders) return;
+    const oldest = this.#bySender.keys().next();
+    if (oldest.done !== true) this.#bySender.delete(oldest.value);
+  }
+}
+
+/**
+ * Certificates by their bytes, so that libsignal parses and validates each once (17 and 150 us on the main thread,
+ * 2026-11). Nobody can make it grow: a sender has four places, of 2 KiB at most, and those whose certificate was
+ * validated have shelves of their own, which strangers do not reach.
+ */
+export class CertificateMemory {
+  readonly #validated = new Shelf(MAX_VALIDATED_SENDERS);
+  readonly #others = new Shelf(MAX_OTHER_SENDERS);
+
+  /** @param senderKey 33 bytes, which the envelope proved. */
+  recall(senderKey: Uint8Array, bytes: Uint8Array): ParsedCertificate | undefined {
+    const sender = Buffer.from(senderKey).toString('latin1');
+    return this.#validated.find(sender, bytes) ?? this.#others.find(sender, bytes);
+  }
+
+  remember(bytes: Uint8Array, parsed: ParsedCertificate, validated: boolean): void {
+    if (bytes.length > MAX_CERTIFICATE_BYTES) return;
+    const sender = Buffer.from(parsed.identityKey).toString('latin1');
+    const shelf = validated ? this.#validated : this.#others;
+    if (shelf.find(sender, bytes) !== undefined) return;
+    shelf.put(sender, { bytes: Uint8Array.from(bytes), parsed });
+  }
+}
