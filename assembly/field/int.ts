@@ -97,6 +97,29 @@ export const ELEMENT_X2_BYTES: usize = 80;
   v128.store(out + 4 * V, i32x4.shuffle(z8, z9, 0, 2, 4, 6));
 }
 
+/**
+ * EE' + 2 t OO' + 2^26 (M - EE' - OO'), M = (E + O)(E' + O'), carried and stored.
+ *
+ * M - EE' - OO' is a sum of products of limbs, so never negative. 2 t OO' shifts OO' up a column; t^5 = 19 brings the top
+ * one to column 0: 38 * OO'[4] <= 38 * 5 * 1.5^2 * 2^52 * (1 + 2^-6) < 2^60.8 in a square of a diff, less in a product, so
+ * column 0 < 2^62.2 with EE'[0] <= 77 * 1.5^2 * 2^54 < 2^61.5.
+ */
+@inline function recombineAndStore(
+  out: usize,
+  ee0: v128, ee1: v128, ee2: v128, ee3: v128, ee4: v128,
+  oo0: v128, oo1: v128, oo2: v128, oo3: v128, oo4: v128,
+  m0: v128, m1: v128, m2: v128, m3: v128, m4: v128,
+): void {
+  carryAndStore(
+    out,
+    i64x2.add(ee0, times19Wide(i64x2.add(oo4, oo4))), i64x2.sub(m0, i64x2.add(ee0, oo0)),
+    i64x2.add(ee1, i64x2.add(oo0, oo0)), i64x2.sub(m1, i64x2.add(ee1, oo1)),
+    i64x2.add(ee2, i64x2.add(oo1, oo1)), i64x2.sub(m2, i64x2.add(ee2, oo2)),
+    i64x2.add(ee3, i64x2.add(oo2, oo2)), i64x2.sub(m3, i64x2.add(ee3, oo3)),
+    i64x2.add(ee4, i64x2.add(oo3, oo3)), i64x2.sub(m4, i64x2.add(ee4, oo4)),
+  );
+}
+
 /** Debug build only: traps unless both lanes' even limbs are < `evenEnd` and odd ones < `oddEnd`. */
 function assertForm(pair: usize, evenEnd: u32, oddEnd: u32): void {
   for (let k = 0; k < 5; k++) {
@@ -151,16 +174,7 @@ export function mulX2(out: usize, f: usize, g: usize): void {
   const m3 = add64x5(evens(s0, r3), evens(s1, r2), evens(s2, r1), evens(s3, r0), evens(s4, q4));
   const m4 = add64x5(evens(s0, r4), evens(s1, r3), evens(s2, r2), evens(s3, r1), evens(s4, r0));
 
-  // m - ee - oo is a sum of products of limbs, so never negative. 2 t OO' shifts OO' up a column; t^5 = 19 brings the
-  // top one to column 0: 38 * OO'[4] <= 38 * 5 * 1.5 * 2^52 * (1 + 2^-7) < 2^60.2, so column 0 < 2^61.6.
-  carryAndStore(
-    out,
-    i64x2.add(ee0, times19Wide(i64x2.add(oo4, oo4))), i64x2.sub(m0, i64x2.add(ee0, oo0)),
-    i64x2.add(ee1, i64x2.add(oo0, oo0)), i64x2.sub(m1, i64x2.add(ee1, oo1)),
-    i64x2.add(ee2, i64x2.add(oo1, oo1)), i64x2.sub(m2, i64x2.add(ee2, oo2)),
-    i64x2.add(ee3, i64x2.add(oo2, oo2)), i64x2.sub(m3, i64x2.add(ee3, oo3)),
-    i64x2.add(ee4, i64x2.add(oo3, oo3)), i64x2.sub(m4, i64x2.add(ee4, oo4)),
-  );
+  recombineAndStore(out, ee0, ee1, ee2, ee3, ee4, oo0, oo1, oo2, oo3, oo4, m0, m1, m2, m3, m4);
 }
 
 /** out = f * f. f any form; out tight. out may be f. */
@@ -195,14 +209,7 @@ export function squareX2(out: usize, f: usize): void {
   const m3 = add64(add64(evens(t0, s3), evens(t1, s2)), times19Wide(evens(s4, s4)));
   const m4 = add64(add64(evens(t0, s4), evens(t1, s3)), evens(s2, s2));
 
-  carryAndStore(
-    out,
-    i64x2.add(ee0, times19Wide(i64x2.add(oo4, oo4))), i64x2.sub(m0, i64x2.add(ee0, oo0)),
-    i64x2.add(ee1, i64x2.add(oo0, oo0)), i64x2.sub(m1, i64x2.add(ee1, oo1)),
-    i64x2.add(ee2, i64x2.add(oo1, oo1)), i64x2.sub(m2, i64x2.add(ee2, oo2)),
-    i64x2.add(ee3, i64x2.add(oo2, oo2)), i64x2.sub(m3, i64x2.add(ee3, oo3)),
-    i64x2.add(ee4, i64x2.add(oo3, oo3)), i64x2.sub(m4, i64x2.add(ee4, oo4)),
-  );
+  recombineAndStore(out, ee0, ee1, ee2, ee3, ee4, oo0, oo1, oo2, oo3, oo4, m0, m1, m2, m3, m4);
 }
 
 /** out = f + c * g for a small public constant. f tight, g any form, c < 2^17; out tight. */

@@ -1,24 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { forEachInTurns, Turns } from '#dist/src/pool/turns.js';
-
-function spin(milliseconds: number): void {
-  const end = performance.now() + milliseconds;
-  while (performance.now() < end);
-}
-
-/** Counts the turns of the event loop while `work` goes on. */
-async function countTurns(work: Promise<unknown>): Promise<number> {
-  let turns = 0;
-  let counting = true;
-  const count = (): void => {
-    turns += 1;
-    if (counting) setImmediate(count);
-  };
-  setImmediate(count);
-  await work;
-  counting = false;
-  return turns;
-}
+import { countTurns, spin } from '../support/count-turns.js';
 
 describe('Turns', () => {
   test('does its jobs in their order, plain and asynchronous ones, never within push', async () => {

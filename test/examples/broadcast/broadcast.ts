@@ -152,7 +152,7 @@ async function learnAddressees(
       const error = new Error('no profile key was learned', { cause: lessons.errors[0] });
       failures.push({ serviceId, at: 'profile key', error });
     } else {
-      addressees.push({ serviceId, accessKey: new Uint8Array(deriveAccessKey(profileKey)) });
+      addressees.push({ serviceId, accessKey: deriveAccessKey(profileKey) });
     }
   }
   return { addressees, failures };

@@ -51,8 +51,8 @@ function openUnsealed(envelope: ServiceEnvelope): RatchetMessage {
   };
 }
 
-function openUsmc(usmcBytes: Uint8Array): RatchetMessage {
-  const usmc = UnidentifiedSenderMessageContent.deserialize(new Uint8Array(usmcBytes));
+function openUsmc(usmcBytes: Uint8Array<ArrayBuffer>): RatchetMessage {
+  const usmc = UnidentifiedSenderMessageContent.deserialize(usmcBytes);
   const certificate = usmc.senderCertificate();
   return {
     sender: ProtocolAddress.new(certificate.senderUuid(), certificate.senderDeviceId()),

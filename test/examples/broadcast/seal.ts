@@ -22,7 +22,7 @@ export async function sealAll(sealer: Sealer, recipients: readonly Encrypted[]):
     for (const { deviceId, registrationId } of devices) {
       const { value: result } = next.next();
       if (result?.ok === true) {
-        sealedDevices.push({ deviceId, registrationId, envelope: new Uint8Array(result.envelope) });
+        sealedDevices.push({ deviceId, registrationId, envelope: result.envelope });
       } else {
         failure ??= result?.error ?? new Error('the sealer gave fewer results than it was given entries');
       }
