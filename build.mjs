@@ -85,7 +85,6 @@ async function buildKernels() {
     writeFileSync(join(root, `build/kernel/${kernel.name}.debug.wasm`), debug);
     const sha256 = createHash('sha256').update(release).digest('hex');
     manifest.push({ name: kernel.name, file: `${kernel.name}.wasm`, bytes: release.length, sha256 });
-    say(`${`${kernel.name}.wasm`.padEnd(10)} ${String(release.length).padStart(6)} bytes  sha256 ${sha256}`);
   }
   writeFileSync(join(root, 'dist/kernel/manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 }
@@ -114,15 +113,41 @@ function inputsDigest() {
   return hash.digest('hex');
 }
 
+/** What is wrong with the outputs, or null: kernels that are not those of the manifest, or a missing entry point. */
+function outputsFault() {
+  const manifestFile = join(root, 'dist/kernel/manifest.json');
+  if (!existsSync(manifestFile)) return 'dist/kernel/manifest.json is missing';
+  for (const { file, sha256 } of JSON.parse(readFileSync(manifestFile, 'utf8'))) {
+    const path = join(root, 'dist/kernel', file);
+    const found = existsSync(path) && createHash('sha256').update(readFileSync(path)).digest('hex');
+    if (found !== sha256) return `dist/kernel/${file} is not what the manifest says`;
+  }
+  const entryPoints = ['dist/src/index.js', 'dist/src/kernel/index.js', 'dist/workers/seal.js', 'build/bench/main.js'];
+  const missing = entryPoints.find((path) => !existsSync(join(root, path)));
+  return missing === undefined ? null : `${missing} is missing`;
+}
+
+function sayKernels() {
+  for (const { file, bytes, sha256 } of JSON.parse(readFileSync(join(root, 'dist/kernel/manifest.json'), 'utf8'))) {
+    say(`${file.padEnd(10)} ${String(bytes).padStart(6)} bytes  sha256 ${sha256}`);
+  }
+}
+
 const stamp = join(root, 'build/.inputs');
 const digest = inputsDigest();
-if (existsSync(stamp) && readFileSync(stamp, 'utf8') === digest) {
+const isCurrent = existsSync(stamp) && readFileSync(stamp, 'utf8') === digest && outputsFault() === null;
+if (isCurrent && !process.argv.includes('--force')) {
   say('Nothing changed since the last build.');
 } else {
+  // The stamp goes first and comes last: a build that is cut short anywhere in between is never taken for a whole one.
+  rmSync(stamp, { force: true });
   rmSync(join(root, 'dist'), { recursive: true, force: true });
   rmSync(join(root, 'build'), { recursive: true, force: true });
   await buildKernels();
   compileTypeScript('tsconfig.json');
   compileTypeScript('tsconfig.dev.json');
+  const fault = outputsFault();
+  if (fault !== null) throw new Error(`${fault}: was another build under way?`);
   writeFileSync(stamp, digest);
 }
+sayKernels();

@@ -114,7 +114,13 @@ export function checkArray(value: unknown, field: string): readonly unknown[] {
 }
 
 export function checkSignal(signal: unknown): AbortSignal | undefined {
-  if (signal === undefined || signal instanceof AbortSignal) return signal;
+  if (signal === undefined) return undefined;
+  try {
+    // Reading it tells a signal from an object that only inherits from one.
+    if (signal instanceof AbortSignal && typeof signal.aborted === 'boolean') return signal;
+  } catch {
+    // Refused below.
+  }
   return refuse('signal', 'an AbortSignal');
 }
 

@@ -84,6 +84,8 @@ export class Sealer {
   readonly #certificates = new CertificateMemory();
   readonly #validators = new Map<string, CertificateValidator>();
   readonly #unsealingHost: UnsealingHost;
+  /** Calls that are not finished. */
+  readonly #unsealings = new Set<Unsealing>();
   #libsignal: LibsignalUnsealer | undefined;
   #closed = false;
 
@@ -92,7 +94,7 @@ export class Sealer {
     this.#threads = threads;
     this.#unsealingHost = {
       turns: engine.turns,
-      isClosed: () => this.#closed,
+      aborts: engine.aborts,
       libsignal: () => this.#libsignalUnsealer(),
     };
   }
@@ -160,12 +162,15 @@ export class Sealer {
 
     const verdicts = new UnsealVerdicts(list.length, this.#certificates, validation, (key) => this.#engine.admit(key));
     const unsealing = new Unsealing(views, verdicts, this.#unsealingHost, signal);
+    this.#unsealings.add(unsealing);
     try {
       await this.#engine.pool.run(new UnsealBatch(list.length, unsealing, signal));
       await unsealing.finish();
     } catch (error) {
       unsealing.stop(closedError());
       throw error;
+    } finally {
+      this.#unsealings.delete(unsealing);
     }
     return unsealing.results;
   }
@@ -241,6 +246,7 @@ export class Sealer {
   close(): Promise<void> {
     this.#closed = true;
     this.#libsignal = undefined;
+    for (const unsealing of this.#unsealings) unsealing.stop(closedError());
     return this.#engine.close();
   }
 

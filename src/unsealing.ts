@@ -3,7 +3,8 @@ import type { UnsealResult, UnsealVerdicts } from './access/unseal-verdicts.js';
 import { SealcastError } from './errors.js';
 import { MAX_UNSEALED_BYTES, type Unsealed } from './kernel/arena.js';
 import { parseV1Envelope, type V1Envelope } from './kernel/envelope.js';
-import { abortedError, closedError } from './pool/pool.js';
+import type { AbortWatch } from './pool/abort-watch.js';
+import { abortedError } from './pool/pool.js';
 import { intactBytes } from './pool/waiting-bytes.js';
 import type { Turns, TurnJob } from './pool/turns.js';
 import type { UnsealListener } from './pool/unseal-batch.js';
@@ -11,7 +12,7 @@ import type { UnsealListener } from './pool/unseal-batch.js';
 /** What an unsealing needs of its Sealer. */
 export interface UnsealingHost {
   readonly turns: Turns;
-  isClosed(): boolean;
+  readonly aborts: AbortWatch;
   libsignal(): LibsignalUnsealer;
 }
 
@@ -48,8 +49,7 @@ export class Unsealing implements UnsealListener {
   parse(index: number): V1Envelope | null {
     const envelope = intactBytes(this.#envelopes[index]);
     if (envelope === null) {
-      const message = `entry ${index}: envelope was resized or transferred while it waited`;
-      this.failed(index, new SealcastError('ERR_INVALID_ARGUMENT', message, { index, field: 'envelope' }));
+      this.#failMoved(index);
       return null;
     }
     // libsignal takes the high nibble: 0 and 1 are v1, 2 is v2 (sealed_sender.rs, UnidentifiedSenderMessage).
@@ -74,11 +74,20 @@ export class Unsealing implements UnsealListener {
     this.#verdicts.failed(index, error);
   }
 
+  #failMoved(index: number): void {
+    const message = `entry ${index}: envelope was resized or transferred while it waited`;
+    this.failed(index, new SealcastError('ERR_INVALID_ARGUMENT', message, { index, field: 'envelope' }));
+  }
+
   #openWithLibsignal(index: number, envelope: Uint8Array, version: 1 | 2): void {
-    // Copied while it is known to be whole.
-    const copy = new Uint8Array(envelope.length);
-    copy.set(envelope);
     this.#later(index, async () => {
+      const intact = intactBytes(envelope);
+      if (intact === null) {
+        this.#failMoved(index);
+        return;
+      }
+      const copy = new Uint8Array(intact.length);
+      copy.set(intact);
       const content = await this.#host.libsignal().unseal(copy);
       this.#verdicts.unsealedByLibsignal(index, content, version);
     });
@@ -86,18 +95,19 @@ export class Unsealing implements UnsealListener {
 
   #later(index: number, job: TurnJob): void {
     this.#pending += 1;
-    this.#host.turns.push(async () => {
-      if (this.#signal?.aborted === true) this.stop(abortedError(this.#signal));
-      else if (this.#host.isClosed()) this.stop(closedError());
-      try {
-        if (this.#stopped === undefined) await job();
-      } catch (cause) {
-        const message = `entry ${index}: there was no memory to judge it`;
-        this.failed(index, new SealcastError('ERR_OUT_OF_MEMORY', message, { index, cause }));
-      }
+    this.#host.turns.push(() => (this.#stopped === undefined ? this.#judge(index, job) : undefined));
+  }
+
+  async #judge(index: number, job: TurnJob): Promise<void> {
+    try {
+      await job();
+    } catch (cause) {
+      const message = `entry ${index}: it could not be judged`;
+      this.failed(index, new SealcastError('ERR_OUT_OF_MEMORY', message, { index, cause }));
+    } finally {
       this.#pending -= 1;
       this.#onChange?.();
-    });
+    }
   }
 
   /** Nobody waits for the results any more: what is left to do is dropped. */
@@ -106,14 +116,21 @@ export class Unsealing implements UnsealListener {
     this.#onChange?.();
   }
 
-  /** Resolves once the last envelope was judged; rejects once the call has been stopped. */
-  finish(): Promise<void> {
-    return new Promise((resolve, reject) => {
-      this.#onChange = () => {
-        if (this.#stopped !== undefined) reject(this.#stopped);
-        else if (this.#pending === 0) resolve();
-      };
-      this.#onChange();
-    });
+  /** Resolves once the last envelope was judged; rejects as soon as the signal fires or the call is stopped. */
+  async finish(): Promise<void> {
+    const signal = this.#signal;
+    const unwatch = signal && this.#host.aborts.add(signal, () => this.stop(abortedError(signal)));
+    try {
+      if (signal?.aborted === true) throw abortedError(signal);
+      await new Promise<void>((resolve, reject) => {
+        this.#onChange = () => {
+          if (this.#stopped !== undefined) reject(this.#stopped);
+          else if (this.#pending === 0) resolve();
+        };
+        this.#onChange();
+      });
+    } finally {
+      unwatch?.();
+    }
   }
 }

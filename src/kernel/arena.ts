@@ -133,6 +133,12 @@ export class Arena {
     return true;
   }
 
+  /** Takes back the records behind the first `count`. */
+  truncate(count: number): void {
+    this.#count = count;
+    this.#view.setUint32(CHUNK_COUNT_OFFSET, count, true);
+  }
+
   /** Nanoseconds of the host's clock, one of the things that ephemeral scalars are made of. */
   setClock(nanoseconds: bigint): void {
     this.#view.setBigUint64(CHUNK_CLOCK_OFFSET, BigInt.asUintN(64, nanoseconds), true);

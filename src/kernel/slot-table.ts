@@ -1,4 +1,5 @@
 import {
+  INDEX_CELL_BYTES,
   SLOT_BYTES,
   SLOT_EMPTY,
   SLOT_EVICTED,
@@ -19,12 +20,14 @@ export class SlotTable {
   readonly #exports: KernelExports;
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
+  readonly #index: Uint8Array;
   readonly slotCount: number;
 
   constructor(memory: WebAssembly.Memory, exports: KernelExports, plan: MemoryPlan) {
     this.#exports = exports;
     this.slotCount = plan.slotCount;
     this.#bytes = new Uint8Array(memory.buffer, plan.slotsPtr, plan.slotCount * SLOT_BYTES);
+    this.#index = new Uint8Array(memory.buffer, plan.indexPtr, plan.indexCells * INDEX_CELL_BYTES);
     this.#words = new Int32Array(memory.buffer, plan.slotsPtr, (plan.slotCount * SLOT_BYTES) / 4);
   }
 
@@ -70,8 +73,9 @@ export class SlotTable {
     return true;
   }
 
-  /** Leaves zeros in the first `usedSlots` slots. No worker may be running. */
+  /** Leaves zeros in the first `usedSlots` slots and in the index. No worker may be running. */
   wipe(usedSlots: number): void {
     this.#bytes.fill(0, 0, usedSlots * SLOT_BYTES);
+    this.#index.fill(0);
   }
 }

@@ -6,6 +6,7 @@ import { ControlBlock, SLOT_COST_BYTES, planMemory } from '../kernel/control.js'
 import { createMemory, instantiate } from '../kernel/instance.js';
 import { selectKernel } from '../kernel/select.js';
 import { SlotTable } from '../kernel/slot-table.js';
+import type { AbortWatch } from './abort-watch.js';
 import type { EngineOptions } from './engine-options.js';
 import type { WorkerStart } from './messages.js';
 import { Pool, abortedError, closedError } from './pool.js';
@@ -27,6 +28,7 @@ export class Engine {
   readonly control: ControlBlock;
   /** What has to be done on this thread. */
   readonly turns = new Turns();
+  readonly aborts: AbortWatch;
   readonly #table: SlotTable;
   readonly #maxQueue: number;
   /** Entries of calls whose arguments are still being checked. */
@@ -36,6 +38,7 @@ export class Engine {
   private constructor(kernel: string, pool: Pool, control: ControlBlock, table: SlotTable, maxQueue: number) {
     this.kernel = kernel;
     this.pool = pool;
+    this.aborts = pool.aborts;
     this.slots = new RecipientSlots(table);
     this.control = control;
     this.#table = table;
@@ -117,7 +120,7 @@ export class Engine {
   /** Ends the pool, then leaves zeros wherever secrets were. */
   close(): Promise<void> {
     this.#closing ??= this.pool.close().then(() => {
-      this.#table.wipe(this.slots.used);
+      if (this.slots.used > 0) this.#table.wipe(this.slots.used);
       this.control.wipe();
     });
     return this.#closing;

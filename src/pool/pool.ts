@@ -57,7 +57,8 @@ export class Pool {
   readonly #idle: Arena[];
   readonly #waiting: Flight[] = [];
   readonly #flights = new Set<Flight>();
-  readonly #aborts = new AbortWatch();
+  /** For whoever else has to hear of the signals of calls under way. */
+  readonly aborts = new AbortWatch();
   #queued = 0;
   /** Whether the next turn of the event loop goes on with dispatching. */
   #continues = false;
@@ -88,7 +89,7 @@ export class Pool {
     if (batch.count === 0) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const { signal } = batch;
-      const unwatch = signal && this.#aborts.add(signal, () => this.#settle(flight, abortedError(signal)));
+      const unwatch = signal && this.aborts.add(signal, () => this.#settle(flight, abortedError(signal)));
       const flight: Flight = {
         batch,
         chunkEntries: chooseChunkEntries(batch.count, this.#threads),
@@ -104,7 +105,8 @@ export class Pool {
       this.#flights.add(flight);
       this.#waiting.push(flight);
       this.#queued += batch.count;
-      this.#dispatch();
+      // Not on the caller's stack, which may be about to end.
+      queueMicrotask(() => this.#dispatch());
     });
   }
 
@@ -114,9 +116,8 @@ export class Pool {
     flight.settled = true;
     this.#queued -= flight.batch.count - flight.next;
     flight.next = flight.batch.count;
+    // It stays in the queue until its turn comes: taking many out of the middle of a long queue would take long.
     this.#flights.delete(flight);
-    const at = this.#waiting.indexOf(flight);
-    if (at >= 0) this.#waiting.splice(at, 1);
     flight.settle(error);
   }
 
@@ -128,7 +129,7 @@ export class Pool {
   #dispatch(): void {
     const turnStart = performance.now();
     for (;;) {
-      const flight = this.#waiting[0];
+      const flight = this.#firstWaiting();
       const arena = this.#idle[this.#idle.length - 1];
       if (flight === undefined || arena === undefined || this.#continues) return;
       if (performance.now() - turnStart > TURN_MS) {
@@ -151,6 +152,11 @@ export class Pool {
         this.#settleIfDone(flight);
       }
     }
+  }
+
+  #firstWaiting(): Flight | undefined {
+    while (this.#waiting[0]?.settled === true) this.#waiting.shift();
+    return this.#waiting[0];
   }
 
   /**
@@ -201,6 +207,7 @@ export class Pool {
   /** Rejects all that is pending with ERR_CLOSED, waits for the workers to finish what they have, and ends them. */
   async close(): Promise<void> {
     this.#closed = true;
+    this.#waiting.length = 0;
     for (const flight of [...this.#flights]) this.#settle(flight, closedError());
     if (this.#idle.length < this.#arenas.length) {
       await new Promise<void>((resolve) => {
@@ -213,9 +220,12 @@ export class Pool {
 
 /** What cannot be laid into an arena is its own entry's failure: an arena, or its caller, must not be lost over it. */
 function fillOrFail(batch: Batch, arena: Arena, index: number): 'added' | 'skipped' | 'full' {
+  const { count } = arena;
   try {
     return batch.fill(arena, index);
   } catch (cause) {
+    // Places in the chunk and entries must go on matching.
+    arena.truncate(count);
     batch.fail(index, new SealcastError('ERR_INVALID_ARGUMENT', 'it changed while it waited', { cause }));
     return 'skipped';
   }

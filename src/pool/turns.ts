@@ -35,7 +35,10 @@ async function forRestInTurns(first: number, count: number, step: (index: number
   }
 }
 
-/** A piece of work for this thread. It must not throw. */
+/** Empty places at the front of the queue before it is moved up. */
+const PLACES_KEPT = 4096;
+
+/** A piece of work for this thread. It tells its own failure to whoever waits for it. */
 export type TurnJob = () => void | Promise<void>;
 
 /**
@@ -43,7 +46,7 @@ export type TurnJob = () => void | Promise<void>;
  * of it delays himself and the others in this queue, and not the event loop.
  */
 export class Turns {
-  #jobs: TurnJob[] = [];
+  #jobs: (TurnJob | undefined)[] = [];
   #next = 0;
   #running = false;
 
@@ -63,8 +66,12 @@ export class Turns {
     await nextTurn();
     let turnStart = performance.now();
     for (let job = this.#shift(); job !== undefined; job = this.#shift()) {
-      const pending = job();
-      if (pending !== undefined) await pending;
+      try {
+        const pending = job();
+        if (pending !== undefined) await pending;
+      } catch {
+        // Nobody is left to be told, and the others in the queue have nothing to do with it.
+      }
       if (performance.now() - turnStart > TURN_MS) {
         await nextTurn();
         turnStart = performance.now();
@@ -75,12 +82,13 @@ export class Turns {
 
   #shift(): TurnJob | undefined {
     const job = this.#jobs[this.#next];
+    // What is done is let go at once: it holds a content.
+    this.#jobs[this.#next] = undefined;
     this.#next += 1;
     if (this.#next >= this.#jobs.length) {
       this.#jobs = [];
       this.#next = 0;
-    } else if (this.#next === 4096) {
-      // Forget the jobs that are done: their contents are large.
+    } else if (this.#next === PLACES_KEPT) {
       this.#jobs = this.#jobs.slice(this.#next);
       this.#next = 0;
     }

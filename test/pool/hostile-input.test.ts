@@ -100,6 +100,23 @@ describe('envelopes for libsignal', () => {
     await own.close();
   });
 
+  test('of one call do not keep an abort of another, or a close, from being heard', async () => {
+    const own = await Sealer.create({ identityKeyPair: recipient.identity, threads: 1 });
+    const junk = Array.from({ length: 3000 }, () => new Uint8Array(200).fill(0x22));
+    let settled = 0;
+    const many = own.unseal(junk).finally(() => (settled += 1));
+    const controller = new AbortController();
+    const one = own.unseal([sealedByTwin(content)], { signal: controller.signal });
+    controller.abort('enough');
+    await expect(one).rejects.toMatchObject({ code: 'ERR_ABORTED', cause: 'enough' });
+    expect(settled).toBe(0);
+    const late = own.unseal([sealedByTwin(content)]);
+    const closing = own.close();
+    await expect(many).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+    await expect(late).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+    await closing;
+  });
+
   test('are left alone once their call was aborted, or the Sealer closed', async () => {
     const own = await Sealer.create({ identityKeyPair: recipient.identity, threads: 1 });
     const envelopes = Array.from({ length: 50 }, () => new Uint8Array(300_000).fill(0x11));

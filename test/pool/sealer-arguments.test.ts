@@ -222,6 +222,7 @@ describe('options of every call', () => {
 
   test.each(calls)('%s refuses a signal that is no AbortSignal', async (_name, call) => {
     for (const signal of [
+      Object.create(AbortSignal.prototype) as AbortSignal,
       null,
       {},
       'stop',

@@ -214,6 +214,21 @@ describe('a batch in the pool', () => {
     await pool.close();
   });
 
+  test('matches results with entries even when laying one in failed half-way', async () => {
+    const batch = new CountingBatch(600);
+    const fill = batch.fill.bind(batch);
+    batch.fill = (arena: Arena, index: number) => {
+      const outcome = fill(arena, index);
+      // Its record stands in the arena by now; collect() holds the key of every other one against its index.
+      if (index % 50 === 7) throw new RangeError('the end of the stack, say');
+      return outcome;
+    };
+    await pool.run(batch);
+    const wrong = Array.from({ length: 600 }, (_, i) => (i % 50 === 7 ? 1 : 0));
+    expect(batch.failed).toEqual(wrong);
+    expect(batch.collected).toEqual(wrong.map((failed) => 1 - failed));
+  });
+
   test('of entries that need no work ends by turns of the event loop, not in one', async () => {
     const batch = new CountingBatch(400);
     batch.fill = () => {

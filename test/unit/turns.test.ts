@@ -29,6 +29,19 @@ describe('Turns', () => {
     expect(await countTurns(all)).toBeGreaterThanOrEqual(20);
   });
 
+  test('goes on when a job throws or rejects', async () => {
+    const turns = new Turns();
+    const done: string[] = [];
+    turns.push(() => {
+      throw new Error('thrown');
+    });
+    turns.push(() => void done.push('after a throw'));
+    turns.push(() => Promise.reject(new Error('rejected')));
+    await new Promise<void>((resolve) => turns.push(resolve));
+    expect(done).toEqual(['after a throw']);
+    expect(turns.length).toBe(0);
+  });
+
   test('takes jobs again after it has run dry', async () => {
     const turns = new Turns();
     for (let round = 0; round < 3; round++) await new Promise<void>((resolve) => turns.push(resolve));
