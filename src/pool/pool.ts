@@ -2,6 +2,7 @@ import { MAX_CHUNK_ENTRIES } from '../../assembly/abi.js';
 import { SealcastError } from '../errors.js';
 import type { Arena } from '../kernel/arena.js';
 import { AbortWatch } from './abort-watch.js';
+import { Fifo } from './fifo.js';
 import type { JobKind } from './messages.js';
 import { TURN_MS } from './turns.js';
 import type { Workers } from './workers.js';
@@ -55,7 +56,7 @@ export class Pool {
   readonly #threads: number;
   readonly #arenas: readonly Arena[];
   readonly #idle: Arena[];
-  readonly #waiting: Flight[] = [];
+  readonly #waiting = new Fifo<Flight>();
   readonly #flights = new Set<Flight>();
   /** For whoever else has to hear of the signals of calls under way. */
   readonly aborts = new AbortWatch();
@@ -155,8 +156,8 @@ export class Pool {
   }
 
   #firstWaiting(): Flight | undefined {
-    while (this.#waiting[0]?.settled === true) this.#waiting.shift();
-    return this.#waiting[0];
+    while (this.#waiting.peek()?.settled === true) this.#waiting.shift();
+    return this.#waiting.peek();
   }
 
   /**
@@ -207,7 +208,7 @@ export class Pool {
   /** Rejects all that is pending with ERR_CLOSED, waits for the workers to finish what they have, and ends them. */
   async close(): Promise<void> {
     this.#closed = true;
-    this.#waiting.length = 0;
+    this.#waiting.clear();
     for (const flight of [...this.#flights]) this.#settle(flight, closedError());
     if (this.#idle.length < this.#arenas.length) {
       await new Promise<void>((resolve) => {

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { Fifo } from './fifo.js';
 
 /** How long this thread may be kept from its event loop at a time. */
 export const TURN_MS = 2;
@@ -35,9 +36,6 @@ async function forRestInTurns(first: number, count: number, step: (index: number
   }
 }
 
-/** Empty places at the front of the queue before it is moved up. */
-const PLACES_KEPT = 4096;
-
 /** A piece of work for this thread. It tells its own failure to whoever waits for it. */
 export type TurnJob = () => void | Promise<void>;
 
@@ -46,13 +44,12 @@ export type TurnJob = () => void | Promise<void>;
  * of it delays himself and the others in this queue, and not the event loop.
  */
 export class Turns {
-  #jobs: (TurnJob | undefined)[] = [];
-  #next = 0;
+  readonly #jobs = new Fifo<TurnJob>();
   #running = false;
 
   /** Jobs that wait. */
   get length(): number {
-    return this.#jobs.length - this.#next;
+    return this.#jobs.length;
   }
 
   push(job: TurnJob): void {
@@ -65,7 +62,7 @@ export class Turns {
     // Never within the call that pushed.
     await nextTurn();
     let turnStart = performance.now();
-    for (let job = this.#shift(); job !== undefined; job = this.#shift()) {
+    for (let job = this.#jobs.shift(); job !== undefined; job = this.#jobs.shift()) {
       try {
         const pending = job();
         if (pending !== undefined) await pending;
@@ -78,20 +75,5 @@ export class Turns {
       }
     }
     this.#running = false;
-  }
-
-  #shift(): TurnJob | undefined {
-    const job = this.#jobs[this.#next];
-    // What is done is let go at once: it holds a content.
-    this.#jobs[this.#next] = undefined;
-    this.#next += 1;
-    if (this.#next >= this.#jobs.length) {
-      this.#jobs = [];
-      this.#next = 0;
-    } else if (this.#next === PLACES_KEPT) {
-      this.#jobs = this.#jobs.slice(this.#next);
-      this.#next = 0;
-    }
-    return job;
   }
 }
