@@ -103,7 +103,8 @@ export class Sealer {
    * Starts the workers.
    *
    * @throws SealcastError ERR_INVALID_ARGUMENT (a bad option, a public key that is not the private key's),
-   *   ERR_KERNEL_UNSUPPORTED (this engine cannot run the kernel), ERR_OUT_OF_MEMORY.
+   *   ERR_KERNEL_UNSUPPORTED (this engine cannot run the kernel), ERR_KERNEL_FAULT (its files cannot be read),
+   *   ERR_OUT_OF_MEMORY, ERR_WORKER_LOST (no thread to be had).
    */
   static async create(options: SealerOptions): Promise<Sealer> {
     const checked = checkSealerOptions(options);

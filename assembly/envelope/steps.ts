@@ -24,7 +24,6 @@ import { hmacX4 } from '../hash/hmacx4';
 import { setLane } from '../hash/lanes';
 import {
   activeEntry,
-  activeList,
   entryPtr,
   gatherActive,
   gatherPtr,

@@ -1,4 +1,4 @@
-import { HASH_BLOCK_BYTES, KEY_BYTES } from '../abi';
+import { HASH_BLOCK_BYTES } from '../abi';
 
 // SHA-256 (FIPS 180-4), one message at a time. The state is eight u32 words.
 

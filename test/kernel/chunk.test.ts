@@ -6,6 +6,7 @@ import {
   ENTRIES_OFFSET,
   ENTRY_BYTES,
   ENTRY_SCALAR_OFFSET,
+  PAIR_BYTES,
   PAYLOAD_OFFSET,
   STATUS_INVALID_ENVELOPE,
   STATUS_LOW_ORDER_KEY,
@@ -203,6 +204,18 @@ describe('a chunk in the debug kernel', () => {
         `${run}, arena wiped`,
       ).toBe(true);
     }
+  });
+
+  it('has room in its scratch for whichever primitive wants most', () => {
+    const globals = new DebugKernel().exports as unknown as Readonly<Record<string, { value: number }>>;
+    const room = globals['PRIMITIVES_SCRATCH_BYTES']!.value;
+    for (const name of ['X25519', 'CTR', 'HMAC_X4', 'HKDF_X4', 'SHA256', 'HMAC', 'HKDF']) {
+      const wanted = globals[`${name}_SCRATCH_BYTES`]!.value;
+      expect(wanted, name).toBeGreaterThan(0);
+      expect(wanted, name).toBeLessThanOrEqual(room);
+    }
+    // X, Z, their product, and the mask of the lanes.
+    expect(3 * globals['ELEMENT_X2_BYTES']!.value + 16).toBeLessThanOrEqual(PAIR_BYTES);
   });
 
   it('lays scalars where the kernel looks for them', () => {
