@@ -6,6 +6,7 @@ import {
   laneMaskX2,
   mulX2,
   setSmallX2,
+  squareLooseX2,
   squareX2,
   subX2,
   swapX2,
@@ -82,21 +83,21 @@ function ladderStepX2(x1: usize, x2: usize, z2: usize, x3: usize, z3: usize, scr
   const bb = aa + ELEMENT_X2_BYTES;
   const e = bb + ELEMENT_X2_BYTES;
 
-  addX2(a, x2, z2); // sum
-  subX2(b, x2, z2); // diff
-  addX2(c, x3, z3); // sum
-  subX2(d, x3, z3); // diff
-  mulX2(da, d, a); // diff * sum
-  mulX2(cb, b, c); // diff * sum
-  squareX2(aa, a);
-  squareX2(bb, b);
+  addX2(a, x2, z2); // A
+  subX2(b, x2, z2); // B
+  addX2(c, x3, z3); // C
+  subX2(d, x3, z3); // D
+  mulX2(da, d, a);
+  mulX2(cb, b, c);
+  squareLooseX2(aa, a);
+  squareLooseX2(bb, b);
   mulX2(x2, aa, bb);
-  subX2(e, aa, bb); // diff
-  addMulSmallX2(a, aa, e, A24); // tight
-  mulX2(z2, e, a); // diff * tight
-  addX2(c, da, cb); // sum
-  subX2(d, da, cb); // diff
+  subX2(e, aa, bb); // E
+  addMulSmallX2(a, aa, e, A24);
+  mulX2(z2, e, a);
+  addX2(c, da, cb);
+  subX2(d, da, cb);
   squareX2(x3, c);
-  squareX2(d, d); // tight
+  squareLooseX2(d, d);
   mulX2(z3, d, x1);
 }

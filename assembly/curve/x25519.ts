@@ -1,4 +1,4 @@
-import { KEY_BYTES, PAIR_BYTES } from '../abi';
+import { BY_BASE, BY_LADDER, KEY_BYTES, PAIR_BYTES } from '../abi';
 import {
   ELEMENT_X2_BYTES,
   copyX2,
@@ -11,6 +11,7 @@ import {
 import { INVERT_SCRATCH_BYTES, invertX2 } from '../field/invert';
 import { FIXED_BASE_SCRATCH_BYTES, fixedBaseX2 } from './fixed-base';
 import { LADDER_SCRATCH_BYTES, ladderX2 } from './montgomery';
+import { TABLES_SCRATCH_BYTES, multiplyByTablesX2 } from './recipient-tables';
 
 // X25519 (RFC 7748, section 5) of a batch: two lanes a ladder, one inversion for all (Montgomery's trick).
 
@@ -20,8 +21,11 @@ const Z_OFFSET: usize = ELEMENT_X2_BYTES;
 const PRODUCT_OFFSET: usize = 2 * ELEMENT_X2_BYTES;
 const MASK_OFFSET: usize = 3 * ELEMENT_X2_BYTES;
 
-/** The largest of what ladder, comb and inversion use, one after the other. */
-const PRODUCT_SCRATCH_BYTES: usize = max(max(LADDER_SCRATCH_BYTES, FIXED_BASE_SCRATCH_BYTES), INVERT_SCRATCH_BYTES);
+/** The largest of what ladder, combs and inversion use, one after the other. */
+const PRODUCT_SCRATCH_BYTES: usize = max(
+  max(LADDER_SCRATCH_BYTES, INVERT_SCRATCH_BYTES),
+  max(FIXED_BASE_SCRATCH_BYTES, TABLES_SCRATCH_BYTES),
+);
 
 /** Scratch that {@link x25519Batch} wants. */
 export const X25519_SCRATCH_BYTES: usize = PRODUCT_SCRATCH_BYTES + 3 * ELEMENT_X2_BYTES + KEY_BYTES;
@@ -40,7 +44,8 @@ export function nonZero(bytes: usize): u32 {
 /**
  * out[i] = X25519(scalar[i], u[i]) for `count` >= 1 entries, or for those that `list` (u32 indices, 0 for none) names.
  * The arrays begin at `scalars`, `points`, `outs` and advance by their strides; a stride of 0 gives all entries the same.
- * Points of low order give 32 zeros. `fixedBase` (public) computes public keys, by table, and reads no points.
+ * Points of low order give 32 zeros. How they are multiplied is public: BY_LADDER; BY_BASE, for public keys, reads no
+ * points; BY_TABLES reads at `points` the addresses (u32) of the points' tables.
  *
  * `pairs` has PAIR_BYTES for each two entries. Leaves secrets in `pairs` and `scratch`: the caller wipes them.
  */
@@ -49,7 +54,7 @@ export function x25519Batch(
   scalars: usize, scalarStride: usize,
   points: usize, pointStride: usize,
   outs: usize, outStride: usize,
-  fixedBase: bool,
+  how: u32,
   pairs: usize, scratch: usize,
 ): void {
   const inverse = scratch + PRODUCT_SCRATCH_BYTES;
@@ -67,8 +72,11 @@ export function x25519Batch(
     const b = entryAt(list, min<usize>((j << 1) + 1, count - 1));
     const scalarA = scalars + a * scalarStride;
     const scalarB = scalars + b * scalarStride;
-    if (fixedBase) fixedBaseX2(pair + X_OFFSET, z, scalarA, scalarB, scratch);
-    else ladderX2(pair + X_OFFSET, z, scalarA, scalarB, points + a * pointStride, points + b * pointStride, scratch);
+    const pointA = points + a * pointStride;
+    const pointB = points + b * pointStride;
+    if (how == BY_LADDER) ladderX2(pair + X_OFFSET, z, scalarA, scalarB, pointA, pointB, scratch);
+    else if (how == BY_BASE) fixedBaseX2(pair + X_OFFSET, z, scalarA, scalarB, scratch);
+    else multiplyByTablesX2(pair + X_OFFSET, z, scalarA, scalarB, load<u32>(pointA), load<u32>(pointB), scratch);
     // One zero would make every product zero: put 1 in its place, and remember to answer zero for it.
     encodeLane(encoded, z, 0);
     const nonZeroA = nonZero(encoded);

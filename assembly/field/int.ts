@@ -20,7 +20,7 @@
 //     mul(f, g): f any form, g tight or sum.      square(f): any form.      sub: both tight.
 
 export { decodeLane, encodeLane } from './int-bytes';
-export { TABLE_ELEMENT_BYTES, lookUpX2 } from './int-table';
+export { joinLanes, storeTableElement } from './int-table';
 
 /** Bytes of a pair of field elements. */
 export const ELEMENT_X2_BYTES: usize = 80;
@@ -177,6 +177,15 @@ export function mulX2(out: usize, f: usize, g: usize): void {
   recombineAndStore(out, ee0, ee1, ee2, ee3, ee4, oo0, oo1, oo2, oo3, oo4, m0, m1, m2, m3, m4);
 }
 
+/** {@link mulX2}: other fields have a product with fewer carries and wider limbs, where that does. */
+@inline export function mulLooseX2(out: usize, f: usize, g: usize): void {
+  mulX2(out, f, g);
+}
+/** {@link squareX2}, as {@link mulLooseX2}. */
+@inline export function squareLooseX2(out: usize, f: usize): void {
+  squareX2(out, f);
+}
+
 /** out = f * f. f any form; out tight. out may be f. */
 export function squareX2(out: usize, f: usize): void {
   assertAnyForm(f);
@@ -212,11 +221,11 @@ export function squareX2(out: usize, f: usize): void {
   recombineAndStore(out, ee0, ee1, ee2, ee3, ee4, oo0, oo1, oo2, oo3, oo4, m0, m1, m2, m3, m4);
 }
 
-/** out = f + c * g for a small public constant. f tight, g any form, c < 2^17; out tight. */
+/** out = f + c * g for a small public constant. Any forms, c < 2^17; out tight. */
 export function addMulSmallX2(out: usize, f: usize, g: usize, c: u32): void {
-  assertTight(f);
+  assertAnyForm(f);
   assertAnyForm(g);
-  // Every column < 2^28 * 2^17 + 2^26 < 2^46.
+  // Every column < 2^28 * 2^17 + 2^28 < 2^46.
   const factor = i32x4.splat(c), one = i32x4.splat(1);
   const f0 = vectorAt(f, 0), f1 = vectorAt(f, 1), f2 = vectorAt(f, 2), f3 = vectorAt(f, 3), f4 = vectorAt(f, 4);
   const g0 = vectorAt(g, 0), g1 = vectorAt(g, 1), g2 = vectorAt(g, 2), g3 = vectorAt(g, 3), g4 = vectorAt(g, 4);
@@ -264,6 +273,26 @@ export function carryX2(out: usize, f: usize): void {
   v128.store(out + 2 * V, i32x4.sub(i32x4.add(vectorAt(f, 2), twoP), vectorAt(g, 2)));
   v128.store(out + 3 * V, i32x4.sub(i32x4.add(vectorAt(f, 3), twoP), vectorAt(g, 3)));
   v128.store(out + 4 * V, i32x4.sub(i32x4.add(vectorAt(f, 4), twoP), vectorAt(g, 4)));
+}
+
+/** sum, difference = f + g, f - g, exchanged in the lanes where mask is all ones, in constant time. Both tight; out any. */
+export function addSubX2(sum: usize, difference: usize, f: usize, g: usize, mask: v128): void {
+  addX2(sum, f, g);
+  subX2(difference, f, g);
+  swapX2(sum, difference, mask);
+}
+
+/** out = mask ? -f : f, lane by lane, in constant time. f tight; out diff. out may be f. */
+export function negateWhereX2(out: usize, f: usize, mask: v128): void {
+  assertTight(f);
+  const twoP0 = i32x4(TWO_P_EVEN_0, TWO_P_EVEN_0, TWO_P_ODD, TWO_P_ODD);
+  const twoP = i32x4(TWO_P_EVEN, TWO_P_EVEN, TWO_P_ODD, TWO_P_ODD);
+  const f0 = vectorAt(f, 0), f1 = vectorAt(f, 1), f2 = vectorAt(f, 2), f3 = vectorAt(f, 3), f4 = vectorAt(f, 4);
+  v128.store(out, v128.bitselect(i32x4.sub(twoP0, f0), f0, mask));
+  v128.store(out + V, v128.bitselect(i32x4.sub(twoP, f1), f1, mask));
+  v128.store(out + 2 * V, v128.bitselect(i32x4.sub(twoP, f2), f2, mask));
+  v128.store(out + 3 * V, v128.bitselect(i32x4.sub(twoP, f3), f3, mask));
+  v128.store(out + 4 * V, v128.bitselect(i32x4.sub(twoP, f4), f4, mask));
 }
 
 /** out = f. */
