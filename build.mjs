@@ -23,25 +23,26 @@ const KERNELS = [
   { name: 'int', field: 'int', features: ['simd', 'threads', 'bulk-memory'], optimize: ['-O3'] },
 ].filter(({ field }) => existsSync(join(root, 'assembly/field', `${field}.ts`)));
 
-const baseTable = baseTableSource();
-
-/** Compiles one kernel; gives the module's bytes. `debug` keeps the asserts and exports the inner functions. */
-async function compileKernel({ name, field, features, optimize }, debug) {
+/**
+ * Compiles one kernel; gives the module's bytes. `release` is what ships; `inner` exports the inner functions too, at the
+ * release's settings, for benchmarks and the timing test; `debug` exports them and keeps the asserts.
+ */
+async function compileKernel({ name, field, features, optimize }, kind) {
   const output = {};
   const { error, stderr } = await asc.main(
     [
-      debug ? 'assembly/testing.ts' : 'assembly/index.ts',
+      kind === 'release' ? 'assembly/index.ts' : 'assembly/testing.ts',
       ...['--outFile', 'kernel.wasm', '--runtime', 'stub', '--use', 'abort=', '--memoryBase', '1024'],
       // Shared by all workers of a Sealer; the host makes it, and lays everything but constants behind CONTROL_PTR.
       ...['--importMemory', '--sharedMemory', '--initialMemory', '2', '--maximumMemory', '65536'],
       ...features.flatMap((feature) => ['--enable', feature]),
-      ...(debug ? ['-O2'] : ['--noAssert', ...optimize]),
+      ...(kind === 'debug' ? ['-O2'] : ['--noAssert', ...optimize]),
     ],
     {
       readFile(path, baseDir) {
         // The field that assembly/field/field.ts passes on is the one thing in which the kernels' sources differ.
         if (path === 'assembly/field/field.ts') return `export * from './${field}';\n`;
-        if (path === 'assembly/curve/base-table.ts') return baseTable;
+        if (path === 'assembly/curve/base-table.ts') return baseTableSource(field);
         const file = join(baseDir, path);
         return existsSync(file) ? readFileSync(file, 'utf8') : null;
       },
@@ -74,14 +75,16 @@ async function buildKernels() {
   mkdirSync(join(root, 'build/kernel'), { recursive: true });
   const manifest = [];
   for (const kernel of KERNELS) {
-    const release = await compileKernel(kernel, false);
-    const debug = await compileKernel(kernel, true);
-    for (const bytes of [release, debug]) {
+    const release = await compileKernel(kernel, 'release');
+    const inner = await compileKernel(kernel, 'inner');
+    const debug = await compileKernel(kernel, 'debug');
+    for (const bytes of [release, inner, debug]) {
       if (WebAssembly.validate(bytes) && constantsEnd(bytes) > CONTROL_PTR) {
         throw new Error(`the constants of kernel ${kernel.name} reach beyond ${CONTROL_PTR}`);
       }
     }
     writeFileSync(join(root, `dist/kernel/${kernel.name}.wasm`), release);
+    writeFileSync(join(root, `build/kernel/${kernel.name}.inner.wasm`), inner);
     writeFileSync(join(root, `build/kernel/${kernel.name}.debug.wasm`), debug);
     const sha256 = createHash('sha256').update(release).digest('hex');
     manifest.push({ name: kernel.name, file: `${kernel.name}.wasm`, bytes: release.length, sha256 });

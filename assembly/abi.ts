@@ -14,6 +14,11 @@ export const CIPHER_BLOCK_BYTES = 16;
 /** What an HKDF of sealed sender v1 gives: chain key, cipher key, MAC key. */
 export const DERIVED_KEYS_BYTES = 96;
 
+/** How a batch of X25519 multiplies: by the ladder, by the base point's tables, by tables of the points themselves. */
+export const BY_LADDER = 0;
+export const BY_BASE = 1;
+export const BY_TABLES = 2;
+
 // --- The v1 envelope ------------------------------------------------------------------------------------------------
 //
 //     0x11 || protobuf { 1: e_pub(33), 2: static_ct(43), 3: message_ct }
@@ -91,6 +96,17 @@ export const INDEX_WINDOW_CELLS = 16;
 /** What findSlot answers for a key that has none. */
 export const NO_SLOT = -1;
 
+// --- Tables: multiples of a recipient's key, so that DH(e, R) needs no ladder -------------------------------------------
+
+/** The comb's shape (curve/comb.ts): tables, columns and teeth; 252 digits. assembly/notes/tables.md says why this one. */
+export const COMB_TABLES = 3;
+export const COMB_COLUMNS = 21;
+export const COMB_TEETH = 4;
+/** An affine point in a table. */
+export const TABLE_POINT_BYTES = 128;
+/** All tables of one recipient. */
+export const RECIPIENT_TABLES_BYTES = COMB_TABLES * (1 << (COMB_TEETH - 1)) * TABLE_POINT_BYTES;
+
 // --- A chunk: the records of one call, in an arena --------------------------------------------------------------------
 //
 //     header | records | entries (secrets) | pairs (secrets) | scratch (secrets) | payload (envelopes)
@@ -117,9 +133,20 @@ export const RECORD_MESSAGE_PTR_OFFSET = 8;
 export const RECORD_MESSAGE_BYTES_OFFSET = 12;
 /** u32, unsealing: address of static_ct; the sender's key, 33 bytes, is left there. */
 export const RECORD_STATIC_PTR_OFFSET = 16;
+/** u32, sealing and preparing: address of the tables of the recipient's key, or 0. The chunk has them until it ends. */
+export const RECORD_TABLES_PTR_OFFSET = 20;
+/** u32, one of the TABLES_ values; the kernel puts TABLES_READY or TABLES_NONE for TABLES_WANTED. */
+export const RECORD_TABLES_STATE_OFFSET = 24;
 /** u-coordinate: the recipient's (sealing, preparing), the ephemeral (unsealing). */
 export const RECORD_KEY_OFFSET = 32;
 export const RECORD_BYTES = 64;
+
+/** The record has no tables; or, after TABLES_WANTED, its key can have none: it is on the twist, or of low order. */
+export const TABLES_NONE = 0;
+/** The record has tables. */
+export const TABLES_READY = 1;
+/** The record has room for tables, and they are to be built. Nobody else has them meanwhile. */
+export const TABLES_WANTED = 2;
 
 export const STATUS_PENDING = 0;
 export const STATUS_OK = 1;
@@ -153,6 +180,6 @@ export const PAIR_BYTES = 512;
 export const MAX_CHUNK_PAIRS = MAX_CHUNK_ENTRIES / 2;
 
 export const SCRATCH_OFFSET = PAIRS_OFFSET + MAX_CHUNK_PAIRS * PAIR_BYTES;
-export const SCRATCH_BYTES = 16384;
+export const SCRATCH_BYTES = 20480;
 
 export const PAYLOAD_OFFSET = SCRATCH_OFFSET + SCRATCH_BYTES;

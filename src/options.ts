@@ -20,7 +20,10 @@ export interface SealerOptions {
   readonly identityKeyPair: { readonly publicKey: PublicKeyInput; readonly privateKey: PrivateKeyInput };
   /** Worker threads, 1 to 64. Default: `os.availableParallelism()`, at most 64. */
   readonly threads?: number;
-  /** Memory for what is precomputed about recipients, in bytes. Default 64 MiB, room for about 600,000 of them. */
+  /**
+   * Memory for what is precomputed about recipients, in bytes. Default 64 MiB: room for tables of some 19,000 recipients
+   * (3 KiB each) and DH(S, R) of four times as many. It is taken from the system as it is used.
+   */
   readonly recipientCacheBytes?: number;
   /** Which kernel; `auto`, the default, takes the fastest that this engine runs. */
   readonly kernel?: KernelChoice;

@@ -63,7 +63,13 @@ export interface SealerStats {
   readonly threads: number;
   /** Parties for which DH(S, R) is kept. */
   readonly cachedRecipients: number;
-  /** Bytes that they take, of `recipientCacheBytes`. */
+  /** Recipients of whose keys multiples are kept, so that sealing to them needs no ladder. */
+  readonly tables: number;
+  /** Envelopes that were sealed with such tables, since the start. */
+  readonly servedByTable: number;
+  /** Envelopes that were sealed without: first contacts, and recipients for whom there is no room. */
+  readonly servedByLadder: number;
+  /** Bytes that all of it takes, of `recipientCacheBytes`. */
   readonly cachedBytes: number;
   /** Entries that wait, for a worker or for this thread. */
   readonly queueLength: number;
@@ -134,7 +140,7 @@ export class Sealer {
       contents.push(checkContent(content, index));
     });
     if (checking !== undefined) await checking;
-    const batch = new SealBatch(keys, contents, this.#engine.slots, signal);
+    const batch = new SealBatch(keys, contents, this.#engine.recipients, signal);
     await this.#engine.pool.run(batch);
     return batch.results;
   }
@@ -214,7 +220,8 @@ export class Sealer {
   }
 
   /**
-   * Computes ahead of a broadcast what can be: DH(S, R) for each key, as far as `recipientCacheBytes` goes.
+   * Computes ahead of a broadcast what can be: DH(S, R) for each key, and tables of the key's multiples, as far as
+   * `recipientCacheBytes` goes. Without it, tables are built at a recipient's second envelope.
    *
    * @returns in order, one result each; a key of low order is its entry's ERR_LOW_ORDER_KEY.
    * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_QUEUE_FULL, ERR_ABORTED, ERR_CLOSED.
@@ -228,17 +235,21 @@ export class Sealer {
       keys.set(checkPublicKey(list[index], 'recipientIdentityKey', index), index * KEY_BYTES);
     });
     if (checking !== undefined) await checking;
-    const batch = new PrepareBatch(keys, this.#engine.slots, signal);
+    const batch = new PrepareBatch(keys, this.#engine.recipients, signal);
     await this.#engine.pool.run(batch);
     return batch.results;
   }
 
   stats(): SealerStats {
+    const { recipients } = this.#engine;
     return {
       kernel: this.#engine.kernel,
       threads: this.#threads,
-      cachedRecipients: this.#engine.slots.size,
-      cachedBytes: this.#engine.cachedBytes,
+      cachedRecipients: recipients.slots.size,
+      tables: recipients.tables.size,
+      servedByTable: recipients.tables.served,
+      servedByLadder: recipients.tables.unserved,
+      cachedBytes: recipients.bytes,
       queueLength: this.#engine.queueLength,
     };
   }

@@ -11,19 +11,26 @@ import {
   SCRATCH_OFFSET,
   STATUS_PENDING,
 } from '../abi';
+import { MAX_TEXTS, TEXTS_BYTES } from '../cipher/ctr';
 import { LANES_BYTES } from '../hash/lanes';
 
 // Where things are in an arena, and which entries of its chunk are still at work.
 
 /** Room of one lane for a salt or a message put together: the longest is 112 bytes. */
 const GATHER_BYTES: usize = 128;
+/** Room of one text for a sender's public key: 33 bytes. */
+const SENDER_BYTES: usize = 48;
 
-// The scratch of an arena: list of entries | list of misses | lane rows | four gather buffers | the primitives' scratch.
+// The scratch of an arena: list of entries | list of misses | parted list | lane rows | four gather buffers | list of texts |
+// senders | the primitives' scratch.
 const ACTIVE_OFFSET: usize = SCRATCH_OFFSET;
 const MISSES_OFFSET: usize = ACTIVE_OFFSET + 4 * MAX_CHUNK_ENTRIES;
-const LANES_OFFSET: usize = MISSES_OFFSET + 4 * MAX_CHUNK_ENTRIES;
+const PARTED_OFFSET: usize = MISSES_OFFSET + 4 * MAX_CHUNK_ENTRIES;
+const LANES_OFFSET: usize = PARTED_OFFSET + 4 * MAX_CHUNK_ENTRIES;
 const GATHER_OFFSET: usize = LANES_OFFSET + LANES_BYTES;
-const PRIMITIVES_OFFSET: usize = GATHER_OFFSET + 4 * GATHER_BYTES;
+const TEXTS_OFFSET: usize = GATHER_OFFSET + 4 * GATHER_BYTES;
+const SENDERS_OFFSET: usize = TEXTS_OFFSET + TEXTS_BYTES;
+const PRIMITIVES_OFFSET: usize = SENDERS_OFFSET + MAX_TEXTS * SENDER_BYTES;
 /** What primitives may use of it. */
 export const PRIMITIVES_SCRATCH_BYTES: usize = <usize>(SCRATCH_OFFSET + SCRATCH_BYTES) - PRIMITIVES_OFFSET;
 
@@ -44,6 +51,12 @@ export const PRIMITIVES_SCRATCH_BYTES: usize = <usize>(SCRATCH_OFFSET + SCRATCH_
 }
 @inline export function gatherPtr(arena: usize, lane: usize): usize {
   return arena + GATHER_OFFSET + lane * GATHER_BYTES;
+}
+@inline export function textsPtr(arena: usize): usize {
+  return arena + TEXTS_OFFSET;
+}
+@inline export function senderPtr(arena: usize, text: usize): usize {
+  return arena + SENDERS_OFFSET + text * SENDER_BYTES;
 }
 @inline export function scratchPtr(arena: usize): usize {
   return arena + PRIMITIVES_OFFSET;
@@ -76,6 +89,11 @@ export function gatherActive(arena: usize): usize {
 /** The list of entries, u32 each, whose DH(S, R) no slot had. */
 @inline export function missList(arena: usize): usize {
   return arena + MISSES_OFFSET;
+}
+
+/** Room for a list of entries parted in two. */
+@inline export function partedList(arena: usize): usize {
+  return arena + PARTED_OFFSET;
 }
 
 /** Zeros over all that a call keeps to itself: entries, pairs and scratch lie side by side. */

@@ -1,4 +1,6 @@
 import {
+  BY_LADDER,
+  BY_TABLES,
   CONTROL_PRIVATE_KEY_OFFSET,
   CONTROL_PTR,
   CONTROL_PUBLIC_KEY_OFFSET,
@@ -16,8 +18,14 @@ import {
   RECORDS_OFFSET,
   RECORD_BYTES,
   RECORD_KEY_OFFSET,
+  RECORD_TABLES_PTR_OFFSET,
+  RECORD_TABLES_STATE_OFFSET,
   STATIC_BYTES,
+  TABLES_NONE,
+  TABLES_READY,
+  TABLES_WANTED,
 } from '../abi';
+import { buildTablesX2 } from '../curve/recipient-tables';
 import { nonZero, x25519Batch } from '../curve/x25519';
 import { hkdf96X4 } from '../hash/hkdfx4';
 import { hmacX4 } from '../hash/hmacx4';
@@ -30,6 +38,7 @@ import {
   lanesPtr,
   missList,
   pairsPtr,
+  partedList,
   recordPtr,
   scratchPtr,
   setStatus,
@@ -87,7 +96,65 @@ export function deriveEphemeralKeys(arena: usize, receiving: bool, ephemeralKeyO
 }
 
 /**
- * The entries' DH(S, R) with the keys in their records: from their slots, or by the ladder, all misses in one batch.
+ * X25519(scalar, the key in the record) of the `count` entries in `list`, to `entryOffset` of each: by tables where the
+ * record has them, by the ladder where it has not. Which way an entry takes is public.
+ */
+export function multiplyKeys(
+  arena: usize, list: usize, count: usize, scalars: usize, scalarStride: usize, entryOffset: usize,
+): void {
+  const byTables = partedList(arena);
+  let tablesCount: usize = 0;
+  let ladderCount: usize = 0;
+  for (let i: usize = 0; i < count; i++) {
+    const entry = load<u32>(list + (i << 2));
+    // Those with tables from the front, the others from behind.
+    const hasTables = load<u32>(recordPtr(arena, entry), RECORD_TABLES_STATE_OFFSET) == TABLES_READY;
+    const place = hasTables ? tablesCount++ : count - ++ladderCount;
+    store<u32>(byTables + (place << 2), entry);
+  }
+  const outs = arena + ENTRIES_OFFSET + entryOffset;
+  if (tablesCount > 0) {
+    x25519Batch(
+      byTables, tablesCount, scalars, scalarStride,
+      arena + RECORDS_OFFSET + RECORD_TABLES_PTR_OFFSET, RECORD_BYTES,
+      outs, ENTRY_BYTES, BY_TABLES, pairsPtr(arena), scratchPtr(arena),
+    );
+  }
+  if (ladderCount > 0) {
+    x25519Batch(
+      byTables + (tablesCount << 2), ladderCount, scalars, scalarStride,
+      arena + RECORDS_OFFSET + RECORD_KEY_OFFSET, RECORD_BYTES,
+      outs, ENTRY_BYTES, BY_LADDER, pairsPtr(arena), scratchPtr(arena),
+    );
+  }
+}
+
+/** Builds the tables that records want, two at a time, where the key can have them. */
+export function buildTables(arena: usize): void {
+  const activeCount = gatherActive(arena);
+  const wanted = partedList(arena);
+  let wantedCount: usize = 0;
+  for (let i: usize = 0; i < activeCount; i++) {
+    const entry = activeEntry(arena, i, activeCount);
+    if (load<u32>(recordPtr(arena, entry), RECORD_TABLES_STATE_OFFSET) != TABLES_WANTED) continue;
+    store<u32>(wanted + (wantedCount << 2), <u32>entry);
+    wantedCount++;
+  }
+  for (let i: usize = 0; i < wantedCount; i += 2) {
+    const a = recordPtr(arena, load<u32>(wanted + (i << 2)));
+    // The last lane of an odd number does its neighbour's work again, to the same place.
+    const b = recordPtr(arena, load<u32>(wanted + (min(i + 1, wantedCount - 1) << 2)));
+    const built = buildTablesX2(
+      load<u32>(a, RECORD_TABLES_PTR_OFFSET), load<u32>(b, RECORD_TABLES_PTR_OFFSET),
+      a + RECORD_KEY_OFFSET, b + RECORD_KEY_OFFSET, pairsPtr(arena),
+    );
+    store<u32>(a, built & 1 ? TABLES_READY : TABLES_NONE, RECORD_TABLES_STATE_OFFSET);
+    store<u32>(b, built & 2 ? TABLES_READY : TABLES_NONE, RECORD_TABLES_STATE_OFFSET);
+  }
+}
+
+/**
+ * The entries' DH(S, R) with the keys in their records: from their slots, or multiplied, all misses in one batch.
  * An empty slot of theirs is filled. Zeros where the key is of low order; that never reaches a slot.
  */
 export function agreeStatic(arena: usize): void {
@@ -101,14 +168,7 @@ export function agreeStatic(arena: usize): void {
     missCount++;
   }
   if (missCount == 0) return;
-  x25519Batch(
-    misses, missCount,
-    OWN_PRIVATE_KEY, 0,
-    arena + RECORDS_OFFSET + RECORD_KEY_OFFSET, RECORD_BYTES,
-    arena + ENTRIES_OFFSET + ENTRY_STATIC_SECRET_OFFSET, ENTRY_BYTES,
-    false,
-    pairsPtr(arena), scratchPtr(arena),
-  );
+  multiplyKeys(arena, misses, missCount, OWN_PRIVATE_KEY, 0, ENTRY_STATIC_SECRET_OFFSET);
   for (let i: usize = 0; i < missCount; i++) {
     const entry = <usize>load<u32>(misses + (i << 2));
     const secret = entryPtr(arena, entry) + ENTRY_STATIC_SECRET_OFFSET;

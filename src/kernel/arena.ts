@@ -18,6 +18,8 @@ import {
   RECORD_MESSAGE_PTR_OFFSET,
   RECORD_STATIC_PTR_OFFSET,
   RECORD_STATUS_OFFSET,
+  RECORD_TABLES_PTR_OFFSET,
+  RECORD_TABLES_STATE_OFFSET,
   STATIC_BYTES,
   STATUS_PENDING,
 } from '../../assembly/abi.js';
@@ -131,6 +133,23 @@ export class Arena {
     if (!this.#hasRoom(0)) return false;
     this.#addRecord(key);
     return true;
+  }
+
+  /** Gives the entry the tables of its key, in one of abi.ts's TABLES_ states. */
+  setTables(index: number, tablesPtr: number, state: number): void {
+    const record = RECORDS_OFFSET + index * RECORD_BYTES;
+    this.#view.setUint32(record + RECORD_TABLES_PTR_OFFSET, tablesPtr, true);
+    this.#view.setUint32(record + RECORD_TABLES_STATE_OFFSET, state, true);
+  }
+
+  /** Address of the tables that the entry was given, or 0. */
+  tablesPtr(index: number): number {
+    return this.#view.getUint32(RECORDS_OFFSET + index * RECORD_BYTES + RECORD_TABLES_PTR_OFFSET, true);
+  }
+
+  /** What became of them: one of abi.ts's TABLES_ values. */
+  tablesState(index: number): number {
+    return this.#view.getUint32(RECORDS_OFFSET + index * RECORD_BYTES + RECORD_TABLES_STATE_OFFSET, true);
   }
 
   /** Takes back the records behind the first `count`. */

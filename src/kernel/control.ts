@@ -9,7 +9,9 @@ import {
   CONTROL_SLOTS_PTR_OFFSET,
   INDEX_CELL_BYTES,
   KEY_BYTES,
+  RECIPIENT_TABLES_BYTES,
   SLOT_BYTES,
+  TABLE_POINT_BYTES,
 } from '../../assembly/abi.js';
 import { ARENA_BYTES } from './arena.js';
 
@@ -24,30 +26,47 @@ const SLOTS_PTR = HOST_KEY_PTR + 64;
  */
 export const SLOT_COST_BYTES = SLOT_BYTES + 4 * INDEX_CELL_BYTES;
 
-/** Where things are in the memory of a Sealer: constants | control | a key | slots | index | arenas. */
+/** For everybody who has tables there is room for so many slots: those who are written to once need one too. */
+const SLOTS_PER_TABLES = 4;
+/** What a recipient with tables costs, with his share of the slots. */
+export const TABLES_COST_BYTES = RECIPIENT_TABLES_BYTES + SLOTS_PER_TABLES * SLOT_COST_BYTES;
+
+/** Where things are in the memory of a Sealer: constants | control | a key | slots | index | tables | arenas. */
 export interface MemoryPlan {
   readonly slotCount: number;
   readonly slotsPtr: number;
   readonly indexPtr: number;
   readonly indexCells: number;
+  /** Number of recipients whose tables have room. */
+  readonly tablesCount: number;
+  readonly tablesPtr: number;
   readonly arenaPtrs: readonly number[];
   readonly totalBytes: number;
 }
 
 const alignUp = (bytes: number, alignment: number): number => Math.ceil(bytes / alignment) * alignment;
 
-/** Lays out `slotBudgetBytes` of slots and index, and as many arenas as are wanted. */
-export function planMemory(slotBudgetBytes: number, arenaCount: number): MemoryPlan {
-  const slotCount = Math.floor(slotBudgetBytes / SLOT_COST_BYTES);
+/** Lays out `cacheBytes` of tables, slots and index, and as many arenas as are wanted. Too little for tables is all slots. */
+export function planMemory(cacheBytes: number, arenaCount: number): MemoryPlan {
+  const tablesCount = Math.floor(cacheBytes / TABLES_COST_BYTES);
+  const slotCount = Math.floor((cacheBytes - tablesCount * RECIPIENT_TABLES_BYTES) / SLOT_COST_BYTES);
+  return layOutMemory(slotCount, tablesCount, arenaCount);
+}
+
+export function layOutMemory(slotCount: number, tablesCount: number, arenaCount: number): MemoryPlan {
   const indexCells = 2 ** Math.ceil(Math.log2(2 * slotCount));
   const indexPtr = alignUp(SLOTS_PTR + slotCount * SLOT_BYTES, 64);
-  const firstArenaPtr = alignUp(indexPtr + indexCells * INDEX_CELL_BYTES, 64);
+  // An entry is two cache lines, and should not be three.
+  const tablesPtr = alignUp(indexPtr + indexCells * INDEX_CELL_BYTES, TABLE_POINT_BYTES);
+  const firstArenaPtr = alignUp(tablesPtr + tablesCount * RECIPIENT_TABLES_BYTES, 64);
   const arenaStride = alignUp(ARENA_BYTES, 64);
   return {
     slotCount,
     slotsPtr: SLOTS_PTR,
     indexPtr,
     indexCells,
+    tablesCount,
+    tablesPtr,
     arenaPtrs: Array.from({ length: arenaCount }, (_, i) => firstArenaPtr + i * arenaStride),
     totalBytes: firstArenaPtr + arenaCount * arenaStride,
   };

@@ -9,7 +9,7 @@ export interface KernelExports {
     pointStride: number,
     outs: number,
     outStride: number,
-    fixedBase: number,
+    how: number,
     pairs: number,
     scratch: number,
   ): void;

@@ -1,4 +1,6 @@
 import {
+  BY_BASE,
+  BY_LADDER,
   CIPHER_BLOCK_BYTES,
   CONTROL_BYTES,
   CONTROL_PTR,
@@ -84,7 +86,7 @@ export class Primitives {
           KEY_BYTES,
           outPtr,
           KEY_BYTES,
-          points === null ? 1 : 0,
+          points === null ? BY_BASE : BY_LADDER,
           PAIRS_PTR,
           SCRATCH_PTR,
         );

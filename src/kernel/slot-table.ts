@@ -1,5 +1,6 @@
 import {
   INDEX_CELL_BYTES,
+  RECIPIENT_TABLES_BYTES,
   SLOT_BYTES,
   SLOT_EMPTY,
   SLOT_EVICTED,
@@ -21,6 +22,7 @@ export class SlotTable {
   readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
   readonly #index: Uint8Array;
+  readonly #tables: Uint8Array;
   readonly slotCount: number;
 
   constructor(memory: WebAssembly.Memory, exports: KernelExports, plan: MemoryPlan) {
@@ -28,6 +30,7 @@ export class SlotTable {
     this.slotCount = plan.slotCount;
     this.#bytes = new Uint8Array(memory.buffer, plan.slotsPtr, plan.slotCount * SLOT_BYTES);
     this.#index = new Uint8Array(memory.buffer, plan.indexPtr, plan.indexCells * INDEX_CELL_BYTES);
+    this.#tables = new Uint8Array(memory.buffer, plan.tablesPtr, plan.tablesCount * RECIPIENT_TABLES_BYTES);
     this.#words = new Int32Array(memory.buffer, plan.slotsPtr, (plan.slotCount * SLOT_BYTES) / 4);
   }
 
@@ -73,8 +76,13 @@ export class SlotTable {
     return true;
   }
 
-  /** Leaves zeros in the first `usedSlots` slots and in the index. No worker may be running. */
-  wipe(usedSlots: number): void {
+  /**
+   * Leaves zeros in the first `usedSlots` slots, in the index, and in the first `usedTables` recipients' tables (which are
+   * no secrets, but tell who they are). No worker may be running.
+   */
+  wipe(usedSlots: number, usedTables: number): void {
+    this.#tables.fill(0, 0, usedTables * RECIPIENT_TABLES_BYTES);
+    if (usedSlots === 0) return;
     this.#bytes.fill(0, 0, usedSlots * SLOT_BYTES);
     this.#index.fill(0);
   }

@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import { CONTROL_HASH_SEEDS_OFFSET, CONTROL_SLOTS_PTR_OFFSET } from '../../assembly/abi.js';
 import { SealcastError } from '../errors.js';
 import { Arena } from '../kernel/arena.js';
-import { ControlBlock, SLOT_COST_BYTES, planMemory } from '../kernel/control.js';
+import { ControlBlock, planMemory, type MemoryPlan } from '../kernel/control.js';
 import { createMemory, instantiate } from '../kernel/instance.js';
 import { selectKernel } from '../kernel/select.js';
 import { SlotTable } from '../kernel/slot-table.js';
@@ -10,7 +10,7 @@ import type { AbortWatch } from './abort-watch.js';
 import type { EngineOptions } from './engine-options.js';
 import type { WorkerStart } from './messages.js';
 import { Pool, abortedError, closedError } from './pool.js';
-import { RecipientSlots } from './recipient-slots.js';
+import { Recipients } from './recipients.js';
 import { Turns, forEachInTurns } from './turns.js';
 import { Workers } from './workers.js';
 
@@ -24,7 +24,7 @@ const HASH_SEEDS_BYTES = CONTROL_SLOTS_PTR_OFFSET - CONTROL_HASH_SEEDS_OFFSET;
 export class Engine {
   readonly kernel: string;
   readonly pool: Pool;
-  readonly slots: RecipientSlots;
+  readonly recipients: Recipients;
   readonly control: ControlBlock;
   /** What has to be done on this thread. */
   readonly turns = new Turns();
@@ -35,11 +35,11 @@ export class Engine {
   #entering = 0;
   #closing: Promise<void> | undefined;
 
-  private constructor(kernel: string, pool: Pool, control: ControlBlock, table: SlotTable, maxQueue: number) {
+  private constructor(kernel: string, pool: Pool, control: ControlBlock, table: SlotTable, plan: MemoryPlan, maxQueue: number) {
     this.kernel = kernel;
     this.pool = pool;
     this.aborts = pool.aborts;
-    this.slots = new RecipientSlots(table);
+    this.recipients = new Recipients(table, plan);
     this.control = control;
     this.#table = table;
     this.#maxQueue = maxQueue;
@@ -63,7 +63,7 @@ export class Engine {
       const pool = new Pool(startWorkers({ module, memory }, threads), arenas, threads);
       // Last, when nothing can fail any more: no key is left in a memory that nobody will wipe.
       control.setIdentity(privateKey, publicKey);
-      return new Engine(name, pool, control, table, maxQueue);
+      return new Engine(name, pool, control, table, plan, maxQueue);
     } finally {
       privateKey.fill(0);
     }
@@ -106,21 +106,17 @@ export class Engine {
     });
   }
 
-  /** Bytes of the recipient cache that are in use. */
-  get cachedBytes(): number {
-    return this.slots.size * SLOT_COST_BYTES;
-  }
-
   /** Gives the party a slot, if it can have one; its next envelope fills it. */
   admit(key: Uint8Array): void {
     this.control.setHostKey(key);
-    this.slots.touch(ControlBlock.HOST_KEY_PTR, key);
+    this.recipients.slots.touch(ControlBlock.HOST_KEY_PTR, key);
   }
 
   /** Ends the pool, then leaves zeros wherever secrets were. */
   close(): Promise<void> {
     this.#closing ??= this.pool.close().then(() => {
-      if (this.slots.used > 0) this.#table.wipe(this.slots.used);
+      const { slots, tables } = this.recipients;
+      this.#table.wipe(slots.used, tables.used);
       this.control.wipe();
     });
     return this.#closing;

@@ -22,6 +22,8 @@ export interface Batch {
   fill(arena: Arena, index: number): 'added' | 'skipped' | 'full';
   /** Takes an entry's result out of the arena. */
   collect(arena: Arena, place: number, index: number): void;
+  /** Takes back what was lent to the arena's records; called once a chunk, when no worker has it any more. */
+  release?(arena: Arena): void;
   /** Notes that an entry's chunk was lost. */
   fail(index: number, error: SealcastError): void;
 }
@@ -194,6 +196,7 @@ export class Pool {
       indices.forEach((index, place) => collectOrFail(batch, arena, place, index, failure));
     }
     flight.chunksInWork -= 1;
+    batch.release?.(arena);
     this.#release(arena);
     this.#settleIfDone(flight);
     this.#dispatch();

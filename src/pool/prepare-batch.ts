@@ -2,38 +2,42 @@ import { KEY_BYTES, STATUS_OK } from '../../assembly/abi.js';
 import type { SealcastError } from '../errors.js';
 import type { Arena } from '../kernel/arena.js';
 import type { Batch } from './pool.js';
-import type { RecipientSlots } from './recipient-slots.js';
+import type { Recipients } from './recipients.js';
 import type { PrepareResult } from './results.js';
 import { chunkError, entryError } from './seal-batch.js';
 
-/** Keys whose slots are to be filled ahead of a broadcast. */
+/** Keys whose slots are to be filled, and tables to be built, ahead of a broadcast. */
 export class PrepareBatch implements Batch {
   readonly kind = 'prepare';
   readonly count: number;
   readonly signal: AbortSignal | undefined;
   readonly results: PrepareResult[];
   readonly #keys: Uint8Array;
-  readonly #slots: RecipientSlots;
+  readonly #recipients: Recipients;
 
   /** @param keys u-coordinates, 32 bytes each, one behind the other. */
-  constructor(keys: Uint8Array, slots: RecipientSlots, signal?: AbortSignal) {
+  constructor(keys: Uint8Array, recipients: Recipients, signal?: AbortSignal) {
     this.count = keys.length / KEY_BYTES;
     this.signal = signal;
     this.results = new Array<PrepareResult>(this.count);
     this.#keys = keys;
-    this.#slots = slots;
+    this.#recipients = recipients;
   }
 
   fill(arena: Arena, index: number): 'added' | 'full' {
     const key = this.#keys.subarray(index * KEY_BYTES, (index + 1) * KEY_BYTES);
     if (!arena.addKey(key)) return 'full';
-    this.#slots.touch(arena.keyPtr(arena.count - 1), key);
+    this.#recipients.useForPreparing(arena, arena.count - 1, key);
     return 'added';
   }
 
   collect(arena: Arena, place: number, index: number): void {
     const status = arena.status(place);
     this.results[index] = status === STATUS_OK ? { ok: true } : { ok: false, error: entryError(status, index) };
+  }
+
+  release(arena: Arena): void {
+    this.#recipients.release(arena);
   }
 
   fail(index: number, error: SealcastError): void {

@@ -2,7 +2,7 @@ import { KEY_BYTES, STATUS_LOW_ORDER_KEY, STATUS_OK } from '../../assembly/abi.j
 import { SealcastError } from '../errors.js';
 import type { Arena } from '../kernel/arena.js';
 import type { Batch } from './pool.js';
-import type { RecipientSlots } from './recipient-slots.js';
+import type { Recipients } from './recipients.js';
 import type { SealResult } from './results.js';
 import { intactBytes } from './waiting-bytes.js';
 
@@ -28,16 +28,16 @@ export class SealBatch implements Batch {
   readonly results: SealResult[];
   readonly #keys: Uint8Array;
   readonly #contents: readonly Uint8Array[];
-  readonly #slots: RecipientSlots;
+  readonly #recipients: Recipients;
 
   /** @param keys u-coordinates of the recipients, 32 bytes each, one behind the other. */
-  constructor(keys: Uint8Array, contents: readonly Uint8Array[], slots: RecipientSlots, signal?: AbortSignal) {
+  constructor(keys: Uint8Array, contents: readonly Uint8Array[], recipients: Recipients, signal?: AbortSignal) {
     this.count = contents.length;
     this.signal = signal;
     this.results = new Array<SealResult>(contents.length);
     this.#keys = keys;
     this.#contents = contents;
-    this.#slots = slots;
+    this.#recipients = recipients;
   }
 
   fill(arena: Arena, index: number): 'added' | 'skipped' | 'full' {
@@ -49,7 +49,7 @@ export class SealBatch implements Batch {
     }
     const key = this.#keys.subarray(index * KEY_BYTES, (index + 1) * KEY_BYTES);
     if (!arena.addContent(key, content)) return 'full';
-    this.#slots.touch(arena.keyPtr(arena.count - 1), key);
+    this.#recipients.useForSealing(arena, arena.count - 1, key);
     return 'added';
   }
 
@@ -57,6 +57,10 @@ export class SealBatch implements Batch {
     const status = arena.status(place);
     if (status === STATUS_OK) this.results[index] = { ok: true, envelope: arena.envelope(place) };
     else this.#refuse(index, entryError(status, index));
+  }
+
+  release(arena: Arena): void {
+    this.#recipients.release(arena);
   }
 
   fail(index: number, error: SealcastError): void {

@@ -1,14 +1,15 @@
 import { IdentityKeyPair, sealedSenderEncrypt } from '@signalapp/libsignal-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { Sealer, type SealRequest } from 'sealcast';
-import { SLOT_COST_BYTES } from '#dist/src/kernel/control.js';
+import { RECIPIENT_TABLES_BYTES } from '#dist/assembly/abi.js';
+import { planMemory, SLOT_COST_BYTES, TABLES_COST_BYTES } from '#dist/src/kernel/control.js';
 import { toHex, type Bytes } from '../reference/bytes.js';
 import { cyclic, openWithLibsignal } from '../support/opening.js';
 import { seededBytes, seededInteger } from '../support/seeded-random.js';
 import { createAuthority, createWorld, MemoryIdentityStore, usmcOfSize } from '../support/signal-fixtures.js';
 
-// Slots for far fewer parties than there are: workers read and fill slots while the host gives them to others. Were one
-// party's DH(S, R) ever taken for another's, an envelope would not open.
+// Slots and tables for far fewer parties than there are: workers read and fill them while the host gives them to others.
+// Were one party's DH(S, R), or tables, ever taken for another's, an envelope would not open.
 
 const FEW_SLOTS = 5;
 const TIMESTAMP_MS = 1_700_000_000_000;
@@ -20,13 +21,21 @@ describe('sealing to 200 recipients', () => {
     usmcOfSize(world.senderCertificate, 380 + i, random).serialize(),
   );
 
-  test.each([FEW_SLOTS, 1, 40])('with %i slot(s) never mixes their secrets', async (slotCount) => {
+  test.each([
+    ['5 slots', FEW_SLOTS * SLOT_COST_BYTES],
+    ['1 slot', SLOT_COST_BYTES],
+    ['tables for 1', TABLES_COST_BYTES],
+    ['tables for 3', 3 * TABLES_COST_BYTES],
+    ['tables for 40', 40 * TABLES_COST_BYTES],
+  ])('with room for %s never mixes what belongs to them', async (_room, recipientCacheBytes) => {
+    const { slotCount, tablesCount } = planMemory(recipientCacheBytes, 0);
     const sealer = await Sealer.create({
       identityKeyPair: world.sender,
       threads: 2,
-      recipientCacheBytes: slotCount * SLOT_COST_BYTES,
+      recipientCacheBytes,
     });
     let mostCached = 0;
+    let mostTables = 0;
     for (let round = 0; round < 12; round++) {
       // Several batches at once, so that chunks for the same recipients are in both workers' hands.
       const chosen = [0, 1, 2].map(() => Array.from({ length: 150 }, () => seededInteger(random, 200)));
@@ -47,11 +56,17 @@ describe('sealing to 200 recipients', () => {
           expect(toHex(opened)).toBe(toHex(cyclic(contents, index)));
         }
       }
-      const { cachedRecipients, cachedBytes } = sealer.stats();
-      expect(cachedBytes).toBe(cachedRecipients * SLOT_COST_BYTES);
+      const { cachedRecipients, cachedBytes, tables } = sealer.stats();
+      expect(cachedBytes).toBe(cachedRecipients * SLOT_COST_BYTES + tables * RECIPIENT_TABLES_BYTES);
+      expect(cachedBytes).toBeLessThanOrEqual(recipientCacheBytes);
       mostCached = Math.max(mostCached, cachedRecipients);
+      mostTables = Math.max(mostTables, tables);
     }
-    expect(mostCached).toBe(slotCount);
+    expect(mostCached).toBe(Math.min(slotCount, 200));
+    expect(mostTables).toBe(tablesCount);
+    const { servedByTable, servedByLadder } = sealer.stats();
+    expect(servedByTable + servedByLadder).toBe(12 * 3 * 150);
+    expect(servedByTable > 0).toBe(tablesCount > 0);
     await sealer.close();
   });
 });

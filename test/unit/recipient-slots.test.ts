@@ -1,6 +1,6 @@
 import { beforeAll, describe, expect, test } from 'vitest';
 import { SLOT_EMPTY, SLOT_STATE_MASK, SLOT_TAG_OFFSET } from '#dist/assembly/abi.js';
-import { ControlBlock, planMemory, SLOT_COST_BYTES } from '#dist/src/kernel/control.js';
+import { ControlBlock, layOutMemory, SLOT_COST_BYTES } from '#dist/src/kernel/control.js';
 import { createMemory, instantiate, type KernelExports } from '#dist/src/kernel/instance.js';
 import { selectKernel, type SelectedKernel } from '#dist/src/kernel/select.js';
 import { SlotTable } from '#dist/src/kernel/slot-table.js';
@@ -22,8 +22,7 @@ class Bench {
 
   constructor(slotCount: number, seed: string, wrap: (exports: KernelExports) => KernelExports = (exports) => exports) {
     const random = seededBytes(seed);
-    const plan = planMemory(slotCount * SLOT_COST_BYTES, 0);
-    expect(plan.slotCount).toBe(slotCount);
+    const plan = layOutMemory(slotCount, 0, 0);
     this.slotsPtr = plan.slotsPtr;
     this.memory = createMemory(plan.totalBytes);
     this.#control = new ControlBlock(this.memory, plan, random(64));
