@@ -125,9 +125,12 @@ export const CHUNK_HEADER_BYTES = 64;
 export const RECORDS_OFFSET = CHUNK_HEADER_BYTES;
 /** u32, one of the STATUS_ values. */
 export const RECORD_STATUS_OFFSET = 0;
-/** u32, sealing: address of the envelope; its content stands at its place in it already. */
+/** u32, sealing: address of the envelope; the content stands behind the place that it will have in it. */
 export const RECORD_ENVELOPE_PTR_OFFSET = 4;
-/** u32, address of message_ct (unsealing) or of the content (sealing); unsealed content is left there. */
+/**
+ * u32, address of message_ct (unsealing) or of the content (sealing). The kernel moves the content to its place in the envelope,
+ * or, unsealed, to a multiple of 16, and says where that is.
+ */
 export const RECORD_MESSAGE_PTR_OFFSET = 8;
 /** u32, bytes of the content, without the MAC. */
 export const RECORD_MESSAGE_BYTES_OFFSET = 12;

@@ -8,13 +8,24 @@ export {
   addX2,
   carryX2,
   decodeLane,
-  lookUpX2,
   encodeLane,
+  mulLooseX2,
   mulX2,
+  squareLooseX2,
   squareX2,
+  storeTableElement,
   subX2,
 } from './field/field';
-export { invertX2, INVERT_SCRATCH_BYTES } from './field/invert';
+export { invertX2, powerP58X2, INVERT_SCRATCH_BYTES } from './field/invert';
+export { fixedBaseX2, FIXED_BASE_SCRATCH_BYTES } from './curve/fixed-base';
+export { lookUpPointX2 } from './curve/look-up';
+export { ladderX2, LADDER_SCRATCH_BYTES } from './curve/montgomery';
+export {
+  buildTablesX2,
+  multiplyByTablesX2,
+  BUILD_TABLES_SCRATCH_BYTES,
+  TABLES_SCRATCH_BYTES,
+} from './curve/recipient-tables';
 export { substituteBytes } from './cipher/sbox';
 export { hmacX4, HMAC_X4_SCRATCH_BYTES } from './hash/hmacx4';
 export { hkdf96X4, HKDF_X4_SCRATCH_BYTES } from './hash/hkdfx4';
@@ -23,7 +34,7 @@ export { setLane, LANES_BYTES } from './hash/lanes';
 export { macsEqual } from './envelope/steps';
 export { readSecret, storeSecret } from './envelope/slots';
 export { PRIMITIVES_SCRATCH_BYTES } from './envelope/chunk';
-import { swapX2, laneMaskX2, selectX2 } from './field/field';
+import { addSubX2, swapX2, laneMaskX2, negateWhereX2, selectX2 } from './field/field';
 
 /** swapX2 under the mask of two bits; a vector cannot cross to JavaScript. */
 export function swapByBitsX2(f: usize, g: usize, bitA: u32, bitB: u32): void {
@@ -33,3 +44,14 @@ export function swapByBitsX2(f: usize, g: usize, bitA: u32, bitB: u32): void {
 export function selectByBitsX2(out: usize, f: usize, g: usize, bitA: u32, bitB: u32): void {
   selectX2(out, f, g, laneMaskX2(bitA, bitB));
 }
+/** addSubX2 under the mask of two bits. */
+export function addSubByBitsX2(sum: usize, difference: usize, f: usize, g: usize, bitA: u32, bitB: u32): void {
+  addSubX2(sum, difference, f, g, laneMaskX2(bitA, bitB));
+}
+/** negateWhereX2 under the mask of two bits. */
+export function negateByBitsX2(out: usize, f: usize, bitA: u32, bitB: u32): void {
+  negateWhereX2(out, f, laneMaskX2(bitA, bitB));
+}
+export { encryptSliced, expandKeys, layKey, transposeBlocks, ROUND_KEYS_BYTES, SLICED_STATE_BYTES } from './cipher/aes';
+export { CTR_BATCH_SCRATCH_BYTES, TEXTS_BYTES, ctrBatch, setText } from './cipher/ctr';
+export { hmacKeysX4, hmacMessagesX4 } from './hash/hmacx4';

@@ -1,156 +1,262 @@
 import { CIPHER_BLOCK_BYTES, KEY_BYTES } from '../abi';
-import { substituteBytes } from './sbox';
+import { ROW_BYTES, substituteBytes } from './sbox';
 
-// AES-256 (FIPS 197), eight blocks at once, bitsliced: no look-up, no branch, no address depends on key or data.
+// AES-256 (FIPS 197) on 32 blocks at once, each under its own key, bitsliced: no look-up, no branch, no address depends
+// on key or data.
 //
-// The state is eight vectors. Bit j of byte i of vector k is bit k of byte i of block j, so that AddRoundKey is an XOR,
-// ShiftRows and MixColumns move whole bytes by constant shuffles, and SubBytes is a circuit of ANDs and XORs.
+// The state is four rows of eight planes. Bit j of lane c of plane k of row r is bit k of byte 4c + r of block j: row and
+// column as FIPS 197 has them. So SubBytes is a circuit of ANDs and XORs, ShiftRows turns lanes, which is one instruction
+// without a mask, and MixColumns moves nothing: it adds rows.
 
-export const SLICED_STATE_BYTES: usize = 128;
+/** Blocks of a sliced state. */
+export const SLICED_BLOCKS: usize = 32;
+export const SLICED_STATE_BYTES: usize = SLICED_BLOCKS * CIPHER_BLOCK_BYTES;
+const PLANE_BYTES: usize = 16;
 const ROUNDS: usize = 14;
-const EXPANDED_KEY_BYTES: usize = (ROUNDS + 1) * CIPHER_BLOCK_BYTES;
-/** A sliced round key: bit k of byte i of the key, eight times, in byte i of vector k. */
+/** 15 sliced states: every block has its own round key. */
 export const ROUND_KEYS_BYTES: usize = (ROUNDS + 1) * SLICED_STATE_BYTES;
-/** Scratch that {@link expandKey} wants. */
-export const EXPAND_KEY_SCRATCH_BYTES: usize = EXPANDED_KEY_BYTES + SLICED_STATE_BYTES;
+/** Scratch that {@link expandKeys} wants. */
+export const EXPAND_KEYS_SCRATCH_BYTES: usize = ROW_BYTES;
 
-/** 1 << k in every byte. */
-@inline function bitMask(k: i32): v128 {
-  return i8x16.splat(<i8>(<u8>1 << <u8>k));
-}
-/** All ones in the bytes of x that have bit k, zeros in the others. */
-@inline function bitPlane(x: v128, k: i32): v128 {
-  const mask = bitMask(k);
-  return i8x16.eq(v128.and(x, mask), mask);
-}
+// --- Slicing --------------------------------------------------------------------------------------------------------
 
-/** SubWord of FIPS 197, section 5.2, through the same circuit as the rounds. */
-function substituteWord(word: u32, state: usize): u32 {
-  const spread = i32x4.splat(word);
-  for (let k = 0; k < 8; k++) v128.store(state + (<usize>k << 4), bitPlane(spread, k));
-  substituteBytes(state);
-  let out = i32x4.splat(0);
-  for (let k = 0; k < 8; k++) out = v128.or(out, v128.and(v128.load(state + (<usize>k << 4)), bitMask(k)));
-  return i32x4.extract_lane(out, 0);
-}
+/**
+ * The lower bits of the pairs that each level of {@link transposeBlocks} swaps: 1, 2, 4, 8 and 16 apart. In memory, since
+ * newer V8s make a constant vector again at every use, in three instructions.
+ */
+const LEVEL_MASKS: usize = memory.data<u32>([0x55555555, 0x33333333, 0x0f0f0f0f, 0x00ff00ff, 0x0000ffff]);
 
-/** roundKeys = the 15 sliced round keys of the 32-byte key (FIPS 197, section 5.2). Leaves secrets in `scratch`. */
-export function expandKey(roundKeys: usize, key: usize, scratch: usize): void {
-  const expanded = scratch;
-  const state = scratch + EXPANDED_KEY_BYTES;
-  memory.copy(expanded, key, KEY_BYTES);
-  let roundConstant: u32 = 1;
-  for (let at: usize = KEY_BYTES; at < EXPANDED_KEY_BYTES; at += 16) {
-    // Words are little-endian here, so RotWord turns right and the round constant sits in the low byte. Even rows of
-    // four words take RotWord and the constant, odd ones take SubWord alone.
-    let word = load<u32>(expanded + at - 4);
-    if (at & 16) {
-      word = substituteWord(word, state);
-    } else {
-      word = substituteWord(rotr<u32>(word, 8), state) ^ roundConstant;
-      roundConstant <<= 1;
-    }
-    for (let i: usize = 0; i < 16; i += 4) {
-      word ^= load<u32>(expanded + at + i - KEY_BYTES);
-      store<u32>(expanded + at + i, word);
-    }
-  }
-  for (let round: usize = 0; round <= ROUNDS; round++) {
-    const roundKey = v128.load(expanded + round * CIPHER_BLOCK_BYTES);
-    const out = roundKeys + round * SLICED_STATE_BYTES;
-    for (let k = 0; k < 8; k++) v128.store(out + (<usize>k << 4), bitPlane(roundKey, k));
-  }
-}
-
-/** One level of the 8x8 bit transposition: swaps the bits of x that `mask << bits` names with those of y that `mask` names. */
-@inline function swapBits(state: usize, x: usize, y: usize, bits: i32, mask: v128): void {
-  const a = v128.load(state + (x << 4)), b = v128.load(state + (y << 4));
-  const t = v128.and(v128.xor(i64x2.shr_u(a, bits), b), mask);
-  v128.store(state + (y << 4), v128.xor(b, t));
-  v128.store(state + (x << 4), v128.xor(a, i64x2.shl(t, bits)));
-}
-
-/** Eight blocks to a sliced state, or back: the transposition is its own inverse. */
-export function transposeBits(state: usize): void {
-  const mask1 = i8x16.splat(0x55), mask2 = i8x16.splat(0x33), mask4 = i8x16.splat(0x0f);
-  swapBits(state, 0, 1, 1, mask1); swapBits(state, 2, 3, 1, mask1);
-  swapBits(state, 4, 5, 1, mask1); swapBits(state, 6, 7, 1, mask1);
-  swapBits(state, 0, 2, 2, mask2); swapBits(state, 1, 3, 2, mask2);
-  swapBits(state, 4, 6, 2, mask2); swapBits(state, 5, 7, 2, mask2);
-  swapBits(state, 0, 4, 4, mask4); swapBits(state, 1, 5, 4, mask4);
-  swapBits(state, 2, 6, 4, mask4); swapBits(state, 3, 7, 4, mask4);
-}
-
-@inline function addRoundKey(state: usize, roundKey: usize): void {
-  for (let at: usize = 0; at < SLICED_STATE_BYTES; at += 16) {
-    v128.store(state + at, v128.xor(v128.load(state + at), v128.load(roundKey + at)));
-  }
-}
-
-// Byte 4c + r of a block is row r of column c. ShiftRows takes row r from column c + r.
-@inline function shiftRows(x: v128): v128 {
-  return i8x16.shuffle(x, x, 0, 5, 10, 15, 4, 9, 14, 3, 8, 13, 2, 7, 12, 1, 6, 11);
-}
-/** ShiftRows, then every row moved up by one: what MixColumns multiplies by 3. */
-@inline function shiftRowsUp(x: v128): v128 {
-  return i8x16.shuffle(x, x, 5, 10, 15, 0, 9, 14, 3, 4, 13, 2, 7, 8, 1, 6, 11, 12);
-}
-@inline function upTwoRows(x: v128): v128 {
-  return i8x16.shuffle(x, x, 2, 3, 0, 1, 6, 7, 4, 5, 10, 11, 8, 9, 14, 15, 12, 13);
-}
-/** One plane of MixColumns and AddRoundKey: `doubled` is the plane of 2 (a + a_up). */
-@inline function mixPlane(state: usize, roundKey: usize, k: usize, doubled: v128, up: v128, sum: v128): void {
-  const mixed = v128.xor(v128.xor(doubled, up), upTwoRows(sum));
-  v128.store(state + (k << 4), v128.xor(mixed, v128.load(roundKey + (k << 4))));
+/** The bits that a level moves from x to y, and y's to x. */
+@inline function crossing(x: v128, y: v128, bits: i32, mask: v128): v128 {
+  return v128.and(v128.xor(i32x4.shr_u(x, bits), y), mask);
 }
 
 /**
- * ShiftRows, MixColumns, AddRoundKey. With a the shifted state, a_up its rows moved up by one and s = a + a_up,
- * MixColumns is 2 s + a_up + (s moved up by two): 2 a0 + 3 a1 + a2 + a3 = 2 (a0 + a1) + a1 + (a2 + a3).
- * Doubling in GF(2^8) shifts the planes by one and adds plane 7 to planes 0, 1, 3 and 4 (x^8 = x^4 + x^3 + x + 1).
+ * 32 blocks to a sliced state, or back: a 32x32 bit transposition of each column, its own inverse. Every level swaps the
+ * bits that `mask << bits` names of one vector with those that `mask` names of another.
+ */
+export function transposeBlocks(state: usize): void {
+  const mask1 = v128.load32_splat(LEVEL_MASKS), mask2 = v128.load32_splat(LEVEL_MASKS, 4);
+  const mask4 = v128.load32_splat(LEVEL_MASKS, 8);
+  for (let row = state; row < state + SLICED_STATE_BYTES; row += ROW_BYTES) {
+    let v0 = v128.load(row), v1 = v128.load(row, 16), v2 = v128.load(row, 32), v3 = v128.load(row, 48);
+    let v4 = v128.load(row, 64), v5 = v128.load(row, 80), v6 = v128.load(row, 96), v7 = v128.load(row, 112);
+    let t = crossing(v0, v1, 1, mask1); v1 = v128.xor(v1, t); v0 = v128.xor(v0, i32x4.shl(t, 1));
+    t = crossing(v2, v3, 1, mask1); v3 = v128.xor(v3, t); v2 = v128.xor(v2, i32x4.shl(t, 1));
+    t = crossing(v4, v5, 1, mask1); v5 = v128.xor(v5, t); v4 = v128.xor(v4, i32x4.shl(t, 1));
+    t = crossing(v6, v7, 1, mask1); v7 = v128.xor(v7, t); v6 = v128.xor(v6, i32x4.shl(t, 1));
+    t = crossing(v0, v2, 2, mask2); v2 = v128.xor(v2, t); v0 = v128.xor(v0, i32x4.shl(t, 2));
+    t = crossing(v1, v3, 2, mask2); v3 = v128.xor(v3, t); v1 = v128.xor(v1, i32x4.shl(t, 2));
+    t = crossing(v4, v6, 2, mask2); v6 = v128.xor(v6, t); v4 = v128.xor(v4, i32x4.shl(t, 2));
+    t = crossing(v5, v7, 2, mask2); v7 = v128.xor(v7, t); v5 = v128.xor(v5, i32x4.shl(t, 2));
+    t = crossing(v0, v4, 4, mask4); v4 = v128.xor(v4, t); v0 = v128.xor(v0, i32x4.shl(t, 4));
+    t = crossing(v1, v5, 4, mask4); v5 = v128.xor(v5, t); v1 = v128.xor(v1, i32x4.shl(t, 4));
+    t = crossing(v2, v6, 4, mask4); v6 = v128.xor(v6, t); v2 = v128.xor(v2, i32x4.shl(t, 4));
+    t = crossing(v3, v7, 4, mask4); v7 = v128.xor(v7, t); v3 = v128.xor(v3, i32x4.shl(t, 4));
+    v128.store(row, v0); v128.store(row, v1, 16); v128.store(row, v2, 32); v128.store(row, v3, 48);
+    v128.store(row, v4, 64); v128.store(row, v5, 80); v128.store(row, v6, 96); v128.store(row, v7, 112);
+  }
+  const mask8 = v128.load32_splat(LEVEL_MASKS, 12), mask16 = v128.load32_splat(LEVEL_MASKS, 16);
+  for (let plane = state; plane < state + ROW_BYTES; plane += PLANE_BYTES) {
+    let v0 = v128.load(plane), v1 = v128.load(plane, ROW_BYTES);
+    let v2 = v128.load(plane, 2 * ROW_BYTES), v3 = v128.load(plane, 3 * ROW_BYTES);
+    let t = crossing(v0, v1, 8, mask8); v1 = v128.xor(v1, t); v0 = v128.xor(v0, i32x4.shl(t, 8));
+    t = crossing(v2, v3, 8, mask8); v3 = v128.xor(v3, t); v2 = v128.xor(v2, i32x4.shl(t, 8));
+    t = crossing(v0, v2, 16, mask16); v2 = v128.xor(v2, t); v0 = v128.xor(v0, i32x4.shl(t, 16));
+    t = crossing(v1, v3, 16, mask16); v3 = v128.xor(v3, t); v1 = v128.xor(v1, i32x4.shl(t, 16));
+    v128.store(plane, v0); v128.store(plane, v1, ROW_BYTES);
+    v128.store(plane, v2, 2 * ROW_BYTES); v128.store(plane, v3, 3 * ROW_BYTES);
+  }
+}
+
+// --- Key schedule ---------------------------------------------------------------------------------------------------
+
+/** Puts the two halves of a 32-byte key where {@link expandKeys} looks for those of block number `block`. */
+@inline export function layKey(roundKeys: usize, block: usize, key: usize): void {
+  const out = roundKeys + block * CIPHER_BLOCK_BYTES;
+  v128.store(out, v128.load(key));
+  v128.store(out, v128.load(key, CIPHER_BLOCK_BYTES), SLICED_STATE_BYTES);
+}
+
+/** Lane 3, the last word, of four vectors. */
+@inline function lastLanes(a: usize, b: usize, c: usize, d: usize): v128 {
+  const ab = i32x4.shuffle(v128.load(a), v128.load(b), 2, 6, 3, 7);
+  const cd = i32x4.shuffle(v128.load(c), v128.load(d), 2, 6, 3, 7);
+  return i64x2.shuffle(ab, cd, 1, 3);
+}
+/** One plane of the next round key from that before the last and from the word that joins them, in all four lanes. */
+@inline function nextPlane(plane: usize, joint: v128, upperHalf: v128): void {
+  // Each word is the sum of the old words up to its own, and the joint: prefix sums in two steps.
+  const old = v128.load(plane);
+  const pairs = v128.xor(old, i64x2.shl(old, 32));
+  const sums = v128.xor(pairs, v128.and(i32x4.shuffle(pairs, pairs, 1, 1, 1, 1), upperHalf));
+  v128.store(plane, v128.xor(sums, joint), 2 * SLICED_STATE_BYTES);
+}
+
+/**
+ * The 15 sliced round keys of 32 keys (FIPS 197, section 5.2), whose halves {@link layKey} laid down. All but the first
+ * come with the 0x63 that {@link substituteBytes} leaves out: ShiftRows and MixColumns (2 + 3 + 1 + 1 = 1) leave a state of
+ * equal bytes as it is. Leaves secrets in `scratch`.
+ */
+export function expandKeys(roundKeys: usize, scratch: usize): void {
+  transposeBlocks(roundKeys);
+  transposeBlocks(roundKeys + SLICED_STATE_BYTES);
+  const upperHalf = i32x4(0, 0, -1, -1);
+  for (let round: usize = 2; round <= ROUNDS; round++) {
+    const last = roundKeys + (round - 1) * SLICED_STATE_BYTES;
+    const row0 = last, row1 = last + ROW_BYTES, row2 = last + 2 * ROW_BYTES, row3 = last + 3 * ROW_BYTES;
+    // SubWord of the last word, its four rows side by side; in even rounds after RotWord, which moves them up by one.
+    for (let at: usize = 0; at < ROW_BYTES; at += PLANE_BYTES) {
+      const word = round & 1
+        ? lastLanes(row0 + at, row1 + at, row2 + at, row3 + at)
+        : lastLanes(row1 + at, row2 + at, row3 + at, row0 + at);
+      v128.store(scratch + at, word);
+    }
+    substituteBytes(scratch, scratch + ROW_BYTES);
+    complement63(scratch);
+    if (!(round & 1)) {
+      // The round constant, 1 << (round / 2 - 1), in row 0.
+      const plane = scratch + (round / 2 - 1) * PLANE_BYTES;
+      v128.store(plane, v128.xor(v128.load(plane), i32x4(-1, 0, 0, 0)));
+    }
+    const old = last - SLICED_STATE_BYTES;
+    for (let at: usize = 0; at < ROW_BYTES; at += PLANE_BYTES) {
+      const word = v128.load(scratch + at);
+      nextPlane(old + at, i32x4.shuffle(word, word, 0, 0, 0, 0), upperHalf);
+      nextPlane(old + ROW_BYTES + at, i32x4.shuffle(word, word, 1, 1, 1, 1), upperHalf);
+      nextPlane(old + 2 * ROW_BYTES + at, i32x4.shuffle(word, word, 2, 2, 2, 2), upperHalf);
+      nextPlane(old + 3 * ROW_BYTES + at, i32x4.shuffle(word, word, 3, 3, 3, 3), upperHalf);
+    }
+  }
+  for (let row = roundKeys + SLICED_STATE_BYTES; row < roundKeys + ROUND_KEYS_BYTES; row += ROW_BYTES) complement63(row);
+}
+
+/** Adds 0x63 to all bytes of a row: bits 0, 1, 5 and 6. */
+@inline function complement63(row: usize): void {
+  v128.store(row, v128.not(v128.load(row)));
+  v128.store(row, v128.not(v128.load(row, PLANE_BYTES)), PLANE_BYTES);
+  v128.store(row, v128.not(v128.load(row, 5 * PLANE_BYTES)), 5 * PLANE_BYTES);
+  v128.store(row, v128.not(v128.load(row, 6 * PLANE_BYTES)), 6 * PLANE_BYTES);
+}
+
+// --- Rounds ---------------------------------------------------------------------------------------------------------
+
+// ShiftRows takes row r of column c from column c + r. These load one plane of a row, shifted.
+@inline function shiftedRow0(plane: usize): v128 {
+  return v128.load(plane);
+}
+@inline function shiftedRow1(plane: usize): v128 {
+  const x = v128.load(plane, ROW_BYTES);
+  return i32x4.shuffle(x, x, 1, 2, 3, 0);
+}
+@inline function shiftedRow2(plane: usize): v128 {
+  const x = v128.load(plane, 2 * ROW_BYTES);
+  return i32x4.shuffle(x, x, 2, 3, 0, 1);
+}
+@inline function shiftedRow3(plane: usize): v128 {
+  const x = v128.load(plane, 3 * ROW_BYTES);
+  return i32x4.shuffle(x, x, 3, 0, 1, 2);
+}
+/** One plane of MixColumns and AddRoundKey, all rows: doubled sums d, rows a, sums s. */
+@inline function mixPlane(
+  plane: usize, key: usize,
+  d0: v128, d1: v128, d2: v128, d3: v128,
+  a0: v128, a1: v128, a2: v128, a3: v128,
+  s0: v128, s1: v128, s2: v128, s3: v128,
+): void {
+  v128.store(plane, v128.xor(v128.xor(v128.xor(d0, a1), s2), v128.load(key)));
+  v128.store(plane, v128.xor(v128.xor(v128.xor(d1, a2), s3), v128.load(key, ROW_BYTES)), ROW_BYTES);
+  v128.store(plane, v128.xor(v128.xor(v128.xor(d2, a3), s0), v128.load(key, 2 * ROW_BYTES)), 2 * ROW_BYTES);
+  v128.store(plane, v128.xor(v128.xor(v128.xor(d3, a0), s1), v128.load(key, 3 * ROW_BYTES)), 3 * ROW_BYTES);
+}
+
+/**
+ * ShiftRows, MixColumns, AddRoundKey. With rows a0 .. a3, shifted, and sums s0 = a0 + a1, s1 = a1 + a2 and so on in a ring,
+ * MixColumns of row 0 is 2 a0 + 3 a1 + a2 + a3 = 2 s0 + a1 + s2, and of the others likewise. Doubling in GF(2^8) moves the
+ * planes up by one and adds plane 7 to planes 0, 1, 3 and 4 (x^8 = x^4 + x^3 + x + 1).
+ *
+ * Plane k needs the sums of planes k, k - 1 and 7. Plane 7 is written last, so it can be read again: with it, at most 16
+ * values are alive.
  */
 function mixColumns(state: usize, roundKey: usize): void {
-  const x0 = v128.load(state), x1 = v128.load(state, 16), x2 = v128.load(state, 32), x3 = v128.load(state, 48);
-  const x4 = v128.load(state, 64), x5 = v128.load(state, 80), x6 = v128.load(state, 96), x7 = v128.load(state, 112);
-  const up7 = shiftRowsUp(x7);
-  const s7 = v128.xor(shiftRows(x7), up7);
-  const up0 = shiftRowsUp(x0);
-  const s0 = v128.xor(shiftRows(x0), up0);
-  mixPlane(state, roundKey, 0, s7, up0, s0);
-  const up1 = shiftRowsUp(x1);
-  const s1 = v128.xor(shiftRows(x1), up1);
-  mixPlane(state, roundKey, 1, v128.xor(s0, s7), up1, s1);
-  const up2 = shiftRowsUp(x2);
-  const s2 = v128.xor(shiftRows(x2), up2);
-  mixPlane(state, roundKey, 2, s1, up2, s2);
-  const up3 = shiftRowsUp(x3);
-  const s3 = v128.xor(shiftRows(x3), up3);
-  mixPlane(state, roundKey, 3, v128.xor(s2, s7), up3, s3);
-  const up4 = shiftRowsUp(x4);
-  const s4 = v128.xor(shiftRows(x4), up4);
-  mixPlane(state, roundKey, 4, v128.xor(s3, s7), up4, s4);
-  const up5 = shiftRowsUp(x5);
-  const s5 = v128.xor(shiftRows(x5), up5);
-  mixPlane(state, roundKey, 5, s4, up5, s5);
-  const up6 = shiftRowsUp(x6);
-  const s6 = v128.xor(shiftRows(x6), up6);
-  mixPlane(state, roundKey, 6, s5, up6, s6);
-  mixPlane(state, roundKey, 7, s6, up7, s7);
+  let p = state + 7 * PLANE_BYTES;
+  let a0 = shiftedRow0(p), a1 = shiftedRow1(p), a2 = shiftedRow2(p), a3 = shiftedRow3(p);
+  const top0 = v128.xor(a0, a1), top1 = v128.xor(a1, a2), top2 = v128.xor(a2, a3), top3 = v128.xor(a3, a0);
+
+  p = state;
+  let key = roundKey;
+  a0 = shiftedRow0(p); a1 = shiftedRow1(p); a2 = shiftedRow2(p); a3 = shiftedRow3(p);
+  let s0 = v128.xor(a0, a1), s1 = v128.xor(a1, a2), s2 = v128.xor(a2, a3), s3 = v128.xor(a3, a0);
+  mixPlane(p, key, top0, top1, top2, top3, a0, a1, a2, a3, s0, s1, s2, s3);
+
+  let d0 = v128.xor(s0, top0), d1 = v128.xor(s1, top1), d2 = v128.xor(s2, top2), d3 = v128.xor(s3, top3);
+  p = state + 1 * PLANE_BYTES; key = roundKey + 1 * PLANE_BYTES;
+  a0 = shiftedRow0(p); a1 = shiftedRow1(p); a2 = shiftedRow2(p); a3 = shiftedRow3(p);
+  s0 = v128.xor(a0, a1); s1 = v128.xor(a1, a2); s2 = v128.xor(a2, a3); s3 = v128.xor(a3, a0);
+  mixPlane(p, key, d0, d1, d2, d3, a0, a1, a2, a3, s0, s1, s2, s3);
+
+  d0 = s0; d1 = s1; d2 = s2; d3 = s3;
+  p = state + 2 * PLANE_BYTES; key = roundKey + 2 * PLANE_BYTES;
+  a0 = shiftedRow0(p); a1 = shiftedRow1(p); a2 = shiftedRow2(p); a3 = shiftedRow3(p);
+  s0 = v128.xor(a0, a1); s1 = v128.xor(a1, a2); s2 = v128.xor(a2, a3); s3 = v128.xor(a3, a0);
+  mixPlane(p, key, d0, d1, d2, d3, a0, a1, a2, a3, s0, s1, s2, s3);
+
+  d0 = v128.xor(s0, top0); d1 = v128.xor(s1, top1); d2 = v128.xor(s2, top2); d3 = v128.xor(s3, top3);
+  p = state + 3 * PLANE_BYTES; key = roundKey + 3 * PLANE_BYTES;
+  a0 = shiftedRow0(p); a1 = shiftedRow1(p); a2 = shiftedRow2(p); a3 = shiftedRow3(p);
+  s0 = v128.xor(a0, a1); s1 = v128.xor(a1, a2); s2 = v128.xor(a2, a3); s3 = v128.xor(a3, a0);
+  mixPlane(p, key, d0, d1, d2, d3, a0, a1, a2, a3, s0, s1, s2, s3);
+
+  d0 = v128.xor(s0, top0); d1 = v128.xor(s1, top1); d2 = v128.xor(s2, top2); d3 = v128.xor(s3, top3);
+  p = state + 4 * PLANE_BYTES; key = roundKey + 4 * PLANE_BYTES;
+  a0 = shiftedRow0(p); a1 = shiftedRow1(p); a2 = shiftedRow2(p); a3 = shiftedRow3(p);
+  s0 = v128.xor(a0, a1); s1 = v128.xor(a1, a2); s2 = v128.xor(a2, a3); s3 = v128.xor(a3, a0);
+  mixPlane(p, key, d0, d1, d2, d3, a0, a1, a2, a3, s0, s1, s2, s3);
+
+  d0 = s0; d1 = s1; d2 = s2; d3 = s3;
+  p = state + 5 * PLANE_BYTES; key = roundKey + 5 * PLANE_BYTES;
+  a0 = shiftedRow0(p); a1 = shiftedRow1(p); a2 = shiftedRow2(p); a3 = shiftedRow3(p);
+  s0 = v128.xor(a0, a1); s1 = v128.xor(a1, a2); s2 = v128.xor(a2, a3); s3 = v128.xor(a3, a0);
+  mixPlane(p, key, d0, d1, d2, d3, a0, a1, a2, a3, s0, s1, s2, s3);
+
+  d0 = s0; d1 = s1; d2 = s2; d3 = s3;
+  p = state + 6 * PLANE_BYTES; key = roundKey + 6 * PLANE_BYTES;
+  a0 = shiftedRow0(p); a1 = shiftedRow1(p); a2 = shiftedRow2(p); a3 = shiftedRow3(p);
+  s0 = v128.xor(a0, a1); s1 = v128.xor(a1, a2); s2 = v128.xor(a2, a3); s3 = v128.xor(a3, a0);
+  mixPlane(p, key, d0, d1, d2, d3, a0, a1, a2, a3, s0, s1, s2, s3);
+
+  p = state + 7 * PLANE_BYTES; key = roundKey + 7 * PLANE_BYTES;
+  a0 = shiftedRow0(p); a1 = shiftedRow1(p); a2 = shiftedRow2(p); a3 = shiftedRow3(p);
+  mixPlane(p, key, s0, s1, s2, s3, a0, a1, a2, a3, top0, top1, top2, top3);
 }
 
+/** state = input + roundKey */
+@inline function addRoundKey(state: usize, input: usize, roundKey: usize): void {
+  for (let at: usize = 0; at < SLICED_STATE_BYTES; at += PLANE_BYTES) {
+    v128.store(state + at, v128.xor(v128.load(input + at), v128.load(roundKey + at)));
+  }
+}
+
+/** ShiftRows, AddRoundKey. */
 function lastRound(state: usize, roundKey: usize): void {
-  for (let at: usize = 0; at < SLICED_STATE_BYTES; at += 16) {
-    v128.store(state + at, v128.xor(shiftRows(v128.load(state + at)), v128.load(roundKey + at)));
+  for (let at: usize = 0; at < ROW_BYTES; at += PLANE_BYTES) {
+    const p = state + at, key = roundKey + at;
+    v128.store(p, v128.xor(shiftedRow0(p), v128.load(key)));
+    v128.store(p, v128.xor(shiftedRow1(p), v128.load(key, ROW_BYTES)), ROW_BYTES);
+    v128.store(p, v128.xor(shiftedRow2(p), v128.load(key, 2 * ROW_BYTES)), 2 * ROW_BYTES);
+    v128.store(p, v128.xor(shiftedRow3(p), v128.load(key, 3 * ROW_BYTES)), 3 * ROW_BYTES);
   }
 }
 
-/** Encrypts the eight blocks of a sliced state in place. */
-export function encryptSliced(state: usize, roundKeys: usize): void {
-  addRoundKey(state, roundKeys);
-  for (let round: usize = 1; round < ROUNDS; round++) {
-    substituteBytes(state);
-    mixColumns(state, roundKeys + round * SLICED_STATE_BYTES);
+/** state = the 32 sliced blocks at `input`, encrypted. */
+export function encryptSliced(state: usize, input: usize, roundKeys: usize): void {
+  addRoundKey(state, input, roundKeys);
+  const stateEnd = state + SLICED_STATE_BYTES;
+  const lastRoundKey = roundKeys + ROUNDS * SLICED_STATE_BYTES;
+  for (let roundKey = roundKeys + SLICED_STATE_BYTES; roundKey < lastRoundKey; roundKey += SLICED_STATE_BYTES) {
+    substituteBytes(state, stateEnd);
+    mixColumns(state, roundKey);
   }
-  substituteBytes(state);
-  lastRound(state, roundKeys + ROUNDS * SLICED_STATE_BYTES);
+  substituteBytes(state, stateEnd);
+  lastRound(state, lastRoundKey);
 }

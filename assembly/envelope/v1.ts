@@ -1,4 +1,6 @@
 import {
+  BY_BASE,
+  BY_LADDER,
   CHUNK_CLOCK_OFFSET,
   CONTROL_COUNTER_OFFSET,
   CONTROL_PTR,
@@ -34,12 +36,13 @@ import {
   STATUS_OK,
   V1_VERSION_BYTE,
 } from '../abi';
-import { aes256Ctr } from '../cipher/ctr';
+import { MAX_TEXTS, ctrBatch, setText } from '../cipher/ctr';
 import { nonZero, x25519Batch } from '../curve/x25519';
-import { hmacX4 } from '../hash/hmacx4';
+import { hmacKeysX4, hmacMessagesX4 } from '../hash/hmacx4';
 import { setLane } from '../hash/lanes';
 import {
   activeEntry,
+  activeList,
   chunkCount,
   entryPtr,
   gatherActive,
@@ -48,7 +51,9 @@ import {
   pairsPtr,
   recordPtr,
   scratchPtr,
+  senderPtr,
   setStatus,
+  textsPtr,
   wipe,
 } from './chunk';
 import {
@@ -57,10 +62,12 @@ import {
   ZERO_BLOCK,
   agreeStatic,
   authenticate,
+  buildTables,
   deriveEphemeralKeys,
   deriveStaticKeys,
   failZeroSecrets,
   macsEqual,
+  multiplyKeys,
   writePublicKey,
 } from './steps';
 
@@ -85,20 +92,16 @@ export function sealV1(arena: usize): void {
 
   const activeCount = gatherActive(arena);
   if (activeCount > 0) {
-    const count = chunkCount(arena);
     const scalars = arena + ENTRIES_OFFSET + ENTRY_SCALAR_OFFSET;
-    // e_pub, and DH(e, R). Entries that have failed go through it too, with a scalar of zeros, to no use and no harm.
+    buildTables(arena);
+    // e_pub, and DH(e, R).
     x25519Batch(
-      0, count, scalars, ENTRY_BYTES, 0, 0,
+      activeList(arena), activeCount, scalars, ENTRY_BYTES, 0, 0,
       arena + ENTRIES_OFFSET + ENTRY_EPHEMERAL_KEY_OFFSET, ENTRY_BYTES,
-      true, pairsPtr(arena), scratchPtr(arena),
+      BY_BASE, pairsPtr(arena), scratchPtr(arena),
     );
-    x25519Batch(
-      0, count, scalars, ENTRY_BYTES,
-      arena + RECORDS_OFFSET + RECORD_KEY_OFFSET, RECORD_BYTES,
-      arena + ENTRIES_OFFSET + ENTRY_EPHEMERAL_SECRET_OFFSET, ENTRY_BYTES,
-      false, pairsPtr(arena), scratchPtr(arena),
-    );
+    multiplyKeys(arena, activeList(arena), activeCount, scalars, ENTRY_BYTES, ENTRY_EPHEMERAL_SECRET_OFFSET);
+    const count = chunkCount(arena);
     for (let entry: usize = 0; entry < count; entry++) memory.fill(entryPtr(arena, entry) + ENTRY_SCALAR_OFFSET, 0, KEY_BYTES);
     failZeroSecrets(arena, ENTRY_EPHEMERAL_SECRET_OFFSET, STATUS_LOW_ORDER_KEY);
 
@@ -133,6 +136,9 @@ function makeEphemeralScalars(arena: usize): void {
   const activeCount = gatherActive(arena);
   const counter = atomic.add<u64>(CONTROL_PTR + CONTROL_COUNTER_OFFSET, activeCount);
   const messageBytes = HEDGE_LABEL_BYTES + 2 * KEY_BYTES + 16;
+  // One key for all: it is taken in once.
+  for (let lane: usize = 0; lane < 4; lane++) setLane(lanesPtr(arena), lane, OWN_PRIVATE_KEY, 0, 0, 0);
+  hmacKeysX4(lanesPtr(arena), scratchPtr(arena));
   for (let first: usize = 0; first < activeCount; first += 4) {
     for (let lane: usize = 0; lane < 4; lane++) {
       const entry = activeEntry(arena, first + lane, activeCount);
@@ -145,11 +151,14 @@ function makeEphemeralScalars(arena: usize): void {
       store<u64>(message + HEDGE_LABEL_BYTES + 2 * KEY_BYTES, load<u64>(arena, CHUNK_CLOCK_OFFSET), 8);
       setLane(lanesPtr(arena), lane, OWN_PRIVATE_KEY, message, messageBytes, scalar);
     }
-    hmacX4(lanesPtr(arena), scratchPtr(arena));
+    hmacMessagesX4(lanesPtr(arena), scratchPtr(arena));
   }
 }
 
-/** Lays the envelope around its content: version, e_pub, S as static_ct's plaintext, the tags and lengths of its protobuf. */
+/**
+ * Lays the envelope around its content: version, e_pub, S as static_ct's plaintext, the tags and lengths of its protobuf. The
+ * content, which the host left where it was quick to copy to, moves up to the end of that.
+ */
 function frame(arena: usize): void {
   const activeCount = gatherActive(arena);
   for (let i: usize = 0; i < activeCount; i++) {
@@ -165,22 +174,30 @@ function frame(arena: usize): void {
     writePublicKey(envelope + STATIC_OFFSET, OWN_PUBLIC_KEY);
     store<u8>(envelope + MESSAGE_LENGTH_OFFSET - 1, MESSAGE_TAG);
     let lengthPtr = envelope + MESSAGE_LENGTH_OFFSET;
-    let messageBytes = load<u32>(record, RECORD_MESSAGE_BYTES_OFFSET) + MAC_BYTES;
+    const contentBytes = load<u32>(record, RECORD_MESSAGE_BYTES_OFFSET);
+    let messageBytes = contentBytes + MAC_BYTES;
     for (; messageBytes >= 0x80; messageBytes >>= 7) store<u8>(lengthPtr++, <u8>(messageBytes | 0x80));
     store<u8>(lengthPtr++, <u8>messageBytes);
-    assert(lengthPtr == <usize>load<u32>(record, RECORD_MESSAGE_PTR_OFFSET), 'the host left another gap for the length');
+    const contentPtr = <usize>load<u32>(record, RECORD_MESSAGE_PTR_OFFSET);
+    assert(lengthPtr <= contentPtr, 'the host left too small a gap for what stands before the content');
+    memory.copy(lengthPtr, contentPtr, contentBytes);
+    store<u32>(record, <u32>lengthPtr, RECORD_MESSAGE_PTR_OFFSET);
   }
 }
 
 /** plaintext -> CTR(ck, plaintext) || HMAC(mk, that)[:10], in place. See {@link authenticate} for the parameters. */
 function encrypt(arena: usize, ptrOffset: usize, plaintextOffset: usize, bytes: usize, bytesOffset: usize): void {
   const activeCount = gatherActive(arena);
-  for (let i: usize = 0; i < activeCount; i++) {
-    const entry = activeEntry(arena, i, activeCount);
-    const record = recordPtr(arena, entry);
-    const plaintext = <usize>load<u32>(record + ptrOffset) + plaintextOffset;
-    const plaintextBytes = bytesOffset == 0 ? bytes : <usize>load<u32>(record + bytesOffset);
-    aes256Ctr(plaintext, plaintextBytes, entryPtr(arena, entry) + ENTRY_CIPHER_KEY_OFFSET, ZERO_BLOCK, scratchPtr(arena));
+  for (let first: usize = 0; first < activeCount; first += MAX_TEXTS) {
+    const textCount = min(activeCount - first, MAX_TEXTS);
+    for (let i: usize = 0; i < textCount; i++) {
+      const entry = activeEntry(arena, first + i, activeCount);
+      const record = recordPtr(arena, entry);
+      const plaintext = <usize>load<u32>(record + ptrOffset) + plaintextOffset;
+      const plaintextBytes = bytesOffset == 0 ? bytes : <usize>load<u32>(record + bytesOffset);
+      setText(textsPtr(arena), i, entryPtr(arena, entry) + ENTRY_CIPHER_KEY_OFFSET, plaintext, plaintextBytes);
+    }
+    ctrBatch(textsPtr(arena), textCount, ZERO_BLOCK, scratchPtr(arena));
   }
   authenticate(arena, ptrOffset, plaintextOffset, bytes, bytesOffset);
   for (let i: usize = 0; i < activeCount; i++) {
@@ -207,7 +224,7 @@ export function unsealV1(arena: usize): void {
     0, chunkCount(arena), OWN_PRIVATE_KEY, 0,
     arena + RECORDS_OFFSET + RECORD_KEY_OFFSET, RECORD_BYTES,
     arena + ENTRIES_OFFSET + ENTRY_EPHEMERAL_SECRET_OFFSET, ENTRY_BYTES,
-    false, pairsPtr(arena), scratchPtr(arena),
+    BY_LADDER, pairsPtr(arena), scratchPtr(arena),
   );
   failZeroSecrets(arena, ENTRY_EPHEMERAL_SECRET_OFFSET, STATUS_INVALID_ENVELOPE);
   deriveEphemeralKeys(arena, true, 0);
@@ -221,6 +238,7 @@ export function unsealV1(arena: usize): void {
   authenticate(arena, RECORD_MESSAGE_PTR_OFFSET, 0, 0, RECORD_MESSAGE_BYTES_OFFSET);
   failWrongMacs(arena, RECORD_MESSAGE_PTR_OFFSET, 0, RECORD_MESSAGE_BYTES_OFFSET);
   decryptMessages(arena);
+  alignContents(arena);
   succeed(arena);
   wipe(arena);
 }
@@ -240,31 +258,55 @@ function failWrongMacs(arena: usize, ptrOffset: usize, bytes: usize, bytesOffset
 /** S, decrypted beside static_ct (which the next salt wants as it came), takes the place of e_pub in the record. */
 function decryptSenders(arena: usize): void {
   const activeCount = gatherActive(arena);
-  const sender = gatherPtr(arena, 0);
-  for (let i: usize = 0; i < activeCount; i++) {
-    const entry = activeEntry(arena, i, activeCount);
-    const record = recordPtr(arena, entry);
-    memory.copy(sender, load<u32>(record, RECORD_STATIC_PTR_OFFSET), PUBLIC_KEY_BYTES);
-    aes256Ctr(sender, PUBLIC_KEY_BYTES, entryPtr(arena, entry) + ENTRY_CIPHER_KEY_OFFSET, ZERO_BLOCK, scratchPtr(arena));
-    if (load<u8>(sender) == PUBLIC_KEY_TYPE) memory.copy(record + RECORD_KEY_OFFSET, sender + 1, KEY_BYTES);
-    else setStatus(arena, entry, STATUS_INVALID_ENVELOPE);
+  for (let first: usize = 0; first < activeCount; first += MAX_TEXTS) {
+    const textCount = min(activeCount - first, MAX_TEXTS);
+    for (let i: usize = 0; i < textCount; i++) {
+      const entry = activeEntry(arena, first + i, activeCount);
+      const sender = senderPtr(arena, i);
+      memory.copy(sender, load<u32>(recordPtr(arena, entry), RECORD_STATIC_PTR_OFFSET), PUBLIC_KEY_BYTES);
+      setText(textsPtr(arena), i, entryPtr(arena, entry) + ENTRY_CIPHER_KEY_OFFSET, sender, PUBLIC_KEY_BYTES);
+    }
+    ctrBatch(textsPtr(arena), textCount, ZERO_BLOCK, scratchPtr(arena));
+    for (let i: usize = 0; i < textCount; i++) {
+      const entry = activeEntry(arena, first + i, activeCount);
+      const sender = senderPtr(arena, i);
+      if (load<u8>(sender) == PUBLIC_KEY_TYPE) memory.copy(recordPtr(arena, entry) + RECORD_KEY_OFFSET, sender + 1, KEY_BYTES);
+      else setStatus(arena, entry, STATUS_INVALID_ENVELOPE);
+    }
   }
 }
 
 function decryptMessages(arena: usize): void {
   const activeCount = gatherActive(arena);
-  for (let i: usize = 0; i < activeCount; i++) {
-    const entry = activeEntry(arena, i, activeCount);
-    const record = recordPtr(arena, entry);
-    aes256Ctr(
-      load<u32>(record, RECORD_MESSAGE_PTR_OFFSET), load<u32>(record, RECORD_MESSAGE_BYTES_OFFSET),
-      entryPtr(arena, entry) + ENTRY_CIPHER_KEY_OFFSET, ZERO_BLOCK, scratchPtr(arena),
-    );
+  for (let first: usize = 0; first < activeCount; first += MAX_TEXTS) {
+    const textCount = min(activeCount - first, MAX_TEXTS);
+    for (let i: usize = 0; i < textCount; i++) {
+      const entry = activeEntry(arena, first + i, activeCount);
+      const record = recordPtr(arena, entry);
+      setText(
+        textsPtr(arena), i, entryPtr(arena, entry) + ENTRY_CIPHER_KEY_OFFSET,
+        load<u32>(record, RECORD_MESSAGE_PTR_OFFSET), load<u32>(record, RECORD_MESSAGE_BYTES_OFFSET),
+      );
+    }
+    ctrBatch(textsPtr(arena), textCount, ZERO_BLOCK, scratchPtr(arena));
   }
 }
 
-/** Computes the DH(S, R) of the chunk's keys into their slots, ahead of a broadcast. */
+/** Moves each content down to a multiple of 16, over what is left of its envelope: from there hosts copy it quickly. */
+function alignContents(arena: usize): void {
+  const activeCount = gatherActive(arena);
+  for (let i: usize = 0; i < activeCount; i++) {
+    const record = recordPtr(arena, activeEntry(arena, i, activeCount));
+    const contentPtr = load<u32>(record, RECORD_MESSAGE_PTR_OFFSET);
+    const alignedPtr = contentPtr & ~15;
+    memory.copy(alignedPtr, contentPtr, load<u32>(record, RECORD_MESSAGE_BYTES_OFFSET));
+    store<u32>(record, alignedPtr, RECORD_MESSAGE_PTR_OFFSET);
+  }
+}
+
+/** Builds the tables of the chunk's keys, and computes DH(S, R) into their slots, ahead of a broadcast. */
 export function prepareSlots(arena: usize): void {
+  buildTables(arena);
   agreeStatic(arena);
   failZeroSecrets(arena, ENTRY_STATIC_SECRET_OFFSET, STATUS_LOW_ORDER_KEY);
   succeed(arena);

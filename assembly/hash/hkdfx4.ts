@@ -7,6 +7,7 @@ import {
   STATE_X4_BYTES,
   WORD_X4_BYTES,
   compressX4,
+  copyStateX4,
   initializeX4,
   loadBlockX4,
   loadKeyX4,
@@ -50,7 +51,7 @@ export function hkdf96X4(lanes: usize, saltBytes: usize, scratch: usize): void {
   hmacPadsX4(inner, outer, state, schedule);
   loadKeyX4(schedule, laneMessage(lanes, 0), laneMessage(lanes, 1), laneMessage(lanes, 2), laneMessage(lanes, 3));
   padDigestBlockX4(schedule);
-  memory.copy(state, inner, STATE_X4_BYTES);
+  copyStateX4(state, inner);
   compressX4(state, schedule);
   hmacOuterX4(state, outer, schedule);
 
@@ -58,11 +59,11 @@ export function hkdf96X4(lanes: usize, saltBytes: usize, scratch: usize): void {
   hmacPadsX4(inner, outer, state, schedule);
   for (let i: u32 = 1; i <= 3; i++) {
     const prefixWords: usize = i == 1 ? 0 : 8;
-    memory.copy(schedule, state, prefixWords * WORD_X4_BYTES);
+    if (i > 1) copyStateX4(schedule, state);
     v128.store(schedule + prefixWords * WORD_X4_BYTES, i32x4.splat((i << 24) | 0x800000));
     for (let w = prefixWords + 1; w < 15; w++) v128.store(schedule + w * WORD_X4_BYTES, i32x4.splat(0));
     v128.store(schedule + 15 * WORD_X4_BYTES, i32x4.splat((HASH_BLOCK_BYTES + <i32>prefixWords * 4 + 1) * 8));
-    memory.copy(state, inner, STATE_X4_BYTES);
+    copyStateX4(state, inner);
     compressX4(state, schedule);
     hmacOuterX4(state, outer, schedule);
     const at: usize = (i - 1) * KEY_BYTES;

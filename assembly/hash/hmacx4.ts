@@ -1,14 +1,13 @@
 import { HASH_BLOCK_BYTES, KEY_BYTES } from '../abi';
 import { laneKey, laneMessage, laneMessageBytes, laneOut } from './lanes';
-import { SHA256_SCHEDULE_BYTES, compress, padTail } from './sha256';
+import { padTail } from './sha256';
 import {
   SCHEDULE_X4_BYTES,
   STATE_X4_BYTES,
   WORD_X4_BYTES,
   compressX4,
-  extractLane,
+  copyStateX4,
   initializeX4,
-  insertLane,
   loadBlockX4,
   loadKeyX4,
   storeDigestX4,
@@ -18,14 +17,13 @@ import {
 
 const TAIL_BYTES: usize = 2 * HASH_BLOCK_BYTES;
 
-// The scratch of this file: schedule | inner | outer | state | final states | four tails | one lane's schedule and state.
+// The scratch of this file: schedule | inner | outer | state | final states | four tails.
 const INNER_OFFSET: usize = SCHEDULE_X4_BYTES;
 const OUTER_OFFSET: usize = INNER_OFFSET + STATE_X4_BYTES;
 const STATE_OFFSET: usize = OUTER_OFFSET + STATE_X4_BYTES;
 const FINAL_OFFSET: usize = STATE_OFFSET + STATE_X4_BYTES;
 const TAILS_OFFSET: usize = FINAL_OFFSET + STATE_X4_BYTES;
-const SINGLE_OFFSET: usize = TAILS_OFFSET + 4 * TAIL_BYTES;
-export const HMAC_X4_SCRATCH_BYTES: usize = SINGLE_OFFSET + SHA256_SCHEDULE_BYTES + KEY_BYTES;
+export const HMAC_X4_SCRATCH_BYTES: usize = TAILS_OFFSET + 4 * TAIL_BYTES;
 
 /** Words 8 to 15 of a block that holds a 32-byte message behind one 64-byte pad: 0x80, zeros, the length in bits. */
 @inline export function padDigestBlockX4(words: usize): void {
@@ -52,9 +50,9 @@ export function hmacPadsX4(inner: usize, outer: usize, keyWords: usize, schedule
 
 /** state = HMACs, as words, from the inner digests in `state`. state may not be outer. */
 export function hmacOuterX4(state: usize, outer: usize, schedule: usize): void {
-  memory.copy(schedule, state, STATE_X4_BYTES);
+  copyStateX4(schedule, state);
   padDigestBlockX4(schedule);
-  memory.copy(state, outer, STATE_X4_BYTES);
+  copyStateX4(state, outer);
   compressX4(state, schedule);
 }
 
@@ -72,12 +70,25 @@ export function hmacOuterX4(state: usize, outer: usize, schedule: usize): void {
   return i32x4.eq(i32x4(<i32>end0, <i32>end1, <i32>end2, <i32>end3), i32x4.splat(<i32>index));
 }
 
-/**
- * For each lane, out = HMAC-SHA256(key, message), 32 bytes; keys are 32 bytes, messages of any lengths.
- *
- * Four lanes cost 2.6 times what one costs alone, so once fewer than three are left they are finished one by one.
- */
+/** Takes the lanes' keys, 32 bytes each, into `scratch`, which keeps them for any number of {@link hmacMessagesX4}. */
+export function hmacKeysX4(lanes: usize, scratch: usize): void {
+  const words = scratch + STATE_OFFSET;
+  loadKeyX4(words, laneKey(lanes, 0), laneKey(lanes, 1), laneKey(lanes, 2), laneKey(lanes, 3));
+  hmacPadsX4(scratch + INNER_OFFSET, scratch + OUTER_OFFSET, words, scratch);
+}
+
+/** For each lane, out = HMAC-SHA256(key, message), 32 bytes; keys are 32 bytes, messages of any lengths. */
 export function hmacX4(lanes: usize, scratch: usize): void {
+  hmacKeysX4(lanes, scratch);
+  hmacMessagesX4(lanes, scratch);
+}
+
+/**
+ * {@link hmacX4} under the keys that {@link hmacKeysX4} has taken into `scratch`.
+ *
+ * Goes on by four to the end of the longest message: four lanes cost little more than one alone.
+ */
+export function hmacMessagesX4(lanes: usize, scratch: usize): void {
   const schedule = scratch;
   const inner = scratch + INNER_OFFSET;
   const outer = scratch + OUTER_OFFSET;
@@ -85,9 +96,7 @@ export function hmacX4(lanes: usize, scratch: usize): void {
   const final = scratch + FINAL_OFFSET;
   const tails = scratch + TAILS_OFFSET;
 
-  loadKeyX4(final, laneKey(lanes, 0), laneKey(lanes, 1), laneKey(lanes, 2), laneKey(lanes, 3));
-  hmacPadsX4(inner, outer, final, schedule);
-  memory.copy(state, inner, STATE_X4_BYTES);
+  copyStateX4(state, inner);
 
   for (let lane: usize = 0; lane < 4; lane++) {
     const messageBytes = laneMessageBytes(lanes, lane);
@@ -95,10 +104,22 @@ export function hmacX4(lanes: usize, scratch: usize): void {
   }
   const end0 = blockCount(laneMessageBytes(lanes, 0)), end1 = blockCount(laneMessageBytes(lanes, 1));
   const end2 = blockCount(laneMessageBytes(lanes, 2)), end3 = blockCount(laneMessageBytes(lanes, 3));
-  const together = secondSmallest(end0, end1, end2, end3);
+  const lastEnd = max(max(end0, end1), max(end2, end3));
 
+  // While all four have whole blocks left, each is at its place in the message.
   let index: usize = 0;
-  while (index < together) {
+  const whole0 = laneMessageBytes(lanes, 0) / HASH_BLOCK_BYTES, whole1 = laneMessageBytes(lanes, 1) / HASH_BLOCK_BYTES;
+  const whole2 = laneMessageBytes(lanes, 2) / HASH_BLOCK_BYTES, whole3 = laneMessageBytes(lanes, 3) / HASH_BLOCK_BYTES;
+  const allWhole = min(min(whole0, whole1), min(whole2, whole3));
+  for (; index < allWhole; index++) {
+    const at = index * HASH_BLOCK_BYTES;
+    loadBlockX4(
+      schedule,
+      laneMessage(lanes, 0) + at, laneMessage(lanes, 1) + at, laneMessage(lanes, 2) + at, laneMessage(lanes, 3) + at,
+    );
+    compressX4(state, schedule);
+  }
+  while (index < lastEnd) {
     loadBlockX4(
       schedule,
       blockOf(lanes, 0, index, tails), blockOf(lanes, 1, index, tails),
@@ -113,27 +134,7 @@ export function hmacX4(lanes: usize, scratch: usize): void {
       v128.store(final + at, v128.bitselect(v128.load(state + at), v128.load(final + at), ended));
     }
   }
-  finishLane(lanes, 0, index, end0, scratch);
-  finishLane(lanes, 1, index, end1, scratch);
-  finishLane(lanes, 2, index, end2, scratch);
-  finishLane(lanes, 3, index, end3, scratch);
 
   hmacOuterX4(final, outer, schedule);
   storeDigestX4(final, laneOut(lanes, 0), laneOut(lanes, 1), laneOut(lanes, 2), laneOut(lanes, 3));
-}
-
-/** Up to the second smallest of the ends at least three lanes are at work. */
-function secondSmallest(a: usize, b: usize, c: usize, d: usize): usize {
-  const lowAB = min(a, b), highAB = max(a, b), lowCD = min(c, d), highCD = max(c, d);
-  return min(max(lowAB, lowCD), min(highAB, highCD));
-}
-
-/** Takes the blocks from `index` to `end` of one lane by itself. */
-function finishLane(lanes: usize, lane: usize, index: usize, end: usize, scratch: usize): void {
-  if (index >= end) return;
-  const schedule = scratch + SINGLE_OFFSET;
-  const state = schedule + SHA256_SCHEDULE_BYTES;
-  extractLane(state, scratch + STATE_OFFSET, lane);
-  for (; index < end; index++) compress(state, blockOf(lanes, lane, index, scratch + TAILS_OFFSET), schedule);
-  insertLane(scratch + FINAL_OFFSET, lane, state);
 }

@@ -56,9 +56,13 @@ export function initialize(state: usize): void {
 /** Takes one 64-byte block into the state (FIPS 180-4, section 6.2.2). Leaves the message schedule in `schedule`. */
 export function compress(state: usize, block: usize, schedule: usize): void {
   for (let i: usize = 0; i < 64; i += 4) store<u32>(schedule + i, loadWord(block + i));
-  for (let i: usize = 64; i < 256; i += 4) {
-    const w = schedule + i;
-    store<u32>(w, lowerSigma1(load<u32>(w - 8)) + load<u32>(w - 28) + lowerSigma0(load<u32>(w - 60)) + load<u32>(w - 64));
+  // W[t - 2] comes in a register: its store is recent.
+  let even = load<u32>(schedule, 56), odd = load<u32>(schedule, 60);
+  for (let w = schedule; w < schedule + 192; w += 8) {
+    even = lowerSigma1(even) + load<u32>(w, 36) + lowerSigma0(load<u32>(w, 4)) + load<u32>(w);
+    store<u32>(w, even, 64);
+    odd = lowerSigma1(odd) + load<u32>(w, 40) + lowerSigma0(load<u32>(w, 8)) + load<u32>(w, 4);
+    store<u32>(w, odd, 68);
   }
   let a = load<u32>(state), b = load<u32>(state, 4), c = load<u32>(state, 8), d = load<u32>(state, 12);
   let e = load<u32>(state, 16), f = load<u32>(state, 20), g = load<u32>(state, 24), h = load<u32>(state, 28);
@@ -87,7 +91,8 @@ export function compress(state: usize, block: usize, schedule: usize): void {
 export function padTail(blocks: usize, message: usize, messageBytes: usize, totalBytes: u64): usize {
   const tailBytes = messageBytes & (HASH_BLOCK_BYTES - 1);
   const blockCount: usize = tailBytes < <usize>HASH_BLOCK_BYTES - 8 ? 1 : 2;
-  memory.fill(blocks, 0, blockCount * HASH_BLOCK_BYTES);
+  const zero = i64x2.splat(0);
+  for (let at: usize = 0; at < blockCount * HASH_BLOCK_BYTES; at += 16) v128.store(blocks + at, zero);
   memory.copy(blocks, message + (messageBytes - tailBytes), tailBytes);
   store<u8>(blocks + tailBytes, 0x80);
   store<u64>(blocks + blockCount * HASH_BLOCK_BYTES - 8, bswap<u64>(totalBytes << 3));

@@ -23,17 +23,15 @@ export const SCHEDULE_X4_BYTES: usize = 64 * WORD_X4_BYTES;
   return xor3(rotateRight(x, 17), rotateRight(x, 19), i32x4.shr_u(x, 10));
 }
 /** h + Sigma1(e) + Ch(e, f, g) + K[t] + W[t] */
-@inline function t1(e: v128, f: v128, g: v128, h: v128, schedule: usize, constant: usize): v128 {
+@inline function t1(e: v128, f: v128, g: v128, h: v128, word: v128, constant: usize): v128 {
   const sigma = xor3(rotateRight(e, 6), rotateRight(e, 11), rotateRight(e, 25));
   const choose = v128.xor(g, v128.and(e, v128.xor(f, g)));
-  const input = i32x4.add(v128.load32_splat(constant), v128.load(schedule));
-  return i32x4.add(i32x4.add(h, input), i32x4.add(sigma, choose));
+  return i32x4.add(i32x4.add(i32x4.add(h, i32x4.add(v128.load32_splat(constant), word)), choose), sigma);
 }
-/** Sigma0(a) + Maj(a, b, c) */
-@inline function t2(a: v128, b: v128, c: v128): v128 {
+/** Sigma0(a) + Maj(a, b, c), of ab = a + b and bc = b + c in GF(2): the next round's bc is this one's ab. */
+@inline function t2(a: v128, b: v128, ab: v128, bc: v128): v128 {
   const sigma = xor3(rotateRight(a, 2), rotateRight(a, 13), rotateRight(a, 22));
-  const majority = v128.xor(v128.and(a, b), v128.and(c, v128.xor(a, b)));
-  return i32x4.add(sigma, majority);
+  return i32x4.add(sigma, v128.xor(b, v128.and(ab, bc)));
 }
 @inline function byteSwap(x: v128): v128 {
   return i8x16.shuffle(x, x, 3, 2, 1, 0, 7, 6, 5, 4, 11, 10, 9, 8, 15, 14, 13, 12);
@@ -43,33 +41,41 @@ export function initializeX4(state: usize): void {
   for (let i: usize = 0; i < 8; i++) v128.store(state + i * WORD_X4_BYTES, v128.load32_splat(INITIAL_STATE + i * 4));
 }
 
-/** Takes the block in the first 16 words of `schedule` into the state; the words behind are overwritten. */
+/** out = state. (memory.copy is a call into the engine, which costs more than these few moves.) */
+@inline export function copyStateX4(out: usize, state: usize): void {
+  for (let at: usize = 0; at < STATE_X4_BYTES; at += WORD_X4_BYTES) v128.store(out + at, v128.load(state + at));
+}
+
+/**
+ * Takes the block in the first 16 words of `schedule` into the state; the words behind are overwritten.
+ *
+ * One round a turn, and with it the word of the round 16 later. Registers are renamed for nothing; unrolled, older V8s
+ * order the rounds anew and spill a hundred values in eight.
+ */
 export function compressX4(state: usize, schedule: usize): void {
-  for (let w = schedule + BLOCK_X4_BYTES; w < schedule + SCHEDULE_X4_BYTES; w += WORD_X4_BYTES) {
-    const recent = i32x4.add(lowerSigma1(v128.load(w - 2 * WORD_X4_BYTES)), v128.load(w - 7 * WORD_X4_BYTES));
-    const old = i32x4.add(lowerSigma0(v128.load(w - 15 * WORD_X4_BYTES)), v128.load(w - 16 * WORD_X4_BYTES));
-    v128.store(w, i32x4.add(recent, old));
-  }
-  const a0 = v128.load(state), b0 = v128.load(state, 16), c0 = v128.load(state, 32), d0 = v128.load(state, 48);
-  const e0 = v128.load(state, 64), f0 = v128.load(state, 80), g0 = v128.load(state, 96), h0 = v128.load(state, 112);
-  let a = a0, b = b0, c = c0, d = d0, e = e0, f = f0, g = g0, h = h0;
+  let a = v128.load(state), b = v128.load(state, 16), c = v128.load(state, 32), d = v128.load(state, 48);
+  let e = v128.load(state, 64), f = v128.load(state, 80), g = v128.load(state, 96), h = v128.load(state, 112);
+  let bc = v128.xor(b, c);
   let k = ROUND_CONSTANTS;
-  // Eight rounds a turn: after eight, every variable is back in its place and none had to move.
-  for (let w = schedule; w < schedule + SCHEDULE_X4_BYTES; w += 8 * WORD_X4_BYTES) {
-    h = t1(e, f, g, h, w, k); d = i32x4.add(d, h); h = i32x4.add(h, t2(a, b, c));
-    g = t1(d, e, f, g, w + 16, k + 4); c = i32x4.add(c, g); g = i32x4.add(g, t2(h, a, b));
-    f = t1(c, d, e, f, w + 32, k + 8); b = i32x4.add(b, f); f = i32x4.add(f, t2(g, h, a));
-    e = t1(b, c, d, e, w + 48, k + 12); a = i32x4.add(a, e); e = i32x4.add(e, t2(f, g, h));
-    d = t1(a, b, c, d, w + 64, k + 16); h = i32x4.add(h, d); d = i32x4.add(d, t2(e, f, g));
-    c = t1(h, a, b, c, w + 80, k + 20); g = i32x4.add(g, c); c = i32x4.add(c, t2(d, e, f));
-    b = t1(g, h, a, b, w + 96, k + 24); f = i32x4.add(f, b); b = i32x4.add(b, t2(c, d, e));
-    a = t1(f, g, h, a, w + 112, k + 28); e = i32x4.add(e, a); a = i32x4.add(a, t2(b, c, d));
-    k += 32;
+  const lastBlock = schedule + (SCHEDULE_X4_BYTES - BLOCK_X4_BYTES);
+  // W[t + 14] and W[t + 15] come in registers: their stores are recent.
+  let word14 = v128.load(schedule, 14 * WORD_X4_BYTES), word15 = v128.load(schedule, 15 * WORD_X4_BYTES);
+  for (let w = schedule; w < lastBlock; w += WORD_X4_BYTES) {
+    const old = i32x4.add(v128.load(w), lowerSigma0(v128.load(w, 1 * WORD_X4_BYTES)));
+    const word16 = i32x4.add(i32x4.add(old, v128.load(w, 9 * WORD_X4_BYTES)), lowerSigma1(word14));
+    v128.store(w, word16, BLOCK_X4_BYTES);
+    word14 = word15; word15 = word16;
+    const t = t1(e, f, g, h, v128.load(w), k), ab = v128.xor(a, b), next = i32x4.add(t, t2(a, b, ab, bc));
+    h = g; g = f; f = e; e = i32x4.add(d, t); d = c; c = b; b = a; a = next; bc = ab; k += 4;
   }
-  v128.store(state, i32x4.add(a0, a)); v128.store(state, i32x4.add(b0, b), 16);
-  v128.store(state, i32x4.add(c0, c), 32); v128.store(state, i32x4.add(d0, d), 48);
-  v128.store(state, i32x4.add(e0, e), 64); v128.store(state, i32x4.add(f0, f), 80);
-  v128.store(state, i32x4.add(g0, g), 96); v128.store(state, i32x4.add(h0, h), 112);
+  for (let w = lastBlock; w < schedule + SCHEDULE_X4_BYTES; w += WORD_X4_BYTES) {
+    const t = t1(e, f, g, h, v128.load(w), k), ab = v128.xor(a, b), next = i32x4.add(t, t2(a, b, ab, bc));
+    h = g; g = f; f = e; e = i32x4.add(d, t); d = c; c = b; b = a; a = next; bc = ab; k += 4;
+  }
+  v128.store(state, i32x4.add(v128.load(state), a)); v128.store(state, i32x4.add(v128.load(state, 16), b), 16);
+  v128.store(state, i32x4.add(v128.load(state, 32), c), 32); v128.store(state, i32x4.add(v128.load(state, 48), d), 48);
+  v128.store(state, i32x4.add(v128.load(state, 64), e), 64); v128.store(state, i32x4.add(v128.load(state, 80), f), 80);
+  v128.store(state, i32x4.add(v128.load(state, 96), g), 96); v128.store(state, i32x4.add(v128.load(state, 112), h), 112);
 }
 
 /** Four words from sixteen bytes of each lane: a 4x4 transposition and a byte swap. */
@@ -110,14 +116,4 @@ export function storeDigestX4(words: usize, lane0: usize, lane1: usize, lane2: u
     v128.store(lane2 + i, i64x2.shuffle(high01, high23, 0, 2));
     v128.store(lane3 + i, i64x2.shuffle(high01, high23, 1, 3));
   }
-}
-
-/** One lane's state as the eight words that `sha256.ts` works on. */
-export function extractLane(out: usize, state: usize, lane: usize): void {
-  for (let i: usize = 0; i < 8; i++) store<u32>(out + i * 4, load<u32>(state + i * WORD_X4_BYTES + lane * 4));
-}
-
-/** The inverse of {@link extractLane}. */
-export function insertLane(state: usize, lane: usize, words: usize): void {
-  for (let i: usize = 0; i < 8; i++) store<u32>(state + i * WORD_X4_BYTES + lane * 4, load<u32>(words + i * 4));
 }
