@@ -1,13 +1,21 @@
-import { KEY_BYTES, MAC_BYTES, PUBLIC_KEY_BYTES, PUBLIC_KEY_TYPE, STATIC_BYTES } from '../../assembly/abi.js';
+import { MAC_BYTES, PUBLIC_KEY_BYTES, PUBLIC_KEY_TYPE, STATIC_BYTES } from '../../assembly/abi.js';
 
-/** The parts of a v1 envelope, as views into it. */
+/** A v1 envelope, and where its parts begin. */
 export interface V1Envelope {
+  readonly bytes: Uint8Array;
   /** e_pub's u-coordinate, 32 bytes. */
-  readonly ephemeralKey: Uint8Array;
-  /** 43 bytes, MAC included. */
-  readonly staticCiphertext: Uint8Array;
-  /** At least the MAC. */
-  readonly messageCiphertext: Uint8Array;
+  readonly ephemeralKeyAt: number;
+  /** static_ct, 43 bytes, MAC included. */
+  readonly staticAt: number;
+  readonly messageAt: number;
+  /** Length of message_ct: at least the MAC. */
+  readonly messageBytes: number;
+}
+
+/** Where a field's bytes are. */
+interface Span {
+  readonly begin: number;
+  readonly byteCount: number;
 }
 
 const WIRE_VARINT = 0;
@@ -68,11 +76,11 @@ class Reader {
     return { field, wireType };
   }
 
-  take(byteCount: number): Uint8Array {
+  take(byteCount: number): Span {
     if (byteCount > this.#bytes.length - this.#at) throw new Malformed();
     const begin = this.#at;
     this.#at += byteCount;
-    return this.#bytes.subarray(begin, this.#at);
+    return { begin, byteCount };
   }
 
   skip(field: number, wireType: number, depth: number): void {
@@ -101,7 +109,7 @@ class Reader {
  * @returns null when it is malformed, or when its parts cannot have the lengths that sealing gives them.
  */
 export function parseV1Envelope(envelope: Uint8Array): V1Envelope | null {
-  const fields: (Uint8Array | undefined)[] = [];
+  const fields: (Span | undefined)[] = [];
   try {
     const reader = new Reader(envelope, 1);
     while (!reader.done) {
@@ -118,11 +126,17 @@ export function parseV1Envelope(envelope: Uint8Array): V1Envelope | null {
     throw error;
   }
   const ephemeral = fields[EPHEMERAL_FIELD];
-  const staticCiphertext = fields[STATIC_FIELD];
-  const messageCiphertext = fields[MESSAGE_FIELD];
-  if (ephemeral === undefined || staticCiphertext === undefined || messageCiphertext === undefined) return null;
-  if (ephemeral.length < PUBLIC_KEY_BYTES || ephemeral[0] !== PUBLIC_KEY_TYPE) return null;
+  const staticPart = fields[STATIC_FIELD];
+  const message = fields[MESSAGE_FIELD];
+  if (ephemeral === undefined || staticPart === undefined || message === undefined) return null;
+  if (ephemeral.byteCount < PUBLIC_KEY_BYTES || envelope[ephemeral.begin] !== PUBLIC_KEY_TYPE) return null;
   // S is compared with the certificate's key, all 33 bytes of it and no others, so nothing else can be in there.
-  if (staticCiphertext.length !== STATIC_BYTES || messageCiphertext.length < MAC_BYTES) return null;
-  return { ephemeralKey: ephemeral.subarray(1, 1 + KEY_BYTES), staticCiphertext, messageCiphertext };
+  if (staticPart.byteCount !== STATIC_BYTES || message.byteCount < MAC_BYTES) return null;
+  return {
+    bytes: envelope,
+    ephemeralKeyAt: ephemeral.begin + 1,
+    staticAt: staticPart.begin,
+    messageAt: message.begin,
+    messageBytes: message.byteCount,
+  };
 }

@@ -25,9 +25,8 @@ export class PrepareBatch implements Batch {
   }
 
   fill(arena: Arena, index: number): 'added' | 'full' {
-    const key = this.#keys.subarray(index * KEY_BYTES, (index + 1) * KEY_BYTES);
-    if (!arena.addKey(key)) return 'full';
-    this.#recipients.useForPreparing(arena, arena.count - 1, key);
+    if (!arena.addKey(this.#keys, index * KEY_BYTES)) return 'full';
+    this.#recipients.useForPreparing(arena, arena.count - 1, this.#keys, index * KEY_BYTES);
     return 'added';
   }
 

@@ -1,3 +1,4 @@
+import { KEY_BYTES } from '../../assembly/abi.js';
 import type { SlotTable } from '../kernel/slot-table.js';
 import { Places } from './places.js';
 
@@ -29,13 +30,13 @@ export class RecipientSlots {
   }
 
   /**
-   * Notes a use of the key that stands at `keyPtr` in the kernel's memory; it may get a slot for it.
+   * Notes a use of a key, which stands at `keyPtr` in the kernel's memory and at `keyAt` of `keys`; it may get a slot for it.
    * @returns its slot, or -1.
    */
-  touch(keyPtr: number, key: Uint8Array): number {
+  touch(keyPtr: number, keys: Uint8Array, keyAt = 0): number {
     this.#places.tick();
     const found = this.#table.find(keyPtr);
-    const slot = found >= 0 ? found : this.#admit(key);
+    const slot = found >= 0 ? found : this.#admit(keys.subarray(keyAt, keyAt + KEY_BYTES));
     if (slot >= 0) this.#places.use(slot);
     return slot;
   }

@@ -22,14 +22,14 @@ export class Recipients {
     return this.slots.size * SLOT_COST_BYTES + this.tables.size * RECIPIENT_TABLES_BYTES;
   }
 
-  /** The record at `place` seals to the key: gives it the recipient's tables, if it can have them. */
-  useForSealing(arena: Arena, place: number, key: Uint8Array): void {
-    this.#lay(arena, place, this.tables.leaseForSealing(this.slots.touch(arena.keyPtr(place), key)));
+  /** The record at `place` seals to the key at `keyAt` of `keys`: gives it the recipient's tables, if it can have them. */
+  useForSealing(arena: Arena, place: number, keys: Uint8Array, keyAt: number): void {
+    this.#lay(arena, place, this.tables.leaseForSealing(this.slots.touch(arena.keyPtr(place), keys, keyAt)));
   }
 
   /** The record at `place` prepares the key. */
-  useForPreparing(arena: Arena, place: number, key: Uint8Array): void {
-    this.#lay(arena, place, this.tables.leaseForPreparing(this.slots.touch(arena.keyPtr(place), key)));
+  useForPreparing(arena: Arena, place: number, keys: Uint8Array, keyAt: number): void {
+    this.#lay(arena, place, this.tables.leaseForPreparing(this.slots.touch(arena.keyPtr(place), keys, keyAt)));
   }
 
   #lay(arena: Arena, place: number, { tables, state }: TablesLease): void {

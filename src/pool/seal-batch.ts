@@ -47,9 +47,8 @@ export class SealBatch implements Batch {
       this.#refuse(index, new SealcastError('ERR_INVALID_ARGUMENT', message, { index, field: 'content' }));
       return 'skipped';
     }
-    const key = this.#keys.subarray(index * KEY_BYTES, (index + 1) * KEY_BYTES);
-    if (!arena.addContent(key, content)) return 'full';
-    this.#recipients.useForSealing(arena, arena.count - 1, key);
+    if (!arena.addContent(this.#keys, content, index * KEY_BYTES)) return 'full';
+    this.#recipients.useForSealing(arena, arena.count - 1, this.#keys, index * KEY_BYTES);
     return 'added';
   }
 
