@@ -21,6 +21,7 @@ import { byteAt, concatBytes, toHex, utf8 } from '../reference/bytes.js';
 import { keyPairFromScalar, sealV1, type KeyPairBytes } from '../reference/envelope-v1.js';
 import { x25519 } from '../reference/x25519.js';
 import { DebugKernel } from '../support/debug-kernel.js';
+import { kernelBuilds, type KernelBuild } from '../support/kernel-builds.js';
 import { seededBytes, seededInteger } from '../support/seeded-random.js';
 
 // The debug build seals and unseals whole chunks here, on one thread, with random bytes that the test knows: so every
@@ -33,11 +34,14 @@ const arenaPtr = plan.arenaPtrs[0] ?? 0;
 const CLOCK = 0x1122334455667788n;
 
 class Host {
-  readonly kernel = new DebugKernel(plan.totalBytes + 128);
-  readonly arena = new Arena(this.kernel.memory, arenaPtr);
-  readonly table = new SlotTable(this.kernel.memory, this.kernel.exports, plan);
+  readonly kernel: DebugKernel;
+  readonly arena: Arena;
+  readonly table: SlotTable;
 
-  constructor(readonly identity: KeyPairBytes) {
+  constructor(build: KernelBuild, identity: KeyPairBytes) {
+    this.kernel = new DebugKernel(build, plan.totalBytes + 128);
+    this.arena = new Arena(this.kernel.memory, arenaPtr);
+    this.table = new SlotTable(this.kernel.memory, this.kernel.exports, plan);
     const control = new ControlBlock(this.kernel.memory, plan, randomBytes(64));
     control.setIdentity(identity.privateKey, identity.publicKey.subarray(1));
   }
@@ -68,9 +72,9 @@ function hedge(randomness: Uint8Array, recipient: Uint8Array, counter: bigint): 
 const recipientOf = (i: number): KeyPairBytes => recipients[i % recipients.length] ?? sender;
 const keyOf = (i: number): Uint8Array => recipientOf(i).publicKey.subarray(1);
 
-describe('a chunk in the debug kernel', () => {
+describe.each(kernelBuilds)('a chunk in the debug build of $file', (build) => {
   it.each([1, 2, 3, 4, 5, 7, 9])('is sealed to the very bytes of the twin (%i entries)', (count) => {
-    const host = new Host(sender);
+    const host = new Host(build, sender);
     const contents = Array.from({ length: count }, () => random(1 + seededInteger(random, 900)));
     for (const round of [0, 1]) {
       const randomness = random(32 * count);
@@ -95,7 +99,7 @@ describe('a chunk in the debug kernel', () => {
 
   it('unseals what the twin sealed, and fails nothing but the entries that are wrong', () => {
     const recipient = recipientOf(0);
-    const host = new Host(recipient);
+    const host = new Host(build, recipient);
     const contents = Array.from({ length: 11 }, () => random(1 + seededInteger(random, 900)));
     const senders = contents.map((_, i) => keyPairFromScalar(seededBytes(`sender ${i % 3}`)(32)));
     const envelopes = contents.map((content, i) =>
@@ -127,7 +131,7 @@ describe('a chunk in the debug kernel', () => {
 
   it('decrypts nothing of an envelope whose MAC does not hold', () => {
     const recipient = recipientOf(0);
-    const host = new Host(recipient);
+    const host = new Host(build, recipient);
     const envelope = sealV1(sender, recipient.publicKey, random(32), random(200));
     envelope[envelope.length - 1] = byteAt(envelope, envelope.length - 1) ^ 1;
     const parsed = parseV1Envelope(envelope);
@@ -139,20 +143,20 @@ describe('a chunk in the debug kernel', () => {
   });
 
   it('refuses entries without randomness, and so a chunk that is run twice', () => {
-    const host = new Host(sender);
+    const host = new Host(build, sender);
     for (let i = 0; i < 3; i++) host.arena.addContent(keyOf(i), random(40));
     layScalars(host.kernel.memory, arenaPtr, concatBytes(random(32), new Uint8Array(32), random(32)));
     host.kernel.exports.sealV1(arenaPtr);
     expect(host.statuses()).toEqual([STATUS_OK, STATUS_NO_RANDOMNESS, STATUS_OK]);
 
-    const again = new Host(sender);
+    const again = new Host(build, sender);
     again.arena.addContent(keyOf(0), random(40));
     again.kernel.exports.sealV1(arenaPtr);
     expect(again.statuses()).toEqual([STATUS_NO_RANDOMNESS]);
   });
 
   it('never gives a slot to a key of low order, whose entry alone fails', () => {
-    const host = new Host(sender);
+    const host = new Host(build, sender);
     const lowOrder = new Uint8Array(32);
     host.table.assign(0, lowOrder);
     for (const key of [keyOf(0), lowOrder, keyOf(1)]) host.arena.addContent(key, random(40));
@@ -164,7 +168,7 @@ describe('a chunk in the debug kernel', () => {
   });
 
   it('fills slots with DH(S, R), takes it from there, and loses it on eviction', () => {
-    const host = new Host(sender);
+    const host = new Host(build, sender);
     const key = keyOf(4);
     host.kernel.write(KEY_PTR, key);
     expect(host.table.find(KEY_PTR)).toBe(-1);
@@ -183,7 +187,7 @@ describe('a chunk in the debug kernel', () => {
 
   it('leaves zeros over scalars, secrets, keys and scratch, whatever became of the entries', () => {
     for (const run of ['sealV1', 'unsealV1', 'prepareSlots'] as const) {
-      const host = new Host(sender);
+      const host = new Host(build, sender);
       const envelope = parseV1Envelope(sealV1(recipientOf(1), sender.publicKey, random(32), random(300)));
       for (let i = 0; i < 5; i++) {
         if (run === 'sealV1') host.arena.addContent(i === 3 ? new Uint8Array(32) : keyOf(i), random(300));
@@ -207,7 +211,7 @@ describe('a chunk in the debug kernel', () => {
   });
 
   it('has room in its scratch for whichever primitive wants most', () => {
-    const globals = new DebugKernel().exports as unknown as Readonly<Record<string, { value: number }>>;
+    const globals = new DebugKernel(build).exports as unknown as Readonly<Record<string, { value: number }>>;
     const room = globals['PRIMITIVES_SCRATCH_BYTES']!.value;
     for (const name of ['X25519', 'CTR', 'HMAC_X4', 'HKDF_X4', 'SHA256', 'HMAC', 'HKDF']) {
       const wanted = globals[`${name}_SCRATCH_BYTES`]!.value;
@@ -219,7 +223,7 @@ describe('a chunk in the debug kernel', () => {
   });
 
   it('lays scalars where the kernel looks for them', () => {
-    const host = new Host(sender);
+    const host = new Host(build, sender);
     const scalars = random(64);
     layScalars(host.kernel.memory, arenaPtr, scalars);
     for (const i of [0, 1]) {

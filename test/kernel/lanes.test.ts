@@ -1,18 +1,17 @@
-import { createCipheriv, createHmac, hkdfSync } from 'node:crypto';
+import { createHmac, hkdfSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { byteAt, toHex } from '../reference/bytes.js';
-import { S_BOX } from '../reference/aes256.js';
-import { DebugKernel } from '../support/debug-kernel.js';
+import { debugKernels } from '../support/debug-kernel.js';
 import { seededBytes, seededInteger } from '../support/seeded-random.js';
 
-const kernel = new DebugKernel();
-const { exports } = kernel;
+const kernels = debugKernels();
 const [LANES, KEYS, OUTS, SCRATCH, MESSAGES] = [0x20000, 0x20100, 0x20400, 0x21000, 0x28000] as const;
 const FOUR = [0, 1, 2, 3] as const;
 /** Room of one lane's message. */
 const MESSAGE_STRIDE = 0x40000;
 
-describe('hmacX4', () => {
+describe.each(kernels)('hmacX4 ($title)', (kernel) => {
+  const { exports } = kernel;
   const random = seededBytes('hmacX4');
   const equalLengths = [0, 1, 55, 56, 63, 64, 65, 119, 120, 128, 600, 1000].map((bytes) => [
     bytes,
@@ -58,7 +57,36 @@ describe('hmacX4', () => {
   );
 });
 
-describe('hkdf96X4', () => {
+describe.each(kernels)('hmacMessagesX4 ($title)', (kernel) => {
+  const { exports } = kernel;
+  it('takes message after message under keys that were taken in once', () => {
+    const random = seededBytes('hmacMessagesX4');
+    const keys = FOUR.map(() => random(32));
+    keys.forEach((key, lane) => {
+      kernel.write(KEYS + 32 * lane, key);
+      exports.setLane(LANES, lane, KEYS + 32 * lane, 0, 0, 0);
+    });
+    exports.hmacKeysX4(LANES, SCRATCH);
+    for (const bytes of [112, 0, 33, 600]) {
+      const messages = FOUR.map((lane) => random(bytes + lane * seededInteger(random, 200)));
+      messages.forEach((message, lane) => {
+        kernel.write(MESSAGES + MESSAGE_STRIDE * lane, message);
+        // The key's address is not looked at again.
+        exports.setLane(LANES, lane, 0, MESSAGES + MESSAGE_STRIDE * lane, message.length, OUTS + 32 * lane);
+      });
+      exports.hmacMessagesX4(LANES, SCRATCH);
+      messages.forEach((message, lane) => {
+        const expected = createHmac('sha256', keys[lane] ?? '')
+          .update(message)
+          .digest('hex');
+        expect(toHex(kernel.read(OUTS + 32 * lane, 32)), `lane ${lane}`).toBe(expected);
+      });
+    }
+  });
+});
+
+describe.each(kernels)('hkdf96X4 ($title)', (kernel) => {
+  const { exports } = kernel;
   it.each([65, 75, 86, 100, 118, 119])('agrees with OpenSSL, lane by lane, on salts of %i bytes', (saltBytes) => {
     const random = seededBytes(`hkdf96X4 ${saltBytes}`);
     const lanes = FOUR.map(() => ({ salt: random(saltBytes), ikm: random(32) }));
@@ -80,46 +108,8 @@ describe('hkdf96X4', () => {
   });
 });
 
-describe('AES-256', () => {
-  it('substitutes all 256 bytes as FIPS 197 defines it', () => {
-    // Plane k, byte i, bit j is bit k of byte i of block j: here byte i of block j is 16 j + i, and 128 more the second time.
-    for (const offset of [0, 128]) {
-      const planes = new Uint8Array(128);
-      for (let block = 0; block < 8; block++) {
-        for (let i = 0; i < 16; i++) {
-          const value = offset + 16 * block + i;
-          for (let k = 0; k < 8; k++) planes[16 * k + i] = byteAt(planes, 16 * k + i) | (((value >> k) & 1) << block);
-        }
-      }
-      kernel.write(OUTS, planes);
-      exports.substituteBytes(OUTS);
-      const out = kernel.read(OUTS, 128);
-      for (let block = 0; block < 8; block++) {
-        for (let i = 0; i < 16; i++) {
-          let value = 0;
-          for (let k = 0; k < 8; k++) value |= ((byteAt(out, 16 * k + i) >> block) & 1) << k;
-          expect(value).toBe(S_BOX[offset + 16 * block + i]);
-        }
-      }
-    }
-  });
-
-  it('agrees with OpenSSL under 200 keys', () => {
-    const random = seededBytes('aes keys');
-    for (let round = 0; round < 200; round++) {
-      const key = random(32);
-      const data = random(1 + seededInteger(random, 300));
-      kernel.write(KEYS, key);
-      kernel.write(KEYS + 32, new Uint8Array(16));
-      kernel.write(MESSAGES, data);
-      exports.aes256Ctr(MESSAGES, data.length, KEYS, KEYS + 32, SCRATCH);
-      const cipher = createCipheriv('aes-256-ctr', key, new Uint8Array(16));
-      expect(toHex(kernel.read(MESSAGES, data.length))).toBe(cipher.update(data, undefined, 'hex'));
-    }
-  });
-});
-
-describe('macsEqual', () => {
+describe.each(kernels)('macsEqual ($title)', (kernel) => {
+  const { exports } = kernel;
   it('tells every one-bit difference in ten bytes, and looks at no others', () => {
     const mac = seededBytes('mac')(11);
     kernel.write(KEYS, mac);

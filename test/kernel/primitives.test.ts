@@ -5,14 +5,16 @@ import { describe, expect, it } from 'vitest';
 import { bigIntToLittleEndian, concatBytes, fromHex, toHex } from '../reference/bytes.js';
 import { aes256Ctr as twinCtr } from '../reference/ctr.js';
 import { x25519 as twinX25519, x25519Base as twinX25519Base } from '../reference/x25519.js';
+import { kernelBuilds, kernelNames, openPrimitives } from '../support/kernel-builds.js';
 import { seededBytes, seededInteger } from '../support/seeded-random.js';
 import * as vectors from '../vectors/index.js';
 
-const kernel = await loadKernel();
+// Every build with its release's code, whichever of them this engine would choose.
+const kernels = kernelBuilds.map((build) => ({ file: build.file, kernel: openPrimitives(build) }));
 /** Lengths around every block boundary, and some beyond. */
 const LENGTHS = [0, 1, 3, 31, 32, 33, 54, 55, 56, 57, 63, 64, 65, 119, 120, 121, 127, 128, 129, 1000, 4096, 100_003];
 
-describe('x25519', () => {
+describe.each(kernels)('x25519 ($file)', ({ kernel }) => {
   it('gives the results of RFC 7748, sections 5.2 and 6.1', () => {
     for (const { scalar, point, output } of vectors.x25519.scalarMultiplications) {
       expect(toHex(kernel.x25519(fromHex(scalar), fromHex(point)))).toBe(output);
@@ -103,7 +105,7 @@ describe('x25519', () => {
   });
 });
 
-describe('sha256, hmacSha256, hkdfSha256', () => {
+describe.each(kernels)('sha256, hmacSha256, hkdfSha256 ($file)', ({ kernel }) => {
   it('give the results of FIPS 180-4, RFC 4231 and RFC 5869', () => {
     for (const { text, repeatCount, digest } of vectors.sha256.cases) {
       expect(toHex(kernel.sha256(new TextEncoder().encode(text.repeat(repeatCount))))).toBe(digest);
@@ -141,7 +143,7 @@ describe('sha256, hmacSha256, hkdfSha256', () => {
   });
 });
 
-describe('aes256Ctr', () => {
+describe.each(kernels)('aes256Ctr ($file)', ({ kernel }) => {
   it('gives the results of SP 800-38A, sections F.5.5 and F.5.6', () => {
     const { key, counterBlock, plaintext, ciphertext } = vectors.aes256Ctr;
     expect(toHex(kernel.aes256Ctr(fromHex(key), fromHex(counterBlock), fromHex(plaintext)))).toBe(ciphertext);
@@ -173,10 +175,11 @@ describe('aes256Ctr', () => {
   });
 });
 
-describe('loadKernel', () => {
-  it('says which kernel it is, and gives the one that was asked for', async () => {
-    expect((await loadKernel({ kernel: 'int' })).name).toBe('int');
-    expect(['int', 'fma']).toContain(kernel.name);
+describe.each(['auto', ...kernelNames] as const)('loadKernel (%s)', async (choice) => {
+  const kernel = await loadKernel({ kernel: choice });
+
+  it('says which kernel it is, and gives the one that was asked for', () => {
+    expect(kernel.name).toBe(choice === 'auto' ? kernelNames[0] : choice);
   });
 
   it('leaves inputs as they were, and results that later calls do not change', () => {
