@@ -62,7 +62,7 @@ function recode(signs: usize, scalar: usize, topDigit: u64): void {
   store<u64>(signs, (a2 >> 1) | (a3 << 63), 16);
   // k' < 2^252 and L - k' <= L - 2^251 < 2^252, so the half leaves bits 251 and up free.
   store<u64>(signs, (a3 >> 1) | (<u64>1 << (topDigit - 192)), 24);
-  memory.fill(signs + KEY_BYTES, 0, SIGNS_BYTES - KEY_BYTES);
+  v128.store(signs, i32x4.splat(0), KEY_BYTES);
 }
 
 /** 64 bits from bit `first` (public) on. */
@@ -78,21 +78,21 @@ function recode(signs: usize, scalar: usize, topDigit: u64): void {
   const bits = i8x16(1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128);
   return v128.and(i8x16.eq(v128.and(spread, bits), bits), value);
 }
-@inline function orInto(ptr: usize, value: v128): void {
-  v128.store(ptr, v128.or(v128.load(ptr), value));
-}
-
 /** digits[i] = the bits i, i + rowDigits, i + 2 rowDigits, ... of `signs`, lowest first: what is looked up together. */
 function gatherDigits(digits: usize, signs: usize, teeth: usize, rowDigits: usize): void {
-  memory.fill(digits, 0, DIGITS_BYTES);
+  let v0 = i8x16.splat(0), v1 = v0, v2 = v0, v3 = v0;
   for (let tooth: usize = 0; tooth < teeth; tooth++) {
     const row = i64x2.splat(bitsFrom(signs, tooth * rowDigits));
     const value = i8x16.splat(<i8>(<u32>1 << <u32>tooth));
-    orInto(digits, whereSet(i8x16.shuffle(row, row, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1), value));
-    orInto(digits + 16, whereSet(i8x16.shuffle(row, row, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3), value));
-    orInto(digits + 32, whereSet(i8x16.shuffle(row, row, 4, 4, 4, 4, 4, 4, 4, 4, 5, 5, 5, 5, 5, 5, 5, 5), value));
-    orInto(digits + 48, whereSet(i8x16.shuffle(row, row, 6, 6, 6, 6, 6, 6, 6, 6, 7, 7, 7, 7, 7, 7, 7, 7), value));
+    v0 = v128.or(v0, whereSet(i8x16.shuffle(row, row, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 1), value));
+    v1 = v128.or(v1, whereSet(i8x16.shuffle(row, row, 2, 2, 2, 2, 2, 2, 2, 2, 3, 3, 3, 3, 3, 3, 3, 3), value));
+    v2 = v128.or(v2, whereSet(i8x16.shuffle(row, row, 4, 4, 4, 4, 4, 4, 4, 4, 5, 5, 5, 5, 5, 5, 5, 5), value));
+    v3 = v128.or(v3, whereSet(i8x16.shuffle(row, row, 6, 6, 6, 6, 6, 6, 6, 6, 7, 7, 7, 7, 7, 7, 7, 7), value));
   }
+  v128.store(digits, v0);
+  v128.store(digits, v1, 16);
+  v128.store(digits, v2, 32);
+  v128.store(digits, v3, 48);
 }
 
 /**

@@ -13,6 +13,8 @@ import {
   ENTRY_TAG_OFFSET,
   KEY_BYTES,
   MAC_BYTES,
+  MAX_CHUNK_PAIRS,
+  PAIR_BYTES,
   PUBLIC_KEY_BYTES,
   PUBLIC_KEY_TYPE,
   RECORDS_OFFSET,
@@ -25,13 +27,14 @@ import {
   TABLES_READY,
   TABLES_WANTED,
 } from '../abi';
-import { buildTablesX2 } from '../curve/recipient-tables';
+import { BUILD_TABLES_SCRATCH_BYTES, buildTablesX2 } from '../curve/recipient-tables';
 import { nonZero, x25519Batch } from '../curve/x25519';
 import { hkdf96X4 } from '../hash/hkdfx4';
 import { hmacX4 } from '../hash/hmacx4';
 import { setLane } from '../hash/lanes';
 import {
   activeEntry,
+  copyKey,
   entryPtr,
   gatherActive,
   gatherPtr,
@@ -61,7 +64,7 @@ export const OWN_PUBLIC_KEY: usize = CONTROL_PTR + CONTROL_PUBLIC_KEY_OFFSET;
 /** Writes the 33 bytes of a public key on the wire. */
 @inline export function writePublicKey(out: usize, u: usize): void {
   store<u8>(out, PUBLIC_KEY_TYPE);
-  memory.copy(out + 1, u, KEY_BYTES);
+  copyKey(out + 1, u);
 }
 
 /** Gives `status` to the entries at work whose 32 bytes at `entryOffset` are all zero: a DH with a point of low order. */
@@ -86,7 +89,8 @@ export function deriveEphemeralKeys(arena: usize, receiving: bool, ephemeralKeyO
       const keys = entryPtr(arena, entry);
       const salt = gatherPtr(arena, lane);
       const recordKey = recordPtr(arena, entry) + RECORD_KEY_OFFSET;
-      memory.copy(salt, LABEL, LABEL_BYTES);
+      v128.store(salt, v128.load(LABEL));
+      store<u32>(salt, load<u32>(LABEL, 16), 16);
       writePublicKey(salt + LABEL_BYTES, receiving ? OWN_PUBLIC_KEY : recordKey);
       writePublicKey(salt + LABEL_BYTES + PUBLIC_KEY_BYTES, receiving ? recordKey : keys + ephemeralKeyOffset);
       setLane(lanesPtr(arena), lane, salt, keys + ENTRY_EPHEMERAL_SECRET_OFFSET, KEY_BYTES, keys + ENTRY_CHAIN_KEY_OFFSET);
@@ -131,6 +135,7 @@ export function multiplyKeys(
 
 /** Builds the tables that records want, two at a time, where the key can have them. */
 export function buildTables(arena: usize): void {
+  assert(BUILD_TABLES_SCRATCH_BYTES <= <usize>MAX_CHUNK_PAIRS * PAIR_BYTES, 'the building works in the room of the pairs');
   const activeCount = gatherActive(arena);
   const wanted = partedList(arena);
   let wantedCount: usize = 0;
@@ -151,6 +156,8 @@ export function buildTables(arena: usize): void {
     store<u32>(a, built & 1 ? TABLES_READY : TABLES_NONE, RECORD_TABLES_STATE_OFFSET);
     store<u32>(b, built & 2 ? TABLES_READY : TABLES_NONE, RECORD_TABLES_STATE_OFFSET);
   }
+  // All the room of the pairs is scratch of the building, and wiping takes care of the chunk's own pairs only.
+  if (wantedCount > 0) memory.fill(pairsPtr(arena), 0, BUILD_TABLES_SCRATCH_BYTES);
 }
 
 /**
@@ -176,6 +183,12 @@ export function agreeStatic(arena: usize): void {
   }
 }
 
+/** Copies 43 bytes: three vectors, of which the last two overlap. */
+@inline function copyStatic(out: usize, staticCiphertext: usize): void {
+  copyKey(out, staticCiphertext);
+  v128.store(out + STATIC_BYTES - 16, v128.load(staticCiphertext + STATIC_BYTES - 16));
+}
+
 /** _, ck2, mk2 = HKDF(chain || static_ct, DH(S, R))[96]. `ptrOffset` and `staticOffset` lead from a record to static_ct. */
 export function deriveStaticKeys(arena: usize, ptrOffset: usize, staticOffset: usize): void {
   const activeCount = gatherActive(arena);
@@ -184,8 +197,8 @@ export function deriveStaticKeys(arena: usize, ptrOffset: usize, staticOffset: u
       const entry = activeEntry(arena, first + lane, activeCount);
       const keys = entryPtr(arena, entry);
       const salt = gatherPtr(arena, lane);
-      memory.copy(salt, keys + ENTRY_CHAIN_KEY_OFFSET, KEY_BYTES);
-      memory.copy(salt + KEY_BYTES, <usize>load<u32>(recordPtr(arena, entry) + ptrOffset) + staticOffset, STATIC_BYTES);
+      copyKey(salt, keys + ENTRY_CHAIN_KEY_OFFSET);
+      copyStatic(salt + KEY_BYTES, <usize>load<u32>(recordPtr(arena, entry) + ptrOffset) + staticOffset);
       setLane(lanesPtr(arena), lane, salt, keys + ENTRY_STATIC_SECRET_OFFSET, KEY_BYTES, keys + ENTRY_CHAIN_KEY_OFFSET);
     }
     hkdf96X4(lanesPtr(arena), KEY_BYTES + STATIC_BYTES, scratchPtr(arena));

@@ -44,6 +44,8 @@ import {
   activeEntry,
   activeList,
   chunkCount,
+  clearKey,
+  copyKey,
   entryPtr,
   gatherActive,
   gatherPtr,
@@ -102,7 +104,7 @@ export function sealV1(arena: usize): void {
     );
     multiplyKeys(arena, activeList(arena), activeCount, scalars, ENTRY_BYTES, ENTRY_EPHEMERAL_SECRET_OFFSET);
     const count = chunkCount(arena);
-    for (let entry: usize = 0; entry < count; entry++) memory.fill(entryPtr(arena, entry) + ENTRY_SCALAR_OFFSET, 0, KEY_BYTES);
+    for (let entry: usize = 0; entry < count; entry++) clearKey(entryPtr(arena, entry) + ENTRY_SCALAR_OFFSET);
     failZeroSecrets(arena, ENTRY_EPHEMERAL_SECRET_OFFSET, STATUS_LOW_ORDER_KEY);
 
     deriveEphemeralKeys(arena, false, ENTRY_EPHEMERAL_KEY_OFFSET);
@@ -144,9 +146,9 @@ function makeEphemeralScalars(arena: usize): void {
       const entry = activeEntry(arena, first + lane, activeCount);
       const scalar = entryPtr(arena, entry) + ENTRY_SCALAR_OFFSET;
       const message = gatherPtr(arena, lane);
-      memory.copy(message, HEDGE_LABEL, HEDGE_LABEL_BYTES);
-      memory.copy(message + HEDGE_LABEL_BYTES, scalar, KEY_BYTES);
-      memory.copy(message + HEDGE_LABEL_BYTES + KEY_BYTES, recordPtr(arena, entry) + RECORD_KEY_OFFSET, KEY_BYTES);
+      copyKey(message, HEDGE_LABEL);
+      copyKey(message + HEDGE_LABEL_BYTES, scalar);
+      copyKey(message + HEDGE_LABEL_BYTES + KEY_BYTES, recordPtr(arena, entry) + RECORD_KEY_OFFSET);
       store<u64>(message + HEDGE_LABEL_BYTES + 2 * KEY_BYTES, counter + min<usize>(first + lane, activeCount - 1));
       store<u64>(message + HEDGE_LABEL_BYTES + 2 * KEY_BYTES, load<u64>(arena, CHUNK_CLOCK_OFFSET), 8);
       setLane(lanesPtr(arena), lane, OWN_PRIVATE_KEY, message, messageBytes, scalar);
@@ -205,7 +207,9 @@ function encrypt(arena: usize, ptrOffset: usize, plaintextOffset: usize, bytes: 
     const record = recordPtr(arena, entry);
     const ciphertext = <usize>load<u32>(record + ptrOffset) + plaintextOffset;
     const ciphertextBytes = bytesOffset == 0 ? bytes : <usize>load<u32>(record + bytesOffset);
-    memory.copy(ciphertext + ciphertextBytes, entryPtr(arena, entry) + ENTRY_TAG_OFFSET, MAC_BYTES);
+    const tag = entryPtr(arena, entry) + ENTRY_TAG_OFFSET;
+    store<u64>(ciphertext + ciphertextBytes, load<u64>(tag));
+    store<u16>(ciphertext + ciphertextBytes, load<u16>(tag, 8), 8);
   }
 }
 

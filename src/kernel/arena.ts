@@ -190,9 +190,14 @@ export class Arena {
     return { content: this.#bytes.slice(begin, end), senderKey: this.#bytes.slice(key, key + KEY_BYTES) };
   }
 
-  /** Leaves zeros wherever this chunk or the kernel may have written, and makes the arena ready for another. */
-  wipe(): void {
-    this.#bytes.fill(0, 0, this.#payloadEnd);
+  /**
+   * Leaves zeros wherever this chunk or the kernel may have written, and makes the arena ready for another. A kernel that came
+   * to its end has wiped its own part; then, with `unfinished` false, the host leaves that alone.
+   */
+  wipe(unfinished = true): void {
+    if (unfinished) this.#bytes.fill(0, ENTRIES_OFFSET, PAYLOAD_OFFSET);
+    this.#bytes.fill(0, 0, ENTRIES_OFFSET);
+    this.#bytes.fill(0, PAYLOAD_OFFSET, this.#payloadEnd);
     this.#count = 0;
     this.#payloadEnd = PAYLOAD_OFFSET;
   }

@@ -17,8 +17,6 @@ export interface SelectedKernel {
 interface ManifestEntry {
   readonly name: KernelName;
   readonly file: string;
-  /** The major versions of V8 that this build of the kernel is best on; it works on all. */
-  readonly v8?: { readonly from?: number; readonly below?: number };
 }
 
 const KERNEL_DIRECTORY = new URL('../../kernel/', import.meta.url);
@@ -32,20 +30,14 @@ const REQUIREMENTS: Readonly<Record<KernelName, string>> = {
 type Candidate = SelectedKernel | { readonly name: KernelName; readonly reason: string };
 
 let manifestOnce: Promise<readonly ManifestEntry[]> | undefined;
-const candidates = new Map<string, Promise<Candidate>>();
+const candidates = new Map<KernelName, Promise<Candidate>>();
 
 function readManifest(): Promise<readonly ManifestEntry[]> {
-  manifestOnce ??= readFile(new URL('manifest.json', KERNEL_DIRECTORY), 'utf8').then((text) =>
-    (JSON.parse(text) as readonly ManifestEntry[]).filter(isForThisV8),
+  manifestOnce ??= readFile(new URL('manifest.json', KERNEL_DIRECTORY), 'utf8').then(
+    (text) => JSON.parse(text) as readonly ManifestEntry[],
   );
   manifestOnce.catch(() => (manifestOnce = undefined));
   return manifestOnce;
-}
-
-/** Engines that do not tell V8's version count as new. */
-function isForThisV8({ v8 }: ManifestEntry): boolean {
-  const major = Number.parseInt(process.versions.v8, 10) || Number.POSITIVE_INFINITY;
-  return major >= (v8?.from ?? 0) && (v8?.below === undefined || major < v8.below);
 }
 
 async function loadCandidate({ name, file }: ManifestEntry): Promise<Candidate> {
@@ -62,12 +54,12 @@ async function loadCandidate({ name, file }: ManifestEntry): Promise<Candidate> 
 
 /** Once a process: compiling and testing a kernel again would tell nothing new. */
 function candidate(entry: ManifestEntry): Promise<Candidate> {
-  let loading = candidates.get(entry.file);
+  let loading = candidates.get(entry.name);
   if (loading === undefined) {
     loading = loadCandidate(entry);
-    candidates.set(entry.file, loading);
+    candidates.set(entry.name, loading);
     // What went wrong once, for want of a file descriptor or of memory, may go well the next time.
-    loading.catch(() => candidates.delete(entry.file));
+    loading.catch(() => candidates.delete(entry.name));
   }
   return loading;
 }

@@ -151,7 +151,7 @@ export class Pool {
         flight.chunksInWork += 1;
         void this.#work(flight, arena, indices);
       } else {
-        this.#release(arena);
+        this.#release(arena, false);
         this.#settleIfDone(flight);
       }
     }
@@ -197,13 +197,13 @@ export class Pool {
     }
     flight.chunksInWork -= 1;
     batch.release?.(arena);
-    this.#release(arena);
+    this.#release(arena, failure !== undefined);
     this.#settleIfDone(flight);
     this.#dispatch();
   }
 
-  #release(arena: Arena): void {
-    arena.wipe();
+  #release(arena: Arena, unfinished: boolean): void {
+    arena.wipe(unfinished);
     this.#idle.push(arena);
     if (this.#idle.length === this.#arenas.length) this.#whenIdle?.();
   }

@@ -1,7 +1,7 @@
 import { once } from 'node:events';
 import type { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Sealer, type SealRequest, type SealResult } from 'sealcast';
+import { Sealer, type PrepareResult, type SealRequest, type SealResult } from 'sealcast';
 import { toHex } from '../reference/bytes.js';
 import { neverHangs, untilTrue } from '../support/await-condition.js';
 import { cyclic, openWithLibsignal } from '../support/opening.js';
@@ -162,13 +162,17 @@ describe.each([1, 2])('a Sealer with %i thread(s)', (threads) => {
     }
 
     const keys = Array.from({ length: 2000 }, (_, i) => Uint8Array.of(5, ...random(29), i >> 8, i & 0xff, 0));
-    const workers = watch.alive;
-    const preparing = sealer.prepare(keys);
-    const exits = workers.map((worker) => worker.terminate());
-    const prepared = await neverHangs(preparing, 'prepare()');
-    await Promise.all(exits);
-    expect(prepared).toHaveLength(keys.length);
-    const failed = [...prepared.entries()].filter(([, result]) => !result.ok);
+    // On a busy machine the keys may still be on their way to the workers when these die, and be none the worse for it.
+    let failed: [number, PrepareResult][] = [];
+    for (let attempt = 0; attempt < 20 && failed.length === 0; attempt++) {
+      const workers = watch.alive;
+      const preparing = sealer.prepare(keys);
+      const exits = workers.map((worker) => worker.terminate());
+      const prepared = await neverHangs(preparing, 'prepare()');
+      await Promise.all(exits);
+      expect(prepared).toHaveLength(keys.length);
+      failed = [...prepared.entries()].filter(([, result]) => !result.ok);
+    }
     expect(failed.length).toBeGreaterThan(0);
     for (const [index, result] of failed) expect(result).toMatchObject({ error: { code: 'ERR_WORKER_LOST', index } });
   });

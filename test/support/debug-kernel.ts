@@ -87,8 +87,8 @@ export class DebugKernel {
   }
 }
 
-/** The debug build of every kernel build that runs here, for `describe.each`: its title is `$title`. */
+/** The debug build of every kernel that runs here, for `describe.each`: its title is `$title`. */
 export const debugKernels = (): DebugKernel[] => kernelBuilds.map((build) => new DebugKernel(build));
-/** The same with the release's code. */
+/** The release's code of every kernel build, likewise. */
 export const innerKernels = (): DebugKernel[] =>
   kernelBuilds.map((build) => new DebugKernel(build, undefined, 'inner'));
