@@ -1,17 +1,22 @@
-// `npm run bench`: all benchmarks, or one (`--only envelope|event-loop|memory`). What is committed and cited is written
-// by full runs alone; `--quick` prints and writes nothing.
+// `npm run bench`: all benchmarks, or one (`--only envelope|kernel|start-up|scan|event-loop|memory`). What is committed
+// and cited is written by full runs alone; `--quick` prints and writes nothing.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runEnvelopeBench } from './envelope/envelope.js';
+import { FULL_PLAN, QUICK_PLAN } from './envelope/plan.js';
 import { formatEnvelopeResult } from './envelope/report.js';
+import { runKernelBench } from './kernel/kernel.js';
+import { formatKernelResult } from './kernel/report.js';
 import { formatEventLoopResult, runEventLoopBench } from './pool/event-loop.js';
 import { formatMemoryResult, runMemoryBench } from './pool/memory.js';
+import { formatScanResult, runScanBench } from './pool/scan.js';
+import { formatStartUpResult, runStartUpBench } from './pool/start-up.js';
 import { describeEnvironment, formatEnvironment, NODE_MAJOR, RESULTS_DIRECTORY } from './report/environment.js';
+import { BENCHMARKS } from './report/results.js';
 
 const CONTENT_BYTES = 600;
-const BENCHMARKS = ['envelope', 'event-loop', 'memory'] as const;
 type Benchmark = (typeof BENCHMARKS)[number];
 
 const { values } = parseArgs({ options: { quick: { type: 'boolean' }, only: { type: 'string' } } });
@@ -35,17 +40,20 @@ async function runBenchmark(name: Benchmark): Promise<{ result: object; text: st
   try {
     switch (name) {
       case 'envelope': {
-        const result = await runEnvelopeBench({
-          recipientCount: quick ? 256 : 1_024,
-          contentBytes: CONTENT_BYTES,
-          roundCount: quick ? 5 : 31,
-          warmupRoundCount: quick ? 2 : 5,
-          onProgress,
-        });
-        return {
-          result,
-          text: `v1 envelope, ${CONTENT_BYTES}-byte USMC, kernel ${result.kernel}\n${formatEnvelopeResult(result)}`,
-        };
+        const result = await runEnvelopeBench(quick ? QUICK_PLAN : FULL_PLAN, onProgress);
+        return { result, text: formatEnvelopeResult(result) };
+      }
+      case 'kernel': {
+        const result = await runKernelBench({ roundCount: quick ? 5 : 21, onProgress });
+        return { result, text: formatKernelResult(result) };
+      }
+      case 'start-up': {
+        const result = await runStartUpBench({ runCount: quick ? 3 : 9, envelopeCount: 1_000, onProgress });
+        return { result, text: formatStartUpResult(result) };
+      }
+      case 'scan': {
+        const result = await runScanBench({ recipientCount: quick ? 2_000 : 10_000, threads, onProgress });
+        return { result, text: formatScanResult(result) };
       }
       case 'event-loop': {
         const envelopeCount = quick ? 2_000 : 10_000;

@@ -1,17 +1,26 @@
-// Rewrites the figures in README.md from the results in bench/results; with --check, says whether they are the same.
-import { readFileSync, writeFileSync } from 'node:fs';
+// Rewrites what README.md shows of the results in bench/results, its chart included; with --check, says whether it is up
+// to date.
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { CHART_FILES, renderChart, type Theme } from './report/chart.js';
 import { PACKAGE_ROOT, RESULTS_DIRECTORY } from './report/environment.js';
-import { readResults, renderReadmeBlock, replaceBlock } from './report/readme-block.js';
+import { renderReadmeBlock, replaceBlock } from './report/readme-block.js';
+import { readResults, resultsOf } from './report/results.js';
 
-const path = join(PACKAGE_ROOT, 'README.md');
-const readme = readFileSync(path, 'utf8');
-const updated = replaceBlock(readme, renderReadmeBlock(readResults(RESULTS_DIRECTORY)));
+const results = readResults(RESULTS_DIRECTORY);
+const readmePath = join(PACKAGE_ROOT, 'README.md');
+const files = [
+  { path: readmePath, contents: replaceBlock(readFileSync(readmePath, 'utf8'), renderReadmeBlock(results)) },
+  ...(Object.keys(CHART_FILES) as Theme[]).map((theme) => ({
+    path: join(RESULTS_DIRECTORY, CHART_FILES[theme]),
+    contents: renderChart(resultsOf(results, 'envelope'), theme),
+  })),
+];
+const stale = files.filter(({ path, contents }) => !existsSync(path) || readFileSync(path, 'utf8') !== contents);
 if (process.argv.includes('--check')) {
-  if (updated !== readme) {
-    console.error('The figures in README.md are not those of bench/results: run node build/bench/readme-table.js');
-    process.exitCode = 1;
-  }
-} else if (updated !== readme) {
-  writeFileSync(path, updated);
+  for (const { path } of stale)
+    console.error(`${path} does not show bench/results: run node build/bench/readme-table.js`);
+  if (stale.length > 0) process.exitCode = 1;
+} else {
+  for (const { path, contents } of stale) writeFileSync(path, contents);
 }

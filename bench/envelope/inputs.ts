@@ -12,12 +12,17 @@ import type { EnvelopeInputs } from '../peers/peer.js';
 
 const RECIPIENT_NAME = 'recipient';
 
-/** A sender, its subscribers, a content of its own for each, and an envelope from each of them to the sender. */
-export async function createInputs(subscriberCount: number, contentBytes: number): Promise<EnvelopeInputs> {
+/** A sender, its subscribers, a content of its own for each, and envelopes from the first of them to the sender. */
+export async function createInputs(
+  subscriberCount: number,
+  contentBytes: number,
+  incomingCount = subscriberCount,
+): Promise<EnvelopeInputs> {
   const world = createWorld(subscriberCount);
   const random = seededBytes('bench/contents');
   const usmcs = world.recipients.map(() => usmcOfSize(world.senderCertificate, contentBytes, random));
-  const incoming = await createIncoming(world.authority, world.sender, world.recipients, contentBytes, random);
+  const senders = world.recipients.slice(0, incomingCount);
+  const incoming = await createIncoming(world.authority, world.sender, senders, contentBytes, random);
   return {
     sender: world.sender,
     senderKeys: keyPairBytes(world.sender),

@@ -1,101 +1,90 @@
+import type { X25519Row } from '../kernel/x25519.js';
 import type { Environment } from '../report/environment.js';
-import { summarize, type Summary } from '../report/statistics.js';
-import { formatNumber, formatTable } from '../report/table.js';
-import type { RoundSamples } from './rounds.js';
+import { formatNumber, formatRange, formatRatio, formatTable } from '../report/table.js';
+import type { EnvelopeRow, Operation } from './rows.js';
+import type { TargetResult } from './targets.js';
 
-export type Operation = 'seal' | 'unseal';
-
-export interface EnvelopeRow {
-  readonly operation: Operation;
-  readonly name: string;
-  readonly microsecondsPerEnvelope: Summary;
-  /** Processor time of all threads. */
-  readonly cpuMicrosecondsPerEnvelope: Summary;
-  readonly envelopesPerSecond: number;
-  /** How many times as fast: quartiles of the ratios within each round. */
-  readonly timesLibsignal: Summary;
-  readonly timesNoble: Summary;
+/** One size of content, one number of recipients. */
+export interface CaseResult {
+  readonly contentBytes: number;
+  /** Entries of one call. */
+  readonly recipientCount: number;
+  readonly roundCount: number;
+  /** Calls of sealcast in one sample. */
+  readonly callsPerRound: number;
+  readonly rows: readonly EnvelopeRow[];
 }
 
 export interface EnvelopeResult {
   readonly benchmark: 'envelope';
   readonly environment: Environment;
+  /** The one that sealcast picks by itself here. */
   readonly kernel: string;
-  readonly recipientCount: number;
-  readonly contentBytes: number;
-  readonly roundCount: number;
-  /** Of the peers that are timed on fewer envelopes a round. */
-  readonly envelopesPerRound: Readonly<Record<string, number>>;
-  readonly rows: readonly EnvelopeRow[];
+  /** One line for each kernel or peer that does not run here. */
+  readonly skipped: readonly string[];
+  /** The first has all peers and all states; the others vary one thing. */
+  readonly cases: readonly CaseResult[];
+  readonly x25519: readonly X25519Row[];
+  readonly targets: readonly TargetResult[];
 }
 
-export interface Baselines {
-  readonly libsignal: string;
-  readonly noble: string;
+const OPERATIONS: readonly Operation[] = ['seal', 'unseal', 'prepare'];
+
+export function formatEnvelopeResult({ kernel, skipped, cases, x25519, targets }: EnvelopeResult): string {
+  return [
+    [`kernel ${kernel}`, ...skipped].join('\n'),
+    ...cases.map(formatCase),
+    formatX25519(x25519),
+    formatTargets(targets),
+  ].join('\n\n');
 }
 
-export function rowsOf(operation: Operation, samples: RoundSamples, baselines: Baselines): EnvelopeRow[] {
-  const libsignal = microsecondsOf(samples, baselines.libsignal);
-  const noble = microsecondsOf(samples, baselines.noble);
-  return [...samples].map(([name, ofRounds]) => {
-    const microseconds = microsecondsOf(samples, name);
-    const microsecondsPerEnvelope = summarize(microseconds);
-    return {
-      operation,
-      name,
-      microsecondsPerEnvelope,
-      cpuMicrosecondsPerEnvelope: summarize(ofRounds.map(({ cpuMicroseconds }) => cpuMicroseconds)),
-      envelopesPerSecond: 1e6 / microsecondsPerEnvelope.median,
-      timesLibsignal: summarize(ratios(libsignal, microseconds)),
-      timesNoble: summarize(ratios(noble, microseconds)),
-    };
+function formatCase({ contentBytes, recipientCount, roundCount, rows }: CaseResult): string {
+  const title = `v1 envelope, USMC of ${contentBytes} bytes, ${recipientCount} in a call, ${roundCount} rounds`;
+  const header = ['µs each', 'p25..p75', 'CPU µs', 'a second', 'x libsignal (p25..p75)', 'x noble', 'x one thread'];
+  const tables = OPERATIONS.flatMap((operation) => {
+    const ofOperation = rows.filter((row) => row.operation === operation);
+    if (ofOperation.length === 0) return [];
+    return [formatTable([operation, ...header], ofOperation.map(envelopeCells))];
   });
+  return [title, ...tables].join('\n');
 }
 
-export function formatRange(summary: Summary): string {
-  return `${formatNumber(summary.p25)}..${formatNumber(summary.p75)}`;
+function envelopeCells(row: EnvelopeRow): string[] {
+  return [
+    row.name,
+    formatNumber(row.microsecondsPerEnvelope.median),
+    formatRange(row.microsecondsPerEnvelope),
+    formatNumber(row.cpuMicrosecondsPerEnvelope.median),
+    formatNumber(row.envelopesPerSecond),
+    row.timesLibsignal ? formatRatio(row.timesLibsignal) : '',
+    row.timesNoble ? formatNumber(row.timesNoble.median) : '',
+    row.timesOneThread ? formatRatio(row.timesOneThread) : '',
+  ];
 }
 
-/** A ratio's median with its quartiles: 1.24 (1.21..1.26). */
-export function formatRatio(summary: Summary): string {
-  return `${formatNumber(summary.median)} (${formatRange(summary)})`;
+function formatX25519(rows: readonly X25519Row[]): string {
+  const header = ['bare X25519, batch of 256', 'µs each', 'p25..p75', 'x diffieHellman (p25..p75)'];
+  return formatTable(
+    header,
+    rows.map(({ name, microseconds, timesOpenssl }) => [
+      name,
+      formatNumber(microseconds.median),
+      formatRange(microseconds),
+      formatRatio(timesOpenssl),
+    ]),
+  );
 }
 
-export function formatEnvelopeResult(result: EnvelopeResult): string {
-  const operations: readonly Operation[] = ['seal', 'unseal'];
-  return operations
-    .map((operation) => {
-      const header = [
-        operation,
-        'µs each',
-        'p25..p75',
-        'CPU µs',
-        'a second',
-        'x libsignal (p25..p75)',
-        'x noble (p25..p75)',
-      ];
-      const rows = result.rows
-        .filter((row) => row.operation === operation)
-        .map((row) => [
-          row.name,
-          formatNumber(row.microsecondsPerEnvelope.median),
-          formatRange(row.microsecondsPerEnvelope),
-          formatNumber(row.cpuMicrosecondsPerEnvelope.median),
-          formatNumber(row.envelopesPerSecond),
-          formatRatio(row.timesLibsignal),
-          formatRatio(row.timesNoble),
-        ]);
-      return formatTable(header, rows);
-    })
-    .join('\n\n');
-}
-
-function ratios(numerators: readonly number[], denominators: readonly number[]): number[] {
-  return numerators.map((numerator, round) => numerator / (denominators[round] ?? NaN));
-}
-
-function microsecondsOf(samples: RoundSamples, name: string): number[] {
-  const found = samples.get(name);
-  if (found === undefined) throw new Error(`no samples of ${name}`);
-  return found.map(({ microseconds }) => microseconds);
+function formatTargets(targets: readonly TargetResult[]): string {
+  const header = ['one thread, 600 bytes, 1,024 recipients', 'floor', 'measured (p25..p75)', ''];
+  return formatTable(
+    header,
+    targets.map(({ name, floor, measured }) => [
+      name,
+      formatNumber(floor),
+      measured ? formatRatio(measured) : 'not measured',
+      measured && measured.median >= floor ? '' : 'below',
+    ]),
+  );
 }

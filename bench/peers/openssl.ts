@@ -1,32 +1,13 @@
 // node:crypto (OpenSSL) put together by hand, in the fastest way that was found on Node 20, 22 and 26: KeyObjects of the
 // static keys prepared beforehand, raw public keys moved as JWK (importing or exporting DER took two to nine times as
 // long), hkdfSync, and Hmac and Cipher objects for the rest. (Node 24 takes some 14 us for every such object.)
-import {
-  createCipheriv,
-  createHmac,
-  createPrivateKey,
-  createPublicKey,
-  diffieHellman,
-  generateKeyPairSync,
-  hkdfSync,
-  randomBytes,
-  timingSafeEqual,
-  type KeyObject,
-} from 'node:crypto';
-import { NODE_MAJOR } from '../report/environment.js';
+import { createCipheriv, createHmac, diffieHellman, hkdfSync, timingSafeEqual, type KeyObject } from 'node:crypto';
+import { exportPublicKey, generateEphemeral, importPrivateKey, importPublicKey } from './openssl-keys.js';
 import { entry, type EnvelopeInputs, type Peer } from './peer.js';
-import {
-  certificateIdentityKey,
-  decodeEnvelope,
-  encodeEnvelope,
-  MAC_BYTES,
-  PUBLIC_KEY_BYTES,
-  SALT_PREFIX,
-} from './wire-v1.js';
+import { certificateIdentityKey, decodeEnvelope, encodeEnvelope, MAC_BYTES, SALT_PREFIX } from './wire-v1.js';
 
 const ZERO_COUNTER_BLOCK = new Uint8Array(16);
 const NO_INFO = new Uint8Array(0);
-const KEY_TYPE_DJB = 0x05;
 
 export interface OpensslPeerOptions {
   /** Keeps DH(S, R) of every recipient and sender already met, as sealcast does. */
@@ -104,46 +85,6 @@ export function createOpensslPeer(
     },
     close: () => Promise.resolve(),
   };
-}
-
-interface KeyPairObjects {
-  readonly publicKey: KeyObject;
-  readonly privateKey: KeyObject;
-}
-
-/**
- * Node 20 can hang for ever when it exports a key that it generated: the export holds the key's mutex while it allocates
- * its strings, and if the garbage collector runs just then, the destructor of the key's generation waits for that mutex.
- * A key imported from random bytes has no such destructor, and costs the same there.
- */
-const generateEphemeral: () => KeyPairObjects =
-  NODE_MAJOR < 22 ? importRandomKeyPair : () => generateKeyPairSync('x25519');
-
-function importRandomKeyPair(): KeyPairObjects {
-  const privateKey = createPrivateKey({
-    // Node 20 computes x from d, and looks at this one no further than that it is a string.
-    key: { kty: 'OKP', crv: 'X25519', d: randomBytes(32).toString('base64url'), x: '' },
-    format: 'jwk',
-  });
-  return { privateKey, publicKey: createPublicKey(privateKey) };
-}
-
-function importPublicKey(publicKey: Uint8Array): KeyObject {
-  const x = Buffer.from(publicKey.buffer, publicKey.byteOffset + 1, publicKey.length - 1).toString('base64url');
-  return createPublicKey({ key: { kty: 'OKP', crv: 'X25519', x }, format: 'jwk' });
-}
-
-function importPrivateKey(privateKey: Uint8Array, publicKey: Uint8Array): KeyObject {
-  const d = Buffer.from(privateKey).toString('base64url');
-  const x = Buffer.from(publicKey.subarray(1)).toString('base64url');
-  return createPrivateKey({ key: { kty: 'OKP', crv: 'X25519', d, x }, format: 'jwk' });
-}
-
-function exportPublicKey(keyObject: KeyObject): Uint8Array {
-  const publicKey = Buffer.allocUnsafe(PUBLIC_KEY_BYTES);
-  publicKey[0] = KEY_TYPE_DJB;
-  publicKey.write(keyObject.export({ format: 'jwk' }).x ?? '', 1, 'base64url');
-  return publicKey;
 }
 
 /** Chain key, cipher key and MAC key. */

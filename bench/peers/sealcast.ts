@@ -1,5 +1,6 @@
 // sealcast itself, through its public name, as its users call it: one batch a call.
 import { Sealer, type UnsealOptions } from 'sealcast';
+import type { KernelChoice } from 'sealcast/kernel';
 import { entry, type EnvelopeInputs, type Peer } from './peer.js';
 
 export interface SealcastPeer extends Peer {
@@ -8,15 +9,23 @@ export interface SealcastPeer extends Peer {
   readonly sealer: Sealer;
 }
 
+export interface SealcastOptions {
+  readonly threads: number;
+  readonly kernel?: KernelChoice;
+  /** sealcast's own default where not given. */
+  readonly recipientCacheBytes?: number;
+}
+
 export async function createSealcastPeer(
   inputs: EnvelopeInputs,
   envelopesPerRound: number,
-  threads: number,
+  options: SealcastOptions,
 ): Promise<SealcastPeer> {
-  const sealer = await Sealer.create({ identityKeyPair: inputs.sender, threads });
+  const sealer = await Sealer.create({ identityKeyPair: inputs.sender, ...options });
+  const { kernel, threads } = sealer.stats();
   return {
-    name: `sealcast, ${threads} thread${threads === 1 ? '' : 's'}`,
-    kernel: sealer.stats().kernel,
+    name: `sealcast (${kernel}), ${formatThreads(threads)}`,
+    kernel,
     threads,
     sealer,
     envelopesPerRound,
@@ -24,6 +33,19 @@ export async function createSealcastPeer(
     unseal: (envelopeCount) => unsealWith(sealer, inputs.incoming, envelopeCount),
     close: () => sealer.close(),
   };
+}
+
+export function formatThreads(threads: number): string {
+  return threads === 1 ? '1 thread' : `${threads} threads`;
+}
+
+/** Gives every recipient all that can be computed ahead; fails unless it holds afterwards. */
+export async function prepareAll(sealer: Sealer, recipientKeys: readonly Uint8Array[]): Promise<void> {
+  for (const result of await sealer.prepare(recipientKeys)) if (!result.ok) throw result.error;
+  const { tables } = sealer.stats();
+  if (tables < recipientKeys.length) {
+    throw new Error(`only ${tables} of ${recipientKeys.length} recipients got a table`);
+  }
 }
 
 /** Seals contents[i] for the holder of recipientKeys[i]. */

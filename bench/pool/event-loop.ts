@@ -40,8 +40,8 @@ const IDLE_MS = 1_000;
 export async function runEventLoopBench(options: EventLoopBenchOptions): Promise<EventLoopResult> {
   const { envelopeCount, contentBytes, threads, onProgress } = options;
   onProgress(`making ${envelopeCount} subscribers`);
-  const inputs = await createInputs(envelopeCount, contentBytes);
-  const peer = await createSealcastPeer(inputs, envelopeCount, threads);
+  const inputs = await createInputs(envelopeCount, contentBytes, 0);
+  const peer = await createSealcastPeer(inputs, envelopeCount, { threads });
   try {
     onProgress(`sealing ${envelopeCount} envelopes at a time`);
     const sealAll = (): Promise<unknown> => peer.seal(envelopeCount);

@@ -14,8 +14,12 @@ export interface Environment {
   readonly openssl: string;
   readonly libsignal: string;
   readonly noble: { readonly curves: string; readonly hashes: string; readonly ciphers: string };
+  /** Versions of the crates in the Rust peer; null when it is not built. */
+  readonly rust: Readonly<Record<string, string>> | null;
   readonly sealcast: string;
 }
+
+const CRATES = ['curve25519-dalek', 'aes', 'ctr', 'hkdf', 'hmac', 'sha2'];
 
 /** The directory of sealcast's own package.json, whether this file runs as it is or compiled. */
 export const PACKAGE_ROOT = findPackageRoot(dirname(fileURLToPath(import.meta.url)));
@@ -38,17 +42,32 @@ export function describeEnvironment(): Environment {
       hashes: dependencyVersion('@noble/hashes'),
       ciphers: dependencyVersion('@noble/ciphers'),
     },
+    rust: crateVersions(),
     sealcast: readVersion(join(PACKAGE_ROOT, 'package.json')),
   };
 }
 
 export function formatEnvironment(environment: Environment): string {
-  const { cpu, cores, memoryGiB, platform, node, v8, openssl, libsignal, noble, sealcast } = environment;
+  const { cpu, cores, memoryGiB, platform, node, v8, openssl, libsignal, noble, rust, sealcast } = environment;
+  const crates = Object.entries(rust ?? {}).map(([name, version]) => `${name} ${version}`);
   return [
     `${cpu}, ${cores} cores, ${memoryGiB} GiB, ${platform}`,
     `Node ${node} (V8 ${v8}, OpenSSL ${openssl}), libsignal ${libsignal}, ` +
-      `noble curves ${noble.curves}, hashes ${noble.hashes}, ciphers ${noble.ciphers}, sealcast ${sealcast}`,
+      [
+        `noble curves ${noble.curves}, hashes ${noble.hashes}, ciphers ${noble.ciphers}`,
+        ...crates,
+        `sealcast ${sealcast}`,
+      ].join(', '),
   ].join('\n');
+}
+
+function crateVersions(): Record<string, string> | null {
+  const [built, lockFile] = ['pkg', 'Cargo.lock'].map((name) => join(PACKAGE_ROOT, 'bench/peers/rust', name));
+  if (built === undefined || lockFile === undefined || !existsSync(built) || !existsSync(lockFile)) return null;
+  const lock = readFileSync(lockFile, 'utf8');
+  return Object.fromEntries(
+    CRATES.map((name) => [name, new RegExp(`name = "${name}"\\nversion = "([^"]+)"`).exec(lock)?.[1] ?? 'unknown']),
+  );
 }
 
 function dependencyVersion(name: string): string {

@@ -1,40 +1,38 @@
 // The figures in README.md: rendered from committed results alone, between two markers.
-import { existsSync, readdirSync, readFileSync } from 'node:fs';
-import { join } from 'node:path';
-import type { EnvelopeResult, EnvelopeRow, Operation } from '../envelope/report.js';
-import { formatRatio } from '../envelope/report.js';
-import type { EventLoopResult } from '../pool/event-loop.js';
-import type { MemoryResult } from '../pool/memory.js';
-import type { Environment } from './environment.js';
-import { formatMarkdownTable, formatNumber } from './table.js';
+import type { EnvelopeResult } from '../envelope/report.js';
+import { CHART_FILES } from './chart.js';
+import { casesTable, fullCase, operationTable, ratioTable } from './envelope-tables.js';
+import { eventLoopTable, kernelTable, memoryTable, scanTable, startUpTable } from './other-tables.js';
+import { resultsOf, type BenchResult } from './results.js';
 
 export const START_MARKER = '<!-- bench:start -->';
 export const END_MARKER = '<!-- bench:end -->';
 
-export type BenchResult = EnvelopeResult | EventLoopResult | MemoryResult;
-
-const MEBIBYTE = 2 ** 20;
-
-/** The results in a directory, by ascending version of Node. */
-export function readResults(directory: string): BenchResult[] {
-  if (!existsSync(directory)) return [];
-  return readdirSync(directory)
-    .filter((name) => /^(envelope|event-loop|memory)-node\d+\.json$/.test(name))
-    .map((name) => JSON.parse(readFileSync(join(directory, name), 'utf8')) as BenchResult)
-    .sort((a, b) => nodeMajor(a.environment) - nodeMajor(b.environment));
-}
-
 export function renderReadmeBlock(results: readonly BenchResult[]): string {
-  const envelope = results.filter((result) => result.benchmark === 'envelope');
-  const eventLoop = results.filter((result) => result.benchmark === 'event-loop');
-  const memory = results.filter((result) => result.benchmark === 'memory');
-  const sections = [
-    ...(envelope.length > 0 ? [describeMachines(envelope), operationTable('seal', envelope)] : []),
-    ...(envelope.length > 0 ? [operationTable('unseal', envelope)] : []),
+  const envelope = resultsOf(results, 'envelope');
+  const kernel = resultsOf(results, 'kernel');
+  const startUp = resultsOf(results, 'start-up');
+  const scan = resultsOf(results, 'scan');
+  const eventLoop = resultsOf(results, 'event-loop');
+  const memory = resultsOf(results, 'memory');
+  const [newestEnvelope, newestKernel] = [envelope.at(-1), kernel.at(-1)];
+  return [
+    ...(newestEnvelope
+      ? [
+          describeConditions(envelope),
+          chartImage(),
+          ratioTable(envelope),
+          operationTable('Sealing', ['seal', 'prepare'], envelope),
+          operationTable('Unsealing', ['unseal'], envelope),
+          casesTable(newestEnvelope),
+        ]
+      : []),
+    ...(newestKernel ? [kernelTable(newestKernel)] : []),
+    ...(startUp.length > 0 ? [startUpTable(startUp)] : []),
+    ...(scan.length > 0 ? [scanTable(scan)] : []),
     ...(eventLoop.length > 0 ? [eventLoopTable(eventLoop)] : []),
     ...(memory.length > 0 ? [memoryTable(memory)] : []),
-  ];
-  return sections.join('\n\n');
+  ].join('\n\n');
 }
 
 /** README with the text between the markers replaced. */
@@ -45,76 +43,32 @@ export function replaceBlock(readme: string, block: string): string {
   return `${readme.slice(0, start + START_MARKER.length)}\n\n${block}\n\n${readme.slice(end)}`;
 }
 
-function describeMachines(results: readonly EnvelopeResult[]): string {
-  const machines = new Set(results.map(({ environment: { cpu, cores } }) => `${cpu}, ${cores} cores`));
-  const kernels = results.map(({ environment, kernel }) => `Node ${environment.node}: \`${kernel}\` kernel`);
-  const contentBytes = new Set(results.map((result) => result.contentBytes));
-  const libsignal = new Set(results.map(({ environment }) => environment.libsignal));
-  const noble = new Set(results.map(({ environment }) => environment.noble.curves));
+function describeConditions(results: readonly EnvelopeResult[]): string {
+  const all = (describe: (result: EnvelopeResult) => string): string => [...new Set(results.map(describe))].join(', ');
+  const machines = all(({ environment: { cpu, cores } }) => `${cpu} with ${cores} cores`);
+  const kernels = all(({ environment, kernel }) => `Node ${environment.node} (\`${kernel}\` kernel)`);
+  const libraries = all(({ environment: { libsignal, noble, rust } }) => {
+    const dalek = rust?.['curve25519-dalek'];
+    return `libsignal ${libsignal}, @noble/curves ${noble.curves}${dalek ? `, curve25519-dalek ${dalek}` : ''}`;
+  });
+  const sizes = all((result) => {
+    const { contentBytes, recipientCount } = fullCase(result);
+    return `a USMC of ${contentBytes} bytes, ${recipientCount.toLocaleString('en-US')} recipients a call`;
+  });
   return (
-    `One v1 envelope with a USMC of ${[...contentBytes].join(', ')} bytes. ${[...machines].join('; ')}. ` +
-    `${kernels.join(', ')}. libsignal ${[...libsignal].join(', ')}, @noble/curves ${[...noble].join(', ')}. ` +
-    'Medians of elapsed time, the calling thread included; ratios are taken within each round, with their quartiles.'
+    `${machines}; ${kernels}; ${libraries}. v1 envelopes with ${sizes}, where a table ` +
+    'says nothing else. Medians of elapsed time, the calling thread included; ratios are taken within each round, with ' +
+    'their quartiles.'
   );
 }
 
-const OPERATION_TITLES: Readonly<Record<Operation, string>> = { seal: 'Sealing', unseal: 'Unsealing' };
-
-function operationTable(operation: Operation, results: readonly EnvelopeResult[]): string {
-  const rowsByResult = results.map((result) => result.rows.filter((row) => row.operation === operation));
-  const names = [...new Set(rowsByResult.flat().map(({ name }) => name))];
-  const header = [
-    OPERATION_TITLES[operation],
-    ...results.flatMap(({ environment }) => [
-      `Node ${nodeMajor(environment)}: µs`,
-      'a second',
-      '× libsignal',
-      '× noble',
-    ]),
-  ];
-  const rows = names.map((name) => [
-    name,
-    ...rowsByResult.flatMap((rows) => envelopeCells(rows.find((row) => row.name === name))),
-  ]);
-  return formatMarkdownTable(header, rows);
-}
-
-function envelopeCells(row: EnvelopeRow | undefined): string[] {
-  if (row === undefined) return ['', '', '', ''];
+function chartImage(): string {
+  const alt =
+    'How many times as fast as libsignal’s addon sealcast and its peers seal and unseal, on each line of Node';
   return [
-    formatNumber(row.microsecondsPerEnvelope.median),
-    formatNumber(row.envelopesPerSecond),
-    formatRatio(row.timesLibsignal),
-    formatNumber(row.timesNoble.median),
-  ];
-}
-
-function eventLoopTable(results: readonly EventLoopResult[]): string {
-  const header = ['Event-loop delay', 'Node', 'envelopes', 'ms in all', 'p50 ms', 'p99 ms', 'max ms'];
-  const rows = results.flatMap(({ environment, rows: delays }) =>
-    delays.map(({ name, envelopeCount, elapsedMs, p50Ms, p99Ms, maxMs }) => [
-      name,
-      String(nodeMajor(environment)),
-      envelopeCount.toLocaleString('en-US'),
-      ...[elapsedMs, p50Ms, p99Ms, maxMs].map(formatNumber),
-    ]),
-  );
-  return formatMarkdownTable(header, rows);
-}
-
-function memoryTable(results: readonly MemoryResult[]): string {
-  const header = ['Memory', 'Node', 'RSS, MiB', 'over bare Node, MiB'];
-  const rows = results.flatMap(({ environment, rows: readings }) =>
-    readings.map(({ stage, rssBytes, overBareNodeBytes }) => [
-      stage,
-      String(nodeMajor(environment)),
-      formatNumber(rssBytes / MEBIBYTE),
-      formatNumber(overBareNodeBytes / MEBIBYTE),
-    ]),
-  );
-  return formatMarkdownTable(header, rows);
-}
-
-function nodeMajor({ node }: Environment): number {
-  return Number.parseInt(node, 10);
+    '<picture>',
+    `  <source media="(prefers-color-scheme: dark)" srcset="bench/results/${CHART_FILES.dark}">`,
+    `  <img alt="${alt}" src="bench/results/${CHART_FILES.light}">`,
+    '</picture>',
+  ].join('\n');
 }

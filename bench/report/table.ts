@@ -1,3 +1,5 @@
+import type { Summary } from '../measure/statistics.js';
+
 /** Rows of text in aligned columns: the first to the left, the others to the right. */
 export function formatTable(header: readonly string[], rows: readonly (readonly string[])[]): string {
   const widths = header.map((title, column) =>
@@ -28,4 +30,13 @@ export function formatNumber(value: number): string {
   const rounded = Number(value.toPrecision(3));
   const digits = Math.min(20, Math.max(0, 2 - Math.floor(Math.log10(Math.abs(rounded)))));
   return rounded.toLocaleString('en-US', { minimumFractionDigits: digits, maximumFractionDigits: digits });
+}
+
+export function formatRange(summary: Summary): string {
+  return `${formatNumber(summary.p25)}..${formatNumber(summary.p75)}`;
+}
+
+/** A ratio's median with its quartiles: 1.24 (1.21..1.26). */
+export function formatRatio(summary: Summary): string {
+  return `${formatNumber(summary.median)} (${formatRange(summary)})`;
 }

@@ -9,7 +9,7 @@ import {
   TABLES_WANTED,
 } from '#dist/assembly/abi.js';
 import { concatBytes, fromHex, toHex, type Bytes } from '../reference/bytes.js';
-import { encodePublicKey, sealV1 } from '../reference/envelope-v1.js';
+import { encodePublicKey, sealV1, unsealV1 } from '../reference/envelope-v1.js';
 import { x25519 } from '../reference/x25519.js';
 import { ChunkHost, hedgedScalar } from '../support/chunk-host.js';
 import { drawTwistU, keyOfU } from '../support/edwards.js';
@@ -182,6 +182,23 @@ describe.each(kernelBuilds)('a chunk with tables in the debug build of $file', (
     host.kernel.exports.sealV1(host.arenaPtr);
     expect(host.statuses()).toEqual(kinds.map(() => STATUS_NO_RANDOMNESS));
     expectTables(host, kinds, before);
+  });
+
+  it('never builds what is ready, even where it is not what it would build', () => {
+    const host = new ChunkHost(build, sender, 4, 3);
+    for (const [i, place] of [2, 0, 1].entries()) {
+      host.buildTables(curveKey(i + 1), place);
+      host.arena.addContent(curveKey(i), cyclic(contents, i));
+      host.arena.setTables(i, host.tablesPtr(place), TABLES_READY);
+    }
+    const before = [0, 1, 2].map((place) => toHex(host.tablesBytes(place)));
+    host.layRandomness(random(96));
+    host.kernel.exports.sealV1(host.arenaPtr);
+    expect([0, 1, 2].map((place) => toHex(host.tablesBytes(place)))).toEqual(before);
+    // The envelopes are for nobody; that is the host's fault, who lent tables of other keys.
+    expect(host.statuses()).toEqual([STATUS_OK, STATUS_OK, STATUS_OK]);
+    const recipient = keyPairBytes(cyclic(world.recipients, 0).identity);
+    expect(() => unsealV1(recipient, host.arena.envelope(0))).toThrow('MAC');
   });
 
   it('lets several records of one recipient use one set of tables, built ahead or within the chunk', async () => {

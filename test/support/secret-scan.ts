@@ -88,7 +88,7 @@ export class SecretScan {
   /** Names of the secrets that are there; `isAllowed` leaves out what may be where it is. */
   find(memory: WebAssembly.Memory, isAllowed: (name: string, at: number) => boolean = () => false): string[] {
     // A copy: reading shared memory takes far longer.
-    const bytes = Uint8Array.from(new Uint8Array(memory.buffer));
+    const bytes = new Uint8Array(memory.buffer).slice();
     const view = new DataView(bytes.buffer);
     const found = new Set<string>();
     const end = bytes.length - 4;

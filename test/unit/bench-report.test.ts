@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { rowsOf } from '../../bench/envelope/report.js';
-import type { RoundSample } from '../../bench/envelope/rounds.js';
-import { summarize } from '../../bench/report/statistics.js';
+import { rowName, rowsOf, type EnvelopeTask, type RowIdentity } from '../../bench/envelope/rows.js';
+import type { RoundSample } from '../../bench/measure/rounds.js';
+import { summarize } from '../../bench/measure/statistics.js';
 import { formatMarkdownTable, formatNumber, formatTable } from '../../bench/report/table.js';
 
 describe('the benchmarks’ arithmetic', () => {
@@ -12,22 +12,6 @@ describe('the benchmarks’ arithmetic', () => {
     expect(() => summarize([])).toThrow(RangeError);
   });
 
-  it('takes ratios within a round: a disturbance of all does not show in them', () => {
-    const rounds = (microseconds: number[]): RoundSample[] =>
-      microseconds.map((each) => ({ microseconds: each, cpuMicroseconds: 2 * each }));
-    const samples = new Map([
-      ['ours', rounds([10, 100, 20])],
-      ['libsignal', rounds([20, 200, 40])],
-      ['noble', rounds([1000, 10000, 2000])],
-    ]);
-    const [ours] = rowsOf('seal', samples, { libsignal: 'libsignal', noble: 'noble' });
-    expect(ours?.timesLibsignal).toEqual({ median: 2, p25: 2, p75: 2 });
-    expect(ours?.timesNoble.median).toBe(100);
-    expect(ours?.microsecondsPerEnvelope.median).toBe(20);
-    expect(ours?.cpuMicrosecondsPerEnvelope).toEqual({ median: 40, p25: 30, p75: 120 });
-    expect(ours?.envelopesPerSecond).toBe(50_000);
-  });
-
   it('prints three significant digits', () => {
     const printed = [0.012345, 0.5, 1, 1.005, 12.34, 99.96, 123.4, 999.9, 1234, 1234567].map(formatNumber);
     expect(printed).toEqual(['0.0123', '0.500', '1.00', '1.00', '12.3', '100', '123', '1,000', '1,230', '1,230,000']);
@@ -36,5 +20,60 @@ describe('the benchmarks’ arithmetic', () => {
   it('aligns columns', () => {
     expect(formatTable(['a', 'b'], [['long', '1']])).toBe('a     b\n----  -\nlong  1');
     expect(formatMarkdownTable(['a', 'b'], [['long', '1']])).toBe('| a    |   b |\n| ---- | --: |\n| long |   1 |');
+  });
+});
+
+describe('the rows of the envelope benchmark', () => {
+  const sealing = (identity: Partial<RowIdentity>): RowIdentity => ({
+    operation: 'seal',
+    subject: 'sealcast',
+    kernel: 'int',
+    threads: 1,
+    acquaintance: 'prepared',
+    ...identity,
+  });
+  const peer = { kernel: null, acquaintance: null };
+  const timed: readonly (readonly [RowIdentity, readonly number[]])[] = [
+    [sealing({}), [10, 100, 20]],
+    [sealing({ threads: 2 }), [5, 50, 10]],
+    [sealing({ acquaintance: 'first-contact' }), [15, 150, 30]],
+    [sealing({ subject: 'libsignal', ...peer }), [20, 200, 40]],
+    [sealing({ subject: 'noble', ...peer }), [1000, 10000, 2000]],
+    [sealing({ operation: 'prepare', acquaintance: 'first-contact' }), [30, 300, 60]],
+  ];
+  const tasks = timed.map(([identity]): EnvelopeTask => ({ identity, task: { operationCount: 1, run: () => null } }));
+  const samples = new Map(
+    timed.map(([identity, microseconds]) => [
+      rowName(identity),
+      microseconds.map((each): RoundSample => ({ microseconds: each, cpuMicroseconds: 2 * each })),
+    ]),
+  );
+  const [prepared, twoThreads, , libsignal, , preparing] = rowsOf(tasks, samples);
+
+  it('have names of their own', () => {
+    expect(samples.size).toBe(timed.length);
+    expect([prepared?.name, preparing?.name, libsignal?.name]).toEqual([
+      'sealcast (int), 1 thread, prepared',
+      'sealcast (int), 1 thread, prepare() alone',
+      'libsignal addon',
+    ]);
+  });
+
+  it('take ratios within a round: a disturbance of all does not show in them', () => {
+    expect(prepared?.timesLibsignal).toEqual({ median: 2, p25: 2, p75: 2 });
+    expect(prepared?.timesNoble?.median).toBe(100);
+    expect(prepared?.microsecondsPerEnvelope.median).toBe(20);
+    expect(prepared?.cpuMicrosecondsPerEnvelope).toEqual({ median: 40, p25: 30, p75: 120 });
+    expect(prepared?.envelopesPerSecond).toBe(50_000);
+  });
+
+  it('compare several threads with one in the same state', () => {
+    expect(twoThreads?.timesOneThread).toEqual({ median: 2, p25: 2, p75: 2 });
+    expect(prepared?.timesOneThread).toBeUndefined();
+  });
+
+  it('compare nothing with an operation that it is not', () => {
+    expect(preparing?.timesLibsignal).toBeUndefined();
+    expect(preparing?.timesNoble).toBeUndefined();
   });
 });

@@ -1,14 +1,11 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { FULL_PLAN } from '../../bench/envelope/plan.js';
+import { CHART_FILES, renderChart, type Theme } from '../../bench/report/chart.js';
 import { PACKAGE_ROOT, RESULTS_DIRECTORY } from '../../bench/report/environment.js';
-import {
-  END_MARKER,
-  readResults,
-  renderReadmeBlock,
-  replaceBlock,
-  START_MARKER,
-} from '../../bench/report/readme-block.js';
+import { END_MARKER, renderReadmeBlock, replaceBlock, START_MARKER } from '../../bench/report/readme-block.js';
+import { BENCHMARKS, nodeLine, readResults, resultsOf } from '../../bench/report/results.js';
 
 describe("README's figures", () => {
   const readme = readFileSync(join(PACKAGE_ROOT, 'README.md'), 'utf8');
@@ -18,12 +15,27 @@ describe("README's figures", () => {
     expect(replaceBlock(readme, renderReadmeBlock(results))).toBe(readme);
   });
 
-  it('come from a full run of every benchmark', () => {
-    expect(new Set(results.map(({ benchmark }) => benchmark))).toEqual(new Set(['envelope', 'event-loop', 'memory']));
-    for (const result of results) {
-      if (result.benchmark === 'envelope') expect(result.recipientCount).toBe(1024);
-      else if (result.benchmark === 'memory') expect(result.recipientCount).toBe(10_000);
-      else expect(result.rows.map(({ envelopeCount }) => envelopeCount)).toContain(10_000);
+  it.each(Object.keys(CHART_FILES) as Theme[])('are those of the chart, %s', (theme) => {
+    const committed = readFileSync(join(RESULTS_DIRECTORY, CHART_FILES[theme]), 'utf8');
+    expect(renderChart(resultsOf(results, 'envelope'), theme)).toBe(committed);
+  });
+
+  it('come from a full run of every benchmark on each line of Node', () => {
+    const lines = new Set(results.map(({ environment }) => nodeLine(environment)));
+    const found = results.map(({ benchmark, environment }) => `${benchmark} ${nodeLine(environment)}`);
+    const wanted = [...lines].flatMap((line) => BENCHMARKS.map((benchmark) => `${benchmark} ${line}`));
+    expect(found.sort()).toEqual(wanted.sort());
+
+    const cases = [FULL_PLAN.full, ...FULL_PLAN.others].map(({ contentBytes, recipientCount }) => ({
+      contentBytes,
+      recipientCount,
+    }));
+    for (const result of resultsOf(results, 'envelope')) expect(result.cases).toMatchObject(cases);
+    for (const result of resultsOf(results, 'start-up')) expect(result.envelopeCount).toBe(1_000);
+    for (const result of resultsOf(results, 'scan')) expect(result.recipientCount).toBe(10_000);
+    for (const result of resultsOf(results, 'memory')) expect(result.recipientCount).toBe(10_000);
+    for (const result of resultsOf(results, 'event-loop')) {
+      expect(result.rows.map(({ envelopeCount }) => envelopeCount)).toContain(10_000);
     }
   });
 });

@@ -1,0 +1,12 @@
+import type { Subject } from '../measure/subject.js';
+import type { InnerKernel } from './inner-kernel.js';
+
+/** One thing that the kernel does, and who else can do it. */
+export interface KernelOperation {
+  readonly name: string;
+  /** Bytes that one operation works on, where that says something. */
+  readonly bytes?: number;
+  /** What the kernel has for it: nothing, one way, or several (one lane, four lanes). */
+  readonly ofKernel: (kernel: InnerKernel) => readonly Subject[];
+  readonly peers: readonly Subject[];
+}
