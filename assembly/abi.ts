@@ -134,7 +134,7 @@ export const RECORD_ENVELOPE_PTR_OFFSET = 4;
 export const RECORD_MESSAGE_PTR_OFFSET = 8;
 /** u32, bytes of the content, without the MAC. */
 export const RECORD_MESSAGE_BYTES_OFFSET = 12;
-/** u32, unsealing: address of static_ct; the sender's key, 33 bytes, is left there. */
+/** u32, unsealing: address of static_ct. The sender's key is left in the record, in the place of e_pub. */
 export const RECORD_STATIC_PTR_OFFSET = 16;
 /** u32, sealing and preparing: address of the tables of the recipient's key, or 0. The chunk has them until it ends. */
 export const RECORD_TABLES_PTR_OFFSET = 20;

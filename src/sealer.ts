@@ -247,8 +247,8 @@ export class Sealer {
       threads: this.#threads,
       cachedRecipients: recipients.slots.size,
       tables: recipients.tables.size,
-      servedByTable: recipients.tables.served,
-      servedByLadder: recipients.tables.unserved,
+      servedByTable: recipients.servedByTable,
+      servedByLadder: recipients.servedByLadder,
       cachedBytes: recipients.bytes,
       queueLength: this.#engine.queueLength,
     };

@@ -89,6 +89,8 @@ export class Unsealing implements UnsealListener {
       const copy = new Uint8Array(intact.length);
       copy.set(intact);
       const content = await this.#host.libsignal().unseal(copy);
+      // Closed or aborted meanwhile: nothing is to be remembered of it.
+      if (this.#stopped !== undefined) return;
       this.#verdicts.unsealedByLibsignal(index, content, version);
     });
   }

@@ -66,6 +66,7 @@ export function findSlot(key: usize): i32 {
 
 /** Host only: puts a slot, whose key stands, into the index. 0 when the key's window is full. */
 export function indexSlot(slot: i32): u32 {
+  if (load<u32>(CONTROL_PTR + CONTROL_INDEX_PTR_OFFSET) == 0) return 0;
   const hash = hashOf(slotPtr(slot) + SLOT_KEY_OFFSET);
   for (let step: u32 = 0; step < <u32>INDEX_WINDOW_CELLS; step++) {
     const ptr = cellPtr(hash, step);
@@ -79,6 +80,7 @@ export function indexSlot(slot: i32): u32 {
 
 /** Host only: takes a slot, whose key still stands, out of the index. */
 export function unindexSlot(slot: i32): void {
+  if (load<u32>(CONTROL_PTR + CONTROL_INDEX_PTR_OFFSET) == 0) return;
   const hash = hashOf(slotPtr(slot) + SLOT_KEY_OFFSET);
   for (let step: u32 = 0; step < <u32>INDEX_WINDOW_CELLS; step++) {
     const ptr = cellPtr(hash, step);

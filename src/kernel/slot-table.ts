@@ -1,17 +1,21 @@
 import {
   INDEX_CELL_BYTES,
+  KEY_BYTES,
   RECIPIENT_TABLES_BYTES,
   SLOT_BYTES,
   SLOT_EMPTY,
   SLOT_EVICTED,
   SLOT_FILLING,
   SLOT_KEY_OFFSET,
+  SLOT_SECRET_OFFSET,
   SLOT_STATE_BITS,
   SLOT_STATE_MASK,
   SLOT_TAG_OFFSET,
 } from '../../assembly/abi.js';
 import type { MemoryPlan } from './control.js';
 import type { KernelExports } from './instance.js';
+
+const NO_KEY = new Uint8Array(KEY_BYTES);
 
 /**
  * The host's side of the slots (assembly/envelope/slots.ts has the workers' and the protocol): gives slots to keys and
@@ -53,7 +57,7 @@ export class SlotTable {
     // A slot that was never used looks empty. A worker that met the key in the index could begin to fill it before the
     // generation below, which would hide that he is at it, and end after the slot has gone to another key.
     Atomics.store(this.#words, index, generation | SLOT_EVICTED);
-    this.#bytes.set(key, slot * SLOT_BYTES + SLOT_KEY_OFFSET);
+    this.#storeKey(slot, key);
     if (this.#exports.indexSlot(slot) === 0) return false;
     // The next generation: whoever read the slot under the last one drops what he read.
     Atomics.store(this.#words, index, (generation + (1 << SLOT_STATE_BITS)) | SLOT_EMPTY);
@@ -71,9 +75,24 @@ export class SlotTable {
     const evicted = (tag & ~SLOT_STATE_MASK) | SLOT_EVICTED;
     if (Atomics.compareExchange(this.#words, index, tag, evicted) !== tag) return false;
     this.#exports.unindexSlot(slot);
-    const begin = slot * SLOT_BYTES;
-    this.#bytes.fill(0, begin + SLOT_KEY_OFFSET, begin + SLOT_BYTES);
+    this.#storeKey(slot, NO_KEY);
+    this.#clearSecret(slot);
     return true;
+  }
+
+  // Word by word with Atomics, as workers read them: plain stores may overtake that of the tag on arm64, and a worker would
+  // take zeros for the secret under a tag that still looks right.
+
+  #storeKey(slot: number, key: Uint8Array): void {
+    const words = new Int32Array(KEY_BYTES / 4);
+    new Uint8Array(words.buffer).set(key);
+    const first = (slot * SLOT_BYTES + SLOT_KEY_OFFSET) / 4;
+    for (let i = 0; i < words.length; i++) Atomics.store(this.#words, first + i, words[i] ?? 0);
+  }
+
+  #clearSecret(slot: number): void {
+    const first = (slot * SLOT_BYTES + SLOT_SECRET_OFFSET) / 4;
+    for (let i = 0; i < KEY_BYTES / 4; i++) Atomics.store(this.#words, first + i, 0);
   }
 
   /**

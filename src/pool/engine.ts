@@ -35,7 +35,14 @@ export class Engine {
   #entering = 0;
   #closing: Promise<void> | undefined;
 
-  private constructor(kernel: string, pool: Pool, control: ControlBlock, table: SlotTable, plan: MemoryPlan, maxQueue: number) {
+  private constructor(
+    kernel: string,
+    pool: Pool,
+    control: ControlBlock,
+    table: SlotTable,
+    plan: MemoryPlan,
+    maxQueue: number,
+  ) {
     this.kernel = kernel;
     this.pool = pool;
     this.aborts = pool.aborts;
@@ -108,6 +115,8 @@ export class Engine {
 
   /** Gives the party a slot, if it can have one; its next envelope fills it. */
   admit(key: Uint8Array): void {
+    // Verdicts of libsignal's may come late: nothing is laid into a memory that was wiped.
+    if (this.#closing !== undefined) return;
     this.control.setHostKey(key);
     this.recipients.slots.touch(ControlBlock.HOST_KEY_PTR, key);
   }

@@ -31,8 +31,6 @@ export class RecipientTables {
   readonly #pins: Uint32Array;
   readonly #built: Uint8Array;
   #builtCount = 0;
-  #served = 0;
-  #unserved = 0;
 
   constructor(tablesCount: number, slotCount: number, random: () => number) {
     this.#places = new Places(tablesCount, random);
@@ -53,23 +51,12 @@ export class RecipientTables {
     return this.#places.used;
   }
 
-  /** Number of envelopes that were sealed with tables, or with tables built for them. */
-  get served(): number {
-    return this.#served;
-  }
-
-  /** Number of envelopes that were sealed without. */
-  get unserved(): number {
-    return this.#unserved;
-  }
-
   /** For one envelope to the holder of a slot, or to somebody who has none (-1). Ends with {@link release}. */
   leaseForSealing(slot: number): TablesLease {
-    const lease = slot < 0 ? NO_LEASE : this.#lease(slot, this.#sealedTo[slot] === 1);
-    if (slot >= 0) this.#sealedTo[slot] = 1;
-    if (lease === NO_LEASE) this.#unserved += 1;
-    else this.#served += 1;
-    return lease;
+    if (slot < 0) return NO_LEASE;
+    const wanted = this.#sealedTo[slot] === 1;
+    this.#sealedTo[slot] = 1;
+    return this.#lease(slot, wanted);
   }
 
   /** To have them built ahead. Ends with {@link release}. */

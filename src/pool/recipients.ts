@@ -1,4 +1,4 @@
-import { RECIPIENT_TABLES_BYTES, TABLES_NONE } from '../../assembly/abi.js';
+import { RECIPIENT_TABLES_BYTES, TABLES_NONE, TABLES_READY } from '../../assembly/abi.js';
 import type { Arena } from '../kernel/arena.js';
 import { SLOT_COST_BYTES, type MemoryPlan } from '../kernel/control.js';
 import type { SlotTable } from '../kernel/slot-table.js';
@@ -10,6 +10,8 @@ export class Recipients {
   readonly slots: RecipientSlots;
   readonly tables: RecipientTables;
   readonly #tablesPtr: number;
+  #servedByTable = 0;
+  #servedByLadder = 0;
 
   constructor(table: SlotTable, plan: MemoryPlan, random: () => number = Math.random) {
     this.tables = new RecipientTables(plan.tablesCount, plan.slotCount, random);
@@ -20,6 +22,22 @@ export class Recipients {
   /** Bytes of the recipient cache that are in use. */
   get bytes(): number {
     return this.slots.size * SLOT_COST_BYTES + this.tables.size * RECIPIENT_TABLES_BYTES;
+  }
+
+  /** Number of envelopes that were sealed with tables, those for which they were built included. */
+  get servedByTable(): number {
+    return this.#servedByTable;
+  }
+
+  /** Number of envelopes that were sealed without. */
+  get servedByLadder(): number {
+    return this.#servedByLadder;
+  }
+
+  /** Counts the envelope that the record at `place` was sealed to. */
+  countSealed(arena: Arena, place: number): void {
+    if (arena.tablesState(place) === TABLES_READY) this.#servedByTable += 1;
+    else this.#servedByLadder += 1;
   }
 
   /** The record at `place` seals to the key at `keyAt` of `keys`: gives it the recipient's tables, if it can have them. */

@@ -54,8 +54,12 @@ export class SealBatch implements Batch {
 
   collect(arena: Arena, place: number, index: number): void {
     const status = arena.status(place);
-    if (status === STATUS_OK) this.results[index] = { ok: true, envelope: arena.envelope(place) };
-    else this.#refuse(index, entryError(status, index));
+    if (status !== STATUS_OK) {
+      this.#refuse(index, entryError(status, index));
+      return;
+    }
+    this.results[index] = { ok: true, envelope: arena.envelope(place) };
+    this.#recipients.countSealed(arena, place);
   }
 
   release(arena: Arena): void {

@@ -1,5 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import {
+  ENTRIES_OFFSET,
+  PAYLOAD_OFFSET,
   RECIPIENT_TABLES_BYTES,
   STATUS_LOW_ORDER_KEY,
   STATUS_NO_RANDOMNESS,
@@ -109,9 +111,15 @@ describe.each(kernelBuilds)('a chunk with tables in the debug build of $file', (
 
   const allTables = (host: ChunkHost): Bytes[] => Array.from({ length: PLACES }, (_, place) => host.tablesBytes(place));
 
-  /** Tables that were wanted are their key's, and nobody else's place was touched. */
+  function expectWiped({ kernel, arenaPtr }: ChunkHost): void {
+    const work = kernel.read(arenaPtr + ENTRIES_OFFSET, PAYLOAD_OFFSET - ENTRIES_OFFSET);
+    expect(work.every((byte) => byte === 0)).toBe(true);
+  }
+
+  /** Tables that were wanted are their key's, nobody else's place was touched, and no scratch is left. */
   function expectTables(host: ChunkHost, kinds: readonly Kind[], before: readonly Bytes[]): void {
     expect(host.tablesStates()).toEqual(kinds.map(({ tablesAfter }) => tablesAfter));
+    expectWiped(host);
     const attempted = new Set<number>();
     kinds.forEach(({ name, key, tables, tablesAfter }, i) => {
       if (tables !== TABLES_WANTED || tablesAfter === TABLES_WANTED) return;
@@ -238,6 +246,7 @@ describe.each(kernelBuilds)('a chunk with tables in the debug build of $file', (
     host.kernel.exports.prepareSlots(host.arenaPtr);
     expect(new Set(host.statuses())).toEqual(new Set([STATUS_OK]));
     expect(new Set(host.tablesStates())).toEqual(new Set([TABLES_READY]));
+    expectWiped(host);
     host.arena.wipe();
     keys.forEach((key, i) => {
       host.arena.addContent(key, cyclic(contents, i));
@@ -245,6 +254,7 @@ describe.each(kernelBuilds)('a chunk with tables in the debug build of $file', (
     });
     host.layRandomness(random(32 * FULL_CHUNK));
     host.kernel.exports.sealV1(host.arenaPtr);
+    expectWiped(host);
     for (let i = 0; i < FULL_CHUNK; i++) {
       const result = { ok: true, envelope: host.arena.envelope(i) } as const;
       const opened = await openWithLibsignal(cyclic(world.recipients, i), result);

@@ -12,6 +12,7 @@ import {
   RECORD_TABLES_PTR_OFFSET,
   SLOT_BYTES,
   STATUS_LOW_ORDER_KEY,
+  STATUS_NO_RANDOMNESS,
   STATUS_OK,
   TABLES_NONE,
   TABLES_READY,
@@ -191,14 +192,14 @@ describe.each(builds)('a chunk in $title', ({ build, kind }) => {
     const work = host.kernel.read(host.arenaPtr + ENTRIES_OFFSET, PAYLOAD_OFFSET - ENTRIES_OFFSET);
     expect(work.every((byte) => byte === 0)).toBe(true);
   }
-  /** The host's wipe, when it has read what it wants. */
-  function expectArenaWiped(host: ChunkHost, scan: SecretScan): void {
-    host.arena.wipe();
+  /** The host's wipe, when it has read what it wants. What a kernel that came to its end has wiped it leaves alone. */
+  function expectArenaWiped(host: ChunkHost, scan: SecretScan, unfinished = false): void {
+    host.arena.wipe(unfinished);
     expect(host.kernel.read(host.arenaPtr, ARENA_BYTES).every((byte) => byte === 0)).toBe(true);
     expect(scan.find(host.kernel.memory, mayStay(host))).toEqual([]);
   }
 
-  it.each([1, ENTRY_COUNT])('of %i entries leaves no secret of its sealing but those in slots', (count) => {
+  it.each([1, 2, ENTRY_COUNT])('of %i entries leaves no secret of its sealing but those in slots', (count) => {
     const host = makeHost();
     laySealing(host, count);
     const scan = secretsOfSealing(count);
@@ -231,6 +232,16 @@ describe.each(builds)('a chunk in $title', ({ build, kind }) => {
     expect(contentScan(3).find(host.kernel.memory)).toEqual(['content']);
     expectArenaWiped(host, scan);
     expect(contentScan(3).find(host.kernel.memory)).toEqual([]);
+  });
+
+  it('leaves none of a sealing that was given no randomness', () => {
+    const host = makeHost();
+    laySealing(host, 3);
+    host.layRandomness(new Uint8Array(96));
+    host.kernel.exports.sealV1(host.arenaPtr);
+    expect(host.statuses()).toEqual(new Array(3).fill(STATUS_NO_RANDOMNESS));
+    expectWiped(host, secretsOfIdentity());
+    expectArenaWiped(host, secretsOfIdentity());
   });
 
   it.each([1, ENTRY_COUNT])('of %i envelopes leaves no secret of its unsealing but those in slots', (count) => {
@@ -266,7 +277,7 @@ describe.each(builds)('a chunk in $title', ({ build, kind }) => {
     ): void => {
       stopAt(host, ...where);
       for (const name of scan.find(host.kernel.memory, mayStay(host))) found.add(name);
-      expectArenaWiped(host, scan);
+      expectArenaWiped(host, scan, true);
     };
     for (const count of [1, ENTRY_COUNT]) {
       for (const offset of [RECORD_TABLES_PTR_OFFSET, RECORD_ENVELOPE_PTR_OFFSET]) {

@@ -195,7 +195,8 @@ describe('a batch in the pool', () => {
 });
 
 describe('a batch of contents', () => {
-  const nobody = { useForSealing: () => undefined, release: () => undefined } as unknown as Recipients;
+  const ignore = (): undefined => undefined;
+  const nobody = { useForSealing: ignore, release: ignore, countSealed: ignore } as unknown as Recipients;
   const sealWith = async (contents: Uint8Array[]): Promise<SealBatch> => {
     const batch = new SealBatch(new Uint8Array(contents.length * 32), contents, nobody);
     await pool.run(batch);
