@@ -1,14 +1,15 @@
 import { sealedSenderEncrypt } from '@signalapp/libsignal-client';
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { Sealer } from 'sealcast';
 import { RECIPIENT_TABLES_BYTES } from '#dist/assembly/abi.js';
-import { planMemory, SLOT_COST_BYTES, TABLES_COST_BYTES } from '#dist/src/kernel/control.js';
+import { planMemory, SLOT_COST_BYTES, TABLES_COST_BYTES, type MemoryPlan } from '#dist/src/kernel/control.js';
 import { copyBytes, fromHex, toHex } from '../reference/bytes.js';
 import { encodePublicKey } from '../reference/envelope-v1.js';
 import { Broadcasts, keysOf } from '../support/broadcasts.js';
 import { drawTwistU, keyOfU } from '../support/edwards.js';
+import { MemoryWatch } from '../support/memory-watch.js';
 import { seededBytes } from '../support/seeded-random.js';
-import { MemoryIdentityStore, usmcOfSize } from '../support/signal-fixtures.js';
+import { MemoryIdentityStore, usmcOfSize, type SignalRecipient } from '../support/signal-fixtures.js';
 import { x25519Points } from '../vectors/index.js';
 
 const TIMESTAMP_MS = 1_700_000_000_000;
@@ -16,14 +17,38 @@ const broadcasts = new Broadcasts(1300, 'recipient tables');
 const { world } = broadcasts;
 
 let sealer: Sealer;
+let plan: MemoryPlan;
+const memoryWatch = new MemoryWatch();
 afterEach(() => sealer.close());
+afterAll(() => memoryWatch.stop());
 
 /** With room for so many recipients' tables, and slots for four times as many recipients. */
 async function createSealer(tablesCount: number, threads = 2): Promise<void> {
   const recipientCacheBytes = tablesCount * TABLES_COST_BYTES;
-  const plan = planMemory(recipientCacheBytes, 0);
+  plan = planMemory(recipientCacheBytes, 2 * threads);
   expect([plan.tablesCount, plan.slotCount]).toEqual([tablesCount, 4 * tablesCount]);
+  memoryWatch.memories.length = 0;
   sealer = await Sealer.create({ identityKeyPair: world.sender, threads, recipientCacheBytes });
+}
+
+/** What stands in each place for tables. */
+function copyTables(): Buffer[] {
+  const memory = memoryWatch.memories.find(({ buffer }) => buffer.byteLength >= plan.totalBytes);
+  const bytes = Buffer.from(new Uint8Array(memory!.buffer, plan.tablesPtr, plan.tablesCount * RECIPIENT_TABLES_BYTES));
+  return Array.from({ length: plan.tablesCount }, (_, i) =>
+    bytes.subarray(i * RECIPIENT_TABLES_BYTES, (i + 1) * RECIPIENT_TABLES_BYTES),
+  );
+}
+
+/**
+ * Seals to all of them; gives how many were sealed to with tables that stood there before. That they are counted as served
+ * does not say so: so are those for whom tables were built, which costs more than the ladder.
+ */
+async function countHits(recipients: readonly SignalRecipient[]): Promise<number> {
+  const before = copyTables();
+  const { byTable } = await broadcasts.send(sealer, recipients);
+  const builtCount = copyTables().filter((tables, i) => Buffer.compare(tables, before[i]!) !== 0).length;
+  return byTable - builtCount;
 }
 
 describe('tables', () => {
@@ -159,28 +184,26 @@ describe('tables for 400 of 500 recipients', () => {
       expect(sealer.stats().tables).toBe(400);
     }
     for (let broadcast = 1; broadcast <= 10; broadcast++) {
-      const { byTable } = await broadcasts.send(sealer, subscribers);
+      const hits = await countHits(subscribers);
       expect(sealer.stats().tables).toBeLessThanOrEqual(400);
       if (broadcast < 3 - 2 * prepareCalls) continue;
-      expect(byTable, `broadcast ${broadcast}`).toBeGreaterThanOrEqual(375);
-      // At any time 400 have tables; he to whom somebody gave way may have had his turn before.
-      expect(byTable, `broadcast ${broadcast}`).toBeLessThanOrEqual(415);
+      expect(hits, `broadcast ${broadcast}`).toBeGreaterThanOrEqual(375);
+      expect(hits, `broadcast ${broadcast}`).toBeLessThanOrEqual(400);
     }
   });
 });
 
 describe('tables of those who are written to again and again', () => {
-  test('are not driven out by strangers, who come once, or twice and never again', async () => {
+  test('are not driven out by strangers, who come twice and never again', async () => {
     await createSealer(80);
     const regulars = broadcasts.recipients(0, 60);
     for (let time = 0; time < 2; time++) await broadcasts.send(sealer, regulars);
-    let byTable = 0;
+    let hits = 0;
     for (let day = 0; day < 6; day++) {
       const strangers = broadcasts.recipients(100 + 200 * day, 300 + 200 * day);
-      await broadcasts.send(sealer, strangers);
-      await broadcasts.send(sealer, strangers.slice(0, 60));
-      byTable += (await broadcasts.send(sealer, regulars)).byTable;
+      for (let time = 0; time < 2; time++) await broadcasts.send(sealer, strangers);
+      hits += await countHits(regulars);
     }
-    expect(byTable).toBeGreaterThan(0.8 * 6 * 60);
+    expect(hits).toBeGreaterThan(0.7 * 6 * 60);
   });
 });
