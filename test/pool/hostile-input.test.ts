@@ -137,9 +137,10 @@ describe('envelopes for libsignal', () => {
     const own = await Sealer.create({ identityKeyPair: recipient.identity, threads: 1 });
     const good = sealedByTwin(content);
     const large = await largeEnvelope();
-    const call = own.unseal([...Array.from({ length: 1100 }, () => good), large]);
+    // First, so that it has been checked when the call gives way, however slow the machine is.
+    const call = own.unseal([large, ...Array.from({ length: 1100 }, () => good)]);
     structuredClone(large.buffer, { transfer: [large.buffer] });
-    expect((await call).at(-1)).toMatchObject({ ok: false, error: { code: 'ERR_INVALID_ARGUMENT', index: 1100 } });
+    expect((await call)[0]).toMatchObject({ ok: false, error: { code: 'ERR_INVALID_ARGUMENT', index: 0 } });
     await own.close();
   });
 });
