@@ -1,3 +1,4 @@
+import { loadLibsignal } from './access/libsignal.js';
 import type { LibsignalUnsealer } from './access/libsignal-unseal.js';
 import type { UnsealResult, UnsealVerdicts } from './access/unseal-verdicts.js';
 import { SealcastError } from './errors.js';
@@ -102,10 +103,13 @@ export class Unsealing implements UnsealListener {
 
   async #judge(index: number, job: TurnJob): Promise<void> {
     try {
-      await job();
+      const loading = loadLibsignal();
+      if (loading !== undefined) await loading;
+      // Closed or aborted meanwhile: then nobody asks.
+      if (this.#stopped === undefined) await job();
     } catch (cause) {
-      const message = `entry ${index}: it could not be judged`;
-      this.failed(index, new SealcastError('ERR_OUT_OF_MEMORY', message, { index, cause }));
+      const code = cause instanceof SealcastError ? cause.code : 'ERR_OUT_OF_MEMORY';
+      this.failed(index, new SealcastError(code, `entry ${index}: it could not be judged`, { index, cause }));
     } finally {
       this.#pending -= 1;
       this.#onChange?.();

@@ -1,5 +1,6 @@
-import { PublicKey } from '@signalapp/libsignal-client';
+import type { PublicKey } from '@signalapp/libsignal-client';
 import type { ParsedCertificate } from './certificate-memory.js';
+import { libsignal } from './libsignal.js';
 
 /**
  * Validates sender certificates against one set of trust roots, as libsignal does: signature of the server certificate by
@@ -7,21 +8,23 @@ import type { ParsedCertificate } from './certificate-memory.js';
  * once is only asked for its expiration again.
  */
 export class CertificateValidator {
-  readonly #trustRoots: PublicKey[];
+  readonly #trustRoots: readonly Uint8Array<ArrayBuffer>[];
+  #parsedRoots: PublicKey[] | undefined;
   /** What fails is not remembered: strangers can make as many of those as they like. */
   readonly #signed = new WeakSet<ParsedCertificate>();
 
   /** @param trustRoots public keys, 33 bytes each. */
   constructor(trustRoots: readonly Uint8Array<ArrayBuffer>[]) {
-    this.#trustRoots = trustRoots.map((root) => PublicKey.deserialize(root));
+    this.#trustRoots = trustRoots;
   }
 
   /** Whether the certificate holds at `timestamp` (ms since the epoch). */
   validate(parsed: ParsedCertificate, timestamp: number): boolean {
     if (timestamp > parsed.expiration) return false;
     if (this.#signed.has(parsed)) return true;
+    this.#parsedRoots ??= this.#trustRoots.map((root) => libsignal().PublicKey.deserialize(root));
     // Time 0 is before any expiration, so this asks for the signatures alone.
-    if (!parsed.certificate.validateWithTrustRoots(this.#trustRoots, 0)) return false;
+    if (!parsed.certificate.validateWithTrustRoots(this.#parsedRoots, 0)) return false;
     this.#signed.add(parsed);
     return true;
   }

@@ -1,6 +1,7 @@
 import { timingSafeEqual } from 'node:crypto';
-import { UnidentifiedSenderMessageContent, type SenderCertificate } from '@signalapp/libsignal-client';
+import type { SenderCertificate } from '@signalapp/libsignal-client';
 import type { CertificateMemory, ParsedCertificate } from './certificate-memory.js';
+import { libsignal } from './libsignal.js';
 import { findCertificate } from './usmc-shape.js';
 
 /**
@@ -36,7 +37,7 @@ function expirationOf(certificate: SenderCertificate): number {
 
 function parseWithLibsignal(content: Uint8Array<ArrayBuffer>): ParsedCertificate | null {
   try {
-    const certificate = UnidentifiedSenderMessageContent.deserialize(content).senderCertificate();
+    const certificate = libsignal().UnidentifiedSenderMessageContent.deserialize(content).senderCertificate();
     return { certificate, identityKey: certificate.key().serialize(), expiration: expirationOf(certificate) };
   } catch {
     return null;

@@ -71,6 +71,29 @@ describe('the packed package', () => {
 });
 
 describe('a project that installed it', () => {
+  test('does not load libsignal’s addon before there is something to unseal', () => {
+    project.write(
+      'lazy.js',
+      `import { Sealer } from 'sealcast';
+       import { loadKernel } from 'sealcast/kernel';
+       const privateKey = crypto.getRandomValues(new Uint8Array(32));
+       const publicKey = Uint8Array.of(5, ...(await loadKernel()).x25519Base(privateKey));
+       const identityKeyPair = { publicKey, privateKey };
+       const addonLoaded = () => process.report.getReport().sharedObjects.some((path) => path.endsWith('.node'));
+       const sealer = await Sealer.create({ identityKeyPair, threads: 1 });
+       const [sealed] = await sealer.seal([{ recipientIdentityKey: publicKey, content: new Uint8Array(3) }]);
+       const before = addonLoaded();
+       // Sealed well, but 3 zeros are no USMC: it takes libsignal to say so.
+       const [unsealed] = await sealer.unseal([sealed.envelope]);
+       const after = addonLoaded();
+       await sealer.close();
+       console.log(JSON.stringify({ sealed: sealed.ok, before, verdict: unsealed.error.code, after }));`,
+    );
+    const { stdout, stderr } = runNode(project.directory, ['lazy.js']);
+    expect(stderr).toBe('');
+    expect(JSON.parse(stdout)).toEqual({ sealed: true, before: false, verdict: 'ERR_INVALID_ENVELOPE', after: true });
+  });
+
   test('imports both entry points under plain Node, and seals and opens with them', () => {
     project.write(
       'main.js',
