@@ -16,6 +16,11 @@ import type { Series } from './series.js';
 
 /** Samples that are prepared together, so that nothing but two copies happens between one and the next. */
 const MAX_BATCH_SAMPLES = 1024;
+/**
+ * Made anew for every batch. If the same ones came back all the time, the arithmetic of a class of one secret would go over
+ * the same few operands, and that of random secrets never: a difference of operands, not of secrets.
+ */
+const PUBLICS_PER_BATCH = 64;
 const WARM_UP_MS = 300;
 
 export interface Budget {
@@ -37,27 +42,26 @@ export class Subject {
   readonly #call: () => void;
   readonly #inputBytes: number;
   readonly #publicBytes: number;
-  readonly #publicCount: number;
+  readonly #makePublic: (() => Uint8Array) | undefined;
   readonly #classOf: Uint8Array;
   readonly #publicOf: Uint16Array;
   readonly #timeOf: Float64Array;
 
   constructor(routine: Routine, kernel: TimedKernel) {
-    const { call, publics = [new Uint8Array(0)] } = routine.bind(kernel);
+    const { call, makePublic } = routine.bind(kernel);
     this.routine = routine;
     this.#kernel = kernel;
     this.#call = call;
     this.#inputBytes = routine.inputBytes * routine.callsPerSample;
-    this.#publicCount = publics.length;
-    this.#publicBytes = publics[0]!.length;
+    this.#publicBytes = makePublic?.().length ?? 0;
     if (
       this.#inputBytes > MAX_INPUT_BYTES ||
       this.#publicBytes > MAX_PUBLIC_BYTES ||
-      this.#publicBytes * this.#publicCount > PUBLIC_POOL_BYTES
+      this.#publicBytes * PUBLICS_PER_BATCH > PUBLIC_POOL_BYTES
     ) {
       throw new RangeError(`${routine.name}: no room for its inputs`);
     }
-    publics.forEach((bytes, i) => kernel.write(PUBLIC_POOL_PTR + i * this.#publicBytes, bytes));
+    this.#makePublic = makePublic;
     const batchSamples = Math.min(MAX_BATCH_SAMPLES, Math.floor(INPUT_POOL_BYTES / this.#inputBytes));
     this.#classOf = new Uint8Array(batchSamples);
     this.#publicOf = new Uint16Array(batchSamples);
@@ -99,12 +103,16 @@ export class Subject {
     for (let i = 0; i < this.#classOf.length; i++) {
       const chosen = Math.max(0, (draws[2 * i]! % (classes.length + 1)) - 1);
       this.#classOf[i] = chosen;
-      this.#publicOf[i] = draws[2 * i + 1]! % this.#publicCount;
+      this.#publicOf[i] = draws[2 * i + 1]! % PUBLICS_PER_BATCH;
       for (let at = i * this.#inputBytes; at < (i + 1) * this.#inputBytes; at += inputBytes) {
         classes[chosen]!.shape(inputs.subarray(at, at + inputBytes));
       }
     }
     this.#kernel.write(INPUT_POOL_PTR, inputs);
+    if (this.#makePublic === undefined) return;
+    for (let i = 0; i < PUBLICS_PER_BATCH; i++) {
+      this.#kernel.write(PUBLIC_POOL_PTR + i * this.#publicBytes, this.#makePublic());
+    }
   }
 
   /** Before the clock starts all classes have done the same: a copy of as many bytes to the same place. */

@@ -15,15 +15,23 @@ export interface Sensitivity {
   readonly smallestVisibleNs: number | null;
 }
 
-/** `stepNs`: what the times are multiples of, more or less. `random`: from 0 up to below 1. */
-export function findSensitivity({ times, classes }: Series, stepNs: number, random = Math.random): Sensitivity {
+/**
+ * `stepNs`: what the times are multiples of, more or less. `marginNs`: a difference that is not looked for. `random`: from 0 up
+ * to below 1.
+ */
+export function findSensitivity(
+  { times, classes }: Series,
+  stepNs: number,
+  marginNs = 0,
+  random = Math.random,
+): Sensitivity {
   const deals = Array.from({ length: DEALS }, () => ({ times, classes: shuffled(classes, random) }));
   const byChance = deals.flatMap((deal) => compareInSeries(deal, 1));
-  const chanceMaxT = Math.max(maxTMean(byChance), maxTVariance(byChance));
+  const chanceMaxT = Math.max(maxTMean(byChance, marginNs), maxTVariance(byChance));
   let difference = Math.min(...byChance.map(({ standardError }) => T_SUSPECT * standardError).filter((ns) => ns > 0));
   for (let step = 0; step < MAX_STEPS && Number.isFinite(difference); step++) {
     const isSeen = (deal: Series): boolean =>
-      maxTMean(compareInSeries(slowedDown(deal, difference, stepNs, random), 1)) >= T_SUSPECT;
+      maxTMean(compareInSeries(slowedDown(deal, difference, stepNs, random), 1), marginNs) >= T_SUSPECT;
     if (deals.every(isSeen)) return { chanceMaxT, smallestVisibleNs: difference };
     difference *= STEP;
   }

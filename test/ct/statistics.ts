@@ -130,6 +130,14 @@ function sumBetween(limits: Float64Array, samples: Float64Array, side: CropSide,
   return sums;
 }
 
-export const maxTMean = (tests: readonly CropTest[]): number => largest(tests.map(({ tMean }) => tMean));
+/** @param margin a difference, ns, that is not held against anybody; what goes beyond it is. */
+export const maxTMean = (tests: readonly CropTest[], margin = 0): number =>
+  largest(
+    tests.map(({ tMean, difference }) => {
+      const size = Math.abs(difference);
+      // t is the difference over its standard error, and so is what is beyond the margin.
+      return size <= margin ? 0 : tMean * (1 - margin / size);
+    }),
+  );
 export const maxTVariance = (tests: readonly CropTest[]): number => largest(tests.map(({ tVariance }) => tVariance));
 const largest = (values: readonly number[]): number => Math.max(0, ...values.map(Math.abs));

@@ -54,6 +54,14 @@ describe("Welch's t", () => {
     expect(welchT(first, { count: 9, mean: 7, variance: 9 })).toBeCloseTo(-3 / Math.SQRT2, 12);
   });
 
+  it('with a margin counts only what lies beyond it', () => {
+    const test = { crop: 1, tMean: -8, tVariance: 0, difference: -4, standardError: 0.5 };
+    expect(maxTMean([test])).toBe(8);
+    expect(maxTMean([test], 1)).toBe(6);
+    expect(maxTMean([test], 4)).toBe(0);
+    expect(maxTMean([test, { ...test, tMean: 3, difference: 6 }], 3)).toBe(2);
+  });
+
   it('is 0 for constants that are equal, and without bound for others', () => {
     const constant = { count: 9, mean: 7, variance: 0 };
     expect(welchT(constant, constant)).toBe(0);
@@ -148,7 +156,7 @@ describe('two classes in a series', () => {
 
   it('could have been told apart by what the sensitivity says', () => {
     const series = synthetic(40_000, 0, 'sensitivity');
-    const { chanceMaxT, smallestVisibleNs } = findSensitivity(series, 10, seededNumbers('deals'));
+    const { chanceMaxT, smallestVisibleNs } = findSensitivity(series, 10, 0, seededNumbers('deals'));
     expect(chanceMaxT).toBeLessThan(T_SUSPECT);
     // Were nothing cropped and nothing else in the times: 4.5 * 15 ns * sqrt(2 / 20,000) = 0.7 ns.
     expect(smallestVisibleNs).toBeGreaterThan(0.7);
