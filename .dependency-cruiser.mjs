@@ -34,6 +34,7 @@ export default {
     only('pool-knows-kernel', room('pool'), [room('kernel'), ABI, ERRORS], 'No libsignal, no access, in the pool.'),
     only('access-knows-abi', room('access'), [ABI, ERRORS], 'Keys and certificates know of no kernel.'),
     only('content-knows-nobody', room('content'), [ERRORS], 'Protobuf and padding know of nobody.'),
+    only('transport-knows-nobody', room('transport'), [ERRORS], 'The way to the service knows of nobody who takes it.'),
     only(
       'workers-know-kernel',
       '^workers/',
@@ -61,6 +62,12 @@ export default {
       'node_modules/@signalapp/',
       [room('access'), room('ratchet'), room('transport'), room('content')],
       'The engine hands bytes around; libsignal stays in the rooms that need it.',
+    ),
+    packageOnlyIn(
+      'libsignal-net-in-transport',
+      'node_modules/@signalapp/libsignal-client/dist/net',
+      [room('transport')],
+      'Only transport names libsignal’s network.',
     ),
     packageOnlyIn(
       'protobufjs-in-content',

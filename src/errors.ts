@@ -10,6 +10,25 @@ export type SealcastErrorCode =
   | 'ERR_LIBSIGNAL_UNAVAILABLE'
   | 'ERR_QUEUE_FULL'
   | 'ERR_OUT_OF_MEMORY'
+  | 'ERR_STORE_LOCKED'
+  | 'ERR_STORE_FAILED'
+  | 'ERR_STORE_KEY'
+  | 'ERR_STORE_VERSION'
+  | 'ERR_TRANSPORT_REFUSED'
+  | 'ERR_ACCOUNT_MISMATCH'
+  | 'ERR_BROADCAST_MISMATCH'
+  | 'ERR_RECIPIENT_INVALID'
+  | 'ERR_RECIPIENT_BLOCKED'
+  | 'ERR_ACCESS_DENIED'
+  | 'ERR_IDENTITY_CHANGED'
+  | 'ERR_NO_PREKEYS'
+  | 'ERR_ENCRYPTION_FAILED'
+  | 'ERR_DEVICES_CHANGING'
+  | 'ERR_MESSAGE_TOO_LARGE'
+  | 'ERR_RATE_LIMITED'
+  | 'ERR_SERVICE_UNAVAILABLE'
+  | 'ERR_SERVICE_REJECTED'
+  | 'ERR_CLOCK_SKEW'
   | 'ERR_ABORTED'
   | 'ERR_CLOSED'
   | 'ERR_NOT_IMPLEMENTED';
@@ -20,13 +39,15 @@ export interface SealcastErrorFacts {
   readonly index?: number;
   /** Name of the argument or field at fault. */
   readonly field?: string;
+  /** Service id of the recipient at fault. */
+  readonly serviceId?: string;
   /** What failed underneath. */
   readonly cause?: unknown;
 }
 
 /**
- * The one error class of sealcast. Branch on `code`; `index` and `field` say which entry and which of its fields was at
- * fault, where there is one.
+ * The one error class of sealcast. Branch on `code`; `index`, `field` and `serviceId` say which entry, which of its
+ * fields and which recipient was at fault, where there is one.
  *
  * What an attacker must not tell apart is one code: a wrong MAC, a wrong key, a malformed inside of an envelope are all
  * `ERR_INVALID_ENVELOPE`.
@@ -36,11 +57,13 @@ export class SealcastError extends Error {
   readonly code: SealcastErrorCode;
   readonly index?: number;
   readonly field?: string;
+  readonly serviceId?: string;
 
   constructor(code: SealcastErrorCode, message: string, facts: SealcastErrorFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
     this.code = code;
     if (facts.index !== undefined) this.index = facts.index;
     if (facts.field !== undefined) this.field = facts.field;
+    if (facts.serviceId !== undefined) this.serviceId = facts.serviceId;
   }
 }

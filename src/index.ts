@@ -1,5 +1,12 @@
 export { deriveAccessKey } from './access/access-key.js';
 export { SealcastError, type SealcastErrorCode, type SealcastErrorFacts } from './errors.js';
+export { Broadcaster, type BroadcasterOptions } from './broadcaster.js';
+export type { ResumedBroadcast } from './broadcast/core.js';
+export type { BroadcasterEvents } from './broadcast/events.js';
+export type { AccountInput, BroadcastMessage, BroadcastOptions, Recipients } from './broadcast/options.js';
+export type { Delivery } from './broadcast/parcel.js';
+export type { BroadcastProgress, BroadcastRun, BroadcastSummary } from './broadcast/run.js';
+export type { Logger, Metrics } from './broadcast/telemetry.js';
 export type { KernelChoice } from './kernel/choice.js';
 export type { PrivateKeyInput, PublicKeyInput, SealerOptions, SerializableKey } from './options.js';
 export type { PrepareResult, SealResult } from './pool/results.js';
@@ -12,3 +19,38 @@ export {
   type SealRequest,
   type UnsealOptions,
 } from './sealer.js';
+export { openStore, type StoreOptions } from './store/lmdb.js';
+export { MemoryStore } from './store/memory.js';
+export type { Change, ListOptions, Store, StoreEntry, TableName } from './store/store.js';
+export {
+  ChatTransport,
+  type ChatTransportConnectOptions,
+  type ChatTransportOptions,
+  type TransportListener,
+} from './transport/chat-transport.js';
+export type { BackoffOptions } from './transport/backoff.js';
+export type {
+  AuthenticatedConnection,
+  AuthenticatedListener,
+  ChatAccount,
+  ChatNet,
+  ConnectionListener,
+  ConnectionSource,
+  MessageAck,
+  UnauthenticatedConnection,
+} from './transport/connection-source.js';
+export type {
+  AccessKey,
+  AccountExistsOutcome,
+  CertificateOutcome,
+  OutboundMessage,
+  PreKeyBundleFields,
+  PreKeysOutcome,
+  Refusal,
+  RequestOptions,
+  SealedSend,
+  SendOutcome,
+  Transport,
+  UnsealedMessage,
+  UnsealedSend,
+} from './transport/transport.js';

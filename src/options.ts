@@ -15,9 +15,8 @@ export type PublicKeyInput = SerializableKey | Uint8Array;
 /** A libsignal `PrivateKey`, or its 32 bytes. */
 export type PrivateKeyInput = SerializableKey | Uint8Array;
 
-export interface SealerOptions {
-  /** Own identity: a libsignal `IdentityKeyPair`, or its two keys as bytes. */
-  readonly identityKeyPair: { readonly publicKey: PublicKeyInput; readonly privateKey: PrivateKeyInput };
+/** How an engine is set up, whoever's keys it works with. */
+export interface EngineSettings {
   /** Worker threads, 1 to 64. Default: `os.availableParallelism()`, at most 64. */
   readonly threads?: number;
   /**
@@ -27,6 +26,11 @@ export interface SealerOptions {
   readonly recipientCacheBytes?: number;
   /** Which kernel; `auto`, the default, takes the fastest that this engine runs. */
   readonly kernel?: KernelChoice;
+}
+
+export interface SealerOptions extends EngineSettings {
+  /** Own identity: a libsignal `IdentityKeyPair`, or its two keys as bytes. */
+  readonly identityKeyPair: { readonly publicKey: PublicKeyInput; readonly privateKey: PrivateKeyInput };
   /** Entries that may wait for the workers before further calls are refused with ERR_QUEUE_FULL. Default 1,048,576. */
   readonly maxQueue?: number;
 }
@@ -133,7 +137,7 @@ export function checkObject(value: unknown, field: string): Readonly<Record<stri
   return value as Readonly<Record<string, unknown>>;
 }
 
-function checkInteger(value: unknown, field: string, min: number, max: number): number {
+export function checkInteger(value: unknown, field: string, min: number, max: number): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
     refuse(field, `an integer from ${min} to ${max}`);
   }

@@ -78,6 +78,9 @@ export interface SealerStats {
 /** Sets of trust roots that are remembered with the certificates they vouched for; a service has one. */
 const MAX_VALIDATORS = 4;
 
+/** For the broadcaster, whose steps on sessions run in the same workers. Not exported by the package. */
+export let engineOf: (sealer: Sealer) => Engine;
+
 /**
  * Seals and unseals sealed-sender envelopes in batches, in a WebAssembly kernel on worker threads.
  *
@@ -94,6 +97,10 @@ export class Sealer {
   readonly #unsealings = new Set<Unsealing>();
   #libsignal: LibsignalUnsealer | undefined;
   #closed = false;
+
+  static {
+    engineOf = (sealer) => sealer.#engine;
+  }
 
   private constructor(engine: Engine, threads: number) {
     this.#engine = engine;

@@ -2,7 +2,9 @@ import { randomFillSync } from 'node:crypto';
 import { workerData } from 'node:worker_threads';
 import { entryCount, layScalars } from '../src/kernel/arena.js';
 import { instantiate } from '../src/kernel/instance.js';
-import type { Job, JobFault, WorkerStart } from '../src/pool/messages.js';
+import { ControlBlock } from '../src/kernel/control.js';
+import type { ChunkJob, Job, JobFault, RatchetAnswer, RatchetJob, WorkerStart } from '../src/pool/messages.js';
+import type { ArchiveRequest, EncryptRequest } from '../src/ratchet/messages.js';
 
 const { module, memory } = workerData as WorkerStart;
 const kernel = instantiate(module, memory);
@@ -19,13 +21,30 @@ function seal(arenaPtr: number): void {
   kernel.sealV1(arenaPtr);
 }
 
-export default function run({ kind, arenaPtr }: Job): JobFault {
+function runChunk({ kind, arenaPtr }: ChunkJob): JobFault {
   try {
     if (kind === 'seal') seal(arenaPtr);
     else if (kind === 'unseal') kernel.unsealV1(arenaPtr);
     else kernel.prepareSlots(arenaPtr);
     return null;
   } catch (error) {
-    return error instanceof Error ? error.message : 'unknown fault';
+    return describe(error);
   }
+}
+
+/** libsignal's addon is loaded by the first of these: who only seals has no use for it. */
+async function runRatchetJob({ request }: RatchetJob): Promise<RatchetAnswer> {
+  try {
+    const { runRatchet } = await import('../src/ratchet/worker.js');
+    const copyPrivateKey = (): Uint8Array<ArrayBuffer> => ControlBlock.copyPrivateKeyOf(memory);
+    return { reply: await runRatchet(request as EncryptRequest | ArchiveRequest, copyPrivateKey) };
+  } catch (error) {
+    return { fault: describe(error) };
+  }
+}
+
+const describe = (error: unknown): string => (error instanceof Error ? error.message : 'unknown fault');
+
+export default function run(job: Job): JobFault | Promise<RatchetAnswer> {
+  return job.kind === 'ratchet' ? runRatchetJob(job) : runChunk(job);
 }

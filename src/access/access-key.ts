@@ -2,7 +2,8 @@ import { createCipheriv, createHmac } from 'node:crypto';
 import { SealcastError } from '../errors.js';
 
 const PROFILE_KEY_BYTES = 32;
-const ACCESS_KEY_BYTES = 16;
+/** Length of an access key. */
+export const ACCESS_KEY_BYTES = 16;
 const NONCE = new Uint8Array(12);
 const ZEROS = new Uint8Array(ACCESS_KEY_BYTES);
 const VERIFIED_TEXT = new Uint8Array(32);

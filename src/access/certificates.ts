@@ -1,6 +1,15 @@
-import type { PublicKey } from '@signalapp/libsignal-client';
+import type { PublicKey, SenderCertificate } from '@signalapp/libsignal-client';
 import type { ParsedCertificate } from './certificate-memory.js';
 import { libsignal } from './libsignal.js';
+
+/** libsignal throws for an expiration that a number cannot hold: it is later than any timestamp that one can. */
+export function expirationOf(certificate: SenderCertificate): number {
+  try {
+    return certificate.expiration();
+  } catch {
+    return Number.POSITIVE_INFINITY;
+  }
+}
 
 /**
  * Validates sender certificates against one set of trust roots, as libsignal does: signature of the server certificate by

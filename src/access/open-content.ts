@@ -1,6 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
-import type { SenderCertificate } from '@signalapp/libsignal-client';
 import type { CertificateMemory, ParsedCertificate } from './certificate-memory.js';
+import { expirationOf } from './certificates.js';
 import { libsignal } from './libsignal.js';
 import { findCertificate } from './usmc-shape.js';
 
@@ -24,15 +24,6 @@ export function openContent(
   const parsed = known ?? parseWithLibsignal(content);
   if (parsed === null || (sealingKey !== null && !timingSafeEqual(parsed.identityKey, sealingKey))) return null;
   return parsed;
-}
-
-/** libsignal throws for an expiration that a number cannot hold: it is later than any timestamp that one can. */
-function expirationOf(certificate: SenderCertificate): number {
-  try {
-    return certificate.expiration();
-  } catch {
-    return Number.POSITIVE_INFINITY;
-  }
 }
 
 function parseWithLibsignal(content: Uint8Array<ArrayBuffer>): ParsedCertificate | null {

@@ -101,6 +101,11 @@ export class ControlBlock {
     return Uint8Array.from(this.#bytes.subarray(CONTROL_PRIVATE_KEY_OFFSET, CONTROL_PRIVATE_KEY_OFFSET + KEY_BYTES));
   }
 
+  /** The same in a worker, from the memory alone. */
+  static copyPrivateKeyOf(memory: WebAssembly.Memory): Uint8Array<ArrayBuffer> {
+    return Uint8Array.from(new Uint8Array(memory.buffer, CONTROL_PTR + CONTROL_PRIVATE_KEY_OFFSET, KEY_BYTES));
+  }
+
   setHostKey(key: Uint8Array): void {
     this.#bytes.set(key, HOST_KEY_PTR - CONTROL_PTR);
   }

@@ -208,6 +208,26 @@ export class Pool {
     if (this.#idle.length === this.#arenas.length) this.#whenIdle?.();
   }
 
+  /**
+   * Has a worker work on sessions, between chunks.
+   *
+   * @param buffers move to the worker, and are gone from here.
+   * @throws SealcastError ERR_CLOSED, ERR_WORKER_LOST: the thread died, or could not do it; nothing of it was kept.
+   */
+  async runRatchet(request: unknown, buffers: ArrayBuffer[]): Promise<unknown> {
+    if (this.#closed) throw closedError();
+    let answer;
+    try {
+      answer = await this.#workers.runRatchet({ kind: 'ratchet', request }, buffers);
+    } catch (cause) {
+      throw this.#closed ? closedError() : new SealcastError('ERR_WORKER_LOST', 'its worker thread died', { cause });
+    }
+    if ('fault' in answer) {
+      throw new SealcastError('ERR_LIBSIGNAL_UNAVAILABLE', `a worker could not load libsignal: ${answer.fault}`);
+    }
+    return answer.reply;
+  }
+
   /** Rejects all that is pending with ERR_CLOSED, waits for the workers to finish what they have, and ends them. */
   async close(): Promise<void> {
     this.#closed = true;

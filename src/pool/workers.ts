@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { Piscina } from 'piscina';
-import type { Job, JobFault, WorkerStart } from './messages.js';
+import type { ChunkJob, Job, JobFault, RatchetAnswer, RatchetJob, WorkerStart } from './messages.js';
 
 const WORKER_FILE = fileURLToPath(new URL('../../workers/seal.js', import.meta.url));
 
@@ -11,7 +11,7 @@ const WORKER_FILE = fileURLToPath(new URL('../../workers/seal.js', import.meta.u
 export class Workers {
   readonly #start: WorkerStart;
   readonly #threads: number;
-  #piscina: Piscina<Job, JobFault> | undefined;
+  #piscina: Piscina<Job, JobFault | RatchetAnswer> | undefined;
 
   constructor(start: WorkerStart, threads: number) {
     this.#start = start;
@@ -19,8 +19,8 @@ export class Workers {
     this.#piscina = this.#createPiscina();
   }
 
-  #createPiscina(): Piscina<Job, JobFault> {
-    const piscina = new Piscina<Job, JobFault>({
+  #createPiscina(): Piscina<Job, JobFault | RatchetAnswer> {
+    const piscina = new Piscina<Job, JobFault | RatchetAnswer>({
       filename: WORKER_FILE,
       minThreads: this.#threads,
       maxThreads: this.#threads,
@@ -39,9 +39,15 @@ export class Workers {
   }
 
   /** @returns the kernel's fault, or null. Rejects when the thread died. */
-  run(job: Job): Promise<JobFault> {
+  run(job: ChunkJob): Promise<JobFault> {
     this.#piscina ??= this.#createPiscina();
-    return this.#piscina.run(job);
+    return this.#piscina.run(job) as Promise<JobFault>;
+  }
+
+  /** `buffers` move to the worker, and are gone from here. Rejects when the thread died. */
+  runRatchet(job: RatchetJob, buffers: ArrayBuffer[]): Promise<RatchetAnswer> {
+    this.#piscina ??= this.#createPiscina();
+    return this.#piscina.run(job, { transferList: buffers }) as Promise<RatchetAnswer>;
   }
 
   /** Ends all threads; chunks that wait for one are rejected. */

@@ -1,0 +1,176 @@
+import type { SenderCertificate as LibsignalCertificate } from '@signalapp/libsignal-client';
+import { SealcastError } from '../errors.js';
+import { expirationOf } from './certificates.js';
+import { libsignal, loadLibsignal } from './libsignal.js';
+
+/** A sender certificate that holds for us. */
+export interface SenderCertificate {
+  /** Serialized, as it goes into every USMC. */
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** ms since the epoch; Infinity when libsignal cannot tell it as a number */
+  readonly expiresAtMs: number;
+}
+
+/** Whom the certificate has to name. */
+export interface OwnDevice {
+  readonly aci: string;
+  readonly deviceId: number;
+  /** 33 bytes */
+  readonly identityKey: Uint8Array;
+}
+
+/** What the service, or the store, gives. */
+export interface CertificateSource {
+  /** Asks the service; rejects with why there is none now. */
+  fetch(): Promise<Uint8Array<ArrayBuffer>>;
+  /** What was saved last, if anything. */
+  load(): Promise<Uint8Array<ArrayBuffer> | undefined>;
+  save(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
+}
+
+/** What went wrong while somebody waits for a certificate. */
+export type CertificateProblem = (error: SealcastError, attempt: number) => void;
+
+const HOUR_MS = 60 * 60 * 1000;
+const DAY_MS = 24 * HOUR_MS;
+/** Never used so near its end: an envelope takes a while to be opened. */
+const UNUSABLE_MS = HOUR_MS;
+/** From here on a new one is fetched, while the old one is still in use. */
+const REFRESH_MS = DAY_MS;
+/** A background refresh that failed is not tried again before. */
+const REFRESH_PAUSE_MS = 60_000;
+
+export interface CacheOptions {
+  readonly source: CertificateSource;
+  /** Public keys, 33 bytes each. */
+  readonly trustRoots: readonly Uint8Array<ArrayBuffer>[];
+  readonly own: OwnDevice;
+  readonly onProblem: CertificateProblem;
+  /** Resolves after about that many ms, or rejects when the signal fires. */
+  readonly wait: (ms: number, signal: AbortSignal | undefined) => Promise<void>;
+  readonly now?: () => number;
+}
+
+/**
+ * The account's sender certificate, of one kind (with or without phone number): fetched once for all who want it, kept in the
+ * store, fetched again a day ahead of its end, never used in its last hour. There is no timer: whoever uses it looks.
+ *
+ * Who asks while there is none waits until there is: nothing is sent unsealed for want of a certificate.
+ */
+export class SenderCertificateCache {
+  readonly #options: CacheOptions;
+  readonly #now: () => number;
+  #current: SenderCertificate | undefined;
+  #loaded = false;
+  #fetching: Promise<SenderCertificate> | undefined;
+  #nextRefreshMs = 0;
+
+  constructor(options: CacheOptions) {
+    this.#options = options;
+    this.#now = options.now ?? Date.now;
+  }
+
+  /** Whether something sealed with it may go out now. */
+  isUsable({ expiresAtMs }: SenderCertificate): boolean {
+    return expiresAtMs - this.#now() > UNUSABLE_MS;
+  }
+
+  /**
+   * A usable certificate, now or as soon as the service gives one; it is asked again and again, each time a little later.
+   *
+   * @throws SealcastError ERR_ABORTED.
+   */
+  async get(signal?: AbortSignal): Promise<SenderCertificate> {
+    const current = this.#current;
+    if (current !== undefined && this.isUsable(current)) {
+      this.#refreshAhead(current);
+      return current;
+    }
+    if (!this.#loaded) await this.#load();
+    for (let attempt = 1; ; attempt++) {
+      if (this.#current !== undefined && this.isUsable(this.#current)) return this.#current;
+      try {
+        return await this.#fetch();
+      } catch (error) {
+        this.#options.onProblem(asProblem(error), attempt);
+        await this.#options.wait(Math.min(1000 * 2 ** attempt, REFRESH_PAUSE_MS), signal);
+      }
+    }
+  }
+
+  #refreshAhead(current: SenderCertificate): void {
+    const nowMs = this.#now();
+    if (current.expiresAtMs - nowMs > REFRESH_MS || nowMs < this.#nextRefreshMs) return;
+    this.#nextRefreshMs = nowMs + REFRESH_PAUSE_MS;
+    this.#fetch().catch((error: unknown) => this.#options.onProblem(asProblem(error), 1));
+  }
+
+  /** What the store has is judged like what the service gives: roots, identity and clock may have changed since. */
+  async #load(): Promise<void> {
+    await loadLibsignal();
+    const bytes = await this.#options.source.load();
+    if (bytes !== undefined && !this.#loaded) {
+      try {
+        this.#current = this.#judge(bytes);
+      } catch {
+        // A new one is fetched.
+      }
+    }
+    this.#loaded = true;
+  }
+
+  #fetch(): Promise<SenderCertificate> {
+    this.#fetching ??= this.#fetchOne().finally(() => {
+      this.#fetching = undefined;
+    });
+    return this.#fetching;
+  }
+
+  async #fetchOne(): Promise<SenderCertificate> {
+    await loadLibsignal();
+    const bytes = await this.#options.source.fetch();
+    const certificate = this.#judge(bytes);
+    if (!this.isUsable(certificate)) {
+      const message = `the sender certificate that was just fetched has expired, or will within the hour: is the clock right?`;
+      throw new SealcastError('ERR_CLOCK_SKEW', message);
+    }
+    await this.#options.source.save(bytes);
+    this.#current = certificate;
+    return certificate;
+  }
+
+  /** @throws SealcastError ERR_INVALID_CERTIFICATE */
+  #judge(bytes: Uint8Array<ArrayBuffer>): SenderCertificate {
+    const { trustRoots, own } = this.#options;
+    const { PublicKey, SenderCertificate: Certificate } = libsignal();
+    let certificate: LibsignalCertificate;
+    let signed, named;
+    try {
+      certificate = Certificate.deserialize(bytes);
+      // Time 0 is before any expiration: the clock is a question of its own.
+      signed = certificate.validateWithTrustRoots(
+        trustRoots.map((root) => PublicKey.deserialize(root)),
+        0,
+      );
+      named =
+        certificate.senderAci()?.getServiceIdString() === own.aci &&
+        certificate.senderDeviceId() === own.deviceId &&
+        Buffer.compare(certificate.key().serialize(), own.identityKey) === 0;
+    } catch (cause) {
+      throw new SealcastError('ERR_INVALID_CERTIFICATE', 'the sender certificate is malformed', { cause });
+    }
+    if (!signed) {
+      throw new SealcastError('ERR_INVALID_CERTIFICATE', 'the sender certificate is of no given trust root');
+    }
+    if (!named) {
+      const message = 'the sender certificate names another account, device or identity key than ours';
+      throw new SealcastError('ERR_INVALID_CERTIFICATE', message);
+    }
+    return { bytes, expiresAtMs: expirationOf(certificate) };
+  }
+}
+
+function asProblem(error: unknown): SealcastError {
+  if (error instanceof SealcastError) return error;
+  return new SealcastError('ERR_SERVICE_UNAVAILABLE', 'the sender certificate could not be fetched', { cause: error });
+}

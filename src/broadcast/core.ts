@@ -1,0 +1,221 @@
+import { randomUUID } from 'node:crypto';
+import { SenderCertificateCache } from '../access/sender-certificate.js';
+import { SealcastError } from '../errors.js';
+import { refuse, type EngineSettings } from '../options.js';
+import { Sealer, engineOf } from '../sealer.js';
+import type { AccountRecord, BroadcastRecord, ContactRecord } from '../store/records.js';
+import type { Store } from '../store/store.js';
+import type { Transport } from '../transport/transport.js';
+import { openAccount } from './account.js';
+import { AddressLocks } from './address-locks.js';
+import { certificateSource } from './certificate-source.js';
+import { DRY_CERTIFICATE, DryTransport, OverlayStore } from './dry-run.js';
+import type { Notify } from './events.js';
+import type { BroadcasterLimits, CheckedBroadcast } from './options.js';
+import { Outbox, contactChange } from './outbox.js';
+import { RatchetClient } from './ratchet-client.js';
+import type { BroadcastRun, BroadcastSummary } from './run.js';
+import { SealQueue } from './seal-queue.js';
+import { Semaphore } from './semaphore.js';
+import type { Policies, Services } from './services.js';
+import { startRun, type Opened } from './start-run.js';
+import type { Telemetry } from './telemetry.js';
+import { wait } from './waiting.js';
+
+/** What a Broadcaster was opened with, checked. */
+export interface CoreOptions {
+  readonly store: Store;
+  readonly transport: Transport;
+  readonly trustRoots: readonly Uint8Array<ArrayBuffer>[];
+  readonly account: AccountRecord | undefined;
+  readonly includePhoneNumber: boolean;
+  readonly policies: Policies;
+  readonly limits: BroadcasterLimits;
+  readonly sealerOptions: EngineSettings;
+  readonly telemetry: Telemetry;
+  readonly notify: Notify;
+}
+
+/** What `resume()` did with a broadcast that a crash, or a close, cut off. */
+export type ResumedBroadcast =
+  | { readonly id: string; readonly status: 'finished'; readonly summary: BroadcastSummary }
+  /** Not all of its recipients had been read: `broadcast()` it again, with the same id, message and recipients. */
+  | { readonly id: string; readonly status: 'needs-recipients' }
+  | { readonly id: string; readonly status: 'failed'; readonly error: unknown };
+
+interface Underway {
+  readonly stop: (error: unknown) => void;
+  readonly ended: Promise<unknown>;
+}
+
+/** A Broadcaster's inside, loaded when one is opened: who only seals needs none of it. */
+export class BroadcasterCore {
+  readonly #services: Services;
+  readonly #limits: BroadcasterLimits;
+  readonly #store: Store;
+  readonly sealer: Sealer;
+  readonly #underway = new Map<string, Underway>();
+  #lastTimestamp = 0;
+  #closed = false;
+
+  private constructor(store: Store, sealer: Sealer, limits: BroadcasterLimits, services: Services) {
+    this.#store = store;
+    this.sealer = sealer;
+    this.#limits = limits;
+    this.#services = services;
+  }
+
+  static async open(options: CoreOptions): Promise<BroadcasterCore> {
+    const { store, transport, trustRoots, policies, limits, telemetry, notify } = options;
+    const account = await openAccount(store, options.account);
+    const sealer = await Sealer.create({
+      ...options.sealerOptions,
+      identityKeyPair: { publicKey: account.identityPublicKey, privateKey: account.identityPrivateKey },
+    });
+    // The workers have it in their own memory.
+    account.identityPrivateKey.fill(0);
+    const services: Services = {
+      account,
+      policies,
+      outbox: new Outbox(store),
+      transport,
+      ratchet: new RatchetClient(engineOf(sealer), sealer.stats().threads, account),
+      seals: new SealQueue(sealer),
+      certificates: new SenderCertificateCache({
+        source: certificateSource(store, transport, options.includePhoneNumber),
+        trustRoots,
+        own: { aci: account.aci, deviceId: account.deviceId, identityKey: account.identityPublicKey },
+        wait,
+        onProblem: (error, attempt) => {
+          telemetry.publish('certificate', { errorCode: error.code, attempt });
+          telemetry.log.warn({ code: error.code, attempt }, 'no usable sender certificate; sends wait');
+          notify('certificateProblem', { error, attempt });
+        },
+      }),
+      locks: new AddressLocks(),
+      preKeyRequests: new Semaphore(limits.preKeyConcurrency),
+      telemetry,
+      notify,
+    };
+    const core = new BroadcasterCore(store, sealer, limits, services);
+    try {
+      await core.#prune();
+    } catch (error) {
+      await sealer.close();
+      throw error;
+    }
+    return core;
+  }
+
+  broadcast(checked: CheckedBroadcast): BroadcastRun {
+    const id = checked.id ?? randomUUID();
+    if (this.#underway.has(id)) refuse('id', 'that of no broadcast that is under way');
+    const services = checked.dryRun ? this.#dryServices() : this.#services;
+    return this.#start(id, checked, services, checked.recipients, () => this.#open(id, checked, services.outbox));
+  }
+
+  async resume(signal: AbortSignal | undefined): Promise<ResumedBroadcast[]> {
+    const unfinished: { id: string; record: BroadcastRecord }[] = [];
+    for await (const { id, record } of this.#services.outbox.broadcasts()) {
+      if (record.state !== 'finished' && !this.#underway.has(id)) unfinished.push({ id, record });
+    }
+    const resumed: ResumedBroadcast[] = [];
+    for (const { id, record } of unfinished) {
+      if (record.state === 'ingesting') resumed.push({ id, status: 'needs-recipients' });
+      else resumed.push(await this.#resumeOne(id, record, signal));
+    }
+    return resumed;
+  }
+
+  async #resumeOne(id: string, record: BroadcastRecord, signal: AbortSignal | undefined): Promise<ResumedBroadcast> {
+    const options = { signal, dryRun: false, maxPerSecond: Infinity };
+    const opened = (): Promise<Opened> => Promise.resolve({ record, isNew: false });
+    const run = this.#start(id, options, this.#services, undefined, opened);
+    try {
+      return { id, status: 'finished', summary: await run.summary() };
+    } catch (error) {
+      if (signal?.aborted === true || this.#closed) throw error;
+      return { id, status: 'failed', error };
+    }
+  }
+
+  #start(
+    id: string,
+    options: Pick<CheckedBroadcast, 'signal' | 'dryRun' | 'maxPerSecond'>,
+    services: Services,
+    recipients: CheckedBroadcast['recipients'] | undefined,
+    open: () => Promise<Opened>,
+  ): BroadcastRun {
+    const started = startRun({ ...options, id, services, limits: this.#limits, recipients, open });
+    this.#underway.set(id, started);
+    const forget = (): boolean => this.#underway.delete(id);
+    started.ended.then(forget, forget);
+    return started.run;
+  }
+
+  /** The broadcast's record: the one that is there, if it is of the same message. */
+  async #open(id: string, { body, timestamp, urgent }: CheckedBroadcast, outbox: Outbox): Promise<Opened> {
+    const known = await outbox.broadcast(id);
+    const nowMs = Date.now();
+    if (known !== undefined) {
+      if (known.body !== body || known.urgent !== urgent || (timestamp ?? known.timestamp) !== known.timestamp) {
+        const message = `broadcast ${id} is of another message, timestamp or urgency`;
+        throw new SealcastError('ERR_BROADCAST_MISMATCH', message, { field: 'id' });
+      }
+    }
+    const record: BroadcastRecord = {
+      state: 'ingesting',
+      body,
+      timestamp: known?.timestamp ?? timestamp ?? this.#nextTimestamp(nowMs),
+      urgent,
+      createdAtMs: known?.createdAtMs ?? nowMs,
+      finishedAtMs: 0,
+    };
+    await outbox.saveBroadcast(id, record);
+    return { record, isNew: known === undefined };
+  }
+
+  /** Receivers take two messages with one timestamp for the same. */
+  #nextTimestamp(nowMs: number): number {
+    this.#lastTimestamp = Math.max(nowMs, this.#lastTimestamp + 1);
+    return this.#lastTimestamp;
+  }
+
+  #dryServices(): Services {
+    return {
+      ...this.#services,
+      outbox: new Outbox(new OverlayStore(this.#store)),
+      transport: new DryTransport(),
+      certificates: { get: () => Promise.resolve(DRY_CERTIFICATE) },
+    };
+  }
+
+  /** Many at once share a transaction. */
+  async changeContact(serviceId: string, change: (contact: ContactRecord) => ContactRecord): Promise<void> {
+    const { locks, outbox } = this.#services;
+    await locks.with([serviceId], async () => {
+      const contact = await outbox.contact(serviceId);
+      const changed = change(contact);
+      if (changed !== contact) await outbox.commit([contactChange(serviceId, changed)]);
+    });
+  }
+
+  async #prune(): Promise<void> {
+    const { outbox } = this.#services;
+    const beforeMs = Date.now() - this.#limits.keepFinishedMs;
+    const old: string[] = [];
+    for await (const { id, record } of outbox.broadcasts()) {
+      if (record.state === 'finished' && record.finishedAtMs < beforeMs) old.push(id);
+    }
+    for (const id of old) await outbox.prune(id);
+  }
+
+  /** Stops what is under way, with the error, and ends the workers. */
+  async close(error: SealcastError): Promise<void> {
+    this.#closed = true;
+    const underway = [...this.#underway.values()];
+    for (const { stop } of underway) stop(error);
+    await Promise.allSettled(underway.map(({ ended }) => ended));
+    await this.sealer.close();
+  }
+}

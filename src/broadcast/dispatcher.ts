@@ -1,0 +1,301 @@
+import { accessKeyFor, type Access } from '../access/access-mode.js';
+import type { SenderCertificate } from '../access/sender-certificate.js';
+import { USMC_TYPE, encodeUsmc } from '../content/index.js';
+import { SealcastError } from '../errors.js';
+import type { BroadcastRecord, DeliveryStatus, EncryptedDevice } from '../store/records.js';
+import type { Refusal, SendOutcome, UnsealedMessage } from '../transport/transport.js';
+import type { Gate } from './gate.js';
+import { failure, type Parcel, type Step } from './parcel.js';
+import type { SendWindow } from './send-window.js';
+import type { Services } from './services.js';
+import type { SessionSteps } from './session-steps.js';
+import { backoffMs, wait } from './waiting.js';
+
+/** After so many rounds of "these are not the devices" it is no use: they change faster than we can encrypt. */
+const MAX_REPAIRS = 4;
+/** While others get through, so many failures of the service with one recipient's request are its own. */
+const MAX_FAILURES = 5;
+/** So many times a new profile key, or the service's word on the access, sends a message out once more. */
+const MAX_DENIALS = 4;
+const MAX_SEAL_ATTEMPTS = 3;
+const OUTAGE_BASE_MS = 1_000;
+const OUTAGE_CEILING_MS = 60_000;
+
+/** How a recipient's part ended, and what it took. */
+export interface Dispatched {
+  readonly status: DeliveryStatus;
+  readonly error?: SealcastError;
+  readonly attempts: number;
+  /** What a message that was taken sealed was sent with. */
+  readonly sealedWith?: Access;
+}
+
+export interface DispatchLimits {
+  readonly gate: Gate;
+  readonly window: SendWindow;
+  /** A Retry-After above it is not waited for, ms. */
+  readonly maxRetryAfterMs: number;
+  /** Lets others go on while a recipient waits for his own time. */
+  readonly park: (waiting: () => Promise<void>) => Promise<void>;
+}
+
+type Answer = { readonly status: 'seal-failed'; readonly error: SealcastError } | SendOutcome;
+
+/** Seals parcels and sends them, and does what the service's answers ask for. */
+export class Dispatcher {
+  readonly #id: string;
+  readonly #broadcast: BroadcastRecord;
+  readonly #services: Services;
+  readonly #steps: SessionSteps;
+  readonly #limits: DispatchLimits;
+  readonly #signal: AbortSignal;
+  /** Sends that the service took, and outages in a row without one. */
+  #taken = 0;
+  #outages = 0;
+  #outage: Promise<void> | undefined;
+
+  constructor(
+    id: string,
+    broadcast: BroadcastRecord,
+    services: Services,
+    steps: SessionSteps,
+    limits: DispatchLimits,
+    signal: AbortSignal,
+  ) {
+    this.#id = id;
+    this.#broadcast = broadcast;
+    this.#services = services;
+    this.#steps = steps;
+    this.#limits = limits;
+    this.#signal = signal;
+  }
+
+  /** From a recipient's first step to the end of his part; rejects when the broadcast cannot go on. */
+  async dispatch(serviceId: string, first: Step): Promise<Dispatched> {
+    const tries = { sends: 0, repairs: 0, denials: 0, failures: 0, takenBefore: this.#taken };
+    let step = first;
+    let parcel: Parcel | undefined;
+    for (;;) {
+      if (step.kind === 'ended') {
+        const { status, error } = step;
+        return { status, attempts: tries.sends, ...(error !== undefined && { error }) };
+      }
+      let refusal: Refusal;
+      if (step.kind === 'refused') refusal = step.refusal;
+      else {
+        parcel = step.parcel;
+        tries.sends += 1;
+        const answer = await this.#send(parcel);
+        if (answer.status === 'seal-failed') return { status: 'failed', error: answer.error, attempts: tries.sends };
+        if (answer.status === 'sent') {
+          this.#taken += 1;
+          this.#outages = 0;
+          const sealed = accessKeyFor(serviceId, parcel.access) !== null;
+          if (!sealed) return { status: 'unsealed', attempts: tries.sends };
+          return { status: 'sealed', attempts: tries.sends, sealedWith: parcel.access };
+        }
+        refusal = answer;
+      }
+      if (refusal.status === 'rate-limited' && refusal.retryAfterMs <= this.#limits.maxRetryAfterMs) {
+        const { retryAfterMs } = refusal;
+        this.#services.telemetry.publish('refusal', { id: this.#id, status: refusal.status });
+        const isEncrypted = parcel !== undefined;
+        // It lies in the outbox: thousands who wait take no memory.
+        parcel = undefined;
+        await this.#limits.park(() => wait(retryAfterMs, this.#signal));
+        step = await (isEncrypted ? this.#steps.reload(serviceId) : this.#steps.establish(serviceId));
+      } else {
+        step = await this.#answer(serviceId, parcel, refusal, tries);
+      }
+    }
+  }
+
+  /** What follows from a refusal: waiting, another way, or the end. */
+  async #answer(
+    serviceId: string,
+    parcel: Parcel | undefined,
+    refusal: Refusal,
+    tries: { repairs: number; denials: number; failures: number; takenBefore: number },
+  ): Promise<Step> {
+    const { telemetry } = this.#services;
+    telemetry.publish('refusal', { id: this.#id, status: refusal.status });
+    const again = (): Step | Promise<Step> =>
+      parcel === undefined ? this.#steps.establish(serviceId) : { kind: 'parcel', parcel };
+    switch (refusal.status) {
+      case 'unauthorized':
+        tries.denials += 1;
+        if (parcel === undefined || tries.denials > MAX_DENIALS || accessKeyFor(serviceId, parcel.access) === null) {
+          return failure(rejectedError(serviceId, 401));
+        }
+        return this.#steps.denied(parcel);
+      case 'not-found':
+        return this.#steps.retire(serviceId);
+      case 'mismatched-devices': {
+        tries.repairs += 1;
+        if (parcel === undefined || tries.repairs > MAX_REPAIRS) {
+          const message = `its devices were others in each of ${MAX_REPAIRS} rounds`;
+          return failure(new SealcastError('ERR_DEVICES_CHANGING', message, { serviceId }));
+        }
+        return this.#repair(parcel, refusal, tries);
+      }
+      case 'too-large': {
+        const message = 'the service finds the message too large for this recipient';
+        return failure(new SealcastError('ERR_MESSAGE_TOO_LARGE', message, { serviceId }));
+      }
+      case 'rejected':
+        return failure(rejectedError(serviceId, refusal.httpStatus, refusal.cause));
+      case 'rate-limited': {
+        const message = `the service wants ${Math.ceil(refusal.retryAfterMs / 1000)} s to pass before the next message`;
+        return failure(new SealcastError('ERR_RATE_LIMITED', message, { serviceId }));
+      }
+      case 'challenge':
+        this.#challenge(refusal);
+        await this.#limits.gate.pass(this.#signal);
+        return again();
+      case 'unavailable': {
+        // Only what fails while others get through counts against a recipient.
+        if (this.#taken > tries.takenBefore) tries.failures += 1;
+        tries.takenBefore = this.#taken;
+        if (tries.failures > MAX_FAILURES) {
+          const message = `the service failed ${tries.failures} times with this recipient, while it served others`;
+          return failure(new SealcastError('ERR_SERVICE_UNAVAILABLE', message, { serviceId, cause: refusal.cause }));
+        }
+        await this.#waitOutOutage(refusal.retryAfterMs);
+        return again();
+      }
+    }
+  }
+
+  /** A repair that is itself refused is tried again with the same mismatch, once what refused it has passed. */
+  async #repair(
+    parcel: Parcel,
+    mismatch: Extract<Refusal, { status: 'mismatched-devices' }>,
+    tries: { repairs: number; denials: number; failures: number; takenBefore: number },
+  ): Promise<Step> {
+    for (;;) {
+      const step = await this.#steps.repair(parcel, mismatch);
+      if (step.kind !== 'refused') return step;
+      const { refusal } = step;
+      if (refusal.status === 'rate-limited' && refusal.retryAfterMs <= this.#limits.maxRetryAfterMs) {
+        await this.#limits.park(() => wait(refusal.retryAfterMs, this.#signal));
+        continue;
+      }
+      const next = await this.#answer(parcel.serviceId, parcel, refusal, tries);
+      if (next.kind !== 'parcel' || next.parcel !== parcel) return next;
+    }
+  }
+
+  async #send(parcel: Parcel): Promise<Answer> {
+    const { gate, window } = this.#limits;
+    const signal = this.#signal;
+    for (;;) {
+      await gate.pass(signal);
+      await window.acquire(signal);
+      // What waited for its turn may have waited through the beginning of an outage.
+      if (gate.closures.length === 0) break;
+      window.release('other');
+    }
+    let answer: Answer = { status: 'unavailable' };
+    try {
+      answer = await this.#sendNow(parcel);
+      return answer;
+    } finally {
+      window.release(answer.status === 'sent' ? 'taken' : answer.status === 'rate-limited' ? 'limited' : 'other');
+    }
+  }
+
+  async #sendNow({ serviceId, access, identityKey, devices }: Parcel): Promise<Answer> {
+    const { transport } = this.#services;
+    const { timestamp, urgent } = this.#broadcast;
+    const request = { destination: serviceId, timestamp, urgent, online: false };
+    const options = { signal: this.#signal };
+    const accessKey = accessKeyFor(serviceId, access);
+    if (accessKey === null) {
+      const messages = devices.map(({ deviceId, registrationId, type, ciphertext }): UnsealedMessage => ({
+        deviceId,
+        registrationId,
+        type,
+        content: Uint8Array.from(ciphertext),
+      }));
+      return transport.sendUnsealed({ ...request, messages }, options);
+    }
+    const sealed = await this.#seal(serviceId, identityKey, devices);
+    if (sealed instanceof SealcastError) return { status: 'seal-failed', error: sealed };
+    const messages = devices.map(({ deviceId, registrationId }, i) => ({
+      deviceId,
+      registrationId,
+      content: sealed[i] ?? new Uint8Array(0),
+    }));
+    return transport.sendSealed({ ...request, accessKey, messages }, options);
+  }
+
+  /** Sealed just before it leaves, so that the certificate in it is one that holds. */
+  async #seal(
+    serviceId: string,
+    recipientIdentityKey: Uint8Array,
+    devices: readonly EncryptedDevice[],
+  ): Promise<Uint8Array<ArrayBuffer>[] | SealcastError> {
+    const { certificates, seals } = this.#services;
+    for (let attempt = 1; ; attempt++) {
+      const certificate = await certificates.get(this.#signal);
+      const results = await seals.seal(
+        devices.map((device) => ({ recipientIdentityKey, content: usmcOf(device, certificate) })),
+      );
+      const failed = results.find((result) => !result.ok);
+      if (failed === undefined) {
+        return results.flatMap((result) => (result.ok ? [result.envelope as Uint8Array<ArrayBuffer>] : []));
+      }
+      const { code, message, cause } = failed.error;
+      if (code === 'ERR_WORKER_LOST' && attempt < MAX_SEAL_ATTEMPTS) continue;
+      return new SealcastError(code, message.replace(/^entry \d+: /, ''), { serviceId, cause });
+    }
+  }
+
+  #challenge({ token, options }: Extract<Refusal, { status: 'challenge' }>): void {
+    const { gate } = this.#limits;
+    if (gate.closures.includes('challenge')) return;
+    gate.close('challenge');
+    this.#services.telemetry.log.warn(
+      { id: this.#id },
+      'the service wants a challenge answered; the broadcast is paused',
+    );
+    this.#services.notify('challenge', { id: this.#id, token, options });
+  }
+
+  /** All wait together, longer each time that nothing got through in between. */
+  #waitOutOutage(retryAfterMs: number | undefined): Promise<void> {
+    this.#outage ??= this.#oneOutage(retryAfterMs).finally(() => {
+      this.#outage = undefined;
+    });
+    return this.#outage;
+  }
+
+  async #oneOutage(retryAfterMs: number | undefined): Promise<void> {
+    const { gate } = this.#limits;
+    const pauseMs = Math.max(retryAfterMs ?? 0, backoffMs(this.#outages, OUTAGE_BASE_MS, OUTAGE_CEILING_MS));
+    this.#outages += 1;
+    this.#services.telemetry.log.warn(
+      { id: this.#id, pauseMs: Math.round(pauseMs), outages: this.#outages },
+      'the service is not available; the broadcast waits',
+    );
+    gate.close('outage');
+    try {
+      await wait(pauseMs, this.#signal);
+    } finally {
+      gate.open('outage');
+    }
+  }
+}
+
+function usmcOf({ type, ciphertext }: EncryptedDevice, certificate: SenderCertificate): Uint8Array<ArrayBuffer> {
+  return encodeUsmc({
+    type: USMC_TYPE[type],
+    senderCertificate: certificate.bytes,
+    content: ciphertext,
+    contentHint: 'resendable',
+  });
+}
+
+function rejectedError(serviceId: string, httpStatus: number, cause?: unknown): SealcastError {
+  return new SealcastError('ERR_SERVICE_REJECTED', `the service answered ${httpStatus}`, { serviceId, cause });
+}

@@ -1,0 +1,222 @@
+import { accessKeyFor } from '../access/access-mode.js';
+import type { ContactRecord, Device, EncryptedDevice, OutboxRecord } from '../store/records.js';
+import type { Change } from '../store/store.js';
+import type { PreKeyBundleFields } from '../transport/transport.js';
+import type { Contents } from './contents.js';
+import { rowChange, sessionChange, sessionKey, contactChange } from './outbox.js';
+import {
+  blockedError,
+  deniedError,
+  encryptionError,
+  failure,
+  noPreKeysError,
+  selfError,
+  type Parcel,
+  type Step,
+} from './parcel.js';
+import type { Encrypted, EncryptInput } from './ratchet-client.js';
+import type { Services } from './services.js';
+
+/** Where the recipients of a chunk are after its sessions were used. */
+export interface ChunkSteps {
+  /** A recipient's next step, or undefined where his part had ended before. */
+  readonly steps: ReadonlyMap<string, Step | undefined>;
+  /** Those without a usable session: prekeys have to be fetched for them. */
+  readonly strangers: readonly string[];
+}
+
+/** What a new session of one device begins with. */
+export interface Renewal {
+  readonly bundle: PreKeyBundleFields;
+  /** Whether even a session that looks good is to be replaced. */
+  readonly renew: boolean;
+}
+
+/**
+ * From recipients to ciphertexts that are on the disk. Sessions and ciphertexts are committed in one transaction, and the locks
+ * held until it is flushed: nothing made with a session leaves before the session that made it is safe.
+ */
+export class Encryptor {
+  readonly #id: string;
+  readonly #services: Services;
+  readonly #contents: Contents;
+
+  constructor(id: string, services: Services, contents: Contents) {
+    this.#id = id;
+    this.#services = services;
+    this.#contents = contents;
+  }
+
+  /**
+   * Encrypts for all who have sessions. The caller holds no locks.
+   *
+   * @param fresh none of the recipients has a row but `queued`.
+   */
+  async encryptChunk(serviceIds: readonly string[], fresh: boolean): Promise<ChunkSteps> {
+    const { outbox, locks } = this.#services;
+    return locks.with(serviceIds, async () => {
+      const [contacts, rows] = await Promise.all([
+        outbox.contacts(serviceIds),
+        fresh ? [] : outbox.rows(this.#id, serviceIds),
+      ]);
+      const steps = new Map<string, Step | undefined>();
+      const ready: { serviceId: string; contact: ContactRecord }[] = [];
+      const strangers: string[] = [];
+      serviceIds.forEach((serviceId, i) => {
+        const contact = contacts[i];
+        if (contact === undefined) throw new RangeError('a contact for each service id');
+        const known = this.#knownStep(serviceId, contact, rows[i]);
+        if (known !== 'to-encrypt') steps.set(serviceId, known);
+        else if (contact.identityKey === undefined || contact.devices.length === 0) strangers.push(serviceId);
+        else ready.push({ serviceId, contact });
+      });
+      const encrypted = await this.#encryptReady(ready);
+      for (const [serviceId, step] of encrypted) {
+        if (step === 'stranger') strangers.push(serviceId);
+        else steps.set(serviceId, step);
+      }
+      return { steps, strangers };
+    });
+  }
+
+  /** What is already clear without a session. */
+  #knownStep(
+    serviceId: string,
+    contact: ContactRecord,
+    row: OutboxRecord | undefined,
+  ): Step | undefined | 'to-encrypt' {
+    if (row?.state === 'done') return undefined;
+    if (contact.blocked) return failure(blockedError(serviceId));
+    if (row?.state === 'encrypted') {
+      const { identityKey, devices } = row;
+      return { kind: 'parcel', parcel: { serviceId, access: contact, identityKey, devices } };
+    }
+    if (serviceId === this.#services.account.aci) return failure(selfError(serviceId));
+    if (accessKeyFor(serviceId, contact) === null && this.#services.policies.unsealedFallback === 'never') {
+      return failure(deniedError(serviceId));
+    }
+    return 'to-encrypt';
+  }
+
+  async #encryptReady(
+    ready: readonly { readonly serviceId: string; readonly contact: ContactRecord }[],
+  ): Promise<Map<string, Step | 'stranger'>> {
+    const { outbox, ratchet, telemetry } = this.#services;
+    const addresses = ready.flatMap(({ serviceId, contact }) =>
+      contact.devices.map(({ deviceId }) => sessionKey(serviceId, deviceId)),
+    );
+    const records = await outbox.sessions(addresses);
+    const inputs: EncryptInput[] = [];
+    for (const { serviceId, contact } of ready) {
+      for (const { deviceId } of contact.devices) {
+        inputs.push(this.#inputFor(serviceId, contact, deviceId, records[inputs.length]));
+      }
+    }
+    const startMs = performance.now();
+    const outputs = await ratchet.encrypt(inputs, this.#contents.plaintexts);
+    const encryptedMs = performance.now();
+
+    const steps = new Map<string, Step | 'stranger'>();
+    const changes: Change[] = [];
+    let at = 0;
+    for (const { serviceId, contact } of ready) {
+      const own = outputs.slice(at, at + contact.devices.length);
+      at += contact.devices.length;
+      if (own.some(({ status }) => status === 'no-session')) {
+        // What its other devices' sessions went through is forgotten with their ciphertexts.
+        steps.set(serviceId, 'stranger');
+        continue;
+      }
+      steps.set(serviceId, this.#keep(serviceId, contact, contact.devices, own, [], changes));
+    }
+    await outbox.commit(changes);
+    telemetry.publish('stage', {
+      id: this.#id,
+      stage: 'ratchet',
+      recipients: ready.length,
+      durationMs: encryptedMs - startMs,
+    });
+    telemetry.publish('stage', {
+      id: this.#id,
+      stage: 'store',
+      recipients: ready.length,
+      durationMs: performance.now() - encryptedMs,
+    });
+    return steps;
+  }
+
+  #inputFor(
+    serviceId: string,
+    contact: ContactRecord,
+    deviceId: number,
+    session: Uint8Array<ArrayBuffer> | undefined,
+    renewal?: Renewal,
+  ): EncryptInput {
+    return {
+      serviceId,
+      deviceId,
+      plaintext: this.#contents.indexFor(contact),
+      // Those without an identity key are strangers; those who are not got it with their first session.
+      identityKey: Uint8Array.from(contact.identityKey ?? []),
+      session,
+      ...renewal,
+    };
+  }
+
+  /**
+   * Begins sessions where renewals say so, encrypts for these devices, and commits it together with what is kept of an earlier
+   * encryption. The caller holds the recipient's lock.
+   *
+   * @param contact as it is to be known from now on; its identity key is that of the renewals' bundles.
+   * @param devices to encrypt for, with or without a renewal each.
+   */
+  async encryptWith(
+    serviceId: string,
+    contact: ContactRecord,
+    devices: ReadonlyMap<number, Renewal | undefined>,
+    kept: readonly EncryptedDevice[],
+    changes: Change[],
+  ): Promise<Step> {
+    const { outbox, ratchet } = this.#services;
+    const ids = [...devices.keys()];
+    const records = await outbox.sessions(ids.map((deviceId) => sessionKey(serviceId, deviceId)));
+    const inputs = ids.map((id, i) => this.#inputFor(serviceId, contact, id, records[i], devices.get(id)));
+    const outputs = await ratchet.encrypt(inputs, this.#contents.plaintexts);
+    const encrypted = ids.map((deviceId, i) => ({ deviceId, registrationId: outputs[i]?.registrationId ?? 0 }));
+    const step = this.#keep(serviceId, contact, encrypted, outputs, kept, changes);
+    if (step.kind === 'parcel') {
+      const known: Device[] = step.parcel.devices.map(({ deviceId, registrationId }) => ({ deviceId, registrationId }));
+      changes.push(contactChange(serviceId, { ...contact, devices: known }));
+      await outbox.commit(changes);
+    }
+    return step;
+  }
+
+  /** Adds to the changes what was encrypted for a recipient's devices, or says why it could not be. */
+  #keep(
+    serviceId: string,
+    contact: ContactRecord,
+    devices: readonly Device[],
+    outputs: readonly Encrypted[],
+    kept: readonly EncryptedDevice[],
+    changes: Change[],
+  ): Step {
+    const encrypted: EncryptedDevice[] = [...kept];
+    const sessions: Change[] = [];
+    for (const [i, { deviceId }] of devices.entries()) {
+      const output = outputs[i];
+      if (output?.session === undefined || output.ciphertext === undefined) {
+        const error =
+          output?.status === 'bad-bundle' || output?.status === 'no-session' ? noPreKeysError : encryptionError;
+        return failure(error(serviceId, output?.reason));
+      }
+      const { registrationId, type, ciphertext, session } = output;
+      encrypted.push({ deviceId, registrationId, type, ciphertext });
+      sessions.push(sessionChange(serviceId, deviceId, session));
+    }
+    const identityKey = contact.identityKey ?? new Uint8Array(0);
+    changes.push(...sessions, rowChange(this.#id, serviceId, { state: 'encrypted', identityKey, devices: encrypted }));
+    const parcel: Parcel = { serviceId, access: contact, identityKey, devices: encrypted };
+    return { kind: 'parcel', parcel };
+  }
+}

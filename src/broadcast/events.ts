@@ -1,0 +1,17 @@
+import type { SealcastError } from '../errors.js';
+
+/** What a Broadcaster emits, for whoever has to act on it. */
+export interface BroadcasterEvents {
+  /**
+   * The service wants proof of a person (428): the broadcast is paused until its `continue()` is called, after token and
+   * captcha or push were handed in.
+   */
+  challenge: [{ readonly id: string; readonly token: string; readonly options: readonly string[] }];
+  /** A recipient's identity key is another than before; whether it was sent to depends on `onIdentityChange`. */
+  identityChange: [{ readonly serviceId: string; readonly accepted: boolean }];
+  /** No usable sender certificate can be had; sends wait. ERR_CLOCK_SKEW: ours expired while it was fetched. */
+  certificateProblem: [{ readonly error: SealcastError; readonly attempt: number }];
+}
+
+/** Tells whoever listens; no listener's exception comes back. */
+export type Notify = <Name extends keyof BroadcasterEvents>(name: Name, ...facts: BroadcasterEvents[Name]) => void;

@@ -1,0 +1,44 @@
+/** Why nothing is sent for now. */
+export type Closure = 'paused' | 'challenge' | 'outage';
+
+/** Where all of a broadcast waits while there is a reason to. */
+export class Gate {
+  readonly #closures = new Set<Closure>();
+  readonly #waiting = new Set<() => void>();
+
+  get closures(): readonly Closure[] {
+    return [...this.#closures];
+  }
+
+  close(closure: Closure): void {
+    this.#closures.add(closure);
+  }
+
+  open(closure: Closure): void {
+    this.#closures.delete(closure);
+    if (this.#closures.size > 0) return;
+    for (const wake of this.#waiting) wake();
+    this.#waiting.clear();
+  }
+
+  /** Resolves when nothing holds it closed; rejects with the signal's reason. */
+  async pass(signal: AbortSignal): Promise<void> {
+    signal.throwIfAborted();
+    while (this.#closures.size > 0) await this.#wait(signal);
+  }
+
+  #wait(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const wake = (): void => {
+        signal.removeEventListener('abort', abort);
+        resolve();
+      };
+      const abort = (): void => {
+        this.#waiting.delete(wake);
+        reject(signal.reason as Error);
+      };
+      signal.addEventListener('abort', abort, { once: true });
+      this.#waiting.add(wake);
+    });
+  }
+}

@@ -1,0 +1,124 @@
+import { SealcastError } from '../errors.js';
+import {
+  NEW_CONTACT,
+  decodeBroadcast,
+  decodeContact,
+  decodeOutbox,
+  encodeBroadcast,
+  encodeContact,
+  encodeOutbox,
+  type BroadcastRecord,
+  type ContactRecord,
+  type OutboxRecord,
+} from '../store/records.js';
+import type { Change, Store } from '../store/store.js';
+import { CommitQueue } from './commit-queue.js';
+
+/** Rows that are read together. */
+const PAGE_ROWS = 1024;
+
+const rowKey = (id: string, serviceId: string): string => `${id}/${serviceId}`;
+export const sessionKey = (serviceId: string, deviceId: number): string => `${serviceId}.${deviceId}`;
+
+/** What broadcasts keep in a store, in records of their own. */
+export class Outbox {
+  readonly #store: Store;
+  readonly #commits: CommitQueue;
+
+  constructor(store: Store) {
+    this.#store = store;
+    this.#commits = new CommitQueue(store);
+  }
+
+  /** All of it, or nothing; together with what others commit meanwhile. */
+  commit(changes: readonly Change[]): Promise<void> {
+    return this.#commits.commit(changes);
+  }
+
+  async broadcast(id: string): Promise<BroadcastRecord | undefined> {
+    const [bytes] = await this.#store.getMany('broadcast', [id]);
+    return bytes === undefined ? undefined : decodeBroadcast(bytes);
+  }
+
+  saveBroadcast(id: string, record: BroadcastRecord): Promise<void> {
+    return this.commit([broadcastChange(id, record)]);
+  }
+
+  async *broadcasts(): AsyncGenerator<{ readonly id: string; readonly record: BroadcastRecord }> {
+    for (let after: string | undefined; ;) {
+      const page = await this.#store.list('broadcast', {
+        limit: PAGE_ROWS,
+        ...(after !== undefined && { after }),
+      });
+      for (const { key, value } of page) yield { id: key, record: decodeBroadcast(value) };
+      if (page.length < PAGE_ROWS) return;
+      after = page.at(-1)?.key;
+    }
+  }
+
+  /** Pages of a broadcast's recipients, in the order of their service ids. */
+  async *pages(id: string): AsyncGenerator<readonly { readonly serviceId: string; readonly row: OutboxRecord }[]> {
+    const prefix = rowKey(id, '');
+    for (let after: string | undefined; ;) {
+      const page = await this.#store.list('outbox', {
+        prefix,
+        limit: PAGE_ROWS,
+        ...(after !== undefined && { after }),
+      });
+      yield page.map(({ key, value }) => ({ serviceId: key.slice(prefix.length), row: decodeOutbox(value) }));
+      if (page.length < PAGE_ROWS) return;
+      after = page.at(-1)?.key;
+    }
+  }
+
+  async rows(id: string, serviceIds: readonly string[]): Promise<(OutboxRecord | undefined)[]> {
+    const keys = serviceIds.map((serviceId) => rowKey(id, serviceId));
+    const values = await this.#store.getMany('outbox', keys);
+    return values.map((value) => (value === undefined ? undefined : decodeOutbox(value)));
+  }
+
+  async contacts(serviceIds: readonly string[]): Promise<ContactRecord[]> {
+    const values = await this.#store.getMany('contact', serviceIds);
+    return values.map((value) => (value === undefined ? NEW_CONTACT : decodeContact(value)));
+  }
+
+  async contact(serviceId: string): Promise<ContactRecord> {
+    const [contact] = await this.contacts([serviceId]);
+    // One key, one value.
+    if (contact === undefined) throw new SealcastError('ERR_STORE_FAILED', 'the store gave no answer');
+    return contact;
+  }
+
+  sessions(addresses: readonly string[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
+    return this.#store.getMany('session', addresses);
+  }
+
+  /** Takes a broadcast out, rows first: what a crash leaves of it is found and finished the next time. */
+  async prune(id: string): Promise<void> {
+    for await (const page of this.pages(id)) {
+      await this.commit(page.map(({ serviceId }) => ({ table: 'outbox', key: rowKey(id, serviceId), value: null })));
+    }
+    await this.commit([{ table: 'broadcast', key: id, value: null }]);
+  }
+}
+
+export const broadcastChange = (id: string, record: BroadcastRecord): Change => ({
+  table: 'broadcast',
+  key: id,
+  value: encodeBroadcast(record),
+});
+export const rowChange = (id: string, serviceId: string, row: OutboxRecord): Change => ({
+  table: 'outbox',
+  key: rowKey(id, serviceId),
+  value: encodeOutbox(row),
+});
+export const contactChange = (serviceId: string, contact: ContactRecord): Change => ({
+  table: 'contact',
+  key: serviceId,
+  value: encodeContact(contact),
+});
+export const sessionChange = (serviceId: string, deviceId: number, record: Uint8Array): Change => ({
+  table: 'session',
+  key: sessionKey(serviceId, deviceId),
+  value: record,
+});

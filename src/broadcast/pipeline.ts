@@ -1,0 +1,207 @@
+import { accessKeyFor } from '../access/access-mode.js';
+import { SealcastError } from '../errors.js';
+import type { BroadcastRecord, DeliveryStatus } from '../store/records.js';
+import { Contents } from './contents.js';
+import type { DeliveryStream } from './delivery-stream.js';
+import { Dispatcher, type Dispatched } from './dispatcher.js';
+import { Encryptor } from './encryptor.js';
+import type { Gate } from './gate.js';
+import { ingest } from './ingest.js';
+import type { Recipients } from './options.js';
+import { broadcastChange } from './outbox.js';
+import type { Delivery, Step } from './parcel.js';
+import { Recorder } from './recorder.js';
+import { Semaphore } from './semaphore.js';
+import type { SendWindow } from './send-window.js';
+import type { Services } from './services.js';
+import { SessionSteps } from './session-steps.js';
+
+/** Chunks whose ratchet steps are under way at the same time: while one is being committed, the next ones are encrypted. */
+const CHUNKS_IN_WORK = 3;
+
+export interface PipelineOptions {
+  readonly id: string;
+  readonly record: BroadcastRecord;
+  readonly services: Services;
+  readonly gate: Gate;
+  readonly window: SendWindow;
+  readonly maxRetryAfterMs: number;
+  /** Recipients that are encrypted and committed together. */
+  readonly chunkSize: number;
+  /** Recipients that are on their way at the same time. */
+  readonly maxLive: number;
+  readonly stream: DeliveryStream;
+  readonly dryRun: boolean;
+}
+
+export type Counts = Record<DeliveryStatus, number>;
+
+/** One broadcast: recipients into the outbox, out of it through the ratchet and the kernel to the service, and back as done. */
+export class Pipeline {
+  readonly #options: PipelineOptions;
+  readonly #record: BroadcastRecord;
+  readonly #encryptor: Encryptor;
+  readonly #steps: SessionSteps;
+  readonly #dispatcher: Dispatcher;
+  readonly #recorder: Recorder;
+  readonly #live: Semaphore;
+  readonly #chunks = new Semaphore(CHUNKS_IN_WORK);
+  readonly #controller = new AbortController();
+  /** Everything that is under way; none of it rejects. */
+  readonly #running = new Set<Promise<void>>();
+  readonly counts: Counts = { sealed: 0, unsealed: 0, unregistered: 0, failed: 0 };
+  /** Recipients known so far. */
+  recipientCount = 0;
+  ingested = false;
+
+  constructor(options: PipelineOptions) {
+    const { id, record, services, maxLive } = options;
+    const { signal } = this.#controller;
+    this.#options = options;
+    this.#record = record;
+    this.#encryptor = new Encryptor(id, services, new Contents(record, services.account));
+    this.#steps = new SessionSteps(id, services, this.#encryptor, signal);
+    this.#dispatcher = new Dispatcher(id, record, services, this.#steps, this.#limits(), signal);
+    this.#recorder = new Recorder(id, services);
+    this.#live = new Semaphore(maxLive);
+  }
+
+  #limits(): ConstructorParameters<typeof Dispatcher>[4] {
+    const { gate, window, maxRetryAfterMs } = this.#options;
+    return {
+      gate,
+      window,
+      maxRetryAfterMs,
+      // Who waits for his own time keeps nobody's place.
+      park: async (waiting) => {
+        this.#live.release();
+        await waiting();
+        await this.#live.acquire(this.#controller.signal);
+      },
+    };
+  }
+
+  /** Stops what is under way; `run` then rejects with the error. What was encrypted stays in the outbox. */
+  stop(error: unknown): void {
+    this.#controller.abort(error);
+  }
+
+  /**
+   * Resolves when every recipient's part has ended and that is on the disk.
+   *
+   * @param recipients undefined: those that are in the outbox.
+   * @param isNew whether the broadcast has no rows yet.
+   */
+  async run(recipients: Recipients | undefined, isNew: boolean): Promise<void> {
+    const { signal } = this.#controller;
+    try {
+      if (recipients !== undefined) await this.#ingest(recipients, isNew);
+      this.ingested = true;
+      if (!isNew) await this.#takeUp();
+    } catch (error) {
+      this.stop(error);
+    }
+    while (this.#running.size > 0) await Promise.all(this.#running);
+    if (signal.aborted) throw signal.reason;
+    const { id, services } = this.#options;
+    await services.outbox.commit([
+      broadcastChange(id, { ...this.#record, state: 'finished', finishedAtMs: Date.now() }),
+    ]);
+  }
+
+  /** A new broadcast's recipients are sent to as they come in; another one's are first counted and looked up. */
+  async #ingest(recipients: Recipients, isNew: boolean): Promise<void> {
+    const { id, chunkSize, services } = this.#options;
+    const { signal } = this.#controller;
+    for await (const { added, invalid } of ingest(id, recipients, services.outbox)) {
+      signal.throwIfAborted();
+      for (const { index, given } of invalid) await this.#refuse(index, given);
+      if (!isNew) continue;
+      this.recipientCount += added.length;
+      for (let at = 0; at < added.length; at += chunkSize) await this.#takeChunk(added.slice(at, at + chunkSize), true);
+    }
+    await services.outbox.commit([broadcastChange(id, { ...this.#record, state: 'sending' })]);
+  }
+
+  async #refuse(index: number, given: string): Promise<void> {
+    this.recipientCount += 1;
+    const message = `entry ${index}: the recipient must be a service id (a UUID, or PNI: and a UUID)`;
+    const error = new SealcastError('ERR_RECIPIENT_INVALID', message, { index });
+    await this.#deliver({ recipient: given, status: 'failed', error });
+  }
+
+  /** Goes on with what the outbox has. */
+  async #takeUp(): Promise<void> {
+    const { id, chunkSize, services } = this.#options;
+    for await (const page of services.outbox.pages(id)) {
+      this.recipientCount += page.length;
+      const open: string[] = [];
+      for (const { serviceId, row } of page) {
+        if (row.state === 'done') this.counts[row.status] += 1;
+        else open.push(serviceId);
+      }
+      for (let at = 0; at < open.length; at += chunkSize) await this.#takeChunk(open.slice(at, at + chunkSize), false);
+    }
+  }
+
+  /** Resolves when the next chunk may follow. */
+  async #takeChunk(serviceIds: readonly string[], fresh: boolean): Promise<void> {
+    const { signal } = this.#controller;
+    for (const _ of serviceIds) await this.#live.acquire(signal);
+    await this.#chunks.acquire(signal);
+    this.#track(this.#encryptChunk(serviceIds, fresh).finally(() => this.#chunks.release()));
+  }
+
+  async #encryptChunk(serviceIds: readonly string[], fresh: boolean): Promise<void> {
+    const { steps, strangers } = await this.#encryptor.encryptChunk(serviceIds, fresh);
+    for (const [serviceId, step] of steps) {
+      if (step === undefined) this.#live.release();
+      else this.#track(this.#finish(serviceId, () => step));
+    }
+    for (const serviceId of strangers) this.#track(this.#finish(serviceId, () => this.#establish(serviceId)));
+  }
+
+  /** A dry run asks nobody for prekeys: it says what would be tried. */
+  async #establish(serviceId: string): Promise<Step> {
+    const { dryRun, services } = this.#options;
+    if (!dryRun) return this.#steps.establish(serviceId);
+    const contact = await services.outbox.contact(serviceId);
+    return { kind: 'ended', status: accessKeyFor(serviceId, contact) === null ? 'unsealed' : 'sealed' };
+  }
+
+  async #finish(serviceId: string, begin: () => Step | Promise<Step>): Promise<void> {
+    const dispatched = await this.#dispatcher.dispatch(serviceId, await begin());
+    const { status, error } = dispatched;
+    const delivery: Delivery = { recipient: serviceId, status, ...(error !== undefined && { error }) };
+    await this.#recorder.record(delivery, dispatched.sealedWith);
+    this.#live.release();
+    this.#publish(dispatched);
+    await this.#deliver(delivery);
+  }
+
+  async #deliver(delivery: Delivery): Promise<void> {
+    this.counts[delivery.status] += 1;
+    await this.#options.stream.push(delivery);
+  }
+
+  #publish({ status, error, attempts }: Dispatched): void {
+    const { id, services } = this.#options;
+    services.telemetry.publish('delivery', {
+      id,
+      status,
+      attempts,
+      unsealedFallback: status === 'unsealed',
+      ...(error !== undefined && { errorCode: error.code }),
+    });
+  }
+
+  /** The first failure that is not one recipient's own stops all. */
+  #track(work: Promise<void>): void {
+    const tracked = work
+      .catch((error: unknown) => this.stop(error))
+      .finally(() => {
+        this.#running.delete(tracked);
+      });
+    this.#running.add(tracked);
+  }
+}

@@ -1,0 +1,78 @@
+import { modeAfterSealed, type Access } from '../access/access-mode.js';
+import type { Change } from '../store/store.js';
+import { contactChange, rowChange } from './outbox.js';
+import type { Delivery } from './parcel.js';
+import type { Services } from './services.js';
+
+interface Note {
+  readonly delivery: Delivery;
+  /** With what it was sent sealed, where that teaches something about the contact. */
+  readonly learned: Access | undefined;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Puts down how recipients' parts ended: those that end while one transaction is being flushed share the next one. */
+export class Recorder {
+  readonly #id: string;
+  readonly #services: Services;
+  #notes: Note[] = [];
+  #writing = false;
+
+  constructor(id: string, services: Services) {
+    this.#id = id;
+    this.#services = services;
+  }
+
+  /** Resolves once it is on the disk. @param sealedWith what a message that was taken sealed was sent with */
+  record(delivery: Delivery, sealedWith?: Access): Promise<void> {
+    const learned = sealedWith?.accessMode === 'unknown' ? sealedWith : undefined;
+    return new Promise((resolve, reject) => {
+      this.#notes.push({ delivery, learned, resolve, reject });
+      // Those that end in the same turn of the event loop go together.
+      if (!this.#writing) setImmediate(() => void this.#write());
+      this.#writing = true;
+    });
+  }
+
+  async #write(): Promise<void> {
+    while (this.#notes.length > 0) {
+      const notes = this.#notes;
+      this.#notes = [];
+      try {
+        await this.#writeAll(notes);
+        for (const { resolve } of notes) resolve();
+      } catch (error) {
+        for (const { reject } of notes) reject(error);
+      }
+    }
+    this.#writing = false;
+  }
+
+  async #writeAll(notes: readonly Note[]): Promise<void> {
+    const { locks, outbox } = this.#services;
+    const changes = notes.map(({ delivery: { recipient, status, error } }) =>
+      rowChange(this.#id, recipient, { state: 'done', status, ...(error !== undefined && { errorCode: error.code }) }),
+    );
+    const learned = new Map(
+      notes.flatMap(({ delivery, learned: access }) => (access === undefined ? [] : [[delivery.recipient, access]])),
+    );
+    if (learned.size === 0) return outbox.commit(changes);
+    const serviceIds = [...learned.keys()];
+    return locks.with(serviceIds, async () => {
+      const contacts = await outbox.contacts(serviceIds);
+      const updates = serviceIds.flatMap((serviceId, i): Change[] => {
+        const contact = contacts[i];
+        const access = learned.get(serviceId);
+        // A profile key that came meanwhile was not the one that was taken.
+        if (contact?.accessMode !== 'unknown' || !sameBytes(contact.profileKey, access?.profileKey)) return [];
+        return [contactChange(serviceId, { ...contact, accessMode: modeAfterSealed(contact) })];
+      });
+      return outbox.commit([...changes, ...updates]);
+    });
+  }
+}
+
+function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && Buffer.compare(a, b) === 0);
+}

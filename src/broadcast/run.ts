@@ -1,0 +1,98 @@
+import type { Counts } from './pipeline.js';
+import { DeliveryStream } from './delivery-stream.js';
+import type { Closure, Gate } from './gate.js';
+import type { Delivery } from './parcel.js';
+
+/** How a broadcast ended. */
+export interface BroadcastSummary extends Readonly<Counts> {
+  readonly id: string;
+  /** ms since the epoch; what receivers know the message by */
+  readonly timestamp: number;
+  readonly recipients: number;
+  readonly durationMs: number;
+}
+
+export interface BroadcastProgress extends Readonly<Counts> {
+  /** Recipients known so far; all, once `ingested`. */
+  readonly recipients: number;
+  /** Whether all recipients are in the outbox: from then on `resume()` needs nothing but the store. */
+  readonly ingested: boolean;
+  /** Recipients whose part has not ended. */
+  readonly pending: number;
+  /** Why nothing is sent at the moment; empty while it is. */
+  readonly waitingFor: readonly Closure[];
+}
+
+/** Where a pipeline has got to. */
+export interface RunState {
+  readonly counts: Counts;
+  readonly recipientCount: number;
+  readonly ingested: boolean;
+}
+
+/**
+ * A broadcast on its way. Iterate it for deliveries as they happen; whoever iterates slowly slows it down. Or ask for its
+ * `summary()` alone. It needs neither to go on, and goes on when an iteration is left.
+ */
+export class BroadcastRun implements AsyncIterable<Delivery> {
+  readonly id: string;
+  readonly #gate: Gate;
+  readonly #stream: DeliveryStream;
+  readonly #summary: Promise<BroadcastSummary>;
+  #state: RunState | undefined;
+
+  constructor(id: string, gate: Gate, stream: DeliveryStream, summary: Promise<BroadcastSummary>) {
+    this.id = id;
+    this.#gate = gate;
+    this.#stream = stream;
+    this.#summary = summary;
+    // Who wants to know asks for the summary.
+    this.#summary.catch(() => undefined);
+  }
+
+  /** Whom to ask for the progress from now on. */
+  begin(state: RunState): void {
+    this.#state = state;
+  }
+
+  get progress(): BroadcastProgress {
+    const counts = this.#state?.counts ?? { sealed: 0, unsealed: 0, unregistered: 0, failed: 0 };
+    const recipients = this.#state?.recipientCount ?? 0;
+    const { sealed, unsealed, unregistered, failed } = counts;
+    return {
+      ...counts,
+      recipients,
+      ingested: this.#state?.ingested ?? false,
+      pending: recipients - sealed - unsealed - unregistered - failed,
+      waitingFor: this.#gate.closures,
+    };
+  }
+
+  /** Sends nothing more, until `continue()`; what is on its way to the service arrives. */
+  pause(): void {
+    this.#gate.close('paused');
+  }
+
+  /** Goes on after `pause()`, or after a challenge was answered. */
+  continue(): void {
+    this.#gate.open('paused');
+    this.#gate.open('challenge');
+  }
+
+  /**
+   * Resolves when every recipient's part has ended, with the numbers of all of them, those of earlier runs of the same id
+   * included.
+   *
+   * @throws SealcastError what stopped it: ERR_ABORTED, ERR_CLOSED, ERR_STORE_FAILED, ERR_STORE_LOCKED, ERR_BROADCAST_MISMATCH,
+   *   ERR_TRANSPORT_REFUSED, or what the recipients' iterable threw; the broadcast then can be taken up again.
+   */
+  summary(): Promise<BroadcastSummary> {
+    this.#stream.discard();
+    return this.#summary;
+  }
+
+  /** Deliveries, each once its outcome is on the disk; throws what `summary()` rejects with. */
+  [Symbol.asyncIterator](): AsyncGenerator<Delivery, void, void> {
+    return this.#stream.iterate();
+  }
+}

@@ -1,0 +1,111 @@
+import { SealcastError } from '../errors.js';
+import { abortedError } from '../pool/pool.js';
+import type { BroadcastRecord } from '../store/records.js';
+import { DeliveryStream } from './delivery-stream.js';
+import { Gate } from './gate.js';
+import type { BroadcasterLimits, CheckedBroadcast } from './options.js';
+import { Pipeline } from './pipeline.js';
+import { BroadcastRun, type BroadcastSummary } from './run.js';
+import { SendWindow } from './send-window.js';
+import type { Services } from './services.js';
+
+/** A broadcast's record, saved, and whether it has no recipients yet. */
+export interface Opened {
+  readonly record: BroadcastRecord;
+  readonly isNew: boolean;
+}
+
+export interface StartOptions extends Pick<CheckedBroadcast, 'signal' | 'dryRun' | 'maxPerSecond'> {
+  readonly id: string;
+  readonly services: Services;
+  readonly limits: BroadcasterLimits;
+  /** undefined: those in the outbox. */
+  readonly recipients: CheckedBroadcast['recipients'] | undefined;
+  readonly open: () => Promise<Opened>;
+}
+
+export interface Started {
+  readonly run: BroadcastRun;
+  readonly stop: (error: unknown) => void;
+  /** Settles when nothing of it is under way any more. */
+  readonly ended: Promise<BroadcastSummary>;
+}
+
+/** Sets a broadcast going, and gives the handle to it. */
+export function startRun(options: StartOptions): Started {
+  const { id, signal, services } = options;
+  const gate = new Gate();
+  const stream = new DeliveryStream();
+  let stopped: { readonly error: unknown } | undefined;
+  let pipeline: Pipeline | undefined;
+  const stop = (error: unknown): void => {
+    stopped ??= { error };
+    pipeline?.stop(error);
+  };
+  const onAbort = (): void => {
+    if (signal !== undefined) stop(abortedError(signal));
+  };
+  if (signal?.aborted === true) onAbort();
+  signal?.addEventListener('abort', onAbort, { once: true });
+
+  const work = async (): Promise<BroadcastSummary> => {
+    try {
+      const opened = await options.open();
+      pipeline = makePipeline(options, opened, gate, stream);
+      run.begin(pipeline);
+      if (stopped !== undefined) pipeline.stop(stopped.error);
+      const summary = await runPipeline(pipeline, opened, options);
+      stream.end();
+      return summary;
+    } catch (error) {
+      stream.end(error);
+      throw error;
+    } finally {
+      signal?.removeEventListener('abort', onAbort);
+    }
+  };
+  // Not before the caller has the handle.
+  const ended = Promise.resolve().then(work);
+  const run = new BroadcastRun(id, gate, stream, ended);
+  services.telemetry.log.info({ id }, 'broadcast begins');
+  return { run, stop, ended };
+}
+
+function makePipeline(options: StartOptions, { record }: Opened, gate: Gate, stream: DeliveryStream): Pipeline {
+  const { id, services, dryRun, maxPerSecond, limits } = options;
+  return new Pipeline({
+    id,
+    record,
+    services,
+    gate,
+    window: new SendWindow(limits.concurrency, maxPerSecond),
+    maxRetryAfterMs: limits.maxRetryAfterMs,
+    chunkSize: limits.chunkSize,
+    maxLive: 4 * Math.max(limits.chunkSize, limits.concurrency),
+    stream,
+    dryRun,
+  });
+}
+
+async function runPipeline(
+  pipeline: Pipeline,
+  { record, isNew }: Opened,
+  { id, services: { telemetry }, recipients }: StartOptions,
+): Promise<BroadcastSummary> {
+  const startMs = performance.now();
+  telemetry.publish('broadcast:start', { id, resumed: !isNew });
+  let errorCode: string | undefined;
+  try {
+    await pipeline.run(recipients, isNew);
+  } catch (error) {
+    errorCode = error instanceof SealcastError ? error.code : 'UNKNOWN';
+    throw error;
+  } finally {
+    const counts = { ...pipeline.counts };
+    telemetry.publish('broadcast:end', { id, counts, ...(errorCode !== undefined && { errorCode }) });
+    telemetry.log.info({ id, ...counts, ...(errorCode !== undefined && { code: errorCode }) }, 'broadcast ended');
+  }
+  const { timestamp } = record;
+  const durationMs = performance.now() - startMs;
+  return { id, timestamp, recipients: pipeline.recipientCount, ...pipeline.counts, durationMs };
+}

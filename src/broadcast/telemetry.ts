@@ -1,0 +1,73 @@
+import { channel, type Channel } from 'node:diagnostics_channel';
+
+/** What a logger must have: pino, and whatever is shaped like it. */
+export interface Logger {
+  debug(facts: object, message: string): void;
+  info(facts: object, message: string): void;
+  warn(facts: object, message: string): void;
+  error(facts: object, message: string): void;
+}
+
+/**
+ * What is published on `node:diagnostics_channel`, each on the channel `sealcast:` and its name. Counts, codes and times; no
+ * message has a key, a text, a service id or a phone number in it, nor has any line of the log.
+ */
+export interface Metrics {
+  /** A broadcast begins, or goes on. */
+  'broadcast:start': { readonly id: string; readonly resumed: boolean };
+  /** It ended: with how many recipients in which status, or with the code of what stopped it. */
+  'broadcast:end': {
+    readonly id: string;
+    readonly counts: Readonly<Record<string, number>>;
+    readonly errorCode?: string;
+  };
+  /** One recipient's part ended. `attempts`: requests to send. */
+  delivery: {
+    readonly id: string;
+    readonly status: string;
+    readonly errorCode?: string;
+    readonly attempts: number;
+    readonly unsealedFallback: boolean;
+  };
+  /** A step for some recipients: ratchet, store, seal, send; ms of the clock, not of a processor. */
+  stage: { readonly id: string; readonly stage: string; readonly recipients: number; readonly durationMs: number };
+  /** The service refused something: `rate-limited`, `unavailable`, `challenge`, ... */
+  refusal: { readonly id: string; readonly status: string };
+  /** A recipient's identity key is another than before. */
+  'identity-change': { readonly policy: 'accept' | 'fail' };
+  /** No usable sender certificate could be had. */
+  certificate: { readonly errorCode: string; readonly attempt: number };
+}
+
+type Name = keyof Metrics;
+const NAMES: readonly Name[] = [
+  'broadcast:start',
+  'broadcast:end',
+  'delivery',
+  'stage',
+  'refusal',
+  'identity-change',
+  'certificate',
+];
+const CHANNELS = new Map<Name, Channel>(NAMES.map((name) => [name, channel(`sealcast:${name}`)]));
+
+const SILENT: Logger = {
+  debug: () => undefined,
+  info: () => undefined,
+  warn: () => undefined,
+  error: () => undefined,
+};
+
+/** Publishes metrics, and writes the few lines that an operator wants to read. */
+export class Telemetry {
+  readonly log: Logger;
+
+  constructor(logger: Logger = SILENT) {
+    this.log = logger;
+  }
+
+  publish<Key extends Name>(name: Key, facts: Metrics[Key]): void {
+    const target = CHANNELS.get(name);
+    if (target?.hasSubscribers === true) target.publish(facts);
+  }
+}

@@ -1,0 +1,183 @@
+import { EventEmitter } from 'node:events';
+import { withProfileKey } from './access/access-mode.js';
+import type { BroadcasterCore, ResumedBroadcast } from './broadcast/core.js';
+import type { BroadcasterEvents } from './broadcast/events.js';
+import { parseServiceId } from './broadcast/ids.js';
+import {
+  checkAccount,
+  checkBroadcast,
+  checkLimits,
+  checkLogger,
+  checkPolicies,
+  checkProfileKey,
+  checkStore,
+  checkTransport,
+  checkTrustRoots,
+  type AccountInput,
+  type BroadcastMessage,
+  type BroadcastOptions,
+  type BroadcasterLimits,
+  type Recipients,
+} from './broadcast/options.js';
+import type { BroadcastRun } from './broadcast/run.js';
+import type { Policies } from './broadcast/services.js';
+import { Telemetry, type Logger } from './broadcast/telemetry.js';
+import { SealcastError } from './errors.js';
+import { checkInteger, checkObject, checkSignal, refuse, type PublicKeyInput, type EngineSettings } from './options.js';
+import type { Sealer } from './sealer.js';
+import type { Store } from './store/store.js';
+import type { Transport } from './transport/transport.js';
+
+export interface BroadcasterOptions extends Partial<Policies>, Partial<BroadcasterLimits>, EngineSettings {
+  /** What is remembered: sessions, contacts, the outbox. Stays the caller's to close. */
+  readonly store: Store;
+  /** The way to the service. Stays the caller's to close. */
+  readonly transport: Transport;
+  /** What sender certificates must hang from: libsignal PublicKeys, or 33 bytes each. */
+  readonly trustRoots: readonly PublicKeyInput[];
+  /** Who sends; kept in the store, and needed only where it is not there yet. */
+  readonly account?: AccountInput;
+  /** Whether receivers may see the account's phone number. Default false. */
+  readonly includePhoneNumber?: boolean;
+  /** A pino logger, or one of its shape. No secret, service id or phone number is in any line. */
+  readonly logger?: Logger;
+}
+
+/**
+ * Sends a text to many, each of them a sealed message of its own, and remembers how far it got.
+ *
+ * A broadcast is an outbox in the store: what was encrypted is on the disk before it leaves, and what was sent is never sent
+ * again; what a crash left in between goes out once more, with the same ciphertext, and receivers drop it as a duplicate.
+ */
+export class Broadcaster extends EventEmitter<BroadcasterEvents> implements AsyncDisposable {
+  readonly #core: BroadcasterCore;
+  #closing: Promise<void> | undefined;
+
+  private constructor(core: BroadcasterCore) {
+    super();
+    this.#core = core;
+  }
+
+  /**
+   * Starts the workers, and takes finished broadcasts that are old enough out of the store.
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT; ERR_ACCOUNT_MISMATCH: the store is another account's; what {@link Sealer.create}
+   *   and the store throw.
+   */
+  static async open(options: BroadcasterOptions): Promise<Broadcaster> {
+    const given = checkObject(options, 'options');
+    const { account, includePhoneNumber, threads, kernel, recipientCacheBytes } = options;
+    if (includePhoneNumber !== undefined && typeof includePhoneNumber !== 'boolean') {
+      refuse('includePhoneNumber', 'true or false');
+    }
+    let broadcaster: Broadcaster | undefined;
+    const checked = {
+      store: checkStore(given['store']),
+      transport: checkTransport(given['transport']),
+      trustRoots: checkTrustRoots(given['trustRoots']),
+      account: account === undefined ? undefined : checkAccount(account),
+      includePhoneNumber: includePhoneNumber ?? false,
+      policies: checkPolicies(given),
+      limits: checkLimits(given),
+      telemetry: new Telemetry(checkLogger(given['logger'])),
+      sealerOptions: {
+        ...(threads !== undefined && { threads }),
+        ...(kernel !== undefined && { kernel }),
+        ...(recipientCacheBytes !== undefined && { recipientCacheBytes }),
+      },
+    };
+    const { BroadcasterCore: Core } = await import('./broadcast/core.js');
+    const core = await Core.open({
+      ...checked,
+      notify: (name, ...facts) => {
+        if (broadcaster !== undefined) broadcaster.#notify(name, facts);
+      },
+    });
+    broadcaster = new Broadcaster(core);
+    return broadcaster;
+  }
+
+  /**
+   * Sends the message to every recipient, each once, whatever happens in between. Returns at once.
+   *
+   * @param recipients service ids: UUIDs, or `PNI:` and a UUID. What is none is its own failed delivery.
+   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_CLOSED.
+   */
+  broadcast(message: BroadcastMessage, recipients: Recipients, options: BroadcastOptions = {}): BroadcastRun {
+    this.#assertOpen();
+    return this.#core.broadcast(checkBroadcast(message, recipients, options));
+  }
+
+  /**
+   * Finishes the broadcasts that a crash or a close cut off, one after the other. Those of which not all recipients had been
+   * read wait for them: see the status.
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_ABORTED, ERR_CLOSED, ERR_STORE_FAILED, ERR_STORE_LOCKED.
+   */
+  async resume(options: { readonly signal?: AbortSignal } = {}): Promise<ResumedBroadcast[]> {
+    this.#assertOpen();
+    return this.#core.resume(checkSignal(checkObject(options, 'options')['signal']));
+  }
+
+  /**
+   * What a contact told us its profile key is, 32 bytes; another one than before makes its access unknown. Many calls at once
+   * share a transaction.
+   */
+  setProfileKey(serviceId: string, profileKey: Uint8Array): Promise<void> {
+    const key = checkProfileKey(profileKey);
+    return this.#change(serviceId, (contact) => withProfileKey(contact, key));
+  }
+
+  /** How long messages of the conversation stay, as the contact set it: seconds (0: for ever), and the setting's version. */
+  setExpireTimer(serviceId: string, seconds: number, version: number): Promise<void> {
+    const expireTimer = checkInteger(seconds, 'seconds', 0, 0xffff_ffff);
+    const expireTimerVersion = checkInteger(version, 'version', 0, 0xffff_ffff);
+    return this.#change(serviceId, (contact) => ({ ...contact, expireTimer, expireTimerVersion }));
+  }
+
+  /** A blocked contact gets nothing, and so not our profile key either. */
+  setBlocked(serviceId: string, blocked: boolean): Promise<void> {
+    if (typeof blocked !== 'boolean') refuse('blocked', 'true or false');
+    return this.#change(serviceId, (contact) => ({ ...contact, blocked }));
+  }
+
+  #change(given: string, change: Parameters<BroadcasterCore['changeContact']>[1]): Promise<void> {
+    this.#assertOpen();
+    const serviceId = parseServiceId(given) ?? refuse('serviceId', 'a UUID, or PNI: and a UUID');
+    return this.#core.changeContact(serviceId, change);
+  }
+
+  /** Of the Sealer in use. */
+  stats(): ReturnType<Sealer['stats']> {
+    return this.#core.sealer.stats();
+  }
+
+  /** Stops what is under way (it can be resumed), ends the workers, wipes the keys. Further calls do nothing. */
+  close(): Promise<void> {
+    this.#closing ??= this.#core.close(closedError());
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw closedError();
+  }
+
+  /** A listener's own failure stops no broadcast; it is not lost either. */
+  #notify<Name extends keyof BroadcasterEvents>(name: Name, facts: BroadcasterEvents[Name]): void {
+    try {
+      (this as EventEmitter).emit(name, ...facts);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}
+
+function closedError(): SealcastError {
+  return new SealcastError('ERR_CLOSED', 'this Broadcaster is closed');
+}

@@ -1,0 +1,55 @@
+import {
+  IdentityChange,
+  IdentityKeyStore,
+  SessionStore,
+  type PrivateKey,
+  type ProtocolAddress,
+  type PublicKey,
+  type SessionRecord,
+} from '@signalapp/libsignal-client';
+
+/** The one session that a task is about. */
+export class TaskSession extends SessionStore {
+  record: SessionRecord | null = null;
+
+  override getSession(): Promise<SessionRecord | null> {
+    return Promise.resolve(this.record);
+  }
+  override saveSession(_address: ProtocolAddress, record: SessionRecord): Promise<void> {
+    this.record = record;
+    return Promise.resolve();
+  }
+  override getExistingSessions(): Promise<SessionRecord[]> {
+    return Promise.resolve(this.record === null ? [] : [this.record]);
+  }
+}
+
+/** Our own identity; of the other side it trusts the one key that the task names. */
+export class TaskIdentities extends IdentityKeyStore {
+  readonly #privateKey: PrivateKey;
+  readonly #registrationId: number;
+  /** 33 bytes */
+  trusted = new Uint8Array(0);
+
+  constructor(privateKey: PrivateKey, registrationId: number) {
+    super();
+    this.#privateKey = privateKey;
+    this.#registrationId = registrationId;
+  }
+
+  override getIdentityKey(): Promise<PrivateKey> {
+    return Promise.resolve(this.#privateKey);
+  }
+  override getLocalRegistrationId(): Promise<number> {
+    return Promise.resolve(this.#registrationId);
+  }
+  override saveIdentity(): Promise<IdentityChange> {
+    return Promise.resolve(IdentityChange.NewOrUnchanged);
+  }
+  override isTrustedIdentity(_address: ProtocolAddress, key: PublicKey): Promise<boolean> {
+    return Promise.resolve(Buffer.compare(key.serialize(), this.trusted) === 0);
+  }
+  override getIdentity(): Promise<PublicKey | null> {
+    return Promise.resolve(null);
+  }
+}

@@ -1,0 +1,96 @@
+import { types } from 'node:util';
+import { SealcastError } from '../errors.js';
+import { MAX_STORE_KEY_BYTES, TABLES, type Change, type TableName } from './store.js';
+
+/** A change whose key is in UTF-8, and whose value is a view of what the caller gave. */
+export interface CheckedChange {
+  readonly table: TableName;
+  readonly keyBytes: Buffer;
+  readonly value: Uint8Array | null;
+}
+
+export interface CheckedListOptions {
+  readonly prefix: Buffer;
+  /** The first key that may be listed, if it begins with the prefix. */
+  readonly start: Buffer;
+  readonly limit: number;
+}
+
+/** @throws SealcastError ERR_INVALID_ARGUMENT, always. `index` names the change or key at fault. */
+export function refuse(field: string, expected: string, index?: number): never {
+  const place = index === undefined ? field : `entry ${index}: ${field}`;
+  throw new SealcastError(
+    'ERR_INVALID_ARGUMENT',
+    `${place} must be ${expected}`,
+    index === undefined ? { field } : { field, index },
+  );
+}
+
+export function checkObject(value: unknown, field: string, index?: number): Readonly<Record<string, unknown>> {
+  if (typeof value !== 'object' || value === null) refuse(field, 'an object', index);
+  return value as Readonly<Record<string, unknown>>;
+}
+
+export function checkTable(table: unknown, index?: number): TableName {
+  if (!TABLES.includes(table as TableName)) refuse('table', `one of ${TABLES.join(', ')}`, index);
+  return table as TableName;
+}
+
+/** UTF-8 of a text. A lone surrogate has none: two different keys would become one. */
+function utf8(value: unknown, field: string, index?: number): Buffer {
+  if (typeof value !== 'string') refuse(field, 'a string', index);
+  // The length in UTF-16 bounds the work for a text that is far too long.
+  if (value.length > MAX_STORE_KEY_BYTES) refuse(field, `at most ${MAX_STORE_KEY_BYTES} bytes of UTF-8`, index);
+  if (/\p{Surrogate}/u.test(value)) refuse(field, 'well-formed Unicode', index);
+  const bytes = Buffer.from(value);
+  if (bytes.length > MAX_STORE_KEY_BYTES) {
+    refuse(field, `at most ${MAX_STORE_KEY_BYTES} bytes of UTF-8, not ${bytes.length}`, index);
+  }
+  return bytes;
+}
+
+function checkKey(key: unknown, index: number): Buffer {
+  const bytes = utf8(key, 'key', index);
+  if (bytes.length === 0) refuse('key', `1 to ${MAX_STORE_KEY_BYTES} bytes of UTF-8, not empty`, index);
+  return bytes;
+}
+
+/** @returns the keys in UTF-8. */
+export function checkKeys(keys: unknown): Buffer[] {
+  if (!Array.isArray(keys)) refuse('keys', 'an array');
+  return Array.from(keys as readonly unknown[], checkKey);
+}
+
+function checkValue(value: unknown, index: number): Uint8Array | null {
+  if (value === null) return null;
+  try {
+    // A view of our own: an object with its own idea of its length is not believed.
+    if (types.isUint8Array(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+  } catch {
+    // Its buffer was taken away.
+  }
+  return refuse('value', 'a Uint8Array or null', index);
+}
+
+export function checkChanges(changes: unknown): CheckedChange[] {
+  if (!Array.isArray(changes)) refuse('changes', 'an array');
+  return Array.from(changes as readonly unknown[], (given, index) => {
+    const change = checkObject(given, 'change', index) as { readonly [field in keyof Change]: unknown };
+    const { table, key, value } = change;
+    return { table: checkTable(table, index), keyBytes: checkKey(key, index), value: checkValue(value, index) };
+  });
+}
+
+export function checkListOptions(options: unknown): CheckedListOptions {
+  const { prefix: givenPrefix, after: givenAfter, limit } = checkObject(options, 'options');
+  if (typeof limit !== 'number' || !Number.isInteger(limit) || limit < 1) refuse('limit', 'a positive integer');
+  const prefix = utf8(givenPrefix ?? '', 'prefix');
+  const after = utf8(givenAfter ?? '', 'after');
+  // The next key behind `after` is the same with a zero byte at its end.
+  const behind = after.length === 0 ? after : Buffer.concat([after, Buffer.alloc(1)]);
+  return { prefix, start: Buffer.compare(behind, prefix) > 0 ? behind : prefix, limit };
+}
+
+export function beginsWith(key: Uint8Array, prefix: Uint8Array): boolean {
+  return key.length >= prefix.length && Buffer.compare(key.subarray(0, prefix.length), prefix) === 0;
+}

@@ -1,0 +1,121 @@
+import { randomBytes, randomUUID, type KeyObject } from 'node:crypto';
+import type { Database } from 'lmdb';
+import { SealcastError } from '../errors.js';
+import { isKeyOf, keyCheckOf } from './encryption.js';
+import { storeLocked } from './failures.js';
+import { isRunning, ownIdentity, type ProcessIdentity } from './process-identity.js';
+
+/** Raised when records change their form in a way that older versions of sealcast would misread. */
+export const SCHEMA_VERSION = 1;
+export const HEARTBEAT_INTERVAL_MS = 5_000;
+/** A writer that cannot be looked at (another host, another container) counts as dead after so long a silence. */
+export const HEARTBEAT_LIFE_MS = 30_000;
+
+export const LAYOUT_KEY = 'layout';
+export const WRITER_KEY = 'writer';
+const STORE_ID_BYTES = 32;
+
+/** What the store is: written once, when it is made. Bytes are in base64. */
+export interface Layout {
+  readonly schema: number;
+  readonly id: string;
+  /** null in a store without encryption. */
+  readonly keyCheck: string | null;
+}
+
+export interface WriterOwner extends ProcessIdentity {
+  /** Random, of this one opening. */
+  readonly openId: string;
+  readonly heartbeatMs: number;
+}
+
+/** Who writes. LMDB keeps the epoch as the record's version too: that is what commits are conditional on. */
+export interface WriterRecord {
+  readonly epoch: number;
+  /** null when the last writer closed the store. */
+  readonly owner: WriterOwner | null;
+}
+
+/** The `meta` database: JSON, each entry with a version. */
+export type Meta = Database<unknown, string>;
+export const META_OPTIONS = { name: 'meta', encoding: 'json', useVersions: true } as const;
+
+/**
+ * Openings of this process whose close() could not be written down (a full disk): they hold nothing any more. It is one
+ * for all copies of this module in the thread.
+ */
+const abandoned: Set<string> = ((globalThis as Record<symbol, unknown>)[Symbol.for('sealcast.abandonedStores')] ??=
+  new Set<string>()) as Set<string>;
+
+export function abandon(owner: WriterOwner): void {
+  abandoned.add(owner.openId);
+}
+
+function isAlive(owner: WriterOwner, nowMs: number): boolean {
+  if (abandoned.has(owner.openId)) return false;
+  return isRunning(owner) ?? nowMs - owner.heartbeatMs < HEARTBEAT_LIFE_MS;
+}
+
+function checkLayout(layout: Layout, secret: KeyObject | undefined): void {
+  const { schema, id, keyCheck } = layout as Partial<Layout>;
+  if (typeof schema !== 'number') throw new SealcastError('ERR_STORE_FAILED', "The store's layout record is damaged");
+  if (schema > SCHEMA_VERSION) {
+    const message = `The store has schema ${schema}; this version of sealcast knows schemas up to ${SCHEMA_VERSION}`;
+    throw new SealcastError('ERR_STORE_VERSION', message);
+  }
+  if (typeof id !== 'string' || keyCheck === undefined) {
+    throw new SealcastError('ERR_STORE_FAILED', "The store's layout record is damaged");
+  }
+  if (keyCheck === null && secret !== undefined) {
+    throw new SealcastError('ERR_STORE_KEY', 'The store is not encrypted: it was made without an encryptionKey');
+  }
+  if (keyCheck === null) return;
+  if (secret === undefined) {
+    throw new SealcastError(
+      'ERR_STORE_KEY',
+      'The store is encrypted: it takes the encryptionKey that it was made with',
+    );
+  }
+  if (!isKeyOf(secret, Buffer.from(id, 'base64'), Buffer.from(keyCheck, 'base64'))) {
+    throw new SealcastError('ERR_STORE_KEY', 'The encryptionKey is not the one that the store was made with');
+  }
+}
+
+function newLayout(secret: KeyObject | undefined): Layout {
+  const id = randomBytes(STORE_ID_BYTES);
+  const keyCheck = secret === undefined ? null : Buffer.from(keyCheckOf(secret, id)).toString('base64');
+  return { schema: SCHEMA_VERSION, id: id.toString('base64'), keyCheck };
+}
+
+export function readWriter(meta: Meta): WriterRecord | undefined {
+  return meta.get(WRITER_KEY) as WriterRecord | undefined;
+}
+
+/** In a transaction, or as one of the changes of one. */
+export function putWriter(meta: Meta, record: WriterRecord): void {
+  void meta.put(WRITER_KEY, record, record.epoch);
+}
+
+/**
+ * Makes this process the store's writer. It runs within one write transaction, of which LMDB has one at a time across
+ * processes: of two that find a dead writer, one takes over, and the other finds the first.
+ * @throws SealcastError ERR_STORE_VERSION, ERR_STORE_KEY, ERR_STORE_LOCKED; nothing is written then.
+ */
+export function acquire(
+  meta: Meta,
+  secret: KeyObject | undefined,
+): { readonly storeId: Uint8Array; readonly epoch: number; readonly owner: WriterOwner } {
+  let layout = meta.get(LAYOUT_KEY) as Layout | undefined;
+  if (layout !== undefined) checkLayout(layout, secret);
+  const last = readWriter(meta);
+  const nowMs = Date.now();
+  if (last?.owner && isAlive(last.owner, nowMs)) throw storeLocked();
+  if (layout === undefined) {
+    layout = newLayout(secret);
+    void meta.put(LAYOUT_KEY, layout, 0);
+  }
+  const epoch = (last?.epoch ?? 0) + 1;
+  const owner = { ...ownIdentity(), openId: randomUUID(), heartbeatMs: nowMs };
+  putWriter(meta, { epoch, owner });
+  return { storeId: new Uint8Array(Buffer.from(layout.id, 'base64')), epoch, owner };
+}

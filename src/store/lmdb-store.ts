@@ -1,0 +1,168 @@
+import type { Database, RootDatabase } from 'lmdb';
+import { beginsWith, checkChanges, checkKeys, checkListOptions, checkTable, type CheckedChange } from './checks.js';
+import { ENCRYPTION_OVERHEAD_BYTES, type ValueCipher } from './encryption.js';
+import { storeClosed, storeFailed, storeTakenOver } from './failures.js';
+import { CommitQueue } from './lmdb-commits.js';
+import { abandon, HEARTBEAT_INTERVAL_MS, putWriter, readWriter, type Meta, type WriterOwner } from './lmdb-meta.js';
+import type { Change, ListOptions, Store, StoreEntry, TableName } from './store.js';
+
+/** A table: keys are bytes, so that LMDB's order is that of UTF-8, and so are values. */
+export type Table = Database<Uint8Array, Buffer>;
+export const TABLE_OPTIONS = { encoding: 'binary', keyEncoding: 'binary' } as const;
+
+/** An open LMDB environment of which this process is the writer. */
+export interface OpenLmdb {
+  readonly root: RootDatabase;
+  readonly meta: Meta;
+  readonly tables: Readonly<Record<TableName, Table>>;
+  readonly epoch: number;
+  readonly owner: WriterOwner;
+  /** undefined: values are kept as they are. */
+  readonly cipher: ValueCipher | undefined;
+}
+
+/** {@link Store} over LMDB. */
+export class LmdbStore implements Store {
+  readonly epoch: number;
+  readonly #lmdb: OpenLmdb;
+  readonly #commits: CommitQueue;
+  readonly #heart: NodeJS.Timeout;
+  #isTakenOver = false;
+  #closing: Promise<void> | undefined;
+
+  constructor(lmdb: OpenLmdb) {
+    this.epoch = lmdb.epoch;
+    this.#lmdb = lmdb;
+    this.#commits = new CommitQueue(lmdb.root, lmdb.meta, lmdb.epoch);
+    this.#heart = setInterval(() => void this.#beat(), HEARTBEAT_INTERVAL_MS);
+    // A store left open keeps no process alive.
+    this.#heart.unref();
+  }
+
+  getMany(table: TableName, keys: readonly string[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
+    return this.#read(() => {
+      const name = checkTable(table);
+      const keysBytes = checkKeys(keys);
+      return () => {
+        const from = this.#table(name);
+        return keysBytes.map((key) => {
+          const kept = from.getBinary(key);
+          return kept === undefined ? undefined : this.#open(name, key, kept);
+        });
+      };
+    });
+  }
+
+  list(table: TableName, options: ListOptions): Promise<readonly StoreEntry[]> {
+    return this.#read(() => {
+      const name = checkTable(table);
+      const { prefix, start, limit } = checkListOptions(options);
+      return () => {
+        const entries: StoreEntry[] = [];
+        for (const { key, value } of this.#table(name).getRange({ ...(start.length > 0 && { start }), limit })) {
+          if (!beginsWith(key, prefix)) break;
+          entries.push({ key: key.toString(), value: this.#open(name, key, value) });
+        }
+        return entries;
+      };
+    });
+  }
+
+  async commit(changes: readonly Change[]): Promise<void> {
+    this.#checkOpen();
+    const copies = this.#copy(checkChanges(changes));
+    const applied = await this.#commits.submit(() => {
+      for (const { table, keyBytes, value } of copies) {
+        if (value === null) void this.#table(table).remove(keyBytes);
+        else void this.#table(table).put(keyBytes, value);
+      }
+    });
+    if (!applied) throw this.#takenOver();
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#heart);
+    await this.#commits.idle();
+    const { meta, root, owner } = this.#lmdb;
+    try {
+      if (!this.#isTakenOver) await this.#commits.submit(() => putWriter(meta, { epoch: this.epoch, owner: null }));
+    } catch {
+      // Nothing is lost: the next writer finds us gone, if not in the store.
+      abandon(owner);
+    }
+    await root.close();
+  }
+
+  #table(name: TableName): Table {
+    return this.#lmdb.tables[name];
+  }
+
+  #takenOver(): Error {
+    this.#isTakenOver = true;
+    clearInterval(this.#heart);
+    return storeTakenOver();
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== undefined) throw storeClosed();
+    if (this.#isTakenOver) throw storeTakenOver();
+  }
+
+  /** Checks the arguments, then reads, all from one state of the store. Whatever goes wrong is a rejection. */
+  #read<T>(check: () => () => T): Promise<T> {
+    return new Promise((resolve) => {
+      this.#checkOpen();
+      const read = check();
+      try {
+        // lmdb keeps a state of the store for the turn of the event loop; ours is the newest.
+        this.#lmdb.root.resetReadTxn();
+        if (readWriter(this.#lmdb.meta)?.epoch !== this.epoch) throw this.#takenOver();
+        // Not before the next turn: who pages through a table in a loop would otherwise leave the event loop no turn at all.
+        setImmediate(resolve, read());
+      } catch (error) {
+        throw storeFailed('The store could not be read', error);
+      }
+    });
+  }
+
+  /** The caller's own copy of a value: never a view of LMDB's memory, and alone in its buffer. */
+  #open(table: TableName, key: Uint8Array, kept: Uint8Array): Uint8Array<ArrayBuffer> {
+    const { cipher } = this.#lmdb;
+    return cipher === undefined ? new Uint8Array(kept) : cipher.open(table, key, kept);
+  }
+
+  /** The changes with copies of their values, encrypted if the store is; all in one buffer, which LMDB's thread reads. */
+  #copy(changes: readonly CheckedChange[]): readonly CheckedChange[] {
+    const { cipher } = this.#lmdb;
+    const overheadBytes = cipher === undefined ? 0 : ENCRYPTION_OVERHEAD_BYTES;
+    const keptBytes = ({ value }: CheckedChange): number => (value === null ? 0 : value.length + overheadBytes);
+    const copies = new Uint8Array(changes.reduce((total, change) => total + keptBytes(change), 0));
+    let end = 0;
+    return changes.map((change) => {
+      const { table, keyBytes, value } = change;
+      if (value === null) return change;
+      const copy = copies.subarray(end, (end += keptBytes(change)));
+      if (cipher === undefined) copy.set(value);
+      else cipher.seal(table, keyBytes, value, copy);
+      return { table, keyBytes, value: copy };
+    });
+  }
+
+  async #beat(): Promise<void> {
+    const { meta, owner } = this.#lmdb;
+    const record = { epoch: this.epoch, owner: { ...owner, heartbeatMs: Date.now() } };
+    try {
+      if (!(await this.#commits.submit(() => putWriter(meta, record)))) this.#takenOver();
+    } catch {
+      // A full disk, say: commits tell their callers, and the next beat tries again.
+    }
+  }
+}

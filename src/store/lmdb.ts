@@ -1,0 +1,93 @@
+import { types } from 'node:util';
+import type { KeyObject } from 'node:crypto';
+import type { RootDatabase } from 'lmdb';
+import { SealcastError } from '../errors.js';
+import { checkObject, refuse } from './checks.js';
+import { ENCRYPTION_KEY_BYTES, importEncryptionKey, ValueCipher } from './encryption.js';
+import { storeFailed } from './failures.js';
+import { prepareDirectory, syncDirectory } from './lmdb-files.js';
+import { acquire, META_OPTIONS, type Meta } from './lmdb-meta.js';
+import { LmdbStore, TABLE_OPTIONS, type Table } from './lmdb-store.js';
+import { TABLES, type Store, type TableName } from './store.js';
+
+export interface StoreOptions {
+  /** The store's directory; it is made, readable by its owner alone, if it is not there. Not one on a network. */
+  readonly path: string;
+  /**
+   * 32 bytes from a good generator: values are encrypted with it (AES-256-GCM), keys of entries are not. A store is made
+   * with one or without, and stays so. It is copied.
+   */
+  readonly encryptionKey?: Uint8Array;
+}
+
+function checkOptions(options: unknown): { readonly path: string; readonly secret: KeyObject | undefined } {
+  const { path, encryptionKey } = checkObject(options, 'options');
+  if (typeof path !== 'string' || path === '' || path.includes('\0')) refuse('path', 'the path of a directory');
+  if (encryptionKey === undefined) return { path, secret: undefined };
+  if (!types.isUint8Array(encryptionKey) || encryptionKey.length !== ENCRYPTION_KEY_BYTES) {
+    refuse('encryptionKey', `a Uint8Array of ${ENCRYPTION_KEY_BYTES} bytes`);
+  }
+  return { path, secret: importEncryptionKey(encryptionKey) };
+}
+
+async function openRoot(path: string): Promise<RootDatabase> {
+  // Loaded here, so that who only seals envelopes never loads it.
+  const { open } = await import('lmdb');
+  await prepareDirectory(path);
+  return open({
+    path,
+    ...TABLE_OPTIONS,
+    // A path with a dot in it is a directory nevertheless.
+    noSubdir: false,
+    maxDbs: TABLES.length + 1,
+    // Promises of writes resolve when they are flushed; see CommitQueue.
+    overlappingSync: false,
+    // Transactions begin when CommitQueue has written all of a group, and not in the middle of it.
+    eventTurnBatching: false,
+    ...{ txnStartThreshold: Infinity, batchStartThreshold: Infinity },
+    ...{ permissionsMode: 0o600 },
+  });
+}
+
+function openMeta(root: RootDatabase): Meta {
+  const found = root.openDB<unknown, string>({ ...META_OPTIONS, ...{ create: false } }) as Meta | undefined;
+  if (found !== undefined) return found;
+  if (root.getKeysCount({ limit: 1 }) > 0) {
+    throw new SealcastError('ERR_STORE_FAILED', 'The directory holds an LMDB database that is not a store of sealcast');
+  }
+  return root.openDB<unknown, string>(META_OPTIONS);
+}
+
+function openTables(root: RootDatabase): Record<TableName, Table> {
+  const tables = TABLES.map((name) => [name, root.openDB<Uint8Array, Buffer>({ name, ...TABLE_OPTIONS })]);
+  return Object.fromEntries(tables) as Record<TableName, Table>;
+}
+
+/**
+ * Opens the store in a directory, and makes it if there is none. One writer has it at a time, of all processes on the
+ * machine: sessions that two writers step on are broken for good. The writer number (`epoch`) rises with every opening; one
+ * that was taken for dead and is not (a container that slept) finds its commits refused with ERR_STORE_LOCKED.
+ * @throws SealcastError ERR_INVALID_ARGUMENT; ERR_STORE_LOCKED while another writer has it; ERR_STORE_KEY for the wrong
+ * encryptionKey, a missing one, or one too many; ERR_STORE_VERSION for a store of a later sealcast; ERR_STORE_FAILED, with
+ * its cause, for a directory that cannot be written, a full disk, a file that is no store.
+ */
+export async function openStore(options: StoreOptions): Promise<Store> {
+  const { path, secret } = checkOptions(options);
+  let root: RootDatabase | undefined;
+  try {
+    root = await openRoot(path);
+    await syncDirectory(path);
+    return beginWriting(root, secret);
+  } catch (error) {
+    await root?.close();
+    throw storeFailed('The store could not be opened', error);
+  }
+}
+
+function beginWriting(root: RootDatabase, secret: KeyObject | undefined): LmdbStore {
+  const meta = openMeta(root);
+  const { writer, tables } = root.transactionSync(() => ({ writer: acquire(meta, secret), tables: openTables(root) }));
+  const { storeId, epoch, owner } = writer;
+  const cipher = secret === undefined ? undefined : new ValueCipher(secret, storeId, epoch);
+  return new LmdbStore({ root, meta, tables, epoch, owner, cipher });
+}

@@ -1,0 +1,109 @@
+import { beginsWith, checkChanges, checkKeys, checkListOptions, checkTable } from './checks.js';
+import { storeClosed } from './failures.js';
+import type { Change, ListOptions, Store, StoreEntry, TableName } from './store.js';
+
+interface Row {
+  readonly keyBytes: Buffer;
+  readonly value: Uint8Array;
+}
+
+/** Rows of one table; they are sorted when they are listed. */
+class Table {
+  readonly #rows = new Map<string, Row>();
+  /** In the order of the keys' bytes; undefined when something changed since. */
+  #sorted: readonly Row[] | undefined;
+
+  get(keyBytes: Buffer): Uint8Array | undefined {
+    return this.#rows.get(keyBytes.toString())?.value;
+  }
+
+  put(row: Row): void {
+    this.#sorted = undefined;
+    this.#rows.set(row.keyBytes.toString(), row);
+  }
+
+  remove(keyBytes: Buffer): void {
+    this.#sorted = undefined;
+    this.#rows.delete(keyBytes.toString());
+  }
+
+  /** At most `limit` rows, from the first one whose key is not before `start`. */
+  from(start: Buffer, limit: number): readonly Row[] {
+    this.#sorted ??= [...this.#rows.values()].sort((a, b) => Buffer.compare(a.keyBytes, b.keyBytes));
+    // By halves: who reads a long table page by page asks often.
+    let [low, high] = [0, this.#sorted.length];
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const row = this.#sorted[middle];
+      if (row !== undefined && Buffer.compare(row.keyBytes, start) < 0) low = middle + 1;
+      else high = middle;
+    }
+    return this.#sorted.slice(low, low + limit);
+  }
+}
+
+/**
+ * A {@link Store} that forgets all when the process ends: for tests, and for trying things out. A real account's sessions
+ * belong into `openStore`.
+ */
+export class MemoryStore implements Store {
+  readonly epoch = 1;
+  readonly #tables = new Map<TableName, Table>();
+  #isClosed = false;
+
+  getMany(table: TableName, keys: readonly string[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
+    return this.#run(() => {
+      const from = this.#table(checkTable(table));
+      return checkKeys(keys).map((key) => {
+        const value = from.get(key);
+        return value === undefined ? undefined : new Uint8Array(value);
+      });
+    });
+  }
+
+  list(table: TableName, options: ListOptions): Promise<readonly StoreEntry[]> {
+    return this.#run(() => {
+      const from = this.#table(checkTable(table));
+      const { prefix, start, limit } = checkListOptions(options);
+      const entries: StoreEntry[] = [];
+      for (const { keyBytes, value } of from.from(start, limit)) {
+        if (!beginsWith(keyBytes, prefix)) break;
+        entries.push({ key: keyBytes.toString(), value: new Uint8Array(value) });
+      }
+      return entries;
+    });
+  }
+
+  commit(changes: readonly Change[]): Promise<void> {
+    return this.#run(() => {
+      for (const { table, keyBytes, value } of checkChanges(changes)) {
+        if (value === null) this.#table(table).remove(keyBytes);
+        else this.#table(table).put({ keyBytes, value: new Uint8Array(value) });
+      }
+    });
+  }
+
+  close(): Promise<void> {
+    this.#isClosed = true;
+    this.#tables.clear();
+    return Promise.resolve();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #table(name: TableName): Table {
+    let table = this.#tables.get(name);
+    if (table === undefined) this.#tables.set(name, (table = new Table()));
+    return table;
+  }
+
+  /** Whatever goes wrong is a rejection, as it is with a store whose work takes time. */
+  #run<T>(work: () => T): Promise<T> {
+    return new Promise((resolve) => {
+      if (this.#isClosed) throw storeClosed();
+      resolve(work());
+    });
+  }
+}

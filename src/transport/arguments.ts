@@ -1,0 +1,70 @@
+import { SealcastError } from '../errors.js';
+import type { Libsignal, ServiceId } from './libsignal.js';
+import type { AccessKey, OutboundMessage, SealedSend, UnsealedMessage, UnsealedSend } from './transport.js';
+
+const ACCESS_KEY_BYTES = 16;
+const MAX_DEVICE_ID = 127;
+const MAX_REGISTRATION_ID = 2 ** 32 - 1;
+
+function refuse(field: string, expected: string, index?: number): never {
+  const place = index === undefined ? field : `entry ${index}: ${field}`;
+  const facts = index === undefined ? { field } : { field, index };
+  throw new SealcastError('ERR_INVALID_ARGUMENT', `${place} must be ${expected}`, facts);
+}
+
+function isIntegerIn(value: unknown, min: number, max: number): boolean {
+  return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
+}
+
+export function checkServiceId({ ServiceId }: Libsignal, value: string, field: string): ServiceId {
+  try {
+    return ServiceId.parseFromServiceIdString(value);
+  } catch {
+    return refuse(field, 'a service id: a UUID, or PNI: and a UUID');
+  }
+}
+
+export function checkAccessKey(value: AccessKey): AccessKey {
+  if (value instanceof Uint8Array && value.length === ACCESS_KEY_BYTES) return value;
+  return refuse('accessKey', `${ACCESS_KEY_BYTES} bytes`);
+}
+
+/** @returns the device as it stands in a path. */
+export function checkDevice(value: 'all' | number): string {
+  if (value === 'all') return '*';
+  return isIntegerIn(value, 1, MAX_DEVICE_ID) ? String(value) : refuse('device', `'all' or 1 to ${MAX_DEVICE_ID}`);
+}
+
+/** libsignal's own checks of these are assertions, which end its request with a panic (0.103.0, 2026-11). */
+export function checkSend({ timestamp, online, urgent, messages }: SealedSend | UnsealedSend): void {
+  if (!isIntegerIn(timestamp, 0, Number.MAX_SAFE_INTEGER)) refuse('timestamp', 'ms since the epoch');
+  if (typeof online !== 'boolean') refuse('online', 'true or false');
+  if (typeof urgent !== 'boolean') refuse('urgent', 'true or false');
+  if (!Array.isArray(messages) || messages.length === 0)
+    refuse('messages', 'a message for each device of the recipient');
+  for (const [i, message] of messages.entries()) {
+    // What JavaScript callers may leave out.
+    const { deviceId, registrationId, content } = (message as Partial<OutboundMessage> | null | undefined) ?? {};
+    if (!isIntegerIn(deviceId, 1, MAX_DEVICE_ID)) refuse('deviceId', `1 to ${MAX_DEVICE_ID}`, i);
+    if (!isIntegerIn(registrationId, 0, MAX_REGISTRATION_ID)) refuse('registrationId', '32 bits', i);
+    if (!(content instanceof Uint8Array)) refuse('content', 'a Uint8Array', i);
+  }
+}
+
+export function checkTypes(messages: readonly UnsealedMessage[]): void {
+  const index = messages.findIndex(({ type }) => !['prekey', 'whisper'].includes(type));
+  if (index !== -1) refuse('type', "'prekey' or 'whisper'", index);
+}
+
+/** @throws SealcastError ERR_INVALID_ARGUMENT */
+export function checkCount(field: string, value: number, max: number): number {
+  return isIntegerIn(value, 1, max) ? value : refuse(field, `a whole number from 1 to ${max}`);
+}
+
+/** libsignal ends an attempt to connect under a name of another form with a panic (0.103.0, 2026-11). */
+export function checkUsername(value: string): void {
+  const device = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\.(\d{1,3})$/i.exec(value)?.[1];
+  if (device === undefined || !isIntegerIn(Number(device), 1, MAX_DEVICE_ID)) {
+    refuse('username', 'an ACI, a point and a device id');
+  }
+}

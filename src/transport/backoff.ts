@@ -1,0 +1,42 @@
+/** How long to wait before the next attempt to connect. */
+export interface BackoffOptions {
+  /** Before the first attempt: up to so many ms. It doubles with every attempt that fails. Default 1 s. */
+  readonly baseMs?: number;
+  /** The longest wait, in ms. Default 60 s. */
+  readonly capMs?: number;
+  /** 0 to below 1; default `Math.random`. */
+  readonly random?: () => number;
+}
+
+const BASE_MS = 1_000;
+const CAP_MS = 60_000;
+
+/**
+ * Exponential backoff with full jitter: of a thousand clients that lost the service together, no two come back together.
+ * (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.)
+ */
+export class Backoff {
+  readonly #baseMs: number;
+  readonly #random: () => number;
+  #failures = 0;
+  /** A connection that held so long, in ms, was a good one. */
+  readonly capMs: number;
+
+  constructor({ baseMs = BASE_MS, capMs = CAP_MS, random = Math.random }: BackoffOptions = {}) {
+    this.#baseMs = baseMs;
+    this.capMs = capMs;
+    this.#random = random;
+  }
+
+  /** @returns ms to wait before the next attempt. */
+  next(): number {
+    const longestMs = Math.min(this.capMs, this.#baseMs * 2 ** this.#failures);
+    this.#failures += 1;
+    return this.#random() * longestMs;
+  }
+
+  /** The service answers: the next wait is a short one again. */
+  reset(): void {
+    this.#failures = 0;
+  }
+}

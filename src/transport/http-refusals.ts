@@ -1,0 +1,89 @@
+import type { Refusal } from './transport.js';
+
+/** How long to wait after a 429 that does not say, in ms. The service counts most of its limits by the minute. */
+export const DEFAULT_RETRY_AFTER_MS = 60_000;
+
+/** An answer of the service, as libsignal's raw `fetch` gives it. Header names are in lower case. */
+export interface HttpAnswer {
+  readonly status: number;
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly body?: Uint8Array | undefined;
+}
+
+/** Retry-After in ms: seconds or a date (RFC 9110, 10.2.3). */
+function retryAfterMsOf({ headers }: HttpAnswer): number | undefined {
+  const value = headers.find(([name]) => name.toLowerCase() === 'retry-after')?.[1].trim();
+  if (value === undefined) return undefined;
+  if (/^\d+$/.test(value)) return Number(value) * 1_000;
+  const atMs = Date.parse(value);
+  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - Date.now());
+}
+
+/** The body's JSON, or undefined where there is none. */
+export function jsonOf({ body }: HttpAnswer): unknown {
+  if (body === undefined) return undefined;
+  try {
+    return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
+  } catch {
+    // The error would name what the body said.
+    return undefined;
+  }
+}
+
+export function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
+  return typeof value === 'object' && value !== null;
+}
+
+function arrayOf<T>(value: unknown, isOne: (entry: unknown) => entry is T): readonly T[] | undefined {
+  return Array.isArray(value) && value.every(isOne) ? value : undefined;
+}
+const isNumber = (value: unknown): value is number => Number.isInteger(value);
+const isString = (value: unknown): value is string => typeof value === 'string';
+
+function mismatched(json: unknown): Refusal | undefined {
+  if (!isRecord(json)) return undefined;
+  const { missingDevices = [], extraDevices = [], staleDevices = [] } = json;
+  const missing = arrayOf(missingDevices, isNumber);
+  const extra = arrayOf(extraDevices, isNumber);
+  const stale = arrayOf(staleDevices, isNumber);
+  if (missing === undefined || extra === undefined || stale === undefined) return undefined;
+  // Whoever acted on an answer that names nobody would ask the same again. (libsignal refuses to read one, too.)
+  if (missing.length + extra.length + stale.length === 0) return undefined;
+  return { status: 'mismatched-devices', missing, extra, stale };
+}
+
+function challenge(json: unknown): Refusal {
+  const { token, options } = isRecord(json) ? json : {};
+  return {
+    status: 'challenge',
+    token: isString(token) ? token : '',
+    options: arrayOf(options, isString) ?? [],
+  };
+}
+
+/** What an answer other than a success means; the numbers are those of the service's chat API. */
+export function refusalOfAnswer(answer: HttpAnswer, cause?: unknown): Refusal {
+  const { status } = answer;
+  const retryAfterMs = retryAfterMsOf(answer);
+  const withCause = cause === undefined ? {} : { cause };
+  const rejected: Refusal = { status: 'rejected', httpStatus: status, ...withCause };
+  switch (status) {
+    case 401:
+    case 403:
+      return { status: 'unauthorized' };
+    case 404:
+      return { status: 'not-found' };
+    case 409:
+    case 410:
+      return mismatched(jsonOf(answer)) ?? rejected;
+    case 413:
+      return { status: 'too-large' };
+    case 428:
+      return { ...challenge(jsonOf(answer)), ...(retryAfterMs !== undefined && { retryAfterMs }) };
+    case 429:
+      return { status: 'rate-limited', retryAfterMs: retryAfterMs ?? DEFAULT_RETRY_AFTER_MS };
+    default:
+      if (status < 500) return rejected;
+      return { status: 'unavailable', ...(retryAfterMs !== undefined && { retryAfterMs }), ...withCause };
+  }
+}

@@ -1,0 +1,95 @@
+import type { MismatchedDevicesError, RateLimitChallengeError, RateLimitedError } from '@signalapp/libsignal-client';
+import { TimedOut } from './flights.js';
+import { refusalOfAnswer } from './http-refusals.js';
+import type { Libsignal } from './libsignal.js';
+import type { Refusal } from './transport.js';
+
+/**
+ * Statuses that libsignal's typed calls have no error of their own for: all that is left of them is the text of an IoError
+ * ("unexpected response status 413 Payload Too Large", "the request did not pass server validation" for a 422, "server-side
+ * error" for any 5xx; libsignal 0.103.0, seen with its fake remote, 2026-11). Whoever changes the version of libsignal runs
+ * test/unit/chat-transport-refusals.test.ts, which sends every status through it.
+ */
+function statusInMessage(message: string): number | undefined {
+  const status = /^unexpected response status (\d{3})\b/.exec(message)?.[1];
+  if (status !== undefined) return Number(status);
+  if (message === 'the request did not pass server validation') return 422;
+  return message === 'server-side error' ? 500 : undefined;
+}
+
+/** An error of libsignal, of whichever copy of it, and what some of its kinds carry. */
+type Thrown = Error & { readonly code: number };
+
+/** Turns what libsignal throws into what the transport answers, and knows which of it is for good. */
+export class LibsignalRefusals {
+  readonly #answers: ReadonlyMap<number, (error: Thrown) => Refusal>;
+  readonly #forGood: ReadonlySet<number>;
+  readonly #rateLimited: number;
+
+  constructor({ ErrorCode }: Libsignal) {
+    this.#rateLimited = ErrorCode.RateLimitedError;
+    const notFound = (): Refusal => ({ status: 'not-found' });
+    const unavailable = (cause: Thrown): Refusal => ({ status: 'unavailable', cause });
+    this.#answers = new Map<number, (error: Thrown) => Refusal>([
+      [ErrorCode.RequestUnauthorized, () => ({ status: 'unauthorized' })],
+      [ErrorCode.ServiceIdNotFound, notFound],
+      [ErrorCode.DeviceIdNotFound, notFound],
+      [ErrorCode.MismatchedDevices, mismatched],
+      [ErrorCode.RateLimitedError, (error) => ({ status: 'rate-limited', retryAfterMs: this.retryAfterMs(error) })],
+      [ErrorCode.RateLimitChallengeError, challenge],
+      [ErrorCode.ChatServiceInactive, unavailable],
+      [ErrorCode.ConnectionInvalidated, unavailable],
+      [ErrorCode.ConnectedElsewhere, unavailable],
+      [ErrorCode.PossibleCaptiveNetwork, unavailable],
+      [ErrorCode.Cancelled, unavailable],
+      [ErrorCode.IoError, ioError],
+    ]);
+    // Connected elsewhere: coming back would throw out whoever came, who would come back, and so on.
+    this.#forGood = new Set([ErrorCode.AppExpired, ErrorCode.DeviceDelinked, ErrorCode.ConnectedElsewhere]);
+  }
+
+  /** @returns the answer that a failed request gets. */
+  of(error: unknown): Refusal {
+    if (error instanceof TimedOut) return { status: 'unavailable', cause: error };
+    const answer = isLibsignals(error) ? this.#answers.get(error.code)?.(error) : undefined;
+    return answer ?? { status: 'rejected', httpStatus: 0, cause: error };
+  }
+
+  /** Whether an attempt to connect, or a connection, ended with what every other attempt would end with. */
+  isForGood(error: unknown): boolean {
+    return isLibsignals(error) && this.#forGood.has(error.code);
+  }
+
+  /** How long the service asked to be left alone, in ms; 0 if it did not. */
+  retryAfterMs(error: unknown): number {
+    if (!isLibsignals(error) || error.code !== this.#rateLimited) return 0;
+    return (error as Thrown & Pick<RateLimitedError, 'retryAfterSecs'>).retryAfterSecs * 1_000;
+  }
+}
+
+function isLibsignals(error: unknown): error is Thrown {
+  return error instanceof Error && typeof (error as Partial<Thrown>).code === 'number';
+}
+
+function mismatched(error: Thrown): Refusal {
+  const { entries } = error as Thrown & Pick<MismatchedDevicesError, 'entries'>;
+  return {
+    status: 'mismatched-devices',
+    missing: entries.flatMap(({ missingDevices }) => missingDevices),
+    extra: entries.flatMap(({ extraDevices }) => extraDevices),
+    stale: entries.flatMap(({ staleDevices }) => staleDevices),
+  };
+}
+
+function challenge(error: Thrown): Refusal {
+  type Challenged = Pick<RateLimitChallengeError, 'token' | 'options' | 'retryAfterSecs'>;
+  const { token, options, retryAfterSecs } = error as Thrown & Challenged;
+  const retryAfter = retryAfterSecs === null ? {} : { retryAfterMs: retryAfterSecs * 1_000 };
+  return { status: 'challenge', token, options: [...options], ...retryAfter };
+}
+
+function ioError(error: Thrown): Refusal {
+  const status = statusInMessage(error.message);
+  if (status === undefined) return { status: 'unavailable', cause: error };
+  return refusalOfAnswer({ status, headers: [] }, error);
+}

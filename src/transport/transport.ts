@@ -1,0 +1,128 @@
+/** A prekey bundle of one device, as the service hands it out: numbers and serialized keys. */
+export interface PreKeyBundleFields {
+  readonly deviceId: number;
+  readonly registrationId: number;
+  /** Absent when the device has run out of one-time prekeys. */
+  readonly preKeyId?: number;
+  readonly preKeyPublic?: Uint8Array<ArrayBuffer>;
+  readonly signedPreKeyId: number;
+  readonly signedPreKeyPublic: Uint8Array<ArrayBuffer>;
+  readonly signedPreKeySignature: Uint8Array<ArrayBuffer>;
+  readonly kyberPreKeyId: number;
+  readonly kyberPreKeyPublic: Uint8Array<ArrayBuffer>;
+  readonly kyberPreKeySignature: Uint8Array<ArrayBuffer>;
+}
+
+/** What one device is sent. */
+export interface OutboundMessage {
+  readonly deviceId: number;
+  readonly registrationId: number;
+  /** An envelope when sent sealed, otherwise the ratchet's ciphertext. */
+  readonly content: Uint8Array<ArrayBuffer>;
+}
+/** Sent unsealed: the service has to be told what kind of ciphertext it is. */
+export interface UnsealedMessage extends OutboundMessage {
+  /** `prekey` establishes a session, `whisper` goes on with one. */
+  readonly type: 'prekey' | 'whisper';
+}
+
+/** Why a request may be answered without a name: the recipient's access key, 16 bytes. */
+export type AccessKey = Uint8Array<ArrayBuffer>;
+
+export interface RequestOptions {
+  readonly signal?: AbortSignal | undefined;
+}
+
+interface SendRequest {
+  /** Service id: a UUID (an ACI), or `PNI:` and a UUID. */
+  readonly destination: string;
+  /** ms since the epoch; with the sender, what receivers recognise a message by */
+  readonly timestamp: number;
+  /** Only if the recipient is connected right now. */
+  readonly online: boolean;
+  /** Whether the recipient's phone is to be woken up. */
+  readonly urgent: boolean;
+}
+export interface SealedSend extends SendRequest {
+  readonly accessKey: AccessKey;
+  /** All devices of the recipient: the service takes all or none. */
+  readonly messages: readonly OutboundMessage[];
+}
+export interface UnsealedSend extends SendRequest {
+  readonly messages: readonly UnsealedMessage[];
+}
+
+/**
+ * What the service answers when it does not do what it was asked. They are answers, not exceptions: a fan-out meets each of
+ * them, and goes on.
+ */
+export type Refusal =
+  /** 401, 403: the access key is not the recipient's, or there is no such account. */
+  | { readonly status: 'unauthorized' }
+  /** 404: no such account or device. */
+  | { readonly status: 'not-found' }
+  /** 409, 410: which devices are missing from the request, are no longer there, or have other registration ids. */
+  | {
+      readonly status: 'mismatched-devices';
+      readonly missing: readonly number[];
+      readonly extra: readonly number[];
+      readonly stale: readonly number[];
+    }
+  /** 413 */
+  | { readonly status: 'too-large' }
+  /** 428: to be answered by a person or a push token before the service takes more. */
+  | {
+      readonly status: 'challenge';
+      /** Empty where libsignal does not pass it on, which is on all but unsealed sends: only they are challenged. */
+      readonly token: string;
+      readonly options: readonly string[];
+      readonly retryAfterMs?: number;
+    }
+  /** 429 */
+  | { readonly status: 'rate-limited'; readonly retryAfterMs: number }
+  /** 5xx, a lost connection, a time-out: whether the service did it is not known. */
+  | { readonly status: 'unavailable'; readonly retryAfterMs?: number; readonly cause?: unknown }
+  /** Any other answer, or one that nobody can read: asking again would give the same. `httpStatus` is 0 where there was none. */
+  | { readonly status: 'rejected'; readonly httpStatus: number; readonly cause?: unknown };
+
+export type SendOutcome = { readonly status: 'sent' } | Refusal;
+
+export type PreKeysOutcome =
+  | {
+      readonly status: 'ok';
+      /** 33 bytes */
+      readonly identityKey: Uint8Array<ArrayBuffer>;
+      readonly bundles: readonly PreKeyBundleFields[];
+    }
+  | Refusal;
+
+export type AccountExistsOutcome = { readonly status: 'ok'; readonly exists: boolean } | Refusal;
+/** A sender certificate, serialized, as the service signed it. */
+export type CertificateOutcome = { readonly status: 'ok'; readonly certificate: Uint8Array<ArrayBuffer> } | Refusal;
+
+/**
+ * The way to the service. Nothing here throws for what the service or the network does: see {@link Refusal}. All methods
+ * reject with ERR_INVALID_ARGUMENT for arguments of a wrong form, with ERR_ABORTED when their signal fires, and with ERR_CLOSED
+ * after `close()`. They reject with ERR_TRANSPORT_REFUSED, and what libsignal said as its `cause`, where the service refuses
+ * the connection they need for good: the device was delinked, or the account is connected elsewhere (which concerns what is
+ * asked as the account), or this version of libsignal has expired (which concerns all). No time mends that, a person does.
+ */
+export interface Transport extends AsyncDisposable {
+  /** `PUT /v1/messages/{destination}`, as nobody. */
+  sendSealed(request: SealedSend, options?: RequestOptions): Promise<SendOutcome>;
+  /** The same, as the account: the service then knows who writes to whom. */
+  sendUnsealed(request: UnsealedSend, options?: RequestOptions): Promise<SendOutcome>;
+  /** `GET /v2/keys/{destination}/{device}`: as nobody with an access key, as the account with null. */
+  fetchPreKeys(
+    request: { readonly destination: string; readonly device: 'all' | number; readonly accessKey: AccessKey | null },
+    options?: RequestOptions,
+  ): Promise<PreKeysOutcome>;
+  /** `HEAD /v1/accounts/account/{serviceId}`, as nobody. */
+  accountExists(serviceId: string, options?: RequestOptions): Promise<AccountExistsOutcome>;
+  /** `GET /v1/certificate/delivery`, as the account. */
+  fetchSenderCertificate(
+    request: { readonly includePhoneNumber: boolean },
+    options?: RequestOptions,
+  ): Promise<CertificateOutcome>;
+  close(): Promise<void>;
+}

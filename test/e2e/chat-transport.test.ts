@@ -1,0 +1,223 @@
+import {
+  Aci,
+  CiphertextMessageType,
+  KEMPublicKey,
+  PreKeyBundle,
+  processPreKeyBundle,
+  ProtocolAddress,
+  PublicKey,
+  SenderCertificate,
+  signalEncrypt,
+} from '@signalapp/libsignal-client';
+import { BuildVariant, Net } from '@signalapp/libsignal-client/dist/net.js';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ChatTransport, deriveAccessKey, Sealer, type PreKeyBundleFields } from 'sealcast';
+import { encodeContent, encodeUsmc, padPlaintext, usmcTypeOfCiphertext } from '#dist/src/content/index.js';
+import { createClient, type Client } from '../examples/broadcast/client.js';
+import { connect } from '../examples/broadcast/connect.js';
+import { Inbox } from '../examples/broadcast/inbox.js';
+import { learnProfileKeys } from '../examples/broadcast/learn-profile-keys.js';
+import { uploadPreKeys } from '../examples/broadcast/upload-prekeys.js';
+import { MockService } from '../mock-service/mock-service.js';
+
+const TIMEOUT_MS = 60_000;
+const PREKEY_TYPE: number = CiphertextMessageType.PreKey;
+
+let service: MockService;
+let client: Client;
+let sealer: Sealer;
+let accessKeys: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
+let transport: ChatTransport;
+
+function netOf({ port, caCertificateDer }: MockService['description']): Net {
+  const net = new Net({
+    localTestServer: true,
+    userAgent: 'sealcast-test',
+    TESTING_localServer_chatPort: port,
+    TESTING_localServer_cdsiPort: port,
+    TESTING_localServer_svr2Port: port,
+    TESTING_localServer_svrBPort: port,
+    TESTING_localServer_rootCertificateDer: caCertificateDer,
+    TESTING_localServer_httpVersion: 2,
+  });
+  // What libsignal would send over gRPC, which the mock service does not speak enough of (27.0.0, 2026-11).
+  net.setRemoteConfig(
+    new Map([
+      ['grpc.MessagesAnonymousSendSingleRecipientMessage', 'ws'],
+      ['grpc.AccountsAnonymousCheckAccountExistence.2', 'ws'],
+    ]),
+    BuildVariant.Production,
+  );
+  return net;
+}
+
+/** The subscribers' access keys, from the profile keys that they send the account. */
+async function learnAccessKeys(): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
+  const inbox = new Inbox();
+  const connections = await connect(service.description, inbox);
+  try {
+    await uploadPreKeys(connections.authenticated, client);
+    const trustRoot = PublicKey.deserialize(service.description.trustRoot);
+    const learning = learnProfileKeys(inbox, client, sealer, trustRoot, () => undefined);
+    await service.subscribersSayHello();
+    inbox.end();
+    const { profileKeys } = await learning;
+    return new Map([...profileKeys].map(([serviceId, profileKey]) => [serviceId, deriveAccessKey(profileKey)]));
+  } finally {
+    await connections.close();
+  }
+}
+
+beforeAll(async () => {
+  service = await MockService.start({ subscribers: 4 });
+  client = createClient(service.description.broadcaster);
+  sealer = await Sealer.create({ identityKeyPair: client.identityKeyPair, threads: 1 });
+  accessKeys = await learnAccessKeys();
+  const { aci, deviceId, password } = service.description.broadcaster;
+  transport = await ChatTransport.connect({
+    net: netOf(service.description),
+    username: `${aci}.${deviceId}`,
+    password,
+    languages: ['en'],
+    unauthenticatedConnections: 2,
+  });
+}, TIMEOUT_MS);
+afterAll(async () => {
+  await transport.close();
+  await sealer.close();
+  await service.close();
+});
+
+async function fetchCertificate(): Promise<SenderCertificate> {
+  const outcome = await transport.fetchSenderCertificate({ includePhoneNumber: false });
+  if (outcome.status !== 'ok') throw new Error(outcome.status);
+  return SenderCertificate.deserialize(outcome.certificate);
+}
+
+function bundleOf(fields: PreKeyBundleFields, identityKey: PublicKey): PreKeyBundle {
+  return PreKeyBundle.new(
+    fields.registrationId,
+    fields.deviceId,
+    fields.preKeyId ?? null,
+    fields.preKeyPublic === undefined ? null : PublicKey.deserialize(fields.preKeyPublic),
+    fields.signedPreKeyId,
+    PublicKey.deserialize(fields.signedPreKeyPublic),
+    fields.signedPreKeySignature,
+    identityKey,
+    fields.kyberPreKeyId,
+    KEMPublicKey.deserialize(fields.kyberPreKeyPublic),
+    fields.kyberPreKeySignature,
+  );
+}
+
+/** The text as the ratchet encrypts it for the one device of a subscriber, in a session of prekeys just fetched. */
+async function encryptFor(
+  subscriber: string,
+  text: string,
+  timestamp: number,
+  accessKey: Uint8Array<ArrayBuffer> | null,
+): Promise<{
+  readonly device: { readonly deviceId: number; readonly registrationId: number };
+  readonly identityKey: PublicKey;
+  readonly ciphertext: Awaited<ReturnType<typeof signalEncrypt>>;
+}> {
+  const outcome = await transport.fetchPreKeys({ destination: subscriber, device: 'all', accessKey });
+  if (outcome.status !== 'ok') throw new Error(outcome.status);
+  const [fields] = outcome.bundles;
+  expect(outcome.bundles).toHaveLength(1);
+  const identityKey = PublicKey.deserialize(outcome.identityKey);
+  const address = ProtocolAddress.new(subscriber, fields!.deviceId);
+  const { sessions, identities } = client.stores;
+  await processPreKeyBundle(bundleOf(fields!, identityKey), address, client.address, sessions, identities);
+  const content = padPlaintext(encodeContent({ dataMessage: { body: text, timestamp } }));
+  const ciphertext = await signalEncrypt(content, address, client.address, sessions, identities);
+  return { device: fields!, identityKey, ciphertext };
+}
+
+describe('a transport connected to a service', () => {
+  test('fetches a sender certificate that is its account’s, without the phone number', async () => {
+    const certificate = await fetchCertificate();
+    const { broadcaster, trustRoot } = service.description;
+    expect(certificate.validateWithTrustRoots([PublicKey.deserialize(trustRoot)], Date.now())).toBe(true);
+    expect(certificate.senderAci()).toEqual(Aci.parseFromServiceIdString(broadcaster.aci));
+    expect(certificate.senderE164()).toBeNull();
+  });
+
+  test('sends a sealed message, in a session of fetched prekeys, that the subscriber decrypts', async () => {
+    const [subscriber] = service.description.subscribers;
+    const timestamp = Date.now();
+    const accessKey = accessKeys.get(subscriber!)!;
+    const { device, identityKey, ciphertext } = await encryptFor(subscriber!, 'sealed', timestamp, accessKey);
+    const usmc = encodeUsmc({
+      type: usmcTypeOfCiphertext(ciphertext.type()),
+      senderCertificate: (await fetchCertificate()).serialize(),
+      content: ciphertext.serialize(),
+      contentHint: 'resendable',
+    });
+    const [sealed] = await sealer.seal([{ recipientIdentityKey: identityKey, content: usmc }]);
+    if (sealed?.ok !== true) throw new Error('not sealed');
+    const message = { ...device, content: new Uint8Array(sealed.envelope) };
+    const request = { destination: subscriber!, timestamp, online: false, urgent: true, accessKey };
+    expect(await transport.sendSealed({ ...request, messages: [message] })).toEqual({ status: 'sent' });
+    expect(await service.waitForDecrypted('sealed', { subscribers: [subscriber!] })).toContainEqual({
+      subscriber,
+      text: 'sealed',
+      sender: service.description.broadcaster.aci,
+    });
+    const last = (await service.messageRequests()).at(-1)!;
+    expect({ authenticated: last.authenticated, status: last.status }).toEqual({ authenticated: false, status: 200 });
+
+    const toAnotherDevice = [{ ...message, deviceId: 9 }];
+    expect(await transport.sendSealed({ ...request, messages: toAnotherDevice })).toEqual({
+      status: 'mismatched-devices',
+      missing: [device.deviceId],
+      extra: [9],
+      stale: [],
+    });
+  });
+
+  test('sends an unsealed message, in a session of prekeys fetched as the account, that the subscriber decrypts', async () => {
+    const subscriber = service.description.subscribers[1]!;
+    const timestamp = Date.now();
+    const { device, ciphertext } = await encryptFor(subscriber, 'unsealed', timestamp, null);
+    const type = ciphertext.type() === PREKEY_TYPE ? 'prekey' : 'whisper';
+    const messages = [{ ...device, type, content: ciphertext.serialize() } as const];
+    const request = { destination: subscriber, timestamp, online: false, urgent: true, messages };
+    expect(await transport.sendUnsealed(request)).toEqual({ status: 'sent' });
+    expect(await service.waitForDecrypted('unsealed', { subscribers: [subscriber] })).toContainEqual({
+      subscriber,
+      text: 'unsealed',
+      sender: service.description.broadcaster.aci,
+    });
+  });
+
+  test('is told that an account is not there, or that an access key is not its', async () => {
+    const [, , subscriber, gone] = service.description.subscribers;
+    const accessKey = new Uint8Array(16).fill(1);
+    const messages = [{ deviceId: 1, registrationId: 1, content: new Uint8Array(8) }];
+    const request = { timestamp: 1, online: false, urgent: false, accessKey, messages };
+    expect(await transport.sendSealed({ ...request, destination: subscriber! })).toEqual({ status: 'unauthorized' });
+    await service.unregister(gone!);
+    const toGone = { ...request, destination: gone!, accessKey: accessKeys.get(gone!)! };
+    expect(await transport.sendSealed(toGone)).toEqual({ status: 'not-found' });
+    // The mock service says so of accounts that live, too (27.0.0, 2026-11).
+    expect(await transport.accountExists(gone!)).toEqual({ status: 'ok', exists: false });
+  });
+
+  test('says so when there is no service', async () => {
+    const connecting = ChatTransport.connect({
+      net: netOf({ ...service.description, port: 1 }),
+      username: `${service.description.broadcaster.aci}.1`,
+      password: '',
+    });
+    await expect(connecting).rejects.toMatchObject({ code: 'ERR_SERVICE_UNAVAILABLE' });
+  });
+
+  test.each(['nobody', 'nobody.1', '9d0652a3-dcc3-4d11-975f-74d61598733f', '9d0652a3-dcc3-4d11-975f-74d61598733f.128'])(
+    'is not connected as %s',
+    async (username) => {
+      const connecting = ChatTransport.connect({ net: netOf(service.description), username, password: '' });
+      await expect(connecting).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT', field: 'username' });
+    },
+  );
+});

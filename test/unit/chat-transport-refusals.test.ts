@@ -1,0 +1,141 @@
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { type ChatTransport, type Refusal } from 'sealcast';
+import { DEFAULT_RETRY_AFTER_MS } from '#dist/src/transport/http-refusals.js';
+import { FakeService, type FakeResponse } from '../support/fake-service.js';
+import { AS_ACCOUNT, AS_NOBODY, ASK, ASK_NAMES, openTransport, type AskName } from '../support/transports.js';
+
+const SENDS: readonly AskName[] = ['sendSealed', 'sendUnsealed'];
+
+let service: FakeService;
+let transport: ChatTransport;
+let answer: FakeResponse;
+beforeAll(async () => {
+  service = new FakeService();
+  service
+    .on('PUT', /./, () => answer)
+    .on('GET', /./, () => answer)
+    .on('HEAD', /./, () => answer);
+  transport = await openTransport(service);
+});
+afterAll(() => transport.close());
+afterEach(() => expect(service.open).toHaveLength(2));
+
+/** What each of the methods answers when the service answers so. */
+async function outcomes(names: readonly AskName[], response: FakeResponse): Promise<Partial<Record<AskName, unknown>>> {
+  answer = response;
+  const entries: [AskName, unknown][] = [];
+  for (const name of names) {
+    const { cause, ...outcome } = (await ASK[name](transport)) as { cause?: unknown };
+    expect(cause === undefined || cause instanceof Error).toBe(true);
+    entries.push([name, outcome]);
+  }
+  return Object.fromEntries(entries);
+}
+
+function all(names: readonly AskName[], refusal: Refusal): Partial<Record<AskName, Refusal>> {
+  return Object.fromEntries(names.map((name) => [name, refusal]));
+}
+
+const without = (...names: readonly AskName[]): readonly AskName[] => ASK_NAMES.filter((name) => !names.includes(name));
+
+describe('what a transport answers when the service answers', () => {
+  test.each<[number, Refusal]>([
+    [302, { status: 'rejected', httpStatus: 302 }],
+    [400, { status: 'rejected', httpStatus: 400 }],
+    [401, { status: 'unauthorized' }],
+    [403, { status: 'unauthorized' }],
+    [413, { status: 'too-large' }],
+    [422, { status: 'rejected', httpStatus: 422 }],
+    [429, { status: 'rate-limited', retryAfterMs: DEFAULT_RETRY_AFTER_MS }],
+    [499, { status: 'rejected', httpStatus: 499 }],
+    [500, { status: 'unavailable' }],
+    [503, { status: 'unavailable' }],
+    [508, { status: 'unavailable' }],
+  ])('%i: the same whatever was asked', async (status, refusal) => {
+    expect(await outcomes(ASK_NAMES, { status })).toEqual(all(ASK_NAMES, refusal));
+  });
+
+  test('404: not found, which is an answer to whether an account exists', async () => {
+    expect(await outcomes(ASK_NAMES, { status: 404 })).toEqual({
+      ...all(without('accountExists'), { status: 'not-found' }),
+      accountExists: { status: 'ok', exists: false },
+    });
+  });
+
+  test('409: which devices are missing and which are too many, to a message', async () => {
+    const response = { status: 409, body: { missingDevices: [2, 3], extraDevices: [4] } };
+    expect(await outcomes(SENDS, response)).toEqual(
+      all(SENDS, { status: 'mismatched-devices', missing: [2, 3], extra: [4], stale: [] }),
+    );
+  });
+
+  test('410: which devices have other registration ids, to a message', async () => {
+    expect(await outcomes(SENDS, { status: 410, body: { staleDevices: [5] } })).toEqual(
+      all(SENDS, { status: 'mismatched-devices', missing: [], extra: [], stale: [5] }),
+    );
+  });
+
+  test.each([409, 410])('%i with a body that says nothing: no exception, and no empty lists', async (status) => {
+    const empty = { missingDevices: [], extraDevices: [], staleDevices: [] };
+    for (const body of [undefined, 'no object', empty, { missingDevices: 'all' }, Uint8Array.of(123)]) {
+      expect(await outcomes(SENDS, { status, body })).toEqual({
+        sendUnsealed: { status: 'rejected', httpStatus: status },
+        // libsignal does not say of which answer it could not read the body.
+        sendSealed: { status: 'unavailable' },
+      });
+    }
+  });
+
+  test('428: what it takes to go on, to an unsealed message', async () => {
+    const body = { token: 'a token', options: ['captcha', 'pushChallenge'] };
+    expect(await outcomes(SENDS, { status: 428, body, headers: { 'retry-after': '9' } })).toEqual({
+      sendUnsealed: {
+        status: 'challenge',
+        token: 'a token',
+        options: ['captcha', 'pushChallenge'],
+        retryAfterMs: 9_000,
+      },
+      // The service does not challenge who does not say who they are; libsignal does not pass on a token to them.
+      sendSealed: { status: 'challenge', token: '', options: [] },
+    });
+  });
+
+  test('429 with Retry-After: when to come back', async () => {
+    expect(await outcomes(ASK_NAMES, { status: 429, headers: { 'retry-after': '7' } })).toEqual(
+      all(ASK_NAMES, { status: 'rate-limited', retryAfterMs: 7_000 }),
+    );
+  });
+
+  test('429 with a date for Retry-After: when to come back, as the account', async () => {
+    const inThePast = { status: 429, headers: { 'retry-after': 'Wed, 21 Oct 2015 07:28:00 GMT' } };
+    expect(await outcomes(AS_ACCOUNT, inThePast)).toEqual(all(AS_ACCOUNT, { status: 'rate-limited', retryAfterMs: 0 }));
+    expect(await outcomes(AS_NOBODY, inThePast)).toEqual(
+      all(AS_NOBODY, { status: 'rate-limited', retryAfterMs: DEFAULT_RETRY_AFTER_MS }),
+    );
+  });
+
+  test('503 with Retry-After: when to come back, as the account', async () => {
+    expect(await outcomes(AS_ACCOUNT, { status: 503, headers: { 'retry-after': '7' } })).toEqual(
+      all(AS_ACCOUNT, { status: 'unavailable', retryAfterMs: 7_000 }),
+    );
+  });
+
+  test.each([
+    ['no body', undefined],
+    ['text', Buffer.from('certainly')],
+    ['a certificate that is no text', { certificate: 7, identityKey: 7, devices: 7 }],
+    ['nothing in a certificate', { certificate: '', identityKey: '', devices: [] }],
+    ['null', null],
+    ['devices that are none', { certificate: '%', identityKey: 'BQ==', devices: [null] }],
+    ['a device without keys', { certificate: '=', identityKey: 'BQ==', devices: [{ deviceId: 1, registrationId: 1 }] }],
+  ])('200 with %s where there should be a certificate or prekeys: no exception', async (_what, body) => {
+    const names = ['fetchSenderCertificate', 'fetchPreKeysAsAccount'] as const;
+    expect(await outcomes(names, { status: 200, body })).toEqual(all(names, { status: 'rejected', httpStatus: 200 }));
+    const { fetchPreKeys } = await outcomes(['fetchPreKeys'], { status: 200, body });
+    expect(fetchPreKeys).toEqual({ status: 'unavailable' });
+  });
+
+  test('200 to a sealed message, with a body that is no JSON: nobody knows whether it was sent', async () => {
+    expect(await outcomes(['sendSealed'], { status: 200 })).toEqual({ sendSealed: { status: 'unavailable' } });
+  });
+});
