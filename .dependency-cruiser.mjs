@@ -41,6 +41,13 @@ export default {
       [room('kernel'), room('ratchet'), '^src/pool/messages\\.ts$'],
       'A worker runs kernel and ratchet; of the pool it knows the message types.',
     ),
+    only('ratchet-knows-bundles', room('ratchet'), ['^src/transport/transport\\.ts$', ERRORS], 'From bytes to bytes.'),
+    only(
+      'store-knows-nobody',
+      room('store'),
+      ['^src/access/access-mode\\.ts$', ERRORS],
+      'Bytes by key; what the records hold is named where it is made.',
+    ),
     {
       name: 'shipped-never-imports-dev',
       comment: 'Nothing shipped imports test/ or bench/.',
@@ -72,8 +79,8 @@ export default {
     packageOnlyIn(
       'protobufjs-in-content',
       'node_modules/protobufjs/',
-      [room('content')],
-      'Only content names protobuf.',
+      [room('content'), '^src/store/records'],
+      'Only content names protobuf, and the records of the store.',
     ),
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     { name: 'no-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true, pathNot: '^(sealcast|#dist)' } },
