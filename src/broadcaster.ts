@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { withProfileKey } from './access/access-mode.js';
-import type { BroadcasterCore, ResumedBroadcast } from './broadcast/core.js';
+import type { BroadcasterCore } from './broadcast/core.js';
 import type { BroadcasterEvents } from './broadcast/events.js';
 import { parseServiceId } from './broadcast/ids.js';
 import {
@@ -17,10 +17,10 @@ import {
   type BroadcastMessage,
   type BroadcastOptions,
   type BroadcasterLimits,
+  type Policies,
   type Recipients,
 } from './broadcast/options.js';
-import type { BroadcastRun } from './broadcast/run.js';
-import type { Policies } from './broadcast/services.js';
+import type { BroadcastRun, ResumedBroadcast } from './broadcast/run.js';
 import { Telemetry, type Logger } from './broadcast/telemetry.js';
 import { SealcastError } from './errors.js';
 import { checkInteger, checkObject, checkSignal, refuse, type PublicKeyInput, type EngineSettings } from './options.js';
@@ -70,7 +70,7 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
     if (includePhoneNumber !== undefined && typeof includePhoneNumber !== 'boolean') {
       refuse('includePhoneNumber', 'true or false');
     }
-    let broadcaster: Broadcaster | undefined;
+    const opened: { broadcaster?: Broadcaster } = {};
     const checked = {
       store: checkStore(given['store']),
       transport: checkTransport(given['transport']),
@@ -90,11 +90,13 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
     const core = await Core.open({
       ...checked,
       notify: (name, ...facts) => {
+        const { broadcaster } = opened;
+        // Nothing happens before it is open.
         if (broadcaster !== undefined) broadcaster.#notify(name, facts);
       },
     });
-    broadcaster = new Broadcaster(core);
-    return broadcaster;
+    opened.broadcaster = new Broadcaster(core);
+    return opened.broadcaster;
   }
 
   /**

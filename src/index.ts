@@ -1,11 +1,10 @@
 export { deriveAccessKey } from './access/access-key.js';
 export { SealcastError, type SealcastErrorCode, type SealcastErrorFacts } from './errors.js';
 export { Broadcaster, type BroadcasterOptions } from './broadcaster.js';
-export type { ResumedBroadcast } from './broadcast/core.js';
 export type { BroadcasterEvents } from './broadcast/events.js';
 export type { AccountInput, BroadcastMessage, BroadcastOptions, Recipients } from './broadcast/options.js';
 export type { Delivery } from './broadcast/parcel.js';
-export type { BroadcastProgress, BroadcastRun, BroadcastSummary } from './broadcast/run.js';
+export type { BroadcastProgress, BroadcastRun, BroadcastSummary, ResumedBroadcast } from './broadcast/run.js';
 export type { Logger, Metrics } from './broadcast/telemetry.js';
 export type { KernelChoice } from './kernel/choice.js';
 export type { PrivateKeyInput, PublicKeyInput, SealerOptions, SerializableKey } from './options.js';

@@ -4,6 +4,7 @@ import { CertificateValidator } from './access/certificates.js';
 import { LibsignalUnsealer } from './access/libsignal-unseal.js';
 
 import { UnsealVerdicts, type UnsealResult, type Validation } from './access/unseal-verdicts.js';
+import { registerEngine } from './engines.js';
 import { SealcastError } from './errors.js';
 import {
   checkArray,
@@ -78,9 +79,6 @@ export interface SealerStats {
 /** Sets of trust roots that are remembered with the certificates they vouched for; a service has one. */
 const MAX_VALIDATORS = 4;
 
-/** For the broadcaster, whose steps on sessions run in the same workers. Not exported by the package. */
-export let engineOf: (sealer: Sealer) => Engine;
-
 /**
  * Seals and unseals sealed-sender envelopes in batches, in a WebAssembly kernel on worker threads.
  *
@@ -98,12 +96,9 @@ export class Sealer {
   #libsignal: LibsignalUnsealer | undefined;
   #closed = false;
 
-  static {
-    engineOf = (sealer) => sealer.#engine;
-  }
-
   private constructor(engine: Engine, threads: number) {
     this.#engine = engine;
+    registerEngine(this, engine);
     this.#threads = threads;
     this.#unsealingHost = {
       turns: engine.turns,

@@ -2,7 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { SenderCertificateCache } from '../access/sender-certificate.js';
 import { SealcastError } from '../errors.js';
 import { refuse, type EngineSettings } from '../options.js';
-import { Sealer, engineOf } from '../sealer.js';
+import { engineOf } from '../engines.js';
+import { Sealer } from '../sealer.js';
 import type { AccountRecord, BroadcastRecord, ContactRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
 import type { Transport } from '../transport/transport.js';
@@ -11,13 +12,13 @@ import { AddressLocks } from './address-locks.js';
 import { certificateSource } from './certificate-source.js';
 import { DRY_CERTIFICATE, DryTransport, OverlayStore } from './dry-run.js';
 import type { Notify } from './events.js';
-import type { BroadcasterLimits, CheckedBroadcast } from './options.js';
+import type { BroadcasterLimits, CheckedBroadcast, Policies } from './options.js';
 import { Outbox, contactChange } from './outbox.js';
 import { RatchetClient } from './ratchet-client.js';
-import type { BroadcastRun, BroadcastSummary } from './run.js';
+import type { BroadcastRun, ResumedBroadcast } from './run.js';
 import { SealQueue } from './seal-queue.js';
 import { Semaphore } from './semaphore.js';
-import type { Policies, Services } from './services.js';
+import type { Services } from './services.js';
 import { startRun, type Opened } from './start-run.js';
 import type { Telemetry } from './telemetry.js';
 import { wait } from './waiting.js';
@@ -35,13 +36,6 @@ export interface CoreOptions {
   readonly telemetry: Telemetry;
   readonly notify: Notify;
 }
-
-/** What `resume()` did with a broadcast that a crash, or a close, cut off. */
-export type ResumedBroadcast =
-  | { readonly id: string; readonly status: 'finished'; readonly summary: BroadcastSummary }
-  /** Not all of its recipients had been read: `broadcast()` it again, with the same id, message and recipients. */
-  | { readonly id: string; readonly status: 'needs-recipients' }
-  | { readonly id: string; readonly status: 'failed'; readonly error: unknown };
 
 interface Underway {
   readonly stop: (error: unknown) => void;

@@ -65,7 +65,7 @@ export class DeliveryStream {
           if (this.#ready.length < HIGH_WATER / 2) this.#letFollow();
           yield delivery;
         } else if (this.#ended) {
-          if (this.#error !== undefined) throw this.#error;
+          if (this.#error !== undefined) throw this.#error as Error;
           return;
         } else {
           await new Promise<void>((resolve) => {

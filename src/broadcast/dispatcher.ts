@@ -243,7 +243,7 @@ export class Dispatcher {
       );
       const failed = results.find((result) => !result.ok);
       if (failed === undefined) {
-        return results.flatMap((result) => (result.ok ? [result.envelope as Uint8Array<ArrayBuffer>] : []));
+        return results.flatMap((result) => (result.ok ? [result.envelope] : []));
       }
       const { code, message, cause } = failed.error;
       if (code === 'ERR_WORKER_LOST' && attempt < MAX_SEAL_ATTEMPTS) continue;

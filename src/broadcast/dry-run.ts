@@ -42,7 +42,7 @@ export class OverlayStore implements Store {
   commit(changes: readonly Change[]): Promise<void> {
     for (const { table, key, value } of changes) {
       let changed = this.#changed.get(table);
-      if (changed === undefined) this.#changed.set(table, (changed = new Map()));
+      if (changed === undefined) this.#changed.set(table, (changed = new Map<string, Uint8Array<ArrayBuffer>>()));
       changed.set(key, value === null ? undefined : Uint8Array.from(value));
     }
     return Promise.resolve();

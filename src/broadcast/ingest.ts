@@ -42,7 +42,7 @@ async function add(id: string, serviceIds: readonly string[], outbox: Outbox): P
 }
 
 /** What the caller's iterable throws is told from what we do. */
-async function* guarded(recipients: Recipients): AsyncGenerator<unknown> {
+async function* guarded(recipients: Recipients): AsyncGenerator {
   try {
     yield* recipients as AsyncIterable<unknown>;
   } catch (cause) {

@@ -1,6 +1,5 @@
 import { isBroadcastId, parseServiceId } from './ids.js';
 import type { Logger } from './telemetry.js';
-import type { Policies } from './services.js';
 import {
   checkInteger,
   checkObject,
@@ -55,6 +54,13 @@ export interface BroadcastOptions {
   readonly dryRun?: boolean;
   /** Recipients a second at most. Default: as fast as it goes. */
   readonly maxPerSecond?: number;
+}
+
+/** What to do where the protocol leaves a choice. */
+export interface Policies {
+  /** Whether to send unsealed to who does not take sealed messages. */
+  readonly unsealedFallback: 'never' | 'when-denied';
+  readonly onIdentityChange: 'accept' | 'fail';
 }
 
 export interface BroadcasterLimits {

@@ -12,6 +12,9 @@ export interface Delivery {
   readonly error?: SealcastError;
 }
 
+/** Recipients whose part has ended, by how. */
+export type Counts = Record<DeliveryStatus, number>;
+
 /** What one recipient is to be sent: encrypted, committed, and not sealed yet. */
 export interface Parcel {
   readonly serviceId: string;

@@ -1,6 +1,6 @@
 import { accessKeyFor } from '../access/access-mode.js';
 import { SealcastError } from '../errors.js';
-import type { BroadcastRecord, DeliveryStatus } from '../store/records.js';
+import type { BroadcastRecord } from '../store/records.js';
 import { Contents } from './contents.js';
 import type { DeliveryStream } from './delivery-stream.js';
 import { Dispatcher, type Dispatched } from './dispatcher.js';
@@ -9,7 +9,7 @@ import type { Gate } from './gate.js';
 import { ingest } from './ingest.js';
 import type { Recipients } from './options.js';
 import { broadcastChange } from './outbox.js';
-import type { Delivery, Step } from './parcel.js';
+import type { Counts, Delivery, Step } from './parcel.js';
 import { Recorder } from './recorder.js';
 import { Semaphore } from './semaphore.js';
 import type { SendWindow } from './send-window.js';
@@ -33,8 +33,6 @@ export interface PipelineOptions {
   readonly stream: DeliveryStream;
   readonly dryRun: boolean;
 }
-
-export type Counts = Record<DeliveryStatus, number>;
 
 /** One broadcast: recipients into the outbox, out of it through the ratchet and the kernel to the service, and back as done. */
 export class Pipeline {
@@ -147,7 +145,7 @@ export class Pipeline {
   /** Resolves when the next chunk may follow. */
   async #takeChunk(serviceIds: readonly string[], fresh: boolean): Promise<void> {
     const { signal } = this.#controller;
-    for (const _ of serviceIds) await this.#live.acquire(signal);
+    await this.#live.acquire(signal, serviceIds.length);
     await this.#chunks.acquire(signal);
     this.#track(this.#encryptChunk(serviceIds, fresh).finally(() => this.#chunks.release()));
   }

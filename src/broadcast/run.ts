@@ -1,7 +1,6 @@
-import type { Counts } from './pipeline.js';
-import { DeliveryStream } from './delivery-stream.js';
+import type { DeliveryStream } from './delivery-stream.js';
 import type { Closure, Gate } from './gate.js';
-import type { Delivery } from './parcel.js';
+import type { Counts, Delivery } from './parcel.js';
 
 /** How a broadcast ended. */
 export interface BroadcastSummary extends Readonly<Counts> {
@@ -11,6 +10,13 @@ export interface BroadcastSummary extends Readonly<Counts> {
   readonly recipients: number;
   readonly durationMs: number;
 }
+
+/** What `resume()` did with a broadcast that a crash, or a close, cut off. */
+export type ResumedBroadcast =
+  | { readonly id: string; readonly status: 'finished'; readonly summary: BroadcastSummary }
+  /** Not all of its recipients had been read: `broadcast()` it again, with the same id, message and recipients. */
+  | { readonly id: string; readonly status: 'needs-recipients' }
+  | { readonly id: string; readonly status: 'failed'; readonly error: unknown };
 
 export interface BroadcastProgress extends Readonly<Counts> {
   /** Recipients known so far; all, once `ingested`. */

@@ -14,8 +14,12 @@ export class Semaphore {
     this.#free = permits;
   }
 
-  /** Resolves with a permit; rejects with the signal's reason. */
-  acquire(signal: AbortSignal): Promise<void> {
+  /** Resolves with so many permits; rejects with the signal's reason. */
+  async acquire(signal: AbortSignal, permits = 1): Promise<void> {
+    for (let i = 0; i < permits; i++) await this.#acquireOne(signal);
+  }
+
+  #acquireOne(signal: AbortSignal): Promise<void> {
     if (signal.aborted) return Promise.reject(signal.reason as Error);
     if (this.#free > 0) {
       this.#free -= 1;

@@ -3,18 +3,12 @@ import type { AccountRecord } from '../store/records.js';
 import type { Transport } from '../transport/transport.js';
 import type { AddressLocks } from './address-locks.js';
 import type { Notify } from './events.js';
+import type { Policies } from './options.js';
 import type { Outbox } from './outbox.js';
 import type { RatchetClient } from './ratchet-client.js';
 import type { SealQueue } from './seal-queue.js';
 import type { Semaphore } from './semaphore.js';
 import type { Telemetry } from './telemetry.js';
-
-/** What to do where the protocol leaves a choice. */
-export interface Policies {
-  /** Whether to send unsealed to who does not take sealed messages. */
-  readonly unsealedFallback: 'never' | 'when-denied';
-  readonly onIdentityChange: 'accept' | 'fail';
-}
 
 /** What all broadcasts of a Broadcaster share. */
 export interface Services {

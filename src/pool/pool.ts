@@ -220,12 +220,17 @@ export class Pool {
     try {
       answer = await this.#workers.runRatchet({ kind: 'ratchet', request }, buffers);
     } catch (cause) {
-      throw this.#closed ? closedError() : new SealcastError('ERR_WORKER_LOST', 'its worker thread died', { cause });
+      throw this.#lost(cause);
     }
     if ('fault' in answer) {
       throw new SealcastError('ERR_LIBSIGNAL_UNAVAILABLE', `a worker could not load libsignal: ${answer.fault}`);
     }
     return answer.reply;
+  }
+
+  /** Why a worker is gone: because it was told to end, or because it died. */
+  #lost(cause: unknown): SealcastError {
+    return this.#closed ? closedError() : new SealcastError('ERR_WORKER_LOST', 'its worker thread died', { cause });
   }
 
   /** Rejects all that is pending with ERR_CLOSED, waits for the workers to finish what they have, and ends them. */

@@ -16,6 +16,9 @@ import type { EncryptOutcome, EncryptReply, EncryptRequest, EncryptStatus, Encry
 import { pack, unpack } from './packed.js';
 import { TaskIdentities, TaskSession } from './task-stores.js';
 
+/** As `CiphertextMessage.type()` numbers it. */
+const PREKEY_TYPE: number = CiphertextMessageType.PreKey;
+
 interface Step {
   readonly outcome: EncryptOutcome;
   readonly session?: Uint8Array<ArrayBuffer>;
@@ -82,7 +85,7 @@ class Encryption {
         outcome: {
           status: 'ok',
           registrationId: record.remoteRegistrationId(),
-          type: encrypted.type() === CiphertextMessageType.PreKey ? 'prekey' : 'whisper',
+          type: encrypted.type() === PREKEY_TYPE ? 'prekey' : 'whisper',
         },
         session: record.serialize(),
         ciphertext: encrypted.serialize(),

@@ -1,5 +1,7 @@
 // The service as a Transport sees it, in this process: accounts with devices, which decrypt with libsignal what arrives.
 import { randomUUID } from 'node:crypto';
+import type {
+  UnidentifiedSenderMessageContent} from '@signalapp/libsignal-client';
 import {
   IdentityKeyPair,
   PreKeySignalMessage,
@@ -8,7 +10,6 @@ import {
   SenderCertificate,
   ServerCertificate,
   SignalMessage,
-  UnidentifiedSenderMessageContent,
   sealedSenderDecryptToUsmc,
   signalDecrypt,
   signalDecryptPreKey,
