@@ -17,13 +17,19 @@ export interface Access {
 /** A phone-number identity: the service answers 401 to any access key for it. */
 export const isPni = (serviceId: string): boolean => serviceId.startsWith('PNI:');
 
+/** Whether anything is sent sealed at all. */
+export function takesSealed(serviceId: string, { accessMode }: Access): boolean {
+  return accessMode !== 'disabled' && !isPni(serviceId);
+}
+
 /**
  * The access key to send with, 16 bytes; null where nothing is sent sealed.
  *
  * unknown: the derived key, or zeros where there is no profile key; enabled: the derived key; unrestricted: zeros.
  */
-export function accessKeyFor(serviceId: string, { accessMode, profileKey }: Access): Uint8Array<ArrayBuffer> | null {
-  if (isPni(serviceId) || accessMode === 'disabled') return null;
+export function accessKeyFor(serviceId: string, access: Access): Uint8Array<ArrayBuffer> | null {
+  if (!takesSealed(serviceId, access)) return null;
+  const { accessMode, profileKey } = access;
   if (accessMode === 'unrestricted' || profileKey === undefined) return new Uint8Array(ACCESS_KEY_BYTES);
   return deriveAccessKey(profileKey);
 }

@@ -1,5 +1,5 @@
 import type { SenderCertificate as LibsignalCertificate } from '@signalapp/libsignal-client';
-import { SealcastError } from '../errors.js';
+import { SealcastError, type SealcastErrorCode } from '../errors.js';
 import { expirationOf } from './certificates.js';
 import { libsignal, loadLibsignal } from './libsignal.js';
 
@@ -27,6 +27,14 @@ export interface CertificateSource {
   load(): Promise<Uint8Array<ArrayBuffer> | undefined>;
   save(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
 }
+
+/** What asking again does not mend: the service refuses us for good, or the store or the transport is of no more use. */
+const FINAL: ReadonlySet<SealcastErrorCode> = new Set([
+  'ERR_TRANSPORT_REFUSED',
+  'ERR_STORE_FAILED',
+  'ERR_STORE_LOCKED',
+  'ERR_CLOSED',
+]);
 
 /** What went wrong while somebody waits for a certificate. */
 export type CertificateProblem = (error: SealcastError, attempt: number) => void;
@@ -64,10 +72,12 @@ export class SenderCertificateCache {
   #loaded = false;
   #fetching: Promise<SenderCertificate> | undefined;
   #nextRefreshMs = 0;
+  /** Fetches in a row that gave nothing. */
+  #failures = 0;
 
   constructor(options: CacheOptions) {
     this.#options = options;
-    this.#now = options.now ?? Date.now;
+    this.#now = options.now ?? (() => Date.now());
   }
 
   /** Whether something sealed with it may go out now. */
@@ -78,7 +88,7 @@ export class SenderCertificateCache {
   /**
    * A usable certificate, now or as soon as the service gives one; it is asked again and again, each time a little later.
    *
-   * @throws SealcastError ERR_ABORTED.
+   * @throws SealcastError ERR_ABORTED, and what no time mends: see FINAL.
    */
   async get(signal?: AbortSignal): Promise<SenderCertificate> {
     const current = this.#current;
@@ -87,22 +97,33 @@ export class SenderCertificateCache {
       return current;
     }
     if (!this.#loaded) await this.#load();
-    for (let attempt = 1; ; attempt++) {
+    for (;;) {
       if (this.#current !== undefined && this.isUsable(this.#current)) return this.#current;
       try {
-        return await this.#fetch();
+        return await unlessAborted(this.#fetch(), signal);
       } catch (error) {
-        this.#options.onProblem(asProblem(error), attempt);
-        await this.#options.wait(Math.min(1000 * 2 ** attempt, REFRESH_PAUSE_MS), signal);
+        signal?.throwIfAborted();
+        if (error instanceof SealcastError && FINAL.has(error.code)) throw error;
       }
+      await this.#pause(signal);
     }
+  }
+
+  /** Until it is time to ask again. Of many who wait, one asks; the others wait on if it got nothing either. */
+  async #pause(signal: AbortSignal | undefined): Promise<void> {
+    let failures;
+    do {
+      failures = this.#failures;
+      await this.#options.wait(Math.min(1000 * 2 ** Math.min(failures, 30), REFRESH_PAUSE_MS), signal);
+    } while (failures < this.#failures);
   }
 
   #refreshAhead(current: SenderCertificate): void {
     const nowMs = this.#now();
     if (current.expiresAtMs - nowMs > REFRESH_MS || nowMs < this.#nextRefreshMs) return;
     this.#nextRefreshMs = nowMs + REFRESH_PAUSE_MS;
-    this.#fetch().catch((error: unknown) => this.#options.onProblem(asProblem(error), 1));
+    // What went wrong has been said; the old one is still good.
+    this.#fetch().catch(() => undefined);
   }
 
   /** What the store has is judged like what the service gives: roots, identity and clock may have changed since. */
@@ -119,10 +140,24 @@ export class SenderCertificateCache {
     this.#loaded = true;
   }
 
+  /** One request at a time, however many want the certificate; a problem is told once. */
   #fetch(): Promise<SenderCertificate> {
-    this.#fetching ??= this.#fetchOne().finally(() => {
-      this.#fetching = undefined;
-    });
+    this.#fetching ??= this.#fetchOne()
+      .then(
+        (certificate) => {
+          this.#failures = 0;
+          return certificate;
+        },
+        (error: unknown) => {
+          this.#failures += 1;
+          const problem = asProblem(error);
+          this.#options.onProblem(problem, this.#failures);
+          throw problem;
+        },
+      )
+      .finally(() => {
+        this.#fetching = undefined;
+      });
     return this.#fetching;
   }
 
@@ -173,4 +208,15 @@ export class SenderCertificateCache {
 function asProblem(error: unknown): SealcastError {
   if (error instanceof SealcastError) return error;
   return new SealcastError('ERR_SERVICE_UNAVAILABLE', 'the sender certificate could not be fetched', { cause: error });
+}
+
+/** Whoever gives up need not wait for a request that others still want. */
+function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
+  if (signal === undefined) return promise;
+  return new Promise((resolve, reject) => {
+    const abort = (): void => reject(signal.reason as Error);
+    if (signal.aborted) abort();
+    signal.addEventListener('abort', abort, { once: true });
+    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+  });
 }

@@ -26,11 +26,16 @@ export class CommitQueue {
     return group.done;
   }
 
+  /** A store that throws instead of rejecting is one that failed, too. */
+  async #commitOne(changes: readonly Change[]): Promise<void> {
+    await this.#store.commit(changes);
+  }
+
   async #flush(): Promise<void> {
     this.#flushing = true;
     for (let group = this.#waiting; group !== undefined; group = this.#waiting) {
       this.#waiting = undefined;
-      const commit = this.#store.commit(group.changes);
+      const commit = this.#commitOne(group.changes);
       group.settle(commit);
       // Whoever waits for the group is told; those behind it try for themselves.
       await commit.catch(() => undefined);

@@ -3,6 +3,7 @@ import { SenderCertificateCache } from '../access/sender-certificate.js';
 import { SealcastError } from '../errors.js';
 import { refuse, type EngineSettings } from '../options.js';
 import { engineOf } from '../engines.js';
+import { AbortWatch } from '../pool/abort-watch.js';
 import { Sealer } from '../sealer.js';
 import type { AccountRecord, BroadcastRecord, ContactRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
@@ -87,7 +88,7 @@ export class BroadcasterCore {
         },
       }),
       locks: new AddressLocks(),
-      preKeyRequests: new Semaphore(limits.preKeyConcurrency),
+      preKeyRequests: new Semaphore(limits.preKeyConcurrency, new AbortWatch()),
       telemetry,
       notify,
     };
@@ -109,12 +110,15 @@ export class BroadcasterCore {
   }
 
   async resume(signal: AbortSignal | undefined): Promise<ResumedBroadcast[]> {
-    const unfinished: { id: string; record: BroadcastRecord }[] = [];
+    const unfinished: string[] = [];
     for await (const { id, record } of this.#services.outbox.broadcasts()) {
-      if (record.state !== 'finished' && !this.#underway.has(id)) unfinished.push({ id, record });
+      if (record.state !== 'finished') unfinished.push(id);
     }
     const resumed: ResumedBroadcast[] = [];
-    for (const { id, record } of unfinished) {
+    for (const id of unfinished) {
+      // While the ones before it were finished, somebody may have taken it up, or finished it.
+      const record = await this.#services.outbox.broadcast(id);
+      if (record === undefined || record.state === 'finished' || this.#underway.has(id)) continue;
       if (record.state === 'ingesting') resumed.push({ id, status: 'needs-recipients' });
       else resumed.push(await this.#resumeOne(id, record, signal));
     }
@@ -180,7 +184,7 @@ export class BroadcasterCore {
       ...this.#services,
       outbox: new Outbox(new OverlayStore(this.#store)),
       transport: new DryTransport(),
-      certificates: { get: () => Promise.resolve(DRY_CERTIFICATE) },
+      certificates: { get: () => Promise.resolve(DRY_CERTIFICATE), isUsable: () => true },
     };
   }
 

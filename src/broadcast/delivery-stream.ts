@@ -13,6 +13,7 @@ export class DeliveryStream {
   readonly #ready = new Fifo<Delivery>();
   #iterated = false;
   #discarding = false;
+  #hurried = false;
   #ended = false;
   #error: unknown;
   #onReady: (() => void) | undefined;
@@ -23,8 +24,14 @@ export class DeliveryStream {
     if (this.#discarding) return undefined;
     this.#ready.push(delivery);
     this.#onReady?.();
-    if (!this.#iterated || this.#ready.length < HIGH_WATER) return undefined;
+    if (!this.#iterated || this.#hurried || this.#ready.length < HIGH_WATER) return undefined;
     return new Promise((resolve) => this.#onTaken.push(resolve));
+  }
+
+  /** From now on nobody waits for whoever iterates: he may be waiting for the broadcast to stop. */
+  hurry(): void {
+    this.#hurried = true;
+    this.#letFollow();
   }
 
   /** @param error what the broadcast stopped with; undefined if it came to its end. */

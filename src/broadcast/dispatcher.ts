@@ -1,11 +1,11 @@
-import { accessKeyFor, type Access } from '../access/access-mode.js';
+import { accessKeyFor, takesSealed, type Access } from '../access/access-mode.js';
 import type { SenderCertificate } from '../access/sender-certificate.js';
 import { USMC_TYPE, encodeUsmc } from '../content/index.js';
 import { SealcastError } from '../errors.js';
 import type { BroadcastRecord, DeliveryStatus, EncryptedDevice } from '../store/records.js';
 import type { Refusal, SendOutcome, UnsealedMessage } from '../transport/transport.js';
 import type { Gate } from './gate.js';
-import { failure, type Parcel, type Step } from './parcel.js';
+import { deniedError, failure, type Parcel, type Step } from './parcel.js';
 import type { SendWindow } from './send-window.js';
 import type { Services } from './services.js';
 import type { SessionSteps } from './session-steps.js';
@@ -37,6 +37,12 @@ export interface DispatchLimits {
   readonly maxRetryAfterMs: number;
   /** Lets others go on while a recipient waits for his own time. */
   readonly park: (waiting: () => Promise<void>) => Promise<void>;
+}
+
+/** A recipient's envelopes, a device each; none where it is sent unsealed. */
+interface Sealed {
+  readonly certificate: SenderCertificate | undefined;
+  readonly envelopes: readonly Uint8Array<ArrayBuffer>[];
 }
 
 type Answer = { readonly status: 'seal-failed'; readonly error: SealcastError } | SendOutcome;
@@ -84,14 +90,14 @@ export class Dispatcher {
       if (step.kind === 'refused') refusal = step.refusal;
       else {
         parcel = step.parcel;
+        if (this.#mayNotGo(parcel)) return { status: 'failed', error: deniedError(serviceId), attempts: tries.sends };
         tries.sends += 1;
         const answer = await this.#send(parcel);
         if (answer.status === 'seal-failed') return { status: 'failed', error: answer.error, attempts: tries.sends };
         if (answer.status === 'sent') {
           this.#taken += 1;
           this.#outages = 0;
-          const sealed = accessKeyFor(serviceId, parcel.access) !== null;
-          if (!sealed) return { status: 'unsealed', attempts: tries.sends };
+          if (!takesSealed(serviceId, parcel.access)) return { status: 'unsealed', attempts: tries.sends };
           return { status: 'sealed', attempts: tries.sends, sealedWith: parcel.access };
         }
         refusal = answer;
@@ -110,6 +116,14 @@ export class Dispatcher {
     }
   }
 
+  /**
+   * Whether it could only go out unsealed, and may not: whoever made the parcel may have found the contact as it was left by
+   * another broadcast, or before a crash.
+   */
+  #mayNotGo({ serviceId, access }: Parcel): boolean {
+    return this.#services.policies.unsealedFallback === 'never' && accessKeyFor(serviceId, access) === null;
+  }
+
   /** What follows from a refusal: waiting, another way, or the end. */
   async #answer(
     serviceId: string,
@@ -124,7 +138,7 @@ export class Dispatcher {
     switch (refusal.status) {
       case 'unauthorized':
         tries.denials += 1;
-        if (parcel === undefined || tries.denials > MAX_DENIALS || accessKeyFor(serviceId, parcel.access) === null) {
+        if (parcel === undefined || tries.denials > MAX_DENIALS || !takesSealed(serviceId, parcel.access)) {
           return failure(rejectedError(serviceId, 401));
         }
         return this.#steps.denied(parcel);
@@ -185,30 +199,48 @@ export class Dispatcher {
     }
   }
 
+  /** Sealed before its turn comes, together with those of its chunk, and again if its certificate does not last until then. */
   async #send(parcel: Parcel): Promise<Answer> {
-    const { gate, window } = this.#limits;
+    const { window } = this.#limits;
     const signal = this.#signal;
     for (;;) {
-      await gate.pass(signal);
-      await window.acquire(signal);
-      // What waited for its turn may have waited through the beginning of an outage.
-      if (gate.closures.length === 0) break;
-      window.release('other');
-    }
-    let answer: Answer = { status: 'unavailable' };
-    try {
-      answer = await this.#sendNow(parcel);
-      return answer;
-    } finally {
-      window.release(answer.status === 'sent' ? 'taken' : answer.status === 'rate-limited' ? 'limited' : 'other');
+      const sealed = await this.#seal(parcel);
+      if (sealed instanceof SealcastError) return { status: 'seal-failed', error: sealed };
+      await this.#takeTurn();
+      const { certificate, envelopes } = sealed;
+      if (certificate !== undefined && !this.#services.certificates.isUsable(certificate)) {
+        window.release('other');
+        continue;
+      }
+      let answer: Answer = { status: 'unavailable' };
+      try {
+        answer = await this.#post(parcel, envelopes, signal);
+        return answer;
+      } finally {
+        window.release(answer.status === 'sent' ? 'taken' : answer.status === 'rate-limited' ? 'limited' : 'other');
+      }
     }
   }
 
-  async #sendNow({ serviceId, access, identityKey, devices }: Parcel): Promise<Answer> {
+  async #takeTurn(): Promise<void> {
+    const { gate, window } = this.#limits;
+    for (;;) {
+      await gate.pass(this.#signal);
+      await window.acquire(this.#signal);
+      // What waited for its turn may have waited through the beginning of an outage.
+      if (gate.closures.length === 0) return;
+      window.release('other');
+    }
+  }
+
+  #post(
+    { serviceId, access, devices }: Parcel,
+    envelopes: readonly Uint8Array<ArrayBuffer>[],
+    signal: AbortSignal,
+  ): Promise<SendOutcome> {
     const { transport } = this.#services;
     const { timestamp, urgent } = this.#broadcast;
     const request = { destination: serviceId, timestamp, urgent, online: false };
-    const options = { signal: this.#signal };
     const accessKey = accessKeyFor(serviceId, access);
     if (accessKey === null) {
       const messages = devices.map(({ deviceId, registrationId, type, ciphertext }): UnsealedMessage => ({
@@ -217,33 +249,27 @@ export class Dispatcher {
         type,
         content: Uint8Array.from(ciphertext),
       }));
-      return transport.sendUnsealed({ ...request, messages }, options);
+      return transport.sendUnsealed({ ...request, messages }, { signal });
     }
-    const sealed = await this.#seal(serviceId, identityKey, devices);
-    if (sealed instanceof SealcastError) return { status: 'seal-failed', error: sealed };
-    const messages = devices.map(({ deviceId, registrationId }, i) => ({
-      deviceId,
-      registrationId,
-      content: sealed[i] ?? new Uint8Array(0),
+    const messages = envelopes.map((content, i) => ({
+      deviceId: devices[i]?.deviceId ?? 0,
+      registrationId: devices[i]?.registrationId ?? 0,
+      content,
     }));
-    return transport.sendSealed({ ...request, accessKey, messages }, options);
+    return transport.sendSealed({ ...request, accessKey, messages }, { signal });
   }
 
-  /** Sealed just before it leaves, so that the certificate in it is one that holds. */
-  async #seal(
-    serviceId: string,
-    recipientIdentityKey: Uint8Array,
-    devices: readonly EncryptedDevice[],
-  ): Promise<Uint8Array<ArrayBuffer>[] | SealcastError> {
+  async #seal({ serviceId, access, identityKey, devices }: Parcel): Promise<Sealed | SealcastError> {
+    if (!takesSealed(serviceId, access)) return { certificate: undefined, envelopes: [] };
     const { certificates, seals } = this.#services;
     for (let attempt = 1; ; attempt++) {
       const certificate = await certificates.get(this.#signal);
       const results = await seals.seal(
-        devices.map((device) => ({ recipientIdentityKey, content: usmcOf(device, certificate) })),
+        devices.map((device) => ({ recipientIdentityKey: identityKey, content: usmcOf(device, certificate) })),
       );
       const failed = results.find((result) => !result.ok);
       if (failed === undefined) {
-        return results.flatMap((result) => (result.ok ? [result.envelope] : []));
+        return { certificate, envelopes: results.flatMap((result) => (result.ok ? [result.envelope] : [])) };
       }
       const { code, message, cause } = failed.error;
       if (code === 'ERR_WORKER_LOST' && attempt < MAX_SEAL_ATTEMPTS) continue;

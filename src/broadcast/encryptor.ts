@@ -1,7 +1,7 @@
-import { accessKeyFor } from '../access/access-mode.js';
+import { takesSealed } from '../access/access-mode.js';
+import type { Renewal } from '../ratchet/messages.js';
 import type { ContactRecord, Device, EncryptedDevice, OutboxRecord } from '../store/records.js';
 import type { Change } from '../store/store.js';
-import type { PreKeyBundleFields } from '../transport/transport.js';
 import type { Contents } from './contents.js';
 import { rowChange, sessionChange, sessionKey, contactChange } from './outbox.js';
 import {
@@ -23,13 +23,6 @@ export interface ChunkSteps {
   readonly steps: ReadonlyMap<string, Step | undefined>;
   /** Those without a usable session: prekeys have to be fetched for them. */
   readonly strangers: readonly string[];
-}
-
-/** What a new session of one device begins with. */
-export interface Renewal {
-  readonly bundle: PreKeyBundleFields;
-  /** Whether even a session that looks good is to be replaced. */
-  readonly renew: boolean;
 }
 
 /**
@@ -92,7 +85,7 @@ export class Encryptor {
       return { kind: 'parcel', parcel: { serviceId, access: contact, identityKey, devices } };
     }
     if (serviceId === this.#services.account.aci) return failure(selfError(serviceId));
-    if (accessKeyFor(serviceId, contact) === null && this.#services.policies.unsealedFallback === 'never') {
+    if (!takesSealed(serviceId, contact) && this.#services.policies.unsealedFallback === 'never') {
       return failure(deniedError(serviceId));
     }
     return 'to-encrypt';
@@ -157,9 +150,9 @@ export class Encryptor {
       deviceId,
       plaintext: this.#contents.indexFor(contact),
       // Those without an identity key are strangers; those who are not got it with their first session.
-      identityKey: Uint8Array.from(contact.identityKey ?? []),
+      identityKey: contact.identityKey ?? new Uint8Array(0),
       session,
-      ...renewal,
+      renewal,
     };
   }
 

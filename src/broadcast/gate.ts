@@ -1,3 +1,5 @@
+import type { AbortWatch } from '../pool/abort-watch.js';
+
 /** Why nothing is sent for now. */
 export type Closure = 'paused' | 'challenge' | 'outage';
 
@@ -5,6 +7,11 @@ export type Closure = 'paused' | 'challenge' | 'outage';
 export class Gate {
   readonly #closures = new Set<Closure>();
   readonly #waiting = new Set<() => void>();
+  readonly #aborts: AbortWatch;
+
+  constructor(aborts: AbortWatch) {
+    this.#aborts = aborts;
+  }
 
   get closures(): readonly Closure[] {
     return [...this.#closures];
@@ -30,14 +37,14 @@ export class Gate {
   #wait(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       const wake = (): void => {
-        signal.removeEventListener('abort', abort);
+        unwatch();
         resolve();
       };
-      const abort = (): void => {
+      const unwatch = this.#aborts.add(signal, () => {
         this.#waiting.delete(wake);
+        unwatch();
         reject(signal.reason as Error);
-      };
-      signal.addEventListener('abort', abort, { once: true });
+      });
       this.#waiting.add(wake);
     });
   }

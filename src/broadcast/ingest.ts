@@ -14,18 +14,25 @@ export interface IngestBatch {
   readonly invalid: readonly { readonly index: number; readonly given: string }[];
 }
 
-/** Puts recipients into the outbox, each once, a batch at a time. */
-export async function* ingest(id: string, recipients: Recipients, outbox: Outbox): AsyncGenerator<IngestBatch> {
+/** Puts recipients into the outbox, each once, a batch at a time, until there are no more or the signal fires. */
+export async function* ingest(
+  id: string,
+  recipients: Recipients,
+  outbox: Outbox,
+  signal: AbortSignal,
+): AsyncGenerator<IngestBatch> {
   let batch = new Set<string>();
   let invalid: { index: number; given: string }[] = [];
   let index = 0;
-  for await (const given of guarded(recipients)) {
+  const values = guarded(recipients);
+  const isAsync = Symbol.asyncIterator in recipients;
+  for await (const given of isAsync ? untilAborted(values, signal) : values) {
     const serviceId = parseServiceId(given);
     if (serviceId === null)
       invalid.push({ index, given: typeof given === 'string' ? given.slice(0, 64) : typeof given });
     else batch.add(serviceId);
     index += 1;
-    if (batch.size + invalid.length >= BATCH_RECIPIENTS) {
+    if (index % BATCH_RECIPIENTS === 0) {
       yield { added: await add(id, [...batch], outbox), invalid };
       batch = new Set();
       invalid = [];
@@ -50,5 +57,28 @@ async function* guarded(recipients: Recipients): AsyncGenerator {
       field: 'recipients',
       cause,
     });
+  }
+}
+
+/** Waits for no value any more when the signal fires: whoever gives the recipients may never give the next one. */
+async function* untilAborted(values: AsyncGenerator, signal: AbortSignal): AsyncGenerator {
+  let giveUp = (): void => undefined;
+  const abort = (): void => giveUp();
+  signal.addEventListener('abort', abort, { once: true });
+  try {
+    for (;;) {
+      signal.throwIfAborted();
+      const next = await new Promise<IteratorResult<unknown> | undefined>((resolve, reject) => {
+        giveUp = () => resolve(undefined);
+        values.next().then(resolve, reject);
+      });
+      if (next === undefined) continue;
+      if (next.done === true) return;
+      yield next.value;
+    }
+  } finally {
+    signal.removeEventListener('abort', abort);
+    // His own clearing up is not waited for either, and what comes of it concerns nobody any more.
+    values.return(undefined).catch(() => undefined);
   }
 }

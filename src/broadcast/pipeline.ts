@@ -1,5 +1,6 @@
-import { accessKeyFor } from '../access/access-mode.js';
+import { takesSealed } from '../access/access-mode.js';
 import { SealcastError } from '../errors.js';
+import type { AbortWatch } from '../pool/abort-watch.js';
 import type { BroadcastRecord } from '../store/records.js';
 import { Contents } from './contents.js';
 import type { DeliveryStream } from './delivery-stream.js';
@@ -32,6 +33,7 @@ export interface PipelineOptions {
   readonly maxLive: number;
   readonly stream: DeliveryStream;
   readonly dryRun: boolean;
+  readonly aborts: AbortWatch;
 }
 
 /** One broadcast: recipients into the outbox, out of it through the ratchet and the kernel to the service, and back as done. */
@@ -43,7 +45,7 @@ export class Pipeline {
   readonly #dispatcher: Dispatcher;
   readonly #recorder: Recorder;
   readonly #live: Semaphore;
-  readonly #chunks = new Semaphore(CHUNKS_IN_WORK);
+  readonly #chunks: Semaphore;
   readonly #controller = new AbortController();
   /** Everything that is under way; none of it rejects. */
   readonly #running = new Set<Promise<void>>();
@@ -61,7 +63,8 @@ export class Pipeline {
     this.#steps = new SessionSteps(id, services, this.#encryptor, signal);
     this.#dispatcher = new Dispatcher(id, record, services, this.#steps, this.#limits(), signal);
     this.#recorder = new Recorder(id, services);
-    this.#live = new Semaphore(maxLive);
+    this.#chunks = new Semaphore(CHUNKS_IN_WORK, options.aborts);
+    this.#live = new Semaphore(maxLive, options.aborts);
   }
 
   #limits(): ConstructorParameters<typeof Dispatcher>[4] {
@@ -82,6 +85,7 @@ export class Pipeline {
   /** Stops what is under way; `run` then rejects with the error. What was encrypted stays in the outbox. */
   stop(error: unknown): void {
     this.#controller.abort(error);
+    this.#options.stream.hurry();
   }
 
   /**
@@ -111,7 +115,7 @@ export class Pipeline {
   async #ingest(recipients: Recipients, isNew: boolean): Promise<void> {
     const { id, chunkSize, services } = this.#options;
     const { signal } = this.#controller;
-    for await (const { added, invalid } of ingest(id, recipients, services.outbox)) {
+    for await (const { added, invalid } of ingest(id, recipients, services.outbox, signal)) {
       signal.throwIfAborted();
       for (const { index, given } of invalid) await this.#refuse(index, given);
       if (!isNew) continue;
@@ -164,7 +168,7 @@ export class Pipeline {
     const { dryRun, services } = this.#options;
     if (!dryRun) return this.#steps.establish(serviceId);
     const contact = await services.outbox.contact(serviceId);
-    return { kind: 'ended', status: accessKeyFor(serviceId, contact) === null ? 'unsealed' : 'sealed' };
+    return { kind: 'ended', status: takesSealed(serviceId, contact) ? 'sealed' : 'unsealed' };
   }
 
   async #finish(serviceId: string, begin: () => Step | Promise<Step>): Promise<void> {
@@ -172,9 +176,10 @@ export class Pipeline {
     const { status, error } = dispatched;
     const delivery: Delivery = { recipient: serviceId, status, ...(error !== undefined && { error }) };
     await this.#recorder.record(delivery, dispatched.sealedWith);
-    this.#live.release();
     this.#publish(dispatched);
     await this.#deliver(delivery);
+    // Not before: a delivery that nobody takes keeps its place.
+    this.#live.release();
   }
 
   async #deliver(delivery: Delivery): Promise<void> {

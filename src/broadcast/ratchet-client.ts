@@ -1,22 +1,37 @@
 import { SealcastError } from '../errors.js';
 import type { Engine } from '../pool/engine.js';
-import type {
-  ArchiveReply,
-  ArchiveRequest,
-  EncryptOutcome,
-  EncryptReply,
-  EncryptRequest,
-  EncryptTask,
+import {
+  CIPHERTEXT_TYPES,
+  ENCRYPT_STATUSES,
+  type ArchiveReply,
+  type ArchiveRequest,
+  type EncryptReply,
+  type EncryptRequest,
+  type EncryptStatus,
+  type Renewal,
 } from '../ratchet/messages.js';
 import { pack, unpack } from '../ratchet/packed.js';
 import type { AccountRecord } from '../store/records.js';
 
-/** A device to encrypt for, with its session record if it has one. */
-export interface EncryptInput extends EncryptTask {
+/** A device to encrypt for. */
+export interface EncryptInput {
+  readonly serviceId: string;
+  readonly deviceId: number;
+  /** Which of the plaintexts. */
+  readonly plaintext: number;
+  /** 33 bytes: whom the session must be with. */
+  readonly identityKey: Uint8Array;
+  /** Its record, if there is one. */
   readonly session: Uint8Array<ArrayBuffer> | undefined;
+  readonly renewal: Renewal | undefined;
 }
 
-export interface Encrypted extends EncryptOutcome {
+/** What became of it; see {@link EncryptReply}. */
+export interface Encrypted {
+  readonly status: EncryptStatus;
+  readonly registrationId: number;
+  readonly type: (typeof CIPHERTEXT_TYPES)[number];
+  readonly reason: string | undefined;
   /** There where the status is `ok`. */
   readonly session: Uint8Array<ArrayBuffer> | undefined;
   readonly ciphertext: Uint8Array<ArrayBuffer> | undefined;
@@ -57,8 +72,10 @@ export class RatchetClient {
     plaintexts: readonly Uint8Array<ArrayBuffer>[],
   ): Promise<Encrypted[]> {
     for (let attempt = 1; ; attempt++) {
+      const request = requestOf(inputs, plaintexts, this.#own);
       try {
-        return await this.#encryptOnce(inputs, plaintexts);
+        const buffers = [request.sessions.bytes.buffer, request.identityKeys.bytes.buffer];
+        return outputsOf((await this.#engine.pool.runRatchet(request, buffers)) as EncryptReply);
       } catch (error) {
         const isLost = error instanceof SealcastError && error.code === 'ERR_WORKER_LOST';
         if (!isLost || attempt === MAX_ATTEMPTS) throw error;
@@ -66,38 +83,44 @@ export class RatchetClient {
     }
   }
 
-  async #encryptOnce(
-    inputs: readonly EncryptInput[],
-    plaintexts: readonly Uint8Array<ArrayBuffer>[],
-  ): Promise<Encrypted[]> {
-    const sessions = pack(inputs.map(({ session }) => session));
-    const request: EncryptRequest = {
-      kind: 'encrypt',
-      own: this.#own,
-      nowMs: Date.now(),
-      plaintexts,
-      tasks: inputs.map(({ serviceId, deviceId, plaintext, identityKey, bundle, renew }) => ({
-        serviceId,
-        deviceId,
-        plaintext,
-        identityKey,
-        ...(bundle !== undefined && { bundle }),
-        ...(renew !== undefined && { renew }),
-      })),
-      sessions,
-    };
-    const reply = (await this.#engine.pool.runRatchet(request, [sessions.bytes])) as EncryptReply;
-    const records = unpack(reply.sessions);
-    const ciphertexts = unpack(reply.ciphertexts);
-    return reply.outcomes.map((outcome, i) => ({ ...outcome, session: records[i], ciphertext: ciphertexts[i] }));
-  }
-
   /** Session records that no more is sent with; undefined for one that cannot be read. */
   async archive(records: readonly Uint8Array<ArrayBuffer>[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
     if (records.length === 0) return [];
     const sessions = pack(records);
     const request: ArchiveRequest = { kind: 'archive', sessions };
-    const reply = (await this.#engine.pool.runRatchet(request, [sessions.bytes])) as ArchiveReply;
+    const reply = (await this.#engine.pool.runRatchet(request, [sessions.bytes.buffer])) as ArchiveReply;
     return unpack(reply.sessions);
   }
+}
+
+function requestOf(
+  inputs: readonly EncryptInput[],
+  plaintexts: readonly Uint8Array<ArrayBuffer>[],
+  own: EncryptRequest['own'],
+): EncryptRequest {
+  return {
+    kind: 'encrypt',
+    own,
+    nowMs: Date.now(),
+    plaintexts,
+    serviceIds: inputs.map(({ serviceId }) => serviceId).join(' '),
+    deviceIds: Uint8Array.from(inputs, ({ deviceId }) => deviceId),
+    contents: Uint32Array.from(inputs, ({ plaintext }) => plaintext),
+    identityKeys: pack(inputs.map(({ identityKey }) => identityKey)),
+    sessions: pack(inputs.map(({ session }) => session)),
+    renewals: new Map(inputs.flatMap(({ renewal }, i) => (renewal === undefined ? [] : [[i, renewal]]))),
+  };
+}
+
+function outputsOf(reply: EncryptReply): Encrypted[] {
+  const sessions = unpack(reply.sessions);
+  const ciphertexts = unpack(reply.ciphertexts);
+  return Array.from(reply.statuses, (status, i) => ({
+    status: ENCRYPT_STATUSES[status] ?? 'failed',
+    registrationId: reply.registrationIds[i] ?? 0,
+    type: CIPHERTEXT_TYPES[reply.types[i] ?? 0] ?? 'whisper',
+    reason: reply.reasons.get(i),
+    session: sessions[i],
+    ciphertext: ciphertexts[i],
+  }));
 }

@@ -1,3 +1,4 @@
+import type { AbortWatch } from '../pool/abort-watch.js';
 import { Fifo } from '../pool/fifo.js';
 
 interface Waiter {
@@ -8,33 +9,34 @@ interface Waiter {
 /** So many permits; who finds none waits for his turn. */
 export class Semaphore {
   #free: number;
+  readonly #aborts: AbortWatch;
   readonly #waiting = new Fifo<Waiter>();
 
-  constructor(permits: number) {
+  constructor(permits: number, aborts: AbortWatch) {
     this.#free = permits;
+    this.#aborts = aborts;
   }
 
   /** Resolves with so many permits; rejects with the signal's reason. */
   async acquire(signal: AbortSignal, permits = 1): Promise<void> {
-    for (let i = 0; i < permits; i++) await this.#acquireOne(signal);
+    for (let i = 0; i < permits; i++) {
+      signal.throwIfAborted();
+      if (this.#free > 0) this.#free -= 1;
+      else await this.#wait(signal);
+    }
   }
 
-  #acquireOne(signal: AbortSignal): Promise<void> {
-    if (signal.aborted) return Promise.reject(signal.reason as Error);
-    if (this.#free > 0) {
-      this.#free -= 1;
-      return Promise.resolve();
-    }
+  #wait(signal: AbortSignal): Promise<void> {
     return new Promise((resolve, reject) => {
       let gone = false;
-      const abort = (): void => {
+      const unwatch = this.#aborts.add(signal, () => {
         gone = true;
+        unwatch();
         reject(signal.reason as Error);
-      };
-      signal.addEventListener('abort', abort, { once: true });
+      });
       this.#waiting.push({
         grant: () => {
-          signal.removeEventListener('abort', abort);
+          unwatch();
           resolve();
         },
         isGone: () => gone,
@@ -44,10 +46,6 @@ export class Semaphore {
 
   release(): void {
     this.#free += 1;
-    this.#serve();
-  }
-
-  #serve(): void {
     while (this.#free > 0) {
       const next = this.#waiting.shift();
       if (next === undefined) return;

@@ -1,3 +1,4 @@
+import type { AbortWatch } from '../pool/abort-watch.js';
 import { Semaphore } from './semaphore.js';
 import { wait } from './waiting.js';
 
@@ -24,10 +25,10 @@ export class SendWindow {
   #nextMs = 0;
 
   /** @param perSecond Infinity for as fast as it goes. */
-  constructor(maxSends: number, perSecond: number) {
+  constructor(maxSends: number, perSecond: number, aborts: AbortWatch) {
     this.#maxSends = maxSends;
     this.#millisecondsEach = 1000 / perSecond;
-    this.#permits = new Semaphore(maxSends);
+    this.#permits = new Semaphore(maxSends, aborts);
     this.#limit = maxSends;
   }
 

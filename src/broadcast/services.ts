@@ -18,7 +18,7 @@ export interface Services {
   readonly transport: Transport;
   readonly ratchet: RatchetClient;
   readonly seals: SealQueue;
-  readonly certificates: Pick<SenderCertificateCache, 'get'>;
+  readonly certificates: Pick<SenderCertificateCache, 'get' | 'isUsable'>;
   readonly locks: AddressLocks;
   /** For requests for prekeys. */
   readonly preKeyRequests: Semaphore;

@@ -3,7 +3,8 @@ import { SealcastError } from '../errors.js';
 import type { ContactRecord, EncryptedDevice } from '../store/records.js';
 import type { Change } from '../store/store.js';
 import type { PreKeyBundleFields, PreKeysOutcome, Refusal } from '../transport/transport.js';
-import type { Encryptor, Renewal } from './encryptor.js';
+import type { Renewal } from '../ratchet/messages.js';
+import type { Encryptor } from './encryptor.js';
 import { contactChange, rowChange, sessionChange, sessionKey } from './outbox.js';
 import { deniedError, failure, identityError, noPreKeysError, type Parcel, type Step } from './parcel.js';
 import type { Services } from './services.js';
@@ -33,16 +34,20 @@ export class SessionSteps {
   /** Sessions with all devices of somebody with whom some are wanting, and the message encrypted for all of them. */
   establish(serviceId: string): Promise<Step> {
     return this.#locked(serviceId, async () => {
-      const contact = await this.#services.outbox.contact(serviceId);
-      const accessKey = accessKeyFor(serviceId, contact);
-      if (accessKey === null) return this.#establishDenied(serviceId, contact);
-      const answer = await this.#fetchPreKeys(serviceId, 'all', accessKey);
-      if (answer.status === 'ok') return this.#begin(serviceId, contact, answer);
-      if (answer.status === 'not-found') return this.#retire(serviceId, contact);
-      if (answer.status === 'unauthorized')
-        return this.#deny(serviceId, contact, () => this.#establishDenied(serviceId, contact));
-      return { kind: 'refused', refusal: answer };
+      return this.#establish(serviceId, await this.#services.outbox.contact(serviceId));
     });
+  }
+
+  async #establish(serviceId: string, contact: ContactRecord): Promise<Step> {
+    const accessKey = accessKeyFor(serviceId, contact);
+    if (accessKey === null) return this.#establishDenied(serviceId, contact);
+    const answer = await this.#fetchPreKeys(serviceId, 'all', accessKey);
+    if (answer.status === 'ok') return this.#begin(serviceId, contact, answer);
+    if (answer.status === 'not-found') return this.#retire(serviceId, contact);
+    if (answer.status !== 'unauthorized') return { kind: 'refused', refusal: answer };
+    const restricted = await this.#restrict(serviceId, contact);
+    if (restricted !== undefined) return this.#establish(serviceId, restricted);
+    return this.#deny(serviceId, contact, () => this.#establishDenied(serviceId, contact));
   }
 
   /** Somebody who takes nothing sealed: his prekeys are fetched as the account, if that is allowed at all. */
@@ -127,16 +132,21 @@ export class SessionSteps {
       const contact = await this.#services.outbox.contact(serviceId);
       const isNew = contact.accessMode !== access.accessMode || !sameKey(contact.profileKey, access.profileKey);
       if (isNew) return { kind: 'parcel', parcel: { ...parcel, access: contact } };
-      if (contact.accessMode === 'unrestricted' && contact.profileKey !== undefined) {
-        const restricted: ContactRecord = { ...contact, accessMode: 'unknown' };
-        await this.#services.outbox.commit([contactChange(serviceId, restricted)]);
-        return { kind: 'parcel', parcel: { ...parcel, access: restricted } };
-      }
+      const restricted = await this.#restrict(serviceId, contact);
+      if (restricted !== undefined) return { kind: 'parcel', parcel: { ...parcel, access: restricted } };
       return this.#deny(serviceId, contact, () => {
         if (this.#services.policies.unsealedFallback === 'never') return failure(deniedError(serviceId));
         return { kind: 'parcel', parcel: { ...parcel, access: { ...contact, accessMode: 'disabled' } } };
       });
     });
+  }
+
+  /** A contact that no longer takes any key may still take that of its profile key, if it gave us one. */
+  async #restrict(serviceId: string, contact: ContactRecord): Promise<ContactRecord | undefined> {
+    if (contact.accessMode !== 'unrestricted' || contact.profileKey === undefined) return undefined;
+    const restricted: ContactRecord = { ...contact, accessMode: 'unknown' };
+    await this.#services.outbox.commit([contactChange(serviceId, restricted)]);
+    return restricted;
   }
 
   /** Marks the contact as one that takes nothing sealed, if there still is such an account, and goes on from there. */

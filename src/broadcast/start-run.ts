@@ -1,4 +1,5 @@
 import { SealcastError } from '../errors.js';
+import { AbortWatch } from '../pool/abort-watch.js';
 import { abortedError } from '../pool/pool.js';
 import type { BroadcastRecord } from '../store/records.js';
 import { DeliveryStream } from './delivery-stream.js';
@@ -34,13 +35,17 @@ export interface Started {
 /** Sets a broadcast going, and gives the handle to it. */
 export function startRun(options: StartOptions): Started {
   const { id, signal, services } = options;
-  const gate = new Gate();
+  const aborts = new AbortWatch();
+  const gate = new Gate(aborts);
   const stream = new DeliveryStream();
   let stopped: { readonly error: unknown } | undefined;
   let pipeline: Pipeline | undefined;
   const stop = (error: unknown): void => {
     stopped ??= { error };
     pipeline?.stop(error);
+  };
+  const assertGoing = (): void => {
+    if (stopped !== undefined) throw stopped.error;
   };
   const onAbort = (): void => {
     if (signal !== undefined) stop(abortedError(signal));
@@ -50,8 +55,10 @@ export function startRun(options: StartOptions): Started {
 
   const work = async (): Promise<BroadcastSummary> => {
     try {
+      // What is stopped before it began leaves nothing behind.
+      assertGoing();
       const opened = await options.open();
-      pipeline = makePipeline(options, opened, gate, stream);
+      pipeline = makePipeline(options, opened, gate, stream, aborts);
       run.begin(pipeline);
       if (stopped !== undefined) pipeline.stop(stopped.error);
       const summary = await runPipeline(pipeline, opened, options);
@@ -71,19 +78,26 @@ export function startRun(options: StartOptions): Started {
   return { run, stop, ended };
 }
 
-function makePipeline(options: StartOptions, { record }: Opened, gate: Gate, stream: DeliveryStream): Pipeline {
+function makePipeline(
+  options: StartOptions,
+  { record }: Opened,
+  gate: Gate,
+  stream: DeliveryStream,
+  aborts: AbortWatch,
+): Pipeline {
   const { id, services, dryRun, maxPerSecond, limits } = options;
   return new Pipeline({
     id,
     record,
     services,
     gate,
-    window: new SendWindow(limits.concurrency, maxPerSecond),
+    window: new SendWindow(limits.concurrency, maxPerSecond, aborts),
     maxRetryAfterMs: limits.maxRetryAfterMs,
     chunkSize: limits.chunkSize,
     maxLive: 4 * Math.max(limits.chunkSize, limits.concurrency),
     stream,
     dryRun,
+    aborts,
   });
 }
 

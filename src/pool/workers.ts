@@ -5,6 +5,13 @@ import type { ChunkJob, Job, JobFault, RatchetAnswer, RatchetJob, WorkerStart } 
 const WORKER_FILE = fileURLToPath(new URL('../../workers/seal.js', import.meta.url));
 
 /**
+ * libsignal's objects weigh kilobytes that V8 does not know of, and are freed when it looks through its young objects: a small
+ * nursery makes it look often. 10,000 recipients, Node 24, 2026-11: 410 MB in place of 600, and 8 % faster. Sealing allocates
+ * next to nothing.
+ */
+const YOUNG_MEGABYTES = 2;
+
+/**
  * The worker threads, a Piscina of fixed size. It replaces a thread that dies, but gives up when one dies before it is
  * ready (5.3, 2026-11): once none is left the next chunk gets a new Piscina, so that a Sealer never ends up without workers.
  */
@@ -26,6 +33,7 @@ export class Workers {
       maxThreads: this.#threads,
       workerData: this.#start,
       recordTiming: false,
+      resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
     });
     // A thread that dies with no chunk in hand concerns nobody: it is replaced.
     piscina.on('error', () => undefined);

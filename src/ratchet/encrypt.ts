@@ -12,18 +12,39 @@ import {
   type PrivateKey,
 } from '@signalapp/libsignal-client';
 import type { PreKeyBundleFields } from '../transport/transport.js';
-import type { EncryptOutcome, EncryptReply, EncryptRequest, EncryptStatus, EncryptTask } from './messages.js';
+import {
+  CIPHERTEXT_TYPES,
+  ENCRYPT_STATUSES,
+  type EncryptReply,
+  type EncryptRequest,
+  type EncryptStatus,
+  type Renewal,
+} from './messages.js';
 import { pack, unpack } from './packed.js';
 import { TaskIdentities, TaskSession } from './task-stores.js';
 
 /** As `CiphertextMessage.type()` numbers it. */
 const PREKEY_TYPE: number = CiphertextMessageType.PreKey;
 
-interface Step {
-  readonly outcome: EncryptOutcome;
-  readonly session?: Uint8Array<ArrayBuffer>;
-  readonly ciphertext?: Uint8Array<ArrayBuffer>;
+/** One device, taken out of the columns. */
+interface Task {
+  readonly serviceId: string;
+  readonly deviceId: number;
+  readonly plaintext: Uint8Array<ArrayBuffer> | undefined;
+  readonly identityKey: Uint8Array<ArrayBuffer> | undefined;
+  readonly record: Uint8Array<ArrayBuffer> | undefined;
+  readonly renewal: Renewal | undefined;
 }
+
+type Step =
+  | {
+      readonly status: 'ok';
+      readonly registrationId: number;
+      readonly type: (typeof CIPHERTEXT_TYPES)[number];
+      readonly session: Uint8Array<ArrayBuffer>;
+      readonly ciphertext: Uint8Array<ArrayBuffer>;
+    }
+  | { readonly status: Exclude<EncryptStatus, 'ok'>; readonly reason?: string };
 
 /**
  * The ratchet's step for one device after the other, from record bytes to record bytes: a bundle is processed where there is
@@ -31,62 +52,75 @@ interface Step {
  * back and nowhere else: whoever asked must keep it before the ciphertext leaves.
  */
 export async function encryptAll(request: EncryptRequest, privateKey: PrivateKey): Promise<EncryptReply> {
-  const { own, tasks } = request;
-  const encryption = new Encryption(request, new TaskIdentities(privateKey, own.registrationId));
-  const sessions = unpack(request.sessions);
+  const encryption = new Encryption(request, new TaskIdentities(privateKey, request.own.registrationId));
   const steps: Step[] = [];
-  for (const [i, task] of tasks.entries()) steps.push(await encryption.run(task, sessions[i]));
+  for (const task of tasksOf(request)) steps.push(await encryption.run(task));
+  const done = steps.map((step) => (step.status === 'ok' ? step : undefined));
   return {
-    outcomes: steps.map(({ outcome }) => outcome),
-    sessions: pack(steps.map(({ session }) => session)),
-    ciphertexts: pack(steps.map(({ ciphertext }) => ciphertext)),
+    statuses: Uint8Array.from(steps, ({ status }) => ENCRYPT_STATUSES.indexOf(status)),
+    types: Uint8Array.from(done, (step) => CIPHERTEXT_TYPES.indexOf(step?.type ?? 'whisper')),
+    registrationIds: Uint32Array.from(done, (step) => step?.registrationId ?? 0),
+    reasons: new Map(
+      steps.flatMap((step, i): [number, string][] =>
+        step.status === 'ok' || step.reason === undefined ? [] : [[i, step.reason]],
+      ),
+    ),
+    sessions: pack(done.map((step) => step?.session)),
+    ciphertexts: pack(done.map((step) => step?.ciphertext)),
   };
 }
 
+function tasksOf(request: EncryptRequest): Task[] {
+  const { deviceIds, contents, plaintexts, renewals } = request;
+  const identityKeys = unpack(request.identityKeys);
+  const records = unpack(request.sessions);
+  return request.serviceIds.split(' ').map((serviceId, i) => ({
+    serviceId,
+    deviceId: deviceIds[i] ?? 0,
+    plaintext: plaintexts[contents[i] ?? 0],
+    identityKey: identityKeys[i],
+    record: records[i],
+    renewal: renewals.get(i),
+  }));
+}
+
 class Encryption {
-  readonly #plaintexts: readonly Uint8Array<ArrayBuffer>[];
   readonly #now: Date;
   readonly #own: ProtocolAddress;
   readonly #sessions = new TaskSession();
   readonly #identities: TaskIdentities;
 
-  constructor({ own, nowMs, plaintexts }: EncryptRequest, identities: TaskIdentities) {
-    this.#plaintexts = plaintexts;
+  constructor({ own, nowMs }: EncryptRequest, identities: TaskIdentities) {
     this.#now = new Date(nowMs);
     this.#own = ProtocolAddress.new(own.serviceId, own.deviceId);
     this.#identities = identities;
   }
 
-  #isWanted({ renew }: EncryptTask, { registrationId }: PreKeyBundleFields): boolean {
-    const { record } = this.#sessions;
-    if (renew === true || record?.hasCurrentState(this.#now) !== true) return true;
-    return record.remoteRegistrationId() !== registrationId;
-  }
-
   /** Never throws: what is wrong with one device is its own outcome. */
-  async run(task: EncryptTask, recordBytes: Uint8Array<ArrayBuffer> | undefined): Promise<Step> {
-    this.#identities.trusted = task.identityKey;
-    let failed: EncryptStatus = 'failed';
+  async run({ serviceId, deviceId, plaintext, identityKey, record: bytes, renewal }: Task): Promise<Step> {
+    const now = this.#now;
+    const own = this.#own;
+    const sessions = this.#sessions;
+    const identities = this.#identities;
+    let failed: Exclude<EncryptStatus, 'ok'> = 'failed';
     try {
-      const address = ProtocolAddress.new(task.serviceId, task.deviceId);
-      this.#sessions.record = recordBytes === undefined ? null : SessionRecord.deserialize(recordBytes);
-      if (task.bundle !== undefined && this.#isWanted(task, task.bundle)) {
+      if (plaintext === undefined || identityKey === undefined) throw new Error('the request is incomplete');
+      identities.trusted = identityKey;
+      const address = ProtocolAddress.new(serviceId, deviceId);
+      sessions.record = bytes === undefined ? null : SessionRecord.deserialize(bytes);
+      if (renewal !== undefined && this.#isWanted(renewal)) {
         failed = 'bad-bundle';
-        const bundle = bundleOf(task.bundle, task.identityKey);
-        await processPreKeyBundle(bundle, address, this.#own, this.#sessions, this.#identities, this.#now);
+        const bundle = bundleOf(renewal.bundle, identityKey);
+        await processPreKeyBundle(bundle, address, own, sessions, identities, now);
         failed = 'failed';
       }
-      if (this.#sessions.record?.hasCurrentState(this.#now) !== true) return step('no-session');
-      const plaintext = this.#plaintexts[task.plaintext];
-      if (plaintext === undefined) throw new Error('no such plaintext');
-      const encrypted = await signalEncrypt(plaintext, address, this.#own, this.#sessions, this.#identities, this.#now);
-      const { record } = this.#sessions;
+      if (sessions.record?.hasCurrentState(now) !== true) return { status: 'no-session' };
+      const encrypted = await signalEncrypt(plaintext, address, own, sessions, identities, now);
+      const { record } = sessions;
       return {
-        outcome: {
-          status: 'ok',
-          registrationId: record.remoteRegistrationId(),
-          type: encrypted.type() === PREKEY_TYPE ? 'prekey' : 'whisper',
-        },
+        status: 'ok',
+        registrationId: record.remoteRegistrationId(),
+        type: encrypted.type() === PREKEY_TYPE ? 'prekey' : 'whisper',
         session: record.serialize(),
         ciphertext: encrypted.serialize(),
       };
@@ -95,13 +129,16 @@ class Encryption {
         failed === 'failed' &&
         error instanceof LibSignalErrorBase &&
         (error.code === ErrorCode.InvalidSession || error.code === ErrorCode.UntrustedIdentity);
-      return step(isOver ? 'no-session' : failed, error instanceof Error ? error.message : String(error));
+      const reason = error instanceof Error ? error.message : String(error);
+      return { status: isOver ? 'no-session' : failed, reason };
     }
   }
-}
 
-function step(status: EncryptStatus, reason?: string): Step {
-  return { outcome: { status, registrationId: 0, type: 'whisper', ...(reason !== undefined && { reason }) } };
+  #isWanted({ renew, bundle }: Renewal): boolean {
+    const { record } = this.#sessions;
+    if (renew || record?.hasCurrentState(this.#now) !== true) return true;
+    return record.remoteRegistrationId() !== bundle.registrationId;
+  }
 }
 
 function bundleOf(bundle: PreKeyBundleFields, identityKey: Uint8Array<ArrayBuffer>): PreKeyBundle {

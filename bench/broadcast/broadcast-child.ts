@@ -1,0 +1,76 @@
+// Runs in a process of its own (see broadcast.ts): broadcasts to everybody in a store, twice, and reads what it took.
+import { readFileSync } from 'node:fs';
+import { deserialize } from 'node:v8';
+import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { Broadcaster, openStore } from 'sealcast';
+import { CountingTransport } from './counting-transport.js';
+import type { SenderKeys } from './population.js';
+
+/** Of one broadcast. */
+export interface BroadcastReading {
+  readonly recipients: number;
+  readonly microsecondsEach: number;
+  readonly cpuMicrosecondsEach: number;
+  readonly loopP50Ms: number;
+  readonly loopP99Ms: number;
+  readonly loopMaxMs: number;
+  /** The most that was seen, MB (10^6): anonymous memory of the process. */
+  readonly anonymousMegabytes: number;
+  readonly kernel: string;
+  readonly threads: number;
+}
+
+const SAMPLE_MS = 20;
+const [storePath = '', senderPath = '', acisPath = '', threads = '2', body = 'x'] = process.argv.slice(2);
+const sender = deserialize(readFileSync(senderPath)) as SenderKeys;
+const acis = deserialize(readFileSync(acisPath)) as string[];
+const store = await openStore({ path: storePath });
+const transport = new CountingTransport(sender.certificate);
+const broadcaster = await Broadcaster.open({
+  store,
+  transport,
+  trustRoots: [sender.rootPublicKey],
+  account: { ...sender, identityKeyPair: sender, profileKey: new Uint8Array(32).fill(7) },
+  threads: Number(threads),
+});
+const readings: BroadcastReading[] = [];
+// In the first one code is compiled, and the kernel meets its recipients.
+for (let round = 0; round < 3; round++) readings.push(await broadcastOnce());
+await broadcaster.close();
+await store.close();
+process.stdout.write(JSON.stringify(readings));
+
+async function broadcastOnce(): Promise<BroadcastReading> {
+  const sentBefore = transport.envelopes;
+  const delay = monitorEventLoopDelay({ resolution: 1 });
+  let anonymousKilobytes = 0;
+  const sampler = setInterval(() => (anonymousKilobytes = Math.max(anonymousKilobytes, readAnonymous())), SAMPLE_MS);
+  delay.enable();
+  const cpuBefore = process.cpuUsage();
+  const startMs = performance.now();
+  const summary = await broadcaster.broadcast({ body }, acis).summary();
+  const elapsedMs = performance.now() - startMs;
+  const cpu = process.cpuUsage(cpuBefore);
+  delay.disable();
+  clearInterval(sampler);
+  if (summary.sealed !== acis.length || transport.envelopes - sentBefore !== acis.length) {
+    throw new Error(`not everybody was sent to: ${JSON.stringify(summary)}`);
+  }
+  const { kernel, threads: threadCount } = broadcaster.stats();
+  return {
+    recipients: acis.length,
+    microsecondsEach: (elapsedMs * 1000) / acis.length,
+    cpuMicrosecondsEach: (cpu.user + cpu.system) / acis.length,
+    loopP50Ms: delay.percentile(50) / 1e6,
+    loopP99Ms: delay.percentile(99) / 1e6,
+    loopMaxMs: delay.max / 1e6,
+    anonymousMegabytes: Math.max(anonymousKilobytes, readAnonymous()) / 1000,
+    kernel,
+    threads: threadCount,
+  };
+}
+
+/** KiB */
+function readAnonymous(): number {
+  return Number(/^RssAnon:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1] ?? 0);
+}
