@@ -1,9 +1,11 @@
-// `npm run bench`: all benchmarks, or one (`--only envelope|kernel|start-up|scan|event-loop|memory`). What is committed
+// `npm run bench`: all benchmarks, or one (`--only envelope|kernel|start-up|scan|event-loop|memory|broadcast`). What is committed
 // and cited is written by full runs alone; `--quick` prints and writes nothing.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { runBroadcastBench } from './broadcast/broadcast.js';
+import { formatBroadcastResult } from './broadcast/report.js';
 import { runEnvelopeBench } from './envelope/envelope.js';
 import { FULL_PLAN, QUICK_PLAN } from './envelope/plan.js';
 import { formatEnvelopeResult } from './envelope/report.js';
@@ -19,7 +21,9 @@ import { BENCHMARKS } from './report/results.js';
 const CONTENT_BYTES = 600;
 type Benchmark = (typeof BENCHMARKS)[number];
 
-const { values } = parseArgs({ options: { quick: { type: 'boolean' }, only: { type: 'string' } } });
+const { values } = parseArgs({
+  options: { quick: { type: 'boolean' }, only: { type: 'string' }, population: { type: 'string' } },
+});
 const quick = values.quick ?? false;
 const selected = BENCHMARKS.filter((name) => values.only === undefined || values.only === name);
 if (selected.length === 0) {
@@ -59,6 +63,17 @@ async function runBenchmark(name: Benchmark): Promise<{ result: object; text: st
         const envelopeCount = quick ? 2_000 : 10_000;
         const result = await runEventLoopBench({ envelopeCount, contentBytes: CONTENT_BYTES, threads, onProgress });
         return { result, text: formatEventLoopResult(result) };
+      }
+      case 'broadcast': {
+        const result = await runBroadcastBench({
+          recipientCounts: quick ? [500, 2_000] : [1_000, 10_000, 100_000],
+          roundCount: quick ? 1 : 3,
+          threads,
+          // 100,000 recipients take some minutes to make: `--population PATH` keeps them for the next run.
+          population: values.population,
+          onProgress,
+        });
+        return { result, text: formatBroadcastResult(result) };
       }
       case 'memory': {
         const result = await runMemoryBench({ recipientCount: quick ? 2_000 : 10_000, threads, onProgress });

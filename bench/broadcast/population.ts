@@ -55,7 +55,7 @@ export async function populate(
                 if (maker.connected) maker.send('more');
               },
               (error: unknown) => {
-                reject(error as Error);
+                reject(error instanceof Error ? error : new Error(String(error)));
                 maker.kill();
               },
             );

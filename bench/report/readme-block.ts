@@ -1,4 +1,5 @@
 // The figures in README.md: rendered from committed results alone, between two markers.
+import { broadcastSizesTable, broadcastTable } from '../broadcast/report.js';
 import type { EnvelopeResult } from '../envelope/report.js';
 import { CHART_FILES } from './chart.js';
 import { casesTable, fullCase, operationTable, ratioTable } from './envelope-tables.js';
@@ -15,6 +16,7 @@ export function renderReadmeBlock(results: readonly BenchResult[]): string {
   const scan = resultsOf(results, 'scan');
   const eventLoop = resultsOf(results, 'event-loop');
   const memory = resultsOf(results, 'memory');
+  const broadcast = resultsOf(results, 'broadcast');
   const [newestEnvelope, newestKernel] = [envelope.at(-1), kernel.at(-1)];
   return [
     ...(newestEnvelope
@@ -32,6 +34,7 @@ export function renderReadmeBlock(results: readonly BenchResult[]): string {
     ...(scan.length > 0 ? [scanTable(scan)] : []),
     ...(eventLoop.length > 0 ? [eventLoopTable(eventLoop)] : []),
     ...(memory.length > 0 ? [memoryTable(memory)] : []),
+    ...(broadcast.length > 0 ? [broadcastTable(broadcast), broadcastSizesTable(broadcast)] : []),
   ].join('\n\n');
 }
 

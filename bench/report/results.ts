@@ -2,6 +2,7 @@
 import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EnvelopeResult } from '../envelope/report.js';
+import type { BroadcastResult } from '../broadcast/broadcast.js';
 import type { KernelResult } from '../kernel/report.js';
 import type { EventLoopResult } from '../pool/event-loop.js';
 import type { MemoryResult } from '../pool/memory.js';
@@ -9,9 +10,10 @@ import type { ScanResult } from '../pool/scan.js';
 import type { StartUpResult } from '../pool/start-up.js';
 import type { Environment } from './environment.js';
 
-export type BenchResult = EnvelopeResult | KernelResult | StartUpResult | ScanResult | EventLoopResult | MemoryResult;
+export type BenchResult =
+  EnvelopeResult | KernelResult | StartUpResult | ScanResult | EventLoopResult | MemoryResult | BroadcastResult;
 
-export const BENCHMARKS = ['envelope', 'kernel', 'start-up', 'scan', 'event-loop', 'memory'] as const;
+export const BENCHMARKS = ['envelope', 'kernel', 'start-up', 'scan', 'event-loop', 'memory', 'broadcast'] as const;
 const FILE_NAME = new RegExp(`^(${BENCHMARKS.join('|')})-node\\d+\\.json$`);
 
 /** The results in a directory, by ascending version of Node. */

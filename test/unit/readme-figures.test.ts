@@ -34,6 +34,9 @@ describe("README's figures", () => {
     for (const result of resultsOf(results, 'start-up')) expect(result.envelopeCount).toBe(1_000);
     for (const result of resultsOf(results, 'scan')) expect(result.recipientCount).toBe(10_000);
     for (const result of resultsOf(results, 'memory')) expect(result.recipientCount).toBe(10_000);
+    for (const { rows } of resultsOf(results, 'broadcast')) {
+      expect(new Set(rows.map(({ recipients }) => recipients))).toEqual(new Set([1_000, 10_000, 100_000]));
+    }
     for (const result of resultsOf(results, 'event-loop')) {
       expect(result.rows.map(({ envelopeCount }) => envelopeCount)).toContain(10_000);
     }

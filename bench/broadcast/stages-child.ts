@@ -1,0 +1,118 @@
+// Runs in a process of its own (see broadcast.ts): the stages of a broadcast one after the other, each for everybody, and what
+// each takes of the processors. None of it is sent, so nothing but the benchmark's own store remembers it.
+import { readFileSync } from 'node:fs';
+import { deserialize } from 'node:v8';
+import { Sealer, openStore } from 'sealcast';
+import { Contents } from '#dist/src/broadcast/contents.js';
+import { Outbox, rowChange, sessionChange, sessionKey } from '#dist/src/broadcast/outbox.js';
+import { RatchetClient, type Encrypted } from '#dist/src/broadcast/ratchet-client.js';
+import { USMC_TYPE, encodeUsmc } from '#dist/src/content/index.js';
+import { engineOf } from '#dist/src/engines.js';
+import type { ContactRecord } from '#dist/src/store/records.js';
+import type { SenderKeys } from './population.js';
+
+/** Microseconds of all processors, a recipient. */
+export interface StageReading {
+  readonly ratchet: number;
+  readonly seal: number;
+  readonly store: number;
+}
+
+const CHUNK = 256;
+const ID = 'stages';
+const [storePath = '', senderPath = '', acisPath = '', threads = '2', body = 'x'] = process.argv.slice(2);
+const sender = deserialize(readFileSync(senderPath)) as SenderKeys;
+const acis = deserialize(readFileSync(acisPath)) as string[];
+const store = await openStore({ path: storePath });
+const outbox = new Outbox(store);
+const sealer = await Sealer.create({ identityKeyPair: sender, threads: Number(threads) });
+const account = { ...sender, identityPublicKey: sender.publicKey, identityPrivateKey: new Uint8Array(0) };
+const ratchet = new RatchetClient(engineOf(sealer), Number(threads), account);
+const record = { state: 'sending', body, timestamp: 1, urgent: true, createdAtMs: 1, finishedAtMs: 0 } as const;
+const contents = new Contents(record, { ...account, profileKey: new Uint8Array(32).fill(7) });
+
+const readings: StageReading[] = [];
+for (let round = 0; round < 3; round++) readings.push(await measureStages());
+await sealer.close();
+await store.close();
+process.stdout.write(JSON.stringify(readings));
+
+async function measureStages(): Promise<StageReading> {
+  const spent = { ratchet: 0, seal: 0, store: 0 };
+  const during = async <Result>(stage: keyof StageReading, work: () => Promise<Result>): Promise<Result> => {
+    const before = process.cpuUsage();
+    const result = await work();
+    const { user, system } = process.cpuUsage(before);
+    spent[stage] += (user + system) / acis.length;
+    return result;
+  };
+  for (let from = 0; from < acis.length; from += CHUNK) {
+    const chunk = acis.slice(from, from + CHUNK);
+    const { contacts, sessions } = await during('store', () => read(chunk));
+    const outputs = await during('ratchet', () =>
+      ratchet.encrypt(
+        chunk.map((serviceId, i) => ({
+          serviceId,
+          deviceId: 1,
+          plaintext: contents.indexFor(contacts[i]!),
+          identityKey: contacts[i]?.identityKey ?? new Uint8Array(0),
+          session: sessions[i],
+          renewal: undefined,
+        })),
+        contents.plaintexts,
+      ),
+    );
+    await during('store', () => write(chunk, contacts, outputs));
+    await during('seal', () => seal(contacts, outputs));
+  }
+  return spent;
+}
+
+async function read(
+  chunk: readonly string[],
+): Promise<{ contacts: ContactRecord[]; sessions: (Uint8Array<ArrayBuffer> | undefined)[] }> {
+  const [contacts, sessions] = await Promise.all([
+    outbox.contacts(chunk),
+    outbox.sessions(chunk.map((serviceId) => sessionKey(serviceId, 1))),
+    outbox.rows(ID, chunk),
+  ]);
+  return { contacts, sessions };
+}
+
+/** A row is written three times: queued, encrypted, done. */
+async function write(
+  chunk: readonly string[],
+  contacts: readonly ContactRecord[],
+  outputs: readonly Encrypted[],
+): Promise<void> {
+  await outbox.commit(chunk.map((serviceId) => rowChange(ID, serviceId, { state: 'queued' })));
+  await outbox.commit(
+    chunk.flatMap((serviceId, i) => {
+      const { session, ciphertext, registrationId, type } = outputs[i]!;
+      if (session === undefined || ciphertext === undefined) throw new Error('it could not be encrypted');
+      const identityKey = contacts[i]?.identityKey ?? new Uint8Array(0);
+      const devices = [{ deviceId: 1, registrationId, type, ciphertext }];
+      return [
+        sessionChange(serviceId, 1, session),
+        rowChange(ID, serviceId, { state: 'encrypted', identityKey, devices }),
+      ];
+    }),
+  );
+  await outbox.commit(chunk.map((serviceId) => rowChange(ID, serviceId, { state: 'done', status: 'sealed' })));
+}
+
+async function seal(contacts: readonly ContactRecord[], outputs: readonly Encrypted[]): Promise<void> {
+  const results = await sealer.seal(
+    outputs.map(({ type, ciphertext }, i) => ({
+      recipientIdentityKey: contacts[i]?.identityKey ?? new Uint8Array(0),
+      content: encodeUsmc({
+        type: USMC_TYPE[type],
+        senderCertificate: sender.certificate,
+        content: ciphertext ?? new Uint8Array(0),
+        contentHint: 'resendable',
+      }),
+    })),
+  );
+  const failed = results.find((result) => !result.ok);
+  if (failed !== undefined) throw failed.error;
+}
