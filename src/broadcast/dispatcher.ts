@@ -6,6 +6,7 @@ import type { BroadcastRecord, DeliveryStatus, EncryptedDevice } from '../store/
 import type { Refusal, SendOutcome, UnsealedMessage } from '../transport/transport.js';
 import type { Gate } from './gate.js';
 import { deniedError, failure, type Parcel, type Step } from './parcel.js';
+import { OwnFailures } from './own-failures.js';
 import type { SendWindow } from './send-window.js';
 import type { Services } from './services.js';
 import type { SessionSteps } from './session-steps.js';
@@ -13,8 +14,6 @@ import { backoffMs, wait } from './waiting.js';
 
 /** After so many rounds of "these are not the devices" it is no use: they change faster than we can encrypt. */
 const MAX_REPAIRS = 4;
-/** While others get through, so many failures of the service with one recipient's request are its own. */
-const MAX_FAILURES = 5;
 /** So many times a new profile key, or the service's word on the access, sends a message out once more. */
 const MAX_DENIALS = 4;
 const MAX_SEAL_ATTEMPTS = 3;
@@ -59,6 +58,7 @@ export class Dispatcher {
   #taken = 0;
   #outages = 0;
   #outage: Promise<void> | undefined;
+  readonly #ownFailures: OwnFailures;
 
   constructor(
     id: string,
@@ -74,6 +74,7 @@ export class Dispatcher {
     this.#steps = steps;
     this.#limits = limits;
     this.#signal = signal;
+    this.#ownFailures = new OwnFailures(services.transport, signal);
   }
 
   /** From a recipient's first step to the end of his part; rejects when the broadcast cannot go on. */
@@ -96,6 +97,7 @@ export class Dispatcher {
         if (answer.status === 'seal-failed') return { status: 'failed', error: answer.error, attempts: tries.sends };
         if (answer.status === 'sent') {
           this.#taken += 1;
+          this.#ownFailures.answered(serviceId);
           this.#outages = 0;
           if (!takesSealed(serviceId, parcel.access)) return { status: 'unsealed', attempts: tries.sends };
           return { status: 'sealed', attempts: tries.sends, sealedWith: parcel.access };
@@ -133,6 +135,7 @@ export class Dispatcher {
   ): Promise<Step> {
     const { telemetry } = this.#services;
     telemetry.publish('refusal', { id: this.#id, status: refusal.status });
+    if (refusal.status !== 'unavailable') this.#ownFailures.answered(serviceId);
     const again = (): Step | Promise<Step> =>
       parcel === undefined ? this.#steps.establish(serviceId) : { kind: 'parcel', parcel };
     switch (refusal.status) {
@@ -167,11 +170,10 @@ export class Dispatcher {
         await this.#limits.gate.pass(this.#signal);
         return again();
       case 'unavailable': {
-        // Only what fails while others get through counts against a recipient.
-        if (this.#taken > tries.takenBefore) tries.failures += 1;
-        tries.takenBefore = this.#taken;
-        if (tries.failures > MAX_FAILURES) {
+        const isSealed = parcel === undefined || takesSealed(serviceId, parcel.access);
+        if (await this.#ownFailures.isTooMany(serviceId, tries, this.#taken, isSealed)) {
           const message = `the service failed ${tries.failures} times with this recipient, while it served others`;
+          this.#ownFailures.answered(serviceId);
           return failure(new SealcastError('ERR_SERVICE_UNAVAILABLE', message, { serviceId, cause: refusal.cause }));
         }
         await this.#waitOutOutage(refusal.retryAfterMs);
@@ -216,6 +218,12 @@ export class Dispatcher {
       try {
         answer = await this.#post(parcel, envelopes, signal);
         return answer;
+      } catch (error) {
+        // What the transport cannot make sense of is this recipient's own failure.
+        if (error instanceof SealcastError && error.code === 'ERR_INVALID_ARGUMENT') {
+          return { status: 'seal-failed', error };
+        }
+        throw error;
       } finally {
         window.release(answer.status === 'sent' ? 'taken' : answer.status === 'rate-limited' ? 'limited' : 'other');
       }

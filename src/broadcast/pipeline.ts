@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import { takesSealed } from '../access/access-mode.js';
 import { SealcastError } from '../errors.js';
 import type { AbortWatch } from '../pool/abort-watch.js';
@@ -57,6 +58,8 @@ export class Pipeline {
   constructor(options: PipelineOptions) {
     const { id, record, services, maxLive } = options;
     const { signal } = this.#controller;
+    // Thousands may wait for their own time on it.
+    setMaxListeners(0, signal);
     this.#options = options;
     this.#record = record;
     this.#encryptor = new Encryptor(id, services, new Contents(record, services.account));

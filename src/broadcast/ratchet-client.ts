@@ -66,30 +66,35 @@ export class RatchetClient {
     return replies.flat();
   }
 
-  /** A worker's death loses what it had in hand and nothing else: no record of it was kept, and another one begins anew. */
-  async #encryptShare(
-    inputs: readonly EncryptInput[],
-    plaintexts: readonly Uint8Array<ArrayBuffer>[],
-  ): Promise<Encrypted[]> {
-    for (let attempt = 1; ; attempt++) {
+  #encryptShare(inputs: readonly EncryptInput[], plaintexts: readonly Uint8Array<ArrayBuffer>[]): Promise<Encrypted[]> {
+    return outliveWorkers(async () => {
       const request = requestOf(inputs, plaintexts, this.#own);
-      try {
-        const buffers = [request.sessions.bytes.buffer, request.identityKeys.bytes.buffer];
-        return outputsOf((await this.#engine.pool.runRatchet(request, buffers)) as EncryptReply);
-      } catch (error) {
-        const isLost = error instanceof SealcastError && error.code === 'ERR_WORKER_LOST';
-        if (!isLost || attempt === MAX_ATTEMPTS) throw error;
-      }
-    }
+      const buffers = [request.sessions.bytes.buffer, request.identityKeys.bytes.buffer];
+      return outputsOf((await this.#engine.pool.runRatchet(request, buffers)) as EncryptReply);
+    });
   }
 
   /** Session records that no more is sent with; undefined for one that cannot be read. */
   async archive(records: readonly Uint8Array<ArrayBuffer>[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
     if (records.length === 0) return [];
-    const sessions = pack(records);
-    const request: ArchiveRequest = { kind: 'archive', sessions };
-    const reply = (await this.#engine.pool.runRatchet(request, [sessions.bytes.buffer])) as ArchiveReply;
-    return unpack(reply.sessions);
+    return outliveWorkers(async () => {
+      const sessions = pack(records);
+      const request: ArchiveRequest = { kind: 'archive', sessions };
+      const reply = (await this.#engine.pool.runRatchet(request, [sessions.bytes.buffer])) as ArchiveReply;
+      return unpack(reply.sessions);
+    });
+  }
+}
+
+/** A worker's death loses what it had in hand and nothing else: no record of it was kept, and another one begins anew. */
+async function outliveWorkers<Result>(work: () => Promise<Result>): Promise<Result> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await work();
+    } catch (error) {
+      const isLost = error instanceof SealcastError && error.code === 'ERR_WORKER_LOST';
+      if (!isLost || attempt === MAX_ATTEMPTS) throw error;
+    }
   }
 }
 

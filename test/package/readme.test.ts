@@ -1,11 +1,14 @@
-import { readFileSync, writeFileSync } from 'node:fs';
+import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
+import { ConsumerProject } from '../support/consumer-project.js';
+import { runNode } from '../support/run-node.js';
 import { runProcess } from '../support/run-process.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const readme = readFileSync(join(root, 'README.md'), 'utf8');
+const typedExamples = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map((match) => match[1] ?? '');
 const examples = [...readme.matchAll(/^```js\n(.*?)^```$/gms)].map((match) => match[1] ?? '');
 
 async function runExample(index: number): Promise<string> {
@@ -24,6 +27,26 @@ describe("README's examples", () => {
 
   it('use the kernel alone', async () => {
     expect(await runExample(1)).toMatch(/^(int|fma) 64\n$/);
+  });
+
+  it('of TypeScript check against the types, strictly', { timeout: 120_000 }, () => {
+    const project = new ConsumerProject();
+    try {
+      symlinkSync(join(root, 'node_modules/@opentelemetry'), join(project.directory, 'node_modules/@opentelemetry'));
+      const files = typedExamples.map((text, i) => {
+        project.write(`example-${i}.ts`, text);
+        return `example-${i}.ts`;
+      });
+      expect(files).toHaveLength(2);
+      const tsc = join(root, 'node_modules/typescript/bin/tsc');
+      const flags =
+        '--module nodenext --target esnext --lib esnext --strict --exactOptionalPropertyTypes --noEmit'.split(' ');
+      const { exitCode, stdout } = runNode(project.directory, [tsc, ...flags, '--types', 'node', ...files]);
+      expect(stdout).toBe('');
+      expect(exitCode).toBe(0);
+    } finally {
+      project.remove();
+    }
   });
 
   it('are all run here', () => {

@@ -1,0 +1,74 @@
+import type { Change, ListOptions, Store, StoreEntry, TableName } from 'sealcast';
+import { decodeBroadcast, decodeOutbox } from '#dist/src/store/records.js';
+
+/** What a change is about, in the words of a broadcast. */
+export type ChangeLabel =
+  | 'queued rows'
+  | 'encrypted rows'
+  | 'done rows'
+  | 'pruned rows'
+  | 'a broadcast ingesting'
+  | 'a broadcast sending'
+  | 'a broadcast finished'
+  | 'no broadcast'
+  | 'a record';
+
+function labelOf({ table, value }: Change): ChangeLabel {
+  if (table === 'outbox') return value === null ? 'pruned rows' : `${decodeOutbox(value).state} rows`;
+  if (table === 'broadcast') return value === null ? 'no broadcast' : `a broadcast ${decodeBroadcast(value).state}`;
+  return 'a record';
+}
+
+/** What a commit is about: those who commit at the same time share one. */
+export function labelsOf(changes: readonly Change[]): Set<ChangeLabel | TableName> {
+  return new Set(changes.flatMap((change) => [labelOf(change), change.table]));
+}
+
+export interface StoreWatch {
+  /** The commit begins when it resolves; if it rejects, so does the commit. */
+  readonly before?: (changes: readonly Change[]) => void | Promise<void>;
+  /** The changes are on the disk; whoever committed them is told when it resolves. */
+  readonly after?: (changes: readonly Change[]) => void | Promise<void>;
+  readonly failed?: (error: unknown) => void;
+}
+
+/** A store whose commits are seen, and held up, by a test. */
+export class WatchedStore implements Store {
+  readonly epoch: number;
+  readonly #inner: Store;
+  readonly #watch: StoreWatch;
+
+  constructor(inner: Store, watch: StoreWatch) {
+    this.#inner = inner;
+    this.#watch = watch;
+    this.epoch = inner.epoch;
+  }
+
+  getMany(table: TableName, keys: readonly string[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
+    return this.#inner.getMany(table, keys);
+  }
+
+  list(table: TableName, options: ListOptions): Promise<readonly StoreEntry[]> {
+    return this.#inner.list(table, options);
+  }
+
+  async commit(changes: readonly Change[]): Promise<void> {
+    const { before, after, failed } = this.#watch;
+    await before?.(changes);
+    try {
+      await this.#inner.commit(changes);
+    } catch (error) {
+      failed?.(error);
+      throw error;
+    }
+    await after?.(changes);
+  }
+
+  close(): Promise<void> {
+    return this.#inner.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}
