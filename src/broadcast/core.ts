@@ -50,7 +50,8 @@ export class BroadcasterCore {
   readonly #store: Store;
   readonly sealer: Sealer;
   readonly #underway = new Map<string, Underway>();
-  #lastTimestamp = 0;
+  /** Of the broadcasts in the store. */
+  readonly #timestamps = new Set<number>();
   #closed = false;
 
   private constructor(store: Store, sealer: Sealer, limits: BroadcasterLimits, services: Services) {
@@ -169,14 +170,16 @@ export class BroadcasterCore {
       createdAtMs: known?.createdAtMs ?? nowMs,
       finishedAtMs: 0,
     };
+    this.#timestamps.add(record.timestamp);
     await outbox.saveBroadcast(id, record);
     return { record, isNew: known === undefined };
   }
 
-  /** Receivers take two messages with one timestamp for the same. */
+  /** Receivers take two messages with one timestamp for the same. A clock may be set back, and show a time twice. */
   #nextTimestamp(nowMs: number): number {
-    this.#lastTimestamp = Math.max(nowMs, this.#lastTimestamp + 1);
-    return this.#lastTimestamp;
+    let timestamp = nowMs;
+    while (this.#timestamps.has(timestamp)) timestamp += 1;
+    return timestamp;
   }
 
   #dryServices(): Services {
@@ -201,11 +204,13 @@ export class BroadcasterCore {
   async #prune(): Promise<void> {
     const { outbox } = this.#services;
     const beforeMs = Date.now() - this.#limits.keepFinishedMs;
-    const old: string[] = [];
+    const old: { readonly id: string; readonly record: BroadcastRecord }[] = [];
     for await (const { id, record } of outbox.broadcasts()) {
-      if (record.state === 'finished' && record.finishedAtMs < beforeMs) old.push(id);
+      const isOld = record.state === 'finished' && record.finishedAtMs < beforeMs;
+      if (isOld || record.state === 'pruned') old.push({ id, record });
+      else this.#timestamps.add(record.timestamp);
     }
-    for (const id of old) await outbox.prune(id);
+    for (const { id, record } of old) await outbox.prune(id, record);
   }
 
   /** Stops what is under way, with the error, and ends the workers. */

@@ -241,11 +241,13 @@ export class Dispatcher {
     }
   }
 
-  #post(
+  async #post(
     { serviceId, access, devices }: Parcel,
     envelopes: readonly Uint8Array<ArrayBuffer>[],
     signal: AbortSignal,
   ): Promise<SendOutcome> {
+    // Stopped while its turn came: nothing leaves any more, whatever the transport makes of signals.
+    signal.throwIfAborted();
     const { transport } = this.#services;
     const { timestamp, urgent } = this.#broadcast;
     const request = { destination: serviceId, timestamp, urgent, online: false };

@@ -12,7 +12,6 @@ import {
   type OutboxRecord,
 } from '../store/records.js';
 import type { Change, Store } from '../store/store.js';
-import { CommitQueue } from './commit-queue.js';
 
 /** Rows that are read together. */
 const PAGE_ROWS = 1024;
@@ -23,16 +22,14 @@ export const sessionKey = (serviceId: string, deviceId: number): string => `${se
 /** What broadcasts keep in a store, in records of their own. */
 export class Outbox {
   readonly #store: Store;
-  readonly #commits: CommitQueue;
 
   constructor(store: Store) {
     this.#store = store;
-    this.#commits = new CommitQueue(store);
   }
 
-  /** All of it, or nothing; together with what others commit meanwhile. */
+  /** All of it, or nothing. */
   commit(changes: readonly Change[]): Promise<void> {
-    return this.#commits.commit(changes);
+    return changes.length === 0 ? Promise.resolve() : this.#store.commit(changes);
   }
 
   async broadcast(id: string): Promise<BroadcastRecord | undefined> {
@@ -93,8 +90,12 @@ export class Outbox {
     return this.#store.getMany('session', addresses);
   }
 
-  /** Takes a broadcast out, rows first: what a crash leaves of it is found and finished the next time. */
-  async prune(id: string): Promise<void> {
+  /**
+   * Takes a broadcast out, its rows first. What a crash leaves of it is marked, and taken out the next time: with some of its
+   * rows gone it would send to those once more.
+   */
+  async prune(id: string, record: BroadcastRecord): Promise<void> {
+    await this.saveBroadcast(id, { ...record, state: 'pruned' });
     for await (const page of this.pages(id)) {
       await this.commit(page.map(({ serviceId }) => ({ table: 'outbox', key: rowKey(id, serviceId), value: null })));
     }

@@ -32,6 +32,9 @@ export interface Started {
   readonly ended: Promise<BroadcastSummary>;
 }
 
+/** Many broadcasts may share one signal, a service's that shuts down. */
+const callersSignals = new AbortWatch();
+
 /** Sets a broadcast going, and gives the handle to it. */
 export function startRun(options: StartOptions): Started {
   const { id, signal, services } = options;
@@ -51,7 +54,7 @@ export function startRun(options: StartOptions): Started {
     if (signal !== undefined) stop(abortedError(signal));
   };
   if (signal?.aborted === true) onAbort();
-  signal?.addEventListener('abort', onAbort, { once: true });
+  const unwatch = signal && callersSignals.add(signal, onAbort);
 
   const work = async (): Promise<BroadcastSummary> => {
     try {
@@ -68,7 +71,7 @@ export function startRun(options: StartOptions): Started {
       stream.end(error);
       throw error;
     } finally {
-      signal?.removeEventListener('abort', onAbort);
+      unwatch?.();
     }
   };
   // Not before the caller has the handle.

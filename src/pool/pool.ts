@@ -63,6 +63,8 @@ export class Pool {
   /** For whoever else has to hear of the signals of calls under way. */
   readonly aborts = new AbortWatch();
   #queued = 0;
+  /** A thread that is ended in the middle of libsignal takes the process with it (0.103, neon 1.1.1): they are waited for. */
+  #ratchetJobs = 0;
   /** Whether the next turn of the event loop goes on with dispatching. */
   #continues = false;
   #whenIdle: (() => void) | undefined;
@@ -205,7 +207,7 @@ export class Pool {
   #release(arena: Arena, unfinished: boolean): void {
     arena.wipe(unfinished);
     this.#idle.push(arena);
-    if (this.#idle.length === this.#arenas.length) this.#whenIdle?.();
+    this.#noteIdle();
   }
 
   /**
@@ -217,15 +219,28 @@ export class Pool {
   async runRatchet(request: unknown, buffers: ArrayBuffer[]): Promise<unknown> {
     if (this.#closed) throw closedError();
     let answer;
+    this.#ratchetJobs += 1;
     try {
       answer = await this.#workers.runRatchet({ kind: 'ratchet', request }, buffers);
     } catch (cause) {
       throw this.#lost(cause);
+    } finally {
+      this.#ratchetJobs -= 1;
+      this.#noteIdle();
     }
     if ('fault' in answer) {
       throw new SealcastError('ERR_LIBSIGNAL_UNAVAILABLE', `a worker could not load libsignal: ${answer.fault}`);
     }
     return answer.reply;
+  }
+
+  /** Nobody has an arena, or works on sessions. */
+  #isIdle(): boolean {
+    return this.#idle.length === this.#arenas.length && this.#ratchetJobs === 0;
+  }
+
+  #noteIdle(): void {
+    if (this.#isIdle()) this.#whenIdle?.();
   }
 
   /** Why a worker is gone: because it was told to end, or because it died. */
@@ -238,7 +253,7 @@ export class Pool {
     this.#closed = true;
     this.#waiting.clear();
     for (const flight of [...this.#flights]) this.#settle(flight, closedError());
-    if (this.#idle.length < this.#arenas.length) {
+    if (!this.#isIdle()) {
       await new Promise<void>((resolve) => {
         this.#whenIdle = resolve;
       });

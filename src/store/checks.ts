@@ -41,7 +41,7 @@ function utf8(value: unknown, field: string, index?: number): Buffer {
   if (typeof value !== 'string') refuse(field, 'a string', index);
   // The length in UTF-16 bounds the work for a text that is far too long.
   if (value.length > MAX_STORE_KEY_BYTES) refuse(field, `at most ${MAX_STORE_KEY_BYTES} bytes of UTF-8`, index);
-  if (/\p{Surrogate}/u.test(value)) refuse(field, 'well-formed Unicode', index);
+  if (!value.isWellFormed()) refuse(field, 'well-formed Unicode', index);
   const bytes = Buffer.from(value);
   if (bytes.length > MAX_STORE_KEY_BYTES) {
     refuse(field, `at most ${MAX_STORE_KEY_BYTES} bytes of UTF-8, not ${bytes.length}`, index);

@@ -46,8 +46,10 @@ export class LmdbStore implements Store {
       return () => {
         const from = this.#table(name);
         return keysBytes.map((key) => {
-          const kept = from.getBinary(key);
-          return kept === undefined ? undefined : this.#open(name, key, kept);
+          // The next read overwrites it, and what it is a view of is longer than its length says (lmdb 3.5.6): copied, or
+          // decrypted, at once.
+          const kept = from.getBinaryFast(key);
+          return kept === undefined ? undefined : this.#open(name, key, kept.subarray(0, kept.length));
         });
       };
     });

@@ -45,8 +45,8 @@ export const NEW_CONTACT: ContactRecord = {
   lastSeenMs: 0,
 };
 
-/** `ingesting`: not all recipients are in the outbox yet. `sending`: they are. */
-export type BroadcastState = 'ingesting' | 'sending' | 'finished';
+/** `ingesting`: not all recipients are in the outbox yet. `sending`: they are. `pruned`: its rows are being taken out. */
+export type BroadcastState = 'ingesting' | 'sending' | 'finished' | 'pruned';
 
 /** What is sent, once for all recipients. */
 export interface BroadcastRecord {
@@ -136,7 +136,7 @@ const OUTBOX = root.lookupType('Outbox');
 
 // Numbered in their order: new ones go to the end.
 const ACCESS_MODES: readonly AccessMode[] = ['unknown', 'enabled', 'unrestricted', 'disabled'];
-const BROADCAST_STATES: readonly BroadcastState[] = ['ingesting', 'sending', 'finished'];
+const BROADCAST_STATES: readonly BroadcastState[] = ['ingesting', 'sending', 'finished', 'pruned'];
 const OUTBOX_STATES = ['queued', 'encrypted', 'done'] as const;
 const DELIVERY_STATUSES: readonly DeliveryStatus[] = ['sealed', 'unsealed', 'unregistered', 'failed'];
 const CIPHERTEXT_TYPES = ['prekey', 'whisper'] as const;

@@ -80,6 +80,10 @@ export class BroadcastChild {
     return new BroadcastChild(service, job, options).end();
   }
 
+  get pid(): number {
+    return this.#process.pid!;
+  }
+
   /** kill -9, and waits for the end. */
   async kill(): Promise<void> {
     this.#isKilled = true;
@@ -93,8 +97,8 @@ export class BroadcastChild {
     await this.#requests;
     if (this.#fault !== undefined) throw this.#fault as Error;
     const { signalCode: signal, exitCode } = this.#process;
-    if (signal === null && this.#said === undefined) {
-      throw new Error(`the process ended with exit code ${exitCode}, and without a word: ${this.#stderrTail}`);
+    if (signal === null ? this.#said === undefined : signal !== 'SIGKILL') {
+      throw new Error(`the process ended with ${signal ?? `exit code ${exitCode}`}: ${this.#stderrTail}`);
     }
     return { signal, said: this.#said, taken: this.#taken };
   }

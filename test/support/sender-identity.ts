@@ -36,7 +36,7 @@ function unknownFields(object: object, known: readonly string[]): string[] {
     .map((field) => `a field named ${field}`);
 }
 
-/** Every way in which a request to send a message tells who its sender is; none, if it does not. */
+/** Every way in which a request, to send a message or without a body, tells who its sender is; none, if it does not. */
 export function senderIdentityIn(request: LoggedRequest, account: BroadcasterAccount): readonly string[] {
   const findings: string[] = [];
   if (request.authenticated) findings.push('it was authenticated');
@@ -44,7 +44,8 @@ export function senderIdentityIn(request: LoggedRequest, account: BroadcasterAcc
   const headers = [...request.headers, ...request.connectionHeaders];
   if (headers.some(([name]) => name === 'authorization')) findings.push('an Authorization header');
 
-  const body = JSON.parse(Buffer.from(request.body).toString()) as MessageList;
+  const { body: bytes } = request;
+  const body = (bytes.length === 0 ? { messages: [] } : JSON.parse(Buffer.from(bytes).toString())) as MessageList;
   findings.push(...unknownFields(body, BODY_FIELDS));
   for (const message of body.messages) {
     findings.push(...unknownFields(message, MESSAGE_FIELDS));

@@ -1,7 +1,5 @@
 // The service as a Transport sees it, in this process: accounts with devices, which decrypt with libsignal what arrives.
 import { randomUUID } from 'node:crypto';
-import type {
-  UnidentifiedSenderMessageContent} from '@signalapp/libsignal-client';
 import {
   IdentityKeyPair,
   PreKeySignalMessage,
@@ -10,6 +8,7 @@ import {
   SenderCertificate,
   ServerCertificate,
   SignalMessage,
+  type UnidentifiedSenderMessageContent,
   sealedSenderDecryptToUsmc,
   signalDecrypt,
   signalDecryptPreKey,
@@ -64,6 +63,8 @@ export interface Arrival {
   readonly type: 'prekey' | 'whisper';
   readonly message: DataMessage;
   readonly accessKey: Uint8Array | null;
+  /** The sender certificate that was in the envelope; null where there was none. */
+  readonly certificate: SenderCertificate | null;
   /** Whether libsignal had seen this very ciphertext before, and so did not decrypt it again. */
   readonly duplicate: boolean;
 }
@@ -78,6 +79,21 @@ export interface SenderAccount {
 }
 
 export type RequestName = 'sendSealed' | 'sendUnsealed' | 'fetchPreKeys' | 'accountExists' | 'fetchSenderCertificate';
+/** A request as it came; `accessKey` is undefined where it has no place. */
+export interface Request {
+  readonly name: RequestName;
+  readonly destination: string;
+  readonly accessKey: Uint8Array | null | undefined;
+}
+/** What a sender certificate says. */
+export interface CertificateFacts {
+  readonly aci: string;
+  readonly deviceId: number;
+  readonly key: PublicKey;
+  readonly expiresAtMs: number;
+  /** Whether another root than the service's own stands behind it. */
+  readonly foreign: boolean;
+}
 /** Answers in place of the service; undefined leaves the answer to it. `count`: of requests of that name, this one included. */
 export type Intercept = (destination: string, count: number) => Refusal | undefined | Promise<Refusal | undefined>;
 
@@ -91,10 +107,13 @@ export class StandInService implements Transport {
   };
   readonly subscribers = new Map<string, Subscriber>();
   readonly arrivals: Arrival[] = [];
-  readonly requests: { readonly name: RequestName; readonly destination: string }[] = [];
+  readonly requests: Request[] = [];
   readonly intercepts = new Map<RequestName, Intercept>();
   /** ms that a sender certificate lives. */
   certificateLifeMs = 7 * DAY_MS;
+  /** What the next certificates say that they would not say of themselves. */
+  certificateFacts: Partial<CertificateFacts> = {};
+  #turn: Promise<void> = Promise.resolve();
   readonly #root = PrivateKey.generate();
   readonly #server = PrivateKey.generate();
   readonly #serverCertificate = ServerCertificate.new(1, this.#server.getPublicKey(), this.#root);
@@ -150,10 +169,18 @@ export class StandInService implements Transport {
     return this.requests.filter((r) => r.name === name && (destination ?? r.destination) === r.destination).length;
   }
 
-  async #intercept(name: RequestName, destination: string, options?: RequestOptions): Promise<Refusal | undefined> {
+  async #intercept(
+    name: RequestName,
+    destination: string,
+    options?: RequestOptions,
+    accessKey?: Uint8Array | null,
+  ): Promise<Refusal | undefined> {
     options?.signal?.throwIfAborted();
-    this.requests.push({ name, destination });
-    return this.intercepts.get(name)?.(destination, this.countOf(name));
+    this.requests.push({ name, destination, accessKey });
+    const answer = this.intercepts.get(name)?.(destination, this.countOf(name));
+    const signal = options?.signal;
+    if (!(answer instanceof Promise) || signal === undefined) return answer;
+    return Promise.race([answer, aborted(signal)]);
   }
 
   #check(request: SealedSend | UnsealedSend): SendOutcome | Subscriber {
@@ -173,7 +200,7 @@ export class StandInService implements Transport {
   }
 
   async sendSealed(request: SealedSend, options?: RequestOptions): Promise<SendOutcome> {
-    const refusal = await this.#intercept('sendSealed', request.destination, options);
+    const refusal = await this.#intercept('sendSealed', request.destination, options, request.accessKey);
     if (refusal !== undefined) return refusal;
     const subscriber = this.#check(request);
     if ('status' in subscriber) return subscriber;
@@ -196,21 +223,30 @@ export class StandInService implements Transport {
     const device = deviceOf(subscriber, deviceId);
     const usmc: UnidentifiedSenderMessageContent = await sealedSenderDecryptToUsmc(content, device.stores.identities);
     const certificate = usmc.senderCertificate();
-    if (!certificate.validateWithTrustRoots([this.trustRoot], Date.now())) throw new Error('an invalid certificate');
+    if (!certificate.validateWithTrustRoots([this.trustRoot], 0)) throw new Error('an invalid certificate');
     if (certificate.senderAci()?.getServiceIdString() !== this.sender.aci) throw new Error('another sender');
     const type = usmc.msgType() === CIPHERTEXT_WHISPER ? 'whisper' : 'prekey';
-    await this.#decrypt(subscriber, request, deviceId, type, usmc.contents(), request.accessKey);
+    await this.#decrypt(subscriber, request, deviceId, type, usmc.contents(), request.accessKey, certificate);
   }
 
-  async #decrypt(
+  /** A device takes one message after the other. */
+  #decrypt(...given: Parameters<StandInService['decryptNow']>): Promise<void> {
+    const turn = this.#turn.then(() => this.decryptNow(...given));
+    this.#turn = turn.catch(() => undefined);
+    return turn;
+  }
+
+  private async decryptNow(
     subscriber: Subscriber,
     { timestamp }: SealedSend | UnsealedSend,
     deviceId: number,
     type: 'prekey' | 'whisper',
     ciphertext: Uint8Array<ArrayBuffer>,
     accessKey: Uint8Array | null,
+    certificate: SenderCertificate | null = null,
   ): Promise<void> {
-    const facts = { recipient: subscriber.aci, deviceId, sealed: accessKey !== null, timestamp, type, accessKey };
+    const sealed = accessKey !== null;
+    const facts = { recipient: subscriber.aci, deviceId, sealed, timestamp, type, accessKey, certificate };
     const bytes = Buffer.from(ciphertext);
     const seen = this.arrivals.find(
       (arrival) =>
@@ -245,7 +281,7 @@ export class StandInService implements Transport {
     { destination, device, accessKey }: Parameters<Transport['fetchPreKeys']>[0],
     options?: RequestOptions,
   ): Promise<PreKeysOutcome> {
-    const refusal = await this.#intercept('fetchPreKeys', destination, options);
+    const refusal = await this.#intercept('fetchPreKeys', destination, options, accessKey);
     if (refusal !== undefined) return refusal;
     const subscriber = this.subscribers.get(destination);
     if (subscriber?.registered !== true) return { status: accessKey === null ? 'not-found' : 'unauthorized' };
@@ -263,17 +299,40 @@ export class StandInService implements Transport {
   async fetchSenderCertificate(_request: object, options?: RequestOptions): Promise<CertificateOutcome> {
     const refusal = await this.#intercept('fetchSenderCertificate', '', options);
     if (refusal !== undefined) return refusal;
+    return { status: 'ok', certificate: this.#certificateBytes() };
+  }
+
+  #certificateBytes(): Uint8Array<ArrayBuffer> {
+    if (this.certificateFacts.expiresAtMs !== 2 ** 53) return this.#makeCertificate().serialize();
+    // libsignal issues none that a number cannot hold: one of 2^53 - 1 is changed, and signed again.
+    this.certificateFacts = { ...this.certificateFacts, expiresAtMs: 2 ** 53 - 1 };
+    const certificate = this.#makeCertificate();
+    this.certificateFacts = { ...this.certificateFacts, expiresAtMs: 2 ** 53 };
+    const signed = Buffer.from(certificate.certificate());
+    const bytes = Buffer.from(certificate.serialize());
+    const before = Buffer.from('ffffffffffff1f00', 'hex');
+    const after = Buffer.from('0000000000002000', 'hex');
+    after.copy(bytes, bytes.indexOf(before));
+    after.copy(signed, signed.indexOf(before));
+    const signature = Buffer.from(this.#server.sign(signed));
+    signature.copy(bytes, bytes.indexOf(Buffer.from(certificate.signature())));
+    return new Uint8Array(bytes);
+  }
+
+  #makeCertificate(): SenderCertificate {
     const { aci, deviceId, identityKeyPair } = this.sender;
-    const certificate = SenderCertificate.new(
+    const facts: CertificateFacts = {
       aci,
-      null,
       deviceId,
-      identityKeyPair.publicKey,
-      Date.now() + this.certificateLifeMs,
-      this.#serverCertificate,
-      this.#server,
-    );
-    return { status: 'ok', certificate: certificate.serialize() };
+      key: identityKeyPair.publicKey,
+      expiresAtMs: Date.now() + this.certificateLifeMs,
+      foreign: false,
+      ...this.certificateFacts,
+    };
+    const issuer = facts.foreign
+      ? ServerCertificate.new(1, this.#server.getPublicKey(), PrivateKey.generate())
+      : this.#serverCertificate;
+    return SenderCertificate.new(facts.aci, null, facts.deviceId, facts.key, facts.expiresAtMs, issuer, this.#server);
   }
 
   close(): Promise<void> {
@@ -287,6 +346,12 @@ export class StandInService implements Transport {
 function accepts({ access, profileKey }: Subscriber, accessKey: Uint8Array): boolean {
   if (access === 'none') return false;
   return access === 'unrestricted' || Buffer.compare(accessKey, deriveAccessKey(profileKey)) === 0;
+}
+
+function aborted(signal: AbortSignal): Promise<never> {
+  return new Promise((_resolve, reject) => {
+    signal.addEventListener('abort', () => reject(signal.reason as Error), { once: true });
+  });
 }
 
 function deviceOf(subscriber: Subscriber, deviceId: number): SubscriberDevice {

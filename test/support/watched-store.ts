@@ -10,6 +10,7 @@ export type ChangeLabel =
   | 'a broadcast ingesting'
   | 'a broadcast sending'
   | 'a broadcast finished'
+  | 'a broadcast pruned'
   | 'no broadcast'
   | 'a record';
 

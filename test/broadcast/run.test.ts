@@ -1,0 +1,215 @@
+import { randomUUID } from 'node:crypto';
+import type { Delivery } from 'sealcast';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { manyTurns, neverHangs } from '../support/await-condition.js';
+import { acis, collect, failTest, openScene, subscribeKnown, type Scene } from '../support/broadcasters.js';
+import type { Subscriber } from '../support/stand-in-service.js';
+
+let scene: Scene;
+beforeEach(async () => {
+  scene = await openScene();
+});
+afterEach(() => scene[Symbol.asyncDispose]());
+
+/** Service ids to which sends succeed, and which nobody reads. */
+async function manyIds(count: number): Promise<string[]> {
+  const one = await scene.service.subscribe();
+  one.access = 'unrestricted';
+  const ids = Array.from({ length: count }, () => randomUUID());
+  for (const aci of ids) scene.service.subscribers.set(aci, { ...one, aci });
+  scene.service.sendSealed = () => Promise.resolve({ status: 'sent' });
+  return ids;
+}
+
+async function textsOfAll(subscribers: readonly Subscriber[], texts: readonly string[]): Promise<void> {
+  for (const subscriber of subscribers) expect(scene.service.textsOf(subscriber)).toEqual(texts);
+  await Promise.resolve();
+}
+
+describe('iterating a run', () => {
+  it('slowly slows it down', async () => {
+    await scene.broadcaster.close();
+    scene = await openScene({ chunkSize: 16, concurrency: 16 });
+    const ids = await manyIds(1600);
+    const run = scene.broadcaster.broadcast({ body: 'x' }, ids);
+    const iterator = run[Symbol.asyncIterator]();
+    await iterator.next();
+    let before = -1;
+    // Until nothing moves any more.
+    await vi.waitUntil(
+      async () => {
+        const { sealed } = run.progress;
+        const stands = sealed === before;
+        before = sealed;
+        await manyTurns(20);
+        return stands;
+      },
+      { timeout: 60_000, interval: 200 },
+    );
+    // What may lie ready, and those on their way.
+    expect(run.progress.sealed).toBeLessThan(1024 + 4 * 16 + 16);
+    let taken = 1;
+    while ((await iterator.next()).done !== true) taken += 1;
+    expect(taken).toBe(1600);
+    expect(await run.summary()).toMatchObject({ sealed: 1600 });
+  });
+
+  it('slowly holds up neither close() nor an abort, even where the loop itself waits for it', async () => {
+    const ids = await manyIds(1500);
+    const run = scene.broadcaster.broadcast({ body: 'x' }, ids);
+    const iterate = async (): Promise<void> => {
+      for await (const { status } of run) {
+        expect(status).toBe('sealed');
+        if (run.progress.sealed >= 1200) await scene.broadcaster.close();
+      }
+    };
+    const ended = await neverHangs(
+      iterate().then(
+        () => 'came to its end',
+        (error: unknown) => (error as { code?: string }).code,
+      ),
+      'close() in a loop',
+    );
+    expect(ended).toBe('ERR_CLOSED');
+  });
+
+  it('may be left in the middle: the run goes on', async () => {
+    const subscribers = await subscribeKnown(scene, 10);
+    const run = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers));
+    for await (const { status } of run) {
+      expect(status).toBe('sealed');
+      break;
+    }
+    expect(await run.summary()).toMatchObject({ sealed: 10 });
+    await textsOfAll(subscribers, ['x']);
+  });
+
+  it('is for one, once', async () => {
+    const subscribers = await subscribeKnown(scene, 2);
+    const run = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers));
+    await collect(run);
+    await expect(collect(run)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+  });
+
+  it('is not needed: the summary alone has it all', async () => {
+    const subscribers = await subscribeKnown(scene, 3);
+    const run = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), { id: 's', timestamp: 77 });
+    const summary = await run.summary();
+    expect(summary).toMatchObject({ id: 's', timestamp: 77, recipients: 3, sealed: 3, unsealed: 0 });
+    expect(summary.durationMs).toBeGreaterThan(0);
+    expect(run.id).toBe('s');
+  });
+});
+
+describe('a run', () => {
+  it('sends nothing while it is paused, and says so', async () => {
+    const subscribers = await subscribeKnown(scene, 5);
+    const run = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers));
+    run.pause();
+    await vi.waitUntil(() => run.progress.ingested && scene.service.countOf('fetchPreKeys') === 5);
+    await manyTurns();
+    expect(run.progress).toMatchObject({ recipients: 5, pending: 5, sealed: 0, waitingFor: ['paused'] });
+    expect(scene.service.countOf('sendSealed')).toBe(0);
+    run.continue();
+    expect(await run.summary()).toMatchObject({ sealed: 5 });
+    expect(run.progress).toMatchObject({ pending: 0, sealed: 5, waitingFor: [] });
+  });
+
+  it('whose signal had fired before does nothing and leaves nothing', async () => {
+    const [subscriber] = await subscribeKnown(scene, 1);
+    const options = { id: 'a', signal: AbortSignal.abort('enough') };
+    const run = scene.broadcaster.broadcast({ body: 'x' }, [subscriber?.aci ?? ''], options);
+    await expect(run.summary()).rejects.toMatchObject({ code: 'ERR_ABORTED', cause: 'enough' });
+    expect(scene.service.requests).toEqual([]);
+    expect(await scene.broadcaster.resume()).toEqual([]);
+    expect(await scene.store.list('broadcast', { limit: 1 })).toEqual([]);
+  });
+
+  it('stops with its signal, while another one goes on, and can be taken up again', async () => {
+    const subscribers = await subscribeKnown(scene, 6);
+    const controller = new AbortController();
+    scene.service.intercepts.set('sendSealed', (_, count) => {
+      if (count === 3) controller.abort();
+      return undefined;
+    });
+    const options = { id: 'a', signal: controller.signal };
+    const stopped = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), options);
+    const other = scene.broadcaster.broadcast({ body: 'other' }, acis(subscribers)).summary();
+    await expect(collect(stopped)).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    expect(await other).toMatchObject({ sealed: 6 });
+    const again = await scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), { id: 'a' }).summary();
+    expect(again).toMatchObject({ recipients: 6, sealed: 6 });
+    for (const subscriber of subscribers) expect(scene.service.textsOf(subscriber).sort()).toEqual(['other', 'x']);
+  });
+
+  it('shares a signal with many others without a warning', async () => {
+    const warnings: Error[] = [];
+    const note = (warning: Error): number => warnings.push(warning);
+    process.on('warning', note);
+    const [subscriber] = await subscribeKnown(scene, 1);
+    const { signal } = new AbortController();
+    const summaries = Array.from({ length: 20 }, () =>
+      scene.broadcaster.broadcast({ body: 'x' }, [subscriber?.aci ?? ''], { signal }).summary(),
+    );
+    expect(await Promise.all(summaries)).toHaveLength(20);
+    await manyTurns(10);
+    process.off('warning', note);
+    expect(warnings).toEqual([]);
+  });
+
+  it('that is dry asks nobody for anything and changes nothing in the store', async () => {
+    const [known, stranger, denying] = await subscribeKnown(scene, 3);
+    if (known === undefined || stranger === undefined || denying === undefined) return failTest('subscribers');
+    await scene.broadcaster.broadcast({ body: 'x' }, [known.aci]).summary();
+    denying.access = 'none';
+    await scene.broadcaster.broadcast({ body: 'x' }, [denying.aci]).summary();
+    const tables = ['account', 'contact', 'session', 'certificate', 'broadcast', 'outbox'] as const;
+    const contents = (): Promise<unknown> =>
+      Promise.all(tables.map((table) => scene.store.list(table, { limit: 100 })));
+    const before = await contents();
+    scene.service.requests.splice(0);
+    const run = scene.broadcaster.broadcast({ body: 'dry' }, acis([known, stranger, denying]), { dryRun: true });
+    const deliveries = await collect(run);
+    expect(deliveries.get(known.aci)?.status).toBe('sealed');
+    expect(deliveries.get(stranger.aci)?.status).toBe('sealed');
+    expect(deliveries.get(denying.aci)).toMatchObject({ status: 'failed', error: { code: 'ERR_ACCESS_DENIED' } });
+    expect(scene.service.requests).toEqual([]);
+    expect(await contents()).toEqual(before);
+  });
+});
+
+describe('a Broadcaster that was closed', () => {
+  it('refuses every call, and closes again without more', async () => {
+    const [subscriber] = await subscribeKnown(scene, 1);
+    const { broadcaster } = scene;
+    const aci = subscriber?.aci ?? '';
+    await broadcaster.close();
+    await broadcaster.close();
+    const closed = expect.objectContaining({ code: 'ERR_CLOSED' }) as unknown;
+    expect(() => broadcaster.broadcast({ body: 'x' }, [aci])).toThrow(closed);
+    await expect(broadcaster.resume()).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+    for (const call of [
+      () => broadcaster.setProfileKey(aci, new Uint8Array(32)),
+      () => broadcaster.setBlocked(aci, true),
+      () => broadcaster.setExpireTimer(aci, 1, 1),
+    ]) {
+      expect(call).toThrow(closed);
+    }
+  });
+
+  it('ends a paused run, and one that waits for a challenge', async () => {
+    const subscribers = await subscribeKnown(scene, 2);
+    scene.service.intercepts.set('sendSealed', () => ({ status: 'challenge', token: '', options: [] }));
+    const run = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers));
+    const deliveries: Delivery[] = [];
+    const iterating = (async () => {
+      for await (const delivery of run) deliveries.push(delivery);
+    })();
+    iterating.catch(() => undefined);
+    await vi.waitUntil(() => run.progress.waitingFor.includes('challenge'));
+    run.pause();
+    await neverHangs(scene.broadcaster.close(), 'close()');
+    await expect(iterating).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+    expect(deliveries).toEqual([]);
+  });
+});
