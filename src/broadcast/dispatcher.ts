@@ -123,7 +123,7 @@ export class Dispatcher {
    * another broadcast, or before a crash.
    */
   #mayNotGo({ serviceId, access }: Parcel): boolean {
-    return this.#services.policies.unsealedFallback === 'never' && accessKeyFor(serviceId, access) === null;
+    return this.#services.policies.unsealedFallback === 'never' && !takesSealed(serviceId, access);
   }
 
   /** What follows from a refusal: waiting, another way, or the end. */

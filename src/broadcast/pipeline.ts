@@ -3,6 +3,7 @@ import { takesSealed } from '../access/access-mode.js';
 import { SealcastError } from '../errors.js';
 import type { AbortWatch } from '../pool/abort-watch.js';
 import type { BroadcastRecord } from '../store/records.js';
+import { Backlog } from './backlog.js';
 import { Contents } from './contents.js';
 import type { DeliveryStream } from './delivery-stream.js';
 import { Dispatcher, type Dispatched } from './dispatcher.js';
@@ -114,18 +115,42 @@ export class Pipeline {
     ]);
   }
 
-  /** A new broadcast's recipients are sent to as they come in; another one's are first counted and looked up. */
+  /** A new broadcast's recipients are sent to while they come in; another one's are first counted and looked up. */
   async #ingest(recipients: Recipients, isNew: boolean): Promise<void> {
-    const { id, chunkSize, services } = this.#options;
+    const { id, services } = this.#options;
     const { signal } = this.#controller;
-    for await (const { added, invalid } of ingest(id, recipients, services.outbox, signal)) {
-      signal.throwIfAborted();
-      for (const { index, given } of invalid) await this.#refuse(index, given);
-      if (!isNew) continue;
-      this.recipientCount += added.length;
-      for (let at = 0; at < added.length; at += chunkSize) await this.#takeChunk(added.slice(at, at + chunkSize), true);
+    const backlog = new Backlog();
+    const feeding = isNew ? this.#feed(backlog) : Promise.resolve();
+    feeding.catch((error: unknown) => {
+      this.stop(error);
+      backlog.end();
+    });
+    try {
+      for await (const { added, invalid } of ingest(id, recipients, services.outbox, signal)) {
+        signal.throwIfAborted();
+        for (const { index, given } of invalid) await this.#refuse(index, given);
+        if (!isNew) continue;
+        this.recipientCount += added.length;
+        await backlog.add(added);
+      }
+      await services.outbox.commit([broadcastChange(id, { ...this.#record, state: 'sending' })]);
+      this.ingested = true;
+    } catch (error) {
+      this.stop(error);
+      throw error;
+    } finally {
+      backlog.end();
+      await feeding.catch(() => undefined);
     }
-    await services.outbox.commit([broadcastChange(id, { ...this.#record, state: 'sending' })]);
+  }
+
+  async #feed(backlog: Backlog): Promise<void> {
+    const { chunkSize } = this.#options;
+    for (;;) {
+      const serviceIds = await backlog.next(chunkSize);
+      if (serviceIds.length === 0) return;
+      await this.#takeChunk(serviceIds, true);
+    }
   }
 
   async #refuse(index: number, given: string): Promise<void> {

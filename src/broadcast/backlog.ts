@@ -1,0 +1,70 @@
+/** Of a service id, what says in which part of the store its keys lie. */
+const PART_CHARACTERS = 2;
+/** Above it whoever adds waits: some 20 MB. */
+const HIGH_WATER = 262_144;
+
+/**
+ * Recipients that wait for their chunk, given out roughly in the order of the store's keys. Neighbours there share pages, so that
+ * a transaction on a chunk writes a few of them, and not one for each recipient (100,000 recipients, 2026-11: half of the cost).
+ */
+export class Backlog {
+  readonly #parts = new Map<string, string[]>();
+  /** Names of the parts that are still to come in this round. */
+  #round: string[] = [];
+  #size = 0;
+  #ended = false;
+  #onChange: (() => void) | undefined;
+  #onRoom: (() => void) | undefined;
+
+  /** Resolves when more may follow. */
+  async add(serviceIds: readonly string[]): Promise<void> {
+    for (const serviceId of serviceIds) {
+      const name = serviceId.slice(0, PART_CHARACTERS);
+      const part = this.#parts.get(name);
+      if (part === undefined) this.#parts.set(name, [serviceId]);
+      else part.push(serviceId);
+    }
+    this.#size += serviceIds.length;
+    this.#onChange?.();
+    if (this.#size <= HIGH_WATER || this.#ended) return;
+    await new Promise<void>((resolve) => {
+      this.#onRoom = resolve;
+    });
+  }
+
+  /** Nothing follows. */
+  end(): void {
+    this.#ended = true;
+    this.#onChange?.();
+    this.#onRoom?.();
+  }
+
+  /** Resolves with so many, or fewer, as soon as there are any; with none at the end. */
+  async next(count: number): Promise<string[]> {
+    while (this.#size === 0 && !this.#ended) {
+      await new Promise<void>((resolve) => {
+        this.#onChange = resolve;
+      });
+    }
+    const taken = this.#take(count);
+    if (this.#size <= HIGH_WATER) this.#onRoom?.();
+    return taken;
+  }
+
+  #take(count: number): string[] {
+    const taken: string[] = [];
+    while (taken.length < count && this.#size > 0) {
+      if (this.#round.length === 0) this.#round = [...this.#parts.keys()].sort().reverse();
+      const name = this.#round.at(-1) ?? '';
+      const part = this.#parts.get(name)?.sort() ?? [];
+      const some = part.splice(0, count - taken.length);
+      if (part.length === 0) {
+        this.#parts.delete(name);
+        this.#round.pop();
+      }
+      taken.push(...some);
+      this.#size -= some.length;
+    }
+    return taken;
+  }
+}
