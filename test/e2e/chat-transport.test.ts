@@ -9,15 +9,12 @@ import {
   SenderCertificate,
   signalEncrypt,
 } from '@signalapp/libsignal-client';
-import { BuildVariant, Net } from '@signalapp/libsignal-client/dist/net.js';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ChatTransport, deriveAccessKey, Sealer, type PreKeyBundleFields } from 'sealcast';
 import { encodeContent, encodeUsmc, padPlaintext, usmcTypeOfCiphertext } from '#dist/src/content/index.js';
 import { createClient, type Client } from '../examples/broadcast/client.js';
-import { connect } from '../examples/broadcast/connect.js';
-import { Inbox } from '../examples/broadcast/inbox.js';
-import { learnProfileKeys } from '../examples/broadcast/learn-profile-keys.js';
-import { uploadPreKeys } from '../examples/broadcast/upload-prekeys.js';
+import { netOf } from '../examples/broadcast/connect.js';
+import { receiveHellos } from '../examples/broadcast/receive-hellos.js';
 import { MockService } from '../mock-service/mock-service.js';
 
 const TIMEOUT_MS = 60_000;
@@ -29,43 +26,10 @@ let sealer: Sealer;
 let accessKeys: ReadonlyMap<string, Uint8Array<ArrayBuffer>>;
 let transport: ChatTransport;
 
-function netOf({ port, caCertificateDer }: MockService['description']): Net {
-  const net = new Net({
-    localTestServer: true,
-    userAgent: 'sealcast-test',
-    TESTING_localServer_chatPort: port,
-    TESTING_localServer_cdsiPort: port,
-    TESTING_localServer_svr2Port: port,
-    TESTING_localServer_svrBPort: port,
-    TESTING_localServer_rootCertificateDer: caCertificateDer,
-    TESTING_localServer_httpVersion: 2,
-  });
-  // What libsignal would send over gRPC, which the mock service does not speak enough of (27.0.0, 2026-11).
-  net.setRemoteConfig(
-    new Map([
-      ['grpc.MessagesAnonymousSendSingleRecipientMessage', 'ws'],
-      ['grpc.AccountsAnonymousCheckAccountExistence.2', 'ws'],
-    ]),
-    BuildVariant.Production,
-  );
-  return net;
-}
-
 /** The subscribers' access keys, from the profile keys that they send the account. */
 async function learnAccessKeys(): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
-  const inbox = new Inbox();
-  const connections = await connect(service.description, inbox);
-  try {
-    await uploadPreKeys(connections.authenticated, client);
-    const trustRoot = PublicKey.deserialize(service.description.trustRoot);
-    const learning = learnProfileKeys(inbox, client, sealer, trustRoot, () => undefined);
-    await service.subscribersSayHello();
-    inbox.end();
-    const { profileKeys } = await learning;
-    return new Map([...profileKeys].map(([serviceId, profileKey]) => [serviceId, deriveAccessKey(profileKey)]));
-  } finally {
-    await connections.close();
-  }
+  const { profileKeys } = await receiveHellos(service, 1, () => undefined);
+  return new Map([...profileKeys].map(([serviceId, profileKey]) => [serviceId, deriveAccessKey(profileKey)]));
 }
 
 beforeAll(async () => {

@@ -24,10 +24,20 @@ async function handle(call: CallMessage, onProgress: (value: unknown) => void): 
       return null;
     case 'waitForDecrypted':
       return started().waitForDecrypted(call.params, onProgress);
-    case 'messageRequests':
-      return started().messageRequests;
+    case 'requests':
+      return started().requests;
+    case 'exportState':
+      return started().exportState();
     case 'unregister':
       started().unregister(call.params);
+      return null;
+    case 'reregister':
+      await started().reregister(call.params);
+      return null;
+    case 'linkDevice':
+      return started().linkDevice(call.params);
+    case 'unlinkDevice':
+      await started().unlinkDevice(call.params);
       return null;
     case 'stop':
       return null;

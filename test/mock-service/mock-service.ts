@@ -1,12 +1,21 @@
 import { ChildLink } from './child-link.js';
-import type { Decryption, LoggedRequest, ServiceDescription } from './protocol.js';
+import type { Decryption, DeviceAccount, LoggedRequest, ServiceDescription, ServiceState } from './protocol.js';
 
-export type { BroadcasterAccount, Decryption, LoggedRequest, ServiceDescription } from './protocol.js';
+export type {
+  BroadcasterAccount,
+  Decryption,
+  DeviceAccount,
+  LoggedRequest,
+  ServiceDescription,
+  ServiceState,
+} from './protocol.js';
 
 const DEFAULT_IDLE_TIMEOUT_MS = 15_000;
 
 export interface StartOptions {
   readonly subscribers: number;
+  /** Of an earlier service, whose accounts live on in this one; if they are too few subscribers, more are made. */
+  readonly state?: ServiceState | undefined;
   readonly onProgress?: (subscribersMade: number) => void;
 }
 
@@ -28,10 +37,10 @@ export class MockService implements AsyncDisposable {
     readonly description: ServiceDescription,
   ) {}
 
-  static async start({ subscribers, onProgress }: StartOptions): Promise<MockService> {
+  static async start({ subscribers, state, onProgress }: StartOptions): Promise<MockService> {
     const link = new ChildLink();
     try {
-      return new MockService(link, await link.call('start', { subscriberCount: subscribers }, onProgress));
+      return new MockService(link, await link.call('start', { subscriberCount: subscribers, state }, onProgress));
     } catch (error) {
       await link.close();
       throw error;
@@ -39,7 +48,7 @@ export class MockService implements AsyncDisposable {
   }
 
   /**
-   * Every subscriber sends a text with its profile key to the broadcaster, every second one of them sealed. The
+   * Every newcomer among the subscribers sends a text with its profile key to the broadcaster, every second one of them sealed. The
    * broadcaster must be connected and have uploaded prekeys. Resolves when its client has taken all of them.
    */
   async subscribersSayHello(text = 'hello', onProgress?: (hellosTaken: number) => void): Promise<void> {
@@ -55,14 +64,42 @@ export class MockService implements AsyncDisposable {
     return this.link.call('waitForDecrypted', { text, subscribers, idleTimeoutMs }, options.onDecryption);
   }
 
-  /** Every `PUT /v1/messages/...` that reached the service, as it saw them. */
-  messageRequests(): Promise<readonly LoggedRequest[]> {
-    return this.link.call('messageRequests', null);
+  /** Every request that reached the service over a chat connection, as it saw them. */
+  requests(): Promise<readonly LoggedRequest[]> {
+    return this.link.call('requests', null);
+  }
+
+  /** Every `PUT /v1/messages/...` among them. */
+  async messageRequests(): Promise<readonly LoggedRequest[]> {
+    const requests = await this.requests();
+    return requests.filter(({ verb, path }) => verb === 'PUT' && path.startsWith('/v1/messages/'));
+  }
+
+  /** All accounts as they are now, for a service to be started with. */
+  exportState(): Promise<ServiceState> {
+    return this.link.call('exportState', null);
   }
 
   /** From now on the service answers that this subscriber has no account. */
   async unregister(subscriber: string): Promise<void> {
     await this.link.call('unregister', { subscriber });
+  }
+
+  /**
+   * The subscriber registers once more, as on a new phone: with another identity key and registration id, without its
+   * sessions, and with the profile key that it had.
+   */
+  async reregister(subscriber: string): Promise<void> {
+    await this.link.call('reregister', { subscriber });
+  }
+
+  /** Links one more device to the subscriber's account; its client is the caller's to run. */
+  linkDevice(subscriber: string): Promise<DeviceAccount> {
+    return this.link.call('linkDevice', { subscriber });
+  }
+
+  async unlinkDevice(subscriber: string, deviceId: number): Promise<void> {
+    await this.link.call('unlinkDevice', { subscriber, deviceId });
   }
 
   /** Of the process that the service runs in. */

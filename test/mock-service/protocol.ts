@@ -1,15 +1,43 @@
 // What the mock service's process and its parent say to each other. Bytes only: the service carries a libsignal of its
 // own, older than ours, and objects of one copy mean nothing to the other.
 
-/** What a broadcaster's client needs to be its account. */
-export interface BroadcasterAccount {
+/** What a client needs to be one device of an account. */
+export interface DeviceAccount {
   readonly aci: string;
-  readonly number: string;
   readonly password: string;
   readonly deviceId: number;
   readonly registrationId: number;
   /** 32 bytes. */
   readonly identityPrivateKey: Uint8Array<ArrayBuffer>;
+}
+
+export interface BroadcasterAccount extends DeviceAccount {
+  readonly number: string;
+}
+
+type Keyed<Id> = readonly (readonly [id: Id, record: Uint8Array<ArrayBuffer>])[];
+
+/** An account and what its first device remembers, for a service that is started later to go on with. */
+export interface AccountState {
+  readonly aci: string;
+  readonly number?: string;
+  readonly registrationId: number;
+  /** 32 bytes each. */
+  readonly identityPrivateKey: Uint8Array<ArrayBuffer>;
+  readonly profileKey: Uint8Array<ArrayBuffer>;
+  readonly lastKeyIds: { readonly oneTime: number; readonly signed: number; readonly kyber: number };
+  readonly preKeys: Keyed<number>;
+  readonly signedPreKeys: Keyed<number>;
+  readonly kyberPreKeys: Keyed<number>;
+  /** Which of them stay when they are used. */
+  readonly lastResortIds: readonly number[];
+  readonly sessions: Keyed<string>;
+}
+
+/** All accounts of a service. Devices that were linked to them are left out. */
+export interface ServiceState {
+  readonly broadcaster: AccountState & { readonly password: string };
+  readonly subscribers: readonly (AccountState & { readonly hasSaidHello: boolean })[];
 }
 
 export interface ServiceDescription {
@@ -20,6 +48,8 @@ export interface ServiceDescription {
   readonly broadcaster: BroadcasterAccount;
   /** Service ids of the subscribers. */
   readonly subscribers: readonly string[];
+  /** Those among them who had not said hello to the broadcaster when the service was started. */
+  readonly newcomers: readonly string[];
 }
 
 /** A message that a subscriber's libsignal client decrypted. */
@@ -46,15 +76,27 @@ export interface LoggedRequest {
 
 /** What the parent can ask for: what it gives, what it hears meanwhile, what it gets. */
 export interface Calls {
-  start: { params: { readonly subscriberCount: number }; progress: number; result: ServiceDescription };
+  start: {
+    params: { readonly subscriberCount: number; readonly state: ServiceState | undefined };
+    progress: number;
+    result: ServiceDescription;
+  };
+  exportState: { params: null; progress: never; result: ServiceState };
   subscribersSayHello: { params: { readonly text: string }; progress: number; result: null };
   waitForDecrypted: {
     params: { readonly text: string; readonly subscribers: readonly string[]; readonly idleTimeoutMs: number };
     progress: Decryption;
     result: readonly Decryption[];
   };
-  messageRequests: { params: null; progress: never; result: readonly LoggedRequest[] };
+  requests: { params: null; progress: never; result: readonly LoggedRequest[] };
   unregister: { params: { readonly subscriber: string }; progress: never; result: null };
+  reregister: { params: { readonly subscriber: string }; progress: never; result: null };
+  linkDevice: { params: { readonly subscriber: string }; progress: never; result: DeviceAccount };
+  unlinkDevice: {
+    params: { readonly subscriber: string; readonly deviceId: number };
+    progress: never;
+    result: null;
+  };
   stop: { params: null; progress: never; result: null };
 }
 

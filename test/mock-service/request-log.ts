@@ -22,10 +22,10 @@ function parseHeader(line: string): readonly [string, string] {
 }
 
 /**
- * Keeps every request for which `wanted` says so, as the service saw it. The service has no hook for this (27.0.0,
+ * Keeps every request, as the service saw it. The service has no hook for this (27.0.0,
  * 2026-11), so the one method through which every request of a chat connection goes is wrapped.
  */
-export function logRequests(wanted: (verb: string, path: string) => boolean): readonly LoggedRequest[] {
+export function logRequests(): readonly LoggedRequest[] {
   const log: LoggedRequest[] = [];
   // The class by its file, because the package exports it nowhere else; with require, to get the very copy it uses.
   const require = createRequire(import.meta.url);
@@ -38,7 +38,7 @@ export function logRequests(wanted: (verb: string, path: string) => boolean): re
   prototype.handleRequest = async function (request) {
     const response = await handleRequest.call(this, request);
     const { verb, path } = request;
-    if (verb !== null && path !== null && wanted(verb, path)) {
+    if (verb !== null && path !== null) {
       log.push({
         verb,
         path,

@@ -37,7 +37,12 @@ describe('recipients that wait', () => {
 
   it('hold up whoever adds, once they are very many, and let him go when they are fewer, or at the end', async () => {
     const many = Array.from({ length: 262_145 }, (_, i) => String(i).padStart(6, '0'));
-    for (const goOn of [(backlog: Backlog) => backlog.next(1), (backlog: Backlog) => backlog.end()]) {
+    const makeRoom = async (backlog: Backlog): Promise<unknown> => backlog.next(1);
+    const end = async (backlog: Backlog): Promise<void> => {
+      await Promise.resolve();
+      backlog.end();
+    };
+    for (const goOn of [makeRoom, end]) {
       const backlog = new Backlog();
       let added = false;
       const adding = backlog.add(many).then(() => (added = true));

@@ -1,25 +1,15 @@
-import { PublicKey } from '@signalapp/libsignal-client';
-import { deriveAccessKey, Sealer } from 'sealcast';
-import { encodeContent, padPlaintext } from '#dist/src/content/index.js';
-import type { MockService } from '../../mock-service/mock-service.js';
-import { createClient, type Client } from './client.js';
+import { performance } from 'node:perf_hooks';
+import { PrivateKey } from '@signalapp/libsignal-client';
+import { Broadcaster, ChatTransport, type BroadcastRun, type Store } from 'sealcast';
+import type { BroadcasterAccount, MockService } from '../../mock-service/mock-service.js';
 import { confirmDecrypted } from './confirm.js';
-import { connect, type Connections } from './connect.js';
-import { deliverTo } from './deliver.js';
-import { encryptFor } from './encrypt.js';
-import { fetchSenderCertificate } from './fetch-certificate.js';
-import { Inbox } from './inbox.js';
-import { learnProfileKeys } from './learn-profile-keys.js';
-import { openSessions } from './open-session.js';
+import { netOf } from './connect.js';
+import { CountingTransport } from './counting-transport.js';
+import type { Failure } from './failure.js';
+import type { ProfileKeyLessons } from './learn-profile-keys.js';
 import type { BroadcastOptions } from './options.js';
-import type { Addressee } from './recipients.js';
+import { receiveHellos } from './receive-hellos.js';
 import type { Reporter } from './reporter.js';
-import { sealAll } from './seal.js';
-import { runStage, type Failure, type Stage } from './stages.js';
-import { uploadPreKeys } from './upload-prekeys.js';
-
-/** Requests on the way at the same time. */
-const REQUESTS_IN_FLIGHT = 32;
 
 export interface BroadcastReport {
   readonly subscribers: number;
@@ -27,7 +17,12 @@ export interface BroadcastReport {
   readonly decrypted: number;
   /** One for every subscriber that did not decrypt the text. */
   readonly failures: readonly Failure[];
-  readonly elapsedMs: Readonly<Record<Stage, number>>;
+  /** From what subscribers wrote in this run; the others' were in the store. */
+  readonly profileKeysLearned: number;
+  /** Subscribers with whom a session was begun, from prekeys just fetched; those with the others were in the store. */
+  readonly sessionsBegun: number;
+  readonly certificatesFetched: number;
+  readonly broadcastMs: number;
   readonly kernel: string;
   readonly threads: number;
 }
@@ -39,121 +34,114 @@ export function succeeded(report: BroadcastReport): boolean {
 /** Sends one text to all subscribers of the service, sealed, and reports who decrypted it. */
 export async function broadcast(
   service: MockService,
-  { message, threads }: Omit<BroadcastOptions, 'subscribers'>,
+  { message, threads, store }: Pick<BroadcastOptions, 'message' | 'threads'> & { readonly store: Store },
   reporter: Reporter,
 ): Promise<BroadcastReport> {
-  const inbox = new Inbox();
-  const client = createClient(service.description.broadcaster);
-  await using sealer = await Sealer.create({
-    identityKeyPair: client.identityKeyPair,
+  const { broadcaster: account, subscribers, newcomers, trustRoot } = service.description;
+  const lessons = await learnFromNewcomers(service, threads, reporter);
+
+  await using transport = new CountingTransport(
+    await ChatTransport.connect({
+      net: netOf(service.description),
+      username: `${account.aci}.${account.deviceId}`,
+      password: account.password,
+    }),
+  );
+  await using broadcaster = await Broadcaster.open({
+    store,
+    transport,
+    trustRoots: [trustRoot],
+    account: accountInput(account),
     ...(threads !== undefined && { threads }),
   });
-  const connections = await connect(service.description, inbox);
-  try {
-    return await runPipeline({ service, message, reporter, inbox, client, sealer, connections });
-  } finally {
-    await connections.close();
-  }
-}
 
-interface Pipeline {
-  readonly service: MockService;
-  readonly message: string;
-  readonly reporter: Reporter;
-  readonly inbox: Inbox;
-  readonly client: Client;
-  readonly sealer: Sealer;
-  readonly connections: Connections;
-}
+  const { profileKeys } = lessons;
+  await Promise.all([...profileKeys].map(([serviceId, key]) => broadcaster.setProfileKey(serviceId, key)));
+  const unknown = new Set(newcomers.filter((serviceId) => !profileKeys.has(serviceId)));
+  const recipients = subscribers.filter((serviceId) => !unknown.has(serviceId));
 
-async function runPipeline(pipeline: Pipeline): Promise<BroadcastReport> {
-  const { service, message, reporter, client, sealer, connections } = pipeline;
-  const subscribers = service.description.subscribers.length;
-  const trustRoot = PublicKey.deserialize(service.description.trustRoot);
+  const startMs = performance.now();
+  const sent = await reporter.stage('broadcast', recipients.length, (onProgress) =>
+    send(broadcaster, message, recipients, onProgress),
+  );
+  const broadcastMs = performance.now() - startMs;
 
-  const learned = await learnAddressees(pipeline, trustRoot);
-  const certificate = await fetchSenderCertificate(connections.authenticated, client, trustRoot);
-  reporter.note('sender certificate fetched and validated');
-
-  const prekeys = await reporter.stage('prekeys', learned.addressees.length, (onProgress) =>
-    runStage(
-      'prekeys',
-      learned.addressees,
-      REQUESTS_IN_FLIGHT,
-      (addressee) => openSessions(connections.unauthenticated, client, addressee),
-      onProgress,
-    ),
+  const confirmed = await reporter.stage('confirm', sent.sealed.length, (onProgress) =>
+    confirmDecrypted(service, message, sent.sealed, onProgress),
   );
 
-  const timestampMs = Date.now();
-  const content = padPlaintext(encodeContent({ dataMessage: { body: message, timestamp: timestampMs } }));
-  const certificateBytes = certificate.serialize();
-  const encrypted = await reporter.stage('encrypt', prekeys.passed.length, (onProgress) =>
-    // One at a time: libsignal works in this thread.
-    runStage('encrypt', prekeys.passed, 1, (to) => encryptFor(client, certificateBytes, content, to), onProgress),
-  );
-
-  const sealed = await reporter.stage('seal', encrypted.passed.length, async (onProgress) => {
-    const result = await sealAll(sealer, encrypted.passed);
-    onProgress(encrypted.passed.length);
-    return result;
+  const { kernel, threads: threadsUsed } = broadcaster.stats();
+  const notLearned = Array.from(unknown, (serviceId): Failure => {
+    const error = new Error('no profile key was learned', { cause: lessons.errors[0] });
+    return { serviceId, at: 'profile key', error };
   });
-
-  const delivered = await reporter.stage('deliver', sealed.passed.length, (onProgress) =>
-    runStage(
-      'deliver',
-      sealed.passed,
-      REQUESTS_IN_FLIGHT,
-      (to) => deliverTo(connections.unauthenticated, timestampMs, to),
-      onProgress,
-    ),
-  );
-
-  const confirmed = await reporter.stage('confirm', delivered.passed.length, (onProgress) =>
-    confirmDecrypted(service, message, delivered.passed, onProgress),
-  );
-
-  const { kernel, threads } = sealer.stats();
   return {
-    subscribers,
-    sealed: sealed.passed.reduce((envelopes, { devices }) => envelopes + devices.length, 0),
+    subscribers: subscribers.length,
+    sealed: sent.sealed.length,
     decrypted: confirmed.decrypted.size,
-    failures: [learned, prekeys, encrypted, sealed, delivered, confirmed].flatMap(({ failures }) => failures),
-    elapsedMs: {
-      prekeys: prekeys.elapsedMs,
-      encrypt: encrypted.elapsedMs,
-      seal: sealed.elapsedMs,
-      deliver: delivered.elapsedMs,
-    },
+    failures: [...notLearned, ...sent.failures, ...confirmed.failures],
+    profileKeysLearned: profileKeys.size,
+    sessionsBegun: transport.preKeysFetchedFor.size,
+    certificatesFetched: transport.certificatesFetched,
+    broadcastMs,
     kernel,
-    threads,
+    threads: threadsUsed,
   };
 }
 
-/** Lets the subscribers write, and derives the access key of each from the profile key it sent. */
-async function learnAddressees(
-  { service, reporter, inbox, client, sealer, connections }: Pipeline,
-  trustRoot: PublicKey,
-): Promise<{ addressees: readonly Addressee[]; failures: readonly Failure[] }> {
-  await uploadPreKeys(connections.authenticated, client);
-  const { subscribers } = service.description;
-  const lessons = await reporter.stage('profile keys', subscribers.length, async (onProgress) => {
-    const learning = learnProfileKeys(inbox, client, sealer, trustRoot, onProgress);
-    const hellos = service.subscribersSayHello().finally(() => inbox.end());
-    const [learnt] = await Promise.all([learning, hellos]);
-    return learnt;
-  });
+function accountInput({
+  aci,
+  deviceId,
+  registrationId,
+  identityPrivateKey,
+}: BroadcasterAccount): NonNullable<Parameters<typeof Broadcaster.open>[0]['account']> {
+  const publicKey = PrivateKey.deserialize(identityPrivateKey).getPublicKey();
+  return { aci, deviceId, registrationId, identityKeyPair: { publicKey, privateKey: identityPrivateKey } };
+}
 
-  const addressees: Addressee[] = [];
-  const failures: Failure[] = [];
-  for (const serviceId of subscribers) {
-    const profileKey = lessons.profileKeys.get(serviceId);
-    if (profileKey === undefined) {
-      const error = new Error('no profile key was learned', { cause: lessons.errors[0] });
-      failures.push({ serviceId, at: 'profile key', error });
-    } else {
-      addressees.push({ serviceId, accessKey: deriveAccessKey(profileKey) });
-    }
+async function learnFromNewcomers(
+  service: MockService,
+  threads: number | undefined,
+  reporter: Reporter,
+): Promise<ProfileKeyLessons> {
+  const { newcomers } = service.description;
+  if (newcomers.length === 0) return { profileKeys: new Map(), errors: [] };
+  return reporter.stage('profile keys', newcomers.length, (onProgress) => receiveHellos(service, threads, onProgress));
+}
+
+interface Sent {
+  /** Service ids of whom the service took a sealed message for. */
+  readonly sealed: readonly string[];
+  readonly failures: readonly Failure[];
+}
+
+async function send(
+  broadcaster: Broadcaster,
+  message: string,
+  recipients: readonly string[],
+  onProgress: (recipientsDone: number) => void,
+): Promise<Sent> {
+  // A service would alert somebody and let the broadcast wait. Here nobody is there to mend it.
+  const stopping = new AbortController();
+  let problem: Error | undefined;
+  broadcaster.once('certificateProblem', ({ error }) => {
+    problem = error;
+    stopping.abort();
+  });
+  try {
+    return await follow(broadcaster.broadcast({ body: message }, recipients, { signal: stopping.signal }), onProgress);
+  } catch (error) {
+    throw problem ?? error;
   }
-  return { addressees, failures };
+}
+
+async function follow(run: BroadcastRun, onProgress: (recipientsDone: number) => void): Promise<Sent> {
+  const sealed: string[] = [];
+  const failures: Failure[] = [];
+  for await (const { recipient, status, error } of run) {
+    if (status === 'sealed') sealed.push(recipient);
+    else failures.push({ serviceId: recipient, at: 'broadcast', error: error ?? new Error(`it is ${status}`) });
+    onProgress(sealed.length + failures.length);
+  }
+  return { sealed, failures };
 }

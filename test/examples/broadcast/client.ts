@@ -1,16 +1,16 @@
 import { IdentityKeyPair, PrivateKey, ProtocolAddress } from '@signalapp/libsignal-client';
 import { MemoryStores } from '../../support/memory-stores.js';
-import type { BroadcasterAccount } from '../../mock-service/mock-service.js';
+import type { DeviceAccount } from '../../mock-service/mock-service.js';
 
-/** The broadcaster's own libsignal client: one device of its account, and what that device remembers. */
+/** A libsignal client: one device of an account, and what that device remembers. */
 export interface Client {
-  readonly account: BroadcasterAccount;
+  readonly account: DeviceAccount;
   readonly identityKeyPair: IdentityKeyPair;
   readonly address: ProtocolAddress;
   readonly stores: MemoryStores;
 }
 
-export function createClient(account: BroadcasterAccount): Client {
+export function createClient(account: DeviceAccount): Client {
   const identityKey = PrivateKey.deserialize(account.identityPrivateKey);
   const identityKeyPair = new IdentityKeyPair(identityKey.getPublicKey(), identityKey);
   return {

@@ -1,6 +1,5 @@
 import type { MockService } from '../../mock-service/mock-service.js';
-import type { Sealed } from './recipients.js';
-import type { Failure } from './stages.js';
+import type { Failure } from './failure.js';
 
 export interface Confirmation {
   /** Service ids of who decrypted the text, and learned that the broadcaster sent it. */
@@ -12,11 +11,11 @@ export interface Confirmation {
 export async function confirmDecrypted(
   service: MockService,
   text: string,
-  recipients: readonly Sealed[],
+  recipients: readonly string[],
   onDecrypted: (decrypted: number) => void,
 ): Promise<Confirmation> {
   const { aci } = service.description.broadcaster;
-  const expected = new Set(recipients.map(({ serviceId }) => serviceId));
+  const expected = new Set(recipients);
   const decrypted = new Set<string>();
   const wrongTexts = new Set<string>();
   await service.waitForDecrypted(text, {

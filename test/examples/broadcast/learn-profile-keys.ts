@@ -1,32 +1,9 @@
-import {
-  Aci,
-  CiphertextMessageType,
-  PreKeySignalMessage,
-  ProtocolAddress,
-  signalDecrypt,
-  signalDecryptPreKey,
-  SignalMessage,
-  UnidentifiedSenderMessageContent,
-  type PublicKey,
-} from '@signalapp/libsignal-client';
+import type { PublicKey } from '@signalapp/libsignal-client';
 import type { Sealer } from 'sealcast';
-import {
-  decodeContent,
-  decodeServiceEnvelope,
-  SERVICE_ENVELOPE_TYPE,
-  unpadPlaintext,
-  type ServiceEnvelope,
-} from '#dist/src/content/index.js';
+import { decodeServiceEnvelope, SERVICE_ENVELOPE_TYPE, type ServiceEnvelope } from '#dist/src/content/index.js';
 import type { Client } from './client.js';
 import type { Inbox, IncomingMessage } from './inbox.js';
-
-/** A ratchet message and who sent it, whether the service said so or the sealed envelope did. */
-interface RatchetMessage {
-  readonly sender: ProtocolAddress;
-  /** One of libsignal's CiphertextMessageType. */
-  readonly type: number;
-  readonly ciphertext: Uint8Array<ArrayBuffer>;
-}
+import { decrypt, openUnsealed, openUsmc, type RatchetMessage } from './read-message.js';
 
 export interface ProfileKeyLessons {
   /** By service id. */
@@ -35,54 +12,9 @@ export interface ProfileKeyLessons {
   readonly errors: readonly Error[];
 }
 
-function openUnsealed(envelope: ServiceEnvelope): RatchetMessage {
-  const { type, content, sourceServiceId, sourceServiceIdBinary, sourceDeviceId } = envelope;
-  const source =
-    sourceServiceIdBinary === undefined
-      ? sourceServiceId
-      : Aci.parseFromServiceIdBinary(sourceServiceIdBinary).getServiceIdString();
-  if (source === undefined || sourceDeviceId === undefined)
-    throw new Error('an envelope that is not sealed names nobody');
-  const isPreKey = type === SERVICE_ENVELOPE_TYPE.prekeyMessage;
-  return {
-    sender: ProtocolAddress.new(source, sourceDeviceId),
-    type: isPreKey ? CiphertextMessageType.PreKey : CiphertextMessageType.Whisper,
-    ciphertext: content,
-  };
-}
-
-function openUsmc(usmcBytes: Uint8Array<ArrayBuffer>): RatchetMessage {
-  const usmc = UnidentifiedSenderMessageContent.deserialize(usmcBytes);
-  const certificate = usmc.senderCertificate();
-  return {
-    sender: ProtocolAddress.new(certificate.senderUuid(), certificate.senderDeviceId()),
-    type: usmc.msgType(),
-    ciphertext: usmc.contents(),
-  };
-}
-
 /** Decrypts with libsignal and gives the profile key inside. */
-async function readProfileKey({ stores, address }: Client, message: RatchetMessage): Promise<Uint8Array> {
-  const { sender, type, ciphertext } = message;
-  let padded: Uint8Array;
-  if (type === (CiphertextMessageType.PreKey as number)) {
-    padded = await signalDecryptPreKey(
-      PreKeySignalMessage.deserialize(ciphertext),
-      sender,
-      address,
-      stores.sessions,
-      stores.identities,
-      stores.preKeys,
-      stores.signedPreKeys,
-      stores.kyberPreKeys,
-    );
-  } else if (type === (CiphertextMessageType.Whisper as number)) {
-    const signalMessage = SignalMessage.deserialize(ciphertext);
-    padded = await signalDecrypt(signalMessage, sender, address, stores.sessions, stores.identities);
-  } else {
-    throw new Error(`a message of type ${type} was not expected`);
-  }
-  const { dataMessage } = decodeContent(unpadPlaintext(padded));
+async function readProfileKey(client: Client, message: RatchetMessage): Promise<Uint8Array> {
+  const { dataMessage } = await decrypt(client, message);
   if (dataMessage?.profileKey === undefined) throw new Error('a message came without a profile key');
   return dataMessage.profileKey;
 }

@@ -3,6 +3,7 @@ import { MockService } from '../../mock-service/mock-service.js';
 import { broadcast, succeeded } from './broadcast.js';
 import { parseOptions, USAGE, UsageError, type BroadcastOptions } from './options.js';
 import { barReporter, plainReporter } from './reporter.js';
+import { openRunFolder } from './run-folder.js';
 import { summarize } from './summary.js';
 
 const EXIT_FAILED = 1;
@@ -10,10 +11,12 @@ const EXIT_USAGE = 2;
 
 async function run(options: BroadcastOptions): Promise<boolean> {
   const reporter = process.stdout.isTTY ? barReporter(process.stdout) : plainReporter(process.stdout);
+  await using folder = await openRunFolder(options.storePath);
+  const { store, serviceState: state } = folder;
   await using service = await reporter.stage('accounts', options.subscribers, (onProgress) =>
-    MockService.start({ subscribers: options.subscribers, onProgress }),
+    MockService.start({ subscribers: options.subscribers, state, onProgress }),
   );
-  const report = await broadcast(service, options, reporter);
+  const report = await folder.during(service, () => broadcast(service, { ...options, store }, reporter));
   console.log(summarize(report));
   return succeeded(report);
 }

@@ -5,6 +5,8 @@ export interface BroadcastOptions {
   readonly message: string;
   /** Threads that seal; as many as the machine has, if not given. */
   readonly threads?: number;
+  /** Folder that lasts from run to run; one that is removed, if not given. */
+  readonly storePath?: string;
 }
 
 /** The command line asks for something that cannot be; the message is for whoever typed it. */
@@ -24,6 +26,8 @@ Sends one sealed message to many subscribers of Signal's mock service, and waits
   --subscribers N   how many subscribers, 1 to ${MAX_SUBSCRIBERS} (default ${DEFAULTS.subscribers})
   --message TEXT    what to send (default "${DEFAULTS.message}")
   --threads N       threads that seal, 1 to ${MAX_THREADS} (default: one per processor)
+  --store PATH      folder for what the broadcaster remembers; the next run with it goes on from there
+                    (default: a temporary one)
   --help            this text`;
 
 function parseCount(name: string, text: string, max: number): number {
@@ -40,6 +44,11 @@ function parseMessage(text: string): string {
   if (lengthBytes > MAX_MESSAGE_BYTES) {
     throw new UsageError(`--message must be at most ${MAX_MESSAGE_BYTES} bytes long, not ${lengthBytes}`);
   }
+  return text;
+}
+
+function parseStorePath(text: string): string {
+  if (text === '') throw new UsageError('--store must not be empty');
   return text;
 }
 
@@ -66,18 +75,20 @@ export function parseOptions(args: readonly string[]): BroadcastOptions | 'help'
         subscribers: { type: 'string' },
         message: { type: 'string' },
         threads: { type: 'string' },
+        store: { type: 'string' },
         help: { type: 'boolean', short: 'h' },
       },
     }));
   } catch (error) {
     throw new UsageError(explain(error as Error));
   }
-  const { subscribers, message, threads, help } = values;
+  const { subscribers, message, threads, store, help } = values;
   if (help === true) return 'help';
   return {
     subscribers:
       subscribers === undefined ? DEFAULTS.subscribers : parseCount('subscribers', subscribers, MAX_SUBSCRIBERS),
     message: message === undefined ? DEFAULTS.message : parseMessage(message),
     ...(threads !== undefined && { threads: parseCount('threads', threads, MAX_THREADS) }),
+    ...(store !== undefined && { storePath: parseStorePath(store) }),
   };
 }

@@ -1,5 +1,4 @@
-import { type BroadcastReport } from './broadcast.js';
-import { STAGES } from './stages.js';
+import type { BroadcastReport } from './broadcast.js';
 
 const FAILURES_SHOWN = 5;
 
@@ -23,12 +22,10 @@ function table(rows: readonly (readonly string[])[]): string[] {
 
 /** What the broadcast came to, for whoever started it. */
 export function summarize(report: BroadcastReport): string {
-  const { sealed, failures, decrypted, subscribers, elapsedMs, kernel, threads } = report;
-  const totalMs = STAGES.reduce((sumMs, stage) => sumMs + elapsedMs[stage], 0);
+  const { sealed, failures, decrypted, subscribers, broadcastMs, kernel, threads } = report;
   const times = table([
-    ['stage', 'time', 'envelopes/s'],
-    ...STAGES.map((stage) => [stage, seconds(elapsedMs[stage]), perSecond(sealed, elapsedMs[stage])]),
-    ['all', seconds(totalMs), perSecond(sealed, totalMs)],
+    ['stage', 'time', 'messages/s'],
+    ['broadcast', seconds(broadcastMs), perSecond(sealed, broadcastMs)],
   ]);
   const counts = table([
     ['sealed', String(sealed)],
@@ -36,9 +33,15 @@ export function summarize(report: BroadcastReport): string {
     ['decrypted', `${decrypted} of ${subscribers}`],
     ['kernel', `${kernel}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`],
   ]);
+  // What was not learned, begun or fetched in this run was in the store.
+  const work = table([
+    ['profile keys learned', `${report.profileKeysLearned} of ${subscribers}`],
+    ['sessions begun from prekeys', `${report.sessionsBegun} of ${subscribers}`],
+    ['certificates fetched', String(report.certificatesFetched)],
+  ]);
   const failed = failures
     .slice(0, FAILURES_SHOWN)
     .map(({ serviceId, at, error }) => `failed at ${at}: ${serviceId}: ${error.message}`);
   if (failures.length > FAILURES_SHOWN) failed.push(`and ${failures.length - FAILURES_SHOWN} more failed`);
-  return ['', ...times, '', ...counts, ...(failed.length > 0 ? ['', ...failed] : [])].join('\n');
+  return ['', ...times, '', ...counts, '', ...work, ...(failed.length > 0 ? ['', ...failed] : [])].join('\n');
 }
