@@ -27,6 +27,8 @@ export class LmdbStore implements Store {
   readonly #lmdb: OpenLmdb;
   readonly #commits: CommitQueue;
   readonly #heart: NodeJS.Timeout;
+  /** Reads under way on another thread. */
+  readonly #prefetches = new Set<Promise<void>>();
   #isTakenOver = false;
   #closing: Promise<void> | undefined;
 
@@ -39,34 +41,34 @@ export class LmdbStore implements Store {
     this.#heart.unref();
   }
 
-  getMany(table: TableName, keys: readonly string[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
-    return this.#read(() => {
-      const name = checkTable(table);
-      const keysBytes = checkKeys(keys);
-      return () => {
-        const from = this.#table(name);
-        return keysBytes.map((key) => {
-          // The next read overwrites it, and what it is a view of is longer than its length says (lmdb 3.5.6): copied, or
-          // decrypted, at once.
-          const kept = from.getBinaryFast(key);
-          return kept === undefined ? undefined : this.#open(name, key, kept.subarray(0, kept.length));
-        });
-      };
-    });
+  async getMany(table: TableName, keys: readonly string[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
+    this.#checkOpen();
+    const name = checkTable(table);
+    const keysBytes = checkKeys(keys);
+    const from = this.#table(name);
+    // What is not in memory is read by another thread: 256 sessions from a cold disk held this one up for a second.
+    if (keysBytes.length > 0) await this.#waitFor(from.prefetch(keysBytes));
+    return this.#read(() =>
+      keysBytes.map((key) => {
+        // The next read overwrites it, and what it is a view of is longer than its length says (lmdb 3.5.6): copied, or
+        // decrypted, at once.
+        const kept = from.getBinaryFast(key);
+        return kept === undefined ? undefined : this.#open(name, key, kept.subarray(0, kept.length));
+      }),
+    );
   }
 
-  list(table: TableName, options: ListOptions): Promise<readonly StoreEntry[]> {
+  async list(table: TableName, options: ListOptions): Promise<readonly StoreEntry[]> {
+    this.#checkOpen();
+    const name = checkTable(table);
+    const { prefix, start, limit } = checkListOptions(options);
     return this.#read(() => {
-      const name = checkTable(table);
-      const { prefix, start, limit } = checkListOptions(options);
-      return () => {
-        const entries: StoreEntry[] = [];
-        for (const { key, value } of this.#table(name).getRange({ ...(start.length > 0 && { start }), limit })) {
-          if (!beginsWith(key, prefix)) break;
-          entries.push({ key: key.toString(), value: this.#open(name, key, value) });
-        }
-        return entries;
-      };
+      const entries: StoreEntry[] = [];
+      for (const { key, value } of this.#table(name).getRange({ ...(start.length > 0 && { start }), limit })) {
+        if (!beginsWith(key, prefix)) break;
+        entries.push({ key: key.toString(), value: this.#open(name, key, value) });
+      }
+      return entries;
     });
   }
 
@@ -93,6 +95,7 @@ export class LmdbStore implements Store {
   async #close(): Promise<void> {
     clearInterval(this.#heart);
     await this.#commits.idle();
+    await Promise.allSettled(this.#prefetches);
     const { meta, root, owner } = this.#lmdb;
     try {
       if (!this.#isTakenOver) await this.#commits.submit(() => putWriter(meta, { epoch: this.epoch, owner: null }));
@@ -118,11 +121,22 @@ export class LmdbStore implements Store {
     if (this.#isTakenOver) throw storeTakenOver();
   }
 
-  /** Checks the arguments, then reads, all from one state of the store. Whatever goes wrong is a rejection. */
-  #read<T>(check: () => () => T): Promise<T> {
+  /** LMDB is not closed under a thread that reads. */
+  async #waitFor(prefetch: Promise<void>): Promise<void> {
+    this.#prefetches.add(prefetch);
+    try {
+      await prefetch;
+    } catch (error) {
+      throw storeFailed('The store could not be read', error);
+    } finally {
+      this.#prefetches.delete(prefetch);
+    }
+  }
+
+  /** Reads all from one state of the store. Whatever goes wrong is a rejection. */
+  #read<T>(read: () => T): Promise<T> {
     return new Promise((resolve) => {
       this.#checkOpen();
-      const read = check();
       try {
         // lmdb keeps a state of the store for the turn of the event loop; ours is the newest.
         this.#lmdb.root.resetReadTxn();
