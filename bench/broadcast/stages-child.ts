@@ -2,13 +2,19 @@
 // each takes of the processors. None of it is sent, so nothing but the benchmark's own store remembers it.
 import { readFileSync } from 'node:fs';
 import { deserialize } from 'node:v8';
-import { Sealer, openStore } from 'sealcast';
+import { Sealer, openStore, type SealResult } from 'sealcast';
+import { Gate } from '#dist/src/broadcast/gate.js';
 import { Contents } from '#dist/src/broadcast/contents.js';
+import { Dispatcher, type DispatchServices } from '#dist/src/broadcast/dispatcher.js';
+import { SendWindow } from '#dist/src/broadcast/send-window.js';
+import { Telemetry } from '#dist/src/broadcast/telemetry.js';
 import { Outbox, rowChange, sessionChange, sessionKey } from '#dist/src/broadcast/outbox.js';
 import { RatchetClient, type Encrypted } from '#dist/src/broadcast/ratchet-client.js';
 import { USMC_TYPE, encodeUsmc } from '#dist/src/content/index.js';
+import { AbortWatch } from '#dist/src/pool/abort-watch.js';
 import { engineOf } from '#dist/src/engines.js';
 import type { ContactRecord } from '#dist/src/store/records.js';
+import { CountingTransport } from './counting-transport.js';
 import type { SenderKeys } from './population.js';
 
 /** Microseconds of all processors, a recipient. */
@@ -16,6 +22,7 @@ export interface StageReading {
   readonly ratchet: number;
   readonly seal: number;
   readonly store: number;
+  readonly dispatch: number;
 }
 
 const CHUNK = 256;
@@ -31,6 +38,13 @@ const ratchet = new RatchetClient(engineOf(sealer), Number(threads), account);
 const record = { state: 'sending', body, timestamp: 1, urgent: true, createdAtMs: 1, finishedAtMs: 0 } as const;
 const contents = new Contents(record, { ...account, profileKey: new Uint8Array(32).fill(7) });
 
+const aborts = new AbortWatch();
+const policies = { unsealedFallback: 'never', onIdentityChange: 'accept' } as const;
+const transport = new CountingTransport(sender.certificate);
+const certificate = { bytes: sender.certificate, expiresAtMs: Infinity };
+const certificates = { get: () => Promise.resolve(certificate), isUsable: () => true };
+const telemetry = new Telemetry();
+
 const readings: StageReading[] = [];
 for (let round = 0; round < 3; round++) readings.push(await measureStages());
 await sealer.close();
@@ -38,7 +52,7 @@ await store.close();
 process.stdout.write(JSON.stringify(readings));
 
 async function measureStages(): Promise<StageReading> {
-  const spent = { ratchet: 0, seal: 0, store: 0 };
+  const spent = { ratchet: 0, seal: 0, store: 0, dispatch: 0 };
   const during = async <Result>(stage: keyof StageReading, work: () => Promise<Result>): Promise<Result> => {
     const before = process.cpuUsage();
     const result = await work();
@@ -63,7 +77,8 @@ async function measureStages(): Promise<StageReading> {
       ),
     );
     await during('store', () => write(chunk, contacts, outputs));
-    await during('seal', () => seal(contacts, outputs));
+    const envelopes = await during('seal', () => seal(contacts, outputs));
+    await during('dispatch', () => dispatch(chunk, contacts, outputs, envelopes));
   }
   return spent;
 }
@@ -101,7 +116,7 @@ async function write(
   await outbox.commit(chunk.map((serviceId) => rowChange(ID, serviceId, { state: 'done', status: 'sealed' })));
 }
 
-async function seal(contacts: readonly ContactRecord[], outputs: readonly Encrypted[]): Promise<void> {
+async function seal(contacts: readonly ContactRecord[], outputs: readonly Encrypted[]): Promise<readonly SealResult[]> {
   const results = await sealer.seal(
     outputs.map(({ type, ciphertext }, i) => ({
       recipientIdentityKey: contacts[i]?.identityKey ?? new Uint8Array(0),
@@ -115,4 +130,35 @@ async function seal(contacts: readonly ContactRecord[], outputs: readonly Encryp
   );
   const failed = results.find((result) => !result.ok);
   if (failed !== undefined) throw failed.error;
+  return results;
+}
+
+/** All that is done for a recipient but the other three: access key, USMC, turn, request, answer. */
+async function dispatch(
+  chunk: readonly string[],
+  contacts: readonly ContactRecord[],
+  outputs: readonly Encrypted[],
+  envelopes: readonly SealResult[],
+): Promise<void> {
+  let next = 0;
+  const seals = { seal: () => Promise.resolve([envelopes[next++ % envelopes.length]!]) };
+  const services: DispatchServices = { policies, transport, certificates, seals, telemetry, notify: () => undefined };
+  const limits = {
+    gate: new Gate(aborts),
+    window: new SendWindow(CHUNK, Infinity, aborts),
+    maxRetryAfterMs: 0,
+    park: (waiting: () => Promise<void>) => waiting(),
+  };
+  const { signal } = new AbortController();
+  const dispatcher = new Dispatcher(ID, record, services, undefined as never, limits, signal);
+  const ended = await Promise.all(
+    chunk.map((serviceId, i) => {
+      const { registrationId, type, ciphertext } = outputs[i]!;
+      const access = contacts[i]!;
+      const devices = [{ deviceId: 1, registrationId, type, ciphertext: ciphertext! }];
+      const parcel = { serviceId, access, identityKey: access.identityKey!, devices };
+      return dispatcher.dispatch(serviceId, { kind: 'parcel', parcel });
+    }),
+  );
+  if (ended.some(({ status }) => status !== 'sealed')) throw new Error('not everybody was sent to');
 }

@@ -8,6 +8,7 @@ import type { Gate } from './gate.js';
 import { deniedError, failure, type Parcel, type Step } from './parcel.js';
 import { OwnFailures } from './own-failures.js';
 import type { SendWindow } from './send-window.js';
+import type { SealQueue } from './seal-queue.js';
 import type { Services } from './services.js';
 import type { SessionSteps } from './session-steps.js';
 import { backoffMs, wait } from './waiting.js';
@@ -38,6 +39,11 @@ export interface DispatchLimits {
   readonly park: (waiting: () => Promise<void>) => Promise<void>;
 }
 
+/** What sending takes of all that broadcasts share. */
+export type DispatchServices = Pick<Services, 'policies' | 'transport' | 'certificates' | 'telemetry' | 'notify'> & {
+  readonly seals: Pick<SealQueue, 'seal'>;
+};
+
 /** A recipient's envelopes, a device each; none where it is sent unsealed. */
 interface Sealed {
   readonly certificate: SenderCertificate | undefined;
@@ -50,7 +56,7 @@ type Answer = { readonly status: 'seal-failed'; readonly error: SealcastError } 
 export class Dispatcher {
   readonly #id: string;
   readonly #broadcast: BroadcastRecord;
-  readonly #services: Services;
+  readonly #services: DispatchServices;
   readonly #steps: SessionSteps;
   readonly #limits: DispatchLimits;
   readonly #signal: AbortSignal;
@@ -63,7 +69,7 @@ export class Dispatcher {
   constructor(
     id: string,
     broadcast: BroadcastRecord,
-    services: Services,
+    services: DispatchServices,
     steps: SessionSteps,
     limits: DispatchLimits,
     signal: AbortSignal,
