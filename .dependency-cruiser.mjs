@@ -1,5 +1,5 @@
 // The arrows of the house: who may import whom. A room is a folder of src/, workers/ and assembly/ stand beside it.
-// errors.ts is a leaf that every room may name.
+// errors.ts and abort-watch.ts are leaves that every room may name.
 const room = (name) => `^src/${name}/`;
 /** Modules of `from` may import nothing but themselves and `allowed` within this repository. */
 const only = (name, from, allowed, comment) => ({
@@ -10,6 +10,7 @@ const only = (name, from, allowed, comment) => ({
   to: { path: '^(src|workers|assembly|bench|test)/', pathNot: [from, ...allowed] },
 });
 const ERRORS = '^src/errors\\.ts$';
+const ABORT_WATCH = '^src/abort-watch\\.ts$';
 const ABI = '^assembly/abi\\.ts$';
 
 /** Only `rooms` may import the package. */
@@ -25,16 +26,27 @@ export default {
   forbidden: [
     only('abi-imports-nothing', ABI, [], 'asc and tsc both compile it.'),
     only('errors-imports-nothing', ERRORS, [], 'Every room names it.'),
+    only('abort-watch-imports-nothing', ABORT_WATCH, [], 'Every room names it.'),
     only(
       'kernel-knows-only-abi',
       room('kernel'),
       [ABI, ERRORS],
       'The kernel room reads assembly/abi.ts, nothing else.',
     ),
-    only('pool-knows-kernel', room('pool'), [room('kernel'), ABI, ERRORS], 'No libsignal, no access, in the pool.'),
+    only(
+      'pool-knows-kernel',
+      room('pool'),
+      [room('kernel'), ABI, ERRORS, ABORT_WATCH],
+      'No libsignal, no access, in the pool.',
+    ),
     only('access-knows-abi', room('access'), [ABI, ERRORS], 'Keys and certificates know of no kernel.'),
     only('content-knows-nobody', room('content'), [ERRORS], 'Protobuf and padding know of nobody.'),
-    only('transport-knows-nobody', room('transport'), [ERRORS], 'The way to the service knows of nobody who takes it.'),
+    only(
+      'transport-knows-nobody',
+      room('transport'),
+      [ERRORS, ABORT_WATCH],
+      'The way to the service knows of nobody who takes it.',
+    ),
     only(
       'workers-know-kernel',
       '^workers/',

@@ -4,7 +4,7 @@ import type { UnsealResult, UnsealVerdicts } from './access/unseal-verdicts.js';
 import { SealcastError } from './errors.js';
 import { MAX_UNSEALED_BYTES, type Unsealed } from './kernel/arena.js';
 import { parseV1Envelope, type V1Envelope } from './kernel/envelope.js';
-import type { AbortWatch } from './pool/abort-watch.js';
+import type { AbortWatch } from './abort-watch.js';
 import { abortedError } from './pool/pool.js';
 import { intactBytes } from './pool/waiting-bytes.js';
 import type { Turns, TurnJob } from './pool/turns.js';

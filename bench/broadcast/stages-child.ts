@@ -11,7 +11,7 @@ import { Telemetry } from '#dist/src/broadcast/telemetry.js';
 import { Outbox, rowChange, sessionChange, sessionKey } from '#dist/src/broadcast/outbox.js';
 import { RatchetClient, type Encrypted } from '#dist/src/broadcast/ratchet-client.js';
 import { USMC_TYPE, encodeUsmc } from '#dist/src/content/index.js';
-import { AbortWatch } from '#dist/src/pool/abort-watch.js';
+import { AbortWatch } from '#dist/src/abort-watch.js';
 import { engineOf } from '#dist/src/engines.js';
 import type { ContactRecord } from '#dist/src/store/records.js';
 import { CountingTransport } from './counting-transport.js';

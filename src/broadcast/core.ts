@@ -3,7 +3,7 @@ import { SenderCertificateCache } from '../access/sender-certificate.js';
 import { SealcastError } from '../errors.js';
 import { refuse, type EngineSettings } from '../options.js';
 import { engineOf } from '../engines.js';
-import { AbortWatch } from '../pool/abort-watch.js';
+import { AbortWatch } from '../abort-watch.js';
 import { Sealer } from '../sealer.js';
 import type { AccountRecord, BroadcastRecord, ContactRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';

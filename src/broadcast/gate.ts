@@ -1,4 +1,4 @@
-import type { AbortWatch } from '../pool/abort-watch.js';
+import type { AbortWatch } from '../abort-watch.js';
 
 /** Why nothing is sent for now. */
 export type Closure = 'paused' | 'challenge' | 'outage';

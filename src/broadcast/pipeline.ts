@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { takesSealed } from '../access/access-mode.js';
 import { SealcastError } from '../errors.js';
-import type { AbortWatch } from '../pool/abort-watch.js';
+import type { AbortWatch } from '../abort-watch.js';
 import type { BroadcastRecord } from '../store/records.js';
 import { Backlog } from './backlog.js';
 import { Contents } from './contents.js';

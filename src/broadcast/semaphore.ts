@@ -1,4 +1,4 @@
-import type { AbortWatch } from '../pool/abort-watch.js';
+import type { AbortWatch } from '../abort-watch.js';
 import { Fifo } from '../pool/fifo.js';
 
 interface Waiter {

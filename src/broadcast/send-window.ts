@@ -1,4 +1,4 @@
-import type { AbortWatch } from '../pool/abort-watch.js';
+import type { AbortWatch } from '../abort-watch.js';
 import { Semaphore } from './semaphore.js';
 import { wait } from './waiting.js';
 

@@ -1,5 +1,5 @@
 import { SealcastError } from '../errors.js';
-import { AbortWatch } from '../pool/abort-watch.js';
+import { AbortWatch } from '../abort-watch.js';
 import { abortedError } from '../pool/pool.js';
 import type { BroadcastRecord } from '../store/records.js';
 import { DeliveryStream } from './delivery-stream.js';

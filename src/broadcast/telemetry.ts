@@ -58,12 +58,26 @@ const SILENT: Logger = {
   error: () => undefined,
 };
 
+/** A logger that fails is not what a broadcast fails of. */
+function guarded(logger: Logger): Logger {
+  const level =
+    (name: keyof Logger) =>
+    (facts: object, message: string): void => {
+      try {
+        logger[name](facts, message);
+      } catch {
+        // Whoever wrote the logger sees it fail elsewhere too.
+      }
+    };
+  return { debug: level('debug'), info: level('info'), warn: level('warn'), error: level('error') };
+}
+
 /** Publishes metrics, and writes the few lines that an operator wants to read. */
 export class Telemetry {
   readonly log: Logger;
 
   constructor(logger: Logger = SILENT) {
-    this.log = logger;
+    this.log = guarded(logger);
   }
 
   publish<Key extends Name>(name: Key, facts: Metrics[Key]): void {

@@ -6,7 +6,7 @@ import { ControlBlock, planMemory, type MemoryPlan } from '../kernel/control.js'
 import { createMemory, instantiate } from '../kernel/instance.js';
 import { selectKernel } from '../kernel/select.js';
 import { SlotTable } from '../kernel/slot-table.js';
-import type { AbortWatch } from './abort-watch.js';
+import type { AbortWatch } from '../abort-watch.js';
 import type { EngineOptions } from './engine-options.js';
 import type { WorkerStart } from './messages.js';
 import { Pool, abortedError, closedError } from './pool.js';

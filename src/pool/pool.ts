@@ -1,7 +1,7 @@
 import { MAX_CHUNK_ENTRIES } from '../../assembly/abi.js';
 import { SealcastError } from '../errors.js';
 import type { Arena } from '../kernel/arena.js';
-import { AbortWatch } from './abort-watch.js';
+import { AbortWatch } from '../abort-watch.js';
 import { Fifo } from './fifo.js';
 import type { JobKind } from './messages.js';
 import { TURN_MS } from './turns.js';

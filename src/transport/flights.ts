@@ -1,5 +1,5 @@
 import { SealcastError } from '../errors.js';
-import { AbortWatch } from './abort-watch.js';
+import { AbortWatch } from '../abort-watch.js';
 
 /** A request took longer than it may. What became of it is not known. */
 export class TimedOut extends Error {

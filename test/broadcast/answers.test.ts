@@ -1,5 +1,5 @@
 import type { BroadcasterEvents } from 'sealcast';
-import { AbortWatch } from '#dist/src/pool/abort-watch.js';
+import { AbortWatch } from '#dist/src/abort-watch.js';
 import { SendWindow } from '#dist/src/broadcast/send-window.js';
 import type * as Waiting from '#dist/src/broadcast/waiting.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';

@@ -179,6 +179,16 @@ describe('whoever listens and throws', () => {
   });
 });
 
+describe('a logger that throws', () => {
+  it('stops no broadcast', async () => {
+    const fail = (): never => failTest('the disk of the log is full');
+    await using scene = await openScene({ logger: { debug: fail, info: fail, warn: fail, error: fail } });
+    const subscribers = await subscribeKnown(scene, 2);
+    const { sealed } = await scene.broadcaster.broadcast({ body: BODY }, acis(subscribers)).summary();
+    expect(sealed).toBe(2);
+  });
+});
+
 describe('a transport that rejects instead of answering', () => {
   const unhandled: unknown[] = [];
   const note = (error: unknown): number => unhandled.push(error);
