@@ -28,7 +28,10 @@ export async function openAccount(store: Store, given: AccountRecord | undefined
   const profileKey = given.profileKey ?? known?.profileKey;
   const account: AccountRecord = { ...given, ...(profileKey !== undefined && { profileKey }) };
   const value = encodeAccount(account);
-  if (bytes === undefined || Buffer.compare(bytes, value) !== 0) {
+  const isNew = bytes === undefined || Buffer.compare(bytes, value) !== 0;
+  // A view of the bytes: what the store gave is not needed any more.
+  known?.identityPrivateKey.fill(0);
+  if (isNew) {
     await store.commit([{ table: 'account', key: ACCOUNT_KEY, value }]);
   }
   value.fill(0);

@@ -64,12 +64,11 @@ export class BroadcasterCore {
   static async open(options: CoreOptions): Promise<BroadcasterCore> {
     const { store, transport, trustRoots, policies, limits, telemetry, notify } = options;
     const account = await openAccount(store, options.account);
+    // The workers have it in their own memory, or there are none.
     const sealer = await Sealer.create({
       ...options.sealerOptions,
       identityKeyPair: { publicKey: account.identityPublicKey, privateKey: account.identityPrivateKey },
-    });
-    // The workers have it in their own memory.
-    account.identityPrivateKey.fill(0);
+    }).finally(() => account.identityPrivateKey.fill(0));
     const services: Services = {
       account,
       policies,

@@ -59,7 +59,7 @@ export interface Store extends AsyncDisposable {
   list(table: TableName, options: ListOptions): Promise<readonly StoreEntry[]>;
 
   /**
-   * Applies all changes, in their order, or none. Commits that are asked for while another is being flushed may share a flush. When it resolves they are on the disk, to stay there whatever happens to
+   * Applies all changes, in their order, or none; values are copied, and the caller's again when it resolves. Commits that are asked for while another is being flushed may share a flush. When it resolves they are on the disk, to stay there whatever happens to
    * the process or the machine; every read that begins later sees them. Commits are applied in the order of their calls.
    */
   commit(changes: readonly Change[]): Promise<void>;
