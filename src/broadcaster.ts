@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { withProfileKey } from './access/access-mode.js';
 import type { BroadcasterCore } from './broadcast/core.js';
 import type { BroadcasterEvents } from './broadcast/events.js';
-import { parseServiceId } from './broadcast/ids.js';
+import { parseServiceId } from './account/ids.js';
 import {
   checkAccount,
   checkBroadcast,
@@ -21,7 +21,7 @@ import {
   type Recipients,
 } from './broadcast/options.js';
 import type { BroadcastRun, ResumedBroadcast } from './broadcast/run.js';
-import { Telemetry, type Logger } from './broadcast/telemetry.js';
+import { Telemetry, type Logger } from './account/telemetry.js';
 import { SealcastError } from './errors.js';
 import { checkInteger, checkObject, checkSignal, refuse, type PublicKeyInput, type EngineSettings } from './options.js';
 import type { Sealer } from './sealer.js';

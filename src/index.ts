@@ -5,7 +5,7 @@ export type { BroadcasterEvents } from './broadcast/events.js';
 export type { AccountInput, BroadcastMessage, BroadcastOptions, Recipients } from './broadcast/options.js';
 export type { Delivery } from './broadcast/parcel.js';
 export type { BroadcastProgress, BroadcastRun, BroadcastSummary, ResumedBroadcast } from './broadcast/run.js';
-export type { Logger, Metrics } from './broadcast/telemetry.js';
+export type { Logger, Metrics } from './account/telemetry.js';
 export type { KernelChoice } from './kernel/choice.js';
 export type { PrivateKeyInput, PublicKeyInput, SealerOptions, SerializableKey } from './options.js';
 export type { PrepareResult, SealResult } from './pool/results.js';
@@ -25,7 +25,6 @@ export {
   ChatTransport,
   type ChatTransportConnectOptions,
   type ChatTransportOptions,
-  type TransportListener,
 } from './transport/chat-transport.js';
 export type { BackoffOptions } from './transport/backoff.js';
 export type {
@@ -35,21 +34,32 @@ export type {
   ChatNet,
   ConnectionListener,
   ConnectionSource,
-  MessageAck,
   UnauthenticatedConnection,
 } from './transport/connection-source.js';
 export type {
   AccessKey,
+  AccountAttributes,
   AccountExistsOutcome,
+  AccountTransport,
   CertificateOutcome,
+  DoneOutcome,
+  FetchedProfile,
+  MessageAck,
   OutboundMessage,
   PreKeyBundleFields,
+  PreKeyCountOutcome,
   PreKeysOutcome,
+  PreKeyUpload,
+  ProfileOutcome,
+  ProfileUpload,
+  PublicPreKey,
   Refusal,
   RequestOptions,
   SealedSend,
   SendOutcome,
+  SignedPublicPreKey,
   Transport,
+  TransportListener,
   UnsealedMessage,
   UnsealedSend,
 } from './transport/transport.js';

@@ -7,9 +7,10 @@ import { Gate } from '#dist/src/broadcast/gate.js';
 import { Contents } from '#dist/src/broadcast/contents.js';
 import { Dispatcher, type DispatchServices } from '#dist/src/broadcast/dispatcher.js';
 import { SendWindow } from '#dist/src/broadcast/send-window.js';
-import { Telemetry } from '#dist/src/broadcast/telemetry.js';
-import { Outbox, rowChange, sessionChange, sessionKey } from '#dist/src/broadcast/outbox.js';
-import { RatchetClient, type Encrypted } from '#dist/src/broadcast/ratchet-client.js';
+import { Telemetry } from '#dist/src/account/telemetry.js';
+import { sessionChange, sessionKey } from '#dist/src/account/records.js';
+import { Outbox, rowChange } from '#dist/src/broadcast/outbox.js';
+import { RatchetClient, type Encrypted } from '#dist/src/account/ratchet-client.js';
 import { USMC_TYPE, encodeUsmc } from '#dist/src/content/index.js';
 import { AbortWatch } from '#dist/src/abort-watch.js';
 import { engineOf } from '#dist/src/engines.js';
@@ -36,7 +37,8 @@ const sealer = await Sealer.create({ identityKeyPair: sender, threads: Number(th
 const account = { ...sender, identityPublicKey: sender.publicKey, identityPrivateKey: new Uint8Array(0) };
 const ratchet = new RatchetClient(engineOf(sealer), Number(threads), account);
 const record = { state: 'sending', body, timestamp: 1, urgent: true, createdAtMs: 1, finishedAtMs: 0 } as const;
-const contents = new Contents(record, { ...account, profileKey: new Uint8Array(32).fill(7) });
+const owner = { ...account, profileKey: new Uint8Array(32).fill(7) };
+const contents = new Contents(record, () => owner);
 
 const aborts = new AbortWatch();
 const policies = { unsealedFallback: 'never', onIdentityChange: 'accept' } as const;

@@ -1,40 +1,24 @@
 import { randomUUID } from 'node:crypto';
-import { SenderCertificateCache } from '../access/sender-certificate.js';
-import { SealcastError } from '../errors.js';
-import { refuse, type EngineSettings } from '../options.js';
-import { engineOf } from '../engines.js';
 import { AbortWatch } from '../abort-watch.js';
-import { Sealer } from '../sealer.js';
-import type { AccountRecord, BroadcastRecord, ContactRecord } from '../store/records.js';
-import type { Store } from '../store/store.js';
-import type { Transport } from '../transport/transport.js';
-import { openAccount } from './account.js';
-import { AddressLocks } from './address-locks.js';
-import { certificateSource } from './certificate-source.js';
+import { Hub, type HubOptions } from '../account/hub.js';
+import { contactChange } from '../account/records.js';
+import { Semaphore } from '../account/semaphore.js';
+import { SealcastError } from '../errors.js';
+import { refuse } from '../options.js';
+import type { Sealer } from '../sealer.js';
+import type { BroadcastRecord, ContactRecord } from '../store/records.js';
 import { DRY_CERTIFICATE, DryTransport, OverlayStore } from './dry-run.js';
 import type { Notify } from './events.js';
 import type { BroadcasterLimits, CheckedBroadcast, Policies } from './options.js';
-import { Outbox, contactChange } from './outbox.js';
-import { RatchetClient } from './ratchet-client.js';
+import { Outbox } from './outbox.js';
 import type { BroadcastRun, ResumedBroadcast } from './run.js';
-import { SealQueue } from './seal-queue.js';
-import { Semaphore } from './semaphore.js';
 import type { Services } from './services.js';
 import { startRun, type Opened } from './start-run.js';
-import type { Telemetry } from './telemetry.js';
-import { wait } from './waiting.js';
 
 /** What a Broadcaster was opened with, checked. */
-export interface CoreOptions {
-  readonly store: Store;
-  readonly transport: Transport;
-  readonly trustRoots: readonly Uint8Array<ArrayBuffer>[];
-  readonly account: AccountRecord | undefined;
-  readonly includePhoneNumber: boolean;
+export interface CoreOptions extends HubOptions {
   readonly policies: Policies;
   readonly limits: BroadcasterLimits;
-  readonly sealerOptions: EngineSettings;
-  readonly telemetry: Telemetry;
   readonly notify: Notify;
 }
 
@@ -47,59 +31,56 @@ interface Underway {
 export class BroadcasterCore {
   readonly #services: Services;
   readonly #limits: BroadcasterLimits;
-  readonly #store: Store;
-  readonly sealer: Sealer;
+  readonly #hub: Hub;
   readonly #underway = new Map<string, Underway>();
   /** Of the broadcasts in the store. */
   readonly #timestamps = new Set<number>();
   #closed = false;
 
-  private constructor(store: Store, sealer: Sealer, limits: BroadcasterLimits, services: Services) {
-    this.#store = store;
-    this.sealer = sealer;
+  private constructor(hub: Hub, limits: BroadcasterLimits, services: Services) {
+    this.#hub = hub;
     this.#limits = limits;
     this.#services = services;
   }
 
   static async open(options: CoreOptions): Promise<BroadcasterCore> {
-    const { store, transport, trustRoots, policies, limits, telemetry, notify } = options;
-    const account = await openAccount(store, options.account);
-    // The workers have it in their own memory, or there are none.
-    const sealer = await Sealer.create({
-      ...options.sealerOptions,
-      identityKeyPair: { publicKey: account.identityPublicKey, privateKey: account.identityPrivateKey },
-    }).finally(() => account.identityPrivateKey.fill(0));
+    const { store, transport, policies, limits, telemetry, notify } = options;
+    const hub = await Hub.open(options);
     const services: Services = {
-      account,
+      account: () => hub.account,
       policies,
       outbox: new Outbox(store),
       transport,
-      ratchet: new RatchetClient(engineOf(sealer), sealer.stats().threads, account),
-      seals: new SealQueue(sealer),
-      certificates: new SenderCertificateCache({
-        source: certificateSource(store, transport, options.includePhoneNumber),
-        trustRoots,
-        own: { aci: account.aci, deviceId: account.deviceId, identityKey: account.identityPublicKey },
-        wait,
-        onProblem: (error, attempt) => {
-          telemetry.publish('certificate', { errorCode: error.code, attempt });
-          telemetry.log.warn({ code: error.code, attempt }, 'no usable sender certificate; sends wait');
-          notify('certificateProblem', { error, attempt });
-        },
-      }),
-      locks: new AddressLocks(),
+      ratchet: hub.ratchet,
+      seals: hub.seals,
+      certificates: hub.certificates,
+      locks: hub.locks,
       preKeyRequests: new Semaphore(limits.preKeyConcurrency, new AbortWatch()),
       telemetry,
       notify,
     };
-    const core = new BroadcasterCore(store, sealer, limits, services);
+    const core = new BroadcasterCore(hub, limits, services);
+    hub.onCertificateProblem.add(core.#onCertificateProblem);
     try {
       await core.#prune();
     } catch (error) {
-      await sealer.close();
+      await core.#letGo();
       throw error;
     }
     return core;
+  }
+
+  readonly #onCertificateProblem = (error: SealcastError, attempt: number): void => {
+    this.#services.notify('certificateProblem', { error, attempt });
+  };
+
+  async #letGo(): Promise<void> {
+    this.#hub.onCertificateProblem.delete(this.#onCertificateProblem);
+    await this.#hub.release();
+  }
+
+  get sealer(): Sealer {
+    return this.#hub.sealer;
   }
 
   broadcast(checked: CheckedBroadcast): BroadcastRun {
@@ -184,7 +165,7 @@ export class BroadcasterCore {
   #dryServices(): Services {
     return {
       ...this.#services,
-      outbox: new Outbox(new OverlayStore(this.#store)),
+      outbox: new Outbox(new OverlayStore(this.#hub.options.store)),
       transport: new DryTransport(),
       certificates: { get: () => Promise.resolve(DRY_CERTIFICATE), isUsable: () => true },
     };
@@ -218,6 +199,6 @@ export class BroadcasterCore {
     const underway = [...this.#underway.values()];
     for (const { stop } of underway) stop(error);
     await Promise.allSettled(underway.map(({ ended }) => ended));
-    await this.sealer.close();
+    await this.#letGo();
   }
 }

@@ -8,10 +8,10 @@ import type { Gate } from './gate.js';
 import { deniedError, failure, type Parcel, type Step } from './parcel.js';
 import { OwnFailures } from './own-failures.js';
 import type { SendWindow } from './send-window.js';
-import type { SealQueue } from './seal-queue.js';
+import type { SealQueue } from '../account/seal-queue.js';
 import type { Services } from './services.js';
 import type { SessionSteps } from './session-steps.js';
-import { backoffMs, wait } from './waiting.js';
+import { backoffMs, wait } from '../account/waiting.js';
 
 /** After so many rounds of "these are not the devices" it is no use: they change faster than we can encrypt. */
 const MAX_REPAIRS = 4;

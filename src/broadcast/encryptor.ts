@@ -3,7 +3,8 @@ import type { Renewal } from '../ratchet/messages.js';
 import type { ContactRecord, Device, EncryptedDevice, OutboxRecord } from '../store/records.js';
 import type { Change } from '../store/store.js';
 import type { Contents } from './contents.js';
-import { rowChange, sessionChange, sessionKey, contactChange } from './outbox.js';
+import { sessionChange, sessionKey, contactChange } from '../account/records.js';
+import { rowChange } from './outbox.js';
 import {
   blockedError,
   deniedError,
@@ -14,7 +15,7 @@ import {
   type Parcel,
   type Step,
 } from './parcel.js';
-import type { Encrypted, EncryptInput } from './ratchet-client.js';
+import type { Encrypted, EncryptInput } from '../account/ratchet-client.js';
 import type { Services } from './services.js';
 
 /** Where the recipients of a chunk are after its sessions were used. */
@@ -84,7 +85,7 @@ export class Encryptor {
       const { identityKey, devices } = row;
       return { kind: 'parcel', parcel: { serviceId, access: contact, identityKey, devices } };
     }
-    if (serviceId === this.#services.account.aci) return failure(selfError(serviceId));
+    if (serviceId === this.#services.account().aci) return failure(selfError(serviceId));
     if (!takesSealed(serviceId, contact) && this.#services.policies.unsealedFallback === 'never') {
       return failure(deniedError(serviceId));
     }

@@ -1,5 +1,5 @@
-import { isBroadcastId, parseServiceId } from './ids.js';
-import type { Logger } from './telemetry.js';
+import { isBroadcastId, parseServiceId } from '../account/ids.js';
+import type { Logger } from '../account/telemetry.js';
 import {
   checkInteger,
   checkObject,

@@ -1,39 +1,23 @@
-import { SealcastError } from '../errors.js';
+import { Records } from '../account/records.js';
 import {
-  NEW_CONTACT,
   decodeBroadcast,
-  decodeContact,
   decodeOutbox,
   encodeBroadcast,
-  encodeContact,
   encodeOutbox,
   type BroadcastRecord,
-  type ContactRecord,
   type OutboxRecord,
 } from '../store/records.js';
-import type { Change, Store } from '../store/store.js';
+import type { Change } from '../store/store.js';
 
 /** Rows that are read together. */
 const PAGE_ROWS = 1024;
 
 const rowKey = (id: string, serviceId: string): string => `${id}/${serviceId}`;
-export const sessionKey = (serviceId: string, deviceId: number): string => `${serviceId}.${deviceId}`;
 
 /** What broadcasts keep in a store, in records of their own. */
-export class Outbox {
-  readonly #store: Store;
-
-  constructor(store: Store) {
-    this.#store = store;
-  }
-
-  /** All of it, or nothing. */
-  commit(changes: readonly Change[]): Promise<void> {
-    return changes.length === 0 ? Promise.resolve() : this.#store.commit(changes);
-  }
-
+export class Outbox extends Records {
   async broadcast(id: string): Promise<BroadcastRecord | undefined> {
-    const [bytes] = await this.#store.getMany('broadcast', [id]);
+    const [bytes] = await this.store.getMany('broadcast', [id]);
     return bytes === undefined ? undefined : decodeBroadcast(bytes);
   }
 
@@ -43,7 +27,7 @@ export class Outbox {
 
   async *broadcasts(): AsyncGenerator<{ readonly id: string; readonly record: BroadcastRecord }> {
     for (let after: string | undefined; ;) {
-      const page = await this.#store.list('broadcast', {
+      const page = await this.store.list('broadcast', {
         limit: PAGE_ROWS,
         ...(after !== undefined && { after }),
       });
@@ -57,7 +41,7 @@ export class Outbox {
   async *pages(id: string): AsyncGenerator<readonly { readonly serviceId: string; readonly row: OutboxRecord }[]> {
     const prefix = rowKey(id, '');
     for (let after: string | undefined; ;) {
-      const page = await this.#store.list('outbox', {
+      const page = await this.store.list('outbox', {
         prefix,
         limit: PAGE_ROWS,
         ...(after !== undefined && { after }),
@@ -70,24 +54,8 @@ export class Outbox {
 
   async rows(id: string, serviceIds: readonly string[]): Promise<(OutboxRecord | undefined)[]> {
     const keys = serviceIds.map((serviceId) => rowKey(id, serviceId));
-    const values = await this.#store.getMany('outbox', keys);
+    const values = await this.store.getMany('outbox', keys);
     return values.map((value) => (value === undefined ? undefined : decodeOutbox(value)));
-  }
-
-  async contacts(serviceIds: readonly string[]): Promise<ContactRecord[]> {
-    const values = await this.#store.getMany('contact', serviceIds);
-    return values.map((value) => (value === undefined ? NEW_CONTACT : decodeContact(value)));
-  }
-
-  async contact(serviceId: string): Promise<ContactRecord> {
-    const [contact] = await this.contacts([serviceId]);
-    // One key, one value.
-    if (contact === undefined) throw new SealcastError('ERR_STORE_FAILED', 'the store gave no answer');
-    return contact;
-  }
-
-  sessions(addresses: readonly string[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
-    return this.#store.getMany('session', addresses);
   }
 
   /**
@@ -112,14 +80,4 @@ export const rowChange = (id: string, serviceId: string, row: OutboxRecord): Cha
   table: 'outbox',
   key: rowKey(id, serviceId),
   value: encodeOutbox(row),
-});
-export const contactChange = (serviceId: string, contact: ContactRecord): Change => ({
-  table: 'contact',
-  key: serviceId,
-  value: encodeContact(contact),
-});
-export const sessionChange = (serviceId: string, deviceId: number, record: Uint8Array): Change => ({
-  table: 'session',
-  key: sessionKey(serviceId, deviceId),
-  value: record,
 });

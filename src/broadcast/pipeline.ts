@@ -14,7 +14,7 @@ import type { Recipients } from './options.js';
 import { broadcastChange } from './outbox.js';
 import type { Counts, Delivery, Step } from './parcel.js';
 import { Recorder } from './recorder.js';
-import { Semaphore } from './semaphore.js';
+import { Semaphore } from '../account/semaphore.js';
 import type { SendWindow } from './send-window.js';
 import type { Services } from './services.js';
 import { SessionSteps } from './session-steps.js';

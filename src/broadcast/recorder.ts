@@ -1,6 +1,7 @@
 import { modeAfterSealed, type Access } from '../access/access-mode.js';
 import type { Change } from '../store/store.js';
-import { contactChange, rowChange } from './outbox.js';
+import { contactChange } from '../account/records.js';
+import { rowChange } from './outbox.js';
 import type { Delivery } from './parcel.js';
 import type { Services } from './services.js';
 

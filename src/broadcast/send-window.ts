@@ -1,6 +1,6 @@
 import type { AbortWatch } from '../abort-watch.js';
-import { Semaphore } from './semaphore.js';
-import { wait } from './waiting.js';
+import { Semaphore } from '../account/semaphore.js';
+import { wait } from '../account/waiting.js';
 
 const MIN_SENDS = 1;
 /** After the window was halved it is left alone so long: the answers to what was under way say the same thing again. */

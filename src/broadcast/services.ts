@@ -1,18 +1,19 @@
 import type { SenderCertificateCache } from '../access/sender-certificate.js';
 import type { AccountRecord } from '../store/records.js';
 import type { Transport } from '../transport/transport.js';
-import type { AddressLocks } from './address-locks.js';
+import type { AddressLocks } from '../account/address-locks.js';
 import type { Notify } from './events.js';
 import type { Policies } from './options.js';
 import type { Outbox } from './outbox.js';
-import type { RatchetClient } from './ratchet-client.js';
-import type { SealQueue } from './seal-queue.js';
-import type { Semaphore } from './semaphore.js';
-import type { Telemetry } from './telemetry.js';
+import type { RatchetClient } from '../account/ratchet-client.js';
+import type { SealQueue } from '../account/seal-queue.js';
+import type { Semaphore } from '../account/semaphore.js';
+import type { Telemetry } from '../account/telemetry.js';
 
 /** What all broadcasts of a Broadcaster share. */
 export interface Services {
-  readonly account: AccountRecord;
+  /** As it is now: its profile key may change. */
+  readonly account: () => AccountRecord;
   readonly policies: Policies;
   readonly outbox: Outbox;
   readonly transport: Transport;

@@ -5,7 +5,8 @@ import type { Change } from '../store/store.js';
 import type { PreKeyBundleFields, PreKeysOutcome, Refusal } from '../transport/transport.js';
 import type { Renewal } from '../ratchet/messages.js';
 import type { Encryptor } from './encryptor.js';
-import { contactChange, rowChange, sessionChange, sessionKey } from './outbox.js';
+import { contactChange, sessionChange, sessionKey } from '../account/records.js';
+import { rowChange } from './outbox.js';
 import { deniedError, failure, identityError, noPreKeysError, type Parcel, type Step } from './parcel.js';
 import type { Services } from './services.js';
 

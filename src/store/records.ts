@@ -35,6 +35,8 @@ export interface ContactRecord {
   readonly expireTimerVersion: number;
   /** ms since the epoch; 0: never */
   readonly lastSeenMs: number;
+  /** When the profile was fetched last, ms since the epoch; 0: never. */
+  readonly profileFetchedMs: number;
 }
 export const NEW_CONTACT: ContactRecord = {
   accessMode: 'unknown',
@@ -43,6 +45,7 @@ export const NEW_CONTACT: ContactRecord = {
   expireTimer: 0,
   expireTimerVersion: 0,
   lastSeenMs: 0,
+  profileFetchedMs: 0,
 };
 
 /** `ingesting`: not all recipients are in the outbox yet. `sending`: they are. `pruned`: its rows are being taken out. */
@@ -100,6 +103,7 @@ const SCHEMA = {
       expireTimerVersion: 'uint32',
       // Doubles hold all integers up to 2^53: times in ms.
       lastSeenMs: 'double',
+      profileFetchedMs: 'double',
     }),
     Broadcast: message({
       state: 'uint32',
@@ -197,6 +201,7 @@ export function decodeContact(bytes: Uint8Array): ContactRecord {
     expireTimer: wire['expireTimer'] as number,
     expireTimerVersion: wire['expireTimerVersion'] as number,
     lastSeenMs: wire['lastSeenMs'] as number,
+    profileFetchedMs: wire['profileFetchedMs'] as number,
     ...(profileKey !== undefined && { profileKey }),
     ...(identityKey !== undefined && { identityKey }),
   };

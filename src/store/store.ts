@@ -13,6 +13,7 @@ export const TABLES = [
   'certificate',
   'broadcast',
   'outbox',
+  'inbox',
 ] as const;
 export type TableName = (typeof TABLES)[number];
 

@@ -7,7 +7,6 @@ import {
   type AuthenticatedConnection,
   type ChatNet,
   type ConnectionSource,
-  type MessageAck,
   type UnauthenticatedConnection,
 } from './connection-source.js';
 import { closedError, Flights, type Flight } from './flights.js';
@@ -26,22 +25,10 @@ import type {
   SealedSend,
   SendOutcome,
   Transport,
+  TransportListener,
   UnsealedMessage,
   UnsealedSend,
 } from './transport.js';
-
-/** What the service sends to the account, unasked. What these throw is thrown at the process. */
-export interface TransportListener {
-  /**
-   * A message: an Envelope of the service, serialized, and the service's time, ms since the epoch. It stays in the service's
-   * queue until `ack.send(200)`; without this listener, nothing is acknowledged.
-   */
-  onIncomingMessage?(envelope: Uint8Array<ArrayBuffer>, timestampMs: number, ack: MessageAck): void;
-  /** What was queued when the account connected has been delivered; after every connect. */
-  onQueueEmpty?(): void;
-  /** The account's connection was lost; it is made again, unless the service refuses it for good. */
-  onConnectionInterrupted?(cause: Error | null): void;
-}
 
 export interface ChatTransportOptions {
   /** Connections as nobody, 1 to 64; a request takes the one with the fewest in flight. Default 1. */

@@ -7,6 +7,7 @@ import type {
   UnauthProfilesService,
 } from '@signalapp/libsignal-client/dist/net.js';
 import { checkUsername } from './arguments.js';
+import type { MessageAck } from './transport.js';
 
 /** What is asked of a connection as the account: libsignal's `AuthenticatedChatConnection` is one. */
 export type AuthenticatedConnection = Pick<AuthenticatedChatConnection, 'fetch' | 'disconnect'>;
@@ -17,14 +18,8 @@ export type AuthenticatedConnection = Pick<AuthenticatedChatConnection, 'fetch' 
  */
 export type UnauthenticatedConnection = Pick<
   UnauthenticatedChatConnection & UnauthKeysService & UnauthMessagesService & UnauthProfilesService,
-  'sendMessage' | 'getPreKeys' | 'accountExists' | 'disconnect'
+  'sendMessage' | 'getPreKeys' | 'accountExists' | 'fetch' | 'disconnect'
 >;
-
-/** Tells the service what became of an incoming message; libsignal's `ChatServerMessageAck` is one. */
-export interface MessageAck {
-  /** 200 takes the message out of the service's queue. */
-  send(statusCode: number): void;
-}
 
 /** What a connection tells of itself. */
 export interface ConnectionListener {

@@ -22,8 +22,8 @@ export interface OutboundMessage {
 }
 /** Sent unsealed: the service has to be told what kind of ciphertext it is. */
 export interface UnsealedMessage extends OutboundMessage {
-  /** `prekey` establishes a session, `whisper` goes on with one. */
-  readonly type: 'prekey' | 'whisper';
+  /** `prekey` establishes a session, `whisper` goes on with one; `plaintext` is no secret: that a message could not be decrypted. */
+  readonly type: 'prekey' | 'whisper' | 'plaintext';
 }
 
 /** Why a request may be answered without a name: the recipient's access key, 16 bytes. */
@@ -125,4 +125,123 @@ export interface Transport extends AsyncDisposable {
     options?: RequestOptions,
   ): Promise<CertificateOutcome>;
   close(): Promise<void>;
+}
+
+/** Tells the service what became of an incoming message; libsignal's `ChatServerMessageAck` is one. */
+export interface MessageAck {
+  /** 200 takes the message out of the service's queue. Throws when the connection that it came over is gone. */
+  send(statusCode: number): void;
+}
+
+/** What the service sends to the account, unasked. What these throw is thrown at the process. */
+export interface TransportListener {
+  /**
+   * A message: an Envelope of the service, serialized, and the service's time, ms since the epoch. It stays in the service's
+   * queue until `ack.send(200)`; without this listener, nothing is acknowledged.
+   */
+  onIncomingMessage?(envelope: Uint8Array<ArrayBuffer>, timestampMs: number, ack: MessageAck): void;
+  /** What was queued when the account connected has been delivered; after every connect. */
+  onQueueEmpty?(): void;
+  /** The account's connection was lost; it is made again, unless the service refuses it for good. */
+  onConnectionInterrupted?(cause: Error | null): void;
+}
+
+/** A profile as the service hands it out. What is encrypted in it stays so. */
+export interface FetchedProfile {
+  /** 33 bytes */
+  readonly identityKey: Uint8Array<ArrayBuffer>;
+  /** HMAC-SHA256(access key, 0^32), 32 bytes; absent where the account takes no sealed messages. */
+  readonly verifier?: Uint8Array<ArrayBuffer>;
+  /** Whether anybody may send sealed. */
+  readonly unrestricted: boolean;
+  /** Encrypted with the profile key; absent unless that key's version was asked for. */
+  readonly name?: Uint8Array<ArrayBuffer>;
+}
+export type ProfileOutcome = ({ readonly status: 'ok' } & FetchedProfile) | Refusal;
+
+/** How many one-time prekeys the service still has of this device. */
+export type PreKeyCountOutcome =
+  { readonly status: 'ok'; readonly preKeys: number; readonly kyberPreKeys: number } | Refusal;
+
+export interface PublicPreKey {
+  readonly id: number;
+  /** Serialized, with its type byte. */
+  readonly publicKey: Uint8Array;
+}
+export interface SignedPublicPreKey extends PublicPreKey {
+  readonly signature: Uint8Array;
+}
+/** Public halves to hand out. What is absent stays as the service has it; lists that are given replace the service's. */
+export interface PreKeyUpload {
+  readonly preKeys?: readonly PublicPreKey[];
+  readonly signedPreKey?: SignedPublicPreKey;
+  readonly kyberPreKeys?: readonly SignedPublicPreKey[];
+  readonly lastResortKyberPreKey?: SignedPublicPreKey;
+}
+
+/**
+ * Attributes of the account and this device, all of them: the service replaces what it has, and clears what is left out
+ * (a registration lock too).
+ */
+export interface AccountAttributes {
+  readonly fetchesMessages: boolean;
+  readonly registrationId: number;
+  readonly pniRegistrationId: number;
+  /** The device's name, as it was encrypted for the account; null: none. */
+  readonly encryptedDeviceName: Uint8Array | null;
+  /** Hex; null: none. */
+  readonly registrationLock: string | null;
+  /** 16 bytes */
+  readonly accessKey: Uint8Array;
+  /** Whether anybody may send sealed. */
+  readonly unrestrictedAccess: boolean;
+  readonly discoverableByPhoneNumber: boolean;
+  readonly capabilities: Readonly<Record<string, boolean>>;
+  /** 32 bytes; null: none. */
+  readonly recoveryPassword: Uint8Array | null;
+}
+
+/** A profile to be shown to those who have its key: encrypted with it, but for version and commitment, which are made of it. */
+export interface ProfileUpload {
+  /** Of the profile key: 64 hex digits. */
+  readonly version: string;
+  readonly commitment: Uint8Array;
+  readonly name: Uint8Array;
+  readonly about?: Uint8Array;
+  readonly aboutEmoji?: Uint8Array;
+  readonly paymentAddress?: Uint8Array;
+  readonly phoneNumberSharing?: Uint8Array;
+  readonly badgeIds: readonly string[];
+}
+
+export type DoneOutcome = { readonly status: 'ok' } | Refusal;
+
+/** A {@link Transport} that also takes what comes for the account, and changes what the service knows of it. */
+export interface AccountTransport extends Transport {
+  /**
+   * Gives the listener what comes for the account from now on, and first what came since it connected. One at a time.
+   *
+   * @returns what ends it; what comes afterwards waits for the next one, unacknowledged.
+   * @throws SealcastError ERR_INVALID_ARGUMENT: there is one already; ERR_CLOSED.
+   */
+  receive(listener: TransportListener): () => void;
+  /** Has the service deliver again what was not acknowledged: the account's connection is made anew. */
+  redeliver(): void;
+  /**
+   * `GET /v1/profile/{serviceId}[/{version}]`: as nobody with an access key, as the account with null.
+   *
+   * @param request.version of the contact's profile key, 64 hex digits.
+   */
+  fetchProfile(
+    request: { readonly serviceId: string; readonly version?: string; readonly accessKey: AccessKey | null },
+    options?: RequestOptions,
+  ): Promise<ProfileOutcome>;
+  /** `GET /v2/keys?identity=aci`, as the account. */
+  countPreKeys(options?: RequestOptions): Promise<PreKeyCountOutcome>;
+  /** `PUT /v2/keys?identity=aci`, as the account. */
+  uploadPreKeys(upload: PreKeyUpload, options?: RequestOptions): Promise<DoneOutcome>;
+  /** `PUT /v1/accounts/attributes/`, as the account. */
+  setAccountAttributes(attributes: AccountAttributes, options?: RequestOptions): Promise<DoneOutcome>;
+  /** `PUT /v1/profile`, as the account. */
+  setProfile(profile: ProfileUpload, options?: RequestOptions): Promise<DoneOutcome>;
 }

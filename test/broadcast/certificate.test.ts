@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import { IdentityKeyPair } from '@signalapp/libsignal-client';
 import { SealcastError, type BroadcasterEvents, type SealcastErrorCode } from 'sealcast';
-import type * as Waiting from '#dist/src/broadcast/waiting.js';
+import type * as Waiting from '#dist/src/account/waiting.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { acis, deliveryTo, failTest, openScene, subscribeKnown, type Scene } from '../support/broadcasters.js';
 import type { CertificateFacts, StandInService } from '../support/stand-in-service.js';
 
-vi.mock('#dist/src/broadcast/waiting.js', async (importOriginal) => {
+vi.mock('#dist/src/account/waiting.js', async (importOriginal) => {
   const original = await importOriginal<typeof Waiting>();
   // A hundred times as fast: what is tested is what follows, not how long it takes.
   const wait: typeof original.wait = (ms, signal) => original.wait(ms / 100, signal);

@@ -1,7 +1,9 @@
 // The service as a Transport sees it, in this process: accounts with devices, which decrypt with libsignal what arrives.
 import { randomUUID } from 'node:crypto';
 import {
+  DecryptionErrorMessage,
   IdentityKeyPair,
+  PlaintextContent,
   PreKeySignalMessage,
   PrivateKey,
   ProtocolAddress,
@@ -33,6 +35,7 @@ import { MemoryStores } from './memory-stores.js';
 import { bundleOf, generatePreKeys, type PreKeys } from './prekeys.js';
 
 const CIPHERTEXT_WHISPER = 2;
+const CIPHERTEXT_PLAINTEXT = 8;
 const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** A device of a subscriber, with libsignal's own memory. */
@@ -67,6 +70,14 @@ export interface Arrival {
   readonly certificate: SenderCertificate | null;
   /** Whether libsignal had seen this very ciphertext before, and so did not decrypt it again. */
   readonly duplicate: boolean;
+}
+
+/** A DecryptionErrorMessage that a device got. */
+export interface RetryRequest {
+  readonly recipient: string;
+  readonly deviceId: number;
+  readonly sealed: boolean;
+  readonly message: DecryptionErrorMessage;
 }
 
 /** The account that sends. */
@@ -107,6 +118,8 @@ export class StandInService implements Transport {
   };
   readonly subscribers = new Map<string, Subscriber>();
   readonly arrivals: Arrival[] = [];
+  /** What devices were told of messages that could not be decrypted. */
+  readonly retryRequests: RetryRequest[] = [];
   readonly requests: Request[] = [];
   readonly intercepts = new Map<RequestName, Intercept>();
   /** ms that a sender certificate lives. */
@@ -214,7 +227,8 @@ export class StandInService implements Transport {
     const subscriber = this.#check(request);
     if ('status' in subscriber) return subscriber;
     for (const { deviceId, type, content } of request.messages) {
-      await this.#decrypt(subscriber, request, deviceId, type, content, null);
+      if (type === 'plaintext') this.#noteRetryRequest(subscriber, deviceId, false, content);
+      else await this.#decrypt(subscriber, request, deviceId, type, content, null);
     }
     return { status: 'sent' };
   }
@@ -225,8 +239,18 @@ export class StandInService implements Transport {
     const certificate = usmc.senderCertificate();
     if (!certificate.validateWithTrustRoots([this.trustRoot], 0)) throw new Error('an invalid certificate');
     if (certificate.senderAci()?.getServiceIdString() !== this.sender.aci) throw new Error('another sender');
+    if (usmc.msgType() === CIPHERTEXT_PLAINTEXT) {
+      this.#noteRetryRequest(subscriber, deviceId, true, usmc.contents());
+      return;
+    }
     const type = usmc.msgType() === CIPHERTEXT_WHISPER ? 'whisper' : 'prekey';
     await this.#decrypt(subscriber, request, deviceId, type, usmc.contents(), request.accessKey, certificate);
+  }
+
+  #noteRetryRequest({ aci }: Subscriber, deviceId: number, sealed: boolean, bytes: Uint8Array<ArrayBuffer>): void {
+    const content = decodeContent(unpadPlaintext(PlaintextContent.deserialize(bytes).body()));
+    const message = DecryptionErrorMessage.deserialize(content.decryptionErrorMessage ?? new Uint8Array(0));
+    this.retryRequests.push({ recipient: aci, deviceId, sealed, message });
   }
 
   /** A device takes one message after the other. */

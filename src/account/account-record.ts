@@ -11,7 +11,7 @@ const ACCOUNT_KEY = 'self';
  *
  * @throws SealcastError ERR_ACCOUNT_MISMATCH, ERR_INVALID_ARGUMENT: there is none anywhere.
  */
-export async function openAccount(store: Store, given: AccountRecord | undefined): Promise<AccountRecord> {
+export async function openAccountRecord(store: Store, given: AccountRecord | undefined): Promise<AccountRecord> {
   const [bytes] = await store.getMany('account', [ACCOUNT_KEY]);
   const known = bytes === undefined ? undefined : decodeAccount(bytes);
   if (given === undefined) return known ?? refuse('account', 'given, as the store has none yet');

@@ -1,0 +1,142 @@
+import { SenderCertificateCache } from '../access/sender-certificate.js';
+import { engineOf } from '../engines.js';
+import type { SealcastError } from '../errors.js';
+import { refuse, type EngineSettings } from '../options.js';
+import { Sealer } from '../sealer.js';
+import type { AccountRecord } from '../store/records.js';
+import type { Store } from '../store/store.js';
+import type { Transport } from '../transport/transport.js';
+import { openAccountRecord } from './account-record.js';
+import { AddressLocks } from './address-locks.js';
+import { certificateSource } from './certificate-source.js';
+import { RatchetClient } from './ratchet-client.js';
+import { SealQueue } from './seal-queue.js';
+import type { Telemetry } from './telemetry.js';
+import { wait } from './waiting.js';
+
+/** With what an account is opened, checked. Whoever comes second shares what the first one set up. */
+export interface HubOptions {
+  readonly store: Store;
+  readonly transport: Transport;
+  readonly trustRoots: readonly Uint8Array<ArrayBuffer>[];
+  readonly account: AccountRecord | undefined;
+  readonly includePhoneNumber: boolean;
+  readonly sealerOptions: EngineSettings;
+  readonly telemetry: Telemetry;
+}
+
+type OnCertificateProblem = (error: SealcastError, attempt: number) => void;
+
+interface Opened {
+  readonly hub: Promise<Hub>;
+  readonly options: HubOptions;
+  users: number;
+}
+/** Two who take steps on the sessions of one store without knowing of each other would use a message key twice. */
+const openedByStore = new WeakMap<Store, Opened>();
+
+/**
+ * What all who act for one account share: its keys, one Sealer with its workers, one sender certificate, and one lock an address.
+ * There is one for each store, however many open it.
+ */
+export class Hub {
+  readonly options: HubOptions;
+  readonly sealer: Sealer;
+  readonly ratchet: RatchetClient;
+  readonly seals: SealQueue;
+  readonly certificates: SenderCertificateCache;
+  readonly locks = new AddressLocks();
+  /** Whoever wants to hear that no sender certificate can be had. */
+  readonly onCertificateProblem = new Set<OnCertificateProblem>();
+  /** The private key in it is wiped: the workers have it. The profile key may change. */
+  account: AccountRecord;
+
+  private constructor(options: HubOptions, sealer: Sealer, account: AccountRecord) {
+    const { store, transport, trustRoots, includePhoneNumber, telemetry } = options;
+    this.options = options;
+    this.sealer = sealer;
+    this.account = account;
+    this.ratchet = new RatchetClient(engineOf(sealer), sealer.stats().threads, account);
+    this.seals = new SealQueue(sealer);
+    this.certificates = new SenderCertificateCache({
+      source: certificateSource(store, transport, includePhoneNumber),
+      trustRoots,
+      own: { aci: account.aci, deviceId: account.deviceId, identityKey: account.identityPublicKey },
+      wait,
+      onProblem: (error, attempt) => {
+        telemetry.publish('certificate', { errorCode: error.code, attempt });
+        telemetry.log.warn({ code: error.code, attempt }, 'no usable sender certificate; sends wait');
+        for (const listener of this.onCertificateProblem) listener(error, attempt);
+      },
+    });
+  }
+
+  /**
+   * The hub of the store; each call wants a `release()`.
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT: it is in use with another transport or other trust roots; ERR_ACCOUNT_MISMATCH;
+   *   what the store and {@link Sealer.create} throw.
+   */
+  static async open(options: HubOptions): Promise<Hub> {
+    const { store } = options;
+    const opened = openedByStore.get(store);
+    if (opened !== undefined) {
+      opened.users += 1;
+      try {
+        const hub = await opened.hub;
+        // It must be the same account; a profile key that is given now is taken.
+        if (options.account !== undefined) await hub.#rename(options.account);
+        checkSame(opened.options, options);
+        return hub;
+      } catch (error) {
+        await Hub.#letGo(store, opened);
+        throw error;
+      } finally {
+        options.account?.identityPrivateKey.fill(0);
+      }
+    }
+    const hub = Hub.#create(options);
+    openedByStore.set(store, { hub, options, users: 1 });
+    hub.catch(() => openedByStore.delete(store));
+    return hub;
+  }
+
+  static async #create(options: HubOptions): Promise<Hub> {
+    const account = await openAccountRecord(options.store, options.account);
+    // The workers have it in their own memory, or there are none.
+    const sealer = await Sealer.create({
+      ...options.sealerOptions,
+      identityKeyPair: { publicKey: account.identityPublicKey, privateKey: account.identityPrivateKey },
+    }).finally(() => account.identityPrivateKey.fill(0));
+    return new Hub(options, sealer, account);
+  }
+
+  async #rename(given: AccountRecord): Promise<void> {
+    const account = await openAccountRecord(this.options.store, given);
+    account.identityPrivateKey.fill(0);
+    this.account = account;
+  }
+
+  /** The last one to let go ends the workers, and wipes the keys. */
+  async release(): Promise<void> {
+    const { store } = this.options;
+    const opened = openedByStore.get(store);
+    if (opened !== undefined) await Hub.#letGo(store, opened);
+  }
+
+  static async #letGo(store: Store, opened: Opened): Promise<void> {
+    opened.users -= 1;
+    if (opened.users > 0) return;
+    openedByStore.delete(store);
+    const hub = await opened.hub.catch(() => undefined);
+    await hub?.sealer.close();
+  }
+}
+
+function checkSame(opened: HubOptions, { transport, trustRoots }: HubOptions): void {
+  if (transport !== opened.transport) refuse('transport', 'the one with which the store is in use already');
+  const namesOf = (roots: HubOptions['trustRoots']): string =>
+    roots.map((root) => Buffer.from(root).toString('hex')).join();
+  if (namesOf(trustRoots) !== namesOf(opened.trustRoots))
+    refuse('trustRoots', 'those with which the store is in use already');
+}

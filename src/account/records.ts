@@ -1,0 +1,46 @@
+import { SealcastError } from '../errors.js';
+import { NEW_CONTACT, decodeContact, encodeContact, type ContactRecord } from '../store/records.js';
+import type { Change, Store } from '../store/store.js';
+
+export const sessionKey = (serviceId: string, deviceId: number): string => `${serviceId}.${deviceId}`;
+
+/** Contacts and sessions in a store, in records of their own. */
+export class Records {
+  protected readonly store: Store;
+
+  constructor(store: Store) {
+    this.store = store;
+  }
+
+  /** All of it, or nothing. */
+  commit(changes: readonly Change[]): Promise<void> {
+    return changes.length === 0 ? Promise.resolve() : this.store.commit(changes);
+  }
+
+  async contacts(serviceIds: readonly string[]): Promise<ContactRecord[]> {
+    const values = await this.store.getMany('contact', serviceIds);
+    return values.map((value) => (value === undefined ? NEW_CONTACT : decodeContact(value)));
+  }
+
+  async contact(serviceId: string): Promise<ContactRecord> {
+    const [contact] = await this.contacts([serviceId]);
+    // One key, one value.
+    if (contact === undefined) throw new SealcastError('ERR_STORE_FAILED', 'the store gave no answer');
+    return contact;
+  }
+
+  sessions(addresses: readonly string[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
+    return this.store.getMany('session', addresses);
+  }
+}
+
+export const contactChange = (serviceId: string, contact: ContactRecord): Change => ({
+  table: 'contact',
+  key: serviceId,
+  value: encodeContact(contact),
+});
+export const sessionChange = (serviceId: string, deviceId: number, record: Uint8Array): Change => ({
+  table: 'session',
+  key: sessionKey(serviceId, deviceId),
+  value: record,
+});
