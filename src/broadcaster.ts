@@ -4,44 +4,26 @@ import type { BroadcasterCore } from './broadcast/core.js';
 import type { BroadcasterEvents } from './broadcast/events.js';
 import { parseServiceId } from './account/ids.js';
 import {
-  checkAccount,
   checkBroadcast,
   checkLimits,
-  checkLogger,
-  checkPolicies,
-  checkProfileKey,
-  checkStore,
-  checkTransport,
-  checkTrustRoots,
-  type AccountInput,
   type BroadcastMessage,
   type BroadcastOptions,
   type BroadcasterLimits,
-  type Policies,
   type Recipients,
 } from './broadcast/options.js';
 import type { BroadcastRun, ResumedBroadcast } from './broadcast/run.js';
-import { Telemetry, type Logger } from './account/telemetry.js';
+import {
+  checkPolicies,
+  checkProfileKey,
+  checkSharedOptions,
+  type Policies,
+  type SharedOptions,
+} from './account/options.js';
 import { SealcastError } from './errors.js';
-import { checkInteger, checkObject, checkSignal, refuse, type PublicKeyInput, type EngineSettings } from './options.js';
+import { checkInteger, checkObject, checkSignal, refuse } from './options.js';
 import type { Sealer } from './sealer.js';
-import type { Store } from './store/store.js';
-import type { Transport } from './transport/transport.js';
 
-export interface BroadcasterOptions extends Partial<Policies>, Partial<BroadcasterLimits>, EngineSettings {
-  /** What is remembered: sessions, contacts, the outbox. Stays the caller's to close. */
-  readonly store: Store;
-  /** The way to the service. Stays the caller's to close. */
-  readonly transport: Transport;
-  /** What sender certificates must hang from: libsignal PublicKeys, or 33 bytes each. */
-  readonly trustRoots: readonly PublicKeyInput[];
-  /** Who sends; kept in the store, and needed only where it is not there yet. */
-  readonly account?: AccountInput;
-  /** Whether receivers may see the account's phone number. Default false. */
-  readonly includePhoneNumber?: boolean;
-  /** A pino logger, or one of its shape. No secret, service id or phone number is in any line. */
-  readonly logger?: Logger;
-}
+export interface BroadcasterOptions extends SharedOptions, Partial<Policies>, Partial<BroadcasterLimits> {}
 
 /**
  * Sends a text to many, each of them a sealed message of its own, and remembers how far it got.
@@ -66,26 +48,10 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
    */
   static async open(options: BroadcasterOptions): Promise<Broadcaster> {
     const given = checkObject(options, 'options');
-    const { account, includePhoneNumber, threads, kernel, recipientCacheBytes } = options;
-    if (includePhoneNumber !== undefined && typeof includePhoneNumber !== 'boolean') {
-      refuse('includePhoneNumber', 'true or false');
-    }
     const opened: { broadcaster?: Broadcaster } = {};
-    const checked = {
-      store: checkStore(given['store']),
-      transport: checkTransport(given['transport']),
-      trustRoots: checkTrustRoots(given['trustRoots']),
-      account: account === undefined ? undefined : checkAccount(account),
-      includePhoneNumber: includePhoneNumber ?? false,
-      policies: checkPolicies(given),
-      limits: checkLimits(given),
-      telemetry: new Telemetry(checkLogger(given['logger'])),
-      sealerOptions: {
-        ...(threads !== undefined && { threads }),
-        ...(kernel !== undefined && { kernel }),
-        ...(recipientCacheBytes !== undefined && { recipientCacheBytes }),
-      },
-    };
+    const policies = checkPolicies(given);
+    const limits = checkLimits(given);
+    const checked = { ...checkSharedOptions(options), policies, limits };
     const { BroadcasterCore: Core } = await import('./broadcast/core.js');
     const core = await Core.open({
       ...checked,

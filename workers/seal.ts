@@ -4,7 +4,7 @@ import { entryCount, layScalars } from '../src/kernel/arena.js';
 import { instantiate } from '../src/kernel/instance.js';
 import { ControlBlock } from '../src/kernel/control.js';
 import type { ChunkJob, Job, JobFault, RatchetAnswer, RatchetJob, WorkerStart } from '../src/pool/messages.js';
-import type { ArchiveRequest, EncryptRequest } from '../src/ratchet/messages.js';
+import type { RatchetRequest } from '../src/ratchet/worker.js';
 
 const { module, memory } = workerData as WorkerStart;
 const kernel = instantiate(module, memory);
@@ -37,7 +37,7 @@ async function runRatchetJob({ request }: RatchetJob): Promise<RatchetAnswer> {
   try {
     const { runRatchet } = await import('../src/ratchet/worker.js');
     const copyPrivateKey = (): Uint8Array<ArrayBuffer> => ControlBlock.copyPrivateKeyOf(memory);
-    return { reply: await runRatchet(request as EncryptRequest | ArchiveRequest, copyPrivateKey) };
+    return { reply: await runRatchet(request as RatchetRequest, copyPrivateKey) };
   } catch (error) {
     return { fault: describe(error) };
   }

@@ -1,29 +1,17 @@
 import { SenderCertificateCache } from '../access/sender-certificate.js';
 import { engineOf } from '../engines.js';
 import type { SealcastError } from '../errors.js';
-import { refuse, type EngineSettings } from '../options.js';
+import { refuse } from '../options.js';
 import { Sealer } from '../sealer.js';
 import type { AccountRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
-import type { Transport } from '../transport/transport.js';
 import { openAccountRecord } from './account-record.js';
 import { AddressLocks } from './address-locks.js';
 import { certificateSource } from './certificate-source.js';
+import type { HubOptions } from './options.js';
 import { RatchetClient } from './ratchet-client.js';
 import { SealQueue } from './seal-queue.js';
-import type { Telemetry } from './telemetry.js';
 import { wait } from './waiting.js';
-
-/** With what an account is opened, checked. Whoever comes second shares what the first one set up. */
-export interface HubOptions {
-  readonly store: Store;
-  readonly transport: Transport;
-  readonly trustRoots: readonly Uint8Array<ArrayBuffer>[];
-  readonly account: AccountRecord | undefined;
-  readonly includePhoneNumber: boolean;
-  readonly sealerOptions: EngineSettings;
-  readonly telemetry: Telemetry;
-}
 
 type OnCertificateProblem = (error: SealcastError, attempt: number) => void;
 

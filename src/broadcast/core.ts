@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { AbortWatch } from '../abort-watch.js';
-import { Hub, type HubOptions } from '../account/hub.js';
+import { Hub } from '../account/hub.js';
 import { contactChange } from '../account/records.js';
 import { Semaphore } from '../account/semaphore.js';
 import { SealcastError } from '../errors.js';
@@ -9,7 +9,8 @@ import type { Sealer } from '../sealer.js';
 import type { BroadcastRecord, ContactRecord } from '../store/records.js';
 import { DRY_CERTIFICATE, DryTransport, OverlayStore } from './dry-run.js';
 import type { Notify } from './events.js';
-import type { BroadcasterLimits, CheckedBroadcast, Policies } from './options.js';
+import type { HubOptions, Policies } from '../account/options.js';
+import type { BroadcasterLimits, CheckedBroadcast } from './options.js';
 import { Outbox } from './outbox.js';
 import type { BroadcastRun, ResumedBroadcast } from './run.js';
 import type { Services } from './services.js';

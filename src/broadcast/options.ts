@@ -1,36 +1,9 @@
-import { isBroadcastId, parseServiceId } from '../account/ids.js';
-import type { Logger } from '../account/telemetry.js';
-import {
-  checkInteger,
-  checkObject,
-  checkPublicKey,
-  checkSignal,
-  refuse,
-  viewOf,
-  type PublicKeyInput,
-} from '../options.js';
-import type { AccountRecord } from '../store/records.js';
-import type { Store } from '../store/store.js';
-import type { Transport } from '../transport/transport.js';
-import { isPni } from '../access/access-mode.js';
+import { isBroadcastId } from '../account/ids.js';
+import { checkBoolean } from '../account/options.js';
+import { checkInteger, checkObject, checkSignal, refuse } from '../options.js';
 
 /** Service ids, in any order, one or more times. */
 export type Recipients = Iterable<string> | AsyncIterable<string>;
-
-/** The account, and the device of it, that sends. */
-export interface AccountInput {
-  /** Service id: a UUID. */
-  readonly aci: string;
-  readonly deviceId: number;
-  readonly registrationId: number;
-  /** A libsignal `IdentityKeyPair`, or its two keys as bytes (33 and 32). */
-  readonly identityKeyPair: {
-    readonly publicKey: PublicKeyInput;
-    readonly privateKey: { serialize(): Uint8Array } | Uint8Array;
-  };
-  /** 32 bytes; goes out with every message, so that whoever gets it may answer sealed. */
-  readonly profileKey?: Uint8Array;
-}
 
 /** A text message. */
 export interface BroadcastMessage {
@@ -54,13 +27,6 @@ export interface BroadcastOptions {
   readonly dryRun?: boolean;
   /** Recipients a second at most. Default: as fast as it goes. */
   readonly maxPerSecond?: number;
-}
-
-/** What to do where the protocol leaves a choice. */
-export interface Policies {
-  /** Whether to send unsealed to who does not take sealed messages. */
-  readonly unsealedFallback: 'never' | 'when-denied';
-  readonly onIdentityChange: 'accept' | 'fail';
 }
 
 export interface BroadcasterLimits {
@@ -95,80 +61,6 @@ export function checkLimits(options: Readonly<Record<string, unknown>>): Broadca
   };
 }
 
-function oneOf<Value extends string>(value: unknown, field: string, allowed: readonly Value[]): Value {
-  if (!allowed.includes(value as Value)) refuse(field, `one of ${allowed.join(', ')}`);
-  return value as Value;
-}
-
-export function checkPolicies(options: Readonly<Record<string, unknown>>): Policies {
-  return {
-    unsealedFallback: oneOf(options['unsealedFallback'] ?? 'never', 'unsealedFallback', ['never', 'when-denied']),
-    onIdentityChange: oneOf(options['onIdentityChange'] ?? 'accept', 'onIdentityChange', ['accept', 'fail']),
-  };
-}
-
-export function checkTrustRoots(trustRoots: unknown): Uint8Array<ArrayBuffer>[] {
-  if (!Array.isArray(trustRoots) || trustRoots.length === 0) refuse('trustRoots', 'at least one public key');
-  return trustRoots.map((root, index) => Uint8Array.of(5, ...checkPublicKey(root, 'trustRoots', index)));
-}
-
-function checkMethods(value: unknown, field: string, names: readonly string[]): void {
-  const given = checkObject(value, field);
-  for (const name of names) {
-    if (typeof given[name] !== 'function') refuse(`${field}.${name}`, 'a function');
-  }
-}
-
-export function checkStore(store: unknown): Store {
-  checkMethods(store, 'store', ['getMany', 'list', 'commit']);
-  return store as Store;
-}
-
-export function checkTransport(transport: unknown): Transport {
-  const requests = ['sendSealed', 'sendUnsealed', 'fetchPreKeys', 'accountExists', 'fetchSenderCertificate'];
-  checkMethods(transport, 'transport', requests);
-  return transport as Transport;
-}
-
-export function checkLogger(logger: unknown): Logger | undefined {
-  if (logger === undefined) return undefined;
-  checkMethods(logger, 'logger', ['debug', 'info', 'warn', 'error']);
-  return logger as Logger;
-}
-
-const MAX_DEVICE_ID = 127;
-/** 14 bits, but for 0. */
-const MAX_REGISTRATION_ID = 0x3fff;
-const KEY_BYTES = 32;
-
-export function checkProfileKey(profileKey: unknown, field = 'profileKey'): Uint8Array<ArrayBuffer> {
-  const bytes = viewOf(profileKey);
-  if (bytes?.length !== KEY_BYTES) refuse(field, `a Uint8Array of ${KEY_BYTES} bytes`);
-  return Uint8Array.from(bytes);
-}
-
-/** The private key in it is a copy. */
-export function checkAccount(account: unknown): AccountRecord {
-  const given = checkObject(account, 'account');
-  const { aci, deviceId, registrationId, profileKey } = given;
-  const serviceId = parseServiceId(aci);
-  if (serviceId === null || isPni(serviceId)) refuse('account.aci', 'a service id (a UUID)');
-  const pair = checkObject(given['identityKeyPair'], 'account.identityKeyPair');
-  const privateKey = pair['privateKey'] as { serialize?: () => unknown } | undefined;
-  const privateBytes = viewOf(privateKey) ?? viewOf(privateKey?.serialize?.());
-  if (privateBytes?.length !== KEY_BYTES) {
-    refuse('account.identityKeyPair.privateKey', `a libsignal PrivateKey or its ${KEY_BYTES} bytes`);
-  }
-  return {
-    aci: serviceId,
-    deviceId: checkInteger(deviceId, 'account.deviceId', 1, MAX_DEVICE_ID),
-    registrationId: checkInteger(registrationId, 'account.registrationId', 1, MAX_REGISTRATION_ID),
-    identityPublicKey: Uint8Array.of(5, ...checkPublicKey(pair['publicKey'], 'account.identityKeyPair.publicKey')),
-    identityPrivateKey: Uint8Array.from(privateBytes),
-    ...(profileKey !== undefined && { profileKey: checkProfileKey(profileKey, 'account.profileKey') }),
-  };
-}
-
 export interface CheckedBroadcast {
   readonly body: string;
   readonly recipients: Recipients;
@@ -178,12 +70,6 @@ export interface CheckedBroadcast {
   readonly signal: AbortSignal | undefined;
   readonly dryRun: boolean;
   readonly maxPerSecond: number;
-}
-
-function checkBoolean(value: unknown, field: string, fallback: boolean): boolean {
-  if (value === undefined) return fallback;
-  if (typeof value !== 'boolean') refuse(field, 'true or false');
-  return value;
 }
 
 export function checkBroadcast(message: unknown, recipients: unknown, options: unknown): CheckedBroadcast {

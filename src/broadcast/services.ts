@@ -3,7 +3,7 @@ import type { AccountRecord } from '../store/records.js';
 import type { Transport } from '../transport/transport.js';
 import type { AddressLocks } from '../account/address-locks.js';
 import type { Notify } from './events.js';
-import type { Policies } from './options.js';
+import type { Policies } from '../account/options.js';
 import type { Outbox } from './outbox.js';
 import type { RatchetClient } from '../account/ratchet-client.js';
 import type { SealQueue } from '../account/seal-queue.js';

@@ -62,8 +62,96 @@ export interface EncryptReply {
 export interface ArchiveRequest {
   readonly kind: 'archive';
   readonly sessions: Packed;
+  /** Each is archived only if our side of its current session uses this ratchet key (33 bytes); where there is none, anyway. */
+  readonly ratchetKeys?: Packed;
 }
-/** Records in the order of the request; nothing where there was none, or none that libsignal can read. */
+/** Records in the order of the request; nothing where nothing was archived, or libsignal cannot read the record. */
 export interface ArchiveReply {
   readonly sessions: Packed;
+}
+
+/** Private halves of prekeys, by id. */
+export interface PreKeyRecords {
+  readonly ids: Uint32Array<ArrayBuffer>;
+  readonly records: Packed;
+}
+
+export const SESSION_MESSAGE_TYPES = ['prekey', 'whisper'] as const;
+
+/** Messages of senders' devices, a column for each fact; those of one device in the order in which they came. */
+export interface DecryptRequest {
+  readonly kind: 'decrypt';
+  /** The receiving device. */
+  readonly own: EncryptRequest['own'];
+  /** Addresses `serviceId.deviceId`, with a space between each two; their session records, or nothing. */
+  readonly addresses: string;
+  readonly sessions: Packed;
+  /** Of each message: which of the addresses it is from, one of SESSION_MESSAGE_TYPES, and libsignal's serialized message. */
+  readonly senders: Uint32Array<ArrayBuffer>;
+  readonly types: Uint8Array<ArrayBuffer>;
+  readonly messages: Packed;
+  /** Those that the messages name. */
+  readonly preKeys: PreKeyRecords;
+  readonly signedPreKeys: PreKeyRecords;
+  readonly kyberPreKeys: PreKeyRecords;
+  /** Names of what last-resort keys were used with before, see {@link kyberUseName}. */
+  readonly kyberUses: ReadonlySet<string>;
+}
+
+/**
+ * What became of a message. `duplicate`: it was decrypted before. `no-session`: there is none that it could be of. `failed`: whatever
+ * else is wrong with it.
+ */
+export const DECRYPT_STATUSES = ['ok', 'duplicate', 'no-session', 'failed'] as const;
+export type DecryptStatus = (typeof DECRYPT_STATUSES)[number];
+
+/** A Kyber prekey, and with which other keys of both sides it was used. */
+export interface KyberUse {
+  readonly kyberPreKeyId: number;
+  readonly signedPreKeyId: number;
+  /** The sender's, 33 bytes, in hex. */
+  readonly baseKey: string;
+}
+export const kyberUseName = ({ kyberPreKeyId, signedPreKeyId, baseKey }: KyberUse): string =>
+  `${kyberPreKeyId}/${signedPreKeyId}/${baseKey}`;
+
+/** Messages and addresses in the order of the request. */
+export interface DecryptReply {
+  /** One of DECRYPT_STATUSES each; plaintexts where it is `ok`, padding and all. */
+  readonly statuses: Uint8Array<ArrayBuffer>;
+  readonly plaintexts: Packed;
+  /** What libsignal said, by index of the message; no secrets. */
+  readonly reasons: ReadonlyMap<number, string>;
+  /** The session record of each address, where it is another one now, and the registration id that is in it. */
+  readonly sessions: Packed;
+  readonly registrationIds: Uint32Array<ArrayBuffer>;
+  /** The identity key that a new session of the address is with, 33 bytes; nothing where no session was begun. */
+  readonly identityKeys: Packed;
+  /** One-time prekeys that are used up. */
+  readonly usedPreKeys: readonly number[];
+  readonly usedKyberPreKeys: readonly KyberUse[];
+}
+
+export const GROUP_MESSAGE_TYPES = ['distribution', 'message'] as const;
+
+/** Sender keys that came, and messages that were encrypted with them; those of one device in the order in which they came. */
+export interface GroupRequest {
+  readonly kind: 'group';
+  /** Addresses and distribution ids, with a space between each two, and their sender key records, or nothing. */
+  readonly addresses: string;
+  readonly distributionIds: string;
+  readonly records: Packed;
+  /** Of each message: which of the records it goes with, one of GROUP_MESSAGE_TYPES, and libsignal's serialized message. */
+  readonly chains: Uint32Array<ArrayBuffer>;
+  readonly types: Uint8Array<ArrayBuffer>;
+  readonly messages: Packed;
+}
+/** In the order of the request. */
+export interface GroupReply {
+  /** One of DECRYPT_STATUSES each; plaintexts of messages where it is `ok`. */
+  readonly statuses: Uint8Array<ArrayBuffer>;
+  readonly plaintexts: Packed;
+  readonly reasons: ReadonlyMap<number, string>;
+  /** The record of each chain, where it is another one now. */
+  readonly records: Packed;
 }

@@ -43,7 +43,7 @@ export class TaskIdentities extends IdentityKeyStore {
   override getLocalRegistrationId(): Promise<number> {
     return Promise.resolve(this.#registrationId);
   }
-  override saveIdentity(): Promise<IdentityChange> {
+  override saveIdentity(_address: ProtocolAddress, _key: PublicKey): Promise<IdentityChange> {
     return Promise.resolve(IdentityChange.NewOrUnchanged);
   }
   override isTrustedIdentity(_address: ProtocolAddress, key: PublicKey): Promise<boolean> {
@@ -51,5 +51,19 @@ export class TaskIdentities extends IdentityKeyStore {
   }
   override getIdentity(): Promise<PublicKey | null> {
     return Promise.resolve(null);
+  }
+}
+
+/** Our own identity; any key of a sender is trusted, for what he sends proves it. It says which one that was. */
+export class SenderIdentities extends TaskIdentities {
+  /** 33 bytes */
+  seen: Uint8Array<ArrayBuffer> | undefined;
+
+  override saveIdentity(_address: ProtocolAddress, key: PublicKey): Promise<IdentityChange> {
+    this.seen = key.serialize();
+    return Promise.resolve(IdentityChange.NewOrUnchanged);
+  }
+  override isTrustedIdentity(): Promise<boolean> {
+    return Promise.resolve(true);
   }
 }

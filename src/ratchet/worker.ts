@@ -1,7 +1,21 @@
-import { PrivateKey, SessionRecord } from '@signalapp/libsignal-client';
+import { PrivateKey } from '@signalapp/libsignal-client';
+import { archiveAll } from './archive.js';
+import { decryptAll } from './decrypt.js';
 import { encryptAll } from './encrypt.js';
-import type { ArchiveReply, ArchiveRequest, EncryptReply, EncryptRequest } from './messages.js';
-import { pack, unpack } from './packed.js';
+import { decryptGroups } from './group.js';
+import type {
+  ArchiveReply,
+  ArchiveRequest,
+  DecryptReply,
+  DecryptRequest,
+  EncryptReply,
+  EncryptRequest,
+  GroupReply,
+  GroupRequest,
+} from './messages.js';
+
+export type RatchetRequest = EncryptRequest | DecryptRequest | GroupRequest | ArchiveRequest;
+export type RatchetReply = EncryptReply | DecryptReply | GroupReply | ArchiveReply;
 
 let privateKey: PrivateKey | undefined;
 
@@ -11,25 +25,15 @@ let privateKey: PrivateKey | undefined;
  * @param copyPrivateKey gives our private key, 32 bytes, which are wiped here.
  */
 export async function runRatchet(
-  request: EncryptRequest | ArchiveRequest,
+  request: RatchetRequest,
   copyPrivateKey: () => Uint8Array<ArrayBuffer>,
-): Promise<EncryptReply | ArchiveReply> {
-  if (request.kind === 'archive') return { sessions: pack(unpack(request.sessions).map(archive)) };
+): Promise<RatchetReply> {
+  if (request.kind === 'archive') return archiveAll(request);
+  if (request.kind === 'group') return decryptGroups(request);
   if (privateKey === undefined) {
     const bytes = copyPrivateKey();
     privateKey = PrivateKey.deserialize(bytes);
     bytes.fill(0);
   }
-  return encryptAll(request, privateKey);
-}
-
-function archive(recordBytes: Uint8Array<ArrayBuffer> | undefined): Uint8Array<ArrayBuffer> | undefined {
-  if (recordBytes === undefined) return undefined;
-  try {
-    const record = SessionRecord.deserialize(recordBytes);
-    record.archiveCurrentState();
-    return record.serialize();
-  } catch {
-    return undefined;
-  }
+  return request.kind === 'decrypt' ? decryptAll(request, privateKey) : encryptAll(request, privateKey);
 }
