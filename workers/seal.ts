@@ -4,7 +4,7 @@ import { entryCount, layScalars } from '../src/kernel/arena.js';
 import { instantiate } from '../src/kernel/instance.js';
 import { ControlBlock } from '../src/kernel/control.js';
 import type { ChunkJob, Job, JobFault, RatchetAnswer, RatchetJob, WorkerStart } from '../src/pool/messages.js';
-import type { RatchetRequest } from '../src/ratchet/worker.js';
+import type { RatchetRequest } from '../src/ratchet/messages.js';
 
 const { module, memory } = workerData as WorkerStart;
 const kernel = instantiate(module, memory);

@@ -8,6 +8,7 @@ import {
   type EncryptReply,
   type EncryptRequest,
   type EncryptStatus,
+  type RatchetRequest,
   type Renewal,
 } from '../ratchet/messages.js';
 import { pack, unpack } from '../ratchet/packed.js';
@@ -59,7 +60,7 @@ export class RatchetClient {
    * @throws SealcastError ERR_CLOSED, ERR_WORKER_LOST, ERR_LIBSIGNAL_UNAVAILABLE; then nothing of it was done.
    */
   async encrypt(inputs: readonly EncryptInput[], plaintexts: readonly Uint8Array<ArrayBuffer>[]): Promise<Encrypted[]> {
-    const share = Math.max(MIN_SHARE, Math.ceil(inputs.length / this.#threads));
+    const share = this.shareOf(inputs.length);
     const shares: (readonly EncryptInput[])[] = [];
     for (let from = 0; from < inputs.length; from += share) shares.push(inputs.slice(from, from + share));
     const replies = await Promise.all(shares.map((part) => this.#encryptShare(part, plaintexts)));
@@ -67,22 +68,55 @@ export class RatchetClient {
   }
 
   #encryptShare(inputs: readonly EncryptInput[], plaintexts: readonly Uint8Array<ArrayBuffer>[]): Promise<Encrypted[]> {
-    return outliveWorkers(async () => {
+    return this.run<EncryptReply>(() => {
       const request = requestOf(inputs, plaintexts, this.#own);
-      const buffers = [request.sessions.bytes.buffer, request.identityKeys.bytes.buffer];
-      return outputsOf((await this.#engine.pool.runRatchet(request, buffers)) as EncryptReply);
+      return { request, moved: [request.sessions.bytes.buffer, request.identityKeys.bytes.buffer] };
+    }).then(outputsOf);
+  }
+
+  /**
+   * Session records that no more is sent with; undefined for one that cannot be read.
+   *
+   * @param ratchetKeys of each, if given: archived only if our side of the session uses it, else undefined too.
+   */
+  async archive(
+    records: readonly Uint8Array<ArrayBuffer>[],
+    ratchetKeys?: readonly (Uint8Array | undefined)[],
+  ): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
+    if (records.length === 0) return [];
+    const reply = await this.run<ArchiveReply>(() => {
+      const sessions = pack(records);
+      const request: ArchiveRequest = {
+        kind: 'archive',
+        sessions,
+        ...(ratchetKeys !== undefined && { ratchetKeys: pack(ratchetKeys) }),
+      };
+      return { request, moved: [sessions.bytes.buffer] };
+    });
+    return unpack(reply.sessions);
+  }
+
+  /**
+   * Has one worker do one thing.
+   *
+   * @param make gives the request, and the buffers of it that move to the worker; again for each attempt.
+   * @throws SealcastError ERR_CLOSED, ERR_WORKER_LOST, ERR_LIBSIGNAL_UNAVAILABLE; then nothing of it was done.
+   */
+  run<Reply>(make: () => { readonly request: RatchetRequest; readonly moved: ArrayBuffer[] }): Promise<Reply> {
+    return outliveWorkers(async () => {
+      const { request, moved } = make();
+      return (await this.#engine.pool.runRatchet(request, moved)) as Reply;
     });
   }
 
-  /** Session records that no more is sent with; undefined for one that cannot be read. */
-  async archive(records: readonly Uint8Array<ArrayBuffer>[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
-    if (records.length === 0) return [];
-    return outliveWorkers(async () => {
-      const sessions = pack(records);
-      const request: ArchiveRequest = { kind: 'archive', sessions };
-      const reply = (await this.#engine.pool.runRatchet(request, [sessions.bytes.buffer])) as ArchiveReply;
-      return unpack(reply.sessions);
-    });
+  /** In how many parts work is best done, so that each worker has one and none is tiny. */
+  shareOf(count: number): number {
+    return Math.max(MIN_SHARE, Math.ceil(count / this.#threads));
+  }
+
+  /** Our own device, as requests name it. */
+  get own(): EncryptRequest['own'] {
+    return this.#own;
   }
 }
 

@@ -5,3 +5,4 @@ export { decodeServiceEnvelope, SERVICE_ENVELOPE_TYPE } from './service-envelope
 export type { ServiceEnvelope } from './service-envelope.js';
 export { encodeUsmc, USMC_TYPE, usmcTypeOfCiphertext } from './usmc.js';
 export type { ContentHint, UsmcFields, UsmcType } from './usmc.js';
+export { decodeUsmc, type Usmc } from './read-usmc.js';

@@ -155,3 +155,6 @@ export interface GroupReply {
   /** The record of each chain, where it is another one now. */
   readonly records: Packed;
 }
+
+export type RatchetRequest = EncryptRequest | DecryptRequest | GroupRequest | ArchiveRequest;
+export type RatchetReply = EncryptReply | DecryptReply | GroupReply | ArchiveReply;

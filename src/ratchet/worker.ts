@@ -3,19 +3,7 @@ import { archiveAll } from './archive.js';
 import { decryptAll } from './decrypt.js';
 import { encryptAll } from './encrypt.js';
 import { decryptGroups } from './group.js';
-import type {
-  ArchiveReply,
-  ArchiveRequest,
-  DecryptReply,
-  DecryptRequest,
-  EncryptReply,
-  EncryptRequest,
-  GroupReply,
-  GroupRequest,
-} from './messages.js';
-
-export type RatchetRequest = EncryptRequest | DecryptRequest | GroupRequest | ArchiveRequest;
-export type RatchetReply = EncryptReply | DecryptReply | GroupReply | ArchiveReply;
+import type { RatchetReply, RatchetRequest } from './messages.js';
 
 let privateKey: PrivateKey | undefined;
 

@@ -1,0 +1,88 @@
+import type { RatchetClient } from '../account/ratchet-client.js';
+import { distributionIdOf } from '../content/index.js';
+import { SealcastError } from '../errors.js';
+import { DECRYPT_STATUSES, GROUP_MESSAGE_TYPES, type GroupReply, type GroupRequest } from '../ratchet/messages.js';
+import { pack, unpack } from '../ratchet/packed.js';
+import type { Change, Store } from '../store/store.js';
+import type { Decrypted } from './session-decryptor.js';
+
+/** A sender key that came, or a message encrypted with one. */
+export interface GroupMessage {
+  /** `serviceId.deviceId` */
+  readonly address: string;
+  readonly type: (typeof GROUP_MESSAGE_TYPES)[number];
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+export interface GroupsDecrypted {
+  /** In the order of the messages; a sender key that was taken is `ok`, and has no plaintext. */
+  readonly outcomes: readonly Decrypted[];
+  readonly changes: readonly Change[];
+}
+
+const chainKey = (address: string, distributionId: string): string => `${address}.${distributionId}`;
+
+/** Has a worker take sender keys and decrypt with them. Whoever asks holds the locks of the senders, and commits what comes back. */
+export class GroupDecryptor {
+  readonly #store: Store;
+  readonly #ratchet: RatchetClient;
+
+  constructor(store: Store, ratchet: RatchetClient) {
+    this.#store = store;
+    this.#ratchet = ratchet;
+  }
+
+  /** @throws SealcastError ERR_CLOSED, ERR_LIBSIGNAL_UNAVAILABLE, what the store throws. */
+  async decrypt(messages: readonly GroupMessage[]): Promise<GroupsDecrypted> {
+    const outcomes = new Array<Decrypted>(messages.length);
+    const chains = new Map<string, { readonly address: string; readonly distributionId: string }>();
+    const known: { readonly index: number; readonly key: string; readonly message: GroupMessage }[] = [];
+    messages.forEach((message, index) => {
+      const distributionId = distributionIdOf(message.bytes);
+      if (distributionId === undefined) {
+        outcomes[index] = { status: 'failed', reason: 'it has no distribution id' };
+        return;
+      }
+      const key = chainKey(message.address, distributionId);
+      chains.set(key, { address: message.address, distributionId });
+      known.push({ index, key, message });
+    });
+    if (known.length === 0) return { outcomes, changes: [] };
+    const keys = [...chains.keys()];
+    const places = new Map(keys.map((key, i) => [key, i]));
+    const records = await this.#store.getMany('senderKey', keys);
+    const reply = await this.#ask((): GroupRequest => ({
+      kind: 'group',
+      addresses: [...chains.values()].map(({ address }) => address).join(' '),
+      distributionIds: [...chains.values()].map(({ distributionId }) => distributionId).join(' '),
+      records: pack(records),
+      chains: Uint32Array.from(known, ({ key }) => places.get(key) ?? 0),
+      types: Uint8Array.from(known, ({ message }) => GROUP_MESSAGE_TYPES.indexOf(message.type)),
+      messages: pack(known.map(({ message }) => message.bytes)),
+    }));
+    if (reply === undefined) {
+      for (const { index } of known) outcomes[index] = { status: 'lost', reason: undefined };
+      return { outcomes, changes: [] };
+    }
+    const plaintexts = unpack(reply.plaintexts);
+    known.forEach(({ index }, i) => {
+      const status = DECRYPT_STATUSES[reply.statuses[i] ?? -1] ?? 'failed';
+      outcomes[index] =
+        status === 'ok' ? { status, plaintext: plaintexts[i] } : { status, reason: reply.reasons.get(i) };
+    });
+    const changes = unpack(reply.records).flatMap((value, i): Change[] => {
+      const key = keys[i];
+      return value === undefined || key === undefined ? [] : [{ table: 'senderKey', key, value }];
+    });
+    return { outcomes, changes };
+  }
+
+  async #ask(make: () => GroupRequest): Promise<GroupReply | undefined> {
+    try {
+      return await this.#ratchet.run<GroupReply>(() => ({ request: make(), moved: [] }));
+    } catch (error) {
+      if (error instanceof SealcastError && error.code === 'ERR_WORKER_LOST') return undefined;
+      throw error;
+    }
+  }
+}

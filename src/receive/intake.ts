@@ -1,0 +1,91 @@
+import { Fifo } from '../pool/fifo.js';
+import type { MessageAck } from '../transport/transport.js';
+
+/** What the service delivered: an Envelope of its own, serialized. */
+export interface Letter {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** The service's time, ms since the epoch. */
+  readonly deliveredMs: number;
+  readonly ack: MessageAck;
+}
+
+/** What may lie here: the service itself waits with the next one when some 256 are unacknowledged. */
+const MAX_LETTERS = 4096;
+const MAX_BYTES = 32 * 1024 * 1024;
+
+/**
+ * Letters that nobody has opened yet. What comes beyond what may lie here is dropped: it is not acknowledged, so the service still
+ * has it, and is asked to deliver it again once there is room.
+ */
+export class Intake {
+  readonly #letters = new Fifo<Letter>();
+  readonly #redeliver: () => void;
+  #bytes = 0;
+  #missed = false;
+  #ended = false;
+  #onChange: (() => void) | undefined;
+  /** Letters that were dropped. */
+  dropped = 0;
+
+  constructor(redeliver: () => void) {
+    this.#redeliver = redeliver;
+  }
+
+  get length(): number {
+    return this.#letters.length;
+  }
+
+  push(letter: Letter): void {
+    if (this.#ended) return;
+    // In order, or not at all: once one was dropped, those behind it are too, until it has come again.
+    if (this.#missed || this.#isFull(letter)) {
+      this.#missed = true;
+      this.dropped += 1;
+      this.#onChange?.();
+      return;
+    }
+    this.#letters.push(letter);
+    this.#bytes += letter.bytes.length;
+    this.#onChange?.();
+  }
+
+  /** An empty one takes any letter: it would come again and again. */
+  #isFull({ bytes }: Letter): boolean {
+    if (this.#letters.length === 0) return false;
+    return this.#letters.length >= MAX_LETTERS || this.#bytes + bytes.length > MAX_BYTES;
+  }
+
+  /** The connection is gone, and with it the right to acknowledge: what lies here comes again. */
+  forget(): void {
+    this.#letters.clear();
+    this.#bytes = 0;
+    this.#missed = false;
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.forget();
+    this.#onChange?.();
+  }
+
+  /** Resolves with so many, or fewer, as soon as there are any; with none at the end. */
+  async next(count: number): Promise<Letter[]> {
+    while (this.#letters.length === 0 && !this.#ended) {
+      if (this.#missed) {
+        this.#missed = false;
+        this.#redeliver();
+      }
+      await new Promise<void>((resolve) => {
+        this.#onChange = resolve;
+      });
+    }
+    const taken: Letter[] = [];
+    while (taken.length < count) {
+      const letter = this.#letters.shift();
+      if (letter === undefined) break;
+      this.#bytes -= letter.bytes.length;
+      taken.push(letter);
+    }
+    return taken;
+  }
+}

@@ -1,0 +1,115 @@
+import { SealcastError } from '../errors.js';
+import { Fifo } from '../pool/fifo.js';
+import type { ReceivedMessage } from './received.js';
+
+/** A message, and its row in the inbox. */
+export interface Given {
+  readonly key: string;
+  readonly message: ReceivedMessage;
+}
+
+/** What may lie ready before no more is opened: messages, and bytes of their contents. */
+const MAX_MESSAGES = 1024;
+const MAX_BYTES = 16 * 1024 * 1024;
+
+/**
+ * Messages on their way to whoever iterates. One is dealt with when the next one is asked for; whoever leaves in the middle of one
+ * is given it again.
+ */
+export class MessageStream {
+  readonly #ready = new Fifo<Given>();
+  readonly #onDone: (key: string) => void;
+  #bytes = 0;
+  #iterating = false;
+  #ended: { readonly error: unknown } | undefined;
+  #onReady: (() => void) | undefined;
+  #onRoom: (() => void)[] = [];
+  /** Nobody wants them: they are learned from, and let go. */
+  isDiscarding = false;
+
+  /** @param onDone hears of each message that was dealt with. */
+  constructor(onDone: (key: string) => void) {
+    this.#onDone = onDone;
+  }
+
+  get length(): number {
+    return this.#ready.length;
+  }
+
+  push(given: readonly Given[]): void {
+    for (const each of given) {
+      if (this.isDiscarding) this.#onDone(each.key);
+      else {
+        this.#ready.push(each);
+        this.#bytes += each.message.contentBytes.length;
+      }
+    }
+    this.#onReady?.();
+  }
+
+  /** Resolves when more may follow. */
+  async room(): Promise<void> {
+    while (this.#isFull() && this.#ended === undefined) {
+      await new Promise<void>((resolve) => {
+        this.#onRoom.push(resolve);
+      });
+    }
+  }
+
+  #isFull(): boolean {
+    return this.#ready.length >= MAX_MESSAGES || this.#bytes >= MAX_BYTES;
+  }
+
+  #letFollow(): void {
+    const waiting = this.#onRoom;
+    this.#onRoom = [];
+    for (const follow of waiting) follow();
+  }
+
+  /** From now on nobody iterates. */
+  discard(): void {
+    if (this.#iterating) throw iteratedError();
+    this.isDiscarding = true;
+    for (let given = this.#take(); given !== undefined; given = this.#take()) this.#onDone(given.key);
+  }
+
+  /** @param error what it stopped with; undefined when it was closed. What was not dealt with is given out the next time. */
+  end(error?: unknown): void {
+    this.#ended ??= { error };
+    this.#onReady?.();
+    this.#letFollow();
+  }
+
+  #take(): Given | undefined {
+    const given = this.#ready.shift();
+    if (given !== undefined) this.#bytes -= given.message.contentBytes.length;
+    if (!this.#isFull()) this.#letFollow();
+    return given;
+  }
+
+  async *iterate(): AsyncGenerator<ReceivedMessage, void, void> {
+    if (this.#iterating || this.isDiscarding) throw iteratedError();
+    this.#iterating = true;
+    try {
+      while (this.#ended === undefined) {
+        const given = this.#ready.peek();
+        if (given === undefined) {
+          await new Promise<void>((resolve) => {
+            this.#onReady = resolve;
+          });
+          continue;
+        }
+        yield given.message;
+        this.#take();
+        this.#onDone(given.key);
+      }
+      if (this.#ended.error !== undefined) throw this.#ended.error as Error;
+    } finally {
+      this.#iterating = false;
+    }
+  }
+}
+
+function iteratedError(): SealcastError {
+  return new SealcastError('ERR_INVALID_ARGUMENT', 'messages are iterated by one at a time, or discarded');
+}

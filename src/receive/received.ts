@@ -1,0 +1,64 @@
+import type { Content } from '../content/index.js';
+import type { EnvelopeType } from '../store/records.js';
+
+/** A message as it is given out: unsealed, decrypted, and acknowledged to the service. */
+export interface ReceivedMessage {
+  /** Service id. */
+  readonly sender: string;
+  readonly senderDevice: number;
+  /** Whether the service could not see whom it is from; the name is then that of the validated certificate. */
+  readonly sealed: boolean;
+  /** ms since the epoch; with the sender, what a message is known by */
+  readonly timestamp: number;
+  /** When the service took it, ms since the epoch. */
+  readonly serverTimestamp: number;
+  readonly content: Content;
+  /** The same, serialized, with all that {@link Content} has no name for. */
+  readonly contentBytes: Uint8Array<ArrayBuffer>;
+  readonly envelopeType: EnvelopeType;
+  /** Of a sealed group message: the group's id, as the sender gave it. */
+  readonly groupId?: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * Why an envelope was refused, before anything in it could be acted on.
+ *
+ * `malformed-envelope`: no Envelope of the service, or one that lacks what its type needs. `unknown-type`. `sealed-to-pni`,
+ * `sent-to-pni`: to a phone-number identity, of which we hold no keys; sealed ones go to ACIs only. `self-send`: sealed by this very
+ * device. `invalid-envelope`: it cannot be unsealed. `key-mismatch`: the certificate in it is not of the key that sealed it.
+ * `untrusted-certificate`, `expired-certificate`, `revoked-certificate`. `invalid-content`: decrypted, and not a Content.
+ */
+export const REFUSALS = [
+  'malformed-envelope',
+  'unknown-type',
+  'sealed-to-pni',
+  'sent-to-pni',
+  'self-send',
+  'invalid-envelope',
+  'key-mismatch',
+  'untrusted-certificate',
+  'expired-certificate',
+  'revoked-certificate',
+  'invalid-content',
+] as const;
+export type ReceiveRefusal = (typeof REFUSALS)[number];
+
+/** What became of envelopes so far. */
+export interface ReceiverStats {
+  /** Messages given out, or ready to be. */
+  readonly messages: number;
+  /** Known already. */
+  readonly duplicates: number;
+  /** Of blocked contacts. */
+  readonly blocked: number;
+  /** Sealed and signed well, and not to be decrypted: the sender is asked to send them again. */
+  readonly undecryptable: number;
+  /** Of no interest but to the receiver itself: sender keys, requests to send something again. */
+  readonly internal: number;
+  readonly refused: Readonly<Record<ReceiveRefusal, number>>;
+  /** Left with the service, which delivers them again: there was no room, or a worker died. */
+  readonly deferred: number;
+  /** Envelopes that wait to be opened, and messages that wait for whoever iterates. */
+  readonly waiting: number;
+  readonly ready: number;
+}

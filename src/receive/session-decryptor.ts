@@ -1,0 +1,208 @@
+import type { RatchetClient } from '../account/ratchet-client.js';
+import { preKeyIdsOf, type PreKeyIds } from '../content/index.js';
+import { SealcastError } from '../errors.js';
+import {
+  DECRYPT_STATUSES,
+  SESSION_MESSAGE_TYPES,
+  kyberUseName,
+  type DecryptReply,
+  type DecryptRequest,
+  type DecryptStatus,
+  type KyberUse,
+  type PreKeyRecords,
+} from '../ratchet/messages.js';
+import { pack, unpack } from '../ratchet/packed.js';
+import type { Store } from '../store/store.js';
+
+/** A ratchet message of a sender's device. */
+export interface SessionMessage {
+  /** `serviceId.deviceId` */
+  readonly address: string;
+  readonly type: (typeof SESSION_MESSAGE_TYPES)[number];
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+/** `lost`: a worker died of it, or with it, again and again; nothing is known of the message. */
+export type Decrypted =
+  | { readonly status: 'ok'; readonly plaintext: Uint8Array<ArrayBuffer> | undefined }
+  | { readonly status: Exclude<DecryptStatus, 'ok'> | 'lost'; readonly reason: string | undefined };
+
+/** A session after the messages. */
+export interface NewSession {
+  readonly record: Uint8Array<ArrayBuffer>;
+  readonly registrationId: number;
+  /** 33 bytes; absent where the session goes on. */
+  readonly identityKey: Uint8Array<ArrayBuffer> | undefined;
+}
+
+export interface SessionsDecrypted {
+  /** In the order of the messages. */
+  readonly outcomes: readonly Decrypted[];
+  /** By address; those that changed. */
+  readonly sessions: ReadonlyMap<string, NewSession>;
+  readonly usedPreKeys: readonly number[];
+  readonly usedKyberPreKeys: readonly KyberUse[];
+}
+
+type PreKeyTable = 'preKey' | 'signedPreKey' | 'kyberPreKey';
+type Wanted = Readonly<Record<PreKeyTable, ReadonlySet<number>>>;
+
+/** Has the workers decrypt. Whoever asks holds the locks of the senders, and commits what comes back. */
+export class SessionDecryptor {
+  readonly #store: Store;
+  readonly #ratchet: RatchetClient;
+
+  constructor(store: Store, ratchet: RatchetClient) {
+    this.#store = store;
+    this.#ratchet = ratchet;
+  }
+
+  /** @throws SealcastError ERR_CLOSED, ERR_LIBSIGNAL_UNAVAILABLE, what the store throws. */
+  async decrypt(messages: readonly SessionMessage[]): Promise<SessionsDecrypted> {
+    const indicesByAddress = new Map<string, number[]>();
+    messages.forEach(({ address }, index) => {
+      const indices = indicesByAddress.get(address);
+      if (indices === undefined) indicesByAddress.set(address, [index]);
+      else indices.push(index);
+    });
+    const addresses = [...indicesByAddress.keys()];
+    const ids = messages.map(({ type, bytes }) => (type === 'prekey' ? preKeyIdsOf(bytes) : undefined));
+    const [records, preKeys] = await Promise.all([this.#store.getMany('session', addresses), this.#preKeysOf(ids)]);
+
+    const outcomes = new Array<Decrypted>(messages.length);
+    const sessions = new Map<string, NewSession>();
+    const usedPreKeys: number[] = [];
+    const usedKyberPreKeys: KyberUse[] = [];
+    const share = this.#ratchet.shareOf(addresses.length);
+    const shares: { addresses: string[]; records: (Uint8Array<ArrayBuffer> | undefined)[] }[] = [];
+    for (let from = 0; from < addresses.length; from += share) {
+      shares.push({ addresses: addresses.slice(from, from + share), records: records.slice(from, from + share) });
+    }
+    await Promise.all(
+      shares.map(async (part) => {
+        const indices = part.addresses.flatMap((address) => indicesByAddress.get(address) ?? []);
+        const reply = await this.#decryptShare(part.addresses, part.records, indices, messages, ids, preKeys);
+        if (reply === undefined) {
+          for (const index of indices) outcomes[index] = { status: 'lost', reason: undefined };
+          return;
+        }
+        const plaintexts = unpack(reply.plaintexts);
+        indices.forEach((index, i) => {
+          const status = DECRYPT_STATUSES[reply.statuses[i] ?? -1] ?? 'failed';
+          outcomes[index] =
+            status === 'ok' ? { status, plaintext: plaintexts[i] } : { status, reason: reply.reasons.get(i) };
+        });
+        const identityKeys = unpack(reply.identityKeys);
+        unpack(reply.sessions).forEach((record, i) => {
+          const address = part.addresses[i];
+          if (record === undefined || address === undefined) return;
+          sessions.set(address, {
+            record,
+            registrationId: reply.registrationIds[i] ?? 0,
+            identityKey: identityKeys[i],
+          });
+        });
+        usedPreKeys.push(...reply.usedPreKeys);
+        usedKyberPreKeys.push(...reply.usedKyberPreKeys);
+      }),
+    );
+    return { outcomes, sessions, usedPreKeys, usedKyberPreKeys };
+  }
+
+  async #decryptShare(
+    addresses: readonly string[],
+    records: readonly (Uint8Array<ArrayBuffer> | undefined)[],
+    indices: readonly number[],
+    messages: readonly SessionMessage[],
+    ids: readonly (PreKeyIds | undefined)[],
+    preKeys: PreKeyLookup,
+  ): Promise<DecryptReply | undefined> {
+    const places = new Map(addresses.map((address, i) => [address, i]));
+    const own = indices.map((index) => messages[index]).filter((message) => message !== undefined);
+    const wanted = wantedOf(indices.map((index) => ids[index]));
+    try {
+      return await this.#ratchet.run<DecryptReply>(() => {
+        const sessions = pack(records);
+        const request: DecryptRequest = {
+          kind: 'decrypt',
+          own: this.#ratchet.own,
+          addresses: addresses.join(' '),
+          sessions,
+          senders: Uint32Array.from(own, ({ address }) => places.get(address) ?? 0),
+          types: Uint8Array.from(own, ({ type }) => SESSION_MESSAGE_TYPES.indexOf(type)),
+          messages: pack(own.map(({ bytes }) => bytes)),
+          preKeys: preKeys.recordsOf('preKey', wanted.preKey),
+          signedPreKeys: preKeys.recordsOf('signedPreKey', wanted.signedPreKey),
+          kyberPreKeys: preKeys.recordsOf('kyberPreKey', wanted.kyberPreKey),
+          kyberUses: preKeys.kyberUses,
+        };
+        return { request, moved: [sessions.bytes.buffer] };
+      });
+    } catch (error) {
+      if (error instanceof SealcastError && error.code === 'ERR_WORKER_LOST') return undefined;
+      throw error;
+    }
+  }
+
+  /** Records of all prekeys that the messages name, and what was done with them before. */
+  async #preKeysOf(ids: readonly (PreKeyIds | undefined)[]): Promise<PreKeyLookup> {
+    const wanted = wantedOf(ids);
+    const uses = ids.flatMap((each) => {
+      if (each?.kyberPreKeyId === undefined) return [];
+      const baseKey = Buffer.from(each.baseKey).toString('hex');
+      return [kyberUseName({ kyberPreKeyId: each.kyberPreKeyId, signedPreKeyId: each.signedPreKeyId, baseKey })];
+    });
+    const [preKey, signedPreKey, kyberPreKey, known] = await Promise.all([
+      this.#recordsOf('preKey', wanted),
+      this.#recordsOf('signedPreKey', wanted),
+      this.#recordsOf('kyberPreKey', wanted),
+      uses.length === 0 ? [] : this.#store.getMany('kyberPreKey', uses),
+    ]);
+    const kyberUses = new Set(uses.filter((_use, i) => known[i] !== undefined));
+    return new PreKeyLookup({ preKey, signedPreKey, kyberPreKey }, kyberUses);
+  }
+
+  async #recordsOf(table: PreKeyTable, wanted: Wanted): Promise<Map<number, Uint8Array<ArrayBuffer>>> {
+    const ids = [...wanted[table]];
+    if (ids.length === 0) return new Map();
+    const records = await this.#store.getMany(table, ids.map(String));
+    return new Map(
+      ids.flatMap((id, i): [number, Uint8Array<ArrayBuffer>][] => {
+        const record = records[i];
+        return record === undefined ? [] : [[id, record]];
+      }),
+    );
+  }
+}
+
+/** Private halves of prekeys, and names of their uses. */
+class PreKeyLookup {
+  readonly #records: Readonly<Record<PreKeyTable, ReadonlyMap<number, Uint8Array<ArrayBuffer>>>>;
+  readonly kyberUses: ReadonlySet<string>;
+
+  constructor(
+    records: Readonly<Record<PreKeyTable, ReadonlyMap<number, Uint8Array<ArrayBuffer>>>>,
+    kyberUses: ReadonlySet<string>,
+  ) {
+    this.#records = records;
+    this.kyberUses = kyberUses;
+  }
+
+  recordsOf(table: PreKeyTable, ids: ReadonlySet<number>): PreKeyRecords {
+    const known = [...ids].filter((id) => this.#records[table].has(id));
+    return { ids: Uint32Array.from(known), records: pack(known.map((id) => this.#records[table].get(id))) };
+  }
+}
+
+function wantedOf(ids: readonly (PreKeyIds | undefined)[]): Wanted {
+  const preKey = new Set<number>();
+  const signedPreKey = new Set<number>();
+  const kyberPreKey = new Set<number>();
+  for (const each of ids) {
+    if (each === undefined) continue;
+    if (each.preKeyId !== undefined) preKey.add(each.preKeyId);
+    signedPreKey.add(each.signedPreKeyId);
+    if (each.kyberPreKeyId !== undefined) kyberPreKey.add(each.kyberPreKeyId);
+  }
+  return { preKey, signedPreKey, kyberPreKey };
+}
