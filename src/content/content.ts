@@ -1,5 +1,4 @@
 import {
-  checkBytes,
   checkBytesOfLength,
   checkNonEmptyBytes,
   checkObject,
@@ -8,9 +7,9 @@ import {
   checkUint64,
   refuse,
 } from './checks.js';
-import { contentMessage, dataMessageMessage, fromLong, parse, present, serialize, toLong } from './messages.js';
+import { contentMessage, dataMessageMessage, serialize, toLong } from './messages.js';
 
-const PROFILE_KEY_BYTES = 32;
+export const PROFILE_KEY_BYTES = 32;
 
 /** A text and what goes with it, as a caller gives it. */
 export interface DataMessageFields {
@@ -32,26 +31,7 @@ export interface ContentFields {
   readonly decryptionErrorMessage?: Uint8Array | undefined;
 }
 
-/** A data message as it was read: a field is there if it was on the wire. */
-export interface DataMessage {
-  readonly body?: string;
-  readonly flags?: number;
-  readonly expireTimer?: number;
-  readonly expireTimerVersion?: number;
-  /** As the sender wrote it: its length is not checked. */
-  readonly profileKey?: Uint8Array<ArrayBuffer>;
-  readonly timestamp?: bigint;
-  readonly requiredProtocolVersion?: number;
-}
-
-/** What a ratchet message carried. */
-export interface Content {
-  readonly dataMessage?: DataMessage;
-  readonly senderKeyDistributionMessage?: Uint8Array<ArrayBuffer>;
-  readonly decryptionErrorMessage?: Uint8Array<ArrayBuffer>;
-}
-
-const UINT32_FIELDS = ['flags', 'expireTimer', 'expireTimerVersion', 'requiredProtocolVersion'] as const;
+export const UINT32_FIELDS = ['flags', 'expireTimer', 'expireTimerVersion', 'requiredProtocolVersion'] as const;
 
 function dataMessageToWire(fields: DataMessageFields): object {
   const { body, profileKey, timestamp } = fields;
@@ -92,36 +72,4 @@ export function encodeContent(fields: ContentFields): Uint8Array<ArrayBuffer> {
     senderKeyDistributionMessage,
     decryptionErrorMessage,
   });
-}
-
-function bytesOf(message: object, field: string): Uint8Array<ArrayBuffer> | undefined {
-  const value = present(message, field) as Uint8Array | undefined;
-  return value === undefined ? undefined : new Uint8Array(value);
-}
-
-function dataMessageFromWire(message: object): DataMessage {
-  const timestamp = present(message, 'timestamp');
-  const fields: Record<string, unknown> = {
-    body: present(message, 'body'),
-    profileKey: bytesOf(message, 'profileKey'),
-    timestamp: timestamp === undefined ? undefined : fromLong(timestamp),
-  };
-  for (const name of UINT32_FIELDS) fields[name] = present(message, name);
-  return withoutUndefined(fields);
-}
-
-/** Reads a Content; refuses what is not one with ERR_INVALID_ENVELOPE. */
-export function decodeContent(contentBytes: Uint8Array): Content {
-  checkBytes('contentBytes', contentBytes);
-  const message = parse(contentMessage, contentBytes);
-  const dataMessage = present(message, 'dataMessage');
-  return withoutUndefined({
-    dataMessage: dataMessage === undefined ? undefined : dataMessageFromWire(dataMessage as object),
-    senderKeyDistributionMessage: bytesOf(message, 'senderKeyDistributionMessage'),
-    decryptionErrorMessage: bytesOf(message, 'decryptionErrorMessage'),
-  });
-}
-
-function withoutUndefined(fields: Record<string, unknown>): object {
-  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }

@@ -1,8 +1,30 @@
-export { decodeContent, encodeContent, encodeDataMessage } from './content.js';
-export type { Content, ContentFields, DataMessage, DataMessageFields } from './content.js';
+export { distributionIdOf, preKeyIdsOf } from './ciphertext-facts.js';
+export type { PreKeyIds } from './ciphertext-facts.js';
+export { DATA_MESSAGE_FLAG, expireTimerOf, profileKeyOf } from './content-facts.js';
+export type { ExpireTimer } from './content-facts.js';
+export { encodeContent, encodeDataMessage } from './content.js';
+export type { ContentFields, DataMessageFields } from './content.js';
 export { padPlaintext, unpadPlaintext } from './padding.js';
-export { decodeServiceEnvelope, SERVICE_ENVELOPE_TYPE } from './service-envelope.js';
-export type { ServiceEnvelope } from './service-envelope.js';
+export { decodeContent } from './read-content.js';
+export type {
+  Content,
+  DataMessage,
+  EditMessage,
+  GroupContext,
+  Reaction,
+  ReceiptMessage,
+  ReceiptType,
+  StoryMessage,
+  TypingMessage,
+} from './read-content.js';
+export {
+  decodeServiceEnvelope,
+  destinationOf,
+  serverGuidOf,
+  SERVICE_ENVELOPE_TYPE,
+  sourceOf,
+} from './service-envelope.js';
+export type { EnvelopeSource, ServiceEnvelope } from './service-envelope.js';
 export { encodeUsmc, USMC_TYPE, usmcTypeOfCiphertext } from './usmc.js';
 export type { ContentHint, UsmcFields, UsmcType } from './usmc.js';
 export { decodeUsmc, type Usmc } from './read-usmc.js';

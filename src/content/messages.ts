@@ -8,6 +8,9 @@ root.resolveAll();
 export const serviceEnvelopeMessage = root.lookupType('sealcast.Envelope');
 export const contentMessage = root.lookupType('sealcast.Content');
 export const dataMessageMessage = root.lookupType('sealcast.DataMessage');
+export const preKeySignalMessage = root.lookupType('sealcast.PreKeySignalMessage');
+export const senderKeyMessage = root.lookupType('sealcast.SenderKeyMessage');
+export const senderKeyDistributionMessage = root.lookupType('sealcast.SenderKeyDistributionMessage');
 export const usmcMessage = root.lookupType('sealcast.UnidentifiedSenderMessage.Message');
 
 /** Serializes fields that were checked already; fields that are undefined stay off the wire. */
@@ -17,7 +20,12 @@ export function serialize(message: protobuf.Type, fields: object): Uint8Array<Ar
 }
 
 /**
- * Parses what a sender wrote. Whoever sealed a message chose these bytes, so failing to parse is that message's fault and
+ * Parses what a sender wrote, in time and memory proportional to its length, whatever it is: protobufjs keeps nothing of
+ * fields that are not in the schema, gives up on groups nested more than 100 deep, and no type of the schema holds itself.
+ * A field that comes again replaces the earlier one, or is merged into it. A message has 96 KiB at most, which are at most
+ * some 98,000 timestamps in a receipt.
+ *
+ * Whoever sealed a message chose these bytes, so failing to parse is that message's fault and
  * carries the code of an envelope that cannot be opened.
  */
 export function parse(message: protobuf.Type, bytes: Uint8Array): protobuf.Message {
@@ -31,6 +39,23 @@ export function parse(message: protobuf.Type, bytes: Uint8Array): protobuf.Messa
 /** The value of a field that was on the wire; undefined for one that was not (protobufjs would answer its default). */
 export function present(message: object, field: string): unknown {
   return Object.hasOwn(message, field) ? (message as Record<string, unknown>)[field] : undefined;
+}
+
+/** A copy of a field's bytes; undefined for one that was not on the wire. */
+export function bytesOf(message: object, field: string): Uint8Array<ArrayBuffer> | undefined {
+  const value = present(message, field) as Uint8Array | undefined;
+  return value === undefined ? undefined : new Uint8Array(value);
+}
+
+/** A uint64 field; undefined for one that was not on the wire. */
+export function uint64Of(message: object, field: string): bigint | undefined {
+  const value = present(message, field);
+  return value === undefined ? undefined : fromLong(value);
+}
+
+/** The fields that have a value. Its callers say what that makes of them. */
+export function withoutUndefined(fields: Record<string, unknown>): object {
+  return Object.fromEntries(Object.entries(fields).filter(([, value]) => value !== undefined));
 }
 
 /** A 64-bit integer in the form protobufjs writes exactly, whatever its size. */

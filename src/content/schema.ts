@@ -11,9 +11,16 @@ export const SCHEMA = {
             clientTimestamp: { type: 'uint64', id: 5 },
             sourceDeviceId: { type: 'uint32', id: 7 },
             content: { type: 'bytes', id: 8 },
+            serverGuid: { type: 'string', id: 9 },
             serverTimestamp: { type: 'uint64', id: 10 },
             sourceServiceId: { type: 'string', id: 11 },
+            ephemeral: { type: 'bool', id: 12 },
+            destinationServiceId: { type: 'string', id: 13 },
+            urgent: { type: 'bool', id: 14 },
+            story: { type: 'bool', id: 16 },
             sourceServiceIdBinary: { type: 'bytes', id: 19 },
+            destinationServiceIdBinary: { type: 'bytes', id: 20 },
+            serverGuidBinary: { type: 'bytes', id: 21 },
           },
           nested: {
             Type: {
@@ -32,8 +39,16 @@ export const SCHEMA = {
           edition: '2023',
           fields: {
             dataMessage: { type: 'DataMessage', id: 1 },
+            syncMessage: { type: 'bytes', id: 2 },
+            callMessage: { type: 'bytes', id: 3 },
+            nullMessage: { type: 'bytes', id: 4 },
+            receiptMessage: { type: 'ReceiptMessage', id: 5 },
+            typingMessage: { type: 'TypingMessage', id: 6 },
             senderKeyDistributionMessage: { type: 'bytes', id: 7 },
             decryptionErrorMessage: { type: 'bytes', id: 8 },
+            storyMessage: { type: 'StoryMessage', id: 9 },
+            pniSignatureMessage: { type: 'bytes', id: 10 },
+            editMessage: { type: 'EditMessage', id: 11 },
           },
         },
         DataMessage: {
@@ -45,7 +60,99 @@ export const SCHEMA = {
             profileKey: { type: 'bytes', id: 6 },
             timestamp: { type: 'uint64', id: 7 },
             requiredProtocolVersion: { type: 'uint32', id: 12 },
+            isViewOnce: { type: 'bool', id: 14 },
+            groupV2: { type: 'GroupContextV2', id: 15 },
+            reaction: { type: 'Reaction', id: 16 },
+            delete: { type: 'Delete', id: 17 },
+            groupCallUpdate: { type: 'bytes', id: 19 },
             expireTimerVersion: { type: 'uint32', id: 23 },
+            pollTerminate: { type: 'bytes', id: 25 },
+            pollVote: { type: 'bytes', id: 26 },
+            pinMessage: { type: 'bytes', id: 27 },
+            unpinMessage: { type: 'bytes', id: 28 },
+            adminDelete: { type: 'bytes', id: 29 },
+          },
+          nested: {
+            Reaction: {
+              fields: {
+                emoji: { type: 'string', id: 1 },
+                remove: { type: 'bool', id: 2 },
+                targetAuthorAci: { type: 'string', id: 4 },
+                targetSentTimestamp: { type: 'uint64', id: 5 },
+                targetAuthorAciBinary: { type: 'bytes', id: 6 },
+              },
+            },
+            Delete: { fields: { targetSentTimestamp: { type: 'uint64', id: 1 } } },
+          },
+        },
+        GroupContextV2: {
+          edition: '2023',
+          fields: {
+            masterKey: { type: 'bytes', id: 1 },
+            revision: { type: 'uint32', id: 2 },
+            groupChange: { type: 'bytes', id: 3 },
+          },
+        },
+        ReceiptMessage: {
+          edition: '2023',
+          fields: {
+            type: { type: 'Type', id: 1 },
+            timestamp: {
+              rule: 'repeated',
+              type: 'uint64',
+              id: 2,
+              options: { features: { repeated_field_encoding: 'EXPANDED' } },
+            },
+          },
+          nested: { Type: { values: { DELIVERY: 0, READ: 1, VIEWED: 2 } } },
+        },
+        TypingMessage: {
+          edition: '2023',
+          fields: {
+            timestamp: { type: 'uint64', id: 1 },
+            action: { type: 'Action', id: 2 },
+            groupId: { type: 'bytes', id: 3 },
+          },
+          nested: { Action: { values: { STARTED: 0, STOPPED: 1 } } },
+        },
+        StoryMessage: {
+          edition: '2023',
+          fields: { profileKey: { type: 'bytes', id: 1 }, allowsReplies: { type: 'bool', id: 5 } },
+        },
+        EditMessage: {
+          edition: '2023',
+          fields: { targetSentTimestamp: { type: 'uint64', id: 1 }, dataMessage: { type: 'DataMessage', id: 2 } },
+        },
+        PreKeySignalMessage: {
+          edition: '2023',
+          fields: {
+            preKeyId: { type: 'uint32', id: 1 },
+            baseKey: { type: 'bytes', id: 2 },
+            identityKey: { type: 'bytes', id: 3 },
+            message: { type: 'bytes', id: 4 },
+            registrationId: { type: 'uint32', id: 5 },
+            signedPreKeyId: { type: 'uint32', id: 6 },
+            kyberPreKeyId: { type: 'uint32', id: 7 },
+            kyberCiphertext: { type: 'bytes', id: 8 },
+          },
+        },
+        SenderKeyMessage: {
+          edition: '2023',
+          fields: {
+            distributionUuid: { type: 'bytes', id: 1 },
+            chainId: { type: 'uint32', id: 2 },
+            iteration: { type: 'uint32', id: 3 },
+            ciphertext: { type: 'bytes', id: 4 },
+          },
+        },
+        SenderKeyDistributionMessage: {
+          edition: '2023',
+          fields: {
+            distributionUuid: { type: 'bytes', id: 1 },
+            chainId: { type: 'uint32', id: 2 },
+            iteration: { type: 'uint32', id: 3 },
+            chainKey: { type: 'bytes', id: 4 },
+            signingKey: { type: 'bytes', id: 5 },
           },
         },
         UnidentifiedSenderMessage: {

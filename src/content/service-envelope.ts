@@ -1,5 +1,6 @@
 import { checkBytes } from './checks.js';
-import { fromLong, parse, present, serviceEnvelopeMessage } from './messages.js';
+import { bytesOf, parse, present, serviceEnvelopeMessage, uint64Of, withoutUndefined } from './messages.js';
+import { serviceIdOf, uuidOfBytes, uuidOfText } from './service-ids.js';
 
 /** Kinds of {@link ServiceEnvelope}, as the service numbers them, here and in what a sender uploads. */
 export const SERVICE_ENVELOPE_TYPE = {
@@ -14,34 +15,82 @@ export const SERVICE_ENVELOPE_TYPE = {
 export interface ServiceEnvelope {
   /** One of {@link SERVICE_ENVELOPE_TYPE}, or a number that this version does not know. */
   readonly type: number;
+  /** Empty where there was none, as in a delivery receipt. */
   readonly content: Uint8Array<ArrayBuffer>;
-  /** Service id of the sender, string form; absent where the sender is sealed. */
+  /** Service id of the sender, string form; absent where the sender is sealed. {@link sourceOf} reads both forms. */
   readonly sourceServiceId?: string;
   /** The same in its variable-length binary form (16 bytes an ACI, 17 a PNI); newer services send this one. */
   readonly sourceServiceIdBinary?: Uint8Array<ArrayBuffer>;
   readonly sourceDeviceId?: number;
+  /** Service id of ours that it was sent to, ACI or PNI, string form. {@link destinationOf} reads both forms. */
+  readonly destinationServiceId?: string;
+  readonly destinationServiceIdBinary?: Uint8Array<ArrayBuffer>;
+  /** The service's name for this delivery, string form. {@link serverGuidOf} reads both forms. */
+  readonly serverGuid?: string;
+  /** The same as 16 bytes. */
+  readonly serverGuidBinary?: Uint8Array<ArrayBuffer>;
   /** When the sender says it was sent, ms. */
   readonly clientTimestamp?: bigint;
   /** When the service took it, ms. A sender certificate is judged against this one. */
   readonly serverTimestamp?: bigint;
+  /** Whether it was only to be delivered while we are connected (a typing message). */
+  readonly ephemeral?: boolean;
+  /** Whether somebody waits for it; absent means yes. */
+  readonly urgent?: boolean;
+  /** Whether it was let through as a story, for which no access key is asked. */
+  readonly story?: boolean;
 }
+
+/** A device of an account. */
+export interface EnvelopeSource {
+  /** `uuid` (an ACI) or `PNI:uuid`, lower case. */
+  readonly serviceId: string;
+  /** 1 to 127 */
+  readonly deviceId: number;
+}
+
+/** Device ids that libsignal takes (DeviceId). */
+const MAX_DEVICE_ID = 127;
 
 /** Reads what the service delivered; refuses what is not an Envelope with ERR_INVALID_ENVELOPE. */
 export function decodeServiceEnvelope(envelopeBytes: Uint8Array): ServiceEnvelope {
   checkBytes('envelopeBytes', envelopeBytes);
   const message = parse(serviceEnvelopeMessage, envelopeBytes);
-  const sourceServiceId = present(message, 'sourceServiceId') as string | undefined;
-  const sourceServiceIdBinary = present(message, 'sourceServiceIdBinary') as Uint8Array | undefined;
-  const sourceDeviceId = present(message, 'sourceDeviceId') as number | undefined;
-  const clientTimestamp = present(message, 'clientTimestamp');
-  const serverTimestamp = present(message, 'serverTimestamp');
   return {
     type: (present(message, 'type') as number | undefined) ?? 0,
-    content: new Uint8Array((present(message, 'content') as Uint8Array | undefined) ?? []),
-    ...(sourceServiceId !== undefined && { sourceServiceId }),
-    ...(sourceServiceIdBinary !== undefined && { sourceServiceIdBinary: new Uint8Array(sourceServiceIdBinary) }),
-    ...(sourceDeviceId !== undefined && { sourceDeviceId }),
-    ...(clientTimestamp !== undefined && { clientTimestamp: fromLong(clientTimestamp) }),
-    ...(serverTimestamp !== undefined && { serverTimestamp: fromLong(serverTimestamp) }),
+    content: bytesOf(message, 'content') ?? new Uint8Array(0),
+    ...withoutUndefined({
+      sourceServiceId: present(message, 'sourceServiceId'),
+      sourceServiceIdBinary: bytesOf(message, 'sourceServiceIdBinary'),
+      sourceDeviceId: present(message, 'sourceDeviceId'),
+      destinationServiceId: present(message, 'destinationServiceId'),
+      destinationServiceIdBinary: bytesOf(message, 'destinationServiceIdBinary'),
+      serverGuid: present(message, 'serverGuid'),
+      serverGuidBinary: bytesOf(message, 'serverGuidBinary'),
+      clientTimestamp: uint64Of(message, 'clientTimestamp'),
+      serverTimestamp: uint64Of(message, 'serverTimestamp'),
+      ephemeral: present(message, 'ephemeral'),
+      urgent: present(message, 'urgent'),
+      story: present(message, 'story'),
+    }),
   };
+}
+
+/** Who sent it, as the service says; undefined where it does not, or nothing that makes sense. */
+export function sourceOf(envelope: ServiceEnvelope): EnvelopeSource | undefined {
+  const serviceId = serviceIdOf(envelope.sourceServiceId, envelope.sourceServiceIdBinary);
+  const deviceId = envelope.sourceDeviceId ?? 0;
+  if (serviceId === undefined || deviceId < 1 || deviceId > MAX_DEVICE_ID) return undefined;
+  return { serviceId, deviceId };
+}
+
+/** To which service id of ours it was sent: `uuid` (our ACI) or `PNI:uuid`, lower case; undefined where it makes no sense. */
+export function destinationOf(envelope: ServiceEnvelope): string | undefined {
+  return serviceIdOf(envelope.destinationServiceId, envelope.destinationServiceIdBinary);
+}
+
+/** The service's name for this delivery, a UUID in lower case; undefined where there is none. */
+export function serverGuidOf({ serverGuid, serverGuidBinary }: ServiceEnvelope): string | undefined {
+  const ofBytes = serverGuidBinary === undefined ? undefined : uuidOfBytes(serverGuidBinary);
+  return ofBytes ?? (serverGuid === undefined ? undefined : uuidOfText(serverGuid));
 }

@@ -1,0 +1,183 @@
+import { checkBytes } from './checks.js';
+import { UINT32_FIELDS } from './content.js';
+import { bytesOf, contentMessage, fromLong, parse, present, uint64Of, withoutUndefined } from './messages.js';
+import { aciOf } from './service-ids.js';
+
+/** The group that a message is for. */
+export interface GroupContext {
+  /** As the sender wrote it: its length is not checked. */
+  readonly masterKey?: Uint8Array<ArrayBuffer>;
+  readonly revision?: number;
+  /** A serialized, signed GroupChange. */
+  readonly groupChange?: Uint8Array<ArrayBuffer>;
+}
+
+export interface Reaction {
+  readonly emoji?: string;
+  readonly remove?: boolean;
+  /** Lower case; absent where it was none. */
+  readonly targetAuthorAci?: string;
+  readonly targetSentTimestamp?: bigint;
+}
+
+/** A data message as it was read: a field is there if it was on the wire. */
+export interface DataMessage {
+  readonly body?: string;
+  /** See DATA_MESSAGE_FLAG. */
+  readonly flags?: number;
+  /** Seconds until the message disappears once read. */
+  readonly expireTimer?: number;
+  readonly expireTimerVersion?: number;
+  /** As the sender wrote it: its length is not checked. */
+  readonly profileKey?: Uint8Array<ArrayBuffer>;
+  readonly timestamp?: bigint;
+  readonly requiredProtocolVersion?: number;
+  readonly isViewOnce?: boolean;
+  /** Absent in a message to us alone. */
+  readonly groupV2?: GroupContext;
+  readonly reaction?: Reaction;
+  readonly delete?: { readonly targetSentTimestamp?: bigint };
+  /** True if it does something to other messages, and is none itself: a vote, the end of a poll, a pin, a group's call. */
+  readonly isAct?: true;
+}
+
+export type ReceiptType = 'delivery' | 'read' | 'viewed';
+
+export interface ReceiptMessage {
+  /** A number where this version does not know it. */
+  readonly type: ReceiptType | number;
+  /** Of which of our messages, by the ms they were sent with. As many as the sender liked: a message has 96 KiB. */
+  readonly timestamps: readonly bigint[];
+}
+
+export interface TypingMessage {
+  readonly timestamp?: bigint;
+  /** A number where this version does not know it. */
+  readonly action: 'started' | 'stopped' | number;
+  readonly groupId?: Uint8Array<ArrayBuffer>;
+}
+
+export interface StoryMessage {
+  /** As the sender wrote it: its length is not checked. */
+  readonly profileKey?: Uint8Array<ArrayBuffer>;
+  readonly allowsReplies?: boolean;
+}
+
+export interface EditMessage {
+  readonly targetSentTimestamp?: bigint;
+  readonly dataMessage?: DataMessage;
+}
+
+/** What a ratchet message carried: a field is there if it was on the wire. Bytes are a serialized message of that name. */
+export interface Content {
+  readonly dataMessage?: DataMessage;
+  readonly syncMessage?: Uint8Array<ArrayBuffer>;
+  readonly callMessage?: Uint8Array<ArrayBuffer>;
+  readonly nullMessage?: true;
+  readonly receiptMessage?: ReceiptMessage;
+  readonly typingMessage?: TypingMessage;
+  readonly senderKeyDistributionMessage?: Uint8Array<ArrayBuffer>;
+  readonly decryptionErrorMessage?: Uint8Array<ArrayBuffer>;
+  readonly storyMessage?: StoryMessage;
+  readonly pniSignatureMessage?: Uint8Array<ArrayBuffer>;
+  readonly editMessage?: EditMessage;
+}
+
+const RECEIPT_TYPES: readonly ReceiptType[] = ['delivery', 'read', 'viewed'];
+const TYPING_ACTIONS = ['started', 'stopped'] as const;
+const ACTS = ['groupCallUpdate', 'pollTerminate', 'pollVote', 'pinMessage', 'unpinMessage', 'adminDelete'] as const;
+
+/** The name of an enum's value, or the number that has none. What is not on the wire is 0, as protobuf has it. */
+function nameOf<Name extends string>(names: readonly Name[], message: object, field: string): Name | number {
+  const value = (present(message, field) as number | undefined) ?? 0;
+  return names[value] ?? value;
+}
+
+/** The field read in its turn; undefined for one that was not on the wire. */
+function within<Read>(message: object, field: string, read: (inner: object) => Read): Read | undefined {
+  const inner = present(message, field) as object | undefined;
+  return inner === undefined ? undefined : read(inner);
+}
+
+function readGroup(message: object): GroupContext {
+  return withoutUndefined({
+    masterKey: bytesOf(message, 'masterKey'),
+    revision: present(message, 'revision'),
+    groupChange: bytesOf(message, 'groupChange'),
+  });
+}
+
+function readReaction(message: object): Reaction {
+  const text = present(message, 'targetAuthorAci') as string | undefined;
+  const binary = present(message, 'targetAuthorAciBinary') as Uint8Array | undefined;
+  return withoutUndefined({
+    emoji: present(message, 'emoji'),
+    remove: present(message, 'remove'),
+    targetAuthorAci: aciOf(text, binary),
+    targetSentTimestamp: uint64Of(message, 'targetSentTimestamp'),
+  });
+}
+
+function readDelete(message: object): object {
+  return withoutUndefined({ targetSentTimestamp: uint64Of(message, 'targetSentTimestamp') });
+}
+
+function readDataMessage(message: object): DataMessage {
+  const fields: Record<string, unknown> = {
+    body: present(message, 'body'),
+    profileKey: bytesOf(message, 'profileKey'),
+    timestamp: uint64Of(message, 'timestamp'),
+    isViewOnce: present(message, 'isViewOnce'),
+    groupV2: within(message, 'groupV2', readGroup),
+    reaction: within(message, 'reaction', readReaction),
+    delete: within(message, 'delete', readDelete),
+    isAct: ACTS.some((act) => present(message, act) !== undefined) || undefined,
+  };
+  for (const name of UINT32_FIELDS) fields[name] = present(message, name);
+  return withoutUndefined(fields);
+}
+
+function readReceipt(message: object): ReceiptMessage {
+  const timestamps = (present(message, 'timestamp') as readonly unknown[] | undefined) ?? [];
+  return { type: nameOf(RECEIPT_TYPES, message, 'type'), timestamps: timestamps.map(fromLong) };
+}
+
+function readTyping(message: object): TypingMessage {
+  return {
+    action: nameOf(TYPING_ACTIONS, message, 'action'),
+    ...withoutUndefined({ timestamp: uint64Of(message, 'timestamp'), groupId: bytesOf(message, 'groupId') }),
+  };
+}
+
+function readStory(message: object): StoryMessage {
+  return withoutUndefined({
+    profileKey: bytesOf(message, 'profileKey'),
+    allowsReplies: present(message, 'allowsReplies'),
+  });
+}
+
+function readEdit(message: object): EditMessage {
+  return withoutUndefined({
+    targetSentTimestamp: uint64Of(message, 'targetSentTimestamp'),
+    dataMessage: within(message, 'dataMessage', readDataMessage),
+  });
+}
+
+/** Reads a Content; refuses what is not one with ERR_INVALID_ENVELOPE. */
+export function decodeContent(contentBytes: Uint8Array): Content {
+  checkBytes('contentBytes', contentBytes);
+  const message = parse(contentMessage, contentBytes);
+  return withoutUndefined({
+    dataMessage: within(message, 'dataMessage', readDataMessage),
+    syncMessage: bytesOf(message, 'syncMessage'),
+    callMessage: bytesOf(message, 'callMessage'),
+    nullMessage: present(message, 'nullMessage') === undefined ? undefined : true,
+    receiptMessage: within(message, 'receiptMessage', readReceipt),
+    typingMessage: within(message, 'typingMessage', readTyping),
+    senderKeyDistributionMessage: bytesOf(message, 'senderKeyDistributionMessage'),
+    decryptionErrorMessage: bytesOf(message, 'decryptionErrorMessage'),
+    storyMessage: within(message, 'storyMessage', readStory),
+    pniSignatureMessage: bytesOf(message, 'pniSignatureMessage'),
+    editMessage: within(message, 'editMessage', readEdit),
+  });
+}

@@ -1,0 +1,259 @@
+import { randomBytes } from 'node:crypto';
+import mockProtos from '@signalapp/mock-server/protos/compiled.js';
+import protobuf from 'protobufjs';
+import { describe, expect, test } from 'vitest';
+import { decodeContent, encodeContent, expireTimerOf, profileKeyOf, type Content } from '#dist/src/content/index.js';
+import { seededBytes, seededInteger } from '../support/seeded-random.js';
+import { dataMessageParams, signalContent, signalDataMessage } from '../support/signal-contents.js';
+
+const { signalservice: signal } = mockProtos;
+const ACI = '9d0652a3-dcc3-4d11-975f-74d61598733f';
+const ACI_BYTES = new Uint8Array(Buffer.from(ACI.replaceAll('-', ''), 'hex'));
+const MAX_MESSAGE_BYTES = 96 * 1024;
+const profileKey = new Uint8Array(randomBytes(32));
+
+/** One field, whatever it holds. */
+function field(id: number, write: (writer: protobuf.Writer) => void, wireType = 2): Uint8Array {
+  const writer = new protobuf.Writer().uint32((id << 3) | wireType);
+  write(writer);
+  return writer.finish();
+}
+
+describe('decodeContent reads what Signal’s own definitions wrote', () => {
+  test('a data message for a group, with all that we know of one', () => {
+    const masterKey = new Uint8Array(randomBytes(32));
+    const groupChange = new Uint8Array(randomBytes(9));
+    const bytes = signalDataMessage({
+      body: 'Grüße 🌍',
+      flags: 2,
+      expireTimer: 60,
+      expireTimerVersion: 4,
+      profileKey,
+      timestamp: 2n ** 63n,
+      isViewOnce: true,
+      requiredProtocolVersion: 1,
+      groupV2: { masterKey, revision: 7, groupChange },
+      delete: { targetSentTimestamp: 12n },
+      bodyRanges: [],
+    });
+    expect(decodeContent(bytes)).toEqual({
+      dataMessage: {
+        body: 'Grüße 🌍',
+        flags: 2,
+        expireTimer: 60,
+        expireTimerVersion: 4,
+        profileKey,
+        timestamp: 2n ** 63n,
+        isViewOnce: true,
+        requiredProtocolVersion: 1,
+        groupV2: { masterKey, revision: 7, groupChange },
+        delete: { targetSentTimestamp: 12n },
+      },
+    });
+  });
+
+  test.each<[string, string | null, Uint8Array<ArrayBuffer> | null, string | undefined]>([
+    ['as a string', ACI.toUpperCase(), null, ACI],
+    ['in binary', null, ACI_BYTES, ACI],
+    ['as both', 'e80f7bbe-5b94-471e-bd8c-2173654ea3d1', ACI_BYTES, ACI],
+    ['which is a PNI', `PNI:${ACI}`, null, undefined],
+    ['which is none', 'nobody', new Uint8Array(3), undefined],
+  ])('a reaction, its author %s', (_, targetAuthorAci, targetAuthorAciBinary, author) => {
+    const reaction = { emoji: '👍', remove: false, targetSentTimestamp: 5n, targetAuthorAci, targetAuthorAciBinary };
+    expect(decodeContent(signalDataMessage({ reaction })).dataMessage).toEqual({
+      reaction: {
+        emoji: '👍',
+        remove: false,
+        targetSentTimestamp: 5n,
+        ...(author !== undefined && { targetAuthorAci: author }),
+      },
+    });
+  });
+
+  test.each([
+    [signal.ReceiptMessage.Type.DELIVERY, 'delivery'],
+    [signal.ReceiptMessage.Type.READ, 'read'],
+    [signal.ReceiptMessage.Type.VIEWED, 'viewed'],
+    [17 as never, 17],
+    [-1 as never, -1],
+    [null, 'delivery'],
+  ])('a receipt of type %s', (type, name) => {
+    const timestamp = [1n, 1_764_000_000_123n, 2n ** 64n - 1n];
+    expect(decodeContent(signalContent({ receiptMessage: { type, timestamp } }))).toEqual({
+      receiptMessage: { type: name, timestamps: timestamp },
+    });
+  });
+
+  test('a receipt that packs its timestamps, and one without any', () => {
+    const packed = field(2, (writer) => writer.fork().uint64(5).uint64(6).ldelim());
+    const receipt = (inner: Uint8Array): Uint8Array => field(5, (writer) => writer.bytes(inner));
+    expect(decodeContent(receipt(packed)).receiptMessage?.timestamps).toEqual([5n, 6n]);
+    expect(decodeContent(receipt(new Uint8Array())).receiptMessage).toEqual({ type: 'delivery', timestamps: [] });
+  });
+
+  test.each([
+    [signal.TypingMessage.Action.STARTED, 'started'],
+    [signal.TypingMessage.Action.STOPPED, 'stopped'],
+    [9 as never, 9],
+  ])('a typing message, action %s', (action, name) => {
+    const direct = signalContent({ typingMessage: { timestamp: 5n, action, groupId: null } });
+    expect(decodeContent(direct)).toEqual({ typingMessage: { timestamp: 5n, action: name } });
+    const groupId = new Uint8Array(randomBytes(32));
+    const inGroup = signalContent({ typingMessage: { timestamp: 5n, action, groupId } });
+    expect(decodeContent(inGroup)).toEqual({ typingMessage: { timestamp: 5n, action: name, groupId } });
+  });
+
+  test('an edit, a story, a null message', () => {
+    const edit = { targetSentTimestamp: 5n, dataMessage: dataMessageParams({ body: 'so', timestamp: 6n }) };
+    expect(decodeContent(signalContent({ editMessage: edit }))).toEqual({
+      editMessage: { targetSentTimestamp: 5n, dataMessage: { body: 'so', timestamp: 6n } },
+    });
+    const story = { profileKey, group: null, attachment: null, allowsReplies: true, bodyRanges: null };
+    expect(decodeContent(signalContent({ storyMessage: story }))).toEqual({
+      storyMessage: { profileKey, allowsReplies: true },
+    });
+    const nullMessage = { padding: new Uint8Array(7) };
+    expect(decodeContent(signalContent({ nullMessage }))).toEqual({ nullMessage: true });
+  });
+
+  test('a PNI signature, a sync message and a call message, whose bytes are theirs to read', () => {
+    const pni = new Uint8Array(randomBytes(16));
+    const { pniSignatureMessage } = decodeContent(signalContent(null, { pni }));
+    expect(signal.PniSignatureMessage.decode(pniSignatureMessage ?? new Uint8Array()).pni).toEqual(pni);
+    for (const [id, name] of [
+      [2, 'syncMessage'],
+      [3, 'callMessage'],
+    ] as const) {
+      const inner = new Uint8Array(randomBytes(20));
+      expect(decodeContent(field(id, (writer) => writer.bytes(inner)))).toEqual({ [name]: inner });
+    }
+  });
+
+  test('an empty one, in which there is nothing', () => {
+    expect(decodeContent(new Uint8Array())).toEqual({});
+  });
+});
+
+describe('decodeContent of what a stranger wrote', () => {
+  test('reads a receipt that is nothing but timestamps, as many as a message has room for', () => {
+    const inner = new Uint8Array(MAX_MESSAGE_BYTES - 10);
+    const timestamps = field(2, (writer) => writer.bytes(inner));
+    const read = decodeContent(field(5, (writer) => writer.bytes(timestamps)));
+    expect(read.receiptMessage?.timestamps).toHaveLength(inner.length);
+  });
+
+  test('keeps one of a field that comes ten thousand times', () => {
+    const edit = encodeContent({ dataMessage: { body: 'again', profileKey } });
+    const often = Buffer.concat(Array.from({ length: 10_000 }, () => edit));
+    expect(decodeContent(often)).toEqual({ dataMessage: { body: 'again', profileKey } });
+  });
+
+  test('refuses groups in groups, nested to the end of the message, as it would any nonsense', () => {
+    const nested = new Uint8Array(MAX_MESSAGE_BYTES).fill((100 << 3) | 3);
+    for (let i = 0; i < nested.length; i += 2) nested.set([0xa3, 0x06], i);
+    expect(() => decodeContent(nested)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ENVELOPE' }));
+  });
+
+  test('reads or refuses random bytes and spoiled messages, with no other error', () => {
+    const random = seededBytes('read-content');
+    const reaction = {
+      emoji: 'x',
+      remove: true,
+      targetSentTimestamp: 5n,
+      targetAuthorAci: ACI,
+      targetAuthorAciBinary: null,
+    };
+    const whole = signalDataMessage({
+      body: 'a body',
+      profileKey,
+      reaction,
+      groupV2: { masterKey: profileKey, revision: 1, groupChange: null },
+    });
+    let read = 0;
+    for (let round = 0; round < 3000; round++) {
+      const bytes = round % 3 === 0 ? random(seededInteger(random, 60)) : Uint8Array.from(whole);
+      if (round % 3 !== 0 && bytes.length > 0) bytes[seededInteger(random, bytes.length)] = seededInteger(random, 256);
+      try {
+        const content = decodeContent(bytes);
+        profileKeyOf(content);
+        expireTimerOf(content);
+        read += 1;
+      } catch (error) {
+        expect(error).toMatchObject({ code: 'ERR_INVALID_ENVELOPE' });
+      }
+    }
+    expect(read).toBeGreaterThan(300);
+    expect(read).toBeLessThan(3000);
+  });
+});
+
+describe('profileKeyOf', () => {
+  const short = new Uint8Array(31);
+
+  test.each<[string, Content, boolean]>([
+    ['a data message', { dataMessage: { profileKey } }, true],
+    ['an edit', { editMessage: { dataMessage: { profileKey } } }, true],
+    ['a story', { storyMessage: { profileKey } }, true],
+    [
+      'a story beside a data message whose key is none',
+      { dataMessage: { profileKey: short }, storyMessage: { profileKey } },
+      true,
+    ],
+    ['a data message whose key is too short', { dataMessage: { profileKey: short } }, false],
+    ['a story whose key is too long', { storyMessage: { profileKey: new Uint8Array(33) } }, false],
+    ['a receipt', { receiptMessage: { type: 'read', timestamps: [] } }, false],
+  ])('looks at %s', (_, content, found) => {
+    expect(profileKeyOf(content)).toBe(found ? profileKey : undefined);
+  });
+});
+
+describe('expireTimerOf', () => {
+  const timer = { expireTimer: 3600, expireTimerVersion: 3 };
+
+  test.each<[string, Parameters<typeof signalDataMessage>[0], object]>([
+    ['a text', { body: 'hi', ...timer }, timer],
+    ['the announcement of a new timer', { flags: 2, ...timer }, timer],
+    ['an announcement that it is off', { flags: 2, expireTimerVersion: 3 }, { expireTimer: 0, expireTimerVersion: 3 }],
+    ['a text without a timer', { body: 'hi' }, { expireTimer: 0, expireTimerVersion: 0 }],
+    [
+      'a text of a client that knows no versions',
+      { body: 'hi', expireTimer: 9 },
+      { expireTimer: 9, expireTimerVersion: 0 },
+    ],
+    ['an announcement of such a client', { flags: 2, expireTimer: 9 }, { expireTimer: 9, expireTimerVersion: 0 }],
+    ['a picture', { attachments: [], isViewOnce: true, ...timer }, timer],
+  ])('is told by %s', (_, fields, expected) => {
+    expect(expireTimerOf(decodeContent(signalDataMessage(fields)))).toEqual(expected);
+  });
+
+  const reaction = {
+    emoji: 'x',
+    remove: null,
+    targetAuthorAci: ACI,
+    targetSentTimestamp: 5n,
+    targetAuthorAciBinary: null,
+  };
+  const groupV2 = { masterKey: profileKey, revision: 1, groupChange: null };
+  test.each<[string, Parameters<typeof signalDataMessage>[0]]>([
+    ['a group’s message', { body: 'hi', groupV2 }],
+    ['a group’s announcement', { flags: 2, groupV2 }],
+    ['a reaction', { reaction }],
+    ['a deletion', { delete: { targetSentTimestamp: 5n } }],
+    ['a new profile key', { flags: 4, profileKey }],
+    ['the end of a session', { flags: 1 }],
+    [
+      'a vote',
+      { pollVote: { targetAuthorAciBinary: null, targetSentTimestamp: 5n, optionIndexes: null, voteCount: 1 } },
+    ],
+    ['the end of a poll', { pollTerminate: { targetSentTimestamp: 5n } }],
+    ['a call in a group', { groupCallUpdate: { eraId: 'x' } }],
+  ])('is not told by %s', (_, fields) => {
+    expect(expireTimerOf(decodeContent(signalDataMessage({ ...timer, ...fields })))).toBeUndefined();
+  });
+
+  test('is not told by a receipt, an edit or a story', () => {
+    expect(expireTimerOf({ receiptMessage: { type: 'read', timestamps: [] } })).toBeUndefined();
+    expect(expireTimerOf({ editMessage: { dataMessage: timer } })).toBeUndefined();
+    expect(expireTimerOf({ storyMessage: { allowsReplies: true } })).toBeUndefined();
+  });
+});
