@@ -35,6 +35,18 @@ export interface Metrics {
   refusal: { readonly id: string; readonly status: string };
   /** A recipient's identity key is another than before. */
   'identity-change': { readonly policy: 'accept' | 'fail' };
+  /** A message was given out, or is ready to be. */
+  received: { readonly envelopeType: string; readonly sealed: boolean };
+  /** An envelope was refused. */
+  'received:refused': { readonly reason: string };
+  /** A message could not be decrypted. */
+  'received:undecryptable': { readonly retryRequested: boolean };
+  /** A batch of envelopes went through a step: unseal, decrypt, store; ms of the clock. */
+  'received:stage': { readonly stage: string; readonly envelopes: number; readonly durationMs: number };
+  /** A request to send something again was sent, or given up. */
+  'retry-request': { readonly status: string; readonly attempts: number };
+  /** Somebody asked us to send something again; whether it is known. */
+  resend: { readonly known: boolean };
   /** No usable sender certificate could be had. */
   certificate: { readonly errorCode: string; readonly attempt: number };
 }
@@ -47,6 +59,12 @@ const NAMES: readonly Name[] = [
   'stage',
   'refusal',
   'identity-change',
+  'received',
+  'received:refused',
+  'received:undecryptable',
+  'received:stage',
+  'retry-request',
+  'resend',
   'certificate',
 ];
 const CHANNELS = new Map<Name, Channel>(NAMES.map((name) => [name, channel(`sealcast:${name}`)]));

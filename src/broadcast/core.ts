@@ -14,7 +14,9 @@ import type { BroadcasterLimits, CheckedBroadcast } from './options.js';
 import { Outbox } from './outbox.js';
 import type { BroadcastRun, ResumedBroadcast } from './run.js';
 import type { Services } from './services.js';
-import { startRun, type Opened } from './start-run.js';
+import type { RunRecipients } from './pipeline.js';
+import { Resends } from './resends.js';
+import { startRun, type Opened, type StartOptions } from './start-run.js';
 
 /** What a Broadcaster was opened with, checked. */
 export interface CoreOptions extends HubOptions {
@@ -34,14 +36,17 @@ export class BroadcasterCore {
   readonly #limits: BroadcasterLimits;
   readonly #hub: Hub;
   readonly #underway = new Map<string, Underway>();
-  /** Of the broadcasts in the store. */
-  readonly #timestamps = new Set<number>();
+  /** Of the broadcasts in the store: their ids. */
+  readonly #idsByTimestamp = new Map<number, string>();
+  readonly #resends: Resends;
   #closed = false;
 
   private constructor(hub: Hub, limits: BroadcasterLimits, services: Services) {
     this.#hub = hub;
     this.#limits = limits;
     this.#services = services;
+    const idOf = (timestamp: number): string | undefined => this.#idsByTimestamp.get(timestamp);
+    this.#resends = new Resends(services.outbox, idOf, (id) => this.#resend(id));
   }
 
   static async open(options: CoreOptions): Promise<BroadcasterCore> {
@@ -62,6 +67,7 @@ export class BroadcasterCore {
     };
     const core = new BroadcasterCore(hub, limits, services);
     hub.onCertificateProblem.add(core.#onCertificateProblem);
+    hub.resends ??= core.#resends;
     try {
       await core.#prune();
     } catch (error) {
@@ -77,6 +83,7 @@ export class BroadcasterCore {
 
   async #letGo(): Promise<void> {
     this.#hub.onCertificateProblem.delete(this.#onCertificateProblem);
+    if (this.#hub.resends === this.#resends) this.#hub.resends = undefined;
     await this.#hub.release();
   }
 
@@ -110,7 +117,7 @@ export class BroadcasterCore {
   async #resumeOne(id: string, record: BroadcastRecord, signal: AbortSignal | undefined): Promise<ResumedBroadcast> {
     const options = { signal, dryRun: false, maxPerSecond: Infinity };
     const opened = (): Promise<Opened> => Promise.resolve({ record, isNew: false });
-    const run = this.#start(id, options, this.#services, undefined, opened);
+    const run = this.#start(id, options, this.#services, 'outbox', opened);
     try {
       return { id, status: 'finished', summary: await run.summary() };
     } catch (error) {
@@ -123,14 +130,38 @@ export class BroadcasterCore {
     id: string,
     options: Pick<CheckedBroadcast, 'signal' | 'dryRun' | 'maxPerSecond'>,
     services: Services,
-    recipients: CheckedBroadcast['recipients'] | undefined,
+    recipients: RunRecipients,
     open: () => Promise<Opened>,
+    endState: StartOptions['endState'] = () => this.#resends.stateAfterAll(id),
   ): BroadcastRun {
-    const started = startRun({ ...options, id, services, limits: this.#limits, recipients, open });
+    const started = startRun({ ...options, id, services, limits: this.#limits, recipients, open, endState });
     this.#underway.set(id, started);
     const forget = (): boolean => this.#underway.delete(id);
     started.ended.then(forget, forget);
     return started.run;
+  }
+
+  /** Sends once more to those who could not decrypt, as soon as the broadcast is not under way. */
+  #resend(id: string): void {
+    const underway = this.#underway.get(id);
+    if (underway !== undefined) {
+      const again = (): void => this.#resend(id);
+      underway.ended.then(again, again);
+      return;
+    }
+    const only = this.#closed ? [] : this.#resends.take(id);
+    if (only.length === 0) return;
+    const open = async (): Promise<Opened> => {
+      const record = await this.#services.outbox.broadcast(id);
+      if (record === undefined) throw new SealcastError('ERR_STORE_FAILED', `there is no broadcast ${id} any more`);
+      return { record, isNew: false };
+    };
+    const options = { signal: undefined, dryRun: false, maxPerSecond: Infinity };
+    const endState: StartOptions['endState'] = (record) => this.#resends.stateAfterResend(id, record);
+    // Nobody waits for it; what it cannot do now is left to resume(). The telemetry has what it failed of.
+    void this.#start(id, options, this.#services, { only }, open, endState)
+      .summary()
+      .catch(() => undefined);
   }
 
   /** The broadcast's record: the one that is there, if it is of the same message. */
@@ -151,7 +182,7 @@ export class BroadcasterCore {
       createdAtMs: known?.createdAtMs ?? nowMs,
       finishedAtMs: 0,
     };
-    this.#timestamps.add(record.timestamp);
+    this.#idsByTimestamp.set(record.timestamp, id);
     await outbox.saveBroadcast(id, record);
     return { record, isNew: known === undefined };
   }
@@ -159,7 +190,7 @@ export class BroadcasterCore {
   /** Receivers take two messages with one timestamp for the same. A clock may be set back, and show a time twice. */
   #nextTimestamp(nowMs: number): number {
     let timestamp = nowMs;
-    while (this.#timestamps.has(timestamp)) timestamp += 1;
+    while (this.#idsByTimestamp.has(timestamp)) timestamp += 1;
     return timestamp;
   }
 
@@ -189,7 +220,7 @@ export class BroadcasterCore {
     for await (const { id, record } of outbox.broadcasts()) {
       const isOld = record.state === 'finished' && record.finishedAtMs < beforeMs;
       if (isOld || record.state === 'pruned') old.push({ id, record });
-      else this.#timestamps.add(record.timestamp);
+      else this.#idsByTimestamp.set(record.timestamp, id);
     }
     for (const { id, record } of old) await outbox.prune(id, record);
   }

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { takesSealed } from '../access/access-mode.js';
 import { SealcastError } from '../errors.js';
 import type { AbortWatch } from '../abort-watch.js';
-import type { BroadcastRecord } from '../store/records.js';
+import type { BroadcastRecord, BroadcastState } from '../store/records.js';
 import { Backlog } from './backlog.js';
 import { Contents } from './contents.js';
 import type { DeliveryStream } from './delivery-stream.js';
@@ -36,7 +36,12 @@ export interface PipelineOptions {
   readonly stream: DeliveryStream;
   readonly dryRun: boolean;
   readonly aborts: AbortWatch;
+  /** The broadcast's state once the run has come to its end. */
+  readonly endState: () => BroadcastState;
 }
+
+/** To whom a run sends: those that come in, those that are in the outbox, or those of them that are named. */
+export type RunRecipients = Recipients | 'outbox' | { readonly only: readonly string[] };
 
 /** One broadcast: recipients into the outbox, out of it through the ratchet and the kernel to the service, and back as done. */
 export class Pipeline {
@@ -95,24 +100,31 @@ export class Pipeline {
   /**
    * Resolves when every recipient's part has ended and that is on the disk.
    *
-   * @param recipients undefined: those that are in the outbox.
    * @param isNew whether the broadcast has no rows yet.
    */
-  async run(recipients: Recipients | undefined, isNew: boolean): Promise<void> {
+  async run(recipients: RunRecipients, isNew: boolean): Promise<void> {
     const { signal } = this.#controller;
     try {
-      if (recipients !== undefined) await this.#ingest(recipients, isNew);
-      this.ingested = true;
-      if (!isNew) await this.#takeUp();
+      if (typeof recipients === 'object' && 'only' in recipients) {
+        this.ingested = true;
+        this.recipientCount = recipients.only.length;
+        await this.#takeChunks(recipients.only);
+      } else {
+        if (recipients !== 'outbox') await this.#ingest(recipients, isNew);
+        this.ingested = true;
+        if (!isNew) await this.#takeUp();
+      }
     } catch (error) {
       this.stop(error);
     }
     while (this.#running.size > 0) await Promise.all(this.#running);
     if (signal.aborted) throw signal.reason;
-    const { id, services } = this.#options;
-    await services.outbox.commit([
-      broadcastChange(id, { ...this.#record, state: 'finished', finishedAtMs: Date.now() }),
-    ]);
+    const { id, endState, services } = this.#options;
+    // What was finished before stays so from then on: sending something again keeps it no longer.
+    const finishedAtMs = this.#record.finishedAtMs === 0 ? Date.now() : this.#record.finishedAtMs;
+    const state = endState();
+    if (state === this.#record.state) return;
+    await services.outbox.commit([broadcastChange(id, { ...this.#record, state, finishedAtMs })]);
   }
 
   /** A new broadcast's recipients are sent to while they come in; another one's are first counted and looked up. */
@@ -162,7 +174,7 @@ export class Pipeline {
 
   /** Goes on with what the outbox has. */
   async #takeUp(): Promise<void> {
-    const { id, chunkSize, services } = this.#options;
+    const { id, services } = this.#options;
     for await (const page of services.outbox.pages(id)) {
       this.recipientCount += page.length;
       const open: string[] = [];
@@ -170,7 +182,14 @@ export class Pipeline {
         if (row.state === 'done') this.counts[row.status] += 1;
         else open.push(serviceId);
       }
-      for (let at = 0; at < open.length; at += chunkSize) await this.#takeChunk(open.slice(at, at + chunkSize), false);
+      await this.#takeChunks(open);
+    }
+  }
+
+  async #takeChunks(serviceIds: readonly string[]): Promise<void> {
+    const { chunkSize } = this.#options;
+    for (let at = 0; at < serviceIds.length; at += chunkSize) {
+      await this.#takeChunk(serviceIds.slice(at, at + chunkSize), false);
     }
   }
 

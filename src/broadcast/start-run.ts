@@ -1,11 +1,11 @@
 import { SealcastError } from '../errors.js';
 import { AbortWatch } from '../abort-watch.js';
 import { abortedError } from '../pool/pool.js';
-import type { BroadcastRecord } from '../store/records.js';
+import type { BroadcastRecord, BroadcastState } from '../store/records.js';
 import { DeliveryStream } from './delivery-stream.js';
 import { Gate } from './gate.js';
 import type { BroadcasterLimits, CheckedBroadcast } from './options.js';
-import { Pipeline } from './pipeline.js';
+import { Pipeline, type RunRecipients } from './pipeline.js';
 import { BroadcastRun, type BroadcastSummary } from './run.js';
 import { SendWindow } from './send-window.js';
 import type { Services } from './services.js';
@@ -20,8 +20,8 @@ export interface StartOptions extends Pick<CheckedBroadcast, 'signal' | 'dryRun'
   readonly id: string;
   readonly services: Services;
   readonly limits: BroadcasterLimits;
-  /** undefined: those in the outbox. */
-  readonly recipients: CheckedBroadcast['recipients'] | undefined;
+  readonly recipients: RunRecipients;
+  readonly endState: (record: BroadcastRecord) => BroadcastState;
   readonly open: () => Promise<Opened>;
 }
 
@@ -88,7 +88,7 @@ function makePipeline(
   stream: DeliveryStream,
   aborts: AbortWatch,
 ): Pipeline {
-  const { id, services, dryRun, maxPerSecond, limits } = options;
+  const { id, services, dryRun, maxPerSecond, limits, endState } = options;
   return new Pipeline({
     id,
     record,
@@ -101,6 +101,7 @@ function makePipeline(
     stream,
     dryRun,
     aborts,
+    endState: () => endState(record),
   });
 }
 

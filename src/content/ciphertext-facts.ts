@@ -19,6 +19,8 @@ export interface PreKeyIds {
   readonly kyberPreKeyId?: number;
   /** The sender's, 33 bytes. Only libsignal, which decrypts the message, can say that it is. */
   readonly identityKey: Uint8Array<ArrayBuffer>;
+  /** The key that the sender made for this session, as it stands there. */
+  readonly baseKey: Uint8Array<ArrayBuffer>;
   /** The sender's; 0 where it says none. */
   readonly registrationId: number;
 }
@@ -53,12 +55,19 @@ export function preKeyIdsOf(ciphertext: Uint8Array): PreKeyIds | undefined {
   const required = ['baseKey', 'identityKey', 'message', 'signedPreKeyId'];
   const message = parseWhole(preKeySignalMessage, ciphertext.subarray(1), required);
   const identityKey = message && bytesOf(message, 'identityKey');
-  if (message === undefined || identityKey?.length !== PUBLIC_KEY_BYTES || identityKey[0] !== PUBLIC_KEY_TYPE) {
+  const baseKey = message && bytesOf(message, 'baseKey');
+  if (
+    baseKey === undefined ||
+    message === undefined ||
+    identityKey?.length !== PUBLIC_KEY_BYTES ||
+    identityKey[0] !== PUBLIC_KEY_TYPE
+  ) {
     return undefined;
   }
   return {
     signedPreKeyId: present(message, 'signedPreKeyId') as number,
     identityKey,
+    baseKey,
     registrationId: (present(message, 'registrationId') as number | undefined) ?? 0,
     ...withoutUndefined({
       preKeyId: present(message, 'preKeyId'),

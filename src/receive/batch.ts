@@ -1,0 +1,275 @@
+import { sessionKey } from '../account/records.js';
+import { decodeContent, unpadPlaintext, type Content } from '../content/index.js';
+import { plaintextBodyOf } from '../ratchet/retry.js';
+import type { RetryRecord } from '../store/records.js';
+import type { Change } from '../store/store.js';
+import { ContactBook } from './contact-book.js';
+import { failureOf } from './failure.js';
+import type { GroupMessage } from './group-decryptor.js';
+import type { Letter } from './intake.js';
+import type { Given } from './message-stream.js';
+import type { Opened, Opening } from './opener.js';
+import { RetryAnswers } from './retry-answers.js';
+import type { Services } from './services.js';
+import type { Decrypted, SessionMessage } from './session-decryptor.js';
+import { hasNews } from './news.js';
+
+/** A letter, and how far it has got. */
+interface Item {
+  readonly letter: Letter;
+  readonly opened: Opened;
+  readonly address: string;
+  /** What libsignal made of it; undefined before it was asked, and where there is nothing to decrypt. */
+  decrypted: Decrypted | undefined;
+  content: Content | undefined;
+  contentBytes: Uint8Array<ArrayBuffer> | undefined;
+}
+
+/** What a batch came to, once all of it is on the disk. */
+export interface BatchResult {
+  /** Empty where nothing is kept. */
+  readonly given: readonly Given[];
+  /** To be told to senders. */
+  readonly retries: readonly { readonly key: string; readonly row: RetryRecord }[];
+}
+
+const RECEIPT: Content = {};
+
+/**
+ * One batch of letters, from the first look at them to their acknowledgement: decrypted under the locks of their senders, what
+ * came of it committed in one transaction, and only when that is on the disk acknowledged to the service. What a crash leaves
+ * unacknowledged comes again, and is then known; what was decrypted before the crash lies in the inbox.
+ */
+export class Batch {
+  readonly #number: number;
+  readonly #services: Services;
+  readonly #items: Item[] = [];
+  /** Letters of which nothing more is expected: they are acknowledged with the others. */
+  readonly #ended: Letter[] = [];
+  readonly #changes: Change[] = [];
+  readonly #retries: { key: string; row: RetryRecord }[] = [];
+  /** What happens once all is on the disk. */
+  readonly #afterwards: (() => void)[] = [];
+
+  constructor(number: number, letters: readonly Letter[], openings: readonly Opening[], services: Services) {
+    this.#number = number;
+    this.#services = services;
+    letters.forEach((letter, i) => {
+      const opening = openings[i];
+      if (opening?.kind === 'opened') {
+        const { opened } = opening;
+        const address = sessionKey(opened.sender, opened.senderDevice);
+        this.#items.push({
+          letter,
+          opened,
+          address,
+          decrypted: undefined,
+          content: undefined,
+          contentBytes: undefined,
+        });
+      } else if (opening?.kind === 'refused') {
+        this.#ended.push(letter);
+        this.#afterwards.push(() => services.counters.refused(opening.reason));
+      } else services.counters.count('deferred');
+    });
+  }
+
+  /**
+   * Works through it. The locks are asked for before the first turn of the event loop: two batches with the same sender go one
+   * after the other, in the order of their calls.
+   *
+   * @param done rows of the inbox that were dealt with meanwhile, to be taken out in the same transaction.
+   * @param keeps whether messages are kept in the inbox for whoever iterates.
+   */
+  async run(done: () => readonly string[], keeps: boolean): Promise<BatchResult> {
+    const { hub } = this.#services;
+    const senders = new Set(this.#items.map(({ opened }) => opened.sender));
+    const given = await hub.locks.with(senders, () => this.#work([...senders], done, keeps));
+    // Outside the locks: nobody waits for the service.
+    for (const letter of this.#ended) acknowledge(letter);
+    for (const after of this.#afterwards) after();
+    return { given: keeps ? given : [], retries: this.#retries };
+  }
+
+  async #work(senders: readonly string[], done: () => readonly string[], keeps: boolean): Promise<Given[]> {
+    const { records, telemetry } = this.#services;
+    const startMs = performance.now();
+    const contacts = await ContactBook.read(senders, this.#services);
+    const items = this.#items.filter((item) => {
+      const isBlocked = contacts.get(item.opened.sender).blocked;
+      if (isBlocked) this.#end(item, 'blocked');
+      return !isBlocked;
+    });
+    await this.#decryptSessions(items, contacts);
+    for (const item of items) this.#readContent(item);
+    await this.#decryptGroups(items);
+    const decryptedMs = performance.now();
+    const given = await this.#takeIn(items, contacts, keeps);
+    this.#changes.push(...(await contacts.changes()), ...this.#services.inbox.remove(done()));
+    await records.commit(this.#changes);
+    const envelopes = this.#items.length;
+    telemetry.publish('received:stage', { stage: 'decrypt', envelopes, durationMs: decryptedMs - startMs });
+    telemetry.publish('received:stage', { stage: 'store', envelopes, durationMs: performance.now() - decryptedMs });
+    this.#afterwards.push(...contacts.news());
+    return given;
+  }
+
+  /** Nothing more is expected of it. */
+  #end({ letter }: Item, counted?: 'blocked' | 'duplicates' | 'internal'): void {
+    this.#ended.push(letter);
+    if (counted !== undefined) this.#afterwards.push(() => this.#services.counters.count(counted));
+  }
+
+  async #decryptSessions(items: readonly Item[], contacts: ContactBook): Promise<void> {
+    const { isLastResort, sessions } = this.#services;
+    const asked: Item[] = [];
+    const messages: SessionMessage[] = [];
+    for (const item of items) {
+      const { envelopeType: type, ciphertext: bytes } = item.opened;
+      if (type !== 'prekey' && type !== 'whisper') continue;
+      asked.push(item);
+      messages.push({ address: item.address, type, bytes });
+    }
+    if (messages.length === 0) return;
+    const decrypted = await sessions.decrypt(messages);
+    asked.forEach((item, i) => (item.decrypted = decrypted.outcomes[i]));
+    for (const [address, session] of decrypted.sessions) contacts.takeSession(address, session);
+    for (const id of decrypted.usedPreKeys) this.#changes.push({ table: 'preKey', key: String(id), value: null });
+    for (const use of decrypted.usedKyberPreKeys) {
+      const { kyberPreKeyId, signedPreKeyId, baseKey } = use;
+      // One that is handed out again and again must not be used twice with the same keys.
+      const change: Change = isLastResort(kyberPreKeyId)
+        ? { table: 'kyberPreKey', key: `${kyberPreKeyId}/${signedPreKeyId}/${baseKey}`, value: Uint8Array.of(1) }
+        : { table: 'kyberPreKey', key: String(kyberPreKeyId), value: null };
+      this.#changes.push(change);
+    }
+    const used = decrypted.usedPreKeys.length + decrypted.usedKyberPreKeys.length;
+    if (used > 0) this.#afterwards.push(() => this.#services.onPreKeysUsed(used));
+  }
+
+  /** From what was decrypted, or came in the clear, to a Content. */
+  #readContent(item: Item): void {
+    const { envelopeType, ciphertext } = item.opened;
+    if (envelopeType === 'receipt') {
+      item.content = RECEIPT;
+      item.contentBytes = new Uint8Array(0);
+      return;
+    }
+    const padded = envelopeType === 'plaintext' ? plaintextBodyOf(ciphertext) : plaintextOf(item.decrypted);
+    if (padded === undefined) return;
+    try {
+      item.contentBytes = unpadPlaintext(padded);
+      item.content = decodeContent(item.contentBytes);
+    } catch {
+      // What is no Content is refused below.
+      item.content = undefined;
+    }
+  }
+
+  /** Sender keys that came, and messages encrypted with them, in the order in which they came. */
+  async #decryptGroups(items: readonly Item[]): Promise<void> {
+    const steps = items.flatMap((item): { item: Item; message: GroupMessage }[] => {
+      const { address, opened, content } = item;
+      if (opened.envelopeType === 'sender-key') {
+        return [{ item, message: { address, type: 'message', bytes: opened.ciphertext } }];
+      }
+      const bytes = content?.senderKeyDistributionMessage;
+      return bytes === undefined ? [] : [{ item, message: { address, type: 'distribution', bytes } }];
+    });
+    if (steps.length === 0) return;
+    const { outcomes, changes } = await this.#services.groups.decrypt(steps.map(({ message }) => message));
+    this.#changes.push(...changes);
+    steps.forEach(({ item, message }, i) => {
+      if (message.type === 'distribution') return;
+      item.decrypted = outcomes[i];
+      this.#readContent(item);
+    });
+  }
+
+  /** What each message means to us; gives those that are for whoever iterates. */
+  async #takeIn(items: readonly Item[], contacts: ContactBook, keeps: boolean): Promise<Given[]> {
+    const { inbox, counters, telemetry } = this.#services;
+    const answers = new RetryAnswers(this.#services, contacts);
+    const given: Given[] = [];
+    for (const [place, item] of items.entries()) {
+      const { opened, content, contentBytes, decrypted, letter } = item;
+      if (decrypted !== undefined && decrypted.status !== 'ok') {
+        this.#fail(item, place, decrypted.status);
+        continue;
+      }
+      const isBare = opened.envelopeType === 'plaintext';
+      // Nothing but a request to send something again may come in the clear.
+      if (content === undefined || contentBytes === undefined || (isBare && !isRetryRequest(content))) {
+        this.#ended.push(letter);
+        this.#afterwards.push(() => counters.refused('invalid-content'));
+        continue;
+      }
+      contacts.learn(opened.sender, content, opened.serverTimestamp);
+      if (content.decryptionErrorMessage !== undefined) {
+        const answer = await answers.answer(opened, content.decryptionErrorMessage);
+        this.#changes.push(...answer.changes);
+        this.#afterwards.push(answer.begin);
+      }
+      if (opened.envelopeType !== 'receipt' && !hasNews(content)) {
+        this.#end(item, 'internal');
+        continue;
+      }
+      const { sender, senderDevice, sealed, timestamp, serverTimestamp, envelopeType, groupId } = opened;
+      const facts = { sender, senderDevice, sealed, timestamp, serverTimestamp, envelopeType };
+      const withGroup = groupId === undefined ? facts : { ...facts, groupId };
+      const change = inbox.messageChange(this.#number, place, { ...withGroup, content: contentBytes });
+      if (keeps) this.#changes.push(change);
+      given.push({ key: change.key, message: { ...withGroup, content, contentBytes } });
+      this.#end(item);
+      this.#afterwards.push(() => {
+        counters.count('messages');
+        telemetry.publish('received', { envelopeType, sealed });
+      });
+    }
+    return given;
+  }
+
+  /** What could not be decrypted: known already, or to be asked for again. */
+  #fail(item: Item, place: number, status: Exclude<Decrypted['status'], 'ok'>): void {
+    const { counters, inbox, notify, telemetry } = this.#services;
+    const { opened } = item;
+    if (status === 'duplicate') {
+      this.#end(item, 'duplicates');
+      return;
+    }
+    if (status === 'lost') {
+      // The service has it still.
+      this.#afterwards.push(() => counters.count('deferred'));
+      return;
+    }
+    const row = failureOf(opened, item.address, this.#services);
+    if (row !== undefined) {
+      const change = inbox.retryChange(this.#number, place, row);
+      this.#changes.push(change);
+      this.#retries.push({ key: change.key, row });
+    }
+    this.#end(item);
+    this.#afterwards.push(() => {
+      const { sender, senderDevice, timestamp, contentHint } = opened;
+      const retryRequested = row !== undefined;
+      counters.count('undecryptable');
+      telemetry.publish('received:undecryptable', { retryRequested });
+      notify('undecryptable', { sender, senderDevice, timestamp, contentHint, retryRequested });
+    });
+  }
+}
+
+const plaintextOf = (decrypted: Decrypted | undefined): Uint8Array<ArrayBuffer> | undefined =>
+  decrypted?.status === 'ok' ? decrypted.plaintext : undefined;
+
+const isRetryRequest = (content: Content): boolean =>
+  content.decryptionErrorMessage !== undefined && Object.keys(content).length === 1;
+
+/** The connection may be gone, with all that it delivered: then it comes again, and is known. */
+function acknowledge({ ack }: Letter): void {
+  try {
+    ack.send(200);
+  } catch {
+    // As said.
+  }
+}

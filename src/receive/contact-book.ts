@@ -1,0 +1,149 @@
+import { contactChange, sessionKey } from '../account/records.js';
+import type { Content } from '../content/index.js';
+import { SealcastError } from '../errors.js';
+import type { ContactRecord } from '../store/records.js';
+import type { Change } from '../store/store.js';
+import { learnFrom } from './learning.js';
+import type { Services } from './services.js';
+import type { NewSession } from './session-decryptor.js';
+
+interface Entry {
+  readonly before: ContactRecord;
+  now: ContactRecord;
+  /** Devices whose sessions are with an identity key that is no longer his. */
+  readonly outdated: Set<number>;
+}
+
+/** What is known of the senders of a batch, and what its messages make of it. Whoever has it holds their locks. */
+export class ContactBook {
+  readonly #services: Services;
+  readonly #entries: ReadonlyMap<string, Entry>;
+  /** By address. */
+  readonly #sessions = new Map<string, Uint8Array<ArrayBuffer>>();
+  readonly #identityChanges = new Set<string>();
+
+  private constructor(services: Services, entries: ReadonlyMap<string, Entry>) {
+    this.#services = services;
+    this.#entries = entries;
+  }
+
+  static async read(serviceIds: readonly string[], services: Services): Promise<ContactBook> {
+    const contacts = serviceIds.length === 0 ? [] : await services.records.contacts(serviceIds);
+    const entries = serviceIds.flatMap((serviceId, i): [string, Entry][] => {
+      const contact = contacts[i];
+      return contact === undefined ? [] : [[serviceId, { before: contact, now: contact, outdated: new Set() }]];
+    });
+    return new ContactBook(services, new Map(entries));
+  }
+
+  get(serviceId: string): ContactRecord {
+    return this.#entry(serviceId).now;
+  }
+
+  #entry(serviceId: string): Entry {
+    const entry = this.#entries.get(serviceId);
+    if (entry === undefined) throw new SealcastError('ERR_STORE_FAILED', 'the store gave no answer');
+    return entry;
+  }
+
+  /** A session that messages have changed, or begun. */
+  takeSession(address: string, { record, registrationId, identityKey }: NewSession): void {
+    const point = address.lastIndexOf('.');
+    const serviceId = address.slice(0, point);
+    const deviceId = Number(address.slice(point + 1));
+    const entry = this.#entry(serviceId);
+    this.#sessions.set(address, record);
+    entry.outdated.delete(deviceId);
+    if (identityKey !== undefined) this.#takeIdentity(serviceId, entry, identityKey);
+    const known = entry.now.devices.find((device) => device.deviceId === deviceId);
+    if (known?.registrationId === registrationId) return;
+    const others = entry.now.devices.filter((device) => device.deviceId !== deviceId);
+    entry.now = { ...entry.now, devices: [...others, { deviceId, registrationId }] };
+  }
+
+  /** With another identity key a contact is another client: what it had of sessions is over (as Signal's clients have it). */
+  #takeIdentity(serviceId: string, entry: Entry, identityKey: Uint8Array<ArrayBuffer>): void {
+    const known = entry.now.identityKey;
+    if (known !== undefined && Buffer.compare(known, identityKey) === 0) return;
+    if (known === undefined) {
+      entry.now = { ...entry.now, identityKey };
+      return;
+    }
+    this.#identityChanges.add(serviceId);
+    // Then nothing is sent to him until somebody has looked at it: no session is with the key that he is known by.
+    if (this.#services.policies.onIdentityChange === 'fail') return;
+    for (const { deviceId } of entry.now.devices) entry.outdated.add(deviceId);
+    entry.now = { ...entry.now, identityKey, devices: [] };
+  }
+
+  learn(serviceId: string, content: Content, serverTimestamp: number): void {
+    // What our own other devices say of us is no contact's.
+    if (serviceId === this.#services.hub.account.aci) return;
+    const entry = this.#entry(serviceId);
+    entry.now = learnFrom(entry.now, content, serverTimestamp);
+  }
+
+  /** A session as it is after the messages; undefined: there is none. */
+  async session(address: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const changed = this.#sessions.get(address);
+    if (changed !== undefined) return changed;
+    const [record] = await this.#services.records.sessions([address]);
+    return record;
+  }
+
+  setSession(address: string, record: Uint8Array<ArrayBuffer>): void {
+    this.#sessions.set(address, record);
+  }
+
+  /** All of it that is to be kept. */
+  async changes(): Promise<Change[]> {
+    await this.#archiveOutdated();
+    const sessions = [...this.#sessions].map(([address, record]): Change => ({
+      table: 'session',
+      key: address,
+      value: record,
+    }));
+    const contacts = [...this.#entries].flatMap(([serviceId, { before, now }]) =>
+      now === before ? [] : [contactChange(serviceId, now)],
+    );
+    return [...sessions, ...contacts];
+  }
+
+  async #archiveOutdated(): Promise<void> {
+    const { hub, records } = this.#services;
+    const addresses = [...this.#entries].flatMap(([serviceId, { outdated }]) =>
+      [...outdated].map((deviceId) => sessionKey(serviceId, deviceId)),
+    );
+    if (addresses.length === 0) return;
+    const found = await records.sessions(addresses);
+    const known = addresses.flatMap((address, i) => {
+      const record = found[i];
+      return record === undefined ? [] : [{ address, record }];
+    });
+    const archived = await hub.ratchet.archive(known.map(({ record }) => record));
+    known.forEach(({ address }, i) => {
+      const record = archived[i];
+      if (record !== undefined) this.#sessions.set(address, record);
+    });
+  }
+
+  /** What whoever listens is told once it is on the disk. */
+  news(): (() => void)[] {
+    const { notify, policies, telemetry } = this.#services;
+    const news: (() => void)[] = [];
+    for (const [serviceId, { before, now }] of this.#entries) {
+      if (now.profileKey !== before.profileKey) news.push(() => notify('profileKey', { serviceId }));
+      const { expireTimer, expireTimerVersion } = now;
+      if (expireTimer !== before.expireTimer) {
+        news.push(() => notify('expireTimer', { serviceId, expireTimer, expireTimerVersion }));
+      }
+    }
+    for (const serviceId of this.#identityChanges) {
+      news.push(() => {
+        notify('identityChange', { serviceId, accepted: policies.onIdentityChange === 'accept' });
+        telemetry.publish('identity-change', { policy: policies.onIdentityChange });
+      });
+    }
+    return news;
+  }
+}

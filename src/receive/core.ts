@@ -1,0 +1,216 @@
+import { AbortWatch } from '../abort-watch.js';
+import { Hub } from '../account/hub.js';
+import type { HubOptions, Policies } from '../account/options.js';
+import { Records } from '../account/records.js';
+import { Semaphore } from '../account/semaphore.js';
+import { decodeContent } from '../content/index.js';
+import { SealcastError } from '../errors.js';
+import type { AccountTransport } from '../transport/transport.js';
+import { Batch } from './batch.js';
+import { Counters } from './counters.js';
+import { DoneRows } from './done-rows.js';
+import type { Notify } from './events.js';
+import { GroupDecryptor } from './group-decryptor.js';
+import { Inbox } from './inbox.js';
+import { Intake, type Letter } from './intake.js';
+import { MessageStream } from './message-stream.js';
+import { Opener } from './opener.js';
+import type { ReceivedMessage, ReceiverStats } from './received.js';
+import { RetryLimits } from './retry-limits.js';
+import { RetrySender } from './retry-sender.js';
+import type { Services } from './services.js';
+import { SessionDecryptor } from './session-decryptor.js';
+
+/** Letters that are opened together, and batches that are decrypted and committed at the same time. */
+const BATCH_LETTERS = 256;
+const BATCHES_IN_WORK = 3;
+
+/** What a Receiver was opened with, checked. */
+export interface CoreOptions extends HubOptions {
+  readonly transport: AccountTransport;
+  readonly policies: Policies;
+  readonly notify: Notify;
+}
+
+/** A Receiver's inside, loaded when one is opened. */
+export class ReceiverCore {
+  readonly hub: Hub;
+  readonly #options: CoreOptions;
+  readonly #services: Services;
+  readonly #opener: Opener;
+  readonly #intake: Intake;
+  readonly #stream: MessageStream;
+  readonly #done: DoneRows;
+  readonly #retries: RetrySender;
+  readonly #batches = new Semaphore(BATCHES_IN_WORK, new AbortWatch());
+  readonly #closing = new AbortController();
+  #nextBatch = 1;
+  /** When the last batch has been given out. */
+  #tail: Promise<void> = Promise.resolve();
+  #work: Promise<void> = Promise.resolve();
+  #stopListening: () => void = () => undefined;
+
+  private constructor(hub: Hub, options: CoreOptions) {
+    const { store, transport, policies, telemetry, notify, trustRoots } = options;
+    const records = new Records(store);
+    const inbox = new Inbox(store);
+    this.hub = hub;
+    this.#options = options;
+    this.#services = {
+      hub,
+      records,
+      inbox,
+      sessions: new SessionDecryptor(store, hub.ratchet),
+      groups: new GroupDecryptor(store, hub.ratchet),
+      policies,
+      counters: new Counters(telemetry, notify),
+      retryLimits: new RetryLimits(),
+      resendLimits: new RetryLimits(),
+      telemetry,
+      notify,
+      isLastResort: () => false,
+      onPreKeysUsed: () => undefined,
+    };
+    this.#opener = new Opener(hub.sealer, trustRoots, hub.account);
+    this.#intake = new Intake(() => transport.redeliver());
+    this.#done = new DoneRows(
+      (keys) => records.commit(inbox.remove(keys)),
+      (error) => this.#fail(error),
+    );
+    this.#stream = new MessageStream((key) => this.#done.add(key));
+    this.#retries = new RetrySender(this.#services, (key) => this.#done.add(key));
+  }
+
+  /** Takes what the inbox has, and then what comes. */
+  static async open(options: CoreOptions): Promise<ReceiverCore> {
+    const hub = await Hub.open(options);
+    const core = new ReceiverCore(hub, options);
+    hub.onCertificateProblem.add(core.#onCertificateProblem);
+    try {
+      await core.#readInbox();
+      core.#listen();
+    } catch (error) {
+      await core.#letGo();
+      throw error;
+    }
+    core.#work = core.#receive().catch((error: unknown) => core.#fail(error));
+    return core;
+  }
+
+  readonly #onCertificateProblem = (error: SealcastError, attempt: number): void => {
+    this.#options.notify('certificateProblem', { error, attempt });
+  };
+
+  /** What was decrypted and not dealt with before the last close, or crash. */
+  async #readInbox(): Promise<void> {
+    const { inbox } = this.#services;
+    for await (const { key, batch, row } of inbox.messages()) {
+      this.#nextBatch = Math.max(this.#nextBatch, batch + 1);
+      const { content, groupId, ...facts } = row;
+      const contentBytes = Uint8Array.from(content);
+      const message: ReceivedMessage = {
+        ...facts,
+        content: facts.envelopeType === 'receipt' ? {} : decodeContent(contentBytes),
+        contentBytes,
+        ...(groupId !== undefined && { groupId: Uint8Array.from(groupId) }),
+      };
+      this.#stream.push([{ key, message }]);
+      this.#services.counters.count('messages');
+    }
+    for await (const { key, batch, row } of inbox.retries()) {
+      this.#nextBatch = Math.max(this.#nextBatch, batch + 1);
+      this.#retries.add(key, row);
+    }
+  }
+
+  #listen(): void {
+    const { transport, notify } = this.#options;
+    this.#stopListening = transport.receive({
+      onIncomingMessage: (bytes, deliveredMs, ack) => this.#intake.push({ bytes, deliveredMs, ack }),
+      onQueueEmpty: () => notify('queueEmpty'),
+      onConnectionInterrupted: (cause) => {
+        this.#intake.forget();
+        notify('interrupted', { cause });
+      },
+    });
+  }
+
+  async #receive(): Promise<void> {
+    const { signal } = this.#closing;
+    for (;;) {
+      await this.#stream.room();
+      await this.#batches.acquire(signal);
+      const letters = await this.#intake.next(BATCH_LETTERS);
+      if (letters.length === 0) return;
+      const startMs = performance.now();
+      const openings = await this.#opener.open(letters);
+      this.#services.telemetry.publish('received:stage', {
+        stage: 'unseal',
+        envelopes: letters.length,
+        durationMs: performance.now() - startMs,
+      });
+      this.#take(new Batch(this.#nextBatch++, letters, openings, this.#services), letters);
+    }
+  }
+
+  /** Batches are worked through side by side, and given out one after the other. */
+  #take(batch: Batch, letters: readonly Letter[]): void {
+    const working = batch.run(() => this.#done.take(), !this.#stream.isDiscarding);
+    const before = this.#tail;
+    this.#tail = working
+      .then(async ({ given, retries }) => {
+        await before;
+        this.#stream.push(given);
+        for (const { key, row } of retries) this.#retries.add(key, row);
+      })
+      .catch((error: unknown) => {
+        this.#services.counters.count('deferred', letters.length);
+        this.#fail(error);
+      })
+      .finally(() => this.#batches.release());
+  }
+
+  /** Nothing more is taken: what was not committed was not acknowledged, and comes again to whoever is opened next. */
+  #fail(error: unknown): void {
+    if (this.#closing.signal.aborted) return;
+    this.#services.telemetry.log.error(
+      { code: error instanceof SealcastError ? error.code : 'UNKNOWN' },
+      'receiver stopped',
+    );
+    this.#stop(error);
+  }
+
+  #stop(error: unknown): void {
+    this.#closing.abort(error ?? new SealcastError('ERR_CLOSED', 'this Receiver is closed'));
+    this.#stopListening();
+    this.#intake.end();
+    this.#stream.end(error);
+  }
+
+  iterate(): AsyncGenerator<ReceivedMessage, void, void> {
+    return this.#stream.iterate();
+  }
+
+  discard(): void {
+    this.#stream.discard();
+  }
+
+  get stats(): ReceiverStats {
+    return { ...this.#services.counters.snapshot, waiting: this.#intake.length, ready: this.#stream.length };
+  }
+
+  /** Finishes what is being decrypted, and lets go. */
+  async close(): Promise<void> {
+    if (!this.#closing.signal.aborted) this.#stop(undefined);
+    await this.#work;
+    await this.#tail;
+    await this.#retries.close();
+    await this.#done.close();
+    await this.#letGo();
+  }
+
+  async #letGo(): Promise<void> {
+    this.hub.onCertificateProblem.delete(this.#onCertificateProblem);
+    await this.hub.release();
+  }
+}

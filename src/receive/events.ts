@@ -1,0 +1,35 @@
+import type { SealcastError } from '../errors.js';
+import type { ReceiveRefusal } from './received.js';
+
+/** What a Receiver emits, for whoever has to act on it. */
+export interface ReceiverEvents {
+  /** A contact told us another profile key than before; what it is sent next is sealed with the key's access key. */
+  profileKey: [{ readonly serviceId: string }];
+  /** The timer of the conversation with a contact is another one now: seconds, 0 for none. */
+  expireTimer: [{ readonly serviceId: string; readonly expireTimer: number; readonly expireTimerVersion: number }];
+  /** A contact's identity key is another than before; whether it is sent to depends on `onIdentityChange`. */
+  identityChange: [{ readonly serviceId: string; readonly accepted: boolean }];
+  /** An envelope was refused. */
+  refused: [{ readonly reason: ReceiveRefusal }];
+  /** A message could not be decrypted; its sender is asked to send it again, if `retryRequested`. */
+  undecryptable: [
+    {
+      readonly sender: string;
+      readonly senderDevice: number;
+      readonly timestamp: number;
+      readonly contentHint: 'default' | 'resendable' | 'implicit';
+      readonly retryRequested: boolean;
+    },
+  ];
+  /** What was queued while the account was away has been delivered. */
+  queueEmpty: [];
+  /** The account's connection was lost; it is made again, unless the service refuses it for good. */
+  interrupted: [{ readonly cause: Error | null }];
+  /** Prekeys could not be kept up; it is tried again. */
+  preKeyProblem: [{ readonly error: SealcastError }];
+  /** No usable sender certificate can be had; requests to send something again wait. */
+  certificateProblem: [{ readonly error: SealcastError; readonly attempt: number }];
+}
+
+/** Tells whoever listens; no listener's exception comes back. */
+export type Notify = <Name extends keyof ReceiverEvents>(name: Name, ...facts: ReceiverEvents[Name]) => void;

@@ -1,0 +1,32 @@
+import { withProfileKey } from '../access/access-mode.js';
+import { expireTimerOf, profileKeyOf, type Content } from '../content/index.js';
+import type { ContactRecord } from '../store/records.js';
+
+/** How exactly it is kept when a contact was last heard of: a row is not written again for every message. */
+const SEEN_STEP_MS = 3_600_000;
+
+/**
+ * What a message tells of its sender: his profile key, by which we may send to him sealed, and the timer of the conversation, for
+ * which see {@link expireTimerOf}.
+ *
+ * @returns the same contact where nothing is new.
+ */
+export function learnFrom(contact: ContactRecord, content: Content, serverTimestamp: number): ContactRecord {
+  let learned = contact;
+  const profileKey = profileKeyOf(content);
+  if (profileKey !== undefined) learned = withProfileKey(learned, profileKey);
+  const timer = expireTimerOf(content);
+  if (timer !== undefined) learned = withTimer(learned, timer);
+  if (serverTimestamp - learned.lastSeenMs >= SEEN_STEP_MS) learned = { ...learned, lastSeenMs: serverTimestamp };
+  return learned;
+}
+
+function withTimer(
+  contact: ContactRecord,
+  { expireTimer, expireTimerVersion }: NonNullable<ReturnType<typeof expireTimerOf>>,
+): ContactRecord {
+  const isOld = expireTimerVersion !== 0 && expireTimerVersion < contact.expireTimerVersion;
+  const version = Math.max(expireTimerVersion, contact.expireTimerVersion);
+  if (isOld || (expireTimer === contact.expireTimer && version === contact.expireTimerVersion)) return contact;
+  return { ...contact, expireTimer, expireTimerVersion: version };
+}

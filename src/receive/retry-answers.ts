@@ -1,0 +1,49 @@
+import { sessionKey } from '../account/records.js';
+import { decodeRetryRequest } from '../ratchet/retry.js';
+import type { Change } from '../store/store.js';
+import type { ContactBook } from './contact-book.js';
+import type { Opened } from './opener.js';
+import type { Services } from './services.js';
+
+/** What answering a request takes: changes to commit, and what begins once they are on the disk. */
+export interface RetryAnswer {
+  readonly changes: readonly Change[];
+  readonly begin: () => void;
+}
+
+const NOTHING: RetryAnswer = { changes: [], begin: () => undefined };
+
+/**
+ * Answers those who could not decrypt what we sent. The session is archived if it is the one that the message was encrypted with,
+ * so that a new one is begun; and what was sent is put back into the outbox, to go out once more with the same timestamp, by which
+ * devices that have it already know it.
+ */
+export class RetryAnswers {
+  readonly #services: Services;
+  readonly #contacts: ContactBook;
+
+  constructor(services: Services, contacts: ContactBook) {
+    this.#services = services;
+    this.#contacts = contacts;
+  }
+
+  async answer({ sender, senderDevice }: Opened, bytes: Uint8Array<ArrayBuffer>): Promise<RetryAnswer> {
+    const { hub, resendLimits, telemetry } = this.#services;
+    const request = decodeRetryRequest(bytes);
+    // It goes to all our devices, and means one of them.
+    if (request?.deviceId !== hub.account.deviceId) return NOTHING;
+    const address = sessionKey(sender, senderDevice);
+    if (request.ratchetKey !== undefined) await this.#archive(address, request.ratchetKey);
+    if (!resendLimits.take(address, request.timestamp, Date.now())) return NOTHING;
+    const requeued = await hub.resends?.requeue(sender, request.timestamp);
+    telemetry.publish('resend', { known: requeued !== undefined });
+    return requeued ?? NOTHING;
+  }
+
+  async #archive(address: string, ratchetKey: Uint8Array<ArrayBuffer>): Promise<void> {
+    const record = await this.#contacts.session(address);
+    if (record === undefined) return;
+    const [archived] = await this.#services.hub.ratchet.archive([record], [ratchetKey]);
+    if (archived !== undefined) this.#contacts.setSession(address, archived);
+  }
+}

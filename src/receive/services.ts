@@ -1,0 +1,30 @@
+import type { Hub } from '../account/hub.js';
+import type { Policies } from '../account/options.js';
+import type { Records } from '../account/records.js';
+import type { Telemetry } from '../account/telemetry.js';
+import type { Counters } from './counters.js';
+import type { Notify } from './events.js';
+import type { GroupDecryptor } from './group-decryptor.js';
+import type { Inbox } from './inbox.js';
+import type { RetryLimits } from './retry-limits.js';
+import type { SessionDecryptor } from './session-decryptor.js';
+
+/** What all batches of a Receiver share. */
+export interface Services {
+  readonly hub: Hub;
+  readonly records: Records;
+  readonly inbox: Inbox;
+  readonly sessions: SessionDecryptor;
+  readonly groups: GroupDecryptor;
+  readonly policies: Policies;
+  readonly counters: Counters;
+  /** On what is asked for, and on what is sent again. */
+  readonly retryLimits: RetryLimits;
+  readonly resendLimits: RetryLimits;
+  readonly telemetry: Telemetry;
+  readonly notify: Notify;
+  /** Whether a Kyber prekey is handed out again and again. */
+  readonly isLastResort: (kyberPreKeyId: number) => boolean;
+  /** So many prekeys are used up. */
+  readonly onPreKeysUsed: (count: number) => void;
+}

@@ -1,0 +1,114 @@
+import { EventEmitter } from 'node:events';
+import {
+  checkAccountTransport,
+  checkPolicies,
+  checkSharedOptions,
+  type Policies,
+  type SharedOptions,
+} from './account/options.js';
+import { checkObject } from './options.js';
+import type { ReceiverCore } from './receive/core.js';
+import type { ReceiverEvents } from './receive/events.js';
+import type { ReceivedMessage, ReceiverStats } from './receive/received.js';
+import type { AccountTransport } from './transport/transport.js';
+
+export interface ReceiverOptions extends SharedOptions, Partial<Policies> {
+  /** The way to the service, there and back. Stays the caller's to close. */
+  readonly transport: AccountTransport;
+}
+
+/**
+ * Takes what the account is sent: unseals it in batches, validates certificates, decrypts it in the workers, learns the profile
+ * keys in it, and gives it out, each message once.
+ *
+ * A message is acknowledged to the service when it and its session are on the disk, and lies in the store until whoever iterates asks
+ * for the next one: a crash loses none, and gives none out twice but the one that was in hand. Messages of one sender keep their
+ * order. Whoever iterates slowly makes the service wait.
+ */
+export class Receiver extends EventEmitter<ReceiverEvents> implements AsyncDisposable, AsyncIterable<ReceivedMessage> {
+  readonly #core: ReceiverCore;
+  #closing: Promise<void> | undefined;
+
+  private constructor(core: ReceiverCore) {
+    super();
+    this.#core = core;
+  }
+
+  /**
+   * Starts the workers, or shares those of the Broadcaster that is open on the store, and begins to take messages.
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT; ERR_ACCOUNT_MISMATCH: the store is another account's; what {@link Sealer.create}
+   *   and the store throw.
+   */
+  static async open(options: ReceiverOptions): Promise<Receiver> {
+    const given = checkObject(options, 'options');
+    const policies = checkPolicies(given);
+    const transport = checkAccountTransport(options.transport);
+    let tell: ((name: keyof ReceiverEvents, facts: readonly unknown[]) => void) | undefined;
+    const untold: [keyof ReceiverEvents, readonly unknown[]][] = [];
+    const { ReceiverCore: Core } = await import('./receive/core.js');
+    const core = await Core.open({
+      ...checkSharedOptions(options),
+      transport,
+      policies,
+      notify: (name, ...facts) => {
+        if (tell === undefined) untold.push([name, facts]);
+        else tell(name, facts);
+      },
+    });
+    const receiver = new Receiver(core);
+    // What came before anybody could listen is told to those who listen at once.
+    setImmediate(() => {
+      tell = (name, facts) => receiver.#notify(name, facts);
+      for (const [name, facts] of untold) tell(name, facts);
+    });
+    return receiver;
+  }
+
+  /**
+   * Messages as they come, first those that were not dealt with before the last close or crash. A message is dealt with when the next
+   * one is asked for; whoever leaves the loop in the middle of one is given it again. One loop at a time.
+   *
+   * @throws SealcastError ERR_STORE_FAILED, ERR_STORE_LOCKED and the like: nothing more can be taken; what was not given out
+   *   yet comes again. It just ends when the Receiver is closed.
+   */
+  [Symbol.asyncIterator](): AsyncGenerator<ReceivedMessage, void, void> {
+    return this.#core.iterate();
+  }
+
+  /**
+   * Nobody is going to iterate: messages are learned from (profile keys, timers, requests to send something again), acknowledged, and
+   * let go.
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT: somebody iterates.
+   */
+  discard(): void {
+    this.#core.discard();
+  }
+
+  /** What became of envelopes since it was opened. */
+  stats(): ReceiverStats {
+    return this.#core.stats;
+  }
+
+  /** Finishes what is being decrypted, and takes nothing more. Further calls do nothing. */
+  close(): Promise<void> {
+    this.#closing ??= this.#core.close();
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  /** A listener's own failure stops nothing; it is not lost either. */
+  #notify(name: keyof ReceiverEvents, facts: readonly unknown[]): void {
+    try {
+      (this as EventEmitter).emit(name, ...facts);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}
