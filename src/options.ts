@@ -137,15 +137,15 @@ export function checkObject(value: unknown, field: string): Readonly<Record<stri
   return value as Readonly<Record<string, unknown>>;
 }
 
-export function checkInteger(value: unknown, field: string, min: number, max: number): number {
+export function checkInteger(value: unknown, field: string, min: number, max: number, index?: number): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
-    refuse(field, `an integer from ${min} to ${max}`);
+    refuse(field, `an integer from ${min} to ${max}`, index);
   }
   return value;
 }
 
-export function checkTimestamp(value: unknown): number {
-  return checkInteger(value, 'timestamp', 0, Number.MAX_SAFE_INTEGER);
+export function checkTimestamp(value: unknown, index?: number): number {
+  return checkInteger(value, 'timestamp', 0, Number.MAX_SAFE_INTEGER, index);
 }
 
 /** @throws SealcastError ERR_INVALID_ARGUMENT, naming the option at fault. */

@@ -43,8 +43,11 @@ export interface CallOptions {
 export interface UnsealOptions extends CallOptions {
   /** With them, and `timestamp`, sender certificates are validated: libsignal `PublicKey`s, or their 33 bytes. */
   readonly trustRoots?: readonly PublicKeyInput[];
-  /** The time, in ms since the epoch, at which certificates must not have expired: the envelope's server timestamp. */
-  readonly timestamp?: number;
+  /**
+   * The time, in ms since the epoch, at which certificates must not have expired: the envelope's server timestamp. One for
+   * all envelopes, or an array of one for each.
+   */
+  readonly timestamp?: number | readonly number[];
 }
 
 /** A message that all recipients of a v2 envelope get. */
@@ -151,7 +154,8 @@ export class Sealer {
    * Opens envelopes: v1 in the workers; v2, and v1 above 256 KiB, with libsignal on this thread, in turns.
    *
    * Opening proves only that the certificate inside carries the key that sealed the envelope; anybody can issue such a
-   * certificate to himself. With `trustRoots` and `timestamp` the certificate is validated too.
+   * certificate to himself. With `trustRoots` and `timestamp` the certificate is validated too, and `sender` says whom it
+   * names.
    *
    * @returns in order, one result each. Whatever is wrong with an envelope is ERR_INVALID_ENVELOPE, with libsignal's
    *   verdict on each; a certificate that does not hold is ERR_INVALID_CERTIFICATE.
@@ -163,9 +167,16 @@ export class Sealer {
     const signal = checkSignal(checked['signal']);
     const validation = this.#checkValidation(checked);
     const list = checkArray(envelopes, 'envelopes');
+    const timestamps = validation?.timestamp;
+    if (Array.isArray(timestamps) && timestamps.length !== list.length) {
+      // The first envelope without a timestamp, or the first timestamp without an envelope.
+      const index = Math.min(timestamps.length, list.length);
+      refuse('timestamp', `one for each envelope (${list.length}), not ${timestamps.length}`, index);
+    }
     const views: Uint8Array[] = [];
     const checking = this.#engine.enter(list.length, signal, (index) => {
       views.push(checkEnvelope(list[index], index));
+      if (Array.isArray(timestamps)) checkTimestamp(timestamps[index], index);
     });
     if (checking !== undefined) await checking;
 
@@ -204,7 +215,9 @@ export class Sealer {
       return serialized;
     });
     if (roots.length === 0) refuse('trustRoots', 'at least one public key');
-    const checkedTimestamp = checkTimestamp(timestamp);
+    // Those of an array are checked in turns, with the envelopes that they belong to.
+    const isEach = Array.isArray(timestamp);
+    const checkedTimestamp = isEach ? (checkArray(timestamp, 'timestamp') as number[]) : checkTimestamp(timestamp);
     const name = roots.map((root) => Buffer.from(root).toString('base64')).join();
     let validator = this.#validators.get(name);
     if (validator === undefined) {

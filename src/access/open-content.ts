@@ -2,6 +2,7 @@ import { timingSafeEqual } from 'node:crypto';
 import type { CertificateMemory, ParsedCertificate } from './certificate-memory.js';
 import { expirationOf } from './certificates.js';
 import { libsignal } from './libsignal.js';
+import type { Refusal } from './refusals.js';
 import { findCertificate } from './usmc-shape.js';
 
 /**
@@ -12,17 +13,18 @@ import { findCertificate } from './usmc-shape.js';
  * libsignal has parsed before, is let through without asking it again.
  *
  * @param sealingKey the sender's public key as the envelope proved it, 33 bytes; null where that was compared already.
- * @returns null when the content is malformed or the keys differ.
+ * @returns why not, when the content is malformed or the keys differ.
  */
 export function openContent(
   content: Uint8Array<ArrayBuffer>,
   sealingKey: Uint8Array | null,
   memory: CertificateMemory,
-): ParsedCertificate | null {
+): ParsedCertificate | Refusal {
   const bytes = sealingKey === null ? null : findCertificate(content);
   const known = sealingKey === null || bytes === null ? undefined : memory.recall(sealingKey, bytes);
   const parsed = known ?? parseWithLibsignal(content);
-  if (parsed === null || (sealingKey !== null && !timingSafeEqual(parsed.identityKey, sealingKey))) return null;
+  if (parsed === null) return 'invalid-envelope';
+  if (sealingKey !== null && !timingSafeEqual(parsed.identityKey, sealingKey)) return 'key-mismatch';
   return parsed;
 }
 

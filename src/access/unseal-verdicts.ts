@@ -1,8 +1,9 @@
 import { PUBLIC_KEY_BYTES, PUBLIC_KEY_TYPE } from '../../assembly/abi.js';
 import { SealcastError } from '../errors.js';
 import type { CertificateMemory } from './certificate-memory.js';
-import type { CertificateValidator } from './certificates.js';
+import type { CertificateValidator, CertifiedSender } from './certificates.js';
 import { openContent } from './open-content.js';
+import { noteRefusal, type Refusal } from './refusals.js';
 import { findCertificate } from './usmc-shape.js';
 
 /** What became of one envelope. */
@@ -16,14 +17,16 @@ export type UnsealResult =
       readonly version: 1 | 2;
       /** Whether the certificate, and so the name in it, was validated against trust roots. */
       readonly certificateValidated: boolean;
+      /** Whom the certificate names: there if, and only if, it was validated. */
+      readonly sender?: CertifiedSender;
     }
   | { readonly ok: false; readonly error: SealcastError };
 
 /** Against what certificates are validated. */
 export interface Validation {
   readonly validator: CertificateValidator;
-  /** ms since the epoch */
-  readonly timestamp: number;
+  /** ms since the epoch: one for all envelopes, or one for each. */
+  readonly timestamp: number | readonly number[];
 }
 
 /** Turns what unsealing gave into results, in the order of the caller's envelopes. */
@@ -50,10 +53,19 @@ export class UnsealVerdicts {
     this.results[index] = { ok: false, error };
   }
 
-  /** One code, and one message, for all that an attacker could vary. */
-  invalid(index: number): void {
+  /** One code, and one message, for all that an attacker could vary; which of it, is for refusalOf() alone. */
+  invalid(index: number, refusal: Refusal = 'invalid-envelope'): void {
     const message = `entry ${index}: not a sealed-sender envelope for this identity`;
-    this.failed(index, new SealcastError('ERR_INVALID_ENVELOPE', message, { index }));
+    const error = new SealcastError('ERR_INVALID_ENVELOPE', message, { index });
+    noteRefusal(error, refusal);
+    this.failed(index, error);
+  }
+
+  #invalidCertificate(index: number, refusal: Refusal): void {
+    const message = `entry ${index}: the sender certificate is expired, revoked, or of no known trust root`;
+    const error = new SealcastError('ERR_INVALID_CERTIFICATE', message, { index });
+    noteRefusal(error, refusal);
+    this.failed(index, error);
   }
 
   /** What the kernel gave for a v1 envelope: the content and the u-coordinate that sealed it, or null. */
@@ -76,28 +88,37 @@ export class UnsealVerdicts {
 
   #open(index: number, content: Uint8Array<ArrayBuffer>, sealingKey: Uint8Array | null, version: 1 | 2): void {
     const parsed = openContent(content, sealingKey, this.#memory);
-    if (parsed === null) {
-      this.invalid(index);
+    if (typeof parsed === 'string') {
+      this.invalid(index, parsed);
       return;
     }
     const validation = this.#validation;
+    let sender: CertifiedSender | undefined;
     if (validation !== undefined) {
-      if (!validation.validator.validate(parsed, validation.timestamp)) {
-        const message = `entry ${index}: the sender certificate is expired, revoked, or of no known trust root`;
-        this.failed(index, new SealcastError('ERR_INVALID_CERTIFICATE', message, { index }));
+      const verdict = validation.validator.validate(parsed, timestampAt(validation, index));
+      if (!verdict.ok) {
+        this.#invalidCertificate(index, verdict.refusal);
         return;
       }
+      ({ sender } = verdict);
       this.#onValidSender(parsed.identityKey.subarray(1));
     }
     // After the validation, where there is one: what strangers issue to themselves is not worth a place.
     const certificateBytes = findCertificate(content);
-    if (certificateBytes !== null) this.#memory.remember(certificateBytes, parsed, validation !== undefined);
+    if (certificateBytes !== null) this.#memory.remember(certificateBytes, parsed, sender !== undefined);
     this.results[index] = {
       ok: true,
       content,
       senderIdentityKey: Uint8Array.from(parsed.identityKey),
       version,
-      certificateValidated: validation !== undefined,
+      certificateValidated: sender !== undefined,
+      ...(sender !== undefined && { sender }),
     };
   }
+}
+
+function timestampAt({ timestamp }: Validation, index: number): number {
+  if (typeof timestamp === 'number') return timestamp;
+  // There is one for each envelope; without one, no certificate would hold.
+  return timestamp[index] ?? Number.POSITIVE_INFINITY;
 }

@@ -69,7 +69,13 @@ describe.each(kernelNames)('with the kernel %s', (kernel) => {
       const spoiled = copyBytes(v2);
       spoiled[v2.length - 1] = byteAt(v2, v2.length - 1) ^ 1;
       const results = await sealer.unseal([v2, v1.envelope, spoiled, v2], { trustRoots, timestamp: 5 });
-      const opened = { ok: true, content: usmc.serialize(), senderIdentityKey: senderKey, certificateValidated: true };
+      const opened = {
+        ok: true,
+        content: usmc.serialize(),
+        senderIdentityKey: senderKey,
+        certificateValidated: true,
+        sender: { serviceId: SENDER_ACI, deviceId: 1 },
+      };
       expect(results[0]).toEqual({ ...opened, version: 2 });
       expect(results[1]).toEqual({ ...opened, content: v1.content, version: 1 });
       expect(contentOf(results[2])).toBeNull();

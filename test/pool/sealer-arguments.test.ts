@@ -197,8 +197,27 @@ describe('unseal()', () => {
     ['a timestamp beyond 2^53', { trustRoots: [trustRoot], timestamp: 2 ** 53 }, 'timestamp'],
     ['a Date', { trustRoots: [trustRoot], timestamp: new Date(now) }, 'timestamp'],
     ['a bigint timestamp', { trustRoots: [trustRoot], timestamp: BigInt(now) }, 'timestamp'],
+    ['timestamps in a typed array', { trustRoots: [trustRoot], timestamp: Float64Array.of(now) }, 'timestamp'],
+    ['timestamps without trust roots', { timestamp: [now] }, 'trustRoots'],
   ])('refuses %s', async (_name, options, field) => {
     expect(await refusal(sealer.unseal([envelope], options as object))).toMatchObject(refused(field, /./));
+  });
+
+  test.each<[string, unknown[], number]>([
+    ['none', [], 0],
+    ['one too few', [now, now], 2],
+    ['one too many', [now, now, now, now], 3],
+    ['one that is null', [now, null, now], 1],
+    ['one that is missing', [now, , now], 1], // eslint-disable-line no-sparse-arrays
+    ['one before 1970', [now, now, -1], 2],
+    ['one in parts of a ms', [now + 0.5, now, now], 0],
+    ['a Date', [now, now, new Date(now)], 2],
+  ])('refuses timestamps for three envelopes, of which there are or is %s', async (_name, timestamp, index) => {
+    const options = { trustRoots: [trustRoot], timestamp: timestamp as number[] };
+    const call = sealer.unseal([envelope, envelope, envelope], options);
+    expect(await refusal(call)).toMatchObject(
+      refused('timestamp', new RegExp(`entry ${index}: timestamp must be`), index),
+    );
   });
 
   test.each(badKeys)('refuses a trust root that is %s', async (_name, key, message) => {

@@ -93,6 +93,7 @@ describe('seal() and prepare() take', () => {
     expect(await sealer.prepare([])).toEqual([]);
     expect(await receiver.unseal([])).toEqual([]);
     expect(await receiver.unseal([], { trustRoots: [world.authority.trustRoot], timestamp: 0 })).toEqual([]);
+    expect(await receiver.unseal([], { trustRoots: [world.authority.trustRoot], timestamp: [] })).toEqual([]);
   });
 
   test('the same request, the same key and the same content any number of times', async () => {
