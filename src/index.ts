@@ -7,10 +7,24 @@ export type { BroadcastMessage, BroadcastOptions, Recipients } from './broadcast
 export type { Delivery } from './broadcast/parcel.js';
 export type { BroadcastProgress, BroadcastRun, BroadcastSummary, ResumedBroadcast } from './broadcast/run.js';
 export type { Logger, Metrics } from './account/telemetry.js';
+export type {
+  Content,
+  DataMessage,
+  EditMessage,
+  GroupContext,
+  Reaction,
+  ReceiptMessage,
+  ReceiptType,
+  StoryMessage,
+  TypingMessage,
+} from './content/read-content.js';
 export type { KernelChoice } from './kernel/choice.js';
 export type { PrivateKeyInput, PublicKeyInput, SealerOptions, SerializableKey } from './options.js';
 export type { PrepareResult, SealResult } from './pool/results.js';
 export type { UnsealResult } from './access/unseal-verdicts.js';
+export { Receiver, type ReceiverOptions } from './receiver.js';
+export type { ReceiverEvents } from './receive/events.js';
+export type { ReceivedMessage, ReceiveRefusal, ReceiverStats } from './receive/received.js';
 export {
   Sealer,
   type CallOptions,

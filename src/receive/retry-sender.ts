@@ -5,7 +5,7 @@ import { AbortWatch } from '../abort-watch.js';
 import { USMC_TYPE, encodeUsmc } from '../content/index.js';
 import { SealcastError } from '../errors.js';
 import type { Device, RetryRecord } from '../store/records.js';
-import type { PreKeysOutcome, Refusal, SendOutcome } from '../transport/transport.js';
+import type { OutboundMessage, PreKeysOutcome, Refusal, SendOutcome } from '../transport/transport.js';
 import type { Services } from './services.js';
 
 /** A request is tried so many times; devices that are others than we thought are one of them. */
@@ -94,15 +94,13 @@ export class RetrySender {
       if (answer.status === 'unauthorized') {
         if (accessKey === null) return { status: 'gave-up', attempts: attempt + 1 };
         unsealed = true;
-      } else if (answer.status === 'mismatched-devices') target = undefined;
-      else if (answer.status === 'too-large' || answer.status === 'rejected') {
-        return { status: 'gave-up', attempts: attempt + 1 };
-      } else await this.#waitAfter(answer, signal);
-      // Devices that are others than we thought are looked up before the next attempt, whatever we know.
-      if (answer.status === 'mismatched-devices') {
+      } else if (answer.status === 'mismatched-devices') {
+        // Devices that are others than we thought are looked up, whatever we know.
         const fetched = await this.#fetchTarget(row.sender, accessKey, signal);
         if (fetched.status === 'ok') target = { identityKey: fetched.identityKey, devices: fetched.bundles };
-      }
+      } else if (answer.status === 'too-large' || answer.status === 'rejected') {
+        return { status: 'gave-up', attempts: attempt + 1 };
+      } else await this.#waitAfter(answer, signal);
     }
     return { status: 'gave-up', attempts: MAX_ATTEMPTS };
   }
@@ -154,10 +152,12 @@ export class RetrySender {
     const results = await hub.seals.seal(
       devices.map(() => ({ recipientIdentityKey: Uint8Array.from(target.identityKey), content })),
     );
-    const messages = devices.flatMap((device, i) => {
+    const messages: OutboundMessage[] = [];
+    devices.forEach((device, i) => {
       const result = results[i];
-      return result?.ok === true ? [{ ...device, content: result.envelope }] : [];
+      if (result?.ok === true) messages.push({ ...device, content: result.envelope });
     });
+    // It could not be sealed for one of them, and the service takes all or none.
     if (messages.length < devices.length) return { status: 'rejected', httpStatus: 0 };
     return transport.sendSealed({ ...request, accessKey, messages }, { signal });
   }

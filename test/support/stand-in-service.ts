@@ -345,17 +345,20 @@ export class StandInService implements Transport {
 
   #makeCertificate(): SenderCertificate {
     const { aci, deviceId, identityKeyPair } = this.sender;
-    const facts: CertificateFacts = {
-      aci,
-      deviceId,
-      key: identityKeyPair.publicKey,
-      expiresAtMs: Date.now() + this.certificateLifeMs,
-      foreign: false,
-      ...this.certificateFacts,
-    };
-    const issuer = facts.foreign
-      ? ServerCertificate.new(1, this.#server.getPublicKey(), PrivateKey.generate())
-      : this.#serverCertificate;
+    return this.certify({ aci, deviceId, key: identityKeyPair.publicKey, ...this.certificateFacts });
+  }
+
+  /** A sender certificate for anybody. */
+  certify(
+    given: Pick<CertificateFacts, 'aci' | 'deviceId' | 'key'> & Partial<CertificateFacts>,
+    serverKeyId = 1,
+  ): SenderCertificate {
+    const facts: CertificateFacts = { expiresAtMs: Date.now() + this.certificateLifeMs, foreign: false, ...given };
+    const root = facts.foreign ? PrivateKey.generate() : this.#root;
+    const issuer =
+      facts.foreign || serverKeyId !== 1
+        ? ServerCertificate.new(serverKeyId, this.#server.getPublicKey(), root)
+        : this.#serverCertificate;
     return SenderCertificate.new(facts.aci, null, facts.deviceId, facts.key, facts.expiresAtMs, issuer, this.#server);
   }
 
