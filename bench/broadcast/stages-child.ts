@@ -30,10 +30,15 @@ const CHUNK = 256;
 const ID = 'stages';
 const [storePath = '', senderPath = '', acisPath = '', threads = '2', body = 'x'] = process.argv.slice(2);
 const sender = deserialize(readFileSync(senderPath)) as SenderKeys;
-const acis = deserialize(readFileSync(acisPath)) as string[];
+// In the order of the store's keys, as the Broadcaster takes them (see src/broadcast/backlog.ts).
+const acis = (deserialize(readFileSync(acisPath)) as string[]).sort();
 const store = await openStore({ path: storePath });
 const outbox = new Outbox(store);
-const sealer = await Sealer.create({ identityKeyPair: sender, threads: Number(threads) });
+const sealer = await Sealer.create({
+  identityKeyPair: sender,
+  threads: Number(threads),
+  recipientCacheBytes: 32 * 1024 * 1024,
+});
 const account = { ...sender, identityPublicKey: sender.publicKey, identityPrivateKey: new Uint8Array(0) };
 const ratchet = new RatchetClient(engineOf(sealer), Number(threads), account);
 const record = { state: 'sending', body, timestamp: 1, urgent: true, createdAtMs: 1, finishedAtMs: 0 } as const;

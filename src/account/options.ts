@@ -50,7 +50,14 @@ export interface SharedOptions extends EngineSettings {
   readonly includePhoneNumber?: boolean;
   /** A pino logger, or one of its shape. No secret, service id or phone number is in any line. */
   readonly logger?: Logger;
+  /**
+   * Memory for what is precomputed about recipients, in bytes. Default 32 MiB, half of what {@link Sealer} has: tables of some 10,000
+   * recipients. Sealing is a tenth of a broadcast, and tables save a third of it; memory is to stay the same from there on.
+   */
+  readonly recipientCacheBytes?: number;
 }
+
+const RECIPIENT_CACHE_BYTES = 32 * 1024 * 1024;
 
 /** With what an account is opened, checked. Whoever comes second shares what the first one set up. */
 export interface HubOptions {
@@ -65,7 +72,7 @@ export interface HubOptions {
 
 export function checkSharedOptions(options: SharedOptions): HubOptions {
   const given = checkObject(options, 'options');
-  const { account, threads, kernel, recipientCacheBytes } = options;
+  const { account, threads, kernel, recipientCacheBytes = RECIPIENT_CACHE_BYTES } = options;
   return {
     store: checkStore(given['store']),
     transport: checkTransport(given['transport']),
@@ -75,7 +82,7 @@ export function checkSharedOptions(options: SharedOptions): HubOptions {
     sealerOptions: {
       ...(threads !== undefined && { threads }),
       ...(kernel !== undefined && { kernel }),
-      ...(recipientCacheBytes !== undefined && { recipientCacheBytes }),
+      recipientCacheBytes,
     },
     // Last: the private key in it is a copy.
     account: account === undefined ? undefined : checkAccount(account),
