@@ -1,19 +1,33 @@
 import { SealcastError } from '../errors.js';
 import type { Libsignal, ServiceId } from './libsignal.js';
-import type { AccessKey, OutboundMessage, SealedSend, UnsealedMessage, UnsealedSend } from './transport.js';
+import type {
+  AccessKey,
+  OutboundMessage,
+  SealedSend,
+  TransportListener,
+  UnsealedMessage,
+  UnsealedSend,
+} from './transport.js';
 
 const ACCESS_KEY_BYTES = 16;
 const MAX_DEVICE_ID = 127;
 const MAX_REGISTRATION_ID = 2 ** 32 - 1;
 
-function refuse(field: string, expected: string, index?: number): never {
+/** @throws SealcastError ERR_INVALID_ARGUMENT, as all here. */
+export function refuse(field: string, expected: string, index?: number): never {
   const place = index === undefined ? field : `entry ${index}: ${field}`;
   const facts = index === undefined ? { field } : { field, index };
   throw new SealcastError('ERR_INVALID_ARGUMENT', `${place} must be ${expected}`, facts);
 }
 
-function isIntegerIn(value: unknown, min: number, max: number): boolean {
+export function isIntegerIn(value: unknown, min: number, max: number): boolean {
   return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
+}
+
+/** @param lengths that it may have. */
+export function checkBytes(value: unknown, field: string, lengths: readonly number[], index?: number): void {
+  if (value instanceof Uint8Array && lengths.includes(value.length)) return;
+  refuse(field, `${lengths.join(', ').replace(/, (?=\d+$)/, ' or ')} bytes`, index);
 }
 
 export function checkServiceId({ ServiceId }: Libsignal, value: string, field: string): ServiceId {
@@ -25,8 +39,8 @@ export function checkServiceId({ ServiceId }: Libsignal, value: string, field: s
 }
 
 export function checkAccessKey(value: AccessKey): AccessKey {
-  if (value instanceof Uint8Array && value.length === ACCESS_KEY_BYTES) return value;
-  return refuse('accessKey', `${ACCESS_KEY_BYTES} bytes`);
+  checkBytes(value, 'accessKey', [ACCESS_KEY_BYTES]);
+  return value;
 }
 
 /** @returns the device as it stands in a path. */
@@ -52,13 +66,19 @@ export function checkSend({ timestamp, online, urgent, messages }: SealedSend | 
 }
 
 export function checkTypes(messages: readonly UnsealedMessage[]): void {
-  const index = messages.findIndex(({ type }) => !['prekey', 'whisper'].includes(type));
-  if (index !== -1) refuse('type', "'prekey' or 'whisper'", index);
+  const index = messages.findIndex(({ type }) => !['prekey', 'whisper', 'plaintext'].includes(type));
+  if (index !== -1) refuse('type', "'prekey', 'whisper' or 'plaintext'", index);
 }
 
-/** @throws SealcastError ERR_INVALID_ARGUMENT */
 export function checkCount(field: string, value: number, max: number): number {
   return isIntegerIn(value, 1, max) ? value : refuse(field, `a whole number from 1 to ${max}`);
+}
+
+export function checkListener(listener: TransportListener): void {
+  const names = ['onIncomingMessage', 'onQueueEmpty', 'onConnectionInterrupted'] as const;
+  const isListener = (value: unknown): value is TransportListener => typeof value === 'object' && value !== null;
+  if (isListener(listener) && names.every((name) => ['function', 'undefined'].includes(typeof listener[name]))) return;
+  refuse('listener', `an object with any of ${names.join(', ')}`);
 }
 
 /** libsignal ends an attempt to connect under a name of another form with a panic (0.103.0, 2026-11). */

@@ -16,21 +16,22 @@ const CAP_MS = 60_000;
  * (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.)
  */
 export class Backoff {
-  readonly #baseMs: number;
   readonly #random: () => number;
   #failures = 0;
+  /** A short wait, in ms. */
+  readonly baseMs: number;
   /** A connection that held so long, in ms, was a good one. */
   readonly capMs: number;
 
   constructor({ baseMs = BASE_MS, capMs = CAP_MS, random = Math.random }: BackoffOptions = {}) {
-    this.#baseMs = baseMs;
+    this.baseMs = baseMs;
     this.capMs = capMs;
     this.#random = random;
   }
 
   /** @returns ms to wait before the next attempt. */
   next(): number {
-    const longestMs = Math.min(this.capMs, this.#baseMs * 2 ** this.#failures);
+    const longestMs = Math.min(this.capMs, this.baseMs * 2 ** this.#failures);
     this.#failures += 1;
     return this.#random() * longestMs;
   }

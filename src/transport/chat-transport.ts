@@ -1,5 +1,17 @@
 import { SealcastError } from '../errors.js';
-import { checkAccessKey, checkCount, checkDevice, checkSend, checkServiceId, checkTypes } from './arguments.js';
+import { checkAttributes, checkPreKeyUpload, checkProfile, checkProfileVersion } from './account-arguments.js';
+import { attributesJson, profileJson, profileOfAnswer } from './account-json.js';
+import { bytesOfBase64, readAnswer } from './answer-fields.js';
+import {
+  checkAccessKey,
+  checkCount,
+  checkDevice,
+  checkListener,
+  checkSend,
+  checkServiceId,
+  checkTypes,
+  refuse,
+} from './arguments.js';
 import type { BackoffOptions } from './backoff.js';
 import {
   chatConnections,
@@ -9,22 +21,31 @@ import {
   type ConnectionSource,
   type UnauthenticatedConnection,
 } from './connection-source.js';
-import { closedError, Flights, type Flight } from './flights.js';
-import { isRecord, jsonOf, refusalOfAnswer, type HttpAnswer } from './http-refusals.js';
+import { closedError } from './flights.js';
+import type { HttpAnswer } from './http-refusals.js';
+import { Incoming } from './incoming.js';
+import { base64 } from './json-fields.js';
 import { Lanes, refusedError } from './lanes.js';
 import { loadLibsignal, type Libsignal } from './libsignal.js';
 import { LibsignalRefusals } from './libsignal-refusals.js';
-import { bytesOfBase64, fieldsOf, preKeysOfAnswer } from './prekeys.js';
+import { fieldsOf, preKeyCountOfAnswer, preKeysOfAnswer, preKeyUploadJson } from './prekeys.js';
+import { Requests } from './requests.js';
 import type {
   AccessKey,
+  AccountAttributes,
   AccountExistsOutcome,
+  AccountTransport,
   CertificateOutcome,
+  DoneOutcome,
+  PreKeyCountOutcome,
   PreKeysOutcome,
+  PreKeyUpload,
+  ProfileOutcome,
+  ProfileUpload,
   Refusal,
   RequestOptions,
   SealedSend,
   SendOutcome,
-  Transport,
   TransportListener,
   UnsealedMessage,
   UnsealedSend,
@@ -35,6 +56,7 @@ export interface ChatTransportOptions {
   readonly unauthenticatedConnections?: number;
   /** Longest time for a request, in ms, with the wait for a connection. Default 30 s. */
   readonly requestTimeoutMs?: number;
+  /** Hears what comes for the account for as long as the transport lives; nobody else can {@link ChatTransport.receive} then. */
   readonly listener?: TransportListener;
   readonly backoff?: BackoffOptions;
 }
@@ -49,8 +71,9 @@ const REQUEST_TIMEOUT_MS = 30_000;
 /** What setTimeout takes. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 /** Envelope types of the service (signalservice.proto: Envelope.Type). */
-const CIPHERTEXT = 1;
-const PREKEY_BUNDLE = 3;
+const ENVELOPE_TYPE = { whisper: 1, prekey: 3, plaintext: 8 } as const;
+
+const DONE = { status: 'ok' } as const;
 
 /**
  * The way to the service over libsignal's chat connections: one as the account, one or more as nobody. A connection that is
@@ -58,13 +81,16 @@ const PREKEY_BUNDLE = 3;
  *
  * Sealed messages, prekeys for an access key and the question whether an account exists go through libsignal's typed calls;
  * the certificate, unsealed messages and prekeys as the account through its raw `fetch` (libsignal 0.103 makes no ciphertext
- * message of serialized bytes, and has no authenticated call for prekeys).
+ * message of serialized bytes, and has no authenticated call for prekeys); so do profiles, own prekeys and account attributes.
+ *
+ * What comes for the account goes to whoever calls `receive`; while nobody does, 1,024 messages and 16 MiB of them are kept, and
+ * the service has the rest.
  */
-export class ChatTransport implements Transport {
+export class ChatTransport implements AccountTransport {
   readonly #libsignal: Libsignal;
   readonly #refusals: LibsignalRefusals;
-  readonly #requestTimeoutMs: number;
-  readonly #flights: Flights;
+  readonly #requests: Requests;
+  readonly #incoming: Incoming;
   readonly #account: Lanes<AuthenticatedConnection>;
   readonly #nobody: Lanes<UnauthenticatedConnection>;
   #closing: Promise<void> | undefined;
@@ -73,23 +99,13 @@ export class ChatTransport implements Transport {
     const { unauthenticatedConnections = 1, requestTimeoutMs = REQUEST_TIMEOUT_MS, listener, backoff } = options;
     this.#libsignal = libsignal;
     this.#refusals = new LibsignalRefusals(libsignal);
-    this.#requestTimeoutMs = checkCount('requestTimeoutMs', requestTimeoutMs, MAX_TIMEOUT_MS);
-    this.#flights = new Flights(this.#requestTimeoutMs);
+    const timeoutMs = checkCount('requestTimeoutMs', requestTimeoutMs, MAX_TIMEOUT_MS);
+    this.#requests = new Requests(this.#refusals, timeoutMs);
+    this.#incoming = new Incoming(listener, () => this.redeliver());
     const common = { refusals: this.#refusals, backoff };
     this.#account = new Lanes(1, {
       ...common,
-      connect: (watcher, signal) =>
-        source.connectAuthenticated(
-          {
-            onIncomingMessage: (...message) => listener?.onIncomingMessage?.(...message),
-            onQueueEmpty: () => listener?.onQueueEmpty?.(),
-            onConnectionInterrupted: (cause) => {
-              watcher.onConnectionInterrupted(cause);
-              if (this.#closing === undefined) listener?.onConnectionInterrupted?.(cause);
-            },
-          },
-          signal,
-        ),
+      connect: (watcher, signal) => source.connectAuthenticated(this.#incoming.connection(watcher), signal),
     });
     this.#nobody = new Lanes(checkCount('unauthenticatedConnections', unauthenticatedConnections, MAX_CONNECTIONS), {
       ...common,
@@ -150,7 +166,7 @@ export class ChatTransport implements Transport {
       onlineOnly: online,
       urgent,
     };
-    return this.#asNobody(options, async (connection, abortSignal) => {
+    return this.#requests.call(this.#nobody, options, async (connection, abortSignal) => {
       await connection.sendMessage(sealed, { abortSignal });
       return { status: 'sent' };
     });
@@ -162,7 +178,7 @@ export class ChatTransport implements Transport {
     checkTypes(messages);
     const destination = checkServiceId(this.#libsignal, request.destination, 'destination').getServiceIdString();
     const body = { messages: messages.map(messageJson), online, urgent, timestamp };
-    return this.#asAccount(options, 'PUT', `/v1/messages/${destination}`, body, () => ({ status: 'sent' }));
+    return this.#put(`/v1/messages/${destination}`, body, () => ({ status: 'sent' }), options);
   }
 
   async fetchPreKeys(
@@ -174,10 +190,10 @@ export class ChatTransport implements Transport {
     const device = request.device === 'all' ? request.device : { deviceId: request.device };
     if (request.accessKey === null) {
       const path = `/v2/keys/${target.getServiceIdString()}/${pathDevice}`;
-      return this.#asAccount(options, 'GET', path, undefined, preKeysOfAnswer);
+      return this.#get(path, preKeysOfAnswer, options);
     }
     const auth = { accessKey: checkAccessKey(request.accessKey) };
-    return this.#asNobody(options, async (connection, abortSignal) => {
+    return this.#requests.call(this.#nobody, options, async (connection, abortSignal) => {
       const { identityKey, preKeyBundles } = await connection.getPreKeys({ target, device, auth }, { abortSignal });
       return { status: 'ok', identityKey: identityKey.serialize(), bundles: preKeyBundles.map(fieldsOf) };
     });
@@ -185,7 +201,7 @@ export class ChatTransport implements Transport {
 
   async accountExists(serviceId: string, options?: RequestOptions): Promise<AccountExistsOutcome> {
     const account = checkServiceId(this.#libsignal, serviceId, 'serviceId');
-    return this.#asNobody(options, async (connection, abortSignal) => ({
+    return this.#requests.call(this.#nobody, options, async (connection, abortSignal) => ({
       status: 'ok',
       exists: await connection.accountExists({ account }, { abortSignal }),
     }));
@@ -196,12 +212,66 @@ export class ChatTransport implements Transport {
     options?: RequestOptions,
   ): Promise<CertificateOutcome> {
     const path = `/v1/certificate/delivery?includeE164=${includePhoneNumber}`;
-    return this.#asAccount(options, 'GET', path, undefined, certificateOfAnswer);
+    return this.#get(path, certificateOfAnswer, options);
+  }
+
+  async fetchProfile(
+    request: { readonly serviceId: string; readonly version?: string; readonly accessKey: AccessKey | null },
+    options?: RequestOptions,
+  ): Promise<ProfileOutcome> {
+    const { version, accessKey } = request;
+    const serviceId = checkServiceId(this.#libsignal, request.serviceId, 'serviceId').getServiceIdString();
+    if (version !== undefined && serviceId.startsWith('PNI:')) refuse('serviceId', 'an ACI: only they have a version');
+    const path = `/v1/profile/${serviceId}${version === undefined ? '' : `/${checkProfileVersion(version)}`}`;
+    if (accessKey === null) return this.#get(path, profileOfAnswer, options);
+    const headers: [string, string][] = [['unidentified-access-key', base64(checkAccessKey(accessKey))]];
+    return this.#requests.fetch(this.#nobody, options, { verb: 'GET', path, headers }, profileOfAnswer);
+  }
+
+  async countPreKeys(options?: RequestOptions): Promise<PreKeyCountOutcome> {
+    return this.#get('/v2/keys?identity=aci', preKeyCountOfAnswer, options);
+  }
+
+  async uploadPreKeys(upload: PreKeyUpload, options?: RequestOptions): Promise<DoneOutcome> {
+    checkPreKeyUpload(upload);
+    return this.#put('/v2/keys?identity=aci', preKeyUploadJson(upload), () => DONE, options);
+  }
+
+  async setAccountAttributes(attributes: AccountAttributes, options?: RequestOptions): Promise<DoneOutcome> {
+    checkAttributes(attributes);
+    return this.#put('/v1/accounts/attributes/', attributesJson(attributes), () => DONE, options);
+  }
+
+  async setProfile(profile: ProfileUpload, options?: RequestOptions): Promise<DoneOutcome> {
+    checkProfile(profile);
+    return this.#put('/v1/profile', profileJson(profile), () => DONE, options);
+  }
+
+  /**
+   * The first to call this is given what came since the account connected, and whoever calls it next what came meanwhile; each
+   * of them soon, and not within this call. Where that was more than is kept, the account's connection is made anew then, so
+   * that the service delivers again what was not acknowledged: what was given just before may come twice.
+   */
+  receive(listener: TransportListener): () => void {
+    if (this.#closing !== undefined) throw closedError();
+    checkListener(listener);
+    return this.#incoming.receive(listener);
+  }
+
+  /**
+   * At once; where the connection is being made already, that will do. Requests as the account that are on their way are
+   * answered with `unavailable`, those that follow wait. The listener hears of an interruption without a cause, and nothing
+   * more of what came over the old connection. Does nothing when the transport is closed, or the service refuses the account.
+   */
+  redeliver(): void {
+    if (this.#closing !== undefined) return;
+    if (this.#account.renew(this.#incoming.hasMessages)) this.#incoming.endConnection();
   }
 
   /** Ends all connections. What is still on its way rejects with ERR_CLOSED. */
   close(): Promise<void> {
-    this.#flights.close();
+    this.#requests.close();
+    this.#incoming.close();
     this.#closing ??= Promise.all([this.#account.close(), this.#nobody.close()]).then(() => undefined);
     return this.#closing;
   }
@@ -210,63 +280,27 @@ export class ChatTransport implements Transport {
     return this.close();
   }
 
-  #asNobody<T>(
-    options: RequestOptions | undefined,
-    ask: (connection: UnauthenticatedConnection, abortSignal: AbortSignal) => Promise<T>,
-  ): Promise<T | Refusal> {
-    return this.#ask(options, (flight) => this.#nobody.run(flight, (connection) => ask(connection, flight.signal)));
+  #get<T>(path: string, read: (answer: HttpAnswer) => T, options?: RequestOptions): Promise<T | Refusal> {
+    return this.#requests.fetch(this.#account, options, { verb: 'GET', path }, read);
   }
 
-  #asAccount<T>(
-    options: RequestOptions | undefined,
-    verb: 'GET' | 'PUT',
-    path: string,
-    json: object | undefined,
-    read: (answer: HttpAnswer) => T,
-  ): Promise<T | Refusal> {
-    return this.#ask(options, async (flight) => {
-      const answer = await this.#account.run(flight, (connection) =>
-        connection.fetch(
-          {
-            verb,
-            path,
-            headers: json === undefined ? [] : [['content-type', 'application/json']],
-            ...(json !== undefined && { body: new TextEncoder().encode(JSON.stringify(json)) }),
-            timeoutMillis: this.#requestTimeoutMs,
-          },
-          { abortSignal: flight.signal },
-        ),
-      );
-      return answer.status >= 200 && answer.status < 300 ? read(answer) : refusalOfAnswer(answer);
-    });
-  }
-
-  async #ask<T>(options: RequestOptions | undefined, run: (flight: Flight) => Promise<T>): Promise<T | Refusal> {
-    if (this.#closing !== undefined) throw closedError();
-    try {
-      return await this.#flights.fly(options?.signal, run);
-    } catch (error) {
-      if (error instanceof SealcastError) throw error;
-      return this.#refusals.of(error);
-    }
+  #put<T>(path: string, json: object, read: () => T, options?: RequestOptions): Promise<T | Refusal> {
+    return this.#requests.fetch(this.#account, options, { verb: 'PUT', path, json }, read);
   }
 }
 
 function messageJson({ deviceId, registrationId, content, type }: UnsealedMessage): object {
   return {
-    type: type === 'prekey' ? PREKEY_BUNDLE : CIPHERTEXT,
+    type: ENVELOPE_TYPE[type],
     destinationDeviceId: deviceId,
     destinationRegistrationId: registrationId,
-    content: Buffer.from(content.buffer, content.byteOffset, content.byteLength).toString('base64'),
+    content: base64(content),
   };
 }
 
 function certificateOfAnswer(answer: HttpAnswer): CertificateOutcome {
-  const json = jsonOf(answer);
-  try {
-    const certificate = bytesOfBase64(isRecord(json) ? json['certificate'] : undefined, 'certificate');
-    return { status: 'ok', certificate };
-  } catch (cause) {
-    return { status: 'rejected', httpStatus: answer.status, cause };
-  }
+  return readAnswer(answer, ({ certificate }) => ({
+    status: 'ok',
+    certificate: bytesOfBase64(certificate, 'certificate'),
+  }));
 }

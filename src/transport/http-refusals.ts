@@ -1,5 +1,7 @@
 import type { Refusal } from './transport.js';
 
+/** The longest body that is read: what the service answers is kilobytes, and to parse more would hold up the event loop. */
+const MAX_JSON_BYTES = 1_024 * 1_024;
 /** How long to wait after a 429 that does not say, in ms. The service counts most of its limits by the minute. */
 export const DEFAULT_RETRY_AFTER_MS = 60_000;
 
@@ -19,9 +21,9 @@ function retryAfterMsOf({ headers }: HttpAnswer): number | undefined {
   return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - Date.now());
 }
 
-/** The body's JSON, or undefined where there is none. */
+/** The body's JSON, or undefined where there is none that can be read. */
 export function jsonOf({ body }: HttpAnswer): unknown {
-  if (body === undefined) return undefined;
+  if (body === undefined || body.byteLength > MAX_JSON_BYTES) return undefined;
   try {
     return JSON.parse(Buffer.from(body.buffer, body.byteOffset, body.byteLength).toString('utf8'));
   } catch {

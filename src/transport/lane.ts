@@ -18,6 +18,8 @@ export interface LaneOptions<C extends Disconnectable> {
 interface Attempt<C> {
   connection: C | undefined;
   lost: { readonly cause: Error | null } | undefined;
+  /** Another is to take the place of its connection, as soon as that is in hand. */
+  isOutdated: boolean;
 }
 
 /**
@@ -29,6 +31,10 @@ export class Lane<C extends Disconnectable> {
   readonly #backoff: Backoff;
   readonly #controller = new AbortController();
   #connection: C | undefined;
+  /** The attempt to connect that is under way. */
+  #attempt: Attempt<C> | undefined;
+  /** Of the connection that another takes the place of. */
+  #ending: Promise<void> | undefined;
   #refusal: { readonly cause: unknown } | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** Requests on their way over this connection. */
@@ -53,14 +59,20 @@ export class Lane<C extends Disconnectable> {
   async connect(): Promise<void> {
     const signal = this.#controller.signal;
     const startMs = performance.now();
-    const attempt: Attempt<C> = { connection: undefined, lost: undefined };
+    const attempt: Attempt<C> = { connection: undefined, lost: undefined, isOutdated: false };
     const onConnectionInterrupted = (cause: Error | null): void => {
       if (attempt.lost !== undefined) return;
       attempt.lost = { cause };
       // A connection may be lost before it is in hand here: that is dealt with below.
       if (attempt.connection !== undefined) this.#lose(attempt.connection, cause, performance.now() - startMs);
     };
-    const connection = await this.#options.connect({ onConnectionInterrupted }, signal);
+    this.#attempt = attempt;
+    let connection: C;
+    try {
+      connection = await this.#options.connect({ onConnectionInterrupted }, signal);
+    } finally {
+      this.#attempt = undefined;
+    }
     if (signal.aborted) {
       await connection.disconnect().catch(() => undefined);
       return;
@@ -68,7 +80,25 @@ export class Lane<C extends Disconnectable> {
     attempt.connection = connection;
     this.#connection = connection;
     if (attempt.lost !== undefined) this.#lose(connection, attempt.lost.cause, 0);
+    else if (attempt.isOutdated) this.#replace(connection);
     else this.#options.onChange();
+  }
+
+  /**
+   * Ends the connection, and makes another at once. Where there is none, one is being made already, or waits for its turn
+   * after a loss; that will do.
+   *
+   * @param isSpent the connection that is being made will not do: it has been used before it was in hand.
+   * @returns whether a connection is ended for this.
+   */
+  renew(isSpent: boolean): boolean {
+    if (this.#connection !== undefined) {
+      this.#replace(this.#connection);
+      return true;
+    }
+    if (!isSpent || this.#attempt === undefined || this.#attempt.isOutdated) return false;
+    this.#attempt.isOutdated = true;
+    return true;
   }
 
   /** The connection has answered something. */
@@ -82,7 +112,25 @@ export class Lane<C extends Disconnectable> {
     const connection = this.#connection;
     this.#connection = undefined;
     // It may be gone already, which is as good.
-    await connection?.disconnect().catch(() => undefined);
+    await Promise.all([connection?.disconnect().catch(() => undefined), this.#ending]);
+  }
+
+  /** What the old connection says from now on, of its end too, concerns nobody. */
+  #replace(connection: C): void {
+    this.#connection = undefined;
+    this.#ending = this.#end(connection);
+    void this.#ending.then(() => this.#connectAgain());
+  }
+
+  /**
+   * Waited for, because the service ends the older of two connections of a device, and gives what is queued to the one that
+   * it knows of; but not for long, because a network that is away may hold it up.
+   */
+  async #end(connection: C): Promise<void> {
+    let timer: NodeJS.Timeout | undefined;
+    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, this.#backoff.baseMs)));
+    await Promise.race([connection.disconnect().catch(() => undefined), late]);
+    clearTimeout(timer);
   }
 
   #lose(connection: C, cause: Error | null, heldMs: number): void {
@@ -100,8 +148,11 @@ export class Lane<C extends Disconnectable> {
       return;
     }
     const waitMs = Math.max(this.#backoff.next(), this.#options.refusals.retryAfterMs(error));
-    this.#timer = setTimeout(() => {
-      this.connect().catch((failure: unknown) => this.#connectAgainAfter(failure));
-    }, waitMs);
+    this.#timer = setTimeout(() => this.#connectAgain(), waitMs);
+  }
+
+  #connectAgain(): void {
+    if (this.#controller.signal.aborted) return;
+    this.connect().catch((failure: unknown) => this.#connectAgainAfter(failure));
   }
 }

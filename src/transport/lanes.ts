@@ -38,6 +38,11 @@ export class Lanes<C extends Disconnectable> {
     }
   }
 
+  /** @see Lane.renew */
+  renew(isSpent: boolean): boolean {
+    return this.#lanes.map((lane) => lane.renew(isSpent)).includes(true);
+  }
+
   async close(): Promise<void> {
     await Promise.all(this.#lanes.map((lane) => lane.close()));
   }

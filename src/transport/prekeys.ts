@@ -1,6 +1,15 @@
 import type { PreKeyBundle } from '@signalapp/libsignal-client';
-import { isRecord, jsonOf, type HttpAnswer } from './http-refusals.js';
-import type { PreKeyBundleFields, PreKeysOutcome } from './transport.js';
+import { bytesOfBase64, list, number, readAnswer, record } from './answer-fields.js';
+import { isRecord, type HttpAnswer } from './http-refusals.js';
+import { base64 } from './json-fields.js';
+import type {
+  PreKeyBundleFields,
+  PreKeyCountOutcome,
+  PreKeysOutcome,
+  PreKeyUpload,
+  PublicPreKey,
+  SignedPublicPreKey,
+} from './transport.js';
 
 export function fieldsOf(bundle: PreKeyBundle): PreKeyBundleFields {
   const preKeyId = bundle.preKeyId();
@@ -16,27 +25,6 @@ export function fieldsOf(bundle: PreKeyBundle): PreKeyBundleFields {
     kyberPreKeyPublic: bundle.kyberPreKeyPublic().serialize(),
     kyberPreKeySignature: bundle.kyberPreKeySignature(),
   };
-}
-
-class Malformed extends Error {
-  override readonly name = 'Malformed';
-}
-
-function number(record: Readonly<Record<string, unknown>>, name: string): number {
-  const value = record[name];
-  if (!Number.isInteger(value) || (value as number) < 0) throw new Malformed(`${name} is not a number of that kind`);
-  return value as number;
-}
-
-/** The service writes base64 with padding or without. */
-export function bytesOfBase64(value: unknown, name: string): Uint8Array<ArrayBuffer> {
-  if (typeof value !== 'string' || !/^[\w+/-]+={0,2}$/.test(value)) throw new Malformed(`${name} is not base64`);
-  return new Uint8Array(Buffer.from(value, 'base64'));
-}
-
-function record(value: unknown, name: string): Readonly<Record<string, unknown>> {
-  if (!isRecord(value)) throw new Malformed(`${name} is missing`);
-  return value;
 }
 
 function bundleOf(json: unknown): PreKeyBundleFields {
@@ -65,11 +53,39 @@ function bundleOf(json: unknown): PreKeyBundleFields {
  * keys and signatures.
  */
 export function preKeysOfAnswer(answer: HttpAnswer): PreKeysOutcome {
-  try {
-    const { identityKey, devices } = record(jsonOf(answer), 'a body');
-    if (!Array.isArray(devices)) throw new Malformed('devices is missing');
-    return { status: 'ok', identityKey: bytesOfBase64(identityKey, 'identityKey'), bundles: devices.map(bundleOf) };
-  } catch (cause) {
-    return { status: 'rejected', httpStatus: answer.status, cause };
-  }
+  return readAnswer(answer, ({ identityKey, devices }) => ({
+    status: 'ok',
+    identityKey: bytesOfBase64(identityKey, 'identityKey'),
+    bundles: list(devices, 'devices').map(bundleOf),
+  }));
+}
+
+/** The answer to `GET /v2/keys` (Signal-Server: PreKeyCount). */
+export function preKeyCountOfAnswer(answer: HttpAnswer): PreKeyCountOutcome {
+  return readAnswer(answer, (json) => ({
+    status: 'ok',
+    preKeys: number(json, 'count'),
+    kyberPreKeys: number(json, 'pqCount'),
+  }));
+}
+
+function preKeyJson({ id, publicKey }: PublicPreKey): object {
+  return { keyId: id, publicKey: base64(publicKey) };
+}
+
+function signedPreKeyJson(preKey: SignedPublicPreKey): object {
+  return { ...preKeyJson(preKey), signature: base64(preKey.signature) };
+}
+
+/**
+ * The body of `PUT /v2/keys` (Signal-Server: SetKeysRequest, 2026). Lists that are empty leave the service's as they are, as
+ * lists that are absent do; Signal's mock service wants the first of them always (27.0.0, 2026-11).
+ */
+export function preKeyUploadJson({ preKeys, signedPreKey, kyberPreKeys, lastResortKyberPreKey }: PreKeyUpload): object {
+  return {
+    preKeys: (preKeys ?? []).map(preKeyJson),
+    ...(signedPreKey !== undefined && { signedPreKey: signedPreKeyJson(signedPreKey) }),
+    pqPreKeys: (kyberPreKeys ?? []).map(signedPreKeyJson),
+    ...(lastResortKyberPreKey !== undefined && { pqLastResortPreKey: signedPreKeyJson(lastResortKyberPreKey) }),
+  };
 }

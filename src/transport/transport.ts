@@ -142,7 +142,10 @@ export interface TransportListener {
   onIncomingMessage?(envelope: Uint8Array<ArrayBuffer>, timestampMs: number, ack: MessageAck): void;
   /** What was queued when the account connected has been delivered; after every connect. */
   onQueueEmpty?(): void;
-  /** The account's connection was lost; it is made again, unless the service refuses it for good. */
+  /**
+   * The account's connection was lost; it is made again, unless the service refuses it for good. Without a cause where it was
+   * ended on purpose, for the service to deliver again.
+   */
   onConnectionInterrupted?(cause: Error | null): void;
 }
 
@@ -164,14 +167,19 @@ export type PreKeyCountOutcome =
   { readonly status: 'ok'; readonly preKeys: number; readonly kyberPreKeys: number } | Refusal;
 
 export interface PublicPreKey {
+  /** 1 to 2^24 - 1 */
   readonly id: number;
-  /** Serialized, with its type byte. */
+  /** Serialized, with its type byte: 33 bytes, or the 1,569 of Kyber1024. */
   readonly publicKey: Uint8Array;
 }
 export interface SignedPublicPreKey extends PublicPreKey {
+  /** 64 bytes */
   readonly signature: Uint8Array;
 }
-/** Public halves to hand out. What is absent stays as the service has it; lists that are given replace the service's. */
+/**
+ * Public halves to hand out. What is absent stays as the service has it; lists that are given replace the service's, at most 100
+ * keys each. Empty ones do not.
+ */
 export interface PreKeyUpload {
   readonly preKeys?: readonly PublicPreKey[];
   readonly signedPreKey?: SignedPublicPreKey;
@@ -185,11 +193,12 @@ export interface PreKeyUpload {
  */
 export interface AccountAttributes {
   readonly fetchesMessages: boolean;
+  /** 1 to 16,383, both of them. */
   readonly registrationId: number;
   readonly pniRegistrationId: number;
-  /** The device's name, as it was encrypted for the account; null: none. */
+  /** The device's name, as it was encrypted for the account, at most 225 bytes; null: none. */
   readonly encryptedDeviceName: Uint8Array | null;
-  /** Hex; null: none. */
+  /** 64 lower-case hex digits; null: none. */
   readonly registrationLock: string | null;
   /** 16 bytes */
   readonly accessKey: Uint8Array;
@@ -201,15 +210,24 @@ export interface AccountAttributes {
   readonly recoveryPassword: Uint8Array | null;
 }
 
-/** A profile to be shown to those who have its key: encrypted with it, but for version and commitment, which are made of it. */
+/**
+ * A profile to be shown to those who have its key: encrypted with it, but for version and commitment, which are made of it. What
+ * is left out, or empty, is cleared; an avatar stays.
+ */
 export interface ProfileUpload {
-  /** Of the profile key: 64 hex digits. */
+  /** Of the profile key: 64 lower-case hex digits. */
   readonly version: string;
+  /** 97 bytes */
   readonly commitment: Uint8Array;
+  /** 81 or 285 bytes: padded, then encrypted, as the others are. */
   readonly name: Uint8Array;
+  /** 156, 282 or 540 bytes */
   readonly about?: Uint8Array;
+  /** 60 bytes */
   readonly aboutEmoji?: Uint8Array;
+  /** 582 bytes */
   readonly paymentAddress?: Uint8Array;
+  /** 29 bytes */
   readonly phoneNumberSharing?: Uint8Array;
   readonly badgeIds: readonly string[];
 }
@@ -230,7 +248,7 @@ export interface AccountTransport extends Transport {
   /**
    * `GET /v1/profile/{serviceId}[/{version}]`: as nobody with an access key, as the account with null.
    *
-   * @param request.version of the contact's profile key, 64 hex digits.
+   * @param request.version of the contact's profile key, 64 lower-case hex digits; only an ACI's profile has versions.
    */
   fetchProfile(
     request: { readonly serviceId: string; readonly version?: string; readonly accessKey: AccessKey | null },
