@@ -6,6 +6,11 @@ export class TimedOut extends Error {
   override readonly name = 'TimedOut';
 }
 
+/** The connection that a request was on was ended on purpose. What became of the request is not known. */
+export class ConnectionEnded extends Error {
+  override readonly name = 'ConnectionEnded';
+}
+
 /** A request on its way, from when it was asked for until it is answered or given up. */
 export class Flight {
   readonly #controller = new AbortController();

@@ -1,5 +1,6 @@
 import { Backoff, type BackoffOptions } from './backoff.js';
 import type { ConnectionListener } from './connection-source.js';
+import { ConnectionEnded, type Flight } from './flights.js';
 import type { LibsignalRefusals } from './libsignal-refusals.js';
 
 /** A connection, as far as keeping it up is concerned. */
@@ -38,7 +39,7 @@ export class Lane<C extends Disconnectable> {
   #refusal: { readonly cause: unknown } | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** Requests on their way over this connection. */
-  inFlight = 0;
+  readonly flights = new Set<Flight>();
 
   constructor(options: LaneOptions<C>) {
     this.#options = options;
@@ -118,6 +119,8 @@ export class Lane<C extends Disconnectable> {
   /** What the old connection says from now on, of its end too, concerns nobody. */
   #replace(connection: C): void {
     this.#connection = undefined;
+    // libsignal leaves them to their time-out if the service does not close the connection, too (0.103.0, 2026-11).
+    for (const flight of this.flights) flight.stop(new ConnectionEnded('the connection was ended to be made anew'));
     this.#ending = this.#end(connection);
     void this.#ending.then(() => this.#connectAgain());
   }

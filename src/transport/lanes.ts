@@ -32,7 +32,7 @@ export class Lanes<C extends Disconnectable> {
   async run<T>(flight: Flight, request: (connection: C) => Promise<T>): Promise<T> {
     for (;;) {
       const lane = this.#leastBusy();
-      if (lane?.connection !== undefined) return await this.#runOn(lane, lane.connection, request);
+      if (lane?.connection !== undefined) return await this.#runOn(lane, lane.connection, flight, request);
       this.#throwIfRefused();
       await flight.race(this.#changed);
     }
@@ -47,8 +47,8 @@ export class Lanes<C extends Disconnectable> {
     await Promise.all(this.#lanes.map((lane) => lane.close()));
   }
 
-  async #runOn<T>(lane: Lane<C>, connection: C, request: (connection: C) => Promise<T>): Promise<T> {
-    lane.inFlight += 1;
+  async #runOn<T>(lane: Lane<C>, connection: C, flight: Flight, request: (connection: C) => Promise<T>): Promise<T> {
+    lane.flights.add(flight);
     try {
       const answer = await request(connection);
       lane.answered();
@@ -58,14 +58,14 @@ export class Lanes<C extends Disconnectable> {
       if (this.#refusals.of(error).status !== 'unavailable') lane.answered();
       throw error;
     } finally {
-      lane.inFlight -= 1;
+      lane.flights.delete(flight);
     }
   }
 
   #leastBusy(): Lane<C> | undefined {
     let best: Lane<C> | undefined;
     for (const lane of this.#lanes) {
-      if (lane.connection !== undefined && (best === undefined || lane.inFlight < best.inFlight)) best = lane;
+      if (lane.connection !== undefined && (best === undefined || lane.flights.size < best.flights.size)) best = lane;
     }
     return best;
   }

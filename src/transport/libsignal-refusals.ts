@@ -1,5 +1,5 @@
 import type { MismatchedDevicesError, RateLimitChallengeError, RateLimitedError } from '@signalapp/libsignal-client';
-import { TimedOut } from './flights.js';
+import { ConnectionEnded, TimedOut } from './flights.js';
 import { refusalOfAnswer } from './http-refusals.js';
 import type { Libsignal } from './libsignal.js';
 import type { Refusal } from './transport.js';
@@ -50,7 +50,7 @@ export class LibsignalRefusals {
 
   /** @returns the answer that a failed request gets. */
   of(error: unknown): Refusal {
-    if (error instanceof TimedOut) return { status: 'unavailable', cause: error };
+    if (error instanceof TimedOut || error instanceof ConnectionEnded) return { status: 'unavailable', cause: error };
     const answer = isLibsignals(error) ? this.#answers.get(error.code)?.(error) : undefined;
     return answer ?? { status: 'rejected', httpStatus: 0, cause: error };
   }
