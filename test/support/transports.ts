@@ -1,11 +1,14 @@
 import { IdentityKeyPair, KEMKeyPair, PrivateKey } from '@signalapp/libsignal-client';
 import {
+  type AccountAttributes,
+  type AccountTransport,
   ChatTransport,
   type ChatTransportOptions,
   type ConnectionSource,
+  type PreKeyUpload,
+  type ProfileUpload,
   type RequestOptions,
   type SealedSend,
-  type Transport,
   type UnsealedSend,
 } from 'sealcast';
 import type { FakeResponse } from './fake-service.js';
@@ -36,22 +39,68 @@ export const UNSEALED: UnsealedSend = {
   ],
 };
 
+const publicKey = (firstByte: number, length: number): Uint8Array =>
+  new Uint8Array(length).fill(9).fill(firstByte, 0, 1);
+const signature = new Uint8Array(64).fill(6);
+
+export const PREKEYS = {
+  preKeys: [
+    { id: 1, publicKey: publicKey(5, 33) },
+    { id: 0xffffff, publicKey: publicKey(5, 33) },
+  ],
+  signedPreKey: { id: 2, publicKey: publicKey(5, 33), signature },
+  kyberPreKeys: [{ id: 3, publicKey: publicKey(8, 1_569), signature }],
+  lastResortKyberPreKey: { id: 4, publicKey: publicKey(8, 1_569), signature },
+} as const satisfies PreKeyUpload;
+
+export const ATTRIBUTES: AccountAttributes = {
+  fetchesMessages: true,
+  registrationId: 1,
+  pniRegistrationId: 0x3fff,
+  encryptedDeviceName: Uint8Array.of(1, 2, 3, 4),
+  registrationLock: '0f'.repeat(32),
+  accessKey: ACCESS_KEY,
+  unrestrictedAccess: false,
+  discoverableByPhoneNumber: true,
+  capabilities: { storage: false, spqr: true },
+  recoveryPassword: new Uint8Array(32).fill(2),
+};
+
+export const PROFILE: ProfileUpload = {
+  version: 'a1'.repeat(32),
+  commitment: new Uint8Array(97).fill(1),
+  name: new Uint8Array(81).fill(2),
+  badgeIds: ['donor'],
+};
+
 /** Every kind of request that a transport makes, by its name. */
 export const ASK = {
-  sendSealed: (transport: Transport, options?: RequestOptions) => transport.sendSealed(SEALED, options),
-  sendUnsealed: (transport: Transport, options?: RequestOptions) => transport.sendUnsealed(UNSEALED, options),
-  fetchPreKeys: (transport: Transport, options?: RequestOptions) =>
+  sendSealed: (transport: AccountTransport, options?: RequestOptions) => transport.sendSealed(SEALED, options),
+  sendUnsealed: (transport: AccountTransport, options?: RequestOptions) => transport.sendUnsealed(UNSEALED, options),
+  fetchPreKeys: (transport: AccountTransport, options?: RequestOptions) =>
     transport.fetchPreKeys({ destination: ACI, device: 'all', accessKey: ACCESS_KEY }, options),
-  fetchPreKeysAsAccount: (transport: Transport, options?: RequestOptions) =>
+  fetchPreKeysAsAccount: (transport: AccountTransport, options?: RequestOptions) =>
     transport.fetchPreKeys({ destination: ACI, device: 'all', accessKey: null }, options),
-  accountExists: (transport: Transport, options?: RequestOptions) => transport.accountExists(ACI, options),
-  fetchSenderCertificate: (transport: Transport, options?: RequestOptions) =>
+  accountExists: (transport: AccountTransport, options?: RequestOptions) => transport.accountExists(ACI, options),
+  fetchSenderCertificate: (transport: AccountTransport, options?: RequestOptions) =>
     transport.fetchSenderCertificate({ includePhoneNumber: false }, options),
+  fetchProfile: (transport: AccountTransport, options?: RequestOptions) =>
+    transport.fetchProfile({ serviceId: ACI, version: PROFILE.version, accessKey: ACCESS_KEY }, options),
+  fetchProfileAsAccount: (transport: AccountTransport, options?: RequestOptions) =>
+    transport.fetchProfile({ serviceId: ACI, accessKey: null }, options),
+  countPreKeys: (transport: AccountTransport, options?: RequestOptions) => transport.countPreKeys(options),
+  uploadPreKeys: (transport: AccountTransport, options?: RequestOptions) => transport.uploadPreKeys(PREKEYS, options),
+  setAccountAttributes: (transport: AccountTransport, options?: RequestOptions) =>
+    transport.setAccountAttributes(ATTRIBUTES, options),
+  setProfile: (transport: AccountTransport, options?: RequestOptions) => transport.setProfile(PROFILE, options),
 } as const;
 export type AskName = keyof typeof ASK;
 export const ASK_NAMES = Object.keys(ASK) as AskName[];
-export const AS_ACCOUNT: readonly AskName[] = ['sendUnsealed', 'fetchPreKeysAsAccount', 'fetchSenderCertificate'];
-export const AS_NOBODY: readonly AskName[] = ['sendSealed', 'fetchPreKeys', 'accountExists'];
+const AS_NOBODY: readonly AskName[] = ['sendSealed', 'fetchPreKeys', 'accountExists', 'fetchProfile'];
+export const AS_ACCOUNT = ASK_NAMES.filter((name) => !AS_NOBODY.includes(name));
+/** What libsignal has a typed call for: of an answer that it does not know, little is left. */
+export const TYPED: readonly AskName[] = ['sendSealed', 'fetchPreKeys', 'accountExists'];
+export const RAW = ASK_NAMES.filter((name) => !TYPED.includes(name));
 
 /** Attempts to connect follow each other at once. */
 export const NO_BACKOFF = { baseMs: 1, capMs: 2 } as const;

@@ -2,9 +2,11 @@ import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { type ChatTransport, type Refusal } from 'sealcast';
 import { DEFAULT_RETRY_AFTER_MS } from '#dist/src/transport/http-refusals.js';
 import { FakeService, type FakeResponse } from '../support/fake-service.js';
-import { AS_ACCOUNT, AS_NOBODY, ASK, ASK_NAMES, openTransport, type AskName } from '../support/transports.js';
+import { ASK, ASK_NAMES, openTransport, RAW, TYPED, type AskName } from '../support/transports.js';
 
 const SENDS: readonly AskName[] = ['sendSealed', 'sendUnsealed'];
+/** An answer that all who ask for a profile or for counts could take. */
+const COUNTED_AND_KEY = { count: 1, pqCount: 2, identityKey: Buffer.alloc(33, 5).toString('base64') };
 
 let service: FakeService;
 let transport: ChatTransport;
@@ -106,17 +108,17 @@ describe('what a transport answers when the service answers', () => {
     );
   });
 
-  test('429 with a date for Retry-After: when to come back, as the account', async () => {
+  test('429 with a date for Retry-After: when to come back, where the answer is ours to read', async () => {
     const inThePast = { status: 429, headers: { 'retry-after': 'Wed, 21 Oct 2015 07:28:00 GMT' } };
-    expect(await outcomes(AS_ACCOUNT, inThePast)).toEqual(all(AS_ACCOUNT, { status: 'rate-limited', retryAfterMs: 0 }));
-    expect(await outcomes(AS_NOBODY, inThePast)).toEqual(
-      all(AS_NOBODY, { status: 'rate-limited', retryAfterMs: DEFAULT_RETRY_AFTER_MS }),
+    expect(await outcomes(RAW, inThePast)).toEqual(all(RAW, { status: 'rate-limited', retryAfterMs: 0 }));
+    expect(await outcomes(TYPED, inThePast)).toEqual(
+      all(TYPED, { status: 'rate-limited', retryAfterMs: DEFAULT_RETRY_AFTER_MS }),
     );
   });
 
-  test('503 with Retry-After: when to come back, as the account', async () => {
-    expect(await outcomes(AS_ACCOUNT, { status: 503, headers: { 'retry-after': '7' } })).toEqual(
-      all(AS_ACCOUNT, { status: 'unavailable', retryAfterMs: 7_000 }),
+  test('503 with Retry-After: when to come back, where the answer is ours to read', async () => {
+    expect(await outcomes(RAW, { status: 503, headers: { 'retry-after': '7' } })).toEqual(
+      all(RAW, { status: 'unavailable', retryAfterMs: 7_000 }),
     );
   });
 
@@ -133,6 +135,32 @@ describe('what a transport answers when the service answers', () => {
     expect(await outcomes(names, { status: 200, body })).toEqual(all(names, { status: 'rejected', httpStatus: 200 }));
     const { fetchPreKeys } = await outcomes(['fetchPreKeys'], { status: 200, body });
     expect(fetchPreKeys).toEqual({ status: 'unavailable' });
+  });
+
+  test.each<[string, unknown]>([
+    ['no body', undefined],
+    ['text', Buffer.from('certainly')],
+    ['null', null],
+    ['a list', []],
+    ['nothing', {}],
+    ['other types', { identityKey: 7, count: '1', pqCount: [2] }],
+    ['halves', { count: 1.5, pqCount: 0.5, identityKey: 'BQ==' }],
+    ['less than nothing', { count: -1, pqCount: -1, identityKey: '' }],
+    ['a body beyond all measure', Buffer.from(`${JSON.stringify(COUNTED_AND_KEY)}${' '.repeat(1_024 * 1_024)}`)],
+  ])('200 with %s where there should be a profile or counts: no exception', async (_what, body) => {
+    const names = ['fetchProfile', 'fetchProfileAsAccount', 'countPreKeys'] as const;
+    expect(await outcomes(names, { status: 200, body })).toEqual(all(names, { status: 'rejected', httpStatus: 200 }));
+  });
+
+  test.each<[string, unknown]>([
+    ['no body', undefined],
+    ['text', Buffer.from('certainly')],
+    ['a body beyond all measure', Buffer.alloc(1_024 * 1_024, ' ')],
+  ])('2xx with %s to what is set: it is set', async (_what, body) => {
+    const names = ['uploadPreKeys', 'setAccountAttributes', 'setProfile'] as const;
+    const done = Object.fromEntries(names.map((name) => [name, { status: 'ok' }]));
+    expect(await outcomes(names, { status: 200, body })).toEqual(done);
+    expect(await outcomes(names, { status: 204 })).toEqual(done);
   });
 
   test('200 to a sealed message, with a body that is no JSON: nobody knows whether it was sent', async () => {

@@ -60,6 +60,12 @@ describe('a message that a transport sends', () => {
     });
   });
 
+  test('unsealed and no secret: is of the kind that says so', async () => {
+    const messages = [{ ...UNSEALED.messages[0]!, type: 'plaintext' as const }];
+    expect(await transport.sendUnsealed({ ...UNSEALED, messages })).toEqual({ status: 'sent' });
+    expect(lastRequest().json()).toMatchObject({ messages: [{ type: 8, content: 'RAk=' }] });
+  });
+
   test.each([true, false])('is online and urgent, or not, as it was given (%s)', async (flag) => {
     await transport.sendSealed({ ...SEALED, online: flag, urgent: !flag });
     expect(lastRequest().json()).toMatchObject({ online: flag, urgent: !flag });
