@@ -40,9 +40,17 @@ export function modeAfterSealed({ accessMode, profileKey }: Access): AccessMode 
   return profileKey === undefined ? 'unrestricted' : 'enabled';
 }
 
-/** A contact's profile key as it told us; another one than before may come with other access. */
-export function withProfileKey<Contact extends Access>(contact: Contact, profileKey: Uint8Array): Contact {
+/** When what an account's profile says was last looked up, ms since the epoch; 0: never. */
+interface Fetched {
+  readonly profileFetchedMs?: number;
+}
+
+/**
+ * A contact's profile key as it told us; another one than before may come with other access, and with another profile: the
+ * one that was fetched is out of date.
+ */
+export function withProfileKey<Contact extends Access & Fetched>(contact: Contact, profileKey: Uint8Array): Contact {
   const known = contact.profileKey;
   if (known?.length === profileKey.length && timingSafeEqual(known, profileKey)) return contact;
-  return { ...contact, profileKey: Uint8Array.from(profileKey), accessMode: 'unknown' };
+  return { ...contact, profileKey: Uint8Array.from(profileKey), accessMode: 'unknown', profileFetchedMs: 0 };
 }

@@ -1,13 +1,19 @@
+import { createHash } from 'node:crypto';
 import { SealcastError } from '../errors.js';
 import { refuse } from '../options.js';
 import { decodeAccount, encodeAccount, type AccountRecord } from '../store/records.js';
-import type { Store } from '../store/store.js';
+import type { Change, Store } from '../store/store.js';
 
 /** There is one account in a store. */
 const ACCOUNT_KEY = 'self';
 
+const hashOf = (profileKey: Uint8Array): Buffer => createHash('sha256').update(profileKey).digest();
+const isRetired = (retired: readonly Uint8Array[], profileKey: Uint8Array): boolean =>
+  retired.some((hash) => Buffer.compare(hash, hashOf(profileKey)) === 0);
+
 /**
- * The store's account; the one given is put into a store that has none, and must be the same in one that has.
+ * The store's account; the one given is put into a store that has none, and must be the same in one that has. A profile key
+ * that was rotated away since is not taken back: whoever gives it has it from before.
  *
  * @throws SealcastError ERR_ACCOUNT_MISMATCH, ERR_INVALID_ARGUMENT: there is none anywhere.
  */
@@ -25,8 +31,14 @@ export async function openAccountRecord(store: Store, given: AccountRecord | und
       throw new SealcastError('ERR_ACCOUNT_MISMATCH', message, { field: 'account' });
     }
   }
-  const profileKey = given.profileKey ?? known?.profileKey;
-  const account: AccountRecord = { ...given, ...(profileKey !== undefined && { profileKey }) };
+  const retiredProfileKeys = known?.retiredProfileKeys ?? [];
+  const isOld = given.profileKey !== undefined && isRetired(retiredProfileKeys, given.profileKey);
+  const profileKey = isOld ? known?.profileKey : (given.profileKey ?? known?.profileKey);
+  const account: AccountRecord = {
+    ...given,
+    ...(profileKey !== undefined && { profileKey }),
+    ...(retiredProfileKeys.length > 0 && { retiredProfileKeys }),
+  };
   const value = encodeAccount(account);
   const isNew = bytes === undefined || Buffer.compare(bytes, value) !== 0;
   // A view of the bytes: what the store gave is not needed any more.
@@ -36,4 +48,20 @@ export async function openAccountRecord(store: Store, given: AccountRecord | und
   }
   value.fill(0);
   return account;
+}
+
+/**
+ * The change that gives the store's account another profile key, and retires the one it has. The private key is in it: its
+ * value is to be wiped once it is committed.
+ */
+export async function profileKeyChange(store: Store, profileKey: Uint8Array): Promise<Change & { value: Uint8Array }> {
+  const [bytes] = await store.getMany('account', [ACCOUNT_KEY]);
+  if (bytes === undefined) throw new SealcastError('ERR_STORE_FAILED', 'the store has no account any more');
+  const known = decodeAccount(bytes);
+  const retired = known.retiredProfileKeys ?? [];
+  const old = known.profileKey;
+  const retiredProfileKeys = old === undefined || isRetired(retired, old) ? retired : [...retired, hashOf(old)];
+  const value = encodeAccount({ ...known, profileKey, retiredProfileKeys });
+  bytes.fill(0);
+  return { table: 'account', key: ACCOUNT_KEY, value };
 }

@@ -9,6 +9,7 @@ import { openAccountRecord } from './account-record.js';
 import { AddressLocks } from './address-locks.js';
 import { certificateSource } from './certificate-source.js';
 import type { HubOptions } from './options.js';
+import { OWN_LOCKS } from './own-records.js';
 import { RatchetClient } from './ratchet-client.js';
 import { SealQueue } from './seal-queue.js';
 import { wait } from './waiting.js';
@@ -115,9 +116,12 @@ export class Hub {
   }
 
   async #rename(given: AccountRecord): Promise<void> {
-    const account = await openAccountRecord(this.options.store, given);
-    account.identityPrivateKey.fill(0);
-    this.account = account;
+    // Not while the profile key is being changed: one of the two would be lost.
+    await this.locks.with([OWN_LOCKS.records], async () => {
+      const account = await openAccountRecord(this.options.store, given);
+      account.identityPrivateKey.fill(0);
+      this.account = account;
+    });
   }
 
   /** The last one to let go ends the workers, and wipes the keys. */

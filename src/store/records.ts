@@ -13,6 +13,8 @@ export interface AccountRecord {
   readonly identityPrivateKey: Uint8Array;
   /** 32 bytes; goes out with every message, so that who gets it may answer sealed. */
   readonly profileKey?: Uint8Array;
+  /** SHA-256 of each profile key that was rotated away: whoever still gives one of them has it from before. */
+  readonly retiredProfileKeys?: readonly Uint8Array[];
 }
 
 export interface Device {
@@ -123,6 +125,7 @@ const SCHEMA = {
       identityPublicKey: 'bytes',
       identityPrivateKey: 'bytes',
       profileKey: 'bytes',
+      retiredProfileKeys: 'bytes*',
     }),
     Device: message({ deviceId: 'uint32', registrationId: 'uint32', type: 'uint32', ciphertext: 'bytes' }),
     Contact: message({
@@ -174,7 +177,7 @@ const SCHEMA = {
 };
 
 /** Fields are numbered in their order: new ones go to the end. */
-function message(fields: Readonly<Record<string, string>>): object {
+export function message(fields: Readonly<Record<string, string>>): object {
   const numbered = Object.entries(fields).map(([name, type], i) => [
     name,
     { id: i + 1, type: type.replace('*', ''), ...(type.endsWith('*') && { rule: 'repeated' }) },
@@ -199,14 +202,14 @@ const CIPHERTEXT_TYPES = ['prekey', 'whisper'] as const;
 
 const ENVELOPE_TYPES: readonly EnvelopeType[] = ['prekey', 'whisper', 'sender-key', 'plaintext', 'receipt'];
 
-type Wire = Readonly<Record<string, unknown>>;
+export type Wire = Readonly<Record<string, unknown>>;
 
-function encode(type: protobuf.Type, fields: object): Uint8Array<ArrayBuffer> {
+export function encode(type: protobuf.Type, fields: object): Uint8Array<ArrayBuffer> {
   // Copied: protobufjs writes into a slab that it shares among messages.
   return new Uint8Array(type.encode(fields).finish());
 }
 
-function decode(type: protobuf.Type, bytes: Uint8Array): Wire {
+export function decode(type: protobuf.Type, bytes: Uint8Array): Wire {
   try {
     return type.decode(bytes);
   } catch (cause) {
@@ -222,7 +225,7 @@ function nameOf<Name>(names: readonly Name[], number: unknown, what: string): Na
 }
 
 /** protobufjs answers an absent field with an empty one. */
-const nonEmpty = (value: unknown): Uint8Array | undefined =>
+export const nonEmpty = (value: unknown): Uint8Array | undefined =>
   (value as Uint8Array).length === 0 ? undefined : (value as Uint8Array);
 
 export function encodeAccount(account: AccountRecord): Uint8Array<ArrayBuffer> {
@@ -231,6 +234,7 @@ export function encodeAccount(account: AccountRecord): Uint8Array<ArrayBuffer> {
 export function decodeAccount(bytes: Uint8Array): AccountRecord {
   const wire = decode(ACCOUNT, bytes);
   const profileKey = nonEmpty(wire['profileKey']);
+  const retiredProfileKeys = wire['retiredProfileKeys'] as readonly Uint8Array[];
   return {
     aci: wire['aci'] as string,
     deviceId: wire['deviceId'] as number,
@@ -238,6 +242,7 @@ export function decodeAccount(bytes: Uint8Array): AccountRecord {
     identityPublicKey: wire['identityPublicKey'] as Uint8Array,
     identityPrivateKey: wire['identityPrivateKey'] as Uint8Array,
     ...(profileKey !== undefined && { profileKey }),
+    ...(retiredProfileKeys.length > 0 && { retiredProfileKeys }),
   };
 }
 

@@ -1,0 +1,110 @@
+import { deriveAccessKey } from '../access/access-key.js';
+import { checkInteger, checkObject, refuse, viewOf } from '../options.js';
+import type { AccountRecord } from '../store/records.js';
+import type { AttributesRecord } from '../store/records-own.js';
+import type { AccountAttributes } from '../transport/transport.js';
+
+/**
+ * What the service knows of the account and this device, but for the access key. All of it: every registration of an access
+ * key sends the whole set, and the service clears what is left out (`PUT /v1/accounts/attributes/`), a registration lock
+ * among it. So it is given once, as the account has it, and kept in the store.
+ */
+export interface AttributesInput {
+  /** Whether the device asks for its messages, and no push wakes it. Default true: there is no push here. */
+  readonly fetchesMessages?: boolean;
+  /** The device's registration id for the phone-number identity. */
+  readonly pniRegistrationId: number;
+  /** Hex, 64 digits, derived from the account's master key; absent: the account has none. */
+  readonly registrationLock?: string;
+  /** 32 bytes, with which the account can be registered again; absent: the service keeps the one it has. */
+  readonly recoveryPassword?: Uint8Array;
+  /** The device's name, encrypted for the account; absent: it has none. */
+  readonly encryptedDeviceName?: Uint8Array;
+  /** Whether who knows the phone number finds the account. */
+  readonly discoverableByPhoneNumber: boolean;
+  /**
+   * What this device can do, by the service's names: the whole set of it, as what is left out is taken away. Some count for the
+   * account only if all of its devices have them (`spqr`), some if any has (`storage`), some if the primary has
+   * (`attachmentBackfill`).
+   *
+   * Default: what today's clients set (2026-11), `storage`, `attachmentBackfill` and `spqr`, so that nothing is taken from an
+   * account that one of them registered. Not `transfer`: it would have a registration on a new phone wait for this device to
+   * hand its history over. Give the set yourself for an account that has others, or is not to have one of these.
+   */
+  readonly capabilities?: Readonly<Record<string, boolean>>;
+}
+
+const DEFAULT_CAPABILITIES: Readonly<Record<string, boolean>> = { storage: true, attachmentBackfill: true, spqr: true };
+/** 14 bits, but for 0. */
+const MAX_REGISTRATION_ID = 0x3fff;
+const RECOVERY_PASSWORD_BYTES = 32;
+/** The service takes no longer one (`AccountAttributes.name`). */
+const MAX_DEVICE_NAME_BYTES = 225;
+const REGISTRATION_LOCK = /^[0-9a-f]{64}$/i;
+/** The records of the store keep names, and no empty ones. */
+const CAPABILITY = /^\w{1,64}$/;
+
+function checkBoolean(value: unknown, field: string): boolean {
+  if (typeof value !== 'boolean') refuse(field, 'true or false');
+  return value;
+}
+
+function checkCapabilities(given: unknown): Readonly<Record<string, boolean>> {
+  if (given === undefined) return DEFAULT_CAPABILITIES;
+  const capabilities = Object.entries(checkObject(given, 'attributes.capabilities'));
+  for (const [name, has] of capabilities) {
+    if (!CAPABILITY.test(name)) refuse('attributes.capabilities', 'an object whose names are letters, digits and _');
+    checkBoolean(has, `attributes.capabilities.${name}`);
+  }
+  return Object.fromEntries(capabilities) as Record<string, boolean>;
+}
+
+/** @returns a copy, with the defaults, in the mode that it has been in. */
+export function checkAttributes(input: unknown, known: AttributesRecord | undefined): AttributesRecord {
+  const given = checkObject(input, 'attributes') as { readonly [name in keyof AttributesInput]: unknown };
+  const { registrationLock, recoveryPassword, encryptedDeviceName } = given;
+  if (registrationLock !== undefined) {
+    if (typeof registrationLock !== 'string' || !REGISTRATION_LOCK.test(registrationLock)) {
+      refuse('attributes.registrationLock', '64 hex digits');
+    }
+  }
+  const password = recoveryPassword === undefined ? undefined : viewOf(recoveryPassword);
+  if (password === null || (password !== undefined && password.length !== RECOVERY_PASSWORD_BYTES)) {
+    refuse('attributes.recoveryPassword', `a Uint8Array of ${RECOVERY_PASSWORD_BYTES} bytes`);
+  }
+  const name = encryptedDeviceName === undefined ? undefined : viewOf(encryptedDeviceName);
+  if (name === null || (name !== undefined && (name.length === 0 || name.length > MAX_DEVICE_NAME_BYTES))) {
+    refuse('attributes.encryptedDeviceName', `a Uint8Array of 1 to ${MAX_DEVICE_NAME_BYTES} bytes`);
+  }
+  return {
+    fetchesMessages: checkBoolean(given.fetchesMessages ?? true, 'attributes.fetchesMessages'),
+    pniRegistrationId: checkInteger(given.pniRegistrationId, 'attributes.pniRegistrationId', 1, MAX_REGISTRATION_ID),
+    discoverableByPhoneNumber: checkBoolean(given.discoverableByPhoneNumber, 'attributes.discoverableByPhoneNumber'),
+    capabilities: checkCapabilities(given.capabilities),
+    unrestricted: known?.unrestricted ?? false,
+    isPending: known?.isPending ?? false,
+    ...(registrationLock !== undefined && { registrationLock }),
+    ...(password !== undefined && { recoveryPassword: Uint8Array.from(password) }),
+    ...(name !== undefined && { encryptedDeviceName: Uint8Array.from(name) }),
+  };
+}
+
+/** All that the service is told, with the access key of this profile key. */
+export function attributesWith(
+  attributes: AttributesRecord,
+  { registrationId }: AccountRecord,
+  profileKey: Uint8Array,
+): AccountAttributes {
+  return {
+    fetchesMessages: attributes.fetchesMessages,
+    registrationId,
+    pniRegistrationId: attributes.pniRegistrationId,
+    encryptedDeviceName: attributes.encryptedDeviceName ?? null,
+    registrationLock: attributes.registrationLock ?? null,
+    accessKey: deriveAccessKey(profileKey),
+    unrestrictedAccess: attributes.unrestricted,
+    discoverableByPhoneNumber: attributes.discoverableByPhoneNumber,
+    capabilities: attributes.capabilities,
+    recoveryPassword: attributes.recoveryPassword ?? null,
+  };
+}

@@ -1,0 +1,215 @@
+import { accessKeyFor, isPni, type AccessMode } from '../access/access-mode.js';
+import { accessModeOf } from '../access/profile-access.js';
+import { decryptProfileName, type ProfileName } from '../access/profile-cipher.js';
+import { profileKeyFacts } from '../access/profile-version.js';
+import { SealcastError } from '../errors.js';
+import { checkObject, checkSignal, refuse } from '../options.js';
+import type { ContactRecord } from '../store/records.js';
+import type { Change } from '../store/store.js';
+import type { AccessKey, AccountTransport, FetchedProfile, ProfileOutcome } from '../transport/transport.js';
+import type { Hub } from './hub.js';
+import { parseServiceId } from './ids.js';
+import { contactChange, Records, sessionChange, sessionKey } from './records.js';
+import { refusalError } from './refusal-errors.js';
+
+/** What a contact's profile says. */
+export interface ContactProfile {
+  /** How the contact is sent to from now on. */
+  readonly accessMode: AccessMode;
+  /** Whether the contact takes sealed messages from anybody. */
+  readonly unrestricted: boolean;
+  /** 33 bytes */
+  readonly identityKey: Uint8Array<ArrayBuffer>;
+  /**
+   * Absent where we do not have the profile key that it is encrypted with. It is not kept on the disk: of a profile that an
+   * earlier process fetched it is absent until the next fetch.
+   */
+  readonly name?: ProfileName;
+  /** ms since the epoch */
+  readonly fetchedAtMs: number;
+}
+
+export interface FetchProfileOptions {
+  /** Whether to ask the service even though it was asked less than six hours ago. Default false. */
+  readonly force?: boolean;
+  readonly signal?: AbortSignal;
+}
+
+export interface ProfilesOptions {
+  /**
+   * What another identity key than before does: `accept` has it take the old one's place. With `fail` the old one stays, and
+   * whatever is sent finds out for itself. Either way nothing more is encrypted with the sessions of the old one. Default
+   * `accept`, as a Broadcaster's.
+   */
+  readonly identityPolicy?: 'accept' | 'fail';
+  /** Told of it, once it is on the disk. */
+  readonly onIdentityChange?: (change: { readonly serviceId: string; readonly accepted: boolean }) => void;
+}
+
+const HOUR_MS = 3_600_000;
+/** A profile is taken to be what it was for so long. */
+const FRESH_MS = 6 * HOUR_MS;
+/** Names of so many contacts are remembered; of further ones, those of the contacts fetched first are forgotten. */
+const MAX_REMEMBERED = 16_384;
+
+/** A profile, and what it was asked for with. */
+interface Fetched {
+  readonly profile: FetchedProfile;
+  /** The contact's profile key at that time. */
+  readonly profileKey: Uint8Array | undefined;
+}
+
+/** What we know of contacts by their profiles: whether they take sealed messages, and who they are. */
+export class Profiles {
+  readonly #hub: Hub;
+  readonly #transport: AccountTransport;
+  readonly #records: Records;
+  readonly #options: ProfilesOptions;
+  /** By service id, those fetched first first. */
+  readonly #remembered = new Map<string, ContactProfile>();
+
+  constructor(hub: Hub, transport: AccountTransport, options: ProfilesOptions = {}) {
+    this.#hub = hub;
+    this.#transport = transport;
+    this.#records = new Records(hub.options.store);
+    this.#options = options;
+  }
+
+  /**
+   * The contact's profile (`GET /v1/profile/{serviceId}[/{version}]`), and with it whether and how he takes sealed messages. It
+   * is asked for as nobody, with the contact's access key; as the account where he takes nothing sealed, or does not take this
+   * key. Asked for at most every six hours, or when his profile key changed, unless `force`.
+   *
+   * @param serviceId a UUID, or `PNI:` and a UUID: a phone-number identity has an identity key, and no more.
+   * @throws SealcastError ERR_INVALID_ARGUMENT; ERR_RECIPIENT_UNREGISTERED: there is no such account; ERR_RATE_LIMITED;
+   *   ERR_SERVICE_UNAVAILABLE; ERR_SERVICE_REJECTED; ERR_ABORTED, ERR_CLOSED; what the store throws.
+   */
+  async fetchProfile(serviceId: string, options: FetchProfileOptions = {}): Promise<ContactProfile> {
+    const checked = parseServiceId(serviceId) ?? refuse('serviceId', 'a UUID, or PNI: and a UUID');
+    const { force = false, signal: givenSignal } = checkObject(options, 'options');
+    if (typeof force !== 'boolean') refuse('force', 'true or false');
+    const signal = checkSignal(givenSignal);
+    const contact = await this.#records.contact(checked);
+    const known = force ? undefined : this.#recall(checked, contact);
+    if (known !== undefined) return known;
+    const fetched = await this.#fetch(checked, contact, signal);
+    return this.#keep(checked, fetched);
+  }
+
+  /** What is known already, if it is of the last six hours. A clock that was set back makes no profile last for years. */
+  #recall(serviceId: string, contact: ContactRecord): ContactProfile | undefined {
+    const { accessMode, profileFetchedMs } = contact;
+    const ageMs = Date.now() - profileFetchedMs;
+    if (ageMs < 0 || ageMs >= FRESH_MS) return undefined;
+    const remembered = this.#remembered.get(serviceId);
+    // Whom we have never written to has no identity key in the store.
+    const identityKey = contact.identityKey ?? remembered?.identityKey;
+    if (identityKey === undefined) return undefined;
+    return {
+      // What was learned by sending is newer than what was fetched.
+      accessMode,
+      unrestricted: accessMode === 'unrestricted',
+      identityKey: Uint8Array.from(identityKey),
+      fetchedAtMs: profileFetchedMs,
+      ...(remembered?.name !== undefined && { name: remembered.name }),
+    };
+  }
+
+  async #fetch(serviceId: string, contact: ContactRecord, signal: AbortSignal | undefined): Promise<Fetched> {
+    const { profileKey } = contact;
+    // A phone-number identity has no profile of a version.
+    const isVersioned = profileKey !== undefined && !isPni(serviceId);
+    const version = isVersioned ? (await profileKeyFacts(profileKey, serviceId)).version : undefined;
+    const ask = (accessKey: AccessKey | null): Promise<ProfileOutcome> =>
+      this.#transport.fetchProfile({ serviceId, accessKey, ...(version !== undefined && { version }) }, { signal });
+    const accessKey = accessKeyFor(serviceId, contact);
+    let answer = await ask(accessKey);
+    // Not his key any more, or no such account: as the account we are told which.
+    if (answer.status === 'unauthorized' && accessKey !== null) answer = await ask(null);
+    if (answer.status === 'ok') return { profile: answer, profileKey };
+    if (answer.status === 'not-found') {
+      throw new SealcastError('ERR_RECIPIENT_UNREGISTERED', 'there is no such account', { serviceId });
+    }
+    throw refusalError(answer, 'no profile could be had', serviceId);
+  }
+
+  /** Has the store know what the profile says, of the contact as it is by now. */
+  async #keep(serviceId: string, { profile, profileKey }: Fetched): Promise<ContactProfile> {
+    const fetchedAtMs = Date.now();
+    const { identityKey, unrestricted, name } = profile;
+    let isOther = false;
+    const accessMode = await this.#hub.locks.with([serviceId], async () => {
+      const contact = await this.#records.contact(serviceId);
+      const mode = accessModeOf(contact.profileKey, profile);
+      // A profile key that came meanwhile makes the mode of this profile too, but its name is another's.
+      const isCurrent = sameBytes(contact.profileKey, profileKey);
+      const changed = { ...contact, accessMode: mode, profileFetchedMs: isCurrent ? fetchedAtMs : 0 };
+      isOther = contact.identityKey !== undefined && !sameBytes(contact.identityKey, identityKey);
+      const changes = isOther ? await this.#archive(serviceId, contact) : [];
+      const identity = isOther ? this.#afterIdentityChange(identityKey) : {};
+      await this.#records.commit([...changes, contactChange(serviceId, { ...changed, ...identity })]);
+      return mode;
+    });
+    if (isOther) this.#tellIdentityChange(serviceId);
+    const decrypted = profileKey === undefined || name === undefined ? null : decryptProfileName(profileKey, name);
+    const known: ContactProfile = {
+      accessMode,
+      unrestricted,
+      identityKey: Uint8Array.from(identityKey),
+      fetchedAtMs,
+      ...(decrypted !== null && { name: decrypted }),
+    };
+    this.#remember(serviceId, known);
+    return known;
+  }
+
+  /**
+   * The contact's part of another identity key: no sessions, so that the next send begins new ones. The key itself is not
+   * taken over against the policy, nor at first sight: with an identity key goes that we have written to him.
+   */
+  #afterIdentityChange(identityKey: Uint8Array): Pick<ContactRecord, 'devices' | 'identityKey'> | { devices: [] } {
+    return this.#options.identityPolicy === 'fail' ? { devices: [] } : { devices: [], identityKey };
+  }
+
+  /** What was encrypted for the old identity key can still be decrypted when it comes late; nothing more is. */
+  async #archive(serviceId: string, { devices }: ContactRecord): Promise<Change[]> {
+    const records = await this.#records.sessions(devices.map(({ deviceId }) => sessionKey(serviceId, deviceId)));
+    const known = devices.flatMap(({ deviceId }, i) => {
+      const record = records[i];
+      return record === undefined ? [] : [{ deviceId, record }];
+    });
+    const archived = await this.#hub.ratchet.archive(known.map(({ record }) => record));
+    return known.flatMap(({ deviceId }, i) => {
+      const record = archived[i];
+      return record === undefined ? [] : [sessionChange(serviceId, deviceId, record)];
+    });
+  }
+
+  #tellIdentityChange(serviceId: string): void {
+    const policy = this.#options.identityPolicy ?? 'accept';
+    const { telemetry } = this.#hub.options;
+    telemetry.publish('identity-change', { policy });
+    telemetry.log.warn({ policy }, 'a contact has another identity key than before');
+    try {
+      this.#options.onIdentityChange?.({ serviceId, accepted: policy === 'accept' });
+    } catch (error) {
+      // Whoever listens fails of his own.
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+
+  #remember(serviceId: string, profile: ContactProfile): void {
+    this.#remembered.delete(serviceId);
+    this.#remembered.set(serviceId, profile);
+    if (this.#remembered.size <= MAX_REMEMBERED) return;
+    const [oldest] = this.#remembered.keys();
+    if (oldest !== undefined) this.#remembered.delete(oldest);
+  }
+}
+
+/** Public keys, and a profile key against itself as it was stored. */
+function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && Buffer.compare(a, b) === 0);
+}
