@@ -137,18 +137,18 @@ export class Profiles {
   async #keep(serviceId: string, { profile, profileKey }: Fetched): Promise<ContactProfile> {
     const fetchedAtMs = Date.now();
     const { identityKey, unrestricted, name } = profile;
-    let isOther = false;
-    const accessMode = await this.#hub.locks.with([serviceId], async () => {
+    const { accessMode, isOther } = await this.#hub.locks.with([serviceId], async () => {
       const contact = await this.#records.contact(serviceId);
-      const mode = accessModeOf(contact.profileKey, profile);
-      // A profile key that came meanwhile makes the mode of this profile too, but its name is another's.
+      const proven = accessModeOf(contact.profileKey, profile);
+      // Of a profile key that came meanwhile this profile may prove the access. It disproves nothing: it may be older.
       const isCurrent = sameBytes(contact.profileKey, profileKey);
-      const changed = { ...contact, accessMode: mode, profileFetchedMs: isCurrent ? fetchedAtMs : 0 };
-      isOther = contact.identityKey !== undefined && !sameBytes(contact.identityKey, identityKey);
-      const changes = isOther ? await this.#archive(serviceId, contact) : [];
-      const identity = isOther ? this.#afterIdentityChange(identityKey) : {};
-      await this.#records.commit([...changes, contactChange(serviceId, { ...changed, ...identity })]);
-      return mode;
+      const mode = isCurrent || proven !== 'disabled' ? proven : contact.accessMode;
+      const isChanged = contact.identityKey !== undefined && !sameBytes(contact.identityKey, identityKey);
+      const changes = isChanged ? await this.#archive(serviceId, contact) : [];
+      const fetched = { accessMode: mode, profileFetchedMs: isCurrent ? fetchedAtMs : 0 };
+      const identity = isChanged ? this.#afterIdentityChange(identityKey) : {};
+      await this.#records.commit([...changes, contactChange(serviceId, { ...contact, ...fetched, ...identity })]);
+      return { accessMode: mode, isOther: isChanged };
     });
     if (isOther) this.#tellIdentityChange(serviceId);
     const decrypted = profileKey === undefined || name === undefined ? null : decryptProfileName(profileKey, name);

@@ -7,8 +7,11 @@ import {
   type ArchiveRequest,
   type EncryptReply,
   type EncryptRequest,
+  type DescribePreKeysReply,
   type EncryptStatus,
   type RatchetRequest,
+  type GeneratePreKeysReply,
+  type GeneratePreKeysRequest,
   type Renewal,
 } from '../ratchet/messages.js';
 import { pack, unpack } from '../ratchet/packed.js';
@@ -117,6 +120,16 @@ export class RatchetClient {
   /** Our own device, as requests name it. */
   get own(): EncryptRequest['own'] {
     return this.#own;
+  }
+
+  /** Records of new prekeys. Whoever asks commits them before anybody hears of the keys. */
+  generatePreKeys(wanted: Omit<GeneratePreKeysRequest, 'kind'>): Promise<GeneratePreKeysReply> {
+    return this.run(() => ({ request: { kind: 'generate-prekeys', ...wanted }, moved: [] }));
+  }
+
+  /** What is public of prekeys: of their records, which have the private halves in them. */
+  describePreKeys(records: GeneratePreKeysReply): Promise<DescribePreKeysReply> {
+    return this.run(() => ({ request: { kind: 'describe-prekeys', ...records }, moved: [] }));
   }
 }
 

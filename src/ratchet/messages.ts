@@ -156,5 +156,39 @@ export interface GroupReply {
   readonly records: Packed;
 }
 
-export type RatchetRequest = EncryptRequest | DecryptRequest | GroupRequest | ArchiveRequest;
-export type RatchetReply = EncryptReply | DecryptReply | GroupReply | ArchiveReply;
+/** Prekeys to make, by their ids; one-time and last-resort Kyber prekeys are made alike. */
+export interface GeneratePreKeysRequest {
+  readonly kind: 'generate-prekeys';
+  /** ms since the epoch, as it is written into the records. */
+  readonly nowMs: number;
+  readonly preKeyIds: Uint32Array<ArrayBuffer>;
+  readonly signedPreKeyIds: Uint32Array<ArrayBuffer>;
+  readonly kyberPreKeyIds: Uint32Array<ArrayBuffer>;
+}
+/** libsignal's records, in the order of the ids. */
+export interface GeneratePreKeysReply {
+  readonly preKeys: Packed;
+  readonly signedPreKeys: Packed;
+  readonly kyberPreKeys: Packed;
+}
+
+/** Records of prekeys, of which what is public is wanted. */
+export interface DescribePreKeysRequest extends GeneratePreKeysReply {
+  readonly kind: 'describe-prekeys';
+}
+/** In the order of the records; nothing where there was none, or none that libsignal can read. */
+export interface PublicPreKeys {
+  readonly publicKeys: Packed;
+  /** Nothing for one-time EC prekeys: they are not signed. */
+  readonly signatures: Packed;
+}
+export interface DescribePreKeysReply {
+  readonly preKeys: PublicPreKeys;
+  readonly signedPreKeys: PublicPreKeys;
+  readonly kyberPreKeys: PublicPreKeys;
+}
+export type PreKeysRequest = GeneratePreKeysRequest | DescribePreKeysRequest;
+export type PreKeysReply = GeneratePreKeysReply | DescribePreKeysReply;
+
+export type RatchetRequest = EncryptRequest | DecryptRequest | GroupRequest | ArchiveRequest | PreKeysRequest;
+export type RatchetReply = EncryptReply | DecryptReply | GroupReply | ArchiveReply | PreKeysReply;

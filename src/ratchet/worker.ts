@@ -4,6 +4,7 @@ import { decryptAll } from './decrypt.js';
 import { encryptAll } from './encrypt.js';
 import { decryptGroups } from './group.js';
 import type { RatchetReply, RatchetRequest } from './messages.js';
+import { describePreKeys, generatePreKeys } from './prekeys.js';
 
 let privateKey: PrivateKey | undefined;
 
@@ -18,10 +19,12 @@ export async function runRatchet(
 ): Promise<RatchetReply> {
   if (request.kind === 'archive') return archiveAll(request);
   if (request.kind === 'group') return decryptGroups(request);
+  if (request.kind === 'describe-prekeys') return describePreKeys(request);
   if (privateKey === undefined) {
     const bytes = copyPrivateKey();
     privateKey = PrivateKey.deserialize(bytes);
     bytes.fill(0);
   }
+  if (request.kind === 'generate-prekeys') return generatePreKeys(request, privateKey);
   return request.kind === 'decrypt' ? decryptAll(request, privateKey) : encryptAll(request, privateKey);
 }

@@ -1,0 +1,272 @@
+import { SealcastError } from '../errors.js';
+import { checkInteger } from '../options.js';
+import { pack, unpack, type Packed } from '../ratchet/packed.js';
+import { decodePreKeys, encodePreKeys, type PreKeyRange, type PreKeysRecord } from '../store/records-own.js';
+import type { Change, Store, TableName } from '../store/store.js';
+import type { AccountTransport, PreKeyUpload, Refusal } from '../transport/transport.js';
+import type { Hub } from './hub.js';
+import { OWN_LOCKS } from './own-records.js';
+import {
+  idsOf,
+  isLastResort,
+  KIND_NAMES,
+  KINDS,
+  MIN_ONE_TIME,
+  newState,
+  pruned,
+  ROTATION_MS,
+  withNew,
+  withUploaded,
+  type KindFacts,
+  type PreKeyKind,
+} from './prekey-ranges.js';
+import { PreKeysSchedule } from './prekeys-schedule.js';
+import { refusalError } from './refusal-errors.js';
+
+export interface PreKeysOptions {
+  /** Told of what {@link PreKeys.start} could not do; it is tried again later, unless no time mends it. */
+  readonly onError?: (error: SealcastError) => void;
+}
+
+/** Records of a kind, in the order of their ids; undefined where there is none any more. */
+type PreKeyRecords = readonly (Uint8Array<ArrayBuffer> | undefined)[];
+
+const STATE_KEY = 'prekeys';
+
+/**
+ * Our own prekeys, with which others begin sessions with us: one-time EC and Kyber prekeys, the signed prekey and the last-resort
+ * Kyber prekey, all of our ACI. Their private halves are in the store before the service hears of the public ones.
+ *
+ * The service replaces its whole list of one-time prekeys by the one it is given (`PUT /v2/keys`). What it had handed out of the
+ * old list before may still be used, and so what is replaced is kept.
+ */
+export class PreKeys {
+  readonly #hub: Hub;
+  readonly #transport: AccountTransport;
+  readonly #store: Store;
+  readonly #schedule: PreKeysSchedule;
+  #flight: Promise<Refusal | undefined> | undefined;
+
+  constructor(hub: Hub, transport: AccountTransport, options: PreKeysOptions = {}) {
+    this.#hub = hub;
+    this.#transport = transport;
+    this.#store = hub.options.store;
+    const { log } = hub.options.telemetry;
+    this.#schedule = new PreKeysSchedule(
+      (signal) => this.#shared(signal),
+      (error) => {
+        log.warn({ code: error.code }, 'prekeys could not be seen to');
+        options.onError?.(error);
+      },
+    );
+  }
+
+  /**
+   * Sees to it that the service has prekeys of ours: at least ten one-time ones of either kind (or else it gets a hundred new
+   * ones), and a signed and a last-resort one that are in use for less than two days. Takes out of the store what was replaced
+   * so long ago that no message begun with it comes any more. Calls at the same time share one.
+   *
+   * What was in the store and may not have reached the service, for a crash or a refusal, is uploaded before anything new is
+   * made: however often it fails, there is one of each kind waiting.
+   *
+   * @throws SealcastError ERR_RATE_LIMITED, ERR_SERVICE_UNAVAILABLE, ERR_SERVICE_REJECTED, ERR_TRANSPORT_REFUSED, ERR_ABORTED (by
+   *   {@link stop}), ERR_CLOSED; what the store throws.
+   */
+  async maintain(): Promise<void> {
+    const refusal = await this.#shared(undefined);
+    if (refusal !== undefined) throw errorOf(refusal);
+  }
+
+  /** Maintains now, and once a day. Further calls do nothing. */
+  start(): void {
+    this.#schedule.start();
+  }
+
+  /** Ends that; resolves when what is under way has ended. */
+  stop(): Promise<void> {
+    return this.#schedule.stop();
+  }
+
+  /**
+   * Somebody began a session with so many of our one-time prekeys: the service has fewer. They are maintained a few seconds
+   * later, all that is noted until then at once. Does nothing unless started.
+   */
+  noteUsed(count: number): void {
+    if (checkInteger(count, 'count', 0, Number.MAX_SAFE_INTEGER) > 0) this.#schedule.soon();
+  }
+
+  /** Whether a Kyber prekey stays when a session is begun with it; one that is not known is none that stays. */
+  async isLastResort(kyberId: number): Promise<boolean> {
+    return isLastResort(await this.#load(), kyberId);
+  }
+
+  #shared(signal: AbortSignal | undefined): Promise<Refusal | undefined> {
+    this.#flight ??= this.#hub.locks
+      .with([OWN_LOCKS.preKeys], () => this.#maintain(signal))
+      .finally(() => {
+        this.#flight = undefined;
+      });
+    return this.#flight;
+  }
+
+  async #maintain(signal: AbortSignal | undefined): Promise<Refusal | undefined> {
+    const counts = await this.#transport.countPreKeys({ signal });
+    if (counts.status !== 'ok') return counts;
+    let state = await this.#load();
+    const nowMs = Date.now();
+    const wanted = new Set<PreKeyKind>();
+    const left = { preKeys: counts.preKeys, kyberPreKeys: counts.kyberPreKeys };
+    for (const kind of KIND_NAMES) {
+      const last = state[kind].at(-1);
+      if (last?.uploadedMs === 0 && (await this.#isTaken(kind, last, left))) state = withUploaded(state, kind, nowMs);
+      if (isWanted(state, kind, left, nowMs)) wanted.add(kind);
+    }
+    state = await this.#generate(state, wanted, nowMs);
+    if (wanted.size > 0) {
+      const upload = await this.#uploadOf(state, wanted);
+      const answer = await this.#transport.uploadPreKeys(upload, { signal });
+      if (answer.status !== 'ok') return answer;
+    }
+    for (const kind of wanted) state = withUploaded(state, kind, Date.now());
+    await this.#prune(state, Date.now());
+    return undefined;
+  }
+
+  /**
+   * Whether the service has those whose upload was cut off. One-time prekeys are made when it has too few, so that it has
+   * enough proves it; so does one that is not in the store any more, as it is taken out when somebody used it. Of the others
+   * there is no proof: they are uploaded again.
+   */
+  async #isTaken(
+    kind: PreKeyKind,
+    range: PreKeyRange,
+    left: Partial<Readonly<Record<PreKeyKind, number>>>,
+  ): Promise<boolean> {
+    const count = left[kind];
+    if (count === undefined) return false;
+    return count >= MIN_ONE_TIME || (await this.#records(kind, range)).includes(undefined);
+  }
+
+  /** New ones of those kinds that none wait of: committed, with the state that says so. */
+  async #generate(before: PreKeysRecord, wanted: ReadonlySet<PreKeyKind>, nowMs: number): Promise<PreKeysRecord> {
+    let state = before;
+    const ids: Record<KindFacts['table'], number[]> = {
+      preKey: [],
+      signedPreKey: [],
+      kyberPreKey: [],
+    };
+    for (const kind of wanted) {
+      if (state[kind].at(-1)?.uploadedMs === 0) continue;
+      const made = withNew(state, kind);
+      state = made.state;
+      ids[KINDS[kind].table].push(...idsOf(made.range));
+    }
+    if (state === before) return before;
+    const made = await this.#hub.ratchet.generatePreKeys({
+      nowMs,
+      preKeyIds: Uint32Array.from(ids.preKey),
+      signedPreKeyIds: Uint32Array.from(ids.signedPreKey),
+      kyberPreKeyIds: Uint32Array.from(ids.kyberPreKey),
+    });
+    const { preKeys, signedPreKeys, kyberPreKeys } = made;
+    await this.#store.commit([
+      ...recordChanges('preKey', ids.preKey, preKeys),
+      ...recordChanges('signedPreKey', ids.signedPreKey, signedPreKeys),
+      ...recordChanges('kyberPreKey', ids.kyberPreKey, kyberPreKeys),
+      stateChange(state),
+    ]);
+    for (const { bytes } of [preKeys, signedPreKeys, kyberPreKeys]) bytes.fill(0);
+    return state;
+  }
+
+  /** The public halves of the newest ones of those kinds, as the store has them. */
+  async #uploadOf(state: PreKeysRecord, wanted: ReadonlySet<PreKeyKind>): Promise<PreKeyUpload> {
+    const rangeOf = (kind: PreKeyKind): PreKeyRange | undefined => (wanted.has(kind) ? state[kind].at(-1) : undefined);
+    const recordsOf = async (kind: PreKeyKind): Promise<PreKeyRecords> => {
+      const range = rangeOf(kind);
+      return range === undefined ? [] : this.#records(kind, range);
+    };
+    const [preKeys, signed, kyber, lastResort] = await Promise.all(KIND_NAMES.map(recordsOf));
+    if (preKeys === undefined || signed === undefined || kyber === undefined || lastResort === undefined) {
+      throw new RangeError('records of each kind');
+    }
+    const publics = await this.#hub.ratchet.describePreKeys({
+      preKeys: pack(preKeys),
+      signedPreKeys: pack(signed),
+      // They share a table, and a column.
+      kyberPreKeys: pack([...kyber, ...lastResort]),
+    });
+    const idsIn = (kind: PreKeyKind): number[] => {
+      const range = rangeOf(kind);
+      return range === undefined ? [] : idsOf(range);
+    };
+    const kyberIds = [...idsIn('kyberPreKeys'), ...idsIn('lastResortKyberPreKeys')];
+    const kyberPublics = publicPreKeys(kyberIds, publics.kyberPreKeys);
+    const [signedPreKey] = publicPreKeys(idsIn('signedPreKeys'), publics.signedPreKeys);
+    const lastResortKyberPreKey = kyberPublics[kyber.length];
+    return {
+      ...(wanted.has('preKeys') && { preKeys: publicPreKeys(idsIn('preKeys'), publics.preKeys) }),
+      ...(signedPreKey !== undefined && { signedPreKey }),
+      ...(wanted.has('kyberPreKeys') && { kyberPreKeys: kyberPublics.slice(0, kyber.length) }),
+      ...(lastResortKyberPreKey !== undefined && { lastResortKyberPreKey }),
+    };
+  }
+
+  async #prune(state: PreKeysRecord, nowMs: number): Promise<void> {
+    const { state: kept, removed } = pruned(state, nowMs);
+    const changes = removed.map(({ table, id }): Change => ({ table, key: String(id), value: null }));
+    await this.#store.commit([...changes, stateChange(kept)]);
+  }
+
+  #records(kind: PreKeyKind, range: PreKeyRange): Promise<PreKeyRecords> {
+    return this.#store.getMany(KINDS[kind].table, idsOf(range).map(String));
+  }
+
+  async #load(): Promise<PreKeysRecord> {
+    const [bytes] = await this.#store.getMany('account', [STATE_KEY]);
+    return bytes === undefined ? newState() : decodePreKeys(bytes);
+  }
+}
+
+/** Whether the service is to get the newest ones of a kind, or new ones. A clock that was set back makes them as good as old. */
+function isWanted(
+  state: PreKeysRecord,
+  kind: PreKeyKind,
+  left: Partial<Readonly<Record<PreKeyKind, number>>>,
+  nowMs: number,
+): boolean {
+  const count = left[kind];
+  if (count !== undefined) return count < MIN_ONE_TIME;
+  const ageMs = nowMs - (state[kind].at(-1)?.uploadedMs ?? 0);
+  return ageMs < 0 || ageMs >= ROTATION_MS;
+}
+
+const stateChange = (state: PreKeysRecord): Change => ({
+  table: 'account',
+  key: STATE_KEY,
+  value: encodePreKeys(state),
+});
+
+const recordChanges = (table: TableName, ids: readonly number[], records: Packed): Change[] =>
+  unpack(records).map((value, i) => ({ table, key: String(ids[i]), value: value ?? null }));
+
+interface PublicHalf {
+  readonly id: number;
+  readonly publicKey: Uint8Array<ArrayBuffer>;
+  readonly signature: Uint8Array<ArrayBuffer>;
+}
+
+function publicPreKeys(
+  ids: readonly number[],
+  { publicKeys, signatures }: { readonly publicKeys: Packed; readonly signatures: Packed },
+): PublicHalf[] {
+  const keys = unpack(publicKeys);
+  const signed = unpack(signatures);
+  return ids.map((id, i) => {
+    const publicKey = keys[i];
+    if (publicKey === undefined) throw new SealcastError('ERR_STORE_FAILED', `the store's prekey ${id} cannot be read`);
+    return { id, publicKey, signature: signed[i] ?? new Uint8Array(0) };
+  });
+}
+
+const errorOf = (refusal: Refusal): SealcastError => refusalError(refusal, 'prekeys could not be seen to');
