@@ -1,4 +1,10 @@
+export { Account, openAccount, type AccountOptions } from './account.js';
 export { deriveAccessKey } from './access/access-key.js';
+export type { ProfileName } from './access/profile-cipher.js';
+export type { AttributesInput } from './account/attributes.js';
+export type { OwnCallOptions, UnidentifiedAccess, UnidentifiedAccessPair } from './account/own-account.js';
+export type { ProfileInput } from './account/own-profile.js';
+export type { ContactProfile, FetchProfileOptions } from './account/profiles.js';
 export { SealcastError, type SealcastErrorCode, type SealcastErrorFacts } from './errors.js';
 export { Broadcaster, type BroadcasterOptions } from './broadcaster.js';
 export type { BroadcasterEvents } from './broadcast/events.js';

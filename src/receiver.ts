@@ -1,6 +1,7 @@
 import { EventEmitter } from 'node:events';
 import {
   checkAccountTransport,
+  checkBoolean,
   checkPolicies,
   checkSharedOptions,
   type Policies,
@@ -15,6 +16,11 @@ import type { AccountTransport } from './transport/transport.js';
 export interface ReceiverOptions extends SharedOptions, Partial<Policies> {
   /** The way to the service, there and back. Stays the caller's to close. */
   readonly transport: AccountTransport;
+  /**
+   * Whether prekeys are made, uploaded, and seen to once a day: nobody can begin a session with the account without. Default true; false
+   * where another program does it and puts them into the store.
+   */
+  readonly maintainPreKeys?: boolean;
 }
 
 /**
@@ -44,6 +50,7 @@ export class Receiver extends EventEmitter<ReceiverEvents> implements AsyncDispo
     const given = checkObject(options, 'options');
     const policies = checkPolicies(given);
     const transport = checkAccountTransport(options.transport);
+    const maintainPreKeys = checkBoolean(given['maintainPreKeys'], 'maintainPreKeys', true);
     let tell: ((name: keyof ReceiverEvents, facts: readonly unknown[]) => void) | undefined;
     const untold: [keyof ReceiverEvents, readonly unknown[]][] = [];
     const { ReceiverCore: Core } = await import('./receive/core.js');
@@ -51,6 +58,7 @@ export class Receiver extends EventEmitter<ReceiverEvents> implements AsyncDispo
       ...checkSharedOptions(options),
       transport,
       policies,
+      maintainPreKeys,
       notify: (name, ...facts) => {
         if (tell === undefined) untold.push([name, facts]);
         else tell(name, facts);

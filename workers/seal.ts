@@ -4,11 +4,7 @@ import { entryCount, layScalars } from '../src/kernel/arena.js';
 import { instantiate } from '../src/kernel/instance.js';
 import { ControlBlock } from '../src/kernel/control.js';
 import type { ChunkJob, Job, JobFault, RatchetAnswer, RatchetJob, WorkerStart } from '../src/pool/messages.js';
-<<<<<<< HEAD
 import type { RatchetRequest } from '../src/ratchet/messages.js';
-=======
-import type { ArchiveRequest, EncryptRequest, PreKeysRequest } from '../src/ratchet/messages.js';
->>>>>>> c2fa0c8 (Prekeys of our own, made by workers; profile cipher tested)
 
 const { module, memory } = workerData as WorkerStart;
 const kernel = instantiate(module, memory);
@@ -41,11 +37,7 @@ async function runRatchetJob({ request }: RatchetJob): Promise<RatchetAnswer> {
   try {
     const { runRatchet } = await import('../src/ratchet/worker.js');
     const copyPrivateKey = (): Uint8Array<ArrayBuffer> => ControlBlock.copyPrivateKeyOf(memory);
-<<<<<<< HEAD
     return { reply: await runRatchet(request as RatchetRequest, copyPrivateKey) };
-=======
-    return { reply: await runRatchet(request as EncryptRequest | ArchiveRequest | PreKeysRequest, copyPrivateKey) };
->>>>>>> c2fa0c8 (Prekeys of our own, made by workers; profile cipher tested)
   } catch (error) {
     return { fault: describe(error) };
   }

@@ -138,7 +138,7 @@ export class Batch {
     for (const use of decrypted.usedKyberPreKeys) {
       const { kyberPreKeyId, signedPreKeyId, baseKey } = use;
       // One that is handed out again and again must not be used twice with the same keys.
-      const change: Change = isLastResort(kyberPreKeyId)
+      const change: Change = (await isLastResort(kyberPreKeyId))
         ? { table: 'kyberPreKey', key: `${kyberPreKeyId}/${signedPreKeyId}/${baseKey}`, value: Uint8Array.of(1) }
         : { table: 'kyberPreKey', key: String(kyberPreKeyId), value: null };
       this.#changes.push(change);

@@ -1,6 +1,7 @@
 import { AbortWatch } from '../abort-watch.js';
 import { Hub } from '../account/hub.js';
 import type { HubOptions, Policies } from '../account/options.js';
+import { PreKeys } from '../account/prekeys.js';
 import { Records } from '../account/records.js';
 import { Semaphore } from '../account/semaphore.js';
 import { decodeContent } from '../content/index.js';
@@ -29,6 +30,7 @@ const BATCHES_IN_WORK = 3;
 export interface CoreOptions extends HubOptions {
   readonly transport: AccountTransport;
   readonly policies: Policies;
+  readonly maintainPreKeys: boolean;
   readonly notify: Notify;
 }
 
@@ -42,6 +44,7 @@ export class ReceiverCore {
   readonly #stream: MessageStream;
   readonly #done: DoneRows;
   readonly #retries: RetrySender;
+  readonly #preKeys: PreKeys;
   readonly #batches = new Semaphore(BATCHES_IN_WORK, new AbortWatch());
   readonly #closing = new AbortController();
   #nextBatch = 1;
@@ -68,9 +71,10 @@ export class ReceiverCore {
       resendLimits: new RetryLimits(),
       telemetry,
       notify,
-      isLastResort: () => false,
-      onPreKeysUsed: () => undefined,
+      isLastResort: (id) => this.#preKeys.isLastResort(id),
+      onPreKeysUsed: (count) => this.#preKeys.noteUsed(count),
     };
+    this.#preKeys = new PreKeys(hub, transport, { onError: (error) => notify('preKeyProblem', { error }) });
     this.#opener = new Opener(hub.sealer, trustRoots, hub.account);
     this.#intake = new Intake(() => transport.redeliver());
     this.#done = new DoneRows(
@@ -93,6 +97,7 @@ export class ReceiverCore {
       await core.#letGo();
       throw error;
     }
+    if (options.maintainPreKeys) core.#preKeys.start();
     core.#work = core.#receive().catch((error: unknown) => core.#fail(error));
     return core;
   }
@@ -204,7 +209,7 @@ export class ReceiverCore {
     if (!this.#closing.signal.aborted) this.#stop(undefined);
     await this.#work;
     await this.#tail;
-    await this.#retries.close();
+    await Promise.all([this.#retries.close(), this.#preKeys.stop()]);
     await this.#done.close();
     await this.#letGo();
   }

@@ -24,7 +24,7 @@ export interface Services {
   readonly telemetry: Telemetry;
   readonly notify: Notify;
   /** Whether a Kyber prekey is handed out again and again. */
-  readonly isLastResort: (kyberPreKeyId: number) => boolean;
+  readonly isLastResort: (kyberPreKeyId: number) => Promise<boolean>;
   /** So many prekeys are used up. */
   readonly onPreKeysUsed: (count: number) => void;
 }
