@@ -60,10 +60,11 @@ export class StandInAccountService extends StandInService implements AccountTran
     options: RequestOptions | undefined,
     work: () => Outcome | Promise<Outcome>,
   ): Promise<Outcome | Refusal> {
-    options?.signal?.throwIfAborted();
+    const signal = options?.signal;
+    signal?.throwIfAborted();
     this.accountRequests.push({ name, request });
-    const answer = await this.accountIntercepts.get(name)?.(this.accountCountOf(name), request);
-    options?.signal?.throwIfAborted();
+    const answering = Promise.resolve(this.accountIntercepts.get(name)?.(this.accountCountOf(name), request));
+    const answer = await (signal === undefined ? answering : Promise.race([answering, aborted(signal)]));
     if (answer !== undefined && answer !== 'lost') return answer;
     const outcome = await work();
     return answer === 'lost' ? LOST : outcome;
@@ -158,3 +159,6 @@ function takes({ access, profileKey }: Subscriber, accessKey: Uint8Array): boole
   if (access === 'unrestricted') return true;
   return access === 'key' && Buffer.compare(deriveAccessKey(profileKey), accessKey) === 0;
 }
+
+const aborted = (signal: AbortSignal): Promise<never> =>
+  new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
