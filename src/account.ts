@@ -1,9 +1,9 @@
 import type { AttributesInput } from './account/attributes.js';
 import type { AccountCore } from './account/core.js';
 import { checkAccountTransport, checkPolicies, checkSharedOptions } from './account/options.js';
-import type { OwnCallOptions, UnidentifiedAccessPair } from './account/own-account.js';
+import type { OwnCallOptions, UnidentifiedAccessPair } from './account/account-types.js';
 import type { ProfileInput } from './account/own-profile.js';
-import type { ContactProfile, FetchProfileOptions } from './account/profiles.js';
+import type { ContactProfile, FetchProfileOptions } from './account/account-types.js';
 import { Broadcaster, type BroadcasterOptions } from './broadcaster.js';
 import { SealcastError } from './errors.js';
 import { checkObject } from './options.js';
@@ -17,27 +17,8 @@ export interface AccountOptions extends Omit<BroadcasterOptions, 'transport'>, R
  *
  * @throws SealcastError what {@link Broadcaster.open} and {@link Receiver.open} throw.
  */
-export async function openAccount(options: AccountOptions): Promise<Account> {
-  const given = checkObject(options, 'options');
-  const policies = checkPolicies(given);
-  const transport = checkAccountTransport(options.transport);
-  const broadcaster = await Broadcaster.open(options);
-  const opened: AsyncDisposable[] = [broadcaster];
-  try {
-    const receiver = await Receiver.open(options);
-    opened.push(receiver);
-    const { AccountCore: Core } = await import('./account/core.js');
-    const core = await Core.open({
-      ...checkSharedOptions(options),
-      transport,
-      policies,
-      onIdentityChange: (change) => broadcaster.emit('identityChange', change),
-    });
-    return new Account(broadcaster, receiver, core);
-  } catch (error) {
-    for (const each of opened.reverse()) await each[Symbol.asyncDispose]();
-    throw error;
-  }
+export function openAccount(options: AccountOptions): Promise<Account> {
+  return Account.open(options);
 }
 
 /** See {@link openAccount}. */
@@ -47,14 +28,36 @@ export class Account implements AsyncDisposable {
   readonly #core: AccountCore;
   #closing: Promise<void> | undefined;
 
-  /** Made by {@link openAccount}. */
-  constructor(broadcaster: Broadcaster, receiver: Receiver, core: AccountCore) {
+  private constructor(broadcaster: Broadcaster, receiver: Receiver, core: AccountCore) {
     this.broadcaster = broadcaster;
     this.receiver = receiver;
     this.#core = core;
   }
 
-  /** As {@link Profiles.fetchProfile}: who a contact is, and whether he takes sealed messages. Asked for every six hours at most. */
+  /** As {@link openAccount}. */
+  static async open(options: AccountOptions): Promise<Account> {
+    const policies = checkPolicies(checkObject(options, 'options'));
+    const transport = checkAccountTransport(options.transport);
+    const broadcaster = await Broadcaster.open(options);
+    const opened: AsyncDisposable[] = [broadcaster];
+    try {
+      const receiver = await Receiver.open(options);
+      opened.push(receiver);
+      const { AccountCore: Core } = await import('./account/core.js');
+      const core = await Core.open({
+        ...checkSharedOptions(options),
+        transport,
+        policies,
+        onIdentityChange: (change) => broadcaster.emit('identityChange', change),
+      });
+      return new Account(broadcaster, receiver, core);
+    } catch (error) {
+      for (const each of opened.reverse()) await each[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** Who a contact is, and whether he takes sealed messages. Asked for every six hours at most. */
   fetchProfile(serviceId: string, options: FetchProfileOptions = {}): Promise<ContactProfile> {
     return this.#open().profiles.fetchProfile(serviceId, options);
   }

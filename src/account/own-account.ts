@@ -6,6 +6,7 @@ import type { AttributesRecord, ProfileRecord } from '../store/records-own.js';
 import type { Change } from '../store/store.js';
 import type { AccountTransport } from '../transport/transport.js';
 import { attributesWith, checkAttributes, type AttributesInput } from './attributes.js';
+import type { OwnCallOptions, UnidentifiedAccess, UnidentifiedAccessPair } from './account-types.js';
 import type { Hub } from './hub.js';
 import { parseServiceId } from './ids.js';
 import { attributesChange, loadOwnRecords, OWN_LOCKS, profileChange, type OwnRecords } from './own-records.js';
@@ -14,26 +15,6 @@ import { contactChange, Records } from './records.js';
 import { isDefinite, refusalError } from './refusal-errors.js';
 import { Rotation } from './rotation.js';
 import { unlessAborted } from './unless-aborted.js';
-
-export interface OwnCallOptions {
-  /** Ends the wait with ERR_ABORTED; what the service is being told goes on, and is taken up again if it fails. */
-  readonly signal?: AbortSignal;
-}
-
-/** With what something is sent sealed. */
-export interface UnidentifiedAccess {
-  /** 16 bytes */
-  readonly accessKey: Uint8Array<ArrayBuffer>;
-  /** Our sender certificate, serialized. */
-  readonly certificate: Uint8Array<ArrayBuffer>;
-}
-/** As libsignal-service-java's `UnidentifiedAccessPair` has it. */
-export interface UnidentifiedAccessPair {
-  /** To the contact; null where nothing is sent to him sealed, or nothing at all. */
-  readonly target: UnidentifiedAccess | null;
-  /** To our own other devices; null as long as the account has no profile key. */
-  readonly self: UnidentifiedAccess | null;
-}
 
 const AGAIN =
   'whether the service did it is not known; it is told again by the next call and when the account is opened';

@@ -1,39 +1,17 @@
-import { accessKeyFor, isPni, type AccessMode } from '../access/access-mode.js';
+import { accessKeyFor, isPni } from '../access/access-mode.js';
 import { accessModeOf } from '../access/profile-access.js';
-import { decryptProfileName, type ProfileName } from '../access/profile-cipher.js';
+import { decryptProfileName } from '../access/profile-cipher.js';
 import { profileKeyFacts } from '../access/profile-version.js';
 import { SealcastError } from '../errors.js';
 import { checkObject, checkSignal, refuse } from '../options.js';
 import type { ContactRecord } from '../store/records.js';
 import type { Change } from '../store/store.js';
 import type { AccessKey, AccountTransport, FetchedProfile, ProfileOutcome } from '../transport/transport.js';
+import type { ContactProfile, FetchProfileOptions } from './account-types.js';
 import type { Hub } from './hub.js';
 import { parseServiceId } from './ids.js';
 import { contactChange, Records, sessionChange, sessionKey } from './records.js';
 import { refusalError } from './refusal-errors.js';
-
-/** What a contact's profile says. */
-export interface ContactProfile {
-  /** How the contact is sent to from now on. */
-  readonly accessMode: AccessMode;
-  /** Whether the contact takes sealed messages from anybody. */
-  readonly unrestricted: boolean;
-  /** 33 bytes */
-  readonly identityKey: Uint8Array<ArrayBuffer>;
-  /**
-   * Absent where we do not have the profile key that it is encrypted with. It is not kept on the disk: of a profile that an
-   * earlier process fetched it is absent until the next fetch.
-   */
-  readonly name?: ProfileName;
-  /** ms since the epoch */
-  readonly fetchedAtMs: number;
-}
-
-export interface FetchProfileOptions {
-  /** Whether to ask the service even though it was asked less than six hours ago. Default false. */
-  readonly force?: boolean;
-  readonly signal?: AbortSignal;
-}
 
 export interface ProfilesOptions {
   /**

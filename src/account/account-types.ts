@@ -1,0 +1,45 @@
+import type { AccessMode } from '../access/access-mode.js';
+import type { ProfileName } from '../access/profile-cipher.js';
+
+export interface OwnCallOptions {
+  /** Ends the wait with ERR_ABORTED; what the service is being told goes on, and is taken up again if it fails. */
+  readonly signal?: AbortSignal;
+}
+
+/** With what something is sent sealed. */
+export interface UnidentifiedAccess {
+  /** 16 bytes */
+  readonly accessKey: Uint8Array<ArrayBuffer>;
+  /** Our sender certificate, serialized. */
+  readonly certificate: Uint8Array<ArrayBuffer>;
+}
+/** As libsignal-service-java's `UnidentifiedAccessPair` has it. */
+export interface UnidentifiedAccessPair {
+  /** To the contact; null where nothing is sent to him sealed, or nothing at all. */
+  readonly target: UnidentifiedAccess | null;
+  /** To our own other devices; null as long as the account has no profile key. */
+  readonly self: UnidentifiedAccess | null;
+}
+
+/** What a contact's profile says. */
+export interface ContactProfile {
+  /** How the contact is sent to from now on. */
+  readonly accessMode: AccessMode;
+  /** Whether the contact takes sealed messages from anybody. */
+  readonly unrestricted: boolean;
+  /** 33 bytes */
+  readonly identityKey: Uint8Array<ArrayBuffer>;
+  /**
+   * Absent where we do not have the profile key that it is encrypted with. It is not kept on the disk: of a profile that an
+   * earlier process fetched it is absent until the next fetch.
+   */
+  readonly name?: ProfileName;
+  /** ms since the epoch */
+  readonly fetchedAtMs: number;
+}
+
+export interface FetchProfileOptions {
+  /** Whether to ask the service even though it was asked less than six hours ago. Default false. */
+  readonly force?: boolean;
+  readonly signal?: AbortSignal;
+}
