@@ -1,3 +1,4 @@
+import { createHmac } from 'node:crypto';
 import {
   Aci,
   CiphertextMessageType,
@@ -10,12 +11,15 @@ import {
   signalEncrypt,
 } from '@signalapp/libsignal-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ChatTransport, deriveAccessKey, Sealer, type PreKeyBundleFields } from 'sealcast';
+import { ChatTransport, deriveAccessKey, Sealer, type MessageAck, type PreKeyBundleFields } from 'sealcast';
 import { encodeContent, encodeUsmc, padPlaintext, usmcTypeOfCiphertext } from '#dist/src/content/index.js';
 import { createClient, type Client } from '../examples/broadcast/client.js';
 import { netOf } from '../examples/broadcast/connect.js';
 import { receiveHellos } from '../examples/broadcast/receive-hellos.js';
 import { MockService } from '../mock-service/mock-service.js';
+import { neverHangs, untilTrue } from '../support/await-condition.js';
+import { generatePreKeys } from '../support/prekeys.js';
+import { ATTRIBUTES, PROFILE } from '../support/transports.js';
 
 const TIMEOUT_MS = 60_000;
 const PREKEY_TYPE: number = CiphertextMessageType.PreKey;
@@ -153,6 +157,121 @@ describe('a transport connected to a service', () => {
       text: 'unsealed',
       sender: service.description.broadcaster.aci,
     });
+  });
+
+  test('uploads prekeys that others then get, and counts what is left of them', async () => {
+    const { signed, oneTime, kyberOneTime, kyberLastResort } = await generatePreKeys(client.stores, 3);
+    interface Public {
+      id(): number;
+      publicKey(): { serialize(): Uint8Array<ArrayBuffer> };
+    }
+    const preKey = (key: Public): { id: number; publicKey: Uint8Array<ArrayBuffer> } => ({
+      id: key.id(),
+      publicKey: key.publicKey().serialize(),
+    });
+    const signedPreKey = (
+      key: Public & { signature(): Uint8Array<ArrayBuffer> },
+    ): ReturnType<typeof preKey> & { signature: Uint8Array<ArrayBuffer> } => ({
+      ...preKey(key),
+      signature: key.signature(),
+    });
+    const upload = {
+      preKeys: oneTime.map(preKey),
+      signedPreKey: signedPreKey(signed),
+      kyberPreKeys: kyberOneTime.map(signedPreKey),
+      lastResortKyberPreKey: signedPreKey(kyberLastResort),
+    };
+    expect(await transport.uploadPreKeys(upload)).toEqual({ status: 'ok' });
+    expect(await transport.countPreKeys()).toEqual({ status: 'ok', preKeys: 3, kyberPreKeys: 3 });
+    const { aci, deviceId } = service.description.broadcaster;
+    const fetched = await transport.fetchPreKeys({ destination: aci, device: deviceId, accessKey: null });
+    if (fetched.status !== 'ok') throw new Error(fetched.status);
+    expect(fetched.identityKey).toEqual(client.identityKeyPair.publicKey.serialize());
+    const [bundle] = fetched.bundles;
+    expect(bundle).toMatchObject({
+      preKeyPublic: upload.preKeys[0]!.publicKey,
+      signedPreKeyId: upload.signedPreKey.id,
+      signedPreKeyPublic: upload.signedPreKey.publicKey,
+      signedPreKeySignature: upload.signedPreKey.signature,
+      kyberPreKeyPublic: upload.kyberPreKeys[0]!.publicKey,
+      kyberPreKeySignature: upload.kyberPreKeys[0]!.signature,
+    });
+    expect(await transport.countPreKeys()).toEqual({ status: 'ok', preKeys: 2, kyberPreKeys: 2 });
+    expect(await transport.uploadPreKeys({ signedPreKey: upload.signedPreKey })).toEqual({ status: 'ok' });
+  });
+
+  test('sets a profile, and fetches it as the account', async () => {
+    expect(await transport.setProfile(PROFILE)).toEqual({ status: 'ok' });
+    const { aci } = service.description.broadcaster;
+    const { version } = PROFILE;
+    expect(await transport.fetchProfile({ serviceId: aci, version, accessKey: null })).toMatchObject({
+      status: 'ok',
+      identityKey: client.identityKeyPair.publicKey.serialize(),
+      unrestricted: false,
+      name: PROFILE.name,
+    });
+  });
+
+  test('fetches a profile as nobody, with the verifier of the access key; not with another key', async () => {
+    const [serviceId] = service.description.subscribers;
+    const accessKey = accessKeys.get(serviceId!)!;
+    const outcome = await transport.fetchProfile({ serviceId: serviceId!, accessKey });
+    const verifier = new Uint8Array(createHmac('sha256', accessKey).update(new Uint8Array(32)).digest());
+    expect(outcome).toMatchObject({ status: 'ok', verifier, unrestricted: false });
+    const [last] = (await service.requests()).slice(-1);
+    expect(last).toMatchObject({ path: `/v1/profile/${serviceId}`, authenticated: false, status: 200 });
+    const another = new Uint8Array(16).fill(1);
+    const refused = await transport.fetchProfile({ serviceId: serviceId!, accessKey: another });
+    expect(refused).toEqual({ status: 'unauthorized' });
+  });
+
+  test('sets attributes, which the mock service does not know of', async () => {
+    expect(await transport.setAccountAttributes(ATTRIBUTES)).toEqual({ status: 'not-found' });
+    const [last] = (await service.requests()).slice(-1);
+    expect(last).toMatchObject({ verb: 'PUT', path: '/v1/accounts/attributes/', authenticated: true });
+  });
+
+  test('receives what comes for the account, and again what it did not acknowledge before redelivery', async () => {
+    const heard: string[] = [];
+    const given: { readonly envelope: Buffer; readonly ack: MessageAck }[] = [];
+    const stop = transport.receive({
+      onIncomingMessage: (envelope, _timestampMs, ack) => given.push({ envelope: Buffer.from(envelope), ack }),
+      onQueueEmpty: () => heard.push('empty'),
+      onConnectionInterrupted: (cause) => heard.push(cause === null ? 'ended' : cause.message),
+    });
+    // It was connected long ago.
+    await neverHangs(
+      untilTrue(() => heard.length === 1),
+      'the end of the queue',
+    );
+    // A subscriber's message counts as sent when it was acknowledged.
+    const sent = service.subscribersSayHello('received');
+    await neverHangs(
+      untilTrue(() => given.length === 1),
+      'the message',
+    );
+    transport.redeliver();
+    await neverHangs(
+      untilTrue(() => given.length === 2),
+      'the message, again',
+    );
+    expect(given[1]!.envelope.equals(given[0]!.envelope)).toBe(true);
+    expect(heard.slice(0, 2)).toEqual(['empty', 'ended']);
+    expect(() => given[0]!.ack.send(200)).toThrow();
+    stop();
+    given[1]!.ack.send(200);
+    const texts = new Set<string>();
+    const stopAgain = transport.receive({
+      onIncomingMessage: (envelope, _timestampMs, ack) => {
+        texts.add(Buffer.from(envelope).toString('hex'));
+        ack.send(200);
+      },
+    });
+    await neverHangs(sent, 'the others');
+    // One message of each subscriber, the first of which was given before.
+    expect(texts.size).toBe(service.description.subscribers.length - 1);
+    expect(given).toHaveLength(2);
+    stopAgain();
   });
 
   test('is told that an account is not there, or that an access key is not its', async () => {
