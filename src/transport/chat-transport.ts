@@ -264,7 +264,6 @@ export class ChatTransport implements AccountTransport {
    * more of what came over the old connection. Does nothing when the transport is closed, or the service refuses the account.
    */
   redeliver(): void {
-    if (this.#closing !== undefined) return;
     if (this.#account.renew(this.#incoming.hasMessages)) this.#incoming.endConnection();
   }
 

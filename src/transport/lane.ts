@@ -97,7 +97,7 @@ export class Lane<C extends Disconnectable> {
       this.#replace(this.#connection);
       return true;
     }
-    if (!isSpent || this.#attempt === undefined || this.#attempt.isOutdated) return false;
+    if (!isSpent || this.#attempt === undefined) return false;
     this.#attempt.isOutdated = true;
     return true;
   }

@@ -153,8 +153,8 @@ describe('more than is kept', () => {
     for (const name of names(MAX_KEPT + 1)) source.newest.deliver(name);
     const heard: string[] = [];
     const stop = transport.receive({ onQueueEmpty: () => heard.push('(empty)') });
-    source.newest.queueEmpty();
     await manyTurns();
+    source.newest.queueEmpty();
     // The end of the queue is that of the next connection.
     expect([source.all.length, heard]).toEqual([1, []]);
     stop();
