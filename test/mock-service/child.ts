@@ -22,6 +22,9 @@ async function handle(call: CallMessage, onProgress: (value: unknown) => void): 
     case 'subscribersSayHello':
       await started().subscribersSayHello(call.params.text, onProgress);
       return null;
+    case 'sendText':
+      await started().sendText(call.params);
+      return null;
     case 'waitForDecrypted':
       return started().waitForDecrypted(call.params, onProgress);
     case 'requests':

@@ -1,5 +1,12 @@
 import { ChildLink } from './child-link.js';
-import type { Decryption, DeviceAccount, LoggedRequest, ServiceDescription, ServiceState } from './protocol.js';
+import type {
+  Decryption,
+  DeviceAccount,
+  LoggedRequest,
+  SentText,
+  ServiceDescription,
+  ServiceState,
+} from './protocol.js';
 
 export type {
   BroadcasterAccount,
@@ -53,6 +60,15 @@ export class MockService implements AsyncDisposable {
    */
   async subscribersSayHello(text = 'hello', onProgress?: (hellosTaken: number) => void): Promise<void> {
     await this.link.call('subscribersSayHello', { text }, onProgress);
+  }
+
+  /** A subscriber writes to the broadcaster, who must be connected and have uploaded prekeys. Resolves when its client has taken it. */
+  async subscriberSends(
+    subscriber: string,
+    text: string,
+    { sealed = true, withProfileKey = true }: Partial<Pick<SentText, 'sealed' | 'withProfileKey'>> = {},
+  ): Promise<void> {
+    await this.link.call('sendText', { subscriber, text, sealed, withProfileKey });
   }
 
   /**

@@ -52,6 +52,14 @@ export interface ServiceDescription {
   readonly newcomers: readonly string[];
 }
 
+/** What a subscriber writes to the broadcaster. */
+export interface SentText {
+  readonly subscriber: string;
+  readonly text: string;
+  readonly sealed: boolean;
+  readonly withProfileKey: boolean;
+}
+
 /** A message that a subscriber's libsignal client decrypted. */
 export interface Decryption {
   readonly subscriber: string;
@@ -83,6 +91,7 @@ export interface Calls {
   };
   exportState: { params: null; progress: never; result: ServiceState };
   subscribersSayHello: { params: { readonly text: string }; progress: number; result: null };
+  sendText: { params: SentText; progress: never; result: null };
   waitForDecrypted: {
     params: { readonly text: string; readonly subscribers: readonly string[]; readonly idleTimeoutMs: number };
     progress: Decryption;

@@ -121,6 +121,15 @@ export class ServiceHost {
     }
   }
 
+  /** Resolves when the broadcaster's client has taken it. */
+  async sendText({ subscriber: aci, text, sealed, withProfileKey }: Calls['sendText']['params']): Promise<void> {
+    const { device } = this.broadcaster;
+    const subscriber = this.find(aci);
+    if (!subscriber.hasSaidHello) await subscriber.primary.addSingleUseKey(device, await device.popSingleUseKey());
+    subscriber.hasSaidHello = true;
+    await subscriber.primary.sendText(device, text, { withProfileKey, sealed });
+  }
+
   waitForDecrypted(
     { text, subscribers, idleTimeoutMs }: Calls['waitForDecrypted']['params'],
     onDecryption: (decryption: Decryption) => void,
