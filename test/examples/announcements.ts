@@ -2,7 +2,7 @@ import type { Account } from 'sealcast';
 
 /**
  * An announcement service: people subscribe by sending HELLO and leave by GOODBYE, what an admin writes goes out to all, and what
- * anybody else writes goes to the admins. Ends when the account is closed.
+ * anybody else writes goes to the admins. Ends, with what is in hand, when the account's receiver is closed.
  */
 export async function announce(
   { broadcaster, receiver }: Account,

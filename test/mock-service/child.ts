@@ -37,6 +37,8 @@ async function handle(call: CallMessage, onProgress: (value: unknown) => void): 
     case 'reregister':
       await started().reregister(call.params);
       return null;
+    case 'rotateProfileKey':
+      return started().rotateProfileKey(call.params);
     case 'linkDevice':
       return started().linkDevice(call.params);
     case 'unlinkDevice':

@@ -101,6 +101,11 @@ export class MockService implements AsyncDisposable {
     await this.link.call('unregister', { subscriber });
   }
 
+  /** A subscriber gets a new profile key, and so another access key. @returns the profile key, 32 bytes */
+  rotateProfileKey(subscriber: string): Promise<Uint8Array<ArrayBuffer>> {
+    return this.link.call('rotateProfileKey', { subscriber });
+  }
+
   /**
    * The subscriber registers once more, as on a new phone: with another identity key and registration id, without its
    * sessions, and with the profile key that it had.

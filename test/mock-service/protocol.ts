@@ -100,6 +100,7 @@ export interface Calls {
   requests: { params: null; progress: never; result: readonly LoggedRequest[] };
   unregister: { params: { readonly subscriber: string }; progress: never; result: null };
   reregister: { params: { readonly subscriber: string }; progress: never; result: null };
+  rotateProfileKey: { params: { readonly subscriber: string }; progress: never; result: Uint8Array<ArrayBuffer> };
   linkDevice: { params: { readonly subscriber: string }; progress: never; result: DeviceAccount };
   unlinkDevice: {
     params: { readonly subscriber: string; readonly deviceId: number };

@@ -155,6 +155,14 @@ export class ServiceHost {
     await putState(primary, reregistered(accountState(primary)));
   }
 
+  /** A new profile key, and the access key that follows from it. @returns the profile key */
+  async rotateProfileKey({ subscriber }: Calls['rotateProfileKey']['params']): Promise<Uint8Array<ArrayBuffer>> {
+    const { primary } = this.find(subscriber);
+    const profileKey = new Uint8Array(randomBytes(32));
+    await putState(primary, { ...accountState(primary), profileKey });
+    return profileKey;
+  }
+
   /**
    * Not `createSecondaryDevice`: a device of that has no password, so that no client can be it, and what is sent to it is
    * dropped. Its prekeys here are ones that nobody has the private half of, until its client uploads its own.

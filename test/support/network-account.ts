@@ -1,0 +1,66 @@
+import { PrivateKey } from '@signalapp/libsignal-client';
+import { ChatTransport, openAccount, openStore, type Account, type AccountOptions, type Store } from 'sealcast';
+import { netOf } from '../examples/broadcast/connect.js';
+import type { LoggedRequest, MockService } from '../mock-service/mock-service.js';
+import { untilTrue } from './await-condition.js';
+
+/** The broadcaster's account over libsignal's network connections, with a store on the disk. */
+export class NetworkAccount implements AsyncDisposable {
+  readonly account: Account;
+  readonly store: Store;
+  readonly #resources: readonly AsyncDisposable[];
+
+  private constructor(account: Account, store: Store, resources: readonly AsyncDisposable[]) {
+    this.account = account;
+    this.store = store;
+    this.#resources = resources;
+  }
+
+  /** Resolves when its prekeys have reached the service, so that others can write to it. */
+  static async open(
+    service: MockService,
+    storePath: string,
+    options: Partial<AccountOptions> = {},
+  ): Promise<NetworkAccount> {
+    const { broadcaster, trustRoot } = service.description;
+    const { aci, deviceId, registrationId, password, identityPrivateKey: privateKey } = broadcaster;
+    const publicKey = PrivateKey.deserialize(privateKey).getPublicKey();
+    const resources: AsyncDisposable[] = [];
+    try {
+      const store = await openStore({ path: storePath });
+      resources.unshift(store);
+      const net = netOf(service.description);
+      const transport = await ChatTransport.connect({ net, username: `${aci}.${deviceId}`, password });
+      resources.unshift(transport);
+      const account = await openAccount({
+        store,
+        transport,
+        trustRoots: [trustRoot],
+        account: { aci, deviceId, registrationId, identityKeyPair: { publicKey, privateKey } },
+        threads: 1,
+        ...options,
+      });
+      resources.unshift(account);
+      await untilPreKeysAreThere(service);
+      return new NetworkAccount(account, store, resources);
+    } catch (error) {
+      for (const resource of resources) await resource[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** The last opened first. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    for (const resource of this.#resources) await resource[Symbol.asyncDispose]();
+  }
+}
+
+async function untilPreKeysAreThere(service: MockService): Promise<void> {
+  let requests: readonly LoggedRequest[] = [];
+  const isUpload = ({ verb, path, status }: LoggedRequest): boolean =>
+    verb === 'PUT' && path.startsWith('/v2/keys') && status === 200;
+  while (!requests.some(isUpload)) {
+    requests = await service.requests();
+    await untilTrue(() => true);
+  }
+}
