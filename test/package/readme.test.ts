@@ -11,6 +11,8 @@ const readme = readFileSync(join(root, 'README.md'), 'utf8');
 const typedExamples = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map((match) => match[1] ?? '');
 const examples = [...readme.matchAll(/^```js\n(.*?)^```$/gms)].map((match) => match[1] ?? '');
 
+const announcements = readFileSync(join(root, 'test/examples/announcements.ts'), 'utf8');
+
 async function runExample(index: number): Promise<string> {
   // Under the package's root, so that it finds `sealcast` by name, as a user's file would.
   const file = join(root, 'build', `readme-example-${index}.mjs`);
@@ -34,10 +36,12 @@ describe("README's examples", () => {
     try {
       symlinkSync(join(root, 'node_modules/@opentelemetry'), join(project.directory, 'node_modules/@opentelemetry'));
       const files = typedExamples.map((text, i) => {
-        project.write(`example-${i}.ts`, text);
-        return `example-${i}.ts`;
+        // The one that another one imports by its name.
+        const file = text === announcements ? 'announcements.ts' : `example-${i}.ts`;
+        project.write(file, text);
+        return file;
       });
-      expect(files).toHaveLength(2);
+      expect(files).toHaveLength(4);
       const tsc = join(root, 'node_modules/typescript/bin/tsc');
       const flags =
         '--module nodenext --target esnext --lib esnext --strict --exactOptionalPropertyTypes --noEmit'.split(' ');
@@ -47,6 +51,10 @@ describe("README's examples", () => {
     } finally {
       project.remove();
     }
+  });
+
+  it('quote the announcement service as it is tested', () => {
+    expect(typedExamples).toContain(announcements);
   });
 
   it('are all run here', () => {
