@@ -1,16 +1,14 @@
 import {
+  CiphertextMessageType,
   IdentityKeyPair,
+  KEMPublicKey,
   KyberPreKeyRecord,
+  PreKeyBundle,
   PreKeyRecord,
+  PreKeySignalMessage,
   ProtocolAddress,
   PublicKey,
   SignedPreKeyRecord,
-} from '@signalapp/libsignal-client';
-import {
-  CiphertextMessageType,
-  KEMPublicKey,
-  PreKeyBundle,
-  PreKeySignalMessage,
   processPreKeyBundle,
   signalDecryptPreKey,
   signalEncrypt,
@@ -64,7 +62,7 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
   const uploads = (): object[] =>
     scene.service.accountRequests.flatMap(({ name, request }) => (name === 'uploadPreKeys' ? [request as object] : []));
   /** Kinds of prekeys in the last upload. */
-  const uploaded = (): string[] => Object.keys(uploads().at(-1) ?? {}).sort();
+  const uploaded = (): string[] => uploads().slice(-1).flatMap(Object.keys).sort();
   const ids = (list: readonly { readonly id: number }[]): number[] => list.map(({ id }) => id).sort((a, b) => a - b);
   const take = (count: number): void => {
     for (let i = 0; i < count; i++) scene.service.takeBundle();
