@@ -61,6 +61,48 @@ export function newState(): PreKeysRecord {
   };
 }
 
+/** What is known of a kind when it is seen to. */
+export interface KindSight {
+  /** How many one-time prekeys the service has; undefined for a kind of which it has one at a time. */
+  readonly count: number | undefined;
+  /** Whether some of the newest ones are not in the store any more. */
+  readonly isUsed: boolean;
+  readonly nowMs: number;
+}
+
+/** What is to be done of a kind: nothing, or upload the newest ones again, or others that are yet to be made. */
+export interface KindPlan {
+  /** Whether the newest ones turn out to have been taken by the service, though it was not known to have. */
+  readonly isTaken: boolean;
+  readonly step: 'none' | 'again' | 'new';
+}
+
+/**
+ * Where the newest ones may or may not have reached the service, for a crash or an answer that was lost:
+ *
+ * - A signed or last-resort prekey is uploaded again: twice the same is the same.
+ * - One-time prekeys may not be: some may have been handed out, and would be handed out once more. One that was used proves
+ *   that they arrived (it is taken out of the store then). Fewer than ten at the service prove that they did not. Enough of
+ *   them prove that they did, as they were made because there were too few; but not if they are the first of this device,
+ *   for the account may have had others before, which nobody here can use. Then others are made.
+ *
+ * A clock that was set back makes a signed prekey as good as old.
+ */
+export function planOf(ranges: readonly PreKeyRange[], { count, isUsed, nowMs }: KindSight): KindPlan {
+  const last = ranges.at(-1);
+  if (last === undefined) return { isTaken: false, step: 'new' };
+  const isKnown = last.uploadedMs > 0;
+  if (count === undefined) {
+    if (!isKnown) return { isTaken: false, step: isUsed ? 'new' : 'again' };
+    const ageMs = nowMs - last.uploadedMs;
+    return { isTaken: false, step: ageMs < 0 || ageMs >= ROTATION_MS ? 'new' : 'none' };
+  }
+  const isEnough = count >= MIN_ONE_TIME;
+  const isTaken = !isKnown && (isUsed || (isEnough && ranges.some(({ uploadedMs }) => uploadedMs > 0)));
+  if (isKnown || isTaken) return { isTaken, step: isEnough ? 'none' : 'new' };
+  return { isTaken, step: isEnough ? 'new' : 'again' };
+}
+
 /** The state with further prekeys of a kind, which the service does not have yet. */
 export function withNew(state: PreKeysRecord, kind: PreKeyKind): { state: PreKeysRecord; range: PreKeyRange } {
   const { counter, count } = KINDS[kind];

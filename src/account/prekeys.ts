@@ -3,7 +3,7 @@ import { checkInteger } from '../options.js';
 import { pack, unpack, type Packed } from '../ratchet/packed.js';
 import { decodePreKeys, encodePreKeys, type PreKeyRange, type PreKeysRecord } from '../store/records-own.js';
 import type { Change, Store, TableName } from '../store/store.js';
-import type { AccountTransport, PreKeyUpload, Refusal } from '../transport/transport.js';
+import type { AccountTransport, PreKeyCountOutcome, PreKeyUpload, Refusal } from '../transport/transport.js';
 import type { Hub } from './hub.js';
 import { OWN_LOCKS } from './own-records.js';
 import {
@@ -11,17 +11,17 @@ import {
   isLastResort,
   KIND_NAMES,
   KINDS,
-  MIN_ONE_TIME,
   newState,
+  planOf,
   pruned,
-  ROTATION_MS,
   withNew,
   withUploaded,
   type KindFacts,
+  type KindPlan,
   type PreKeyKind,
 } from './prekey-ranges.js';
 import { PreKeysSchedule } from './prekeys-schedule.js';
-import { refusalError } from './refusal-errors.js';
+import { isDefinite, refusalError } from './refusal-errors.js';
 
 export interface PreKeysOptions {
   /** Told of what {@link PreKeys.start} could not do; it is tried again later, unless no time mends it. */
@@ -66,8 +66,8 @@ export class PreKeys {
    * ones), and a signed and a last-resort one that are in use for less than two days. Takes out of the store what was replaced
    * so long ago that no message begun with it comes any more. Calls at the same time share one.
    *
-   * What was in the store and may not have reached the service, for a crash or a refusal, is uploaded before anything new is
-   * made: however often it fails, there is one of each kind waiting.
+   * The first call gives the service prekeys of each kind however many it has: those of an earlier life of the account nobody
+   * here can use. What a crash or a lost answer leaves in the store is found by the next call: see {@link planOf}.
    *
    * @throws SealcastError ERR_RATE_LIMITED, ERR_SERVICE_UNAVAILABLE, ERR_SERVICE_REJECTED, ERR_TRANSPORT_REFUSED, ERR_ABORTED (by
    *   {@link stop}), ERR_CLOSED; what the store throws.
@@ -112,63 +112,61 @@ export class PreKeys {
   async #maintain(signal: AbortSignal | undefined): Promise<Refusal | undefined> {
     const counts = await this.#transport.countPreKeys({ signal });
     if (counts.status !== 'ok') return counts;
-    let state = await this.#load();
     const nowMs = Date.now();
-    const wanted = new Set<PreKeyKind>();
-    const left = { preKeys: counts.preKeys, kyberPreKeys: counts.kyberPreKeys };
-    for (const kind of KIND_NAMES) {
-      const last = state[kind].at(-1);
-      if (last?.uploadedMs === 0 && (await this.#isTaken(kind, last, left))) state = withUploaded(state, kind, nowMs);
-      if (isWanted(state, kind, left, nowMs)) wanted.add(kind);
-    }
-    state = await this.#generate(state, wanted, nowMs);
+    const { state: known, steps } = await this.#plan(await this.#load(), counts, nowMs);
+    const made = steps.filter(({ step }) => step === 'new').map(({ kind }) => kind);
+    const wanted = new Set(steps.filter(({ step }) => step !== 'none').map(({ kind }) => kind));
+    let state = await this.#generate(known, made, nowMs);
     if (wanted.size > 0) {
-      const upload = await this.#uploadOf(state, wanted);
-      const answer = await this.#transport.uploadPreKeys(upload, { signal });
-      if (answer.status !== 'ok') return answer;
+      const answer = await this.#transport.uploadPreKeys(await this.#uploadOf(state, wanted), { signal });
+      if (answer.status !== 'ok') {
+        if (isDefinite(answer)) await this.#discard(state, made);
+        return answer;
+      }
+      this.#hub.options.telemetry.log.info({ kinds: [...wanted] }, 'prekeys were uploaded');
     }
     for (const kind of wanted) state = withUploaded(state, kind, Date.now());
     await this.#prune(state, Date.now());
     return undefined;
   }
 
-  /**
-   * Whether the service has those whose upload was cut off. One-time prekeys are made when it has too few, so that it has
-   * enough proves it; so does one that is not in the store any more, as it is taken out when somebody used it. Of the others
-   * there is no proof: they are uploaded again.
-   */
-  async #isTaken(
-    kind: PreKeyKind,
-    range: PreKeyRange,
-    left: Partial<Readonly<Record<PreKeyKind, number>>>,
-  ): Promise<boolean> {
-    const count = left[kind];
-    if (count === undefined) return false;
-    return count >= MIN_ONE_TIME || (await this.#records(kind, range)).includes(undefined);
+  async #plan(
+    before: PreKeysRecord,
+    { preKeys, kyberPreKeys }: Extract<PreKeyCountOutcome, { status: 'ok' }>,
+    nowMs: number,
+  ): Promise<{
+    readonly state: PreKeysRecord;
+    readonly steps: readonly { readonly kind: PreKeyKind; readonly step: KindPlan['step'] }[];
+  }> {
+    const left: Partial<Record<PreKeyKind, number>> = { preKeys, kyberPreKeys };
+    let state = before;
+    const steps: { kind: PreKeyKind; step: KindPlan['step'] }[] = [];
+    for (const kind of KIND_NAMES) {
+      const last = state[kind].at(-1);
+      const isUsed = last?.uploadedMs === 0 && (await this.#records(kind, last)).includes(undefined);
+      const { isTaken, step } = planOf(state[kind], { count: left[kind], isUsed, nowMs });
+      if (isTaken) state = withUploaded(state, kind, nowMs);
+      steps.push({ kind, step });
+    }
+    return { state, steps };
   }
 
-  /** New ones of those kinds that none wait of: committed, with the state that says so. */
-  async #generate(before: PreKeysRecord, wanted: ReadonlySet<PreKeyKind>, nowMs: number): Promise<PreKeysRecord> {
+  /** New ones of those kinds, committed, with the state that says so. */
+  async #generate(before: PreKeysRecord, kinds: readonly PreKeyKind[], nowMs: number): Promise<PreKeysRecord> {
+    if (kinds.length === 0) return before;
     let state = before;
-    const ids: Record<KindFacts['table'], number[]> = {
-      preKey: [],
-      signedPreKey: [],
-      kyberPreKey: [],
-    };
-    for (const kind of wanted) {
-      if (state[kind].at(-1)?.uploadedMs === 0) continue;
+    const ids: Record<KindFacts['table'], number[]> = { preKey: [], signedPreKey: [], kyberPreKey: [] };
+    for (const kind of kinds) {
       const made = withNew(state, kind);
       state = made.state;
       ids[KINDS[kind].table].push(...idsOf(made.range));
     }
-    if (state === before) return before;
-    const made = await this.#hub.ratchet.generatePreKeys({
+    const { preKeys, signedPreKeys, kyberPreKeys } = await this.#hub.ratchet.generatePreKeys({
       nowMs,
       preKeyIds: Uint32Array.from(ids.preKey),
       signedPreKeyIds: Uint32Array.from(ids.signedPreKey),
       kyberPreKeyIds: Uint32Array.from(ids.kyberPreKey),
     });
-    const { preKeys, signedPreKeys, kyberPreKeys } = made;
     await this.#store.commit([
       ...recordChanges('preKey', ids.preKey, preKeys),
       ...recordChanges('signedPreKey', ids.signedPreKey, signedPreKeys),
@@ -177,6 +175,19 @@ export class PreKeys {
     ]);
     for (const { bytes } of [preKeys, signedPreKeys, kyberPreKeys]) bytes.fill(0);
     return state;
+  }
+
+  /** Takes out what the service has certainly not taken: refused every hour, it would fill the disk. */
+  async #discard(before: PreKeysRecord, kinds: readonly PreKeyKind[]): Promise<void> {
+    let state = before;
+    const changes: Change[] = [];
+    for (const kind of kinds) {
+      const last = state[kind].at(-1);
+      if (last === undefined) continue;
+      changes.push(...removals(KINDS[kind].table, idsOf(last)));
+      state = { ...state, [kind]: state[kind].slice(0, -1) };
+    }
+    await this.#store.commit([...changes, stateChange(state)]);
   }
 
   /** The public halves of the newest ones of those kinds, as the store has them. */
@@ -214,7 +225,7 @@ export class PreKeys {
 
   async #prune(state: PreKeysRecord, nowMs: number): Promise<void> {
     const { state: kept, removed } = pruned(state, nowMs);
-    const changes = removed.map(({ table, id }): Change => ({ table, key: String(id), value: null }));
+    const changes = removed.flatMap(({ table, id }) => removals(table, [id]));
     await this.#store.commit([...changes, stateChange(kept)]);
   }
 
@@ -228,24 +239,14 @@ export class PreKeys {
   }
 }
 
-/** Whether the service is to get the newest ones of a kind, or new ones. A clock that was set back makes them as good as old. */
-function isWanted(
-  state: PreKeysRecord,
-  kind: PreKeyKind,
-  left: Partial<Readonly<Record<PreKeyKind, number>>>,
-  nowMs: number,
-): boolean {
-  const count = left[kind];
-  if (count !== undefined) return count < MIN_ONE_TIME;
-  const ageMs = nowMs - (state[kind].at(-1)?.uploadedMs ?? 0);
-  return ageMs < 0 || ageMs >= ROTATION_MS;
-}
-
 const stateChange = (state: PreKeysRecord): Change => ({
   table: 'account',
   key: STATE_KEY,
   value: encodePreKeys(state),
 });
+
+const removals = (table: TableName, ids: readonly number[]): Change[] =>
+  ids.map((id) => ({ table, key: String(id), value: null }));
 
 const recordChanges = (table: TableName, ids: readonly number[], records: Packed): Change[] =>
   unpack(records).map((value, i) => ({ table, key: String(ids[i]), value: value ?? null }));

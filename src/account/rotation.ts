@@ -119,6 +119,7 @@ export class Rotation {
     }
     // A new array: messages are told apart by it.
     this.#hub.account = { ...this.#hub.account, profileKey: Uint8Array.from(profileKey) };
+    this.#hub.options.telemetry.log.info({}, 'the account has a new profile key');
   }
 
   #load(): Promise<OwnRecords> {

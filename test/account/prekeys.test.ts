@@ -216,27 +216,60 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
     expect(scene.service.accountRequests.map(({ name }) => name)).toEqual(['countPreKeys', 'uploadPreKeys']);
   });
 
+  it('of an earlier life of the account are replaced by the first call, however many there are', async () => {
+    const foreign = Array.from({ length: 60 }, (_, i) => ({
+      id: i + 1,
+      publicKey: new Uint8Array(33),
+      signature: new Uint8Array(64),
+    }));
+    scene.service.preKeys = { preKeys: foreign, kyberPreKeys: foreign };
+    scene.service.answer('uploadPreKeys', { status: 'unavailable' });
+    await expect(preKeys.maintain()).rejects.toMatchObject({ code: 'ERR_SERVICE_UNAVAILABLE' });
+    expect(scene.service.preKeys.preKeys).toBe(foreign);
+    scene.service.answer('uploadPreKeys', undefined);
+    await preKeys.maintain();
+    expect(uploaded()).toEqual(['kyberPreKeys', 'lastResortKyberPreKey', 'preKeys', 'signedPreKey']);
+    const { preKeys: oneTime, kyberPreKeys } = scene.service.preKeys;
+    expect(await kept('preKey')).toEqual(expect.arrayContaining(ids(oneTime)));
+    expect(await kept('kyberPreKey')).toEqual(expect.arrayContaining(ids(kyberPreKeys)));
+    expect((await receiveFirst('to us')).text).toBe('to us');
+  });
+
+  it('that the service refused are not kept', async () => {
+    scene.service.answer('uploadPreKeys', { status: 'rate-limited', retryAfterMs: 5 });
+    for (let call = 0; call < 3; call++) {
+      await expect(preKeys.maintain()).rejects.toMatchObject({ code: 'ERR_RATE_LIMITED' });
+      expect(await counts()).toEqual([0, 0, 0]);
+    }
+  });
+
   describe('whose upload was cut off', () => {
     it.each<[AccountRequestName, AccountAnswer, string]>([
       ['countPreKeys', { status: 'unavailable' }, 'ERR_SERVICE_UNAVAILABLE'],
       ['uploadPreKeys', { status: 'unavailable' }, 'ERR_SERVICE_UNAVAILABLE'],
       ['uploadPreKeys', { status: 'rate-limited', retryAfterMs: 5 }, 'ERR_RATE_LIMITED'],
       ['uploadPreKeys', { status: 'rejected', httpStatus: 422 }, 'ERR_SERVICE_REJECTED'],
-    ])('by %s answered %j are uploaded by the next call, and no others are made', async (name, answer, code) => {
-      scene.service.answer(name, answer);
-      for (let call = 0; call < 3; call++) await expect(preKeys.maintain()).rejects.toMatchObject({ code });
-      await reopen();
-      await expect(preKeys.maintain()).rejects.toMatchObject({ code });
-      scene.service.answer(name, undefined);
-      await preKeys.maintain();
-      expect(await counts()).toEqual([100, 1, 101]);
-      expect(await kept('preKey')).toEqual(ids(scene.service.preKeys.preKeys));
-      expect((await receiveFirst('after all')).text).toBe('after all');
-      await preKeys.maintain();
-      expect(await counts()).toEqual([100, 1, 101]);
-    });
+    ])(
+      'by %s answered %j are good by the next call, and of none there are more than wanted',
+      async (name, answer, code) => {
+        scene.service.answer(name, answer);
+        for (let call = 0; call < 3; call++) await expect(preKeys.maintain()).rejects.toMatchObject({ code });
+        await reopen();
+        await expect(preKeys.maintain()).rejects.toMatchObject({ code });
+        scene.service.answer(name, undefined);
+        await preKeys.maintain();
+        expect(await counts()).toEqual([100, 1, 101]);
+        expect(await kept('preKey')).toEqual(ids(scene.service.preKeys.preKeys));
+        expect((await receiveFirst('after all')).text).toBe('after all');
+        await preKeys.maintain();
+        expect(await counts()).toEqual([100, 1, 101]);
+      },
+    );
 
     it('by a lost answer count as uploaded where the service has them; signed ones go up again', async () => {
+      await preKeys.maintain();
+      take(95);
+      nowMs += 2 * DAY_MS;
       scene.service.answer('uploadPreKeys', 'lost');
       await expect(preKeys.maintain()).rejects.toMatchObject({ code: 'ERR_SERVICE_UNAVAILABLE' });
       scene.service.answer('uploadPreKeys', undefined);
@@ -245,7 +278,20 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
       await preKeys.maintain();
       expect(uploaded()).toEqual(['lastResortKyberPreKey', 'signedPreKey']);
       expect(scene.service.preKeys.signedPreKey).toEqual(signedPreKey);
-      expect(await counts()).toEqual([100, 1, 101]);
+      expect(await counts()).toEqual([200, 2, 202]);
+      expect((await state()).preKeys.every(({ uploadedMs }) => uploadedMs > 0)).toBe(true);
+    });
+
+    it('by a lost answer are not handed out twice where they are the first of this device', async () => {
+      scene.service.answer('uploadPreKeys', 'lost');
+      await expect(preKeys.maintain()).rejects.toMatchObject({ code: 'ERR_SERVICE_UNAVAILABLE' });
+      scene.service.answer('uploadPreKeys', undefined);
+      const handedOut = [scene.service.takeBundle(), scene.service.takeBundle()].map(({ preKeyId }) => preKeyId);
+      await reopen();
+      await preKeys.maintain();
+      expect(ids(scene.service.preKeys.preKeys).filter((id) => handedOut.includes(id))).toEqual([]);
+      expect(scene.service.preKeys.preKeys).toHaveLength(100);
+      expect(await kept('preKey')).toEqual(expect.arrayContaining(handedOut));
     });
 
     it('by a lost answer, and used since, are not uploaded again', async () => {
@@ -264,11 +310,12 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
     });
 
     it.each([
-      ['before the commit of the records', 'before', 0],
-      ['behind the commit of the records', 'after', 0],
-      ['before the commit that they are uploaded', 'before', 1],
-      ['behind the commit that they are uploaded', 'after', 1],
-    ] as const)('by a crash %s are good at the next start', async (_title, moment, crashAt) => {
+      ['before the commit of the records', 'before', 0, 100],
+      ['behind the commit of the records', 'after', 0, 100],
+      // They may be somebody else's, for all that the counts tell.
+      ['before the commit that they are uploaded', 'before', 1, 200],
+      ['behind the commit that they are uploaded', 'after', 1, 100],
+    ] as const)('by a crash %s are good at the next start', async (_title, moment, crashAt, count) => {
       let commits = 0;
       const crash = (changes: readonly Change[]): void => {
         if (changes.some(({ key }) => key === 'prekeys') && commits++ === crashAt) throw new Error('it is gone');
@@ -277,10 +324,10 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
       await expect(preKeys.maintain()).rejects.toThrow('it is gone');
       await reopen();
       await preKeys.maintain();
-      expect(await counts()).toEqual([100, 1, 101]);
+      expect(await counts()).toEqual([count, 1, count + 1]);
       const { preKeys: oneTime, kyberPreKeys, lastResortKyberPreKey, signedPreKey } = scene.service.preKeys;
-      expect(await kept('preKey')).toEqual(ids(oneTime));
-      expect(await kept('kyberPreKey')).toEqual(ids([...kyberPreKeys, lastResortKyberPreKey!]));
+      expect(await kept('preKey')).toEqual(expect.arrayContaining(ids(oneTime)));
+      expect(await kept('kyberPreKey')).toEqual(expect.arrayContaining(ids([...kyberPreKeys, lastResortKyberPreKey!])));
       expect(await kept('signedPreKey')).toEqual([signedPreKey!.id]);
       expect((await receiveFirst('after the crash')).text).toBe('after the crash');
     });
