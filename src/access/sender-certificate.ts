@@ -19,9 +19,19 @@ export interface OwnDevice {
   readonly identityKey: Uint8Array;
 }
 
+/** The service has said how long to leave it alone. */
+export class CertificateDelayed extends SealcastError {
+  readonly retryAfterMs: number;
+
+  constructor(message: string, retryAfterMs: number, cause: unknown) {
+    super('ERR_SERVICE_UNAVAILABLE', message, { cause });
+    this.retryAfterMs = retryAfterMs;
+  }
+}
+
 /** What the service, or the store, gives. */
 export interface CertificateSource {
-  /** Asks the service; rejects with why there is none now. */
+  /** Asks the service; rejects with why there is none now, {@link CertificateDelayed} among it. */
   fetch(): Promise<Uint8Array<ArrayBuffer>>;
   /** What was saved last, if anything. */
   load(): Promise<Uint8Array<ArrayBuffer> | undefined>;
@@ -72,8 +82,9 @@ export class SenderCertificateCache {
   #loaded = false;
   #fetching: Promise<SenderCertificate> | undefined;
   #nextRefreshMs = 0;
-  /** Fetches in a row that gave nothing. */
+  /** Fetches in a row that gave nothing; how long the service wants to be left alone after the last one. */
   #failures = 0;
+  #delayMs = 0;
 
   constructor(options: CacheOptions) {
     this.#options = options;
@@ -114,7 +125,8 @@ export class SenderCertificateCache {
     let failures;
     do {
       failures = this.#failures;
-      await this.#options.wait(Math.min(1000 * 2 ** Math.min(failures, 30), REFRESH_PAUSE_MS), signal);
+      const backoffMs = Math.min(1000 * 2 ** Math.min(failures, 30), REFRESH_PAUSE_MS);
+      await this.#options.wait(Math.max(backoffMs, this.#delayMs), signal);
     } while (failures < this.#failures);
   }
 
@@ -150,6 +162,7 @@ export class SenderCertificateCache {
         },
         (error: unknown) => {
           this.#failures += 1;
+          this.#delayMs = error instanceof CertificateDelayed ? error.retryAfterMs : 0;
           const problem = asProblem(error);
           this.#options.onProblem(problem, this.#failures);
           throw problem;

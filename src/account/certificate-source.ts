@@ -1,4 +1,4 @@
-import type { CertificateSource } from '../access/sender-certificate.js';
+import { CertificateDelayed, type CertificateSource } from '../access/sender-certificate.js';
 import { SealcastError } from '../errors.js';
 import type { Store } from '../store/store.js';
 import type { Transport } from '../transport/transport.js';
@@ -12,6 +12,7 @@ export function certificateSource(store: Store, transport: Transport, includePho
       if (answer.status === 'ok') return answer.certificate;
       const message = `the service gave no sender certificate: ${answer.status}`;
       const cause = 'cause' in answer ? answer.cause : undefined;
+      if ('retryAfterMs' in answer) throw new CertificateDelayed(message, answer.retryAfterMs, cause);
       throw new SealcastError('ERR_SERVICE_UNAVAILABLE', message, { cause });
     },
     async load() {

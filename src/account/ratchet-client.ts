@@ -150,14 +150,17 @@ function requestOf(
   plaintexts: readonly Uint8Array<ArrayBuffer>[],
   own: EncryptRequest['own'],
 ): EncryptRequest {
+  // Those that somebody of this share gets: a broadcast has one for each timer that its recipients have.
+  const used = [...new Set(inputs.map(({ plaintext }) => plaintext))];
+  const places = new Map(used.map((index, place) => [index, place]));
   return {
     kind: 'encrypt',
     own,
     nowMs: Date.now(),
-    plaintexts,
+    plaintexts: used.flatMap((index) => plaintexts[index] ?? []),
     serviceIds: inputs.map(({ serviceId }) => serviceId).join(' '),
     deviceIds: Uint8Array.from(inputs, ({ deviceId }) => deviceId),
-    contents: Uint32Array.from(inputs, ({ plaintext }) => plaintext),
+    contents: Uint32Array.from(inputs, ({ plaintext }) => places.get(plaintext) ?? 0),
     identityKeys: pack(inputs.map(({ identityKey }) => identityKey)),
     sessions: pack(inputs.map(({ session }) => session)),
     renewals: new Map(inputs.flatMap(({ renewal }, i) => (renewal === undefined ? [] : [[i, renewal]]))),

@@ -94,6 +94,9 @@ export class BroadcasterCore {
   broadcast(checked: CheckedBroadcast): BroadcastRun {
     const id = checked.id ?? randomUUID();
     if (this.#underway.has(id)) refuse('id', 'that of no broadcast that is under way');
+    const other = checked.timestamp === undefined ? undefined : this.#idsByTimestamp.get(checked.timestamp);
+    // Receivers would take the two messages for one, and show the first alone.
+    if (other !== undefined && other !== id) refuse('timestamp', 'that of no other broadcast in the store');
     const services = checked.dryRun ? this.#dryServices() : this.#services;
     return this.#start(id, checked, services, checked.recipients, () => this.#open(id, checked, services.outbox));
   }
@@ -181,6 +184,7 @@ export class BroadcasterCore {
       urgent,
       createdAtMs: known?.createdAtMs ?? nowMs,
       finishedAtMs: 0,
+      invalidRecipients: 0,
     };
     this.#idsByTimestamp.set(record.timestamp, id);
     await outbox.saveBroadcast(id, record);

@@ -17,6 +17,9 @@ export const DRY_CERTIFICATE: SenderCertificate = {
   expiresAtMs: Number.POSITIVE_INFINITY,
 };
 
+/** Keys are in the order of their UTF-8 bytes. */
+const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
+
 /** What a store would be after commits that it never hears of. */
 export class OverlayStore implements Store {
   readonly epoch: number;
@@ -34,9 +37,25 @@ export class OverlayStore implements Store {
     return keys.map((key, i) => (changed?.has(key) === true ? changed.get(key) : values[i]));
   }
 
-  /** Of what is in the base store: a dry run lists nothing that it put in. */
-  list(table: TableName, options: ListOptions): Promise<readonly StoreEntry[]> {
-    return this.#base.list(table, options);
+  async list(table: TableName, { prefix = '', after, limit }: ListOptions): Promise<readonly StoreEntry[]> {
+    const changed = this.#changed.get(table);
+    const base: StoreEntry[] = [];
+    let isWhole = false;
+    for (let last = after; !isWhole && base.length < limit;) {
+      const page = await this.#base.list(table, { prefix, limit, ...(last !== undefined && { after: last }) });
+      base.push(...page.filter(({ key }) => changed?.has(key) !== true));
+      isWhole = page.length < limit;
+      last = page.at(-1)?.key;
+    }
+    const added = [...(changed ?? [])].flatMap(([key, value]): StoreEntry[] => {
+      const isMeant = key.startsWith(prefix) && (after === undefined || byBytes(key, after) > 0);
+      return value === undefined || !isMeant ? [] : [{ key, value: Uint8Array.from(value) }];
+    });
+    const all = [...base, ...added].sort((a, b) => byBytes(a.key, b.key));
+    // What follows the last one that was read may have others of the base store before it.
+    const lastKey = base.at(-1)?.key;
+    const known = isWhole || lastKey === undefined ? all : all.filter(({ key }) => byBytes(key, lastKey) <= 0);
+    return known.slice(0, limit);
   }
 
   commit(changes: readonly Change[]): Promise<void> {

@@ -46,7 +46,8 @@ export type RunRecipients = Recipients | 'outbox' | { readonly only: readonly st
 /** One broadcast: recipients into the outbox, out of it through the ratchet and the kernel to the service, and back as done. */
 export class Pipeline {
   readonly #options: PipelineOptions;
-  readonly #record: BroadcastRecord;
+  #record: BroadcastRecord;
+  #invalidCount = 0;
   readonly #encryptor: Encryptor;
   readonly #steps: SessionSteps;
   readonly #dispatcher: Dispatcher;
@@ -110,7 +111,8 @@ export class Pipeline {
         this.recipientCount = recipients.only.length;
         await this.#takeChunks(recipients.only);
       } else {
-        if (recipients !== 'outbox') await this.#ingest(recipients, isNew);
+        if (recipients === 'outbox') this.#countInvalid();
+        else await this.#ingest(recipients, isNew);
         this.ingested = true;
         if (!isNew) await this.#takeUp();
       }
@@ -145,7 +147,8 @@ export class Pipeline {
         this.recipientCount += added.length;
         await backlog.add(added);
       }
-      await services.outbox.commit([broadcastChange(id, { ...this.#record, state: 'sending' })]);
+      this.#record = { ...this.#record, state: 'sending', invalidRecipients: this.#invalidCount };
+      await services.outbox.commit([broadcastChange(id, this.#record)]);
       this.ingested = true;
     } catch (error) {
       this.stop(error);
@@ -165,7 +168,14 @@ export class Pipeline {
     }
   }
 
+  /** Those of an earlier run: they were said to have failed then. */
+  #countInvalid(): void {
+    this.recipientCount += this.#record.invalidRecipients;
+    this.counts.failed += this.#record.invalidRecipients;
+  }
+
   async #refuse(index: number, given: string): Promise<void> {
+    this.#invalidCount += 1;
     this.recipientCount += 1;
     const message = `entry ${index}: the recipient must be a service id (a UUID, or PNI: and a UUID)`;
     const error = new SealcastError('ERR_RECIPIENT_INVALID', message, { index });

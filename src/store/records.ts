@@ -62,6 +62,8 @@ export interface BroadcastRecord {
   readonly urgent: boolean;
   readonly createdAtMs: number;
   readonly finishedAtMs: number;
+  /** Entries among the recipients that were no service ids: they have no rows. */
+  readonly invalidRecipients: number;
 }
 
 /** What a device is sent, once the ratchet is through with it. */
@@ -147,6 +149,7 @@ const SCHEMA = {
       urgent: 'bool',
       createdAtMs: 'double',
       finishedAtMs: 'double',
+      invalidRecipients: 'uint32',
     }),
     Outbox: message({
       state: 'uint32',
@@ -278,6 +281,7 @@ export function decodeBroadcast(bytes: Uint8Array): BroadcastRecord {
     urgent: wire['urgent'] as boolean,
     createdAtMs: wire['createdAtMs'] as number,
     finishedAtMs: wire['finishedAtMs'] as number,
+    invalidRecipients: wire['invalidRecipients'] as number,
   };
 }
 

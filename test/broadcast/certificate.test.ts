@@ -6,10 +6,16 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { acis, deliveryTo, failTest, openScene, subscribeKnown, type Scene } from '../support/broadcasters.js';
 import type { CertificateFacts, StandInService } from '../support/stand-in-service.js';
 
+/** ms that somebody waited, or would have. */
+const waits = vi.hoisted((): number[] => []);
+
 vi.mock('#dist/src/account/waiting.js', async (importOriginal) => {
   const original = await importOriginal<typeof Waiting>();
   // A hundred times as fast: what is tested is what follows, not how long it takes.
-  const wait: typeof original.wait = (ms, signal) => original.wait(ms / 100, signal);
+  const wait: typeof original.wait = (ms, signal) => {
+    waits.push(ms);
+    return original.wait(ms / 100, signal);
+  };
   return { ...original, wait };
 });
 
@@ -41,6 +47,18 @@ describe('the sender certificate', () => {
     await Promise.all(runs);
     expect(scene.service.countOf('fetchSenderCertificate')).toBe(1);
     expect(scene.service.arrivals).toHaveLength(60);
+  });
+
+  it('is not asked for again before the service’s Retry-After', async () => {
+    const subscribers = await subscribeKnown(scene, 1);
+    scene.service.intercepts.set('fetchSenderCertificate', (_destination, count) => {
+      return count === 1 ? { status: 'rate-limited', retryAfterMs: 90_000 } : undefined;
+    });
+    waits.splice(0);
+    const summary = await scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers)).summary();
+    expect(summary).toMatchObject({ sealed: 1 });
+    expect(waits).toContain(90_000);
+    expect(scene.service.countOf('fetchSenderCertificate')).toBe(2);
   });
 
   it('is in the store, so that the next Broadcaster fetches none', async () => {

@@ -2,7 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { MemoryStore, type Store } from 'sealcast';
 import { decodeBroadcast } from '#dist/src/store/records.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { neverHangs } from '../support/await-condition.js';
+import { neverHangs, untilTrue } from '../support/await-condition.js';
 import { acis, collect, deliveryTo, failTest, openScene, subscribeKnown, type Scene } from '../support/broadcasters.js';
 import { StandInService } from '../support/stand-in-service.js';
 
@@ -32,6 +32,32 @@ class TakingService extends StandInService {
 }
 
 describe('recipients', () => {
+  it('that are no service ids count as failed in a resumed broadcast too', async () => {
+    const subscribers = await subscribeKnown(scene, 2);
+    const stop = new AbortController();
+    scene.service.intercepts.set('sendSealed', () => {
+      // Once all recipients have been read, and before any of them has the message.
+      return new Promise<never>(() => undefined);
+    });
+    const given = ['no service id', ...acis(subscribers), 'nor this'];
+    const run = scene.broadcaster.broadcast({ body: 'x' }, given, { id: 'i', signal: stop.signal });
+    await untilTrue(() => run.progress.ingested && scene.service.countOf('sendSealed') === 2);
+    stop.abort();
+    await expect(run.summary()).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    scene.service.intercepts.clear();
+    const [resumed] = await scene.broadcaster.resume();
+    expect(resumed).toMatchObject({ status: 'finished', summary: { recipients: 4, sealed: 2, failed: 2 } });
+  });
+
+  it('of a broadcast with another one’s timestamp are refused with it', async () => {
+    const [subscriber] = await subscribeKnown(scene, 1);
+    const recipients = [subscriber?.aci ?? ''];
+    await scene.broadcaster.broadcast({ body: 'x' }, recipients, { id: 'a', timestamp: 5 }).summary();
+    const again = (): unknown => scene.broadcaster.broadcast({ body: 'y' }, recipients, { id: 'b', timestamp: 5 });
+    expect(again).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT', field: 'timestamp' }));
+    await scene.broadcaster.broadcast({ body: 'x' }, recipients, { id: 'a', timestamp: 5 }).summary();
+  });
+
   it('given more than once, in any letter case, get one message', async () => {
     const subscribers = await subscribeKnown(scene, 3);
     const given = [...acis(subscribers), ...acis(subscribers).map((aci) => aci.toUpperCase()), ...acis(subscribers)];

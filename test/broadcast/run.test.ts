@@ -176,6 +176,16 @@ describe('a run', () => {
     expect(scene.service.requests).toEqual([]);
     expect(await contents()).toEqual(before);
   });
+
+  it('that is dry and has a known id says what would be sent to those who are new', async () => {
+    const subscribers = await subscribeKnown(scene, 5);
+    const known = acis(subscribers).slice(0, 2);
+    await scene.broadcaster.broadcast({ body: 'x' }, known, { id: 'd' }).summary();
+    const dry = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), { id: 'd', dryRun: true });
+    const deliveries = await collect(dry);
+    expect([...deliveries.keys()].sort()).toEqual(acis(subscribers).slice(2).sort());
+    expect(await dry.summary()).toMatchObject({ recipients: 5, sealed: 5 });
+  });
 });
 
 describe('a Broadcaster that was closed', () => {
