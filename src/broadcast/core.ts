@@ -46,7 +46,13 @@ export class BroadcasterCore {
     this.#limits = limits;
     this.#services = services;
     const idOf = (timestamp: number): string | undefined => this.#idsByTimestamp.get(timestamp);
-    this.#resends = new Resends(services.outbox, idOf, (id) => this.#resend(id));
+    this.#resends = new Resends(
+      services.outbox,
+      services.locks,
+      idOf,
+      (id, then) => this.#whenIdle(id, then),
+      (id) => this.#whenIdle(id, () => this.#resend(id)),
+    );
   }
 
   static async open(options: CoreOptions): Promise<BroadcasterCore> {
@@ -144,14 +150,18 @@ export class BroadcasterCore {
     return started.run;
   }
 
-  /** Sends once more to those who could not decrypt, as soon as the broadcast is not under way. */
-  #resend(id: string): void {
+  #whenIdle(id: string, then: () => void): void {
     const underway = this.#underway.get(id);
-    if (underway !== undefined) {
-      const again = (): void => this.#resend(id);
-      underway.ended.then(again, again);
+    if (underway === undefined) {
+      then();
       return;
     }
+    const again = (): void => this.#whenIdle(id, then);
+    underway.ended.then(again, again);
+  }
+
+  /** Sends once more to those who could not decrypt; the broadcast is not under way. */
+  #resend(id: string): void {
     const only = this.#closed ? [] : this.#resends.take(id);
     if (only.length === 0) return;
     const open = async (): Promise<Opened> => {
@@ -187,6 +197,7 @@ export class BroadcasterCore {
       invalidRecipients: 0,
     };
     this.#idsByTimestamp.set(record.timestamp, id);
+    if (outbox === this.#services.outbox) this.#resends.reopened(id);
     await outbox.saveBroadcast(id, record);
     return { record, isNew: known === undefined };
   }

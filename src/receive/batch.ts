@@ -11,7 +11,8 @@ import type { Given } from './message-stream.js';
 import type { Opened, Opening } from './opener.js';
 import { RetryAnswers } from './retry-answers.js';
 import type { Services } from './services.js';
-import type { Decrypted, SessionMessage } from './session-decryptor.js';
+import { receiptName } from './received.js';
+import { useNames, type Decrypted, type SessionMessage } from './session-decryptor.js';
 import { hasNews } from './news.js';
 
 /** A letter, and how far it has got. */
@@ -31,6 +32,8 @@ export interface BatchResult {
   readonly given: readonly Given[];
   /** To be told to senders. */
   readonly retries: readonly { readonly key: string; readonly row: RetryRecord }[];
+  /** Letters that are left with the service. */
+  readonly deferred: number;
 }
 
 const RECEIPT: Content = {};
@@ -48,6 +51,7 @@ export class Batch {
   readonly #ended: Letter[] = [];
   readonly #changes: Change[] = [];
   readonly #retries: { key: string; row: RetryRecord }[] = [];
+  #deferred = 0;
   /** What happens once all is on the disk. */
   readonly #afterwards: (() => void)[] = [];
 
@@ -70,7 +74,7 @@ export class Batch {
       } else if (opening?.kind === 'refused') {
         this.#ended.push(letter);
         this.#afterwards.push(() => services.counters.refused(opening.reason));
-      } else services.counters.count('deferred');
+      } else this.#deferred += 1;
     });
   }
 
@@ -82,13 +86,24 @@ export class Batch {
    * @param keeps whether messages are kept in the inbox for whoever iterates.
    */
   async run(done: () => readonly string[], keeps: boolean): Promise<BatchResult> {
-    const { hub } = this.#services;
+    const { hub, counters, firstFailure } = this.#services;
     const senders = new Set(this.#items.map(({ opened }) => opened.sender));
-    const given = await hub.locks.with(senders, () => this.#work([...senders], done, keeps));
+    const preKeys = this.#items.flatMap(({ opened }) => (opened.preKeys === undefined ? [] : useNames(opened.preKeys)));
+    const given = await hub.locks.with([...senders, ...preKeys], async () => {
+      try {
+        firstFailure.throwIfAny();
+        return await this.#work([...senders], done, keeps);
+      } catch (error) {
+        // Before the locks are let go.
+        firstFailure.note(error);
+        throw error;
+      }
+    });
+    counters.count('deferred', this.#deferred);
     // Outside the locks: nobody waits for the service.
     for (const letter of this.#ended) acknowledge(letter);
     for (const after of this.#afterwards) after();
-    return { given: keeps ? given : [], retries: this.#retries };
+    return { given: keeps ? given : [], retries: this.#retries, deferred: this.#deferred };
   }
 
   async #work(senders: readonly string[], done: () => readonly string[], keeps: boolean): Promise<Given[]> {
@@ -125,10 +140,10 @@ export class Batch {
     const asked: Item[] = [];
     const messages: SessionMessage[] = [];
     for (const item of items) {
-      const { envelopeType: type, ciphertext: bytes } = item.opened;
+      const { envelopeType: type, ciphertext: bytes, preKeys } = item.opened;
       if (type !== 'prekey' && type !== 'whisper') continue;
       asked.push(item);
-      messages.push({ address: item.address, type, bytes });
+      messages.push({ address: item.address, type, bytes, preKeys });
     }
     if (messages.length === 0) return;
     const decrypted = await sessions.decrypt(messages);
@@ -204,6 +219,10 @@ export class Batch {
         this.#afterwards.push(() => counters.refused('invalid-content'));
         continue;
       }
+      if (opened.envelopeType === 'receipt' && !this.#services.receipts.add(receiptName(opened))) {
+        this.#end(item, 'duplicates');
+        continue;
+      }
       contacts.learn(opened.sender, content, opened.serverTimestamp);
       if (content.decryptionErrorMessage !== undefined) {
         const answer = await answers.answer(opened, content.decryptionErrorMessage);
@@ -239,7 +258,7 @@ export class Batch {
     }
     if (status === 'lost') {
       // The service has it still.
-      this.#afterwards.push(() => counters.count('deferred'));
+      this.#deferred += 1;
       return;
     }
     const row = failureOf(opened, item.address, this.#services);

@@ -7,6 +7,9 @@ import { learnFrom } from './learning.js';
 import type { Services } from './services.js';
 import type { NewSession } from './session-decryptor.js';
 
+/** 14 bits, but for 0. */
+const MAX_REGISTRATION_ID = 0x3fff;
+
 interface Entry {
   readonly before: ContactRecord;
   now: ContactRecord;
@@ -53,8 +56,11 @@ export class ContactBook {
     const deviceId = Number(address.slice(point + 1));
     const entry = this.#entry(serviceId);
     this.#sessions.set(address, record);
-    entry.outdated.delete(deviceId);
     if (identityKey !== undefined) this.#takeIdentity(serviceId, entry, identityKey);
+    // This one is with the key that the messages came with.
+    entry.outdated.delete(deviceId);
+    // The service takes no device with another one (Signal-Server: 14 bits, not 0): he is not sent to there.
+    if (registrationId < 1 || registrationId > MAX_REGISTRATION_ID) return;
     const known = entry.now.devices.find((device) => device.deviceId === deviceId);
     if (known?.registrationId === registrationId) return;
     const others = entry.now.devices.filter((device) => device.deviceId !== deviceId);
@@ -117,7 +123,7 @@ export class ContactBook {
     if (addresses.length === 0) return;
     const found = await records.sessions(addresses);
     const known = addresses.flatMap((address, i) => {
-      const record = found[i];
+      const record = this.#sessions.get(address) ?? found[i];
       return record === undefined ? [] : [{ address, record }];
     });
     const archived = await hub.ratchet.archive(known.map(({ record }) => record));

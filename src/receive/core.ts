@@ -4,6 +4,7 @@ import type { HubOptions, Policies } from '../account/options.js';
 import { PreKeys } from '../account/prekeys.js';
 import { Records } from '../account/records.js';
 import { Semaphore } from '../account/semaphore.js';
+import { backoffMs, wait } from '../account/waiting.js';
 import { decodeContent } from '../content/index.js';
 import { SealcastError } from '../errors.js';
 import type { AccountTransport } from '../transport/transport.js';
@@ -11,12 +12,14 @@ import { Batch } from './batch.js';
 import { Counters } from './counters.js';
 import { DoneRows } from './done-rows.js';
 import type { Notify } from './events.js';
+import { FirstFailure } from './first-failure.js';
 import { GroupDecryptor } from './group-decryptor.js';
 import { Inbox } from './inbox.js';
 import { Intake, type Letter } from './intake.js';
 import { MessageStream } from './message-stream.js';
 import { Opener } from './opener.js';
-import type { ReceivedMessage, ReceiverStats } from './received.js';
+import { receiptName, type ReceivedMessage, type ReceiverStats } from './received.js';
+import { RecentNames } from './recent-names.js';
 import { RetryLimits } from './retry-limits.js';
 import { RetrySender } from './retry-sender.js';
 import type { Services } from './services.js';
@@ -25,6 +28,11 @@ import { SessionDecryptor } from './session-decryptor.js';
 /** Letters that are opened together, and batches that are decrypted and committed at the same time. */
 const BATCH_LETTERS = 256;
 const BATCHES_IN_WORK = 3;
+/** Receipts that are remembered. */
+const MAX_RECEIPTS = 16_384;
+/** Before what no worker could decrypt is delivered again. */
+const REDELIVERY_BASE_MS = 1_000;
+const REDELIVERY_CEILING_MS = 60_000;
 
 /** What a Receiver was opened with, checked. */
 export interface CoreOptions extends HubOptions {
@@ -48,6 +56,8 @@ export class ReceiverCore {
   readonly #batches = new Semaphore(BATCHES_IN_WORK, new AbortWatch());
   readonly #closing = new AbortController();
   #nextBatch = 1;
+  /** Batches, one behind the other, of which something was left with the service. */
+  #deferrals = 0;
   /** When the last batch has been given out. */
   #tail: Promise<void> = Promise.resolve();
   #work: Promise<void> = Promise.resolve();
@@ -69,6 +79,8 @@ export class ReceiverCore {
       counters: new Counters(telemetry, notify),
       retryLimits: new RetryLimits(),
       resendLimits: new RetryLimits(),
+      receipts: new RecentNames(MAX_RECEIPTS),
+      firstFailure: new FirstFailure(),
       telemetry,
       notify,
       isLastResort: (id) => this.#preKeys.isLastResort(id),
@@ -76,7 +88,10 @@ export class ReceiverCore {
     };
     this.#preKeys = new PreKeys(hub, transport, { onError: (error) => notify('preKeyProblem', { error }) });
     this.#opener = new Opener(hub.sealer, trustRoots, hub.account);
-    this.#intake = new Intake(() => transport.redeliver());
+    this.#intake = new Intake(
+      () => this.#settled(),
+      () => transport.redeliver(),
+    );
     this.#done = new DoneRows(
       (keys) => records.commit(inbox.remove(keys)),
       (error) => this.#fail(error),
@@ -94,6 +109,7 @@ export class ReceiverCore {
       await core.#readInbox();
       core.#listen();
     } catch (error) {
+      await core.#retries.close();
       await core.#letGo();
       throw error;
     }
@@ -120,6 +136,7 @@ export class ReceiverCore {
         ...(groupId !== undefined && { groupId: Uint8Array.from(groupId) }),
       };
       this.#stream.push([{ key, message }]);
+      if (facts.envelopeType === 'receipt') this.#services.receipts.add(receiptName(message));
       this.#services.counters.count('messages');
     }
     for await (const { key, batch, row } of inbox.retries()) {
@@ -138,6 +155,15 @@ export class ReceiverCore {
         notify('interrupted', { cause });
       },
     });
+  }
+
+  /** All that was taken in is acknowledged; or left with the service, for some time if that happens again and again. */
+  async #settled(): Promise<void> {
+    await this.#tail;
+    if (this.#deferrals === 0) return;
+    const waitMs = backoffMs(this.#deferrals - 1, REDELIVERY_BASE_MS, REDELIVERY_CEILING_MS);
+    // Closed meanwhile: there is nothing to wait for.
+    await wait(waitMs, this.#closing.signal).catch(() => undefined);
   }
 
   async #receive(): Promise<void> {
@@ -163,8 +189,10 @@ export class ReceiverCore {
     const working = batch.run(() => this.#done.take(), !this.#stream.isDiscarding);
     const before = this.#tail;
     this.#tail = working
-      .then(async ({ given, retries }) => {
+      .then(async ({ given, retries, deferred }) => {
         await before;
+        this.#deferrals = deferred === 0 ? 0 : this.#deferrals + 1;
+        if (deferred > 0) this.#intake.giveBack();
         this.#stream.push(given);
         for (const { key, row } of retries) this.#retries.add(key, row);
       })

@@ -1,49 +1,50 @@
-/** How long rows that can go wait for a batch to take them along. */
-const WAIT_MS = 100;
-/** More do not wait. */
-const MAX_WAITING = 1024;
+import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** Rows of the inbox that were dealt with: they go with the next batch's transaction, or, if none comes, soon in one of their own. */
+/**
+ * Rows of the inbox that were dealt with: they go with the next batch's transaction, or, if none comes first, in one of their own;
+ * those that are added while one is being flushed share the next.
+ */
 export class DoneRows {
   readonly #remove: (keys: readonly string[]) => Promise<void>;
   readonly #onError: (error: unknown) => void;
   #keys: string[] = [];
-  #timer: NodeJS.Timeout | undefined;
-  #removing: Promise<void> = Promise.resolve();
+  #flushing: Promise<void> | undefined;
+  #closed = false;
 
   constructor(remove: (keys: readonly string[]) => Promise<void>, onError: (error: unknown) => void) {
     this.#remove = remove;
     this.#onError = onError;
   }
 
+  /** Does nothing after `close()`: whoever opens the store next may have given the key to another message. */
   add(key: string): void {
+    if (this.#closed) return;
     this.#keys.push(key);
-    if (this.#keys.length >= MAX_WAITING) this.#flush();
-    else {
-      this.#timer ??= setTimeout(() => this.#flush(), WAIT_MS);
-    }
+    this.#flushing ??= this.#flush();
   }
 
   /** All of them, to be taken out by whoever asks. */
   take(): readonly string[] {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
     const keys = this.#keys;
     this.#keys = [];
     return keys;
   }
 
-  #flush(): void {
-    const keys = this.take();
-    if (keys.length === 0) return;
-    this.#removing = Promise.all([this.#removing, this.#remove(keys)]).then(
-      () => undefined,
-      (error: unknown) => this.#onError(error),
-    );
+  async #flush(): Promise<void> {
+    // Those that are dealt with in the same turn of the event loop go together.
+    await nextTurn();
+    try {
+      while (this.#keys.length > 0) await this.#remove(this.take());
+    } catch (error) {
+      this.#onError(error);
+    } finally {
+      this.#flushing = undefined;
+    }
   }
 
+  /** Takes no more, and resolves when those that were added are gone, or cannot go. */
   async close(): Promise<void> {
-    this.#flush();
-    await this.#removing;
+    this.#closed = true;
+    await this.#flushing;
   }
 }

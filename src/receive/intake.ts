@@ -19,6 +19,7 @@ const MAX_BYTES = 32 * 1024 * 1024;
  */
 export class Intake {
   readonly #letters = new Fifo<Letter>();
+  readonly #settled: () => Promise<void>;
   readonly #redeliver: () => void;
   #bytes = 0;
   #missed = false;
@@ -27,7 +28,12 @@ export class Intake {
   /** Letters that were dropped. */
   dropped = 0;
 
-  constructor(redeliver: () => void) {
+  /**
+   * @param settled resolves when all that was taken out of here is acknowledged: it must not be delivered again.
+   * @param redeliver has the service deliver again.
+   */
+  constructor(settled: () => Promise<void>, redeliver: () => void) {
+    this.#settled = settled;
     this.#redeliver = redeliver;
   }
 
@@ -55,6 +61,13 @@ export class Intake {
     return this.#letters.length >= MAX_LETTERS || this.#bytes + bytes.length > MAX_BYTES;
   }
 
+  /** One that was taken out of here is to come again, and those behind it with it. */
+  giveBack(): void {
+    this.forget();
+    this.#missed = true;
+    this.#onChange?.();
+  }
+
   /** The connection is gone, and with it the right to acknowledge: what lies here comes again. */
   forget(): void {
     this.#letters.clear();
@@ -72,8 +85,12 @@ export class Intake {
   async next(count: number): Promise<Letter[]> {
     while (this.#letters.length === 0 && !this.#ended) {
       if (this.#missed) {
+        await this.#settled();
+        // Meanwhile the connection may have been lost: then it has come again, or will.
+        if (!this.#missed) continue;
         this.#missed = false;
         this.#redeliver();
+        continue;
       }
       await new Promise<void>((resolve) => {
         this.#onChange = resolve;

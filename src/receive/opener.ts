@@ -7,8 +7,10 @@ import {
   decodeServiceEnvelope,
   decodeUsmc,
   destinationOf,
+  preKeyIdsOf,
   sourceOf,
   type ContentHint,
+  type PreKeyIds,
   type ServiceEnvelope,
   type Usmc,
 } from '../content/index.js';
@@ -27,6 +29,8 @@ export interface Opened {
   readonly serverTimestamp: number;
   readonly envelopeType: EnvelopeType;
   readonly ciphertext: Uint8Array<ArrayBuffer>;
+  /** Of a prekey message that is well-formed. */
+  readonly preKeys?: PreKeyIds;
   /** Of the sender, 33 bytes, as the certificate has it; absent where the message came unsealed. */
   readonly identityKey?: Uint8Array<ArrayBuffer>;
   readonly contentHint: ContentHint;
@@ -54,6 +58,8 @@ const SEALED_TYPES = new Map<number, EnvelopeType>([
   [USMC_TYPE.senderKey, 'sender-key'],
   [USMC_TYPE.plaintext, 'plaintext'],
 ]);
+
+const MAX_UNSEAL_ATTEMPTS = 3;
 
 /** A sealed envelope, and the letter it came in. */
 interface Sealed {
@@ -97,15 +103,24 @@ export class Opener {
       return { kind: 'deferred' };
     });
     if (sealed.length === 0) return openings;
-    const results = await this.#sealer.unseal(
-      sealed.map(({ envelope }) => envelope.content),
-      { trustRoots: this.#trustRoots, timestamp: sealed.map(({ times }) => times.serverTimestamp) },
-    );
-    sealed.forEach(({ index, times }, i) => {
-      const result = results[i];
-      if (result !== undefined) openings[index] = this.#judge(result, times);
-    });
+    await this.#unseal(sealed, openings);
     return openings;
+  }
+
+  /** A worker's death is no verdict on what it had in hand: that is tried again, as often as makes sense. */
+  async #unseal(sealed: readonly Sealed[], openings: Opening[]): Promise<void> {
+    let left = sealed;
+    for (let attempt = 0; left.length > 0 && attempt < MAX_UNSEAL_ATTEMPTS; attempt++) {
+      const results = await this.#sealer.unseal(
+        left.map(({ envelope }) => envelope.content),
+        { trustRoots: this.#trustRoots, timestamp: left.map(({ times }) => times.serverTimestamp) },
+      );
+      left.forEach(({ index, times }, i) => {
+        const result = results[i];
+        if (result !== undefined) openings[index] = this.#judge(result, times);
+      });
+      left = left.filter(({ index }) => openings[index]?.kind === 'deferred');
+    }
   }
 
   #judge(result: UnsealResult, times: Sealed['times']): Opening {
@@ -117,6 +132,11 @@ export class Opener {
     if (sender === undefined || usmc === undefined || envelopeType === undefined) return refused('invalid-envelope');
     // libsignal calls it SealedSenderSelfSend: what comes from this very device came back.
     if (sender.serviceId === this.#own.aci && sender.deviceId === this.#own.deviceId) return refused('self-send');
+    const preKeys = envelopeType === 'prekey' ? preKeyIdsOf(usmc.content) : undefined;
+    // Somebody sealed another one's message anew, with a certificate of his own: it would be taken for his.
+    if (preKeys !== undefined && Buffer.compare(preKeys.identityKey, senderIdentityKey) !== 0) {
+      return refused('key-mismatch');
+    }
     return {
       kind: 'opened',
       opened: {
@@ -126,6 +146,7 @@ export class Opener {
         ...times,
         envelopeType,
         ciphertext: usmc.content,
+        ...(preKeys !== undefined && { preKeys }),
         identityKey: senderIdentityKey,
         contentHint: usmc.contentHint,
         ...(usmc.groupId !== undefined && { groupId: usmc.groupId }),
@@ -164,6 +185,7 @@ function openUnsealed(envelope: ServiceEnvelope, letter: Letter): Opening {
   if (source === undefined || times === undefined || (isEmpty && envelopeType !== 'receipt')) {
     return refused('malformed-envelope');
   }
+  const preKeys = envelopeType === 'prekey' ? preKeyIdsOf(envelope.content) : undefined;
   return {
     kind: 'opened',
     opened: {
@@ -173,6 +195,7 @@ function openUnsealed(envelope: ServiceEnvelope, letter: Letter): Opening {
       ...times,
       envelopeType,
       ciphertext: envelope.content,
+      ...(preKeys !== undefined && { preKeys }),
       contentHint: 'default',
     },
   };

@@ -62,3 +62,10 @@ export interface ReceiverStats {
   readonly waiting: number;
   readonly ready: number;
 }
+
+/** What a receipt of the service's is known by: it says no more than that. */
+export const receiptName = ({
+  sender,
+  senderDevice,
+  timestamp,
+}: Pick<ReceivedMessage, 'sender' | 'senderDevice' | 'timestamp'>): string => `${sender}.${senderDevice}/${timestamp}`;

@@ -59,7 +59,7 @@ export class RetrySender {
     const { signal } = this.#controller;
     await this.#permits.acquire(signal);
     try {
-      const { status, attempts } = await this.#send(row, signal);
+      const { status, attempts } = await this.#send(row, signal).catch(endingOf);
       this.#services.telemetry.publish('retry-request', { status, attempts });
       this.#onEnded(key);
     } finally {
@@ -165,4 +165,10 @@ export class RetrySender {
   async #waitAfter(refusal: Refusal, signal: AbortSignal): Promise<void> {
     if ('retryAfterMs' in refusal && refusal.retryAfterMs !== undefined) await wait(refusal.retryAfterMs, signal);
   }
+}
+
+/** What the transport can make nothing of, it never will. Anything else that stops it is no fault of the request's. */
+function endingOf(error: unknown): { readonly status: Ending; readonly attempts: number } {
+  if (error instanceof SealcastError && error.code === 'ERR_INVALID_ARGUMENT') return { status: 'gave-up', attempts: 1 };
+  throw error;
 }

@@ -4,8 +4,10 @@ import type { Records } from '../account/records.js';
 import type { Telemetry } from '../account/telemetry.js';
 import type { Counters } from './counters.js';
 import type { Notify } from './events.js';
+import type { FirstFailure } from './first-failure.js';
 import type { GroupDecryptor } from './group-decryptor.js';
 import type { Inbox } from './inbox.js';
+import type { RecentNames } from './recent-names.js';
 import type { RetryLimits } from './retry-limits.js';
 import type { SessionDecryptor } from './session-decryptor.js';
 
@@ -21,6 +23,9 @@ export interface Services {
   /** On what is asked for, and on what is sent again. */
   readonly retryLimits: RetryLimits;
   readonly resendLimits: RetryLimits;
+  /** The service's receipts: nothing in them tells one that comes again from another. */
+  readonly receipts: RecentNames;
+  readonly firstFailure: FirstFailure;
   readonly telemetry: Telemetry;
   readonly notify: Notify;
   /** Whether a Kyber prekey is handed out again and again. */

@@ -1,5 +1,5 @@
 import type { RatchetClient } from '../account/ratchet-client.js';
-import { preKeyIdsOf, type PreKeyIds } from '../content/index.js';
+import type { PreKeyIds } from '../content/index.js';
 import { SealcastError } from '../errors.js';
 import {
   DECRYPT_STATUSES,
@@ -20,6 +20,8 @@ export interface SessionMessage {
   readonly address: string;
   readonly type: (typeof SESSION_MESSAGE_TYPES)[number];
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** What a prekey message says of itself; undefined where that is malformed. */
+  readonly preKeys: PreKeyIds | undefined;
 }
 
 /** `lost`: a worker died of it, or with it, again and again; nothing is known of the message. */
@@ -66,14 +68,18 @@ export class SessionDecryptor {
       else indices.push(index);
     });
     const addresses = [...indicesByAddress.keys()];
-    const ids = messages.map(({ type, bytes }) => (type === 'prekey' ? preKeyIdsOf(bytes) : undefined));
-    const [records, preKeys] = await Promise.all([this.#store.getMany('session', addresses), this.#preKeysOf(ids)]);
+    const ids = messages.map(({ preKeys }) => preKeys);
+    const [records, preKeyLookup] = await Promise.all([
+      this.#store.getMany('session', addresses),
+      this.#preKeysOf(ids),
+    ]);
 
     const outcomes = new Array<Decrypted>(messages.length);
     const sessions = new Map<string, NewSession>();
     const usedPreKeys: number[] = [];
     const usedKyberPreKeys: KyberUse[] = [];
-    const share = this.#ratchet.shareOf(addresses.length);
+    // What two senders want to use must be seen by one worker, for one of them may.
+    const share = haveUseInCommon(messages) ? addresses.length : this.#ratchet.shareOf(addresses.length);
     const shares: { addresses: string[]; records: (Uint8Array<ArrayBuffer> | undefined)[] }[] = [];
     for (let from = 0; from < addresses.length; from += share) {
       shares.push({ addresses: addresses.slice(from, from + share), records: records.slice(from, from + share) });
@@ -81,7 +87,7 @@ export class SessionDecryptor {
     await Promise.all(
       shares.map(async (part) => {
         const indices = part.addresses.flatMap((address) => indicesByAddress.get(address) ?? []);
-        const reply = await this.#decryptShare(part.addresses, part.records, indices, messages, ids, preKeys);
+        const reply = await this.#decryptShare(part.addresses, part.records, indices, messages, ids, preKeyLookup);
         if (reply === undefined) {
           for (const index of indices) outcomes[index] = { status: 'lost', reason: undefined };
           return;
@@ -147,11 +153,7 @@ export class SessionDecryptor {
   /** Records of all prekeys that the messages name, and what was done with them before. */
   async #preKeysOf(ids: readonly (PreKeyIds | undefined)[]): Promise<PreKeyLookup> {
     const wanted = wantedOf(ids);
-    const uses = ids.flatMap((each) => {
-      if (each?.kyberPreKeyId === undefined) return [];
-      const baseKey = Buffer.from(each.baseKey).toString('hex');
-      return [kyberUseName({ kyberPreKeyId: each.kyberPreKeyId, signedPreKeyId: each.signedPreKeyId, baseKey })];
-    });
+    const uses = ids.flatMap((each) => (each === undefined ? [] : kyberUseNames(each)));
     const [preKey, signedPreKey, kyberPreKey, known] = await Promise.all([
       this.#recordsOf('preKey', wanted),
       this.#recordsOf('signedPreKey', wanted),
@@ -205,4 +207,27 @@ function wantedOf(ids: readonly (PreKeyIds | undefined)[]): Wanted {
     if (each.kyberPreKeyId !== undefined) kyberPreKey.add(each.kyberPreKeyId);
   }
   return { preKey, signedPreKey, kyberPreKey };
+}
+
+/** Under which names a use of a Kyber prekey is kept: one, or none. */
+function kyberUseNames({ kyberPreKeyId, signedPreKeyId, baseKey }: PreKeyIds): string[] {
+  if (kyberPreKeyId === undefined) return [];
+  return [kyberUseName({ kyberPreKeyId, signedPreKeyId, baseKey: Buffer.from(baseKey).toString('hex') })];
+}
+
+/** What a prekey message may use once: whoever decrypts it holds locks of these names too, lest two use it side by side. */
+export function useNames(ids: PreKeyIds): string[] {
+  const kyber = kyberUseNames(ids).map((name) => `Kyber prekey ${name}`);
+  return ids.preKeyId === undefined ? kyber : [`prekey ${ids.preKeyId}`, ...kyber];
+}
+
+function haveUseInCommon(messages: readonly SessionMessage[]): boolean {
+  const addressByUse = new Map<string, string>();
+  return messages.some(({ address, preKeys }) =>
+    (preKeys === undefined ? [] : useNames(preKeys)).some((name) => {
+      const known = addressByUse.get(name);
+      addressByUse.set(name, known ?? address);
+      return known !== undefined && known !== address;
+    }),
+  );
 }
