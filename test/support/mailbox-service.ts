@@ -3,6 +3,11 @@ import { randomUUID } from 'node:crypto';
 import type { CiphertextMessage } from '@signalapp/libsignal-client';
 import {
   ContentHint,
+  DecryptionErrorMessage,
+  PlaintextContent,
+  PreKeyBundle,
+  PreKeyRecord,
+  PrivateKey,
   ProtocolAddress,
   UnidentifiedSenderMessageContent,
   processPreKeyBundle,
@@ -21,7 +26,7 @@ import type {
 import { padPlaintext } from '#dist/src/content/index.js';
 import { contentMessage, serialize, serviceEnvelopeMessage, toLong } from '#dist/src/content/messages.js';
 import { MemoryStores } from './memory-stores.js';
-import { bundleOf, generatePreKeys, type PreKeys } from './prekeys.js';
+import { bundleOf, generateKyberPreKey, generatePreKeys, type PreKeys } from './prekeys.js';
 import { StandInService, type Subscriber } from './stand-in-service.js';
 
 /** A message in the account's queue. */
@@ -41,13 +46,21 @@ export interface SendOptions {
   readonly groupId?: Uint8Array<ArrayBuffer>;
 }
 
+export interface RetryRequestFacts {
+  readonly ciphertext?: Uint8Array<ArrayBuffer>;
+  /** Of the ciphertext, as `CiphertextMessage.type()` numbers it. */
+  readonly type?: number;
+  /** Which of the account's devices is meant. */
+  readonly ofDevice?: number;
+}
+
 const ENVELOPE_TYPES = new Map([
   [2, 1],
   [3, 3],
   [7, 7],
   [8, 8],
 ]);
-const SEALED = 6;
+export const SEALED = 6;
 
 export class MailboxService extends StandInService implements AccountTransport {
   readonly #queue = new Map<number, Queued>();
@@ -62,6 +75,8 @@ export class MailboxService extends StandInService implements AccountTransport {
   readonly #onTheWay = new Set<number>();
   /** The account's own keys, as another client of it would have made them. */
   #preKeys: PreKeys | undefined;
+  #store: Store | undefined;
+  #lastOneTimeId = 1;
   readonly #ownStores = new MemoryStores(this.sender.identityKeyPair, this.sender.registrationId);
 
   get queueLength(): number {
@@ -123,8 +138,9 @@ export class MailboxService extends StandInService implements AccountTransport {
     return queued.id;
   }
 
-  /** Puts prekeys of the account into its store, for subscribers to begin sessions with. */
+  /** Puts prekeys of the account into its store, for subscribers to begin sessions with; each gets one-time ones of its own. */
   async publishPreKeys(store: Store): Promise<void> {
+    this.#store = store;
     const preKeys = await generatePreKeys(this.#ownStores, 0);
     this.#preKeys = preKeys;
     const { signed, kyberLastResort } = preKeys;
@@ -134,14 +150,46 @@ export class MailboxService extends StandInService implements AccountTransport {
     ]);
   }
 
-  /** A subscriber's device begins a session with the account. */
-  async beginSession(subscriber: Subscriber, deviceId = 1): Promise<void> {
+  /** A subscriber's device begins a session with the account; with the last-resort Kyber prekey where no one-time ones are left. */
+  async beginSession(subscriber: Subscriber, deviceId = 1, areLeft = true): Promise<void> {
     const { stores } = deviceOf(subscriber, deviceId);
     if (this.#preKeys === undefined) throw new Error('publishPreKeys comes first');
-    const bundle = bundleOf(this.#ownStores, this.sender.deviceId, this.#preKeys);
+    const bundle = areLeft
+      ? await this.#oneTimeBundle(this.#preKeys)
+      : bundleOf(this.#ownStores, this.sender.deviceId, this.#preKeys);
     const to = ProtocolAddress.new(this.sender.aci, this.sender.deviceId);
     const own = ProtocolAddress.new(subscriber.aci, deviceId);
     await processPreKeyBundle(bundle, to, own, stores.sessions, stores.identities);
+  }
+
+  /** Id of the one-time prekeys that were handed out last, EC and Kyber. */
+  get lastOneTimeId(): number {
+    return this.#lastOneTimeId;
+  }
+
+  async #oneTimeBundle({ signed }: PreKeys): Promise<PreKeyBundle> {
+    const { identityKeyPair, registrationId, deviceId } = this.sender;
+    const id = ++this.#lastOneTimeId;
+    const key = PrivateKey.generate();
+    const record = PreKeyRecord.new(id, key.getPublicKey(), key);
+    const kyber = generateKyberPreKey(id, identityKeyPair.privateKey);
+    await this.#store?.commit([
+      { table: 'preKey', key: String(id), value: record.serialize() },
+      { table: 'kyberPreKey', key: String(id), value: kyber.serialize() },
+    ]);
+    return PreKeyBundle.new(
+      registrationId,
+      deviceId,
+      id,
+      key.getPublicKey(),
+      signed.id(),
+      signed.publicKey(),
+      signed.signature(),
+      identityKeyPair.publicKey,
+      id,
+      kyber.publicKey(),
+      kyber.signature(),
+    );
   }
 
   /** A subscriber's device encrypts a Content, of any fields of the schema. */
@@ -150,8 +198,7 @@ export class MailboxService extends StandInService implements AccountTransport {
     const to = ProtocolAddress.new(this.sender.aci, this.sender.deviceId);
     const own = ProtocolAddress.new(subscriber.aci, deviceId);
     if ((await stores.sessions.getSession(to)) === null) await this.beginSession(subscriber, deviceId);
-    const padded = padPlaintext(serialize(contentMessage, contentMessage.fromObject(content)));
-    return signalEncrypt(padded, to, own, stores.sessions, stores.identities);
+    return signalEncrypt(paddedContent(content), to, own, stores.sessions, stores.identities);
   }
 
   /** A subscriber's device sends a Content to the account. @returns the envelope's number in the queue */
@@ -162,6 +209,12 @@ export class MailboxService extends StandInService implements AccountTransport {
   /** The same, with what was encrypted before. */
   async post(subscriber: Subscriber, message: CiphertextMessage, options: SendOptions = {}): Promise<number> {
     return this.queue(await this.envelope(subscriber, message, options));
+  }
+
+  /** The account's address, and a subscriber's. */
+  addressesOf({ aci }: Subscriber, deviceId = 1): { readonly to: ProtocolAddress; readonly own: ProtocolAddress } {
+    const { sender } = this;
+    return { to: ProtocolAddress.new(sender.aci, sender.deviceId), own: ProtocolAddress.new(aci, deviceId) };
   }
 
   async envelope(
@@ -181,14 +234,37 @@ export class MailboxService extends StandInService implements AccountTransport {
         content: message.serialize(),
       });
     }
-    const { stores } = deviceOf(subscriber, deviceId);
     const certificate = options.certificate ?? this.certificateOf(subscriber, deviceId);
     const usmc = UnidentifiedSenderMessageContent.new(message, certificate, hint, groupId);
-    const to = ProtocolAddress.new(this.sender.aci, this.sender.deviceId);
+    return serviceEnvelope({ ...facts, type: SEALED, content: await this.sealed(subscriber, usmc, deviceId) });
+  }
+
+  /** A subscriber's device seals for the account. */
+  async sealed(
+    subscriber: Subscriber,
+    usmc: UnidentifiedSenderMessageContent,
+    deviceId = 1,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const { stores } = deviceOf(subscriber, deviceId);
+    const { to } = this.addressesOf(subscriber);
     // libsignal seals for whom the identity store knows.
     await stores.identities.saveIdentity(to, this.sender.identityKeyPair.publicKey);
-    const content = await sealedSenderEncrypt(usmc, to, stores.identities);
-    return serviceEnvelope({ ...facts, type: SEALED, content });
+    return sealedSenderEncrypt(usmc, to, stores.identities);
+  }
+
+  /**
+   * What a subscriber's device says when it cannot decrypt what the account sent with this timestamp.
+   *
+   * @param ciphertext a SignalMessage, or bytes of one of another kind; without one, the request names no key.
+   */
+  retryRequestFor(
+    subscriber: Subscriber,
+    timestamp: number,
+    { ciphertext, type = 7, ofDevice = this.sender.deviceId }: RetryRequestFacts = {},
+  ): { readonly message: Uint8Array<ArrayBuffer>; readonly plaintext: CiphertextMessage } {
+    if (!this.subscribers.has(subscriber.aci)) throw new Error('no such subscriber');
+    const error = DecryptionErrorMessage.forOriginal(ciphertext ?? Uint8Array.of(0x33), type, timestamp, ofDevice);
+    return { message: error.serialize(), plaintext: PlaintextContent.from(error).asCiphertextMessage() };
   }
 
   certificateOf({ aci, identity }: Subscriber, deviceId = 1): SenderCertificate {
@@ -222,6 +298,12 @@ export function serviceEnvelope(fields: Readonly<Record<string, unknown>>): Uint
     ...(clientTimestamp !== undefined && { clientTimestamp: toLong(BigInt(clientTimestamp as number)) }),
     ...(serverTimestamp !== undefined && { serverTimestamp: toLong(BigInt(serverTimestamp as number)) }),
   });
+}
+
+/** A Content of any fields of the schema, or bytes in its place, padded. */
+export function paddedContent(content: object): Uint8Array<ArrayBuffer> {
+  const bytes = content instanceof Uint8Array ? Uint8Array.from(content) : undefined;
+  return padPlaintext(bytes ?? serialize(contentMessage, contentMessage.fromObject(content)));
 }
 
 function deviceOf(subscriber: Subscriber, deviceId: number): { readonly stores: MemoryStores } {

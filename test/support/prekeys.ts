@@ -16,7 +16,7 @@ export interface PreKeys {
   readonly kyberOneTime: readonly KyberPreKeyRecord[];
 }
 
-function generateKyberPreKey(id: number, identityKey: PrivateKey): KyberPreKeyRecord {
+export function generateKyberPreKey(id: number, identityKey: PrivateKey): KyberPreKeyRecord {
   const keyPair = KEMKeyPair.generate();
   return KyberPreKeyRecord.new(id, Date.now(), keyPair, identityKey.sign(keyPair.getPublicKey().serialize()));
 }

@@ -1,4 +1,4 @@
-import { MemoryStore, Receiver, type ReceivedMessage, type ReceiverOptions, type Store } from 'sealcast';
+import { MemoryStore, Receiver, type ReceivedMessage, type ReceiverEvents, type ReceiverOptions, type Store } from 'sealcast';
 import { MailboxService } from './mailbox-service.js';
 import { untilTrue } from './await-condition.js';
 
@@ -26,20 +26,35 @@ export async function openReceiverScene(
   return { service, store, receiver, [Symbol.asyncDispose]: () => receiver.close() };
 }
 
-/** The next messages, so many; all of them are dealt with. */
+/** What is asked of receivers, and not answered yet: that the last message was dealt with is said by asking for the next one. */
+const asked = new WeakMap<Receiver, { iterator: AsyncGenerator<ReceivedMessage>; next: Promise<unknown> | undefined }>();
+
+/** The next messages, so many; all of them are dealt with. Nobody else iterates. */
 export async function take(receiver: Receiver, count: number): Promise<ReceivedMessage[]> {
+  const loop = asked.get(receiver) ?? { iterator: receiver[Symbol.asyncIterator](), next: undefined };
+  asked.set(receiver, loop);
   const messages: ReceivedMessage[] = [];
-  if (count === 0) return messages;
-  const iterator = receiver[Symbol.asyncIterator]();
-  for (;;) {
-    const { value, done } = await iterator.next();
+  while (messages.length < count) {
+    const { value, done } = (await (loop.next ?? loop.iterator.next())) as IteratorResult<ReceivedMessage, void>;
     if (done === true) throw new Error(`it ended after ${messages.length} messages`);
     messages.push(value);
-    if (messages.length === count) break;
+    loop.next = loop.iterator.next();
+    loop.next.catch(() => undefined);
   }
-  // Asking for the next one says that the last one was dealt with; nobody waits for it.
-  void iterator.next().catch(() => undefined);
   return messages;
+}
+
+export const bodiesOf = (messages: readonly ReceivedMessage[]): (string | undefined)[] =>
+  messages.map(({ content }) => content.dataMessage?.body);
+
+export const text = (body: string): object => ({ dataMessage: { body } });
+
+/** What the receiver emits from now on, event by event. */
+export function watchEvents(receiver: Receiver): [keyof ReceiverEvents, unknown][] {
+  const seen: [keyof ReceiverEvents, unknown][] = [];
+  const names = ['profileKey', 'expireTimer', 'identityChange', 'undecryptable', 'interrupted'] as const;
+  for (const name of names) receiver.on(name, (facts: unknown) => seen.push([name, facts]));
+  return seen;
 }
 
 /** Until the service has nothing left for the account. */
