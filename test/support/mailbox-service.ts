@@ -267,6 +267,21 @@ export class MailboxService extends StandInService implements AccountTransport {
     return { message: error.serialize(), plaintext: PlaintextContent.from(error).asCiphertextMessage() };
   }
 
+  /** A subscriber's device forgets its sessions, as one does whose store is broken. */
+  async loseSessions(subscriber: Subscriber, deviceId = 1): Promise<void> {
+    const stores = new MemoryStores(subscriber.identity, deviceOf(subscriber, deviceId).stores.registrationId);
+    subscriber.devices.set(deviceId, { deviceId, stores, preKeys: await generatePreKeys(stores, 0) });
+  }
+
+  /** From now on devices ask for what they cannot decrypt to be sent again. */
+  haveDevicesAsk(options: SendOptions = {}): void {
+    this.onUndecryptable = async (subscriber, { timestamp, deviceId, type, ciphertext }) => {
+      const facts = { ciphertext, type: type === 'prekey' ? 3 : 2 };
+      const { plaintext } = this.retryRequestFor(subscriber, timestamp, facts);
+      await this.post(subscriber, plaintext, { ...options, deviceId });
+    };
+  }
+
   certificateOf({ aci, identity }: Subscriber, deviceId = 1): SenderCertificate {
     return this.certify({ aci, deviceId, key: identity.publicKey });
   }

@@ -89,6 +89,14 @@ export interface SenderAccount {
   readonly profileKey: Uint8Array<ArrayBuffer>;
 }
 
+/** What a device got, and could not decrypt. */
+export interface UndecryptableMessage {
+  readonly timestamp: number;
+  readonly deviceId: number;
+  readonly type: 'prekey' | 'whisper';
+  readonly ciphertext: Uint8Array<ArrayBuffer>;
+}
+
 export type RequestName = 'sendSealed' | 'sendUnsealed' | 'fetchPreKeys' | 'accountExists' | 'fetchSenderCertificate';
 /** A request as it came; `accessKey` is undefined where it has no place. */
 export interface Request {
@@ -121,6 +129,8 @@ export class StandInService implements Transport {
   /** What devices were told of messages that could not be decrypted. */
   readonly retryRequests: RetryRequest[] = [];
   readonly requests: Request[] = [];
+  /** What a device does that cannot decrypt what it got; without it, the request fails. */
+  onUndecryptable: ((subscriber: Subscriber, message: UndecryptableMessage) => Promise<void>) | undefined;
   readonly intercepts = new Map<RequestName, Intercept>();
   /** ms that a sender certificate lives. */
   certificateLifeMs = 7 * DAY_MS;
@@ -255,7 +265,13 @@ export class StandInService implements Transport {
 
   /** A device takes one message after the other. */
   #decrypt(...given: Parameters<StandInService['decryptNow']>): Promise<void> {
-    const turn = this.#turn.then(() => this.decryptNow(...given));
+    const [subscriber, { timestamp }, deviceId, type, ciphertext] = given;
+    const turn = this.#turn
+      .then(() => this.decryptNow(...given))
+      .catch((error: unknown) => {
+        if (this.onUndecryptable === undefined) throw error;
+        return this.onUndecryptable(subscriber, { timestamp, deviceId, type, ciphertext });
+      });
     this.#turn = turn.catch(() => undefined);
     return turn;
   }
