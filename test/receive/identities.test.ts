@@ -1,5 +1,5 @@
 import { SessionRecord } from '@signalapp/libsignal-client';
-import { Broadcaster, type Policies } from 'sealcast';
+import { Broadcaster, type ReceiverOptions } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { contactOf, failTest } from '../support/broadcasters.js';
 import { bodiesOf, openReceiverScene, take, text, watchEvents, type ReceiverScene } from '../support/receivers.js';
@@ -10,7 +10,7 @@ let scene: ReceiverScene;
 let sender: Subscriber;
 let events: ReturnType<typeof watchEvents>;
 
-async function open(onIdentityChange: Policies['onIdentityChange']): Promise<void> {
+async function open(onIdentityChange: NonNullable<ReceiverOptions['onIdentityChange']>): Promise<void> {
   scene = await openReceiverScene({ onIdentityChange });
   events = watchEvents(scene.receiver);
   sender = await scene.service.subscribe([1, 2]);
