@@ -214,6 +214,8 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
         }),
     );
     await expect(scene.own.rotateProfileKey()).rejects.toThrow('the process is gone');
+    // What is not on the disk is in no message.
+    expect(scene.hub.account.profileKey).toEqual(scene.service.sender.profileKey);
     await reopen();
     if (crashAt === 0) await expectAsBefore(scene);
     const uploaded = [...scene.service.profiles.keys()];
@@ -331,6 +333,27 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
       const known = scene.hub.account.profileKey!;
       await scene.own.block(aci);
       expect(scene.hub.account.profileKey).not.toEqual(known);
+    });
+
+    it('waits for a rotation of its own where the one under way is at its very end', async () => {
+      await putContact(scene, aci, { identityKey });
+      let blocking: Promise<void> | undefined;
+      const isLast = (changes: readonly Change[]): boolean =>
+        changes.some(({ key, value }) => key === 'rotation' && value === null);
+      await reopen(
+        (store) =>
+          new WatchedStore(store, {
+            before: (changes) => {
+              if (isLast(changes)) blocking ??= scene.own.block(aci);
+            },
+          }),
+      );
+      await scene.own.rotateProfileKey();
+      const first = scene.service.accountRequests.slice(0, 2).map(({ name }) => name);
+      await blocking;
+      expect(first).toEqual(['setProfile', 'setAccountAttributes']);
+      expect(scene.service.accountCountOf('setProfile')).toBe(2);
+      await expectRotated(scene);
     });
 
     it('says that he is blocked and the new key on its way where the service refuses it', async () => {
