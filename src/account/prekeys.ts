@@ -32,6 +32,8 @@ export interface PreKeysOptions {
 type PreKeyRecords = readonly (Uint8Array<ArrayBuffer> | undefined)[];
 
 const STATE_KEY = 'prekeys';
+/** Rows that are read together. */
+const PAGE_ROWS = 1024;
 
 /**
  * Our own prekeys, with which others begin sessions with us: one-time EC and Kyber prekeys, the signed prekey and the last-resort
@@ -226,7 +228,20 @@ export class PreKeys {
   async #prune(state: PreKeysRecord, nowMs: number): Promise<void> {
     const { state: kept, removed } = pruned(state, nowMs);
     const changes = removed.flatMap(({ table, id }) => removals(table, [id]));
+    for (const { table, id } of removed) if (table === 'kyberPreKey') changes.push(...(await this.#usesOf(id)));
     await this.#store.commit([...changes, stateChange(kept)]);
+  }
+
+  /** What says with which other keys a last-resort key was used (see src/ratchet/messages.ts): without the key it is of no use. */
+  async #usesOf(kyberId: number): Promise<Change[]> {
+    const changes: Change[] = [];
+    for (let after: string | undefined; ;) {
+      const options = { prefix: `${kyberId}/`, limit: PAGE_ROWS, ...(after !== undefined && { after }) };
+      const page = await this.#store.list('kyberPreKey', options);
+      changes.push(...page.map(({ key }): Change => ({ table: 'kyberPreKey', key, value: null })));
+      if (page.length < PAGE_ROWS) return changes;
+      after = page.at(-1)?.key;
+    }
   }
 
   #records(kind: PreKeyKind, range: PreKeyRange): Promise<PreKeyRecords> {

@@ -64,7 +64,7 @@ export class ReceiverCore {
   #stopListening: () => void = () => undefined;
 
   private constructor(hub: Hub, options: CoreOptions) {
-    const { store, transport, policies, telemetry, notify, trustRoots } = options;
+    const { store, transport, policies, telemetry, notify, trustRoots, maintainPreKeys } = options;
     const records = new Records(store);
     const inbox = new Inbox(store);
     this.hub = hub;
@@ -83,7 +83,8 @@ export class ReceiverCore {
       firstFailure: new FirstFailure(),
       telemetry,
       notify,
-      isLastResort: (id) => this.#preKeys.isLastResort(id),
+      // Of another program's prekeys nobody here knows which ones stay: all of them do, and none is used twice with the same keys.
+      isLastResort: (id) => (maintainPreKeys ? this.#preKeys.isLastResort(id) : Promise.resolve(true)),
       onPreKeysUsed: (count) => this.#preKeys.noteUsed(count),
     };
     this.#preKeys = new PreKeys(hub, transport, { onError: (error) => notify('preKeyProblem', { error }) });

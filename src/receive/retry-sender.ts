@@ -169,6 +169,7 @@ export class RetrySender {
 
 /** What the transport can make nothing of, it never will. Anything else that stops it is no fault of the request's. */
 function endingOf(error: unknown): { readonly status: Ending; readonly attempts: number } {
-  if (error instanceof SealcastError && error.code === 'ERR_INVALID_ARGUMENT') return { status: 'gave-up', attempts: 1 };
+  if (error instanceof SealcastError && error.code === 'ERR_INVALID_ARGUMENT')
+    return { status: 'gave-up', attempts: 1 };
   throw error;
 }

@@ -162,6 +162,10 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
     await preKeys.maintain();
     const first = scene.service.preKeys;
     take(95);
+    // As a Receiver notes it (see src/receive/batch.ts).
+    const use = `${first.lastResortKyberPreKey!.id}/`;
+    const uses = Array.from({ length: 3 }, (_, i) => `${use}${first.signedPreKey!.id}/05${i}`);
+    await scene.store.commit(uses.map((key) => ({ table: 'kyberPreKey', key, value: Uint8Array.of(1) })));
     nowMs += 2 * DAY_MS;
     await preKeys.maintain();
     const replacedMs = nowMs;
@@ -181,6 +185,7 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
     expect(await hasAt(90, 0)).toEqual([false, false, true, true]);
     expect(await hasAt(90, 1)).toEqual([false, false, false, false]);
     expect(await preKeys.isLastResort(first.lastResortKyberPreKey!.id)).toBe(false);
+    expect(await scene.store.list('kyberPreKey', { prefix: use, limit: 1 })).toEqual([]);
     // What the service has is kept, however old.
     const { preKeys: current, signedPreKey } = scene.service.preKeys;
     expect(await kept('preKey')).toEqual(ids(current));
