@@ -102,6 +102,16 @@ export class Account implements AsyncDisposable {
     return this.#open().own.unblock(serviceId);
   }
 
+  /**
+   * Sees to it now that the service has prekeys of ours; when it resolves, others can begin sessions with us. The receiver does so by
+   * itself, when it is opened and once a day.
+   *
+   * @throws SealcastError ERR_RATE_LIMITED, ERR_SERVICE_UNAVAILABLE, ERR_SERVICE_REJECTED, ERR_TRANSPORT_REFUSED, ERR_CLOSED.
+   */
+  maintainPreKeys(): Promise<void> {
+    return this.#open().preKeys.maintain();
+  }
+
   /** With what a contact, and our own other devices, are sent to sealed; as libsignal-service-java's `UnidentifiedAccessPair`. */
   unidentifiedAccess(serviceId: string, options: OwnCallOptions = {}): Promise<UnidentifiedAccessPair> {
     return this.#open().own.unidentifiedAccess(serviceId, options);

@@ -2,6 +2,7 @@ import type { AccountTransport } from '../transport/transport.js';
 import { Hub } from './hub.js';
 import type { HubOptions, Policies } from './options.js';
 import { OwnAccount } from './own-account.js';
+import { PreKeys } from './prekeys.js';
 import { Profiles } from './profiles.js';
 
 export interface AccountCoreOptions extends HubOptions {
@@ -14,6 +15,7 @@ export interface AccountCoreOptions extends HubOptions {
 export class AccountCore {
   readonly profiles: Profiles;
   readonly own: OwnAccount;
+  readonly preKeys: PreKeys;
   readonly #hub: Hub;
   #pending: Promise<void> = Promise.resolve();
 
@@ -21,6 +23,7 @@ export class AccountCore {
     this.#hub = hub;
     this.profiles = new Profiles(hub, transport, { identityPolicy: policies.onIdentityChange, onIdentityChange });
     this.own = new OwnAccount(hub, transport);
+    this.preKeys = new PreKeys(hub, transport);
   }
 
   /** Also begins to finish what a crash, or a service that was away, left half done. */

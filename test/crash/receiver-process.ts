@@ -29,9 +29,7 @@ export type ToReceiver =
   | { readonly kind: 'interrupted' }
   | { readonly kind: 'end' };
 export type FromReceiver =
-  | { readonly kind: 'listen' }
-  | { readonly kind: 'redeliver' }
-  | { readonly kind: 'ack'; readonly number: number };
+  { readonly kind: 'listen' } | { readonly kind: 'redeliver' } | { readonly kind: 'ack'; readonly number: number };
 
 /** Standard output is the ledger. */
 const LEDGER = 1;

@@ -1,6 +1,6 @@
 import type { BroadcasterEvents, BroadcasterOptions } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { receiveHellos } from '../examples/broadcast/receive-hellos.js';
+import { receiveHellos } from '../support/plain-client/receive-hellos.js';
 import { MockService, type LoggedRequest } from '../mock-service/mock-service.js';
 import { LinkedDevice } from '../support/linked-device.js';
 import { kindOf, NetworkBroadcaster, type Broadcasted, type RequestKind } from '../support/network-broadcaster.js';

@@ -1,7 +1,14 @@
 import { Broadcaster, deriveAccessKey } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { contactOf } from '../support/broadcasters.js';
-import { openReceiverScene, take, text, untilDelivered, watchEvents, type ReceiverScene } from '../support/receivers.js';
+import {
+  openReceiverScene,
+  take,
+  text,
+  untilDelivered,
+  watchEvents,
+  type ReceiverScene,
+} from '../support/receivers.js';
 import type { Subscriber } from '../support/stand-in-service.js';
 
 let scene: ReceiverScene;
@@ -101,7 +108,13 @@ describe('the timer of a conversation', () => {
     await say(60, 3);
     const groupV2 = { masterKey: key(9), revision: 1 };
     const reaction = { emoji: 'x', targetSentTimestamp: 1 };
-    for (const others of [{ groupV2 }, { reaction }, { delete: { targetSentTimestamp: 1 } }, { flags: 1 }, { flags: 4 }]) {
+    for (const others of [
+      { groupV2 },
+      { reaction },
+      { delete: { targetSentTimestamp: 1 } },
+      { flags: 1 },
+      { flags: 4 },
+    ]) {
       await say(5, 9, others);
     }
     expect(await timer()).toEqual([60, 3]);

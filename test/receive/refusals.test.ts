@@ -82,7 +82,12 @@ describe('a certificate', () => {
     expect(slots()).toBe(1);
     const strangers = await Promise.all(Array.from({ length: 40 }, () => service.subscribe()));
     for (const stranger of strangers) {
-      const certificate = service.certify({ ...facts(), aci: stranger.aci, key: stranger.identity.publicKey, foreign: true });
+      const certificate = service.certify({
+        ...facts(),
+        aci: stranger.aci,
+        key: stranger.identity.publicKey,
+        foreign: true,
+      });
       await service.send(stranger, text('no'), { certificate });
     }
     await untilDelivered(scene);

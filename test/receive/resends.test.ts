@@ -72,23 +72,26 @@ async function ask(arrival: Arrival, options: { ofDevice?: number; sealed?: bool
 }
 
 describe('a subscriber whose sessions broke', () => {
-  it.each([true, false])('asks (sealed: %s), and gets the message again: same time, new session, read', async (sealed) => {
-    const { service } = scene;
-    await service.loseSessions(first());
-    service.haveDevicesAsk({ sealed });
-    const { timestamp } = await broadcast('third');
-    await untilTrue(() => service.textsOf(first()).includes('third'));
-    expect(arrivalsOf(first()).at(-1)).toMatchObject({ type: 'prekey', timestamp, sealed: true });
-    await untilFinished('third');
-    expect(await rowOf('third', first())).toEqual({ state: 'done', status: 'sealed' });
-    // The others got it once.
-    for (const other of subscribers.slice(1)) {
-      expect(arrivalsOf(other).filter((arrival) => arrival.timestamp === timestamp)).toHaveLength(1);
-    }
-    expect(scene.receiver.stats()).toMatchObject({ internal: 1 });
-    await broadcast('fourth');
-    expect(service.textsOf(first()).at(-1)).toBe('fourth');
-  });
+  it.each([true, false])(
+    'asks (sealed: %s), and gets the message again: same time, new session, read',
+    async (sealed) => {
+      const { service } = scene;
+      await service.loseSessions(first());
+      service.haveDevicesAsk({ sealed });
+      const { timestamp } = await broadcast('third');
+      await untilTrue(() => service.textsOf(first()).includes('third'));
+      expect(arrivalsOf(first()).at(-1)).toMatchObject({ type: 'prekey', timestamp, sealed: true });
+      await untilFinished('third');
+      expect(await rowOf('third', first())).toEqual({ state: 'done', status: 'sealed' });
+      // The others got it once.
+      for (const other of subscribers.slice(1)) {
+        expect(arrivalsOf(other).filter((arrival) => arrival.timestamp === timestamp)).toHaveLength(1);
+      }
+      expect(scene.receiver.stats()).toMatchObject({ internal: 1 });
+      await broadcast('fourth');
+      expect(service.textsOf(first()).at(-1)).toBe('fourth');
+    },
+  );
 
   it('and all others too: each is healed once, while the broadcast is still under way', async () => {
     const { service } = scene;

@@ -4,7 +4,15 @@ import type * as Waiting from '#dist/src/account/waiting.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { untilTrue } from '../support/await-condition.js';
 import { changeContact, failTest } from '../support/broadcasters.js';
-import { bodiesOf, openReceiverScene, take, text, untilDelivered, watchEvents, type ReceiverScene } from '../support/receivers.js';
+import {
+  bodiesOf,
+  openReceiverScene,
+  take,
+  text,
+  untilDelivered,
+  watchEvents,
+  type ReceiverScene,
+} from '../support/receivers.js';
 import type { Subscriber } from '../support/stand-in-service.js';
 
 vi.mock('#dist/src/account/waiting.js', async (importOriginal) => {
@@ -87,7 +95,13 @@ describe('a message that cannot be decrypted', () => {
       expect([message.timestamp(), message.deviceId()]).toEqual([4242, 2]);
       expect(await matchesSession(message, 2)).toBe(true);
     }
-    const facts = { sender: sender.aci, senderDevice: 2, timestamp: 4242, contentHint: 'default', retryRequested: true };
+    const facts = {
+      sender: sender.aci,
+      senderDevice: 2,
+      timestamp: 4242,
+      contentHint: 'default',
+      retryRequested: true,
+    };
     expect(events.filter(([name]) => name === 'undecryptable')).toEqual([['undecryptable', facts]]);
     expect(scene.receiver.stats()).toMatchObject({ undecryptable: 1, messages: 2 });
     await untilDelivered(scene);

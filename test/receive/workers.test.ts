@@ -57,7 +57,14 @@ describe('secrets', () => {
     const logger = Object.fromEntries(
       ['debug', 'info', 'warn', 'error'].map((level) => [level, (...line: unknown[]) => lines.push(line)]),
     ) as never;
-    const names = ['received', 'received:refused', 'received:undecryptable', 'received:stage', 'retry-request', 'resend'];
+    const names = [
+      'received',
+      'received:refused',
+      'received:undecryptable',
+      'received:stage',
+      'retry-request',
+      'resend',
+    ];
     const onMetric = (message: unknown): number => lines.push(message);
     for (const name of names) subscribe(`sealcast:${name}`, onMetric);
     expect(channel('sealcast:received').hasSubscribers).toBe(true);

@@ -1,11 +1,11 @@
 import { sealedSenderDecryptToUsmc } from '@signalapp/libsignal-client';
 import type { AuthenticatedChatConnection } from '@signalapp/libsignal-client/dist/net.js';
 import { decodeServiceEnvelope } from '#dist/src/content/index.js';
-import { createClient, type Client } from '../examples/broadcast/client.js';
+import { createClient, type Client } from './plain-client/client.js';
 import { connectAs } from '../examples/broadcast/connect.js';
-import { Inbox } from '../examples/broadcast/inbox.js';
-import { decrypt, openUsmc } from '../examples/broadcast/read-message.js';
-import { uploadPreKeys } from '../examples/broadcast/upload-prekeys.js';
+import { Inbox } from './plain-client/inbox.js';
+import { decrypt, openUsmc } from './plain-client/read-message.js';
+import { uploadPreKeys } from './plain-client/upload-prekeys.js';
 import type { MockService } from '../mock-service/mock-service.js';
 
 /** What a linked device decrypted, and who sent it. */

@@ -1,8 +1,7 @@
 import { PrivateKey } from '@signalapp/libsignal-client';
 import { ChatTransport, openAccount, openStore, type Account, type AccountOptions, type Store } from 'sealcast';
 import { netOf } from '../examples/broadcast/connect.js';
-import type { LoggedRequest, MockService } from '../mock-service/mock-service.js';
-import { untilTrue } from './await-condition.js';
+import type { MockService } from '../mock-service/mock-service.js';
 
 /** The broadcaster's account over libsignal's network connections, with a store on the disk. */
 export class NetworkAccount implements AsyncDisposable {
@@ -41,7 +40,7 @@ export class NetworkAccount implements AsyncDisposable {
         ...options,
       });
       resources.unshift(account);
-      await untilPreKeysAreThere(service);
+      await account.maintainPreKeys();
       return new NetworkAccount(account, store, resources);
     } catch (error) {
       for (const resource of resources) await resource[Symbol.asyncDispose]();
@@ -52,15 +51,5 @@ export class NetworkAccount implements AsyncDisposable {
   /** The last opened first. */
   async [Symbol.asyncDispose](): Promise<void> {
     for (const resource of this.#resources) await resource[Symbol.asyncDispose]();
-  }
-}
-
-async function untilPreKeysAreThere(service: MockService): Promise<void> {
-  let requests: readonly LoggedRequest[] = [];
-  const isUpload = ({ verb, path, status }: LoggedRequest): boolean =>
-    verb === 'PUT' && path.startsWith('/v2/keys') && status === 200;
-  while (!requests.some(isUpload)) {
-    requests = await service.requests();
-    await untilTrue(() => true);
   }
 }

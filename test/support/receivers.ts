@@ -1,4 +1,11 @@
-import { MemoryStore, Receiver, type ReceivedMessage, type ReceiverEvents, type ReceiverOptions, type Store } from 'sealcast';
+import {
+  MemoryStore,
+  Receiver,
+  type ReceivedMessage,
+  type ReceiverEvents,
+  type ReceiverOptions,
+  type Store,
+} from 'sealcast';
 import { MailboxService } from './mailbox-service.js';
 import { untilTrue } from './await-condition.js';
 
@@ -27,7 +34,10 @@ export async function openReceiverScene(
 }
 
 /** What is asked of receivers, and not answered yet: that the last message was dealt with is said by asking for the next one. */
-const asked = new WeakMap<Receiver, { iterator: AsyncGenerator<ReceivedMessage>; next: Promise<unknown> | undefined }>();
+const asked = new WeakMap<
+  Receiver,
+  { iterator: AsyncGenerator<ReceivedMessage>; next: Promise<unknown> | undefined }
+>();
 
 /** The next messages, so many; all of them are dealt with. Nobody else iterates. */
 export async function take(receiver: Receiver, count: number): Promise<ReceivedMessage[]> {

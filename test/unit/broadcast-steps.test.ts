@@ -1,7 +1,7 @@
 import type { ChatServerMessageAck } from '@signalapp/libsignal-client/dist/net.js';
 import { describe, expect, test } from 'vitest';
 import { confirmDecrypted } from '../examples/broadcast/confirm.js';
-import { Inbox } from '../examples/broadcast/inbox.js';
+import { Inbox } from '../support/plain-client/inbox.js';
 import type { Decryption, MockService } from '../mock-service/mock-service.js';
 
 describe('confirmDecrypted', () => {

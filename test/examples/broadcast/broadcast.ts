@@ -1,14 +1,12 @@
 import { performance } from 'node:perf_hooks';
 import { PrivateKey } from '@signalapp/libsignal-client';
-import { Broadcaster, ChatTransport, type BroadcastRun, type Store } from 'sealcast';
+import { ChatTransport, openAccount, type Account, type AccountInput, type BroadcastRun, type Store } from 'sealcast';
 import type { BroadcasterAccount, MockService } from '../../mock-service/mock-service.js';
 import { confirmDecrypted } from './confirm.js';
 import { netOf } from './connect.js';
 import { CountingTransport } from './counting-transport.js';
 import type { Failure } from './failure.js';
-import type { ProfileKeyLessons } from './learn-profile-keys.js';
 import type { BroadcastOptions } from './options.js';
-import { receiveHellos } from './receive-hellos.js';
 import type { Reporter } from './reporter.js';
 
 export interface BroadcastReport {
@@ -37,32 +35,28 @@ export async function broadcast(
   { message, threads, store }: Pick<BroadcastOptions, 'message' | 'threads'> & { readonly store: Store },
   reporter: Reporter,
 ): Promise<BroadcastReport> {
-  const { broadcaster: account, subscribers, newcomers, trustRoot } = service.description;
-  const lessons = await learnFromNewcomers(service, threads, reporter);
-
+  const { broadcaster: device, subscribers, trustRoot } = service.description;
   await using transport = new CountingTransport(
     await ChatTransport.connect({
       net: netOf(service.description),
-      username: `${account.aci}.${account.deviceId}`,
-      password: account.password,
+      username: `${device.aci}.${device.deviceId}`,
+      password: device.password,
     }),
   );
-  await using broadcaster = await Broadcaster.open({
+  await using account = await openAccount({
     store,
     transport,
     trustRoots: [trustRoot],
-    account: accountInput(account),
+    account: accountInput(device),
     ...(threads !== undefined && { threads }),
   });
-
-  const { profileKeys } = lessons;
-  await Promise.all([...profileKeys].map(([serviceId, key]) => broadcaster.setProfileKey(serviceId, key)));
-  const unknown = new Set(newcomers.filter((serviceId) => !profileKeys.has(serviceId)));
+  const learned = await learnFromNewcomers(service, account, reporter);
+  const unknown = new Set(service.description.newcomers.filter((serviceId) => !learned.has(serviceId)));
   const recipients = subscribers.filter((serviceId) => !unknown.has(serviceId));
 
   const startMs = performance.now();
   const sent = await reporter.stage('broadcast', recipients.length, (onProgress) =>
-    send(broadcaster, message, recipients, onProgress),
+    send(account, message, recipients, onProgress),
   );
   const broadcastMs = performance.now() - startMs;
 
@@ -70,17 +64,16 @@ export async function broadcast(
     confirmDecrypted(service, message, sent.sealed, onProgress),
   );
 
-  const { kernel, threads: threadsUsed } = broadcaster.stats();
+  const { kernel, threads: threadsUsed } = account.broadcaster.stats();
   const notLearned = Array.from(unknown, (serviceId): Failure => {
-    const error = new Error('no profile key was learned', { cause: lessons.errors[0] });
-    return { serviceId, at: 'profile key', error };
+    return { serviceId, at: 'profile key', error: new Error('no profile key was learned') };
   });
   return {
     subscribers: subscribers.length,
     sealed: sent.sealed.length,
     decrypted: confirmed.decrypted.size,
     failures: [...notLearned, ...sent.failures, ...confirmed.failures],
-    profileKeysLearned: profileKeys.size,
+    profileKeysLearned: learned.size,
     sessionsBegun: transport.preKeysFetchedFor.size,
     certificatesFetched: transport.certificatesFetched,
     broadcastMs,
@@ -89,24 +82,29 @@ export async function broadcast(
   };
 }
 
-function accountInput({
-  aci,
-  deviceId,
-  registrationId,
-  identityPrivateKey,
-}: BroadcasterAccount): NonNullable<Parameters<typeof Broadcaster.open>[0]['account']> {
+function accountInput({ aci, deviceId, registrationId, identityPrivateKey }: BroadcasterAccount): AccountInput {
   const publicKey = PrivateKey.deserialize(identityPrivateKey).getPublicKey();
   return { aci, deviceId, registrationId, identityKeyPair: { publicKey, privateKey: identityPrivateKey } };
 }
 
+/** Lets the newcomers write, and gives those whose profile keys that taught. */
 async function learnFromNewcomers(
   service: MockService,
-  threads: number | undefined,
+  account: Account,
   reporter: Reporter,
-): Promise<ProfileKeyLessons> {
+): Promise<ReadonlySet<string>> {
   const { newcomers } = service.description;
-  if (newcomers.length === 0) return { profileKeys: new Map(), errors: [] };
-  return reporter.stage('profile keys', newcomers.length, (onProgress) => receiveHellos(service, threads, onProgress));
+  const learned = new Set<string>();
+  account.receiver.on('profileKey', ({ serviceId }) => learned.add(serviceId));
+  account.receiver.discard();
+  if (newcomers.length === 0) return learned;
+  // Before, nobody can write to us.
+  await account.maintainPreKeys();
+  // A hello counts as taken when it was acknowledged, and so is in the store with what it taught.
+  await reporter.stage('profile keys', newcomers.length, (onProgress) =>
+    service.subscribersSayHello(undefined, onProgress),
+  );
+  return learned;
 }
 
 interface Sent {
@@ -116,7 +114,7 @@ interface Sent {
 }
 
 async function send(
-  broadcaster: Broadcaster,
+  { broadcaster }: Account,
   message: string,
   recipients: readonly string[],
   onProgress: (recipientsDone: number) => void,

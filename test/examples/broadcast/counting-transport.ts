@@ -1,38 +1,77 @@
-import type { AccountExistsOutcome, CertificateOutcome, PreKeysOutcome, SendOutcome, Transport } from 'sealcast';
+import type {
+  AccountExistsOutcome,
+  AccountTransport,
+  CertificateOutcome,
+  DoneOutcome,
+  PreKeyCountOutcome,
+  PreKeysOutcome,
+  ProfileOutcome,
+  SendOutcome,
+} from 'sealcast';
+
+type Arguments<Name extends keyof AccountTransport> = Parameters<AccountTransport[Name]>;
 
 /** A transport that counts what a broadcaster with a good memory does not ask for. */
-export class CountingTransport implements Transport {
+export class CountingTransport implements AccountTransport {
   /** Service ids of those whose prekeys were fetched. */
   readonly preKeysFetchedFor = new Set<string>();
   certificatesFetched = 0;
-  readonly #inner: Transport;
+  readonly #inner: AccountTransport;
 
-  constructor(inner: Transport) {
+  constructor(inner: AccountTransport) {
     this.#inner = inner;
   }
 
-  async fetchPreKeys(...args: Parameters<Transport['fetchPreKeys']>): Promise<PreKeysOutcome> {
+  async fetchPreKeys(...args: Arguments<'fetchPreKeys'>): Promise<PreKeysOutcome> {
     const outcome = await this.#inner.fetchPreKeys(...args);
     if (outcome.status === 'ok') this.preKeysFetchedFor.add(args[0].destination);
     return outcome;
   }
 
-  async fetchSenderCertificate(...args: Parameters<Transport['fetchSenderCertificate']>): Promise<CertificateOutcome> {
+  async fetchSenderCertificate(...args: Arguments<'fetchSenderCertificate'>): Promise<CertificateOutcome> {
     const outcome = await this.#inner.fetchSenderCertificate(...args);
     if (outcome.status === 'ok') this.certificatesFetched++;
     return outcome;
   }
 
-  sendSealed(...args: Parameters<Transport['sendSealed']>): Promise<SendOutcome> {
+  sendSealed(...args: Arguments<'sendSealed'>): Promise<SendOutcome> {
     return this.#inner.sendSealed(...args);
   }
 
-  sendUnsealed(...args: Parameters<Transport['sendUnsealed']>): Promise<SendOutcome> {
+  sendUnsealed(...args: Arguments<'sendUnsealed'>): Promise<SendOutcome> {
     return this.#inner.sendUnsealed(...args);
   }
 
-  accountExists(...args: Parameters<Transport['accountExists']>): Promise<AccountExistsOutcome> {
+  accountExists(...args: Arguments<'accountExists'>): Promise<AccountExistsOutcome> {
     return this.#inner.accountExists(...args);
+  }
+
+  receive(...args: Arguments<'receive'>): () => void {
+    return this.#inner.receive(...args);
+  }
+
+  redeliver(): void {
+    this.#inner.redeliver();
+  }
+
+  fetchProfile(...args: Arguments<'fetchProfile'>): Promise<ProfileOutcome> {
+    return this.#inner.fetchProfile(...args);
+  }
+
+  countPreKeys(...args: Arguments<'countPreKeys'>): Promise<PreKeyCountOutcome> {
+    return this.#inner.countPreKeys(...args);
+  }
+
+  uploadPreKeys(...args: Arguments<'uploadPreKeys'>): Promise<DoneOutcome> {
+    return this.#inner.uploadPreKeys(...args);
+  }
+
+  setAccountAttributes(...args: Arguments<'setAccountAttributes'>): Promise<DoneOutcome> {
+    return this.#inner.setAccountAttributes(...args);
+  }
+
+  setProfile(...args: Arguments<'setProfile'>): Promise<DoneOutcome> {
+    return this.#inner.setProfile(...args);
   }
 
   close(): Promise<void> {

@@ -1,5 +1,5 @@
 import type { AuthenticatedChatConnection } from '@signalapp/libsignal-client/dist/net.js';
-import { generatePreKeys } from '../../support/prekeys.js';
+import { generatePreKeys } from '../prekeys.js';
 import type { Client } from './client.js';
 
 /** As many as Signal's clients upload; whoever comes after them gets the last-resort key. */

@@ -1,5 +1,5 @@
 import { IdentityKeyPair, PrivateKey, ProtocolAddress } from '@signalapp/libsignal-client';
-import { MemoryStores } from '../../support/memory-stores.js';
+import { MemoryStores } from '../memory-stores.js';
 import type { DeviceAccount } from '../../mock-service/mock-service.js';
 
 /** A libsignal client: one device of an account, and what that device remembers. */
