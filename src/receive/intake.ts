@@ -81,15 +81,19 @@ export class Intake {
     this.#onChange?.();
   }
 
+  /** The connection may have been lost meanwhile: then what was missed has come again, or will. */
+  #askAgain(): void {
+    if (!this.#missed || this.#ended) return;
+    this.#missed = false;
+    this.#redeliver();
+  }
+
   /** Resolves with so many, or fewer, as soon as there are any; with none at the end. */
   async next(count: number): Promise<Letter[]> {
     while (this.#letters.length === 0 && !this.#ended) {
       if (this.#missed) {
         await this.#settled();
-        // Meanwhile the connection may have been lost: then it has come again, or will.
-        if (!this.#missed) continue;
-        this.#missed = false;
-        this.#redeliver();
+        this.#askAgain();
         continue;
       }
       await new Promise<void>((resolve) => {

@@ -163,7 +163,8 @@ export class RetrySender {
   }
 
   async #waitAfter(refusal: Refusal, signal: AbortSignal): Promise<void> {
-    if ('retryAfterMs' in refusal && refusal.retryAfterMs !== undefined) await wait(refusal.retryAfterMs, signal);
+    const waitMs = 'retryAfterMs' in refusal ? refusal.retryAfterMs : 0;
+    await wait(waitMs, signal);
   }
 }
 

@@ -53,10 +53,25 @@ describe('one-time prekeys', () => {
 const prekeyMessage = (bytes: Uint8Array<ArrayBuffer>): CiphertextMessage =>
   ({ type: () => 3, serialize: () => bytes }) as unknown as CiphertextMessage;
 
+describe('one-time prekeys that the service hands out twice', () => {
+  it('are used once, though the workers and batches that use them work side by side', async () => {
+    const bundle = await service.oneTimeBundle();
+    const senders = await Promise.all(Array.from({ length: 40 }, () => service.subscribe()));
+    for (const sender of senders) {
+      await service.beginSession(sender, 1, bundle);
+      await service.send(sender, text('with a key of my own'));
+    }
+    await using scene = await openReceiverScene({ store: inner, threads: 2 }, service);
+    expect(await take(scene.receiver, 1)).toMatchObject([{ sender: senders[0]?.aci }]);
+    await untilDelivered(scene);
+    expect(scene.receiver.stats()).toMatchObject({ messages: 1, undecryptable: 39 });
+  });
+});
+
 describe('a prekey message that is played again, under other names,', () => {
   it.each([true, false])('is read once (one-time prekeys left: %s), however many play it at once', async (areLeft) => {
     const sender = await service.subscribe();
-    await service.beginSession(sender, 1, areLeft);
+    await service.beginSession(sender, 1, areLeft ? undefined : service.lastResortBundle());
     const message = await service.encrypt(sender, text('mine'));
     const others = await Promise.all(Array.from({ length: 39 }, () => service.subscribe()));
     // Many senders, so that both workers have a share of the batch.
@@ -69,7 +84,7 @@ describe('a prekey message that is played again, under other names,', () => {
 
   it('is refused later, too, by what the store has of uses of the last-resort prekey', async () => {
     const sender = await service.subscribe();
-    await service.beginSession(sender, 1, false);
+    await service.beginSession(sender, 1, service.lastResortBundle());
     const message = await service.encrypt(sender, text('mine'));
     const ids = preKeyIdsOf(message.serialize());
     const use = `${ids?.kyberPreKeyId}/${ids?.signedPreKeyId}/${Buffer.from(ids?.baseKey ?? []).toString('hex')}`;

@@ -28,7 +28,7 @@ afterEach(() => scene[Symbol.asyncDispose]());
 /** Refusals by reason, those that happened. */
 function refusals(): Partial<Record<ReceiveRefusal, number>> {
   const entries = Object.entries(scene.receiver.stats().refused).filter(([, count]) => count > 0);
-  return Object.fromEntries(entries) as Partial<Record<ReceiveRefusal, number>>;
+  return Object.fromEntries(entries);
 }
 
 /** Of all that came, this was refused, each acknowledged, and the stream goes on. */

@@ -5,6 +5,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { decodeBroadcast, decodeOutbox, type OutboxRecord } from '#dist/src/store/records.js';
 import { manyTurns, untilTrue } from '../support/await-condition.js';
 import { acis, failTest } from '../support/broadcasters.js';
+import { ratchetType } from '../support/mailbox-service.js';
 import { openReceiverScene, text, take, untilDelivered, type ReceiverScene } from '../support/receivers.js';
 import type { Arrival, Subscriber } from '../support/stand-in-service.js';
 
@@ -27,7 +28,7 @@ beforeEach(async () => {
   for (const subscriber of subscribers) await scene.service.send(subscriber, text('thanks'));
   await take(scene.receiver, subscribers.length);
   await broadcast('second');
-  for (const subscriber of subscribers) expect(arrivalsOf(subscriber).at(-1)?.type).toBe('whisper');
+  for (const subscriber of subscribers) expect(lastOf(subscriber).type).toBe('whisper');
 });
 afterEach(async () => {
   await broadcaster.close();
@@ -54,6 +55,10 @@ const untilFinished = async (id: string): Promise<void> => {
 const first = (): Subscriber => subscribers[0] ?? failTest('subscriber');
 const arrivalsOf = ({ aci }: Subscriber): Arrival[] =>
   scene.service.arrivals.filter(({ recipient }) => recipient === aci);
+function lastOf(subscriber: Subscriber): Arrival {
+  const arrivals = arrivalsOf(subscriber);
+  return arrivals[arrivals.length - 1] ?? failTest('arrival');
+}
 /** Whether what the account sends him next is in a session of its own. */
 async function isArchived({ aci }: Subscriber): Promise<boolean> {
   const [record] = await scene.store.getMany('session', [`${aci}.1`]);
@@ -64,7 +69,7 @@ async function ask(arrival: Arrival, options: { ofDevice?: number; sealed?: bool
   const { service } = scene;
   const subscriber = service.subscribers.get(arrival.recipient) ?? failTest('subscriber');
   const ciphertext = Uint8Array.from(arrival.ciphertext);
-  const facts = { ciphertext, type: arrival.type === 'prekey' ? 3 : 2 };
+  const facts = { ciphertext, type: ratchetType(arrival.type) };
   const { ofDevice = 1, sealed = true } = options;
   const { plaintext } = service.retryRequestFor(subscriber, arrival.timestamp, { ...facts, ofDevice });
   await service.post(subscriber, plaintext, { sealed });
@@ -80,7 +85,7 @@ describe('a subscriber whose sessions broke', () => {
       service.haveDevicesAsk({ sealed });
       const { timestamp } = await broadcast('third');
       await untilTrue(() => service.textsOf(first()).includes('third'));
-      expect(arrivalsOf(first()).at(-1)).toMatchObject({ type: 'prekey', timestamp, sealed: true });
+      expect(lastOf(first())).toMatchObject({ type: 'prekey', timestamp, sealed: true });
       await untilFinished('third');
       expect(await rowOf('third', first())).toEqual({ state: 'done', status: 'sealed' });
       // The others got it once.
@@ -155,7 +160,7 @@ describe('a request to send something again', () => {
   });
 
   it('that means another device of ours is let go', async () => {
-    const last = arrivalsOf(first()).at(-1) ?? failTest('arrival');
+    const last = lastOf(first());
     await ask(last, { ofDevice: 2 });
     expect(await isArchived(first())).toBe(false);
     expect(await stateOf('second')).toBe('finished');
@@ -164,7 +169,7 @@ describe('a request to send something again', () => {
   it('of somebody who was no recipient sends nothing', async () => {
     const { service } = scene;
     const stranger = await service.subscribe();
-    const { plaintext } = service.retryRequestFor(stranger, arrivalsOf(first()).at(-1)?.timestamp ?? 0);
+    const { plaintext } = service.retryRequestFor(stranger, lastOf(first()).timestamp);
     const requests = service.requests.length;
     await service.post(stranger, plaintext);
     await untilDelivered(scene);
@@ -175,8 +180,8 @@ describe('a request to send something again', () => {
 
   it('inside an encrypted message counts as well', async () => {
     const { service } = scene;
-    const last = arrivalsOf(first()).at(-1) ?? failTest('arrival');
-    const facts = { ciphertext: Uint8Array.from(last.ciphertext), type: 2 };
+    const last = lastOf(first());
+    const facts = { ciphertext: Uint8Array.from(last.ciphertext), type: ratchetType('whisper') };
     const { message } = service.retryRequestFor(first(), last.timestamp, facts);
     await service.send(first(), { decryptionErrorMessage: message });
     await untilTrue(() => arrivalsOf(first()).filter(({ timestamp }) => timestamp === last.timestamp).length === 2);
@@ -185,7 +190,7 @@ describe('a request to send something again', () => {
 
   it('that a crash left unanswered is answered by resume()', async () => {
     const { service } = scene;
-    const last = arrivalsOf(first()).at(-1) ?? failTest('arrival');
+    const last = lastOf(first());
     service.intercepts.set('sendSealed', () => new Promise(() => undefined));
     await ask(last);
     await untilTrue(() => service.countOf('sendSealed', first().aci) === 3);
@@ -201,7 +206,7 @@ describe('a request to send something again', () => {
 
   it('without a broadcaster on the store ends the session, and no more', async () => {
     await broadcaster.close();
-    const last = arrivalsOf(first()).at(-1) ?? failTest('arrival');
+    const last = lastOf(first());
     await ask(last);
     expect(await isArchived(first())).toBe(true);
     expect((await rowOf('second', first())).state).toBe('done');
@@ -221,7 +226,7 @@ it('a broadcast that failed is not called finished because one recipient was sen
   };
   await expect(loop()).rejects.toMatchObject({ code: 'ERR_ABORTED' });
   service.intercepts.clear();
-  await ask(arrivalsOf(first()).at(-1) ?? failTest('arrival'));
+  await ask(lastOf(first()));
   await untilTrue(() => arrivalsOf(first()).length === 4);
   await manyTurns();
   expect(await stateOf('third')).toBe('sending');

@@ -27,7 +27,7 @@ let sender: Subscriber;
 let events: ReturnType<typeof watchEvents>;
 
 async function open(options: Partial<ReceiverOptions> = {}): Promise<void> {
-  scene = await openReceiverScene({ ...options }, scene?.service);
+  scene = await openReceiverScene({ ...options }, scene.service);
   events = watchEvents(scene.receiver);
 }
 beforeEach(async () => {

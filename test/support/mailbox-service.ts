@@ -2,6 +2,7 @@
 import { randomUUID } from 'node:crypto';
 import type { CiphertextMessage } from '@signalapp/libsignal-client';
 import {
+  CiphertextMessageType,
   ContentHint,
   DecryptionErrorMessage,
   PlaintextContent,
@@ -49,7 +50,7 @@ export interface SendOptions {
 export interface RetryRequestFacts {
   readonly ciphertext?: Uint8Array<ArrayBuffer>;
   /** Of the ciphertext, as `CiphertextMessage.type()` numbers it. */
-  readonly type?: number;
+  readonly type?: CiphertextMessageType;
   /** Which of the account's devices is meant. */
   readonly ofDevice?: number;
 }
@@ -150,13 +151,10 @@ export class MailboxService extends StandInService implements AccountTransport {
     ]);
   }
 
-  /** A subscriber's device begins a session with the account; with the last-resort Kyber prekey where no one-time ones are left. */
-  async beginSession(subscriber: Subscriber, deviceId = 1, areLeft = true): Promise<void> {
+  /** A subscriber's device begins a session with the account; with one-time prekeys of its own, unless it is given others. */
+  async beginSession(subscriber: Subscriber, deviceId = 1, given?: PreKeyBundle): Promise<void> {
     const { stores } = deviceOf(subscriber, deviceId);
-    if (this.#preKeys === undefined) throw new Error('publishPreKeys comes first');
-    const bundle = areLeft
-      ? await this.#oneTimeBundle(this.#preKeys)
-      : bundleOf(this.#ownStores, this.sender.deviceId, this.#preKeys);
+    const bundle = given ?? (await this.oneTimeBundle());
     const to = ProtocolAddress.new(this.sender.aci, this.sender.deviceId);
     const own = ProtocolAddress.new(subscriber.aci, deviceId);
     await processPreKeyBundle(bundle, to, own, stores.sessions, stores.identities);
@@ -167,7 +165,18 @@ export class MailboxService extends StandInService implements AccountTransport {
     return this.#lastOneTimeId;
   }
 
-  async #oneTimeBundle({ signed }: PreKeys): Promise<PreKeyBundle> {
+  /** What the service hands out when no one-time prekeys are left. */
+  lastResortBundle(): PreKeyBundle {
+    return bundleOf(this.#ownStores, this.sender.deviceId, this.#ownPreKeys());
+  }
+
+  #ownPreKeys(): PreKeys {
+    if (this.#preKeys === undefined) throw new Error('publishPreKeys comes first');
+    return this.#preKeys;
+  }
+
+  async oneTimeBundle(): Promise<PreKeyBundle> {
+    const { signed } = this.#ownPreKeys();
     const { identityKeyPair, registrationId, deviceId } = this.sender;
     const id = ++this.#lastOneTimeId;
     const key = PrivateKey.generate();
@@ -260,7 +269,7 @@ export class MailboxService extends StandInService implements AccountTransport {
   retryRequestFor(
     subscriber: Subscriber,
     timestamp: number,
-    { ciphertext, type = 7, ofDevice = this.sender.deviceId }: RetryRequestFacts = {},
+    { ciphertext, type = CiphertextMessageType.SenderKey, ofDevice = this.sender.deviceId }: RetryRequestFacts = {},
   ): { readonly message: Uint8Array<ArrayBuffer>; readonly plaintext: CiphertextMessage } {
     if (!this.subscribers.has(subscriber.aci)) throw new Error('no such subscriber');
     const error = DecryptionErrorMessage.forOriginal(ciphertext ?? Uint8Array.of(0x33), type, timestamp, ofDevice);
@@ -276,7 +285,7 @@ export class MailboxService extends StandInService implements AccountTransport {
   /** From now on devices ask for what they cannot decrypt to be sent again. */
   haveDevicesAsk(options: SendOptions = {}): void {
     this.onUndecryptable = async (subscriber, { timestamp, deviceId, type, ciphertext }) => {
-      const facts = { ciphertext, type: type === 'prekey' ? 3 : 2 };
+      const facts = { ciphertext, type: ratchetType(type) };
       const { plaintext } = this.retryRequestFor(subscriber, timestamp, facts);
       await this.post(subscriber, plaintext, { ...options, deviceId });
     };
@@ -320,6 +329,9 @@ export function paddedContent(content: object): Uint8Array<ArrayBuffer> {
   const bytes = content instanceof Uint8Array ? Uint8Array.from(content) : undefined;
   return padPlaintext(bytes ?? serialize(contentMessage, contentMessage.fromObject(content)));
 }
+
+export const ratchetType = (type: 'prekey' | 'whisper'): CiphertextMessageType =>
+  type === 'prekey' ? CiphertextMessageType.PreKey : CiphertextMessageType.Whisper;
 
 function deviceOf(subscriber: Subscriber, deviceId: number): { readonly stores: MemoryStores } {
   const device = subscriber.devices.get(deviceId);

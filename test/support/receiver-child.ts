@@ -72,8 +72,8 @@ export class ReceiverChildren {
       stderr = (stderr + chunk).slice(-STDERR_TAIL_CHARACTERS);
     });
     const closed = once(child, 'close');
-    let isClosed = false;
-    void closed.then(() => (isClosed = true));
+    const state = { isClosed: false };
+    void closed.then(() => (state.isClosed = true));
     const stop = this.#serve(child);
     const { aci, deviceId, registrationId, identityKeyPair } = this.#service.sender;
     const keys = {
@@ -84,8 +84,8 @@ export class ReceiverChildren {
     const trustRoot = this.#service.trustRoot.serialize();
     tell(child, { path: join(this.#directory, 'store'), trustRoot, account, ...(dieAt && { dieAt }) });
     try {
-      while (!isClosed && !isOver(readLog(path))) await delay(POLL_MS);
-      if (!isClosed) tell(child, { kind: 'end' });
+      while (!state.isClosed && !isOver(readLog(path))) await delay(POLL_MS);
+      if (!state.isClosed) tell(child, { kind: 'end' });
       await closed;
     } finally {
       stop();
