@@ -174,11 +174,15 @@ describe('a broadcast that goes wrong', () => {
       note: () => undefined,
       stage: (name, _total, run) => run((done) => doneByStage.set(name, done)),
     };
-    await expect(
-      broadcast(deceived, { message: MESSAGE, threads: 1, store: new MemoryStore() }, reporter),
-    ).rejects.toThrow(/of no given trust root/);
-    // The second of the three subscribers says hello unsealed, which needs no certificate.
-    expect(doneByStage.get('profile keys')).toBe(1);
+    const store = new MemoryStore();
+    await expect(broadcast(deceived, { message: MESSAGE, threads: 1, store }, reporter)).rejects.toThrow(
+      /of no given trust root/,
+    );
+    // All three have written. What the second one wrote unsealed, which needs no certificate, is all that is believed.
+    expect(doneByStage.get('profile keys')).toBe(3);
+    expect((await store.list('contact', { limit: 10 })).map(({ key }) => key)).toEqual([
+      service.description.subscribers[1],
+    ]);
     expect(await service.messageRequests()).toEqual([]);
   });
 

@@ -34,9 +34,22 @@ export interface AccountState {
   readonly sessions: Keyed<string>;
 }
 
+export interface PublicKeyState {
+  readonly keyId: number;
+  readonly publicKey: Uint8Array<ArrayBuffer>;
+  readonly signature?: Uint8Array<ArrayBuffer>;
+}
+/** What a client uploaded for others to begin sessions with. */
+export interface UploadedKeys {
+  readonly signedPreKey: PublicKeyState;
+  readonly lastResortKey: PublicKeyState;
+  readonly preKeys: readonly PublicKeyState[];
+  readonly kyberPreKeys: readonly PublicKeyState[];
+}
+
 /** All accounts of a service. Devices that were linked to them are left out. */
 export interface ServiceState {
-  readonly broadcaster: AccountState & { readonly password: string };
+  readonly broadcaster: AccountState & { readonly password: string; readonly uploaded: UploadedKeys | undefined };
   readonly subscribers: readonly (AccountState & { readonly hasSaidHello: boolean })[];
 }
 

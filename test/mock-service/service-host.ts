@@ -12,6 +12,7 @@ import type {
   ServiceState,
 } from './protocol.js';
 import { logRequests } from './request-log.js';
+import { putUploadedKeys, uploadedKeys } from './uploaded-keys.js';
 
 const MAX_REGISTRATION_ID = 16_380;
 
@@ -88,6 +89,8 @@ export class ServiceHost {
       state === undefined
         ? await server.createPrimaryDevice(broadcasterOptions)
         : await restoreAccount(server, state.broadcaster, broadcasterOptions);
+    const uploaded = state?.broadcaster.uploaded;
+    if (uploaded !== undefined) await putUploadedKeys(broadcaster, uploaded);
     const subscribers = await makeSubscribers(server, state, subscriberCount, onSubscriber);
     const mailboxes = new Mailboxes();
     for (const { primary } of subscribers) void mailboxes.collectFrom(primary);
@@ -140,7 +143,7 @@ export class ServiceHost {
   exportState(): ServiceState {
     const { password } = this.description.broadcaster;
     return {
-      broadcaster: { ...accountState(this.broadcaster), password },
+      broadcaster: { ...accountState(this.broadcaster), password, uploaded: uploadedKeys(this.broadcaster) },
       subscribers: this.subscribers.map(({ primary, hasSaidHello }) => ({ ...accountState(primary), hasSaidHello })),
     };
   }
