@@ -78,6 +78,7 @@ export class ReceiverCore {
       policies,
       counters: new Counters(telemetry, notify),
       retryLimits: new RetryLimits(),
+      hasRetryRoom: () => this.#retries.hasRoom,
       resendLimits: new RetryLimits(),
       receipts: new RecentNames(MAX_RECEIPTS),
       firstFailure: new FirstFailure(),

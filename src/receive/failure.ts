@@ -5,14 +5,19 @@ import type { Services } from './services.js';
 
 /**
  * What is to be told to the sender of a message that could not be decrypted; undefined where nothing is: it is too malformed, or he
- * was asked often enough.
+ * was asked often enough, or too many are being asked.
  */
-export function failureOf(opened: Opened, address: string, { retryLimits, hub }: Services): RetryRecord | undefined {
+export function failureOf(
+  opened: Opened,
+  address: string,
+  { retryLimits, hasRetryRoom, hub }: Services,
+): RetryRecord | undefined {
   const { sender, senderDevice, timestamp, envelopeType, ciphertext, identityKey, groupId } = opened;
   // The others are not encrypted.
   if (envelopeType === 'receipt' || envelopeType === 'plaintext') return undefined;
   // Our own other devices have their own ways.
   if (sender === hub.account.aci) return undefined;
+  if (!hasRetryRoom()) return undefined;
   const message = encodeRetryRequest({ type: envelopeType, ciphertext, timestamp, senderDevice });
   if (message === undefined || !retryLimits.take(address, timestamp, Date.now())) return undefined;
   return {

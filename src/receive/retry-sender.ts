@@ -11,6 +11,8 @@ import type { Services } from './services.js';
 /** A request is tried so many times; devices that are others than we thought are one of them. */
 const MAX_ATTEMPTS = 5;
 const CONCURRENCY = 4;
+/** Of those that wait: strangers with many accounts decide how many messages cannot be decrypted. */
+const MAX_WAITING = 4096;
 const BASE_MS = 1_000;
 const CEILING_MS = 60_000;
 
@@ -39,6 +41,11 @@ export class RetrySender {
     this.#services = services;
     this.#permits = new Semaphore(CONCURRENCY, new AbortWatch());
     this.#onEnded = onEnded;
+  }
+
+  /** Whether one more may wait. */
+  get hasRoom(): boolean {
+    return this.#underway.size < MAX_WAITING;
   }
 
   /** Sends it when its time has come. */
@@ -72,7 +79,7 @@ export class RetrySender {
     let unsealed = false;
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       // Thousands whose sessions broke together do not ask together.
-      await wait(backoffMs(attempt, BASE_MS, CEILING_MS) * Math.random(), signal);
+      await this.#pause(backoffMs(attempt, BASE_MS, CEILING_MS) * Math.random(), signal);
       const accessKey = unsealed ? null : await this.#accessKeyFor(row.sender);
       if (accessKey === null && this.#services.policies.unsealedFallback === 'never') {
         return { status: 'denied', attempts: attempt };
@@ -162,9 +169,15 @@ export class RetrySender {
     return transport.sendSealed({ ...request, accessKey, messages }, { signal });
   }
 
-  async #waitAfter(refusal: Refusal, signal: AbortSignal): Promise<void> {
-    const waitMs = 'retryAfterMs' in refusal ? refusal.retryAfterMs : 0;
-    await wait(waitMs, signal);
+  #waitAfter(refusal: Refusal, signal: AbortSignal): Promise<void> {
+    return this.#pause('retryAfterMs' in refusal ? refusal.retryAfterMs : 0, signal);
+  }
+
+  /** Who waits keeps nobody's place. (When the signal fires there are no places to keep any more.) */
+  async #pause(ms: number, signal: AbortSignal): Promise<void> {
+    this.#permits.release();
+    await wait(ms, signal);
+    await this.#permits.acquire(signal);
   }
 }
 

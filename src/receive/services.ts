@@ -22,6 +22,7 @@ export interface Services {
   readonly counters: Counters;
   /** On what is asked for, and on what is sent again. */
   readonly retryLimits: RetryLimits;
+  readonly hasRetryRoom: () => boolean;
   readonly resendLimits: RetryLimits;
   /** The service's receipts: nothing in them tells one that comes again from another. */
   readonly receipts: RecentNames;

@@ -189,6 +189,21 @@ describe('a request to send again', () => {
     await untilEnded();
   }
 
+  it('waits its Retry-After without keeping others from being asked', async () => {
+    const { service } = scene;
+    const limited = await Promise.all(Array.from({ length: 6 }, () => service.subscribe()));
+    for (const subscriber of [...limited, sender]) await loseSession(subscriber);
+    const slow = new Set(limited.map(({ aci }) => aci));
+    // For ever, as far as this test is concerned.
+    service.intercepts.set('sendSealed', (destination) =>
+      slow.has(destination) ? { status: 'rate-limited', retryAfterMs: 1e9 } : undefined,
+    );
+    for (const subscriber of limited) await service.send(subscriber, text('lost'));
+    await untilTrue(() => limited.every(({ aci }) => service.countOf('sendSealed', aci) === 1));
+    await service.send(sender, text('lost too'));
+    await untilTrue(() => requestsTo().length === 1);
+  });
+
   it('goes out unsealed only where the policy says so', async () => {
     await loseSession();
     sender.access = 'none';
