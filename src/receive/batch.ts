@@ -1,7 +1,7 @@
 import { sessionKey } from '../account/records.js';
 import { decodeContent, unpadPlaintext, type Content } from '../content/index.js';
 import { plaintextBodyOf } from '../ratchet/retry.js';
-import type { RetryRecord } from '../store/records.js';
+import type { RetryRecord } from '../store/records-inbox.js';
 import type { Change } from '../store/store.js';
 import { ContactBook } from './contact-book.js';
 import { failureOf } from './failure.js';

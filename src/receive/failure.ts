@@ -1,5 +1,5 @@
 import { encodeRetryRequest } from '../ratchet/retry.js';
-import type { RetryRecord } from '../store/records.js';
+import type { RetryRecord } from '../store/records-inbox.js';
 import type { Opened } from './opener.js';
 import type { Services } from './services.js';
 

@@ -5,7 +5,7 @@ import {
   encodeRetry,
   type InboxRecord,
   type RetryRecord,
-} from '../store/records.js';
+} from '../store/records-inbox.js';
 import type { Change, Store } from '../store/store.js';
 
 /** Rows of one kind are in the order of their numbers: that of a batch, and that in the batch. */

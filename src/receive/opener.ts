@@ -16,7 +16,8 @@ import {
 } from '../content/index.js';
 import type { SealcastError } from '../errors.js';
 import type { Sealer } from '../sealer.js';
-import type { AccountRecord, EnvelopeType } from '../store/records.js';
+import type { AccountRecord } from '../store/records.js';
+import type { EnvelopeType } from '../store/records-inbox.js';
 import type { Letter } from './intake.js';
 import type { ReceiveRefusal } from './received.js';
 

@@ -4,7 +4,8 @@ import { backoffMs, wait } from '../account/waiting.js';
 import { AbortWatch } from '../abort-watch.js';
 import { USMC_TYPE, encodeUsmc } from '../content/index.js';
 import { SealcastError } from '../errors.js';
-import type { Device, RetryRecord } from '../store/records.js';
+import type { Device } from '../store/records.js';
+import type { RetryRecord } from '../store/records-inbox.js';
 import type { OutboundMessage, PreKeysOutcome, Refusal, SendOutcome } from '../transport/transport.js';
 import type { Services } from './services.js';
 

@@ -86,38 +86,6 @@ export type OutboxRecord =
     }
   | { readonly state: 'done'; readonly status: DeliveryStatus; readonly errorCode?: string };
 
-/** In what a message came. `receipt`: the service says that a device took what we had sent it unsealed. */
-export type EnvelopeType = 'prekey' | 'whisper' | 'sender-key' | 'plaintext' | 'receipt';
-
-/** A message that was decrypted, and that nobody has dealt with yet. */
-export interface InboxRecord {
-  /** Service id. */
-  readonly sender: string;
-  readonly senderDevice: number;
-  readonly sealed: boolean;
-  /** ms since the epoch: as the sender has it, and as the service. */
-  readonly timestamp: number;
-  readonly serverTimestamp: number;
-  readonly envelopeType: EnvelopeType;
-  /** A serialized Content. */
-  readonly content: Uint8Array;
-  readonly groupId?: Uint8Array;
-}
-
-/** That a message could not be decrypted, to be told to whom it is from. */
-export interface RetryRecord {
-  /** Service id and device that sent the message. */
-  readonly sender: string;
-  readonly senderDevice: number;
-  /** The message's, ms since the epoch. */
-  readonly timestamp: number;
-  /** A serialized PlaintextContent. */
-  readonly message: Uint8Array;
-  /** Whom a sealed message is to be sealed for, 33 bytes; absent where the message came unsealed. */
-  readonly identityKey?: Uint8Array;
-  readonly groupId?: Uint8Array;
-}
-
 const SCHEMA = {
   nested: {
     Account: message({
@@ -158,24 +126,6 @@ const SCHEMA = {
       status: 'uint32',
       errorCode: 'string',
     }),
-    Inbox: message({
-      sender: 'string',
-      senderDevice: 'uint32',
-      sealed: 'bool',
-      timestamp: 'double',
-      serverTimestamp: 'double',
-      envelopeType: 'uint32',
-      content: 'bytes',
-      groupId: 'bytes',
-    }),
-    Retry: message({
-      sender: 'string',
-      senderDevice: 'uint32',
-      timestamp: 'double',
-      message: 'bytes',
-      identityKey: 'bytes',
-      groupId: 'bytes',
-    }),
   },
 };
 
@@ -193,8 +143,6 @@ const ACCOUNT = root.lookupType('Account');
 const CONTACT = root.lookupType('Contact');
 const BROADCAST = root.lookupType('Broadcast');
 const OUTBOX = root.lookupType('Outbox');
-const INBOX = root.lookupType('Inbox');
-const RETRY = root.lookupType('Retry');
 
 // Numbered in their order: new ones go to the end.
 const ACCESS_MODES: readonly AccessMode[] = ['unknown', 'enabled', 'unrestricted', 'disabled'];
@@ -202,8 +150,6 @@ const BROADCAST_STATES: readonly BroadcastState[] = ['ingesting', 'sending', 'fi
 const OUTBOX_STATES = ['queued', 'encrypted', 'done'] as const;
 const DELIVERY_STATUSES: readonly DeliveryStatus[] = ['sealed', 'unsealed', 'unregistered', 'failed'];
 const CIPHERTEXT_TYPES = ['prekey', 'whisper'] as const;
-
-const ENVELOPE_TYPES: readonly EnvelopeType[] = ['prekey', 'whisper', 'sender-key', 'plaintext', 'receipt'];
 
 export type Wire = Readonly<Record<string, unknown>>;
 
@@ -221,7 +167,7 @@ export function decode(type: protobuf.Type, bytes: Uint8Array): Wire {
 }
 
 /** A name by its number. A number that this version does not know comes of a newer one, or of a broken record. */
-function nameOf<Name>(names: readonly Name[], number: unknown, what: string): Name {
+export function nameOf<Name>(names: readonly Name[], number: unknown, what: string): Name {
   const name = names[number as number];
   if (name === undefined) throw new SealcastError('ERR_STORE_FAILED', `the store holds an unknown ${what}`);
   return name;
@@ -312,39 +258,4 @@ export function decodeOutbox(bytes: Uint8Array): OutboxRecord {
     }),
   );
   return { state, identityKey: wire['identityKey'] as Uint8Array, devices };
-}
-
-export function encodeInbox(row: InboxRecord): Uint8Array<ArrayBuffer> {
-  return encode(INBOX, { ...row, envelopeType: ENVELOPE_TYPES.indexOf(row.envelopeType) });
-}
-export function decodeInbox(bytes: Uint8Array): InboxRecord {
-  const wire = decode(INBOX, bytes);
-  const groupId = nonEmpty(wire['groupId']);
-  return {
-    sender: wire['sender'] as string,
-    senderDevice: wire['senderDevice'] as number,
-    sealed: wire['sealed'] as boolean,
-    timestamp: wire['timestamp'] as number,
-    serverTimestamp: wire['serverTimestamp'] as number,
-    envelopeType: nameOf(ENVELOPE_TYPES, wire['envelopeType'], 'type of an envelope'),
-    content: wire['content'] as Uint8Array,
-    ...(groupId !== undefined && { groupId }),
-  };
-}
-
-export function encodeRetry(row: RetryRecord): Uint8Array<ArrayBuffer> {
-  return encode(RETRY, row);
-}
-export function decodeRetry(bytes: Uint8Array): RetryRecord {
-  const wire = decode(RETRY, bytes);
-  const identityKey = nonEmpty(wire['identityKey']);
-  const groupId = nonEmpty(wire['groupId']);
-  return {
-    sender: wire['sender'] as string,
-    senderDevice: wire['senderDevice'] as number,
-    timestamp: wire['timestamp'] as number,
-    message: wire['message'] as Uint8Array,
-    ...(identityKey !== undefined && { identityKey }),
-    ...(groupId !== undefined && { groupId }),
-  };
 }
