@@ -1,5 +1,7 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { sessionKey } from '../account/records.js';
 import { decodeContent, unpadPlaintext, type Content } from '../content/index.js';
+import { TURN_MS } from '../pool/turns.js';
 import { plaintextBodyOf } from '../ratchet/retry.js';
 import type { RetryRecord } from '../store/records-inbox.js';
 import type { Change } from '../store/store.js';
@@ -37,6 +39,11 @@ export interface BatchResult {
 }
 
 const RECEIPT: Content = {};
+/**
+ * Of a receipt. Signal's clients put some hundreds into one (Signal-Android: SendReadReceiptJob, 500; 2026). A message has room for
+ * 98,000 of a byte each, which take 3 MB once they are read: as many messages as may lie here would take gigabytes.
+ */
+const MAX_TIMESTAMPS = 4096;
 
 /**
  * One batch of letters, from the first look at them to their acknowledgement: decrypted under the locks of their senders, what
@@ -116,7 +123,7 @@ export class Batch {
       return !isBlocked;
     });
     await this.#decryptSessions(items, contacts);
-    for (const item of items) this.#readContent(item);
+    await this.#readContents(items);
     await this.#decryptGroups(items);
     const decryptedMs = performance.now();
     const given = await this.#takeIn(items, contacts, keeps);
@@ -162,6 +169,17 @@ export class Batch {
     if (used > 0) this.#afterwards.push(() => this.#services.onPreKeysUsed(used));
   }
 
+  /** In turns of the event loop: whoever sent them decides how long each takes. */
+  async #readContents(items: readonly Item[]): Promise<void> {
+    let turnStart = performance.now();
+    for (const item of items) {
+      this.#readContent(item);
+      if (performance.now() - turnStart < TURN_MS) continue;
+      await nextTurn();
+      turnStart = performance.now();
+    }
+  }
+
   /** From what was decrypted, or came in the clear, to a Content. */
   #readContent(item: Item): void {
     const { envelopeType, ciphertext } = item.opened;
@@ -174,7 +192,8 @@ export class Batch {
     if (padded === undefined) return;
     try {
       item.contentBytes = unpadPlaintext(padded);
-      item.content = decodeContent(item.contentBytes);
+      const content = decodeContent(item.contentBytes);
+      item.content = (content.receiptMessage?.timestamps.length ?? 0) > MAX_TIMESTAMPS ? undefined : content;
     } catch {
       // What is no Content is refused below.
       item.content = undefined;
@@ -194,11 +213,12 @@ export class Batch {
     if (steps.length === 0) return;
     const { outcomes, changes } = await this.#services.groups.decrypt(steps.map(({ message }) => message));
     this.#changes.push(...changes);
-    steps.forEach(({ item, message }, i) => {
-      if (message.type === 'distribution') return;
+    const read = steps.flatMap(({ item, message }, i) => {
+      if (message.type === 'distribution') return [];
       item.decrypted = outcomes[i];
-      this.#readContent(item);
+      return [item];
     });
+    await this.#readContents(read);
   }
 
   /** What each message means to us; gives those that are for whoever iterates. */

@@ -26,7 +26,8 @@ export interface ReceivedMessage {
  * `malformed-envelope`: no Envelope of the service, or one that lacks what its type needs. `unknown-type`. `sealed-to-pni`,
  * `sent-to-pni`: to a phone-number identity, of which we hold no keys; sealed ones go to ACIs only. `self-send`: sealed by this very
  * device. `invalid-envelope`: it cannot be unsealed. `key-mismatch`: the certificate in it is not of the key that sealed it.
- * `untrusted-certificate`, `expired-certificate`, `revoked-certificate`. `invalid-content`: decrypted, and not a Content.
+ * `untrusted-certificate`, `expired-certificate`, `revoked-certificate`. `invalid-content`: decrypted, and not a Content, or a
+ * receipt for more messages than any client sends one for.
  */
 export const REFUSALS = [
   'malformed-envelope',
