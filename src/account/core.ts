@@ -39,6 +39,7 @@ export class AccountCore {
 
   async close(): Promise<void> {
     this.own.close();
+    this.profiles.close();
     await this.#pending;
     await this.#hub.release();
   }

@@ -9,7 +9,7 @@ import { openAccountRecord } from './account-record.js';
 import { AddressLocks } from './address-locks.js';
 import { certificateSource } from './certificate-source.js';
 import type { HubOptions } from './options.js';
-import { OWN_LOCKS } from './own-records.js';
+import { LOCKS_WHILE_ASKING, OWN_LOCKS } from './own-records.js';
 import { RatchetClient } from './ratchet-client.js';
 import { SealQueue } from './seal-queue.js';
 import { wait } from './waiting.js';
@@ -36,6 +36,8 @@ interface Opened {
 }
 /** Two who take steps on the sessions of one store without knowing of each other would use a message key twice. */
 const openedByStore = new WeakMap<Store, Opened>();
+/** Hubs that were let go, and whose last steps on the store are not over yet: the next one waits for them. */
+const endingByStore = new WeakMap<Store, Promise<void>>();
 
 /**
  * What all who act for one account share: its keys, one Sealer with its workers, one sender certificate, and one lock an address.
@@ -106,6 +108,7 @@ export class Hub {
   }
 
   static async #create(options: HubOptions): Promise<Hub> {
+    await endingByStore.get(options.store);
     const account = await openAccountRecord(options.store, options.account);
     // The workers have it in their own memory, or there are none.
     const sealer = await Sealer.create({
@@ -124,7 +127,7 @@ export class Hub {
     });
   }
 
-  /** The last one to let go ends the workers, and wipes the keys. */
+  /** The last one to let go waits for what is being done in the store, ends the workers, and wipes the keys. */
   async release(): Promise<void> {
     const { store } = this.options;
     const opened = openedByStore.get(store);
@@ -135,8 +138,20 @@ export class Hub {
     opened.users -= 1;
     if (opened.users > 0) return;
     openedByStore.delete(store);
-    const hub = await opened.hub.catch(() => undefined);
-    await hub?.sealer.close();
+    const ending = opened.hub.then(
+      (hub) => hub.#end(),
+      () => undefined,
+    );
+    endingByStore.set(
+      store,
+      ending.catch(() => undefined),
+    );
+    await ending;
+  }
+
+  async #end(): Promise<void> {
+    await this.locks.close(LOCKS_WHILE_ASKING);
+    await this.sealer.close();
   }
 }
 

@@ -14,7 +14,7 @@ import { checkProfile, profileUpload, type ProfileInput } from './own-profile.js
 import { contactChange, Records } from './records.js';
 import { isDefinite, refusalError } from './refusal-errors.js';
 import { Rotation } from './rotation.js';
-import { unlessAborted } from './unless-aborted.js';
+import { unlessAborted, withAnySignal } from './unless-aborted.js';
 
 const AGAIN =
   'whether the service did it is not known; it is told again by the next call and when the account is opened';
@@ -43,7 +43,7 @@ export class OwnAccount {
 
   /** Ends what is asked of the service with ERR_ABORTED: it is taken up again when the account is opened next. */
   close(): void {
-    this.#closing.abort();
+    this.#closing.abort(new SealcastError('ERR_CLOSED', 'this Account is closed'));
   }
 
   /**
@@ -241,7 +241,9 @@ export class OwnAccount {
     let self = profileKey === undefined ? null : deriveAccessKey(profileKey);
     if (attributes?.unrestricted === true) self = new Uint8Array(ACCESS_KEY_BYTES);
     if (target === null && self === null) return { target: null, self: null };
-    const { bytes: certificate } = await unlessAborted(() => this.#hub.certificates.get(signal), signal);
+    const { bytes: certificate } = await withAnySignal([signal, this.#closing.signal], (either) =>
+      unlessAborted(() => this.#hub.certificates.get(either), either),
+    );
     const accessWith = (accessKey: Uint8Array<ArrayBuffer> | null): UnidentifiedAccess | null =>
       accessKey && { accessKey, certificate: Uint8Array.from(certificate) };
     return { target: accessWith(target), self: accessWith(self) };

@@ -21,6 +21,9 @@ export const OWN_LOCKS = {
   preKeys: 'own prekeys',
 } as const;
 
+/** Locks with which nothing is done in the store but under another lock; they are held for as long as the service takes to answer. */
+export const LOCKS_WHILE_ASKING: ReadonlySet<string> = new Set([OWN_LOCKS.service, OWN_LOCKS.preKeys]);
+
 /** What is kept of the account itself, but for its keys. */
 export interface OwnRecords {
   readonly attributes: AttributesRecord | undefined;

@@ -12,6 +12,7 @@ import type { Hub } from './hub.js';
 import { parseServiceId } from './ids.js';
 import { contactChange, Records, sessionChange, sessionKey } from './records.js';
 import { refusalError } from './refusal-errors.js';
+import { unlessAborted, withAnySignal } from './unless-aborted.js';
 
 export interface ProfilesOptions {
   /**
@@ -43,6 +44,7 @@ export class Profiles {
   readonly #transport: AccountTransport;
   readonly #records: Records;
   readonly #options: ProfilesOptions;
+  readonly #closing = new AbortController();
   /** By service id, those fetched first first. */
   readonly #remembered = new Map<string, ContactProfile>();
 
@@ -70,8 +72,15 @@ export class Profiles {
     const contact = await this.#records.contact(checked);
     const known = force ? undefined : this.#recall(checked, contact);
     if (known !== undefined) return known;
-    const fetched = await this.#fetch(checked, contact, signal);
+    const fetched = await withAnySignal([signal, this.#closing.signal], (either) =>
+      unlessAborted(() => this.#fetch(checked, contact, either), either),
+    );
     return this.#keep(checked, fetched);
+  }
+
+  /** Ends what is being fetched with ERR_ABORTED. */
+  close(): void {
+    this.#closing.abort(new SealcastError('ERR_CLOSED', 'this Account is closed'));
   }
 
   /** What is known already, if it is of the last six hours. A clock that was set back makes no profile last for years. */
@@ -93,7 +102,7 @@ export class Profiles {
     };
   }
 
-  async #fetch(serviceId: string, contact: ContactRecord, signal: AbortSignal | undefined): Promise<Fetched> {
+  async #fetch(serviceId: string, contact: ContactRecord, signal: AbortSignal): Promise<Fetched> {
     const { profileKey } = contact;
     // A phone-number identity has no profile of a version.
     const isVersioned = profileKey !== undefined && !isPni(serviceId);

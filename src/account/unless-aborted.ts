@@ -27,3 +27,20 @@ export async function unlessAborted<Result>(
     unwatch();
   }
 }
+
+/** Runs `work` with a signal that fires as soon as one of these does; they may live on, and nothing of it is left on them. */
+export async function withAnySignal<Result>(
+  signals: readonly (AbortSignal | undefined)[],
+  work: (signal: AbortSignal) => Promise<Result>,
+): Promise<Result> {
+  const controller = new AbortController();
+  const unwatches = signals.map((signal) => {
+    if (signal?.aborted === true) controller.abort(signal.reason);
+    return signal && watch.add(signal, () => controller.abort(signal.reason));
+  });
+  try {
+    return await work(controller.signal);
+  } finally {
+    for (const unwatch of unwatches) unwatch?.();
+  }
+}
