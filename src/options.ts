@@ -86,12 +86,12 @@ export function checkPublicKey(key: unknown, field: string, index?: number): Uin
 }
 
 /** A copy of a private key: 32 bytes. */
-function copyPrivateKey(key: unknown): Uint8Array {
+export function copyPrivateKey(key: unknown, field = 'identityKeyPair.privateKey'): Uint8Array<ArrayBuffer> {
   const given = viewOf(key);
   const made = given === null ? viewOf(serialized(key)) : null;
   const bytes = given ?? made;
   if (bytes?.length !== KEY_BYTES) {
-    refuse('identityKeyPair.privateKey', `a libsignal PrivateKey or its ${KEY_BYTES} bytes`);
+    refuse(field, `a libsignal PrivateKey or its ${KEY_BYTES} bytes`);
   }
   const copy = Uint8Array.from(bytes);
   // What libsignal made for us is ours to wipe; what the caller gave is his.

@@ -27,6 +27,7 @@ export async function openAccountRecord(store: Store, given: AccountRecord | und
       known.deviceId === given.deviceId &&
       Buffer.compare(known.identityPublicKey, given.identityPublicKey) === 0;
     if (!isSame) {
+      known.identityPrivateKey.fill(0);
       const message = 'the store belongs to another account, device or identity key than the one given';
       throw new SealcastError('ERR_ACCOUNT_MISMATCH', message, { field: 'account' });
     }

@@ -109,13 +109,19 @@ export class Hub {
 
   static async #create(options: HubOptions): Promise<Hub> {
     await endingByStore.get(options.store);
-    const account = await openAccountRecord(options.store, options.account);
-    // The workers have it in their own memory, or there are none.
-    const sealer = await Sealer.create({
-      ...options.sealerOptions,
-      identityKeyPair: { publicKey: account.identityPublicKey, privateKey: account.identityPrivateKey },
-    }).finally(() => account.identityPrivateKey.fill(0));
-    return new Hub(options, sealer, account);
+    let account: AccountRecord | undefined;
+    try {
+      account = await openAccountRecord(options.store, options.account);
+      const sealer = await Sealer.create({
+        ...options.sealerOptions,
+        identityKeyPair: { publicKey: account.identityPublicKey, privateKey: account.identityPrivateKey },
+      });
+      return new Hub(options, sealer, account);
+    } finally {
+      // The workers have it in their own memory, or there are none.
+      account?.identityPrivateKey.fill(0);
+      options.account?.identityPrivateKey.fill(0);
+    }
   }
 
   async #rename(given: AccountRecord): Promise<void> {

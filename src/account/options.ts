@@ -3,6 +3,7 @@ import {
   checkInteger,
   checkObject,
   checkPublicKey,
+  copyPrivateKey,
   refuse,
   viewOf,
   type EngineSettings,
@@ -162,18 +163,14 @@ export function checkAccount(account: unknown): AccountRecord {
   const serviceId = parseServiceId(aci);
   if (serviceId === null || isPni(serviceId)) refuse('account.aci', 'a service id (a UUID)');
   const pair = checkObject(given['identityKeyPair'], 'account.identityKeyPair');
-  const privateKey = pair['privateKey'] as { serialize?: () => unknown } | undefined;
-  const privateBytes = viewOf(privateKey) ?? viewOf(privateKey?.serialize?.());
-  if (privateBytes?.length !== KEY_BYTES) {
-    refuse('account.identityKeyPair.privateKey', `a libsignal PrivateKey or its ${KEY_BYTES} bytes`);
-  }
   return {
     aci: serviceId,
     deviceId: checkInteger(deviceId, 'account.deviceId', 1, MAX_DEVICE_ID),
     registrationId: checkInteger(registrationId, 'account.registrationId', 1, MAX_REGISTRATION_ID),
     identityPublicKey: Uint8Array.of(5, ...checkPublicKey(pair['publicKey'], 'account.identityKeyPair.publicKey')),
-    identityPrivateKey: Uint8Array.from(privateBytes),
     ...(profileKey !== undefined && { profileKey: checkProfileKey(profileKey, 'account.profileKey') }),
+    // Last: nothing is refused with it in hand.
+    identityPrivateKey: copyPrivateKey(pair['privateKey'], 'account.identityKeyPair.privateKey'),
   };
 }
 

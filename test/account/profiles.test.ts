@@ -299,6 +299,9 @@ describe('a profile that cannot be had', () => {
   it('hands the signal on', async () => {
     const { aci } = await subscribeKnown();
     const reason = new Error('enough');
-    await expect(profiles.fetchProfile(aci, { signal: AbortSignal.abort(reason) })).rejects.toBe(reason);
+    await expect(profiles.fetchProfile(aci, { signal: AbortSignal.abort(reason) })).rejects.toMatchObject({
+      code: 'ERR_ABORTED',
+      cause: reason,
+    });
   });
 });
