@@ -78,12 +78,12 @@ export class ReceiverCore {
       policies,
       counters: new Counters(telemetry, notify),
       retryLimits: new RetryLimits(),
-      hasRetryRoom: () => this.#retries.hasRoom,
       resendLimits: new RetryLimits(),
       receipts: new RecentNames(MAX_RECEIPTS),
       firstFailure: new FirstFailure(),
       telemetry,
       notify,
+      mayAsk: () => this.#retries.hasRoom,
       // Of another program's prekeys nobody here knows which ones stay: all of them do, and none is used twice with the same keys.
       isLastResort: (id) => (maintainPreKeys ? this.#preKeys.isLastResort(id) : Promise.resolve(true)),
       onPreKeysUsed: (count) => this.#preKeys.noteUsed(count),

@@ -5,21 +5,20 @@ import type { Services } from './services.js';
 
 /**
  * What is to be told to the sender of a message that could not be decrypted; undefined where nothing is: it is too malformed, or he
- * was asked often enough, or too many are being asked.
+ * was asked often enough, or too many are to be asked already.
  */
 export function failureOf(
   opened: Opened,
   address: string,
-  { retryLimits, hasRetryRoom, hub }: Services,
+  { retryLimits, hub, mayAsk }: Services,
 ): RetryRecord | undefined {
   const { sender, senderDevice, timestamp, envelopeType, ciphertext, identityKey, groupId } = opened;
   // The others are not encrypted.
   if (envelopeType === 'receipt' || envelopeType === 'plaintext') return undefined;
   // Our own other devices have their own ways.
   if (sender === hub.account.aci) return undefined;
-  if (!hasRetryRoom()) return undefined;
   const message = encodeRetryRequest({ type: envelopeType, ciphertext, timestamp, senderDevice });
-  if (message === undefined || !retryLimits.take(address, timestamp, Date.now())) return undefined;
+  if (message === undefined || !mayAsk() || !retryLimits.take(address, timestamp, Date.now())) return undefined;
   return {
     sender,
     senderDevice,

@@ -4,7 +4,7 @@ import { backoffMs, wait } from '../account/waiting.js';
 import { AbortWatch } from '../abort-watch.js';
 import { USMC_TYPE, encodeUsmc } from '../content/index.js';
 import { SealcastError } from '../errors.js';
-import type { Device } from '../store/records.js';
+import type { ContactRecord, Device } from '../store/records.js';
 import type { RetryRecord } from '../store/records-inbox.js';
 import type { OutboundMessage, PreKeysOutcome, Refusal, SendOutcome } from '../transport/transport.js';
 import type { Services } from './services.js';
@@ -12,13 +12,29 @@ import type { Services } from './services.js';
 /** A request is tried so many times; devices that are others than we thought are one of them. */
 const MAX_ATTEMPTS = 5;
 const CONCURRENCY = 4;
-/** Of those that wait: strangers with many accounts decide how many messages cannot be decrypted. */
-const MAX_WAITING = 4096;
+/** Requests that may lie in the store and wait to be sent: of what comes unsealed, the service makes up as many senders as it likes. */
+const MAX_WAITING = 16_384;
 const BASE_MS = 1_000;
 const CEILING_MS = 60_000;
 
-/** What ended it. `denied`: the sender takes nothing sealed, and nothing is sent unsealed. */
-type Ending = 'sent' | 'denied' | 'not-found' | 'gave-up';
+/** What ended it. `denied`: the sender takes nothing sealed, and nothing is sent unsealed; or he is blocked. */
+interface Ended {
+  readonly status: 'sent' | 'denied' | 'not-found' | 'gave-up';
+  /** Requests that were sent. */
+  readonly attempts: number;
+}
+
+/** It is tried again, not before so many ms. */
+interface Again {
+  readonly waitMs: number;
+}
+const AT_ONCE: Again = { waitMs: 0 };
+
+/** How it goes to the sender, as far as that is known by now. */
+interface Way {
+  target: Target | undefined;
+  isUnsealed: boolean;
+}
 
 /** Whom a request goes to, and what is needed for it. */
 interface Target {
@@ -44,7 +60,7 @@ export class RetrySender {
     this.#onEnded = onEnded;
   }
 
-  /** Whether one more may wait. */
+  /** Whether one more may be added. */
   get hasRoom(): boolean {
     return this.#underway.size < MAX_WAITING;
   }
@@ -64,65 +80,61 @@ export class RetrySender {
   }
 
   async #run(key: string, row: RetryRecord): Promise<void> {
-    const { signal } = this.#controller;
-    await this.#permits.acquire(signal);
-    try {
-      const { status, attempts } = await this.#send(row, signal).catch(endingOf);
-      this.#services.telemetry.publish('retry-request', { status, attempts });
-      this.#onEnded(key);
-    } finally {
-      this.#permits.release();
-    }
+    const { status, attempts } = await this.#send(row).catch(endingOf);
+    this.#services.telemetry.publish('retry-request', { status, attempts });
+    this.#onEnded(key);
   }
 
-  async #send(row: RetryRecord, signal: AbortSignal): Promise<{ readonly status: Ending; readonly attempts: number }> {
-    let target: Target | undefined;
-    let unsealed = false;
+  async #send(row: RetryRecord): Promise<Ended> {
+    const { signal } = this.#controller;
+    const way: Way = { target: undefined, isUnsealed: false };
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      // Thousands whose sessions broke together do not ask together.
-      await this.#pause(backoffMs(attempt, BASE_MS, CEILING_MS) * Math.random(), signal);
-      const accessKey = unsealed ? null : await this.#accessKeyFor(row.sender);
-      if (accessKey === null && this.#services.policies.unsealedFallback === 'never') {
-        return { status: 'denied', attempts: attempt };
+      await this.#permits.acquire(signal);
+      let result;
+      try {
+        // Thousands whose sessions broke together do not ask together.
+        await wait(backoffMs(attempt, BASE_MS, CEILING_MS) * Math.random(), signal);
+        result = await this.#attempt(row, way, attempt, signal);
+      } finally {
+        this.#permits.release();
       }
-      target ??= await this.#knownTarget(row);
-      if (target === undefined) {
-        const answer = await this.#fetchTarget(row.sender, accessKey, signal);
-        if (answer.status === 'not-found') return { status: 'not-found', attempts: attempt };
-        if (answer.status === 'ok') target = { identityKey: answer.identityKey, devices: answer.bundles };
-        else {
-          unsealed ||= answer.status === 'unauthorized';
-          await this.#waitAfter(answer, signal);
-          continue;
-        }
-      }
-      const answer = await this.#post(row, target, accessKey, signal);
-      if (answer.status === 'sent') return { status: 'sent', attempts: attempt + 1 };
-      if (answer.status === 'not-found') return { status: 'not-found', attempts: attempt + 1 };
-      if (answer.status === 'unauthorized') {
-        if (accessKey === null) return { status: 'gave-up', attempts: attempt + 1 };
-        unsealed = true;
-      } else if (answer.status === 'mismatched-devices') {
-        // Devices that are others than we thought are looked up, whatever we know.
-        const fetched = await this.#fetchTarget(row.sender, accessKey, signal);
-        if (fetched.status === 'ok') target = { identityKey: fetched.identityKey, devices: fetched.bundles };
-      } else if (answer.status === 'too-large' || answer.status === 'rejected') {
-        return { status: 'gave-up', attempts: attempt + 1 };
-      } else await this.#waitAfter(answer, signal);
+      if ('status' in result) return result;
+      // Of one sender the service may want us to wait for hours. The others do not wait with him.
+      await wait(result.waitMs, signal);
     }
     return { status: 'gave-up', attempts: MAX_ATTEMPTS };
   }
 
-  async #accessKeyFor(serviceId: string): Promise<Uint8Array<ArrayBuffer> | null> {
-    return accessKeyFor(serviceId, await this.#services.records.contact(serviceId));
-  }
-
-  /** It goes to all devices of the account, for the service takes all or none; each knows whether it is meant. */
-  async #knownTarget({ sender, senderDevice, identityKey: sealingKey }: RetryRecord): Promise<Target | undefined> {
-    const { identityKey, devices } = await this.#services.records.contact(sender);
-    const key = sealingKey ?? identityKey;
-    const isKnown = devices.some(({ deviceId }) => deviceId === senderDevice);
-    return key === undefined || !isKnown ? undefined : { identityKey: key, devices };
+  async #attempt(row: RetryRecord, way: Way, attempt: number, signal: AbortSignal): Promise<Ended | Again> {
+    const contact = await this.#services.records.contact(row.sender);
+    const accessKey = way.isUnsealed ? null : accessKeyFor(row.sender, contact);
+    const isDenied = accessKey === null && this.#services.policies.unsealedFallback === 'never';
+    // Also who was blocked since: he is not to hear that we read what he sends.
+    if (isDenied || contact.blocked) return { status: 'denied', attempts: attempt };
+    way.target ??= knownTarget(row, contact);
+    if (way.target === undefined) {
+      const answer = await this.#fetchTarget(row.sender, accessKey, signal);
+      if (answer.status === 'not-found') return { status: 'not-found', attempts: attempt };
+      if (answer.status !== 'ok') {
+        way.isUnsealed ||= answer.status === 'unauthorized';
+        return againAfter(answer);
+      }
+      way.target = { identityKey: answer.identityKey, devices: answer.bundles };
+    }
+    const answer = await this.#post(row, way.target, accessKey, signal);
+    const attempts = attempt + 1;
+    if (answer.status === 'sent' || answer.status === 'not-found') return { status: answer.status, attempts };
+    if (answer.status === 'too-large' || answer.status === 'rejected') return { status: 'gave-up', attempts };
+    if (answer.status === 'unauthorized') {
+      if (accessKey === null) return { status: 'gave-up', attempts };
+      way.isUnsealed = true;
+      return AT_ONCE;
+    }
+    if (answer.status !== 'mismatched-devices') return againAfter(answer);
+    // Devices that are others than we thought are looked up, whatever we know.
+    const fetched = await this.#fetchTarget(row.sender, accessKey, signal);
+    if (fetched.status === 'ok') way.target = { identityKey: fetched.identityKey, devices: fetched.bundles };
+    return AT_ONCE;
   }
 
   #fetchTarget(
@@ -169,21 +181,24 @@ export class RetrySender {
     if (messages.length < devices.length) return { status: 'rejected', httpStatus: 0 };
     return transport.sendSealed({ ...request, accessKey, messages }, { signal });
   }
-
-  #waitAfter(refusal: Refusal, signal: AbortSignal): Promise<void> {
-    return this.#pause('retryAfterMs' in refusal ? refusal.retryAfterMs : 0, signal);
-  }
-
-  /** Who waits keeps nobody's place. (When the signal fires there are no places to keep any more.) */
-  async #pause(ms: number, signal: AbortSignal): Promise<void> {
-    this.#permits.release();
-    await wait(ms, signal);
-    await this.#permits.acquire(signal);
-  }
 }
 
+/** It goes to all devices of the account, for the service takes all or none; each knows whether it is meant. */
+function knownTarget(
+  { senderDevice, identityKey: sealingKey }: RetryRecord,
+  { identityKey, devices }: ContactRecord,
+): Target | undefined {
+  const key = sealingKey ?? identityKey;
+  const isKnown = devices.some(({ deviceId }) => deviceId === senderDevice);
+  return key === undefined || !isKnown ? undefined : { identityKey: key, devices };
+}
+
+const againAfter = (refusal: Refusal): Again => ({
+  waitMs: 'retryAfterMs' in refusal ? (refusal.retryAfterMs ?? 0) : 0,
+});
+
 /** What the transport can make nothing of, it never will. Anything else that stops it is no fault of the request's. */
-function endingOf(error: unknown): { readonly status: Ending; readonly attempts: number } {
+function endingOf(error: unknown): Ended {
   if (error instanceof SealcastError && error.code === 'ERR_INVALID_ARGUMENT')
     return { status: 'gave-up', attempts: 1 };
   throw error;

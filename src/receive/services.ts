@@ -22,13 +22,14 @@ export interface Services {
   readonly counters: Counters;
   /** On what is asked for, and on what is sent again. */
   readonly retryLimits: RetryLimits;
-  readonly hasRetryRoom: () => boolean;
   readonly resendLimits: RetryLimits;
   /** The service's receipts: nothing in them tells one that comes again from another. */
   readonly receipts: RecentNames;
   readonly firstFailure: FirstFailure;
   readonly telemetry: Telemetry;
   readonly notify: Notify;
+  /** Whether one more sender may be asked to send something again. */
+  readonly mayAsk: () => boolean;
   /** Whether a Kyber prekey is handed out again and again. */
   readonly isLastResort: (kyberPreKeyId: number) => Promise<boolean>;
   /** So many prekeys are used up. */
