@@ -7,6 +7,7 @@ import { Semaphore } from '../account/semaphore.js';
 import { backoffMs, wait } from '../account/waiting.js';
 import { decodeContent } from '../content/index.js';
 import { SealcastError } from '../errors.js';
+import { refuse, viewOf } from '../options.js';
 import type { AccountTransport } from '../transport/transport.js';
 import { Batch } from './batch.js';
 import { Counters } from './counters.js';
@@ -149,14 +150,17 @@ export class ReceiverCore {
 
   #listen(): void {
     const { transport, notify } = this.#options;
-    this.#stopListening = transport.receive({
-      onIncomingMessage: (bytes, deliveredMs, ack) => this.#intake.push({ bytes, deliveredMs, ack }),
+    const stopListening: unknown = transport.receive({
+      onIncomingMessage: (bytes, deliveredMs, ack) =>
+        this.#intake.push({ bytes: checkLetter(bytes), deliveredMs, ack }),
       onQueueEmpty: () => notify('queueEmpty'),
       onConnectionInterrupted: (cause) => {
         this.#intake.forget();
         notify('interrupted', { cause });
       },
     });
+    if (typeof stopListening !== 'function') refuse('transport.receive', 'a function that gives one that ends it');
+    this.#stopListening = stopListening as () => void;
   }
 
   /** All that was taken in is acknowledged; or left with the service, for some time if that happens again and again. */
@@ -208,18 +212,20 @@ export class ReceiverCore {
   /** Nothing more is taken: what was not committed was not acknowledged, and comes again to whoever is opened next. */
   #fail(error: unknown): void {
     if (this.#closing.signal.aborted) return;
-    this.#services.telemetry.log.error(
-      { code: error instanceof SealcastError ? error.code : 'UNKNOWN' },
-      'receiver stopped',
-    );
+    this.#services.telemetry.log.error({ code: codeOf(error) }, 'receiver stopped');
     this.#stop(error);
   }
 
   #stop(error: unknown): void {
     this.#closing.abort(error ?? new SealcastError('ERR_CLOSED', 'this Receiver is closed'));
-    this.#stopListening();
     this.#intake.end();
     this.#stream.end(error);
+    try {
+      this.#stopListening();
+    } catch (thrown) {
+      // What a transport cannot let go of it has for itself: nothing that it says is heard any more.
+      this.#services.telemetry.log.warn({ code: codeOf(thrown) }, 'the transport could not be let go');
+    }
   }
 
   iterate(): AsyncGenerator<ReceivedMessage, void, void> {
@@ -248,4 +254,12 @@ export class ReceiverCore {
     this.hub.onCertificateProblem.delete(this.#onCertificateProblem);
     await this.hub.release();
   }
+}
+
+const codeOf = (error: unknown): string => (error instanceof SealcastError ? error.code : 'UNKNOWN');
+
+/** What is no bytes is told to the transport that gives it, before it is counted among those that wait. */
+function checkLetter(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+  if (viewOf(bytes) === null) refuse('envelope', 'a Uint8Array');
+  return bytes;
 }
