@@ -1,5 +1,6 @@
 export { Account, openAccount, type AccountOptions } from './account.js';
 export { deriveAccessKey } from './access/access-key.js';
+export type { AccessMode } from './access/access-mode.js';
 export type { ProfileName } from './access/profile-cipher.js';
 export type { AttributesInput } from './account/attributes.js';
 export type { OwnCallOptions, UnidentifiedAccess, UnidentifiedAccessPair } from './account/account-types.js';
@@ -8,8 +9,8 @@ export type { ContactProfile, FetchProfileOptions } from './account/account-type
 export { SealcastError, type SealcastErrorCode, type SealcastErrorFacts } from './errors.js';
 export { Broadcaster, type BroadcasterOptions } from './broadcaster.js';
 export type { BroadcasterEvents } from './broadcast/events.js';
-export type { AccountInput } from './account/options.js';
-export type { BroadcastMessage, BroadcastOptions, Recipients } from './broadcast/options.js';
+export type { AccountInput, Policies, SharedOptions } from './account/options.js';
+export type { BroadcasterLimits, BroadcastMessage, BroadcastOptions, Recipients } from './broadcast/options.js';
 export type { Delivery } from './broadcast/parcel.js';
 export type { BroadcastProgress, BroadcastRun, BroadcastSummary, ResumedBroadcast } from './broadcast/run.js';
 export type { Logger, Metrics } from './account/telemetry.js';
@@ -27,6 +28,7 @@ export type {
 export type { KernelChoice } from './kernel/choice.js';
 export type { PrivateKeyInput, PublicKeyInput, SealerOptions, SerializableKey } from './options.js';
 export type { PrepareResult, SealResult } from './pool/results.js';
+export type { CertifiedSender } from './access/certificates.js';
 export type { UnsealResult } from './access/unseal-verdicts.js';
 export { Receiver, type ReceiverOptions } from './receiver.js';
 export type { ReceiverEvents } from './receive/events.js';
@@ -41,6 +43,7 @@ export {
 } from './sealer.js';
 export { openStore, type StoreOptions } from './store/lmdb.js';
 export { MemoryStore } from './store/memory.js';
+export type { DeliveryStatus, EnvelopeType } from './store/records.js';
 export type { Change, ListOptions, Store, StoreEntry, TableName } from './store/store.js';
 export {
   ChatTransport,
