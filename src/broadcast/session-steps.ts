@@ -7,7 +7,7 @@ import type { Renewal } from '../ratchet/messages.js';
 import type { Encryptor } from './encryptor.js';
 import { contactChange, sessionChange, sessionKey } from '../account/records.js';
 import { rowChange } from './outbox.js';
-import { deniedError, failure, identityError, noPreKeysError, type Parcel, type Step } from './parcel.js';
+import { blockedError, deniedError, failure, identityError, noPreKeysError, type Parcel, type Step } from './parcel.js';
 import type { Services } from './services.js';
 
 /** Which devices the service says a request was wrong about. */
@@ -34,9 +34,7 @@ export class SessionSteps {
 
   /** Sessions with all devices of somebody with whom some are wanting, and the message encrypted for all of them. */
   establish(serviceId: string): Promise<Step> {
-    return this.#locked(serviceId, async () => {
-      return this.#establish(serviceId, await this.#services.outbox.contact(serviceId));
-    });
+    return this.#withContact(serviceId, (contact) => this.#establish(serviceId, contact));
   }
 
   async #establish(serviceId: string, contact: ContactRecord): Promise<Step> {
@@ -79,8 +77,7 @@ export class SessionSteps {
   /** After a 409 or 410: archives extra and stale sessions, begins missing ones, and encrypts for those devices alone. */
   repair(parcel: Parcel, { missing, extra, stale }: Mismatch): Promise<Step> {
     const { serviceId } = parcel;
-    return this.#locked(serviceId, async () => {
-      const contact = await this.#services.outbox.contact(serviceId);
+    return this.#withContact(serviceId, async (contact) => {
       const wanted = [...new Set([...missing, ...stale])].filter((deviceId) => !extra.includes(deviceId));
       const kept = parcel.devices.filter(({ deviceId }) => !extra.includes(deviceId) && !wanted.includes(deviceId));
       const changes = await this.#archive(serviceId, extra);
@@ -129,8 +126,7 @@ export class SessionSteps {
    */
   denied(parcel: Parcel): Promise<Step> {
     const { serviceId, access } = parcel;
-    return this.#locked(serviceId, async () => {
-      const contact = await this.#services.outbox.contact(serviceId);
+    return this.#withContact(serviceId, async (contact) => {
       const isNew = contact.accessMode !== access.accessMode || !sameKey(contact.profileKey, access.profileKey);
       if (isNew) return { kind: 'parcel', parcel: { ...parcel, access: contact } };
       const restricted = await this.#restrict(serviceId, contact);
@@ -221,6 +217,17 @@ export class SessionSteps {
     } finally {
       preKeyRequests.release();
     }
+  }
+
+  /**
+   * With the contact as it is by now. Who was blocked since the broadcast took him up is encrypted for no more: what he got would carry
+   * the profile key that took the place of the one he has.
+   */
+  #withContact(serviceId: string, step: (contact: ContactRecord) => Promise<Step>): Promise<Step> {
+    return this.#locked(serviceId, async () => {
+      const contact = await this.#services.outbox.contact(serviceId);
+      return contact.blocked ? failure(blockedError(serviceId)) : step(contact);
+    });
   }
 
   #locked(serviceId: string, step: () => Promise<Step>): Promise<Step> {

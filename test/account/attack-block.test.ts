@@ -1,0 +1,66 @@
+import { MemoryStore, openAccount, type Account, type Delivery } from 'sealcast';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { untilTrue } from '../support/await-condition.js';
+import { collect } from '../support/broadcasters.js';
+import { StandInAccountService } from '../support/stand-in-account-service.js';
+import type { RequestName, Subscriber } from '../support/stand-in-service.js';
+
+/** Longer than a block takes. */
+const RETRY_AFTER_MS = 1_500;
+
+let service: StandInAccountService;
+let account: Account;
+let contact: Subscriber;
+
+beforeEach(async () => {
+  service = new StandInAccountService();
+  contact = await service.subscribe();
+  account = await openAccount({
+    store: new MemoryStore(),
+    transport: service,
+    trustRoots: [service.trustRoot],
+    account: service.sender,
+    threads: 1,
+    maintainPreKeys: false,
+  });
+  await account.setAttributes({ pniRegistrationId: 1, discoverableByPhoneNumber: false });
+  await account.setProfile({ given: 'Announcements' });
+  await account.broadcaster.setProfileKey(contact.aci, contact.profileKey);
+});
+afterEach(() => account.close());
+
+const broadcast = (body: string): Promise<Map<string, Delivery>> =>
+  collect(account.broadcaster.broadcast({ body }, [contact.aci]));
+
+/** The service has us wait with the first request of this name; meanwhile the contact is blocked. */
+async function blockDuring(name: RequestName): Promise<Delivery | undefined> {
+  service.intercepts.set(name, (_destination, count) =>
+    count === 1 ? { status: 'rate-limited', retryAfterMs: RETRY_AFTER_MS } : undefined,
+  );
+  service.requests.length = 0;
+  const delivered = broadcast('while he is blocked');
+  await untilTrue(() => service.countOf(name) === 1);
+  await account.block(contact.aci);
+  return (await delivered).get(contact.aci);
+}
+
+describe('a contact who is blocked while a broadcast waits to', () => {
+  it('begin a session with him gets no session, and no profile key', async () => {
+    const delivery = await blockDuring('fetchPreKeys');
+    expect(delivery).toMatchObject({ status: 'failed', error: { code: 'ERR_RECIPIENT_BLOCKED' } });
+    expect(service.arrivals).toEqual([]);
+    expect(service.countOf('fetchPreKeys')).toBe(1);
+  });
+
+  it('send to him again is not told the new profile key by a device that he adds', async () => {
+    await broadcast('welcome');
+    expect(service.arrivals).toHaveLength(1);
+    // The service will say that it is missing.
+    await service.addDevice(contact, 2);
+    const delivery = await blockDuring('sendSealed');
+    expect(delivery).toMatchObject({ status: 'failed', error: { code: 'ERR_RECIPIENT_BLOCKED' } });
+    const carried = service.arrivals.map(({ message }) => Uint8Array.from(message.profileKey ?? []));
+    expect(carried).toEqual([service.sender.profileKey]);
+    expect(service.countOf('fetchPreKeys')).toBe(0);
+  });
+});
