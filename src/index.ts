@@ -43,7 +43,8 @@ export {
 } from './sealer.js';
 export { openStore, type StoreOptions } from './store/lmdb.js';
 export { MemoryStore } from './store/memory.js';
-export type { DeliveryStatus, EnvelopeType } from './store/records.js';
+export type { DeliveryStatus } from './store/records.js';
+export type { EnvelopeType } from './store/records-inbox.js';
 export type { Change, ListOptions, Store, StoreEntry, TableName } from './store/store.js';
 export {
   ChatTransport,
