@@ -5,6 +5,9 @@ const HOUR_MS = 3_600_000;
 /** What is remembered of: the oldest is forgotten first. */
 const MAX_REMEMBERED = 16_384;
 
+/** A clock that was set back begins a new hour: else nobody might ask until it has come to where it was. */
+const isOver = (sinceMs: number, nowMs: number): boolean => Math.abs(nowMs - sinceMs) >= HOUR_MS;
+
 /** Counts by name, of the last hour or so, no more than so many names. */
 class Tally {
   readonly #counts = new Map<string, { count: number; readonly sinceMs: number }>();
@@ -16,12 +19,12 @@ class Tally {
 
   allows(name: string, nowMs: number): boolean {
     const known = this.#counts.get(name);
-    return known === undefined || known.count < this.#max || nowMs - known.sinceMs >= HOUR_MS;
+    return known === undefined || known.count < this.#max || isOver(known.sinceMs, nowMs);
   }
 
   add(name: string, nowMs: number): void {
     const known = this.#counts.get(name);
-    if (known !== undefined && nowMs - known.sinceMs < HOUR_MS) {
+    if (known !== undefined && !isOver(known.sinceMs, nowMs)) {
       known.count += 1;
       return;
     }

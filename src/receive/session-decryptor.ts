@@ -46,6 +46,14 @@ export interface SessionsDecrypted {
   readonly usedKyberPreKeys: readonly KyberUse[];
 }
 
+/** Senders whose messages one worker decrypts. */
+interface Share {
+  /** Place of the first one. */
+  readonly from: number;
+  readonly addresses: readonly string[];
+  readonly records: readonly (Uint8Array<ArrayBuffer> | undefined)[];
+}
+
 type PreKeyTable = 'preKey' | 'signedPreKey' | 'kyberPreKey';
 type Wanted = Readonly<Record<PreKeyTable, ReadonlySet<number>>>;
 
@@ -79,39 +87,51 @@ export class SessionDecryptor {
     const usedPreKeys: number[] = [];
     const usedKyberPreKeys: KyberUse[] = [];
     // What two senders want to use must be seen by one worker, for one of them may.
-    const share = haveUseInCommon(messages) ? addresses.length : this.#ratchet.shareOf(addresses.length);
-    const shares: { addresses: string[]; records: (Uint8Array<ArrayBuffer> | undefined)[] }[] = [];
-    for (let from = 0; from < addresses.length; from += share) {
-      shares.push({ addresses: addresses.slice(from, from + share), records: records.slice(from, from + share) });
-    }
-    await Promise.all(
-      shares.map(async (part) => {
-        const indices = part.addresses.flatMap((address) => indicesByAddress.get(address) ?? []);
-        const reply = await this.#decryptShare(part.addresses, part.records, indices, messages, ids, preKeyLookup);
-        if (reply === undefined) {
-          for (const index of indices) outcomes[index] = { status: 'lost', reason: undefined };
-          return;
-        }
-        const plaintexts = unpack(reply.plaintexts);
-        indices.forEach((index, i) => {
-          const status = DECRYPT_STATUSES[reply.statuses[i] ?? -1] ?? 'failed';
-          outcomes[index] =
-            status === 'ok' ? { status, plaintext: plaintexts[i] } : { status, reason: reply.reasons.get(i) };
-        });
-        const identityKeys = unpack(reply.identityKeys);
-        unpack(reply.sessions).forEach((record, i) => {
-          const address = part.addresses[i];
-          if (record === undefined || address === undefined) return;
-          sessions.set(address, {
-            record,
-            registrationId: reply.registrationIds[i] ?? 0,
-            identityKey: identityKeys[i],
+    const isOneShare = haveUseInCommon(messages);
+    const share = isOneShare ? addresses.length : this.#ratchet.shareOf(addresses.length);
+    const sharesOf = (from: number, to: number, size: number): Share[] => {
+      const parts: Share[] = [];
+      for (let at = from; at < to; at += size) {
+        const end = Math.min(at + size, to);
+        parts.push({ from: at, addresses: addresses.slice(at, end), records: records.slice(at, end) });
+      }
+      return parts;
+    };
+    const decryptShares = (parts: readonly Share[]): Promise<unknown> =>
+      Promise.all(
+        parts.map(async (part) => {
+          const indices = part.addresses.flatMap((address) => indicesByAddress.get(address) ?? []);
+          const reply = await this.#decryptShare(part.addresses, part.records, indices, messages, ids, preKeyLookup);
+          if (reply === undefined && part.addresses.length > 1 && !isOneShare) {
+            // Workers die of what one sender sent, if of anything: the others would be lost with him each time that it is delivered again.
+            await decryptShares(sharesOf(part.from, part.from + part.addresses.length, 1));
+            return;
+          }
+          if (reply === undefined) {
+            for (const index of indices) outcomes[index] = { status: 'lost', reason: undefined };
+            return;
+          }
+          const plaintexts = unpack(reply.plaintexts);
+          indices.forEach((index, i) => {
+            const status = DECRYPT_STATUSES[reply.statuses[i] ?? -1] ?? 'failed';
+            outcomes[index] =
+              status === 'ok' ? { status, plaintext: plaintexts[i] } : { status, reason: reply.reasons.get(i) };
           });
-        });
-        usedPreKeys.push(...reply.usedPreKeys);
-        usedKyberPreKeys.push(...reply.usedKyberPreKeys);
-      }),
-    );
+          const identityKeys = unpack(reply.identityKeys);
+          unpack(reply.sessions).forEach((record, i) => {
+            const address = part.addresses[i];
+            if (record === undefined || address === undefined) return;
+            sessions.set(address, {
+              record,
+              registrationId: reply.registrationIds[i] ?? 0,
+              identityKey: identityKeys[i],
+            });
+          });
+          usedPreKeys.push(...reply.usedPreKeys);
+          usedKyberPreKeys.push(...reply.usedKyberPreKeys);
+        }),
+      );
+    await decryptShares(sharesOf(0, addresses.length, share));
     return { outcomes, sessions, usedPreKeys, usedKyberPreKeys };
   }
 
