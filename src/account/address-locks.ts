@@ -16,7 +16,7 @@ export class AddressLocks {
    * @throws SealcastError ERR_CLOSED, also for who still waits when they are closed.
    */
   async acquire(serviceIds: Iterable<string>): Promise<() => void> {
-    if (this.#closed) throw closedError();
+    this.#assertOpen();
     const wanted = new Set(serviceIds);
     let release!: () => void;
     const tail = new Promise<void>((resolve) => {
@@ -34,9 +34,17 @@ export class AddressLocks {
       this.#tails.set(serviceId, tail);
     }
     await Promise.all(before);
-    if (!this.#closed) return release;
-    release();
-    throw closedError();
+    try {
+      this.#assertOpen();
+    } catch (error) {
+      release();
+      throw error;
+    }
+    return release;
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new SealcastError('ERR_CLOSED', 'the account is closed');
   }
 
   /**
@@ -60,5 +68,3 @@ export class AddressLocks {
     }
   }
 }
-
-const closedError = (): SealcastError => new SealcastError('ERR_CLOSED', 'the account is closed');
