@@ -1,4 +1,4 @@
-// `npm run bench`: all benchmarks, or one (`--only envelope|kernel|start-up|scan|event-loop|memory|broadcast`). What is committed
+// `npm run bench`: all benchmarks, or one (`--only envelope|kernel|start-up|scan|event-loop|memory|broadcast|receive`). What is committed
 // and cited is written by full runs alone; `--quick` prints and writes nothing.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
@@ -15,6 +15,8 @@ import { formatEventLoopResult, runEventLoopBench } from './pool/event-loop.js';
 import { formatMemoryResult, runMemoryBench } from './pool/memory.js';
 import { formatScanResult, runScanBench } from './pool/scan.js';
 import { formatStartUpResult, runStartUpBench } from './pool/start-up.js';
+import { runReceiveBench } from './receive/receive.js';
+import { formatReceiveResult } from './receive/report.js';
 import { describeEnvironment, formatEnvironment, NODE_MAJOR, RESULTS_DIRECTORY } from './report/environment.js';
 import { BENCHMARKS } from './report/results.js';
 
@@ -74,6 +76,17 @@ async function runBenchmark(name: Benchmark): Promise<{ result: object; text: st
           onProgress,
         });
         return { result, text: formatBroadcastResult(result) };
+      }
+      case 'receive': {
+        const result = await runReceiveBench({
+          messageCount: quick ? 1_000 : 10_000,
+          roundCount: quick ? 1 : 3,
+          threads,
+          // A minute's work, kept likewise.
+          population: values.population,
+          onProgress,
+        });
+        return { result, text: formatReceiveResult(result) };
       }
       case 'memory': {
         const result = await runMemoryBench({ recipientCount: quick ? 2_000 : 10_000, threads, onProgress });

@@ -1,10 +1,4 @@
-import type {
-  AccountTransport,
-  DoneOutcome,
-  PreKeyCountOutcome,
-  ProfileOutcome,
-  TransportListener,
-} from 'sealcast';
+import type { AccountTransport, DoneOutcome, PreKeyCountOutcome, ProfileOutcome, TransportListener } from 'sealcast';
 import { CountingTransport } from '../broadcast/counting-transport.js';
 
 const NOTHING = { status: 'unavailable' } as const;

@@ -131,7 +131,9 @@ async function makeCorrespondents(
   onProgress: (made: number) => void,
 ): Promise<Correspondent[]> {
   const made: Correspondent[] = [];
-  const shares = Array.from({ length: MAKERS }, (_, i) => Math.floor((count + i) / MAKERS)).filter((share) => share > 0);
+  const shares = Array.from({ length: MAKERS }, (_, i) => Math.floor((count + i) / MAKERS)).filter(
+    (share) => share > 0,
+  );
   await Promise.all(
     shares.map(
       (share) =>

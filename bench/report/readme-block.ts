@@ -1,5 +1,6 @@
 // The figures in README.md: rendered from committed results alone, between two markers.
 import { broadcastSizesTable, broadcastTable } from '../broadcast/report.js';
+import { receiveTable } from '../receive/report.js';
 import type { EnvelopeResult } from '../envelope/report.js';
 import { CHART_FILES } from './chart.js';
 import { casesTable, fullCase, operationTable, ratioTable } from './envelope-tables.js';
@@ -17,6 +18,7 @@ export function renderReadmeBlock(results: readonly BenchResult[]): string {
   const eventLoop = resultsOf(results, 'event-loop');
   const memory = resultsOf(results, 'memory');
   const broadcast = resultsOf(results, 'broadcast');
+  const receive = resultsOf(results, 'receive');
   const [newestEnvelope, newestKernel] = [envelope.at(-1), kernel.at(-1)];
   return [
     ...(newestEnvelope
@@ -35,6 +37,7 @@ export function renderReadmeBlock(results: readonly BenchResult[]): string {
     ...(eventLoop.length > 0 ? [eventLoopTable(eventLoop)] : []),
     ...(memory.length > 0 ? [memoryTable(memory)] : []),
     ...(broadcast.length > 0 ? [broadcastTable(broadcast), broadcastSizesTable(broadcast)] : []),
+    ...(receive.length > 0 ? [receiveTable(receive)] : []),
   ].join('\n\n');
 }
 

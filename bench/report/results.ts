@@ -7,13 +7,30 @@ import type { KernelResult } from '../kernel/report.js';
 import type { EventLoopResult } from '../pool/event-loop.js';
 import type { MemoryResult } from '../pool/memory.js';
 import type { ScanResult } from '../pool/scan.js';
+import type { ReceiveResult } from '../receive/receive.js';
 import type { StartUpResult } from '../pool/start-up.js';
 import type { Environment } from './environment.js';
 
 export type BenchResult =
-  EnvelopeResult | KernelResult | StartUpResult | ScanResult | EventLoopResult | MemoryResult | BroadcastResult;
+  | EnvelopeResult
+  | KernelResult
+  | StartUpResult
+  | ScanResult
+  | EventLoopResult
+  | MemoryResult
+  | BroadcastResult
+  | ReceiveResult;
 
-export const BENCHMARKS = ['envelope', 'kernel', 'start-up', 'scan', 'event-loop', 'memory', 'broadcast'] as const;
+export const BENCHMARKS = [
+  'envelope',
+  'kernel',
+  'start-up',
+  'scan',
+  'event-loop',
+  'memory',
+  'broadcast',
+  'receive',
+] as const;
 const FILE_NAME = new RegExp(`^(${BENCHMARKS.join('|')})-node\\d+\\.json$`);
 
 /** The results in a directory, by ascending version of Node. */

@@ -19,6 +19,13 @@ export type CertificateVerdict =
 /** Server certificates that libsignal takes from nobody (REVOKED_SERVER_CERTIFICATE_KEY_IDS): this one is its test of that. */
 const REVOKED_SERVER_CERTIFICATE_IDS: readonly number[] = [0xdeadc357];
 
+const MAX_SERVERS = 64;
+
+/** The bytes of the server certificate in it, as a key of a map. */
+function nameOfServer(certificate: SenderCertificate): string {
+  return Buffer.from(certificate.serverCertificate().serialize()).toString('latin1');
+}
+
 /** libsignal throws for an expiration that a number cannot hold: it is later than any timestamp that one can. */
 export function expirationOf(certificate: SenderCertificate): number {
   try {
@@ -44,6 +51,11 @@ export class CertificateValidator {
    * as they like.
    */
   readonly #senders = new WeakMap<ParsedCertificate, CertifiedSender>();
+  /**
+   * Server certificates that libsignal found good, by their bytes, signature and all: thousands of senders have the same one, and
+   * its signature is half of the work. Only what a root signed gets in here.
+   */
+  readonly #servers = new Map<string, PublicKey>();
 
   /** @param trustRoots public keys, 33 bytes each. */
   constructor(trustRoots: readonly Uint8Array<ArrayBuffer>[]) {
@@ -60,15 +72,44 @@ export class CertificateValidator {
 
   #judge(parsed: ParsedCertificate): CertifiedSender | Refusal {
     const { certificate } = parsed;
-    this.#parsedRoots ??= this.#trustRoots.map((root) => libsignal().PublicKey.deserialize(root));
-    // Time 0 is before any expiration, so this asks for the signatures alone.
-    if (!certificate.validateWithTrustRoots(this.#parsedRoots, 0)) {
-      return isRevoked(certificate, this.#parsedRoots) ? 'revoked-certificate' : 'untrusted-certificate';
+    if (!this.#isOfKnownServer(certificate)) {
+      const refusal = this.#refusalOf(certificate);
+      if (refusal !== undefined) return refusal;
+      this.#rememberServer(certificate);
     }
     const sender = senderOf(certificate);
     if (sender === null) return 'untrusted-certificate';
     this.#senders.set(parsed, sender);
     return sender;
+  }
+
+  /** libsignal's verdict. */
+  #refusalOf(certificate: SenderCertificate): Refusal | undefined {
+    this.#parsedRoots ??= this.#trustRoots.map((root) => libsignal().PublicKey.deserialize(root));
+    // Time 0 is before any expiration, so this asks for the signatures alone.
+    if (certificate.validateWithTrustRoots(this.#parsedRoots, 0)) return undefined;
+    return isRevoked(certificate, this.#parsedRoots) ? 'revoked-certificate' : 'untrusted-certificate';
+  }
+
+  /**
+   * Whether a server certificate that was found good signed this one. That is all that libsignal would ask of it (sealed_sender.rs,
+   * SenderCertificate::validate_with_trust_roots): what else it asks is asked of the server certificate alone, or of the clock.
+   * Where it is false, libsignal is asked.
+   */
+  #isOfKnownServer(certificate: SenderCertificate): boolean {
+    if (this.#servers.size === 0) return false;
+    try {
+      const server = this.#servers.get(nameOfServer(certificate));
+      return server?.verify(certificate.certificate(), certificate.signature()) === true;
+    } catch {
+      return false;
+    }
+  }
+
+  #rememberServer(certificate: SenderCertificate): void {
+    // A handful exist; should it be otherwise, libsignal is asked each time.
+    if (this.#servers.size >= MAX_SERVERS) return;
+    this.#servers.set(nameOfServer(certificate), certificate.serverCertificate().key());
   }
 }
 

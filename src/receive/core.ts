@@ -26,8 +26,12 @@ import { RetrySender } from './retry-sender.js';
 import type { Services } from './services.js';
 import { SessionDecryptor } from './session-decryptor.js';
 
-/** Letters that are opened together, and batches that are decrypted and committed at the same time. */
-const BATCH_LETTERS = 256;
+/**
+ * Letters that are opened together, and batches that are decrypted and committed at the same time. The service has 256 letters on
+ * their way at most: taken as one batch they would go through one step after the other, with the workers idle while the disk is
+ * busy. Smaller ones than these overlap better, and take more of the processors.
+ */
+const BATCH_LETTERS = 128;
 const BATCHES_IN_WORK = 3;
 /** Receipts that are remembered. */
 const MAX_RECEIPTS = 16_384;
@@ -192,7 +196,8 @@ export class ReceiverCore {
 
   /** Batches are worked through side by side, and given out one after the other. */
   #take(batch: Batch, letters: readonly Letter[]): void {
-    const working = batch.run(() => this.#done.take(), !this.#stream.isDiscarding);
+    const taker = this.#done.expectTaker();
+    const working = batch.run(() => taker.take(), !this.#stream.isDiscarding);
     const before = this.#tail;
     this.#tail = working
       .then(async ({ given, retries, deferred }) => {
@@ -206,7 +211,10 @@ export class ReceiverCore {
         this.#services.counters.count('deferred', letters.length);
         this.#fail(error);
       })
-      .finally(() => this.#batches.release());
+      .finally(() => {
+        taker.end();
+        this.#batches.release();
+      });
   }
 
   /** Nothing more is taken: what was not committed was not acknowledged, and comes again to whoever is opened next. */

@@ -37,6 +37,7 @@ describe("README's figures", () => {
     for (const { rows } of resultsOf(results, 'broadcast')) {
       expect(new Set(rows.map(({ recipients }) => recipients))).toEqual(new Set([1_000, 10_000, 100_000]));
     }
+    for (const { messages, rounds } of resultsOf(results, 'receive')) expect([messages, rounds]).toEqual([10_000, 3]);
     for (const result of resultsOf(results, 'event-loop')) {
       expect(result.rows.map(({ envelopeCount }) => envelopeCount)).toContain(10_000);
     }

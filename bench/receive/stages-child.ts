@@ -1,0 +1,139 @@
+// Runs in a process of its own (see receive.ts): the stages of receiving one after the other, each for everybody, and what each
+// takes of the processors.
+import { Sealer, openStore, type Change } from 'sealcast';
+import { Records, contactChange, sessionChange, sessionKey } from '#dist/src/account/records.js';
+import { RatchetClient } from '#dist/src/account/ratchet-client.js';
+import { engineOf } from '#dist/src/engines.js';
+import { Inbox } from '#dist/src/receive/inbox.js';
+import { Opener, type Opened } from '#dist/src/receive/opener.js';
+import { SessionDecryptor, type SessionsDecrypted } from '#dist/src/receive/session-decryptor.js';
+import { BATCHES, Population, commitInParts } from './population.js';
+
+/** Microseconds of all processors, a message. */
+export interface StageReading {
+  /** The envelope of the service read, the sealed one opened, its certificate looked up. */
+  readonly unseal: number;
+  /** The ratchet, libsignal's own part of it. */
+  readonly decrypt: number;
+  /** Contact and session read; session, contact and inbox row written, the row taken out again. */
+  readonly store: number;
+}
+
+const CHUNK = 256;
+const [directory = '', storePath = '', threads = '2'] = process.argv.slice(2);
+const population = new Population(directory);
+const account = population.account();
+const acis = population.acis();
+const store = await openStore({ path: storePath });
+const records = new Records(store);
+const inbox = new Inbox(store);
+const sealer = await Sealer.create({
+  // It wipes nothing of the caller's, and copies both.
+  identityKeyPair: account,
+  threads: Number(threads),
+  recipientCacheBytes: 32 * 1024 * 1024,
+});
+const record = { ...account, identityPublicKey: account.publicKey, identityPrivateKey: new Uint8Array(0) };
+const opener = new Opener(sealer, [account.rootPublicKey], record);
+const ratchet = new RatchetClient(engineOf(sealer), Number(threads), record);
+
+// The last reading counts: then all is compiled, and every certificate has been seen.
+let reading: StageReading = { unseal: 0, decrypt: 0, store: 0 };
+for (const name of BATCHES.filter((each) => each !== 'receipt')) reading = await measureStages(name);
+await sealer.close();
+await store.close();
+process.stdout.write(JSON.stringify(reading));
+
+async function measureStages(name: (typeof BATCHES)[number]): Promise<StageReading> {
+  const { sessions, letters } = population.batch(name);
+  await commitInParts(
+    store,
+    acis.map((aci, i) => sessionChange(aci, 1, sessions[i] ?? new Uint8Array(0))),
+  );
+  const spent = { unseal: 0, decrypt: 0, store: 0 };
+  const during = async <Result>(stage: keyof StageReading, work: () => Promise<Result>): Promise<Result> => {
+    const before = process.cpuUsage();
+    const result = await work();
+    const { user, system } = process.cpuUsage(before);
+    spent[stage] += (user + system) / acis.length;
+    return result;
+  };
+  for (let from = 0; from < letters.length; from += CHUNK) {
+    const chunk = letters.slice(from, from + CHUNK);
+    const opened = await during('unseal', () => unseal(chunk));
+    const found = await during('store', () => read(opened));
+    const decrypted = await during('decrypt', () => decrypt(opened, found.sessions));
+    await during('store', () => write(opened, found.contacts, decrypted));
+  }
+  return spent;
+}
+
+async function unseal(letters: readonly Uint8Array<ArrayBuffer>[]): Promise<Opened[]> {
+  const ack = { send: () => undefined };
+  const openings = await opener.open(letters.map((bytes) => ({ bytes, deliveredMs: Date.now(), ack })));
+  return openings.map((opening) => {
+    if (opening.kind !== 'opened') throw new Error('it could not be unsealed');
+    return opening.opened;
+  });
+}
+
+function addressOf({ sender, senderDevice }: Opened): string {
+  return sessionKey(sender, senderDevice);
+}
+
+async function read(opened: readonly Opened[]): Promise<{
+  contacts: Awaited<ReturnType<Records['contacts']>>;
+  sessions: ReadonlyMap<string, Uint8Array<ArrayBuffer> | undefined>;
+}> {
+  const contacts = await records.contacts(opened.map(({ sender }) => sender));
+  const addresses = opened.map(addressOf);
+  const found = await records.sessions(addresses);
+  return { contacts, sessions: new Map(addresses.map((address, i) => [address, found[i]])) };
+}
+
+function decrypt(
+  opened: readonly Opened[],
+  sessions: ReadonlyMap<string, Uint8Array<ArrayBuffer> | undefined>,
+): Promise<SessionsDecrypted> {
+  // Sessions were read before, and are no part of this stage.
+  const found = {
+    epoch: store.epoch,
+    getMany: (_table: string, keys: readonly string[]) => Promise.resolve(keys.map((key) => sessions.get(key))),
+    list: () => Promise.resolve([]),
+    commit: () => Promise.resolve(),
+    close: () => Promise.resolve(),
+    [Symbol.asyncDispose]: () => Promise.resolve(),
+  };
+  const messages = opened.map((each) => ({
+    address: addressOf(each),
+    type: 'whisper' as const,
+    bytes: each.ciphertext,
+    preKeys: undefined,
+  }));
+  return new SessionDecryptor(found, ratchet).decrypt(messages);
+}
+
+async function write(
+  opened: readonly Opened[],
+  contacts: Awaited<ReturnType<Records['contacts']>>,
+  { outcomes, sessions }: SessionsDecrypted,
+): Promise<void> {
+  const rows = opened.map((each, place) => {
+    const outcome = outcomes[place];
+    if (outcome?.status !== 'ok') throw new Error('it could not be decrypted');
+    const { sender, senderDevice, sealed, timestamp, serverTimestamp, envelopeType } = each;
+    const facts = { sender, senderDevice, sealed, timestamp, serverTimestamp, envelopeType };
+    return inbox.messageChange(1, place, { ...facts, content: outcome.plaintext ?? new Uint8Array(0) });
+  });
+  const changes = opened.flatMap((each, i): Change[] => {
+    const session = sessions.get(addressOf(each));
+    const contact = contacts[i];
+    if (session === undefined || contact === undefined) throw new Error('nobody there');
+    return [
+      sessionChange(each.sender, each.senderDevice, session.record),
+      contactChange(each.sender, { ...contact, lastSeenMs: each.serverTimestamp }),
+    ];
+  });
+  await records.commit([...changes, ...rows]);
+  await records.commit(inbox.remove(rows.map(({ key }) => key)));
+}
