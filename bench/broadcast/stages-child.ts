@@ -41,7 +41,15 @@ const sealer = await Sealer.create({
 });
 const account = { ...sender, identityPublicKey: sender.publicKey, identityPrivateKey: new Uint8Array(0) };
 const ratchet = new RatchetClient(engineOf(sealer), Number(threads), account);
-const record = { state: 'sending', body, timestamp: 1, urgent: true, createdAtMs: 1, finishedAtMs: 0, invalidRecipients: 0 } as const;
+const record = {
+  state: 'sending',
+  body,
+  timestamp: 1,
+  urgent: true,
+  createdAtMs: 1,
+  finishedAtMs: 0,
+  invalidRecipients: 0,
+} as const;
 const owner = { ...account, profileKey: new Uint8Array(32).fill(7) };
 const contents = new Contents(record, () => owner);
 
