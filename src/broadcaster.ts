@@ -103,10 +103,14 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
     return this.#change(serviceId, (contact) => ({ ...contact, expireTimer, expireTimerVersion }));
   }
 
-  /** A blocked contact gets nothing, and so not our profile key either. */
+  /** A blocked contact gets nothing, and so no new profile key of ours either; {@link Account.block} also replaces the one that he has. */
   setBlocked(serviceId: string, blocked: boolean): Promise<void> {
     if (typeof blocked !== 'boolean') refuse('blocked', 'true or false');
-    return this.#change(serviceId, (contact) => ({ ...contact, blocked }));
+    return this.#change(serviceId, (contact) => ({
+      ...contact,
+      blocked,
+      lacksProfileKey: blocked && contact.lacksProfileKey,
+    }));
   }
 
   #change(given: string, change: Parameters<BroadcasterCore['changeContact']>[1]): Promise<void> {

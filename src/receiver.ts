@@ -28,9 +28,8 @@ export interface ReceiverOptions extends SharedOptions, Partial<Policies> {
  * keys in it, and gives it out, each message once.
  *
  * A message is acknowledged to the service when it and its session are on the disk, and lies in the store until whoever iterates asks
- * for the next one: a crash loses none, and gives none out twice but the one that was in hand, and those before it whose end was not
- * on the disk yet. Messages of one sender keep their
- * order. Whoever iterates slowly makes the service wait.
+ * for the next one: a crash loses none, and gives none out twice but the one in hand, and those before it whose end was not on the
+ * disk yet. Messages of one sender keep their order. Whoever iterates slowly makes the service wait.
  */
 export class Receiver extends EventEmitter<ReceiverEvents> implements AsyncDisposable, AsyncIterable<ReceivedMessage> {
   readonly #core: ReceiverCore;

@@ -181,9 +181,11 @@ export class OwnAccount {
     await unlessAborted(async () => {
       await this.#locked([checked, OWN_LOCKS.records], async () => {
         const contact = await this.#records.contact(checked);
-        if (contact.blocked) return;
+        // Who was only told to be blocked (`Broadcaster.setBlocked`) still has the key.
+        if (contact.blocked && contact.lacksProfileKey) return;
         const rotation = contact.identityKey === undefined ? [] : await this.#rotation.begin();
-        await this.#records.commit([contactChange(checked, { ...contact, blocked: true }), ...rotation]);
+        const change = contactChange(checked, { ...contact, blocked: true, lacksProfileKey: true });
+        await this.#records.commit([change, ...rotation]);
       });
       try {
         await this.#rotation.finish();
@@ -200,7 +202,9 @@ export class OwnAccount {
     const checked = checkServiceId(serviceId);
     await this.#locked([checked], async () => {
       const contact = await this.#records.contact(checked);
-      if (contact.blocked) await this.#records.commit([contactChange(checked, { ...contact, blocked: false })]);
+      if (contact.blocked) {
+        await this.#records.commit([contactChange(checked, { ...contact, blocked: false, lacksProfileKey: false })]);
+      }
     });
   }
 

@@ -78,7 +78,7 @@ export class RatchetClient {
   }
 
   /**
-   * Session records that no more is sent with; undefined for one that cannot be read.
+   * Session records that no more is sent with; undefined for one that cannot be read, or that no worker outlives.
    *
    * @param ratchetKeys of each, if given: archived only if our side of the session uses it, else undefined too.
    */
@@ -87,7 +87,7 @@ export class RatchetClient {
     ratchetKeys?: readonly (Uint8Array | undefined)[],
   ): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
     if (records.length === 0) return [];
-    const reply = await this.run<ArchiveReply>(() => {
+    const asked = this.run<ArchiveReply>(() => {
       const sessions = pack(records);
       const request: ArchiveRequest = {
         kind: 'archive',
@@ -96,7 +96,13 @@ export class RatchetClient {
       };
       return { request, moved: [sessions.bytes.buffer] };
     });
-    return unpack(reply.sessions);
+    try {
+      return unpack((await asked).sessions);
+    } catch (error) {
+      // An old session that stays is no reason to stop.
+      if (error instanceof SealcastError && error.code === 'ERR_WORKER_LOST') return records.map(() => undefined);
+      throw error;
+    }
   }
 
   /**

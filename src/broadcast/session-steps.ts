@@ -160,6 +160,7 @@ export class SessionSteps {
   async reload(serviceId: string): Promise<Step> {
     const { outbox } = this.#services;
     const [contact, [row]] = await Promise.all([outbox.contact(serviceId), outbox.rows(this.#id, [serviceId])]);
+    if (contact.blocked) return failure(blockedError(serviceId));
     if (row?.state !== 'encrypted') return this.establish(serviceId);
     const { identityKey, devices } = row;
     return { kind: 'parcel', parcel: { serviceId, access: contact, identityKey, devices } };

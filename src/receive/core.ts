@@ -222,6 +222,7 @@ export class ReceiverCore {
     if (this.#closing.signal.aborted) return;
     this.#services.telemetry.log.error({ code: codeOf(error) }, 'receiver stopped');
     this.#stop(error);
+    this.#options.notify('stopped', { error });
   }
 
   #stop(error: unknown): void {

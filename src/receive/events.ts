@@ -25,6 +25,8 @@ export interface ReceiverEvents {
   queueEmpty: [];
   /** The account's connection was lost; it is made again, unless the service refuses it for good. */
   interrupted: [{ readonly cause: Error | null }];
+  /** Nothing more is taken, for the store or the workers fail: what was not acknowledged comes to the Receiver that is opened next. */
+  stopped: [{ readonly error: unknown }];
   /** Prekeys could not be kept up; it is tried again. */
   preKeyProblem: [{ readonly error: SealcastError }];
   /** No usable sender certificate can be had; requests to send something again wait. */

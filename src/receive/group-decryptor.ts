@@ -20,6 +20,9 @@ export interface GroupsDecrypted {
   readonly changes: readonly Change[];
 }
 
+/** Sender keys that are kept of a device: it has one for each group that it writes to, and makes a new one when somebody leaves. */
+const MAX_CHAINS = 256;
+
 const chainKey = (address: string, distributionId: string): string => `${address}.${distributionId}`;
 
 /** Has a worker take sender keys and decrypt with them. Whoever asks holds the locks of the senders, and commits what comes back. */
@@ -70,11 +73,25 @@ export class GroupDecryptor {
       outcomes[index] =
         status === 'ok' ? { status, plaintext: plaintexts[i] } : { status, reason: reply.reasons.get(i) };
     });
-    const changes = unpack(reply.records).flatMap((value, i): Change[] => {
+    const changes: Change[] = [];
+    const grown = new Map<string, number>();
+    unpack(reply.records).forEach((value, i) => {
       const key = keys[i];
-      return value === undefined || key === undefined ? [] : [{ table: 'senderKey', key, value }];
+      if (value === undefined || key === undefined) return;
+      changes.push({ table: 'senderKey', key, value });
+      const address = chains.get(key)?.address ?? '';
+      if (records[i] === undefined) grown.set(address, (grown.get(address) ?? 0) + 1);
     });
+    for (const [address, added] of grown) changes.push(...(await this.#overgrown(address, added, chains)));
     return { outcomes, changes };
+  }
+
+  /** Takes out what is too much of a device's, any of it but what the batch is about: what is missed then is asked for again. */
+  async #overgrown(address: string, added: number, inUse: ReadonlyMap<string, unknown>): Promise<Change[]> {
+    const known = await this.#store.list('senderKey', { prefix: `${address}.`, limit: MAX_CHAINS });
+    const excess = Math.max(0, known.length + added - MAX_CHAINS);
+    const others = known.filter(({ key }) => !inUse.has(key)).slice(0, excess);
+    return others.map(({ key }): Change => ({ table: 'senderKey', key, value: null }));
   }
 
   async #ask(make: () => GroupRequest): Promise<GroupReply | undefined> {

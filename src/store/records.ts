@@ -39,6 +39,8 @@ export interface ContactRecord {
   readonly lastSeenMs: number;
   /** When the profile was fetched last, ms since the epoch; 0: never. */
   readonly profileFetchedMs: number;
+  /** Of who is blocked: whether he does not have the profile key that we have now. */
+  readonly lacksProfileKey: boolean;
 }
 export const NEW_CONTACT: ContactRecord = {
   accessMode: 'unknown',
@@ -48,6 +50,7 @@ export const NEW_CONTACT: ContactRecord = {
   expireTimerVersion: 0,
   lastSeenMs: 0,
   profileFetchedMs: 0,
+  lacksProfileKey: false,
 };
 
 /** `ingesting`: not all recipients are in the outbox yet. `sending`: they are. `pruned`: its rows are being taken out. */
@@ -109,6 +112,7 @@ const SCHEMA = {
       // Doubles hold all integers up to 2^53: times in ms.
       lastSeenMs: 'double',
       profileFetchedMs: 'double',
+      lacksProfileKey: 'bool',
     }),
     Broadcast: message({
       state: 'uint32',
@@ -210,6 +214,7 @@ export function decodeContact(bytes: Uint8Array): ContactRecord {
     expireTimerVersion: wire['expireTimerVersion'] as number,
     lastSeenMs: wire['lastSeenMs'] as number,
     profileFetchedMs: wire['profileFetchedMs'] as number,
+    lacksProfileKey: wire['lacksProfileKey'] as boolean,
     ...(profileKey !== undefined && { profileKey }),
     ...(identityKey !== undefined && { identityKey }),
   };

@@ -59,6 +59,8 @@ describe('a contact who is blocked while a broadcast waits to', () => {
     await service.addDevice(contact, 2);
     const delivery = await blockDuring('sendSealed');
     expect(delivery).toMatchObject({ status: 'failed', error: { code: 'ERR_RECIPIENT_BLOCKED' } });
+    // Not even what was encrypted before.
+    expect(service.countOf('sendSealed')).toBe(1);
     const carried = service.arrivals.map(({ message }) => Uint8Array.from(message.profileKey ?? []));
     expect(carried).toEqual([service.sender.profileKey]);
     expect(service.countOf('fetchPreKeys')).toBe(0);

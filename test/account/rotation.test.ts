@@ -318,6 +318,15 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
       expect(await contactIn(scene, aci)).toMatchObject({ blocked: false, identityKey });
     });
 
+    it('takes the key from who was only told to be blocked, once', async () => {
+      await putContact(scene, aci, { identityKey, blocked: true });
+      await scene.own.block(aci);
+      await expectRotated(scene);
+      scene.service.accountRequests.length = 0;
+      await scene.own.block(aci);
+      expect(names(scene)).toEqual([]);
+    });
+
     it('shares one rotation with others that are blocked at the same time', async () => {
       const contacts = Array.from({ length: 5 }, () => randomUUID());
       for (const each of contacts) await putContact(scene, each, { identityKey });

@@ -136,6 +136,22 @@ describe('a store that fails', () => {
   });
 });
 
+describe('a receiver that discards', () => {
+  it('says when it stops, for nobody iterates who would be told', async () => {
+    await sendRounds(1);
+    const before = (changes: readonly Change[]): void => {
+      if (changes.some(({ table }) => table === 'session')) throw new Error('the disk is full');
+    };
+    const receiver = await open(watched({ before }));
+    const errors: unknown[] = [];
+    receiver.on('stopped', ({ error }) => errors.push(error));
+    receiver.discard();
+    await untilTrue(() => errors.length > 0);
+    expect(errors).toMatchObject([{ message: 'the disk is full' }]);
+    expect(service.acknowledged).toEqual([]);
+  });
+});
+
 describe('a receiver that is closed', () => {
   it('while it works gives everything the next time, first what is in the inbox, in order', async () => {
     await sendRounds(100);

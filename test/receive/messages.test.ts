@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import {
   ContentHint,
   SenderKeyDistributionMessage,
@@ -136,6 +137,23 @@ describe('group messages', () => {
       expect(threads.get(`${aci}.1`)).toEqual(['same batch', 'later batch', 'after a restart']);
     }
     await untilDelivered(scene);
+  });
+
+  it('have their sender keys kept, but no more of one device than there are groups', async () => {
+    const [hostile, friend] = [await scene.service.subscribe(), await scene.service.subscribe()];
+    await sendKey(friend);
+    const { stores } = hostile.devices.get(1) ?? failTest('device');
+    const { own } = scene.service.addressesOf(hostile);
+    for (let i = 0; i < 300; i++) {
+      const key = await SenderKeyDistributionMessage.create(own, randomUUID(), stores.senderKeys);
+      await scene.service.send(hostile, { senderKeyDistributionMessage: key.serialize() });
+    }
+    await untilDelivered(scene);
+    const kept = (await scene.store.list('senderKey', { limit: 1000 })).map(({ key }) => key);
+    expect(kept.filter((key) => key.startsWith(hostile.aci))).toHaveLength(256);
+    expect(kept).toContain(`${friend.aci}.1.${distributionId}`);
+    await sendToGroup(friend, 'still read');
+    expect(bodiesOf(await take(scene.receiver, 1))).toEqual(['still read']);
   });
 
   it('without the sender key are asked for again, and read once it came', async () => {
