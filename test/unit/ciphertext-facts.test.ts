@@ -64,6 +64,7 @@ describe('preKeyIdsOf', async () => {
         ...(preKeyId !== null && { preKeyId }),
         signedPreKeyId: 97,
         identityKey: identity.serialize(),
+        baseKey: base.serialize(),
         registrationId: 16_000,
       });
     }
