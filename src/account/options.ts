@@ -53,7 +53,8 @@ export interface SharedOptions extends EngineSettings {
   readonly logger?: Logger;
   /**
    * Memory for what is precomputed about recipients, in bytes. Default 32 MiB, half of what {@link Sealer} has: tables of some 10,000
-   * recipients. Sealing is a tenth of a broadcast, and tables save a third of it; memory is to stay the same from there on.
+   * recipients. Sealing is a fifth of a broadcast, and whoever has no table is sealed for all the same; memory is to stay the same from
+   * there on.
    */
   readonly recipientCacheBytes?: number;
 }

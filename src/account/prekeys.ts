@@ -97,9 +97,10 @@ export class PreKeys {
     if (checkInteger(count, 'count', 0, Number.MAX_SAFE_INTEGER) > 0) this.#schedule.soon();
   }
 
-  /** Whether a Kyber prekey stays when a session is begun with it; one that is not known is none that stays. */
-  async isLastResort(kyberId: number): Promise<boolean> {
-    return isLastResort(await this.#load(), kyberId);
+  /** Those of Kyber prekeys that stay when sessions are begun with them; one that is not known is none that stays. */
+  async lastResortsAmong(kyberIds: readonly number[]): Promise<ReadonlySet<number>> {
+    const state = await this.#load();
+    return new Set(kyberIds.filter((id) => isLastResort(state, id)));
   }
 
   #shared(signal: AbortSignal | undefined): Promise<Refusal | undefined> {

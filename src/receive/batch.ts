@@ -143,7 +143,7 @@ export class Batch {
   }
 
   async #decryptSessions(items: readonly Item[], contacts: ContactBook): Promise<void> {
-    const { isLastResort, sessions } = this.#services;
+    const { lastResortsAmong, sessions } = this.#services;
     const asked: Item[] = [];
     const messages: SessionMessage[] = [];
     for (const item of items) {
@@ -157,10 +157,12 @@ export class Batch {
     asked.forEach((item, i) => (item.decrypted = decrypted.outcomes[i]));
     for (const [address, session] of decrypted.sessions) contacts.takeSession(address, session);
     for (const id of decrypted.usedPreKeys) this.#changes.push({ table: 'preKey', key: String(id), value: null });
+    const kyberIds = decrypted.usedKyberPreKeys.map(({ kyberPreKeyId }) => kyberPreKeyId);
+    const lastResorts = kyberIds.length === 0 ? new Set<number>() : await lastResortsAmong(kyberIds);
     for (const use of decrypted.usedKyberPreKeys) {
       const { kyberPreKeyId, signedPreKeyId, baseKey } = use;
       // One that is handed out again and again must not be used twice with the same keys.
-      const change: Change = (await isLastResort(kyberPreKeyId))
+      const change: Change = lastResorts.has(kyberPreKeyId)
         ? { table: 'kyberPreKey', key: `${kyberPreKeyId}/${signedPreKeyId}/${baseKey}`, value: Uint8Array.of(1) }
         : { table: 'kyberPreKey', key: String(kyberPreKeyId), value: null };
       this.#changes.push(change);

@@ -90,7 +90,8 @@ export class ReceiverCore {
       notify,
       mayAsk: () => this.#retries.hasRoom,
       // Of another program's prekeys nobody here knows which ones stay: all of them do, and none is used twice with the same keys.
-      isLastResort: (id) => (maintainPreKeys ? this.#preKeys.isLastResort(id) : Promise.resolve(true)),
+      lastResortsAmong: (ids) =>
+        maintainPreKeys ? this.#preKeys.lastResortsAmong(ids) : Promise.resolve(new Set(ids)),
       onPreKeysUsed: (count) => this.#preKeys.noteUsed(count),
     };
     this.#preKeys = new PreKeys(hub, transport, { onError: (error) => notify('preKeyProblem', { error }) });

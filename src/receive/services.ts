@@ -30,8 +30,8 @@ export interface Services {
   readonly notify: Notify;
   /** Whether one more sender may be asked to send something again. */
   readonly mayAsk: () => boolean;
-  /** Whether a Kyber prekey is handed out again and again. */
-  readonly isLastResort: (kyberPreKeyId: number) => Promise<boolean>;
+  /** Those of Kyber prekeys that are handed out again and again. */
+  readonly lastResortsAmong: (kyberPreKeyIds: readonly number[]) => Promise<ReadonlySet<number>>;
   /** So many prekeys are used up. */
   readonly onPreKeysUsed: (count: number) => void;
 }
