@@ -89,11 +89,11 @@ export class RetrySender {
     const { signal } = this.#controller;
     const way: Way = { target: undefined, isUnsealed: false };
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      // Thousands whose sessions broke together do not ask together; who waits keeps nobody's place.
+      await wait(backoffMs(attempt, BASE_MS, CEILING_MS) * Math.random(), signal);
       await this.#permits.acquire(signal);
       let result;
       try {
-        // Thousands whose sessions broke together do not ask together.
-        await wait(backoffMs(attempt, BASE_MS, CEILING_MS) * Math.random(), signal);
         result = await this.#attempt(row, way, attempt, signal);
       } finally {
         this.#permits.release();
