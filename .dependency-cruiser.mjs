@@ -1,5 +1,5 @@
 // The arrows of the house: who may import whom. A room is a folder of src/, workers/ and assembly/ stand beside it.
-// errors.ts and abort-watch.ts are leaves that every room may name.
+// errors.ts, abort-watch.ts and util/ (mechanisms that know nothing of Signal) are leaves that every room may name.
 const room = (name) => `^src/${name}/`;
 /** Modules of `from` may import nothing but themselves and `allowed` within this repository. */
 const only = (name, from, allowed, comment) => ({
@@ -11,6 +11,7 @@ const only = (name, from, allowed, comment) => ({
 });
 const ERRORS = '^src/errors\\.ts$';
 const ABORT_WATCH = '^src/abort-watch\\.ts$';
+const UTIL = '^src/util/';
 const ABI = '^assembly/abi\\.ts$';
 
 /** Only `rooms` may import the package. */
@@ -27,6 +28,7 @@ export default {
     only('abi-imports-nothing', ABI, [], 'asc and tsc both compile it.'),
     only('errors-imports-nothing', ERRORS, [], 'Every room names it.'),
     only('abort-watch-imports-nothing', ABORT_WATCH, [], 'Every room names it.'),
+    only('util-imports-nothing', UTIL, [ERRORS, ABORT_WATCH], 'Mechanisms; every room names them.'),
     only(
       'kernel-knows-only-abi',
       room('kernel'),
@@ -36,15 +38,15 @@ export default {
     only(
       'pool-knows-kernel',
       room('pool'),
-      [room('kernel'), ABI, ERRORS, ABORT_WATCH],
+      [room('kernel'), ABI, ERRORS, ABORT_WATCH, UTIL],
       'No libsignal, no access, in the pool.',
     ),
-    only('access-knows-abi', room('access'), [ABI, ERRORS], 'Keys and certificates know of no kernel.'),
-    only('content-knows-nobody', room('content'), [ERRORS], 'Protobuf and padding know of nobody.'),
+    only('access-knows-abi', room('access'), [ABI, ERRORS, UTIL], 'Keys and certificates know of no kernel.'),
+    only('content-knows-nobody', room('content'), [ERRORS, UTIL], 'Protobuf and padding know of nobody.'),
     only(
       'transport-knows-nobody',
       room('transport'),
-      [ERRORS, ABORT_WATCH],
+      [ERRORS, ABORT_WATCH, UTIL],
       'The way to the service knows of nobody who takes it.',
     ),
     only(
@@ -53,11 +55,16 @@ export default {
       [room('kernel'), room('ratchet'), '^src/pool/messages\\.ts$'],
       'A worker runs kernel and ratchet; of the pool it knows the message types.',
     ),
-    only('ratchet-knows-bundles', room('ratchet'), ['^src/transport/transport\\.ts$', ERRORS], 'From bytes to bytes.'),
+    only(
+      'ratchet-knows-bundles',
+      room('ratchet'),
+      ['^src/transport/transport\\.ts$', ERRORS, UTIL],
+      'From bytes to bytes.',
+    ),
     only(
       'store-knows-nobody',
       room('store'),
-      ['^src/access/access-mode\\.ts$', ERRORS],
+      ['^src/access/access-mode\\.ts$', ERRORS, UTIL],
       'Bytes by key; what the records hold is named where it is made.',
     ),
     {

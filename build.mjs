@@ -100,8 +100,8 @@ function compileTypeScript(project) {
   if (status !== 0) process.exit(status ?? 1);
 }
 
-/** Digest of all that this build reads, so that an unchanged tree is not built again. */
-function inputsDigest() {
+/** Digest of files and folders, so that what did not change is not built again. */
+function digestOf(names) {
   const hash = createHash('sha256');
   const visit = (path) => {
     const full = join(root, path);
@@ -112,14 +112,29 @@ function inputsDigest() {
       hash.update(path).update('\0').update(readFileSync(full)).update('\0');
     }
   };
-  for (const name of ['assembly', 'src', 'workers', 'bench', 'test']) visit(name);
-  for (const name of ['build.mjs', 'package-lock.json', 'package.json']) visit(name);
-  for (const name of ['tsconfig.base.json', 'tsconfig.json', 'tsconfig.dev.json']) visit(name);
+  for (const name of names) visit(name);
   return hash.digest('hex');
+}
+const KERNEL_INPUTS = ['assembly', 'build.mjs', 'package-lock.json', 'package.json'];
+const TSCONFIGS = ['tsconfig.base.json', 'tsconfig.json', 'tsconfig.dev.json'];
+const ALL_INPUTS = [...KERNEL_INPUTS, 'src', 'workers', 'bench', 'test', ...TSCONFIGS];
+
+/** Empties a folder of everything but its kernels. */
+function keepKernels(folder) {
+  if (!existsSync(join(root, folder))) return;
+  for (const name of readdirSync(join(root, folder))) {
+    if (name !== 'kernel') rmSync(join(root, folder, name), { recursive: true, force: true });
+  }
 }
 
 /** What is wrong with the outputs, or null: kernels that are not those of the manifest, or a missing entry point. */
 function outputsFault() {
+  const entryPoints = ['dist/src/index.js', 'dist/src/kernel/index.js', 'dist/workers/seal.js', 'build/bench/main.js'];
+  const missing = entryPoints.find((path) => !existsSync(join(root, path)));
+  return missing === undefined ? kernelsFault() : `${missing} is missing`;
+}
+
+function kernelsFault() {
   const manifestFile = join(root, 'dist/kernel/manifest.json');
   if (!existsSync(manifestFile)) return 'dist/kernel/manifest.json is missing';
   for (const { file, sha256 } of JSON.parse(readFileSync(manifestFile, 'utf8'))) {
@@ -127,9 +142,13 @@ function outputsFault() {
     const found = existsSync(path) && createHash('sha256').update(readFileSync(path)).digest('hex');
     if (found !== sha256) return `dist/kernel/${file} is not what the manifest says`;
   }
-  const entryPoints = ['dist/src/index.js', 'dist/src/kernel/index.js', 'dist/workers/seal.js', 'build/bench/main.js'];
-  const missing = entryPoints.find((path) => !existsSync(join(root, path)));
-  return missing === undefined ? null : `${missing} is missing`;
+  for (const { name } of KERNELS) {
+    for (const kind of ['inner', 'debug']) {
+      const file = `build/kernel/${name}.${kind}.wasm`;
+      if (!existsSync(join(root, file))) return `${file} is missing`;
+    }
+  }
+  return null;
 }
 
 function sayKernels() {
@@ -138,17 +157,25 @@ function sayKernels() {
   }
 }
 
+const isForced = process.argv.includes('--force');
+const isStamped = (stamp, digest) => !isForced && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest;
 const stamp = join(root, 'build/.inputs');
-const digest = inputsDigest();
-const isCurrent = existsSync(stamp) && readFileSync(stamp, 'utf8') === digest && outputsFault() === null;
-if (isCurrent && !process.argv.includes('--force')) {
+const digest = digestOf(ALL_INPUTS);
+const kernelStamp = join(root, 'build/kernel/.inputs');
+const kernelDigest = digestOf(KERNEL_INPUTS);
+if (isStamped(stamp, digest) && outputsFault() === null) {
   say('Nothing changed since the last build.');
 } else {
   // The stamp goes first and comes last: a build that is cut short anywhere in between is never taken for a whole one.
   rmSync(stamp, { force: true });
-  rmSync(join(root, 'dist'), { recursive: true, force: true });
-  rmSync(join(root, 'build'), { recursive: true, force: true });
-  await buildKernels();
+  keepKernels('dist');
+  keepKernels('build');
+  if (!isStamped(kernelStamp, kernelDigest) || kernelsFault() !== null) {
+    rmSync(join(root, 'dist'), { recursive: true, force: true });
+    rmSync(join(root, 'build'), { recursive: true, force: true });
+    await buildKernels();
+    writeFileSync(kernelStamp, kernelDigest);
+  }
   compileTypeScript('tsconfig.json');
   compileTypeScript('tsconfig.dev.json');
   const fault = outputsFault();
