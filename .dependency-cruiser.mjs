@@ -32,8 +32,8 @@ export default {
     only(
       'kernel-knows-only-abi',
       room('kernel'),
-      [ABI, ERRORS],
-      'The kernel room reads assembly/abi.ts, nothing else.',
+      [ABI, ERRORS, UTIL],
+      'The kernel room reads assembly/abi.ts, and mechanisms.',
     ),
     only(
       'pool-knows-kernel',

@@ -1,13 +1,15 @@
 import type { AttributesInput } from './account/attributes.js';
 import type { AccountCore } from './account/core.js';
 import { checkAccountTransport, checkPolicies, checkSharedOptions } from './account/options.js';
-import type { OwnCallOptions, UnidentifiedAccessPair } from './account/account-types.js';
+import type { AccessKeyOptions, OwnCallOptions, UnidentifiedAccessPair } from './account/account-types.js';
 import type { ProfileInput } from './account/own-profile.js';
 import type { ContactProfile, FetchProfileOptions } from './account/account-types.js';
 import { Broadcaster, type BroadcasterOptions } from './broadcaster.js';
 import { SealcastError } from './errors.js';
-import { checkObject } from './options.js';
+import { OPENER_NAMES } from './opener-names.js';
+import { checkOptions } from './options.js';
 import { Receiver, type ReceiverOptions } from './receiver.js';
+import type { NamesOf } from './util/known-names.js';
 
 export interface AccountOptions extends Omit<BroadcasterOptions, 'transport'>, ReceiverOptions {}
 
@@ -36,7 +38,7 @@ export class Account implements AsyncDisposable {
 
   /** As {@link openAccount}. */
   static async open(options: AccountOptions): Promise<Account> {
-    const policies = checkPolicies(checkObject(options, 'options'));
+    const policies = checkPolicies(checkOptions(options, OPENER_NAMES satisfies NamesOf<AccountOptions>));
     const transport = checkAccountTransport(options.transport);
     const broadcaster = await Broadcaster.open(options);
     const opened: AsyncDisposable[] = [broadcaster];
@@ -74,7 +76,7 @@ export class Account implements AsyncDisposable {
    * @throws SealcastError ERR_INVALID_ARGUMENT: there are no attributes, or there is no profile key; ERR_RATE_LIMITED,
    *   ERR_SERVICE_REJECTED: nothing has changed; ERR_SERVICE_UNAVAILABLE: it is told again.
    */
-  registerAccessKey(options: OwnCallOptions & { readonly unrestricted?: boolean } = {}): Promise<void> {
+  registerAccessKey(options: AccessKeyOptions = {}): Promise<void> {
     return this.#open().own.registerAccessKey(options);
   }
 

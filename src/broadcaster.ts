@@ -20,10 +20,20 @@ import {
   type SharedOptions,
 } from './account/options.js';
 import { SealcastError } from './errors.js';
-import { checkInteger, checkObject, checkSignal, refuse } from './options.js';
+import { OPENER_NAMES } from './opener-names.js';
+import { checkInteger, checkOptions, checkSignal, refuse } from './options.js';
 import type { Sealer } from './sealer.js';
+import type { NamesOf } from './util/known-names.js';
 
 export interface BroadcasterOptions extends SharedOptions, Partial<Policies>, Partial<BroadcasterLimits> {}
+
+/** Options of {@link Broadcaster.resume}. */
+export interface ResumeOptions {
+  /** Stops what is resumed; it can be resumed again. */
+  readonly signal?: AbortSignal;
+}
+
+const RESUME_NAMES = { signal: true } satisfies NamesOf<ResumeOptions>;
 
 /**
  * Sends a text to many, each of them a sealed message of its own, and remembers how far it got.
@@ -47,7 +57,7 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
    *   and the store throw.
    */
   static async open(options: BroadcasterOptions): Promise<Broadcaster> {
-    const given = checkObject(options, 'options');
+    const given = checkOptions(options, OPENER_NAMES satisfies NamesOf<BroadcasterOptions>);
     const opened: { broadcaster?: Broadcaster } = {};
     const policies = checkPolicies(given);
     const limits = checkLimits(given);
@@ -82,9 +92,9 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
    *
    * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_ABORTED, ERR_CLOSED, ERR_STORE_FAILED, ERR_STORE_LOCKED.
    */
-  async resume(options: { readonly signal?: AbortSignal } = {}): Promise<ResumedBroadcast[]> {
+  async resume(options: ResumeOptions = {}): Promise<ResumedBroadcast[]> {
     this.#assertOpen();
-    return this.#core.resume(checkSignal(checkObject(options, 'options')['signal']));
+    return this.#core.resume(checkSignal(checkOptions(options, RESUME_NAMES)['signal']));
   }
 
   /**

@@ -3,11 +3,16 @@ export { deriveAccessKey } from './access/access-key.js';
 export type { AccessMode } from './access/access-mode.js';
 export type { ProfileName } from './access/profile-cipher.js';
 export type { AttributesInput } from './account/attributes.js';
-export type { OwnCallOptions, UnidentifiedAccess, UnidentifiedAccessPair } from './account/account-types.js';
+export type {
+  AccessKeyOptions,
+  OwnCallOptions,
+  UnidentifiedAccess,
+  UnidentifiedAccessPair,
+} from './account/account-types.js';
 export type { ProfileInput } from './account/own-profile.js';
 export type { ContactProfile, FetchProfileOptions } from './account/account-types.js';
 export { SealcastError, type SealcastErrorCode, type SealcastErrorFacts } from './errors.js';
-export { Broadcaster, type BroadcasterOptions } from './broadcaster.js';
+export { Broadcaster, type BroadcasterOptions, type ResumeOptions } from './broadcaster.js';
 export type { BroadcasterEvents } from './broadcast/events.js';
 export type { AccountInput, Policies, SharedOptions } from './account/options.js';
 export type { BroadcasterLimits, BroadcastMessage, BroadcastOptions, Recipients } from './broadcast/options.js';

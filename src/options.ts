@@ -4,6 +4,7 @@ import { KEY_BYTES, MAX_CONTENT_BYTES, PUBLIC_KEY_BYTES, PUBLIC_KEY_TYPE } from 
 import { SealcastError } from './errors.js';
 import { KERNEL_CHOICES, type KernelChoice } from './kernel/choice.js';
 import { SLOT_COST_BYTES } from './kernel/control.js';
+import { checkNames, isPlainObject, type NamesOf } from './util/known-names.js';
 import type { EngineOptions } from './pool/engine-options.js';
 
 /** A libsignal `PublicKey` or `PrivateKey`, of whichever copy of libsignal: all that is asked of it is its bytes. */
@@ -34,6 +35,14 @@ export interface SealerOptions extends EngineSettings {
   /** Entries that may wait for the workers before further calls are refused with ERR_QUEUE_FULL. Default 1,048,576. */
   readonly maxQueue?: number;
 }
+
+export const ENGINE_NAMES = {
+  threads: true,
+  recipientCacheBytes: true,
+  kernel: true,
+} as const satisfies NamesOf<EngineSettings>;
+const SEALER_NAMES = { ...ENGINE_NAMES, identityKeyPair: true, maxQueue: true } satisfies NamesOf<SealerOptions>;
+const KEY_PAIR_NAMES = { publicKey: true, privateKey: true } satisfies NamesOf<SealerOptions['identityKeyPair']>;
 
 const MAX_THREADS = 64;
 const MAX_RECIPIENT_CACHE_BYTES = 2 ** 31;
@@ -137,6 +146,23 @@ export function checkObject(value: unknown, field: string): Readonly<Record<stri
   return value as Readonly<Record<string, unknown>>;
 }
 
+/** The options of a call; a name that is not among the known ones is refused. */
+export function checkOptions(
+  value: unknown,
+  known: Readonly<Record<string, unknown>>,
+): Readonly<Record<string, unknown>> {
+  const given = checkObject(value, 'options');
+  checkNames(given, known);
+  return given;
+}
+
+/** An identity key pair: two keys and nothing more, unless it is libsignal's own. */
+export function checkKeyPair(value: unknown, field: string): Readonly<Record<string, unknown>> {
+  const pair = checkObject(value, field);
+  if (isPlainObject(pair)) checkNames(pair, KEY_PAIR_NAMES, field);
+  return pair;
+}
+
 export function checkInteger(value: unknown, field: string, min: number, max: number, index?: number): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
     refuse(field, `an integer from ${min} to ${max}`, index);
@@ -150,8 +176,8 @@ export function checkTimestamp(value: unknown, index?: number): number {
 
 /** @throws SealcastError ERR_INVALID_ARGUMENT, naming the option at fault. */
 export function checkSealerOptions(options: unknown): EngineOptions {
-  const { identityKeyPair, threads, recipientCacheBytes, kernel, maxQueue } = checkObject(options, 'options');
-  const pair = checkObject(identityKeyPair, 'identityKeyPair');
+  const { identityKeyPair, threads, recipientCacheBytes, kernel, maxQueue } = checkOptions(options, SEALER_NAMES);
+  const pair = checkKeyPair(identityKeyPair, 'identityKeyPair');
   const choice = kernel ?? 'auto';
   if (!KERNEL_CHOICES.includes(choice as KernelChoice)) refuse('kernel', `one of ${KERNEL_CHOICES.join(', ')}`);
   const checked = {

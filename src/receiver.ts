@@ -7,11 +7,13 @@ import {
   type Policies,
   type SharedOptions,
 } from './account/options.js';
-import { checkObject } from './options.js';
+import { OPENER_NAMES } from './opener-names.js';
+import { checkOptions } from './options.js';
 import type { ReceiverCore } from './receive/core.js';
 import type { ReceiverEvents } from './receive/events.js';
 import type { ReceivedMessage, ReceiverStats } from './receive/received.js';
 import type { AccountTransport } from './transport/transport.js';
+import type { NamesOf } from './util/known-names.js';
 
 export interface ReceiverOptions extends SharedOptions, Partial<Policies> {
   /** The way to the service, there and back. Stays the caller's to close. */
@@ -47,7 +49,7 @@ export class Receiver extends EventEmitter<ReceiverEvents> implements AsyncDispo
    *   and the store throw.
    */
   static async open(options: ReceiverOptions): Promise<Receiver> {
-    const given = checkObject(options, 'options');
+    const given = checkOptions(options, OPENER_NAMES satisfies NamesOf<ReceiverOptions>);
     const policies = checkPolicies(given);
     const transport = checkAccountTransport(options.transport);
     const maintainPreKeys = checkBoolean(given['maintainPreKeys'], 'maintainPreKeys', true);

@@ -10,7 +10,7 @@ import {
   checkArray,
   checkContent,
   checkEnvelope,
-  checkObject,
+  checkOptions,
   checkPublicKey,
   checkSealerOptions,
   checkSignal,
@@ -21,6 +21,7 @@ import {
 } from './options.js';
 import { Engine } from './pool/engine.js';
 import { closedError } from './pool/pool.js';
+import { checkNames, type NamesOf } from './util/known-names.js';
 import { PrepareBatch } from './pool/prepare-batch.js';
 import type { PrepareResult, SealResult } from './pool/results.js';
 import { SealBatch } from './pool/seal-batch.js';
@@ -79,6 +80,10 @@ export interface SealerStats {
   readonly queueLength: number;
 }
 
+const REQUEST_NAMES = { recipientIdentityKey: true, content: true } satisfies NamesOf<SealRequest>;
+const CALL_NAMES = { signal: true } satisfies NamesOf<CallOptions>;
+const UNSEAL_NAMES = { ...CALL_NAMES, trustRoots: true, timestamp: true } satisfies NamesOf<UnsealOptions>;
+
 /** Sets of trust roots that are remembered with the certificates they vouched for; a service has one. */
 const MAX_VALIDATORS = 4;
 
@@ -131,7 +136,7 @@ export class Sealer {
    */
   async seal(entries: readonly SealRequest[], options: CallOptions = {}): Promise<SealResult[]> {
     this.#assertOpen();
-    const signal = checkSignal(checkObject(options, 'options')['signal']);
+    const signal = checkSignal(checkOptions(options, CALL_NAMES)['signal']);
     const list = checkArray(entries, 'entries');
     const keys = new Uint8Array(list.length * KEY_BYTES);
     const contents: Uint8Array[] = [];
@@ -140,6 +145,7 @@ export class Sealer {
       if (typeof entry !== 'object' || entry === null) {
         refuse('entry', 'an object { recipientIdentityKey, content }', index);
       }
+      checkNames(entry, REQUEST_NAMES, undefined, index);
       const { recipientIdentityKey, content } = entry as Partial<SealRequest>;
       keys.set(checkPublicKey(recipientIdentityKey, 'recipientIdentityKey', index), index * KEY_BYTES);
       contents.push(checkContent(content, index));
@@ -163,7 +169,7 @@ export class Sealer {
    */
   async unseal(envelopes: readonly Uint8Array[], options: UnsealOptions = {}): Promise<UnsealResult[]> {
     this.#assertOpen();
-    const checked = checkObject(options, 'options');
+    const checked = checkOptions(options, UNSEAL_NAMES);
     const signal = checkSignal(checked['signal']);
     const validation = this.#checkValidation(checked);
     const list = checkArray(envelopes, 'envelopes');
@@ -243,7 +249,7 @@ export class Sealer {
    */
   async prepare(recipientIdentityKeys: readonly PublicKeyInput[], options: CallOptions = {}): Promise<PrepareResult[]> {
     this.#assertOpen();
-    const signal = checkSignal(checkObject(options, 'options')['signal']);
+    const signal = checkSignal(checkOptions(options, CALL_NAMES)['signal']);
     const list = checkArray(recipientIdentityKeys, 'recipientIdentityKeys');
     const keys = new Uint8Array(list.length * KEY_BYTES);
     const checking = this.#engine.enter(list.length, signal, (index) => {

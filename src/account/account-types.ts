@@ -1,10 +1,20 @@
 import type { AccessMode } from '../access/access-mode.js';
 import type { ProfileName } from '../access/profile-cipher.js';
+import type { NamesOf } from '../util/known-names.js';
 
 export interface OwnCallOptions {
   /** Ends the wait with ERR_ABORTED; what the service is being told goes on, and is taken up again if it fails. */
   readonly signal?: AbortSignal;
 }
+
+/** Options of {@link Account.registerAccessKey}. */
+export interface AccessKeyOptions extends OwnCallOptions {
+  /** Whether anybody may send to us sealed, with any key. Stays as it is, over restarts, until it is given again. */
+  readonly unrestricted?: boolean;
+}
+
+export const OWN_CALL_NAMES = { signal: true } as const satisfies NamesOf<OwnCallOptions>;
+export const ACCESS_KEY_NAMES = { ...OWN_CALL_NAMES, unrestricted: true } satisfies NamesOf<AccessKeyOptions>;
 
 /** With what something is sent sealed. */
 export interface UnidentifiedAccess {
@@ -43,3 +53,5 @@ export interface FetchProfileOptions {
   readonly force?: boolean;
   readonly signal?: AbortSignal;
 }
+
+export const FETCH_PROFILE_NAMES = { force: true, signal: true } satisfies NamesOf<FetchProfileOptions>;

@@ -1,5 +1,6 @@
 import { deriveAccessKey } from '../access/access-key.js';
 import { checkInteger, checkObject, refuse, viewOf } from '../options.js';
+import { checkNames, type NamesOf } from '../util/known-names.js';
 import type { AccountRecord } from '../store/records.js';
 import type { AttributesRecord } from '../store/records-own.js';
 import type { AccountAttributes } from '../transport/transport.js';
@@ -34,6 +35,16 @@ export interface AttributesInput {
   readonly capabilities?: Readonly<Record<string, boolean>>;
 }
 
+const NAMES = {
+  fetchesMessages: true,
+  pniRegistrationId: true,
+  registrationLock: true,
+  recoveryPassword: true,
+  encryptedDeviceName: true,
+  discoverableByPhoneNumber: true,
+  capabilities: true,
+} satisfies NamesOf<AttributesInput>;
+
 const DEFAULT_CAPABILITIES: Readonly<Record<string, boolean>> = { storage: true, attachmentBackfill: true, spqr: true };
 /** 14 bits, but for 0. */
 const MAX_REGISTRATION_ID = 0x3fff;
@@ -62,6 +73,7 @@ function checkCapabilities(given: unknown): Readonly<Record<string, boolean>> {
 /** @returns a copy, with the defaults, in the mode that it has been in. */
 export function checkAttributes(input: unknown, known: AttributesRecord | undefined): AttributesRecord {
   const given = checkObject(input, 'attributes') as { readonly [name in keyof AttributesInput]: unknown };
+  checkNames(given, NAMES, 'attributes');
   const { registrationLock, recoveryPassword, encryptedDeviceName } = given;
   if (registrationLock !== undefined) {
     if (typeof registrationLock !== 'string' || !REGISTRATION_LOCK.test(registrationLock)) {

@@ -1,9 +1,11 @@
 import { isPni } from '../access/access-mode.js';
 import {
   checkInteger,
+  checkKeyPair,
   checkObject,
   checkPublicKey,
   copyPrivateKey,
+  ENGINE_NAMES,
   refuse,
   viewOf,
   type EngineSettings,
@@ -12,6 +14,7 @@ import {
 import type { AccountRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
 import type { AccountTransport, Transport } from '../transport/transport.js';
+import { checkNames, type NamesOf } from '../util/known-names.js';
 import { parseServiceId } from './ids.js';
 import { Telemetry, type Logger } from './telemetry.js';
 
@@ -58,6 +61,27 @@ export interface SharedOptions extends EngineSettings {
    */
   readonly recipientCacheBytes?: number;
 }
+
+/** Names of {@link SharedOptions} and {@link Policies}. */
+export const SHARED_NAMES = {
+  ...ENGINE_NAMES,
+  store: true,
+  transport: true,
+  trustRoots: true,
+  account: true,
+  includePhoneNumber: true,
+  logger: true,
+  unsealedFallback: true,
+  onIdentityChange: true,
+} as const satisfies NamesOf<SharedOptions & Policies>;
+
+const ACCOUNT_NAMES = {
+  aci: true,
+  deviceId: true,
+  registrationId: true,
+  identityKeyPair: true,
+  profileKey: true,
+} satisfies NamesOf<AccountInput>;
 
 const RECIPIENT_CACHE_BYTES = 32 * 1024 * 1024;
 
@@ -160,10 +184,11 @@ export function checkProfileKey(profileKey: unknown, field = 'profileKey'): Uint
 /** The private key in it is a copy. */
 export function checkAccount(account: unknown): AccountRecord {
   const given = checkObject(account, 'account');
+  checkNames(given, ACCOUNT_NAMES, 'account');
   const { aci, deviceId, registrationId, profileKey } = given;
   const serviceId = parseServiceId(aci);
   if (serviceId === null || isPni(serviceId)) refuse('account.aci', 'a service id (a UUID)');
-  const pair = checkObject(given['identityKeyPair'], 'account.identityKeyPair');
+  const pair = checkKeyPair(given['identityKeyPair'], 'account.identityKeyPair');
   return {
     aci: serviceId,
     deviceId: checkInteger(deviceId, 'account.deviceId', 1, MAX_DEVICE_ID),

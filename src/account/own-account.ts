@@ -1,12 +1,19 @@
 import { ACCESS_KEY_BYTES, deriveAccessKey } from '../access/access-key.js';
 import { accessKeyFor } from '../access/access-mode.js';
 import { SealcastError } from '../errors.js';
-import { checkObject, checkSignal, refuse } from '../options.js';
+import { checkOptions, checkSignal, refuse } from '../options.js';
 import type { AttributesRecord, ProfileRecord } from '../store/records-own.js';
 import type { Change } from '../store/store.js';
 import type { AccountTransport } from '../transport/transport.js';
 import { attributesWith, checkAttributes, type AttributesInput } from './attributes.js';
-import type { OwnCallOptions, UnidentifiedAccess, UnidentifiedAccessPair } from './account-types.js';
+import {
+  ACCESS_KEY_NAMES,
+  OWN_CALL_NAMES,
+  type AccessKeyOptions,
+  type OwnCallOptions,
+  type UnidentifiedAccess,
+  type UnidentifiedAccessPair,
+} from './account-types.js';
 import type { Hub } from './hub.js';
 import { parseServiceId } from './ids.js';
 import { attributesChange, loadOwnRecords, OWN_LOCKS, profileChange, type OwnRecords } from './own-records.js';
@@ -70,8 +77,8 @@ export class OwnAccount {
    * @throws SealcastError ERR_INVALID_ARGUMENT: there are no attributes ({@link setAttributes}), or there is no profile key; then
    *   nothing was sent. ERR_RATE_LIMITED, ERR_SERVICE_REJECTED: nothing has changed. ERR_SERVICE_UNAVAILABLE: it is told again.
    */
-  async registerAccessKey(options: OwnCallOptions & { readonly unrestricted?: boolean } = {}): Promise<void> {
-    const { unrestricted, signal } = checkObject(options, 'options');
+  async registerAccessKey(options: AccessKeyOptions = {}): Promise<void> {
+    const { unrestricted, signal } = checkOptions(options, ACCESS_KEY_NAMES);
     if (unrestricted !== undefined && typeof unrestricted !== 'boolean') refuse('unrestricted', 'true or false');
     await unlessAborted(() => this.#registerAccessKey(unrestricted), checkSignal(signal));
   }
@@ -118,7 +125,7 @@ export class OwnAccount {
    */
   async setProfile(profile: ProfileInput, options: OwnCallOptions = {}): Promise<void> {
     const checked = checkProfile(profile);
-    const signal = checkSignal(checkObject(options, 'options')['signal']);
+    const signal = checkSignal(checkOptions(options, OWN_CALL_NAMES)['signal']);
     await unlessAborted(() => this.#setProfile({ ...checked, isPending: true }), signal);
   }
 
@@ -157,7 +164,7 @@ export class OwnAccount {
    *   ERR_SERVICE_REJECTED, ERR_SERVICE_UNAVAILABLE, ERR_ABORTED: the new key is on its way, and is taken up again.
    */
   async rotateProfileKey(options: OwnCallOptions = {}): Promise<void> {
-    const signal = checkSignal(checkObject(options, 'options')['signal']);
+    const signal = checkSignal(checkOptions(options, OWN_CALL_NAMES)['signal']);
     await unlessAborted(async () => {
       await this.#locked([OWN_LOCKS.records], async () => this.#records.commit(await this.#rotation.begin()));
       await this.#rotation.finish();
@@ -176,7 +183,7 @@ export class OwnAccount {
    */
   async block(serviceId: string, options: OwnCallOptions = {}): Promise<void> {
     const checked = checkServiceId(serviceId);
-    const signal = checkSignal(checkObject(options, 'options')['signal']);
+    const signal = checkSignal(checkOptions(options, OWN_CALL_NAMES)['signal']);
     // In one commit: were he blocked first, a crash would leave him with a profile key that nobody means to change any more.
     await unlessAborted(async () => {
       await this.#locked([checked, OWN_LOCKS.records], async () => {
@@ -215,7 +222,7 @@ export class OwnAccount {
    * @throws SealcastError as what it finishes.
    */
   async finishPending(options: OwnCallOptions = {}): Promise<void> {
-    const signal = checkSignal(checkObject(options, 'options')['signal']);
+    const signal = checkSignal(checkOptions(options, OWN_CALL_NAMES)['signal']);
     await unlessAborted(async () => {
       // It takes profile and attributes along.
       await this.#rotation.finish();
@@ -238,7 +245,7 @@ export class OwnAccount {
    */
   async unidentifiedAccess(serviceId: string, options: OwnCallOptions = {}): Promise<UnidentifiedAccessPair> {
     const checked = checkServiceId(serviceId);
-    const signal = checkSignal(checkObject(options, 'options')['signal']);
+    const signal = checkSignal(checkOptions(options, OWN_CALL_NAMES)['signal']);
     const [contact, { attributes }] = await Promise.all([this.#records.contact(checked), this.#load()]);
     const target = contact.blocked ? null : accessKeyFor(checked, contact);
     const { profileKey } = this.#hub.account;

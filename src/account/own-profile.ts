@@ -8,6 +8,7 @@ import {
 import { profileKeyFacts } from '../access/profile-version.js';
 import { SealcastError } from '../errors.js';
 import { checkObject, refuse, viewOf } from '../options.js';
+import { checkNames, type NamesOf } from '../util/known-names.js';
 import type { ProfileRecord } from '../store/records-own.js';
 import type { ProfileUpload } from '../transport/transport.js';
 
@@ -34,6 +35,16 @@ export interface ProfileInput {
   readonly badgeIds?: readonly string[];
 }
 
+const NAMES = {
+  given: true,
+  family: true,
+  about: true,
+  aboutEmoji: true,
+  paymentAddress: true,
+  phoneNumberSharing: true,
+  badgeIds: true,
+} satisfies NamesOf<ProfileInput>;
+
 function checkText(value: unknown, field: string): string {
   if (typeof value !== 'string' || !value.isWellFormed()) refuse(field, 'a string of well-formed Unicode');
   return value;
@@ -42,6 +53,7 @@ function checkText(value: unknown, field: string): string {
 /** @returns a copy. Lengths are found out by encrypting it with a key of no account. */
 export function checkProfile(input: unknown): ProfileRecord {
   const given = checkObject(input, 'profile') as { readonly [name in keyof ProfileInput]: unknown };
+  checkNames(given, NAMES, 'profile');
   const { family, about, aboutEmoji, paymentAddress, phoneNumberSharing, badgeIds = [] } = given;
   const address = paymentAddress === undefined ? undefined : viewOf(paymentAddress);
   if (address === null || address?.length === 0) refuse('profile.paymentAddress', 'a Uint8Array of at least 1 byte');

@@ -3,11 +3,11 @@ import { accessModeOf } from '../access/profile-access.js';
 import { decryptProfileName } from '../access/profile-cipher.js';
 import { profileKeyFacts } from '../access/profile-version.js';
 import { SealcastError } from '../errors.js';
-import { checkObject, checkSignal, refuse } from '../options.js';
+import { checkOptions, checkSignal, refuse } from '../options.js';
 import type { ContactRecord } from '../store/records.js';
 import type { Change } from '../store/store.js';
 import type { AccessKey, AccountTransport, FetchedProfile, ProfileOutcome } from '../transport/transport.js';
-import type { ContactProfile, FetchProfileOptions } from './account-types.js';
+import { FETCH_PROFILE_NAMES, type ContactProfile, type FetchProfileOptions } from './account-types.js';
 import type { Hub } from './hub.js';
 import { parseServiceId } from './ids.js';
 import { contactChange, Records, sessionChange, sessionKey } from './records.js';
@@ -66,7 +66,7 @@ export class Profiles {
    */
   async fetchProfile(serviceId: string, options: FetchProfileOptions = {}): Promise<ContactProfile> {
     const checked = parseServiceId(serviceId) ?? refuse('serviceId', 'a UUID, or PNI: and a UUID');
-    const { force = false, signal: givenSignal } = checkObject(options, 'options');
+    const { force = false, signal: givenSignal } = checkOptions(options, FETCH_PROFILE_NAMES);
     if (typeof force !== 'boolean') refuse('force', 'true or false');
     const signal = checkSignal(givenSignal);
     const contact = await this.#records.contact(checked);

@@ -1,6 +1,7 @@
 import { isBroadcastId } from '../account/ids.js';
 import { checkBoolean } from '../account/options.js';
-import { checkInteger, checkObject, checkSignal, refuse } from '../options.js';
+import { checkInteger, checkObject, checkOptions, checkSignal, refuse } from '../options.js';
+import { checkNames, type NamesOf } from '../util/known-names.js';
 
 /** Service ids, in any order, one or more times. */
 export type Recipients = Iterable<string> | AsyncIterable<string>;
@@ -39,6 +40,23 @@ export interface BroadcasterLimits {
   readonly keepFinishedMs: number;
 }
 
+export const LIMIT_NAMES = {
+  concurrency: true,
+  preKeyConcurrency: true,
+  chunkSize: true,
+  maxRetryAfterMs: true,
+  keepFinishedMs: true,
+} as const satisfies NamesOf<BroadcasterLimits>;
+const MESSAGE_NAMES = { body: true } satisfies NamesOf<BroadcastMessage>;
+const BROADCAST_NAMES = {
+  id: true,
+  timestamp: true,
+  urgent: true,
+  signal: true,
+  dryRun: true,
+  maxPerSecond: true,
+} satisfies NamesOf<BroadcastOptions>;
+
 const BODY_BYTES = 65_536;
 const HOUR_MS = 3_600_000;
 const DEFAULTS: BroadcasterLimits = {
@@ -73,7 +91,9 @@ export interface CheckedBroadcast {
 }
 
 export function checkBroadcast(message: unknown, recipients: unknown, options: unknown): CheckedBroadcast {
-  const { body } = checkObject(message, 'message');
+  const given = checkObject(message, 'message');
+  checkNames(given, MESSAGE_NAMES, 'message');
+  const { body } = given;
   if (typeof body !== 'string' || body === '' || Buffer.byteLength(body) > BODY_BYTES || !body.isWellFormed()) {
     refuse('message.body', `a string of well-formed Unicode, 1 to ${BODY_BYTES} bytes of UTF-8`);
   }
@@ -84,7 +104,7 @@ export function checkBroadcast(message: unknown, recipients: unknown, options: u
   ) {
     refuse('recipients', 'an iterable or async iterable of service ids');
   }
-  const { id, timestamp, urgent, signal, dryRun, maxPerSecond } = checkObject(options, 'options');
+  const { id, timestamp, urgent, signal, dryRun, maxPerSecond } = checkOptions(options, BROADCAST_NAMES);
   if (id !== undefined && !isBroadcastId(id)) refuse('id', '1 to 128 letters, digits and _.:-');
   if (maxPerSecond !== undefined && (typeof maxPerSecond !== 'number' || !(maxPerSecond > 0))) {
     refuse('maxPerSecond', 'a number above 0');

@@ -1,6 +1,7 @@
 import { types } from 'node:util';
 import { SealcastError } from '../errors.js';
-import { MAX_STORE_KEY_BYTES, TABLES, type Change, type TableName } from './store.js';
+import { checkNames, type NamesOf } from '../util/known-names.js';
+import { MAX_STORE_KEY_BYTES, TABLES, type Change, type ListOptions, type TableName } from './store.js';
 
 /** A change whose key is in UTF-8, and whose value is a view of what the caller gave. */
 export interface CheckedChange {
@@ -15,6 +16,8 @@ export interface CheckedListOptions {
   readonly start: Buffer;
   readonly limit: number;
 }
+
+const LIST_NAMES = { prefix: true, after: true, limit: true } satisfies NamesOf<ListOptions>;
 
 /** @throws SealcastError ERR_INVALID_ARGUMENT, always. `index` names the change or key at fault. */
 export function refuse(field: string, expected: string, index?: number): never {
@@ -82,7 +85,9 @@ export function checkChanges(changes: unknown): CheckedChange[] {
 }
 
 export function checkListOptions(options: unknown): CheckedListOptions {
-  const { prefix: givenPrefix, after: givenAfter, limit } = checkObject(options, 'options');
+  const given = checkObject(options, 'options');
+  checkNames(given, LIST_NAMES);
+  const { prefix: givenPrefix, after: givenAfter, limit } = given;
   if (typeof limit !== 'number' || !Number.isInteger(limit) || limit < 1) refuse('limit', 'a positive integer');
   const prefix = utf8(givenPrefix ?? '', 'prefix');
   const after = utf8(givenAfter ?? '', 'after');

@@ -2,6 +2,7 @@ import { types } from 'node:util';
 import type { KeyObject } from 'node:crypto';
 import type { RootDatabase } from 'lmdb';
 import { SealcastError } from '../errors.js';
+import { checkNames, type NamesOf } from '../util/known-names.js';
 import { checkObject, refuse } from './checks.js';
 import { ENCRYPTION_KEY_BYTES, importEncryptionKey, ValueCipher } from './encryption.js';
 import { storeFailed } from './failures.js';
@@ -20,8 +21,12 @@ export interface StoreOptions {
   readonly encryptionKey?: Uint8Array;
 }
 
+const NAMES = { path: true, encryptionKey: true } satisfies NamesOf<StoreOptions>;
+
 function checkOptions(options: unknown): { readonly path: string; readonly secret: KeyObject | undefined } {
-  const { path, encryptionKey } = checkObject(options, 'options');
+  const given = checkObject(options, 'options');
+  checkNames(given, NAMES);
+  const { path, encryptionKey } = given;
   if (typeof path !== 'string' || path === '' || path.includes('\0')) refuse('path', 'the path of a directory');
   if (encryptionKey === undefined) return { path, secret: undefined };
   if (!types.isUint8Array(encryptionKey) || encryptionKey.length !== ENCRYPTION_KEY_BYTES) {

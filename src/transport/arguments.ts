@@ -20,6 +20,10 @@ export function refuse(field: string, expected: string, index?: number): never {
   throw new SealcastError('ERR_INVALID_ARGUMENT', `${place} must be ${expected}`, facts);
 }
 
+export function checkOptions<T>(value: T, field = 'options'): T & object {
+  return typeof value === 'object' && value !== null ? value : refuse(field, 'an object');
+}
+
 export function isIntegerIn(value: unknown, min: number, max: number): boolean {
   return Number.isSafeInteger(value) && (value as number) >= min && (value as number) <= max;
 }

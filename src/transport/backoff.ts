@@ -1,3 +1,5 @@
+import type { NamesOf } from '../util/known-names.js';
+
 /** How long to wait before the next attempt to connect. */
 export interface BackoffOptions {
   /** Before the first attempt: up to so many ms. It doubles with every attempt that fails. Default 1 s. */
@@ -7,6 +9,8 @@ export interface BackoffOptions {
   /** 0 to below 1; default `Math.random`. */
   readonly random?: () => number;
 }
+
+export const BACKOFF_NAMES = { baseMs: true, capMs: true, random: true } satisfies NamesOf<BackoffOptions>;
 
 const BASE_MS = 1_000;
 const CAP_MS = 60_000;

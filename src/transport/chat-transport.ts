@@ -7,12 +7,13 @@ import {
   checkCount,
   checkDevice,
   checkListener,
+  checkOptions,
   checkSend,
   checkServiceId,
   checkTypes,
   refuse,
 } from './arguments.js';
-import type { BackoffOptions } from './backoff.js';
+import { BACKOFF_NAMES, type BackoffOptions } from './backoff.js';
 import {
   chatConnections,
   type ChatAccount,
@@ -30,6 +31,7 @@ import { loadLibsignal, type Libsignal } from './libsignal.js';
 import { LibsignalRefusals } from './libsignal-refusals.js';
 import { fieldsOf, preKeyCountOfAnswer, preKeysOfAnswer, preKeyUploadJson } from './prekeys.js';
 import { Requests } from './requests.js';
+import { checkNames, type NamesOf } from '../util/known-names.js';
 import type {
   AccessKey,
   AccountAttributes,
@@ -65,6 +67,20 @@ export interface ChatTransportConnectOptions extends ChatAccount, ChatTransportO
   /** A libsignal `Net`, set up for the service that is meant: production, staging, a local one. */
   readonly net: ChatNet;
 }
+
+const NAMES = {
+  unauthenticatedConnections: true,
+  requestTimeoutMs: true,
+  listener: true,
+  backoff: true,
+} as const satisfies NamesOf<ChatTransportOptions>;
+const CONNECT_NAMES = {
+  ...NAMES,
+  net: true,
+  username: true,
+  password: true,
+  languages: true,
+} satisfies NamesOf<ChatTransportConnectOptions>;
 
 const MAX_CONNECTIONS = 64;
 const REQUEST_TIMEOUT_MS = 30_000;
@@ -128,18 +144,16 @@ export class ChatTransport implements AccountTransport {
    *   ERR_SERVICE_UNAVAILABLE when a connection could not be made, with what libsignal threw as its `cause`;
    *   ERR_INVALID_ARGUMENT; ERR_LIBSIGNAL_UNAVAILABLE.
    */
-  static async connect({
-    net,
-    username,
-    password,
-    languages,
-    ...options
-  }: ChatTransportConnectOptions): Promise<ChatTransport> {
+  static async connect(connectOptions: ChatTransportConnectOptions): Promise<ChatTransport> {
+    checkNames(checkOptions(connectOptions), CONNECT_NAMES);
+    const { net, username, password, languages, ...options } = connectOptions;
     return ChatTransport.over(chatConnections(net, { username, password, languages }), options);
   }
 
   /** The same, over connections of another making. */
   static async over(source: ConnectionSource, options: ChatTransportOptions = {}): Promise<ChatTransport> {
+    checkNames(checkOptions(options), NAMES);
+    if (options.backoff !== undefined) checkNames(checkOptions(options.backoff, 'backoff'), BACKOFF_NAMES, 'backoff');
     const transport = new ChatTransport(await loadLibsignal(), source, options);
     try {
       await Promise.all([transport.#account.connect(), transport.#nobody.connect()]);
