@@ -99,7 +99,7 @@ test('a kernel that could not be read once is read the next time', () => {
     const copy = mkdtempSync(join(tmpdir(), 'sealcast-'));
     try {
       cpSync('package.json', join(copy, 'package.json'));
-      for (const part of ['src/kernel', 'src/errors.js', 'assembly']) {
+      for (const part of ['src/kernel', 'src/util', 'src/errors.js', 'assembly']) {
         cpSync(join('dist', part), join(copy, 'dist', part), { recursive: true });
       }
       const { loadKernel } = await import(pathToFileURL(join(copy, 'dist/src/kernel/index.js')));
