@@ -124,14 +124,27 @@ export class Account implements AsyncDisposable {
     return this.#core;
   }
 
-  /** Closes Broadcaster and Receiver, ends the workers, wipes the keys. Store and transport stay the caller's. */
+  /**
+   * Closes Receiver and Broadcaster, ends the workers, wipes the keys. Store and transport stay the caller's.
+   *
+   * From the outside in: the Receiver takes in no more and finishes the batches in work, with all that they ask of the
+   * Broadcaster, before the Broadcaster stops. What was asked for and not sent by then is in the outbox, for `resume()`.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#close();
     return this.#closing;
   }
 
   async #close(): Promise<void> {
-    await Promise.all([this.broadcaster.close(), this.receiver.close(), this.#core.close()]);
+    try {
+      await this.receiver.close();
+    } finally {
+      try {
+        await this.broadcaster.close();
+      } finally {
+        await this.#core.close();
+      }
+    }
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -4,28 +4,16 @@ import type { SealcastError } from '../errors.js';
 import { refuse } from '../options.js';
 import { Sealer } from '../sealer.js';
 import type { AccountRecord } from '../store/records.js';
-import type { Change, Store } from '../store/store.js';
+import type { Store } from '../store/store.js';
 import { openAccountRecord } from './account-record.js';
 import { AddressLocks } from './address-locks.js';
 import { certificateSource } from './certificate-source.js';
 import type { HubOptions } from './options.js';
 import { LOCKS_WHILE_ASKING, OWN_LOCKS } from './own-records.js';
 import { RatchetClient } from './ratchet-client.js';
+import { ResendQueue } from './resend-queue.js';
 import { SealQueue } from './seal-queue.js';
 import { wait } from './waiting.js';
-
-/** Has what was sent sent again. */
-export interface Resends {
-  /**
-   * What puts a message back into the outbox; the caller holds the contact's lock, commits the changes, and then calls `begin`.
-   *
-   * @returns undefined where no message with that time was sent to the contact, or it is no longer known.
-   */
-  requeue(
-    serviceId: string,
-    timestamp: number,
-  ): Promise<{ readonly changes: readonly Change[]; readonly begin: () => void } | undefined>;
-}
 
 type OnCertificateProblem = (error: SealcastError, attempt: number) => void;
 
@@ -52,8 +40,8 @@ export class Hub {
   readonly locks = new AddressLocks();
   /** Whoever wants to hear that no sender certificate can be had. */
   readonly onCertificateProblem = new Set<OnCertificateProblem>();
-  /** Of the Broadcaster, where there is one. */
-  resends: Resends | undefined;
+  /** Requests of recipients to send a message again, with or without a Broadcaster on the store. */
+  readonly resends: ResendQueue;
   /** The private key in it is wiped: the workers have it. The profile key may change. */
   account: AccountRecord;
 
@@ -64,6 +52,7 @@ export class Hub {
     this.account = account;
     this.ratchet = new RatchetClient(engineOf(sealer), sealer.stats().threads, account);
     this.seals = new SealQueue(sealer);
+    this.resends = new ResendQueue(store);
     this.certificates = new SenderCertificateCache({
       source: certificateSource(store, transport, includePhoneNumber),
       trustRoots,

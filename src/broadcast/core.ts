@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { AbortWatch } from '../abort-watch.js';
 import { Hub } from '../account/hub.js';
 import { contactChange } from '../account/records.js';
+import type { ResendQueue } from '../account/resend-queue.js';
 import { Semaphore } from '../account/semaphore.js';
 import { SealcastError } from '../errors.js';
 import { refuse } from '../options.js';
@@ -15,7 +16,6 @@ import { Outbox } from './outbox.js';
 import type { BroadcastRun, ResumedBroadcast } from './run.js';
 import type { Services } from './services.js';
 import type { RunRecipients } from './pipeline.js';
-import { Resends } from './resends.js';
 import { startRun, type Opened, type StartOptions } from './start-run.js';
 
 /** What a Broadcaster was opened with, checked. */
@@ -38,21 +38,15 @@ export class BroadcasterCore {
   readonly #underway = new Map<string, Underway>();
   /** Of the broadcasts in the store: their ids. */
   readonly #idsByTimestamp = new Map<number, string>();
-  readonly #resends: Resends;
+  readonly #resends: ResendQueue;
+  #detach: () => void = () => undefined;
   #closed = false;
 
   private constructor(hub: Hub, limits: BroadcasterLimits, services: Services) {
     this.#hub = hub;
     this.#limits = limits;
     this.#services = services;
-    const idOf = (timestamp: number): string | undefined => this.#idsByTimestamp.get(timestamp);
-    this.#resends = new Resends(
-      services.outbox,
-      services.locks,
-      idOf,
-      (id, then) => this.#whenIdle(id, then),
-      (id) => this.#whenIdle(id, () => this.#resend(id)),
-    );
+    this.#resends = hub.resends;
   }
 
   static async open(options: CoreOptions): Promise<BroadcasterCore> {
@@ -67,15 +61,19 @@ export class BroadcasterCore {
       seals: hub.seals,
       certificates: hub.certificates,
       locks: hub.locks,
+      resends: hub.resends,
       preKeyRequests: new Semaphore(limits.preKeyConcurrency, new AbortWatch()),
       telemetry,
       notify,
     };
     const core = new BroadcasterCore(hub, limits, services);
     hub.onCertificateProblem.add(core.#onCertificateProblem);
-    hub.resends ??= core.#resends;
     try {
       await core.#prune();
+      core.#detach = hub.resends.attach({
+        idOf: (timestamp) => core.#idsByTimestamp.get(timestamp),
+        beginResend: (id) => core.#whenIdle(id, () => core.#resend(id)),
+      });
     } catch (error) {
       await core.#letGo();
       throw error;
@@ -89,7 +87,7 @@ export class BroadcasterCore {
 
   async #letGo(): Promise<void> {
     this.#hub.onCertificateProblem.delete(this.#onCertificateProblem);
-    if (this.#hub.resends === this.#resends) this.#hub.resends = undefined;
+    this.#detach();
     await this.#hub.release();
   }
 
@@ -214,6 +212,8 @@ export class BroadcasterCore {
       ...this.#services,
       outbox: new Outbox(new OverlayStore(this.#hub.options.store)),
       transport: new DryTransport(),
+      // Its overlay forgets all, and the rows that requests are about are not its own.
+      resends: { isRequested: () => false, answering: () => undefined },
       certificates: { get: () => Promise.resolve(DRY_CERTIFICATE), isUsable: () => true },
     };
   }
@@ -237,7 +237,10 @@ export class BroadcasterCore {
       if (isOld || record.state === 'pruned') old.push({ id, record });
       else this.#idsByTimestamp.set(record.timestamp, id);
     }
-    for (const { id, record } of old) await outbox.prune(id, record);
+    for (const { id, record } of old) {
+      await outbox.prune(id, record);
+      this.#resends.pruned(id);
+    }
   }
 
   /** Stops what is under way, with the error, and ends the workers. */

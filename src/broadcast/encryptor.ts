@@ -59,6 +59,8 @@ export class Encryptor {
       serviceIds.forEach((serviceId, i) => {
         const contact = contacts[i];
         if (contact === undefined) throw new RangeError('a contact for each service id');
+        // Encrypted from here on, with the sessions as they are now, if at all.
+        if (rows[i]?.state === 'queued') this.#services.resends.answering(this.#id, serviceId);
         const known = this.#knownStep(serviceId, contact, rows[i]);
         if (known !== 'to-encrypt') steps.set(serviceId, known);
         else if (contact.identityKey === undefined || contact.devices.length === 0) strangers.push(serviceId);
@@ -209,7 +211,12 @@ export class Encryptor {
       sessions.push(sessionChange(serviceId, deviceId, session));
     }
     const identityKey = contact.identityKey ?? new Uint8Array(0);
-    changes.push(...sessions, rowChange(this.#id, serviceId, { state: 'encrypted', identityKey, devices: encrypted }));
+    // A recipient that asked for the message meanwhile cannot read what was kept of it: after a crash it is encrypted again.
+    const isRequested = this.#services.resends.isRequested(this.#id, serviceId);
+    const row: OutboxRecord = isRequested
+      ? { state: 'queued' }
+      : { state: 'encrypted', identityKey, devices: encrypted };
+    changes.push(...sessions, rowChange(this.#id, serviceId, row));
     const parcel: Parcel = { serviceId, access: contact, identityKey, devices: encrypted };
     return { kind: 'parcel', parcel };
   }

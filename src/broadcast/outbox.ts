@@ -1,18 +1,11 @@
+import { broadcastChange, outboxKey, rowChange } from '../account/outbox-rows.js';
 import { Records } from '../account/records.js';
-import {
-  decodeBroadcast,
-  decodeOutbox,
-  encodeBroadcast,
-  encodeOutbox,
-  type BroadcastRecord,
-  type OutboxRecord,
-} from '../store/records.js';
-import type { Change } from '../store/store.js';
+import { decodeBroadcast, decodeOutbox, type BroadcastRecord, type OutboxRecord } from '../store/records.js';
+
+export { broadcastChange, rowChange };
 
 /** Rows that are read together. */
 const PAGE_ROWS = 1024;
-
-const rowKey = (id: string, serviceId: string): string => `${id}/${serviceId}`;
 
 /** What broadcasts keep in a store, in records of their own. */
 export class Outbox extends Records {
@@ -39,7 +32,7 @@ export class Outbox extends Records {
 
   /** Pages of a broadcast's recipients, in the order of their service ids. */
   async *pages(id: string): AsyncGenerator<readonly { readonly serviceId: string; readonly row: OutboxRecord }[]> {
-    const prefix = rowKey(id, '');
+    const prefix = outboxKey(id, '');
     for (let after: string | undefined; ;) {
       const page = await this.store.list('outbox', {
         prefix,
@@ -53,7 +46,7 @@ export class Outbox extends Records {
   }
 
   async rows(id: string, serviceIds: readonly string[]): Promise<(OutboxRecord | undefined)[]> {
-    const keys = serviceIds.map((serviceId) => rowKey(id, serviceId));
+    const keys = serviceIds.map((serviceId) => outboxKey(id, serviceId));
     const values = await this.store.getMany('outbox', keys);
     return values.map((value) => (value === undefined ? undefined : decodeOutbox(value)));
   }
@@ -65,19 +58,8 @@ export class Outbox extends Records {
   async prune(id: string, record: BroadcastRecord): Promise<void> {
     await this.saveBroadcast(id, { ...record, state: 'pruned' });
     for await (const page of this.pages(id)) {
-      await this.commit(page.map(({ serviceId }) => ({ table: 'outbox', key: rowKey(id, serviceId), value: null })));
+      await this.commit(page.map(({ serviceId }) => ({ table: 'outbox', key: outboxKey(id, serviceId), value: null })));
     }
     await this.commit([{ table: 'broadcast', key: id, value: null }]);
   }
 }
-
-export const broadcastChange = (id: string, record: BroadcastRecord): Change => ({
-  table: 'broadcast',
-  key: id,
-  value: encodeBroadcast(record),
-});
-export const rowChange = (id: string, serviceId: string, row: OutboxRecord): Change => ({
-  table: 'outbox',
-  key: rowKey(id, serviceId),
-  value: encodeOutbox(row),
-});

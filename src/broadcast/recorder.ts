@@ -1,4 +1,5 @@
 import { modeAfterSealed, type Access } from '../access/access-mode.js';
+import type { OutboxRecord } from '../store/records.js';
 import type { Change } from '../store/store.js';
 import { contactChange } from '../account/records.js';
 import { rowChange } from './outbox.js';
@@ -52,13 +53,10 @@ export class Recorder {
 
   async #writeAll(notes: readonly Note[]): Promise<void> {
     const { locks, outbox } = this.#services;
-    const changes = notes.map(({ delivery: { recipient, status, error } }) =>
-      rowChange(this.#id, recipient, { state: 'done', status, ...(error !== undefined && { errorCode: error.code }) }),
-    );
     const learned = new Map(
       notes.flatMap(({ delivery, learned: access }) => (access === undefined ? [] : [[delivery.recipient, access]])),
     );
-    if (learned.size === 0) return outbox.commit(changes);
+    if (learned.size === 0) return outbox.commit(this.#rowChanges(notes));
     const serviceIds = [...learned.keys()];
     return locks.with(serviceIds, async () => {
       const contacts = await outbox.contacts(serviceIds);
@@ -69,7 +67,17 @@ export class Recorder {
         if (contact?.accessMode !== 'unknown' || !sameBytes(contact.profileKey, access?.profileKey)) return [];
         return [contactChange(serviceId, { ...contact, accessMode: modeAfterSealed(contact) })];
       });
-      return outbox.commit([...changes, ...updates]);
+      return outbox.commit([...this.#rowChanges(notes), ...updates]);
+    });
+  }
+
+  /** Made in the step that calls commit: a recipient that asked for the message meanwhile stays queued for it. */
+  #rowChanges(notes: readonly Note[]): Change[] {
+    const { resends } = this.#services;
+    return notes.map(({ delivery: { recipient, status, error } }) => {
+      const errorCode = error === undefined ? {} : { errorCode: error.code };
+      const done: OutboxRecord = { state: 'done', status, ...errorCode };
+      return rowChange(this.#id, recipient, resends.isRequested(this.#id, recipient) ? { state: 'queued' } : done);
     });
   }
 }

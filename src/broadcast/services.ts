@@ -5,6 +5,7 @@ import type { AddressLocks } from '../account/address-locks.js';
 import type { Notify } from './events.js';
 import type { Policies } from '../account/options.js';
 import type { Outbox } from './outbox.js';
+import type { ResendRequests } from '../account/resend-queue.js';
 import type { RatchetClient } from '../account/ratchet-client.js';
 import type { SealQueue } from '../account/seal-queue.js';
 import type { Semaphore } from '../account/semaphore.js';
@@ -21,6 +22,7 @@ export interface Services {
   readonly seals: SealQueue;
   readonly certificates: Pick<SenderCertificateCache, 'get' | 'isUsable'>;
   readonly locks: AddressLocks;
+  readonly resends: ResendRequests;
   /** For requests for prekeys. */
   readonly preKeyRequests: Semaphore;
   readonly telemetry: Telemetry;

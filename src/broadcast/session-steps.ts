@@ -161,7 +161,10 @@ export class SessionSteps {
     const { outbox } = this.#services;
     const [contact, [row]] = await Promise.all([outbox.contact(serviceId), outbox.rows(this.#id, [serviceId])]);
     if (contact.blocked) return failure(blockedError(serviceId));
-    if (row?.state !== 'encrypted') return this.establish(serviceId);
+    if (row?.state !== 'encrypted') {
+      this.#services.resends.answering(this.#id, serviceId);
+      return this.establish(serviceId);
+    }
     const { identityKey, devices } = row;
     return { kind: 'parcel', parcel: { serviceId, access: contact, identityKey, devices } };
   }

@@ -1,17 +1,11 @@
 import { sessionKey } from '../account/records.js';
+import type { Requeued } from '../account/resend-queue.js';
 import { decodeRetryRequest } from '../ratchet/retry.js';
-import type { Change } from '../store/store.js';
 import type { ContactBook } from './contact-book.js';
 import type { Opened } from './opener.js';
 import type { Services } from './services.js';
 
-/** What answering a request takes: changes to commit, and what begins once they are on the disk. */
-export interface RetryAnswer {
-  readonly changes: readonly Change[];
-  readonly begin: () => void;
-}
-
-const NOTHING: RetryAnswer = { changes: [], begin: () => undefined };
+const NOTHING: Requeued = { changes: [], begin: () => undefined };
 
 /**
  * Answers those who could not decrypt what we sent. The session is archived if it is the one that the message was encrypted with,
@@ -27,7 +21,7 @@ export class RetryAnswers {
     this.#contacts = contacts;
   }
 
-  async answer({ sender, senderDevice }: Opened, bytes: Uint8Array<ArrayBuffer>): Promise<RetryAnswer> {
+  async answer({ sender, senderDevice }: Opened, bytes: Uint8Array<ArrayBuffer>): Promise<Requeued> {
     const { hub, resendLimits, telemetry } = this.#services;
     const request = decodeRetryRequest(bytes);
     // It goes to all our devices, and means one of them.
@@ -35,7 +29,7 @@ export class RetryAnswers {
     const address = sessionKey(sender, senderDevice);
     if (!resendLimits.take(address, request.timestamp, Date.now())) return NOTHING;
     if (request.ratchetKey !== undefined) await this.#archive(address, request.ratchetKey);
-    const requeued = await hub.resends?.requeue(sender, request.timestamp);
+    const requeued = await hub.resends.requeue(sender, request.timestamp);
     telemetry.publish('resend', { known: requeued !== undefined });
     return requeued ?? NOTHING;
   }

@@ -2,7 +2,7 @@ import { SessionRecord } from '@signalapp/libsignal-client';
 import { Broadcaster, type BroadcastSummary } from 'sealcast';
 import type * as Waiting from '#dist/src/account/waiting.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { decodeBroadcast, decodeOutbox, type OutboxRecord } from '#dist/src/store/records.js';
+import { decodeBroadcast, decodeOutbox, encodeOutbox, type OutboxRecord } from '#dist/src/store/records.js';
 import { manyTurns, untilTrue } from '../support/await-condition.js';
 import { acis, failTest } from '../support/broadcasters.js';
 import { ratchetType } from '../support/mailbox-service.js';
@@ -204,12 +204,60 @@ describe('a request to send something again', () => {
     expect(await stateOf('second')).toBe('finished');
   });
 
-  it('without a broadcaster on the store ends the session, and no more', async () => {
+  it('without a broadcaster on the store is kept with its acknowledgement, and answered by resume()', async () => {
+    const { service } = scene;
     await broadcaster.close();
     const last = lastOf(first());
     await ask(last);
     expect(await isArchived(first())).toBe(true);
-    expect((await rowOf('second', first())).state).toBe('done');
+    expect(await rowOf('second', first())).toEqual({ state: 'queued' });
+    expect(await stateOf('second')).toBe('sending');
+    broadcaster = await openBroadcaster();
+    expect(await broadcaster.resume()).toMatchObject([{ id: 'second', status: 'finished' }]);
+    expect(arrivalsOf(first()).filter(({ timestamp }) => timestamp === last.timestamp)).toHaveLength(2);
+    expect(service.textsOf(first()).at(-1)).toBe('second');
+  });
+
+  it('for a message whose send is on its way is on disk with its acknowledgement, and survives the end of the run', async () => {
+    const { service } = scene;
+    await service.loseSessions(first());
+    service.haveDevicesAsk();
+    const askOnce = service.onUndecryptable ?? failTest('hook');
+    let release = (): void => undefined;
+    const answered = new Promise<void>((resolve) => (release = resolve));
+    let asked = false;
+    service.onUndecryptable = async (...given) => {
+      await askOnce(...given);
+      await untilDelivered(scene);
+      asked = true;
+      await answered;
+    };
+    const run = broadcaster.broadcast({ body: 'third' }, [first().aci], { id: 'third' });
+    run.summary().catch(() => undefined);
+    await untilTrue(() => asked);
+    expect(await rowOf('third', first())).toEqual({ state: 'queued' });
+    const closing = broadcaster.close();
+    release();
+    await closing;
+    expect(await rowOf('third', first())).toEqual({ state: 'queued' });
+    broadcaster = await openBroadcaster();
+    await broadcaster.resume();
+    expect(service.textsOf(first())).toContain('third');
+    expect(await stateOf('third')).toBe('finished');
+  });
+
+  it.each([
+    ['ERR_SERVICE_UNAVAILABLE', true],
+    ['ERR_RECIPIENT_BLOCKED', false],
+  ])('for a message that failed with %s is answered: %s', async (errorCode, isAnswered) => {
+    const last = lastOf(first());
+    const key = `second/${first().aci}`;
+    const value = encodeOutbox({ state: 'done', status: 'failed', errorCode });
+    await scene.store.commit([{ table: 'outbox', key, value }]);
+    await ask(last);
+    await untilFinished('second');
+    const sent = arrivalsOf(first()).filter(({ timestamp }) => timestamp === last.timestamp);
+    expect(sent).toHaveLength(isAnswered ? 2 : 1);
   });
 });
 

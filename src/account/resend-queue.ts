@@ -1,0 +1,189 @@
+import {
+  decodeBroadcast,
+  decodeOutbox,
+  type BroadcastRecord,
+  type BroadcastState,
+  type OutboxRecord,
+} from '../store/records.js';
+import type { Change, Store } from '../store/store.js';
+import { broadcastChange, outboxKey, rowChange } from './outbox-rows.js';
+
+/** Changes that put a message back into the outbox, and a call that starts the send once they are on disk. */
+export interface Requeued {
+  readonly changes: readonly Change[];
+  readonly begin: () => void;
+}
+
+/** A Broadcaster, as far as the queue needs one. */
+export interface ResendSender {
+  /** Id of the broadcast that was sent with this timestamp. */
+  idOf(timestamp: number): string | undefined;
+  /** Sends to the recipients that {@link ResendQueue.take} returns, once the broadcast is not under way. */
+  beginResend(id: string): void;
+}
+
+/** View of the queue for a run that encrypts and records. */
+export interface ResendRequests {
+  /** Whether the recipient asked for the message after the run encrypted it: its row stays `queued`. */
+  isRequested(id: string, serviceId: string): boolean;
+  /** A run encrypts for the recipient from now on, with the session as it is now: this answers earlier requests. */
+  answering(id: string, serviceId: string): void;
+}
+
+/** Parts that ended before anything was sent: such a recipient cannot have received the message. */
+const NEVER_SENT: ReadonlySet<string | undefined> = new Set(['ERR_RECIPIENT_BLOCKED', 'ERR_RECIPIENT_INVALID']);
+const PAGE_ROWS = 256;
+const NOTHING: Requeued = { changes: [], begin: () => undefined };
+
+/**
+ * Requests of recipients that could not decrypt a message of a broadcast.
+ *
+ * A request is a change to the recipient's row, in the same commit as the rest of its envelope: `done` and `encrypted`
+ * become `queued`, `queued` stays, and the broadcast becomes one that still sends. So it survives a crash or a close at
+ * any moment, also with no Broadcaster on the store: `Broadcaster.resume()` answers what nobody answered before.
+ *
+ * A run whose send to the recipient was on its way meanwhile must not overwrite the row. It asks {@link isRequested}
+ * right before it commits, and commits run in the order of their calls.
+ */
+export class ResendQueue implements ResendRequests {
+  readonly #store: Store;
+  readonly #senders = new Set<ResendSender>();
+  /** Ids by timestamp as the store has them; read once while no Broadcaster knows them. */
+  #storedIds: Promise<ReadonlyMap<number, string>> | undefined;
+  /** Recipients whose rows are queued again, by broadcast. */
+  readonly #requested = new Map<string, Set<string>>();
+  /** Requests that are being looked up, by broadcast. */
+  readonly #lookups = new Map<string, number>();
+  /** Broadcasts in which every other recipient's part has ended. */
+  readonly #complete = new Set<string>();
+
+  constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** @returns a call that detaches the Broadcaster: from then on requests are kept for `resume()`. */
+  attach(sender: ResendSender): () => void {
+    this.#senders.add(sender);
+    this.#storedIds = undefined;
+    return () => {
+      this.#senders.delete(sender);
+      this.#storedIds = undefined;
+    };
+  }
+
+  /**
+   * Queues a message again. The caller holds the recipient's lock, commits the changes, and then calls `begin`.
+   *
+   * @returns undefined where no message with this timestamp went to the recipient, or it is no longer kept.
+   * @throws SealcastError ERR_STORE_FAILED
+   */
+  async requeue(serviceId: string, timestamp: number): Promise<Requeued | undefined> {
+    const found = await this.#find(timestamp);
+    if (found === undefined) return undefined;
+    const { id, sender } = found;
+    // Before anything is read: a run that ends meanwhile leaves the broadcast open.
+    this.#lookups.set(id, (this.#lookups.get(id) ?? 0) + 1);
+    try {
+      const [[recordBytes], [rowBytes]] = await Promise.all([
+        this.#store.getMany('broadcast', [id]),
+        this.#store.getMany('outbox', [outboxKey(id, serviceId)]),
+      ]);
+      if (recordBytes === undefined || rowBytes === undefined) return undefined;
+      const record = decodeBroadcast(recordBytes);
+      const row = decodeOutbox(rowBytes);
+      if (record.state === 'pruned' || !mayHaveArrived(row)) return undefined;
+      // It goes out anyway, with the session as this request leaves it.
+      if (row.state === 'queued') return NOTHING;
+      this.#request(id, serviceId);
+      const changes: Change[] = [rowChange(id, serviceId, { state: 'queued' })];
+      // Also where it is so already: a run that has just ended may call it finished in a commit before this one.
+      if (record.state !== 'ingesting') changes.push(broadcastChange(id, { ...record, state: 'sending' }));
+      if (record.state === 'finished') this.#complete.add(id);
+      return { changes, begin: () => sender?.beginResend(id) };
+    } finally {
+      const others = (this.#lookups.get(id) ?? 1) - 1;
+      if (others === 0) this.#lookups.delete(id);
+      else this.#lookups.set(id, others);
+    }
+  }
+
+  async #find(
+    timestamp: number,
+  ): Promise<{ readonly id: string; readonly sender: ResendSender | undefined } | undefined> {
+    for (const sender of this.#senders) {
+      const id = sender.idOf(timestamp);
+      if (id !== undefined) return { id, sender };
+    }
+    if (this.#senders.size > 0) return undefined;
+    this.#storedIds ??= this.#readIds().catch((error: unknown) => {
+      this.#storedIds = undefined;
+      throw error;
+    });
+    const id = (await this.#storedIds).get(timestamp);
+    return id === undefined ? undefined : { id, sender: undefined };
+  }
+
+  async #readIds(): Promise<ReadonlyMap<number, string>> {
+    const ids = new Map<number, string>();
+    for (let after: string | undefined; ;) {
+      const page = await this.#store.list('broadcast', { limit: PAGE_ROWS, ...(after !== undefined && { after }) });
+      for (const { key, value } of page) ids.set(decodeBroadcast(value).timestamp, key);
+      if (page.length < PAGE_ROWS) return ids;
+      after = page.at(-1)?.key;
+    }
+  }
+
+  #request(id: string, serviceId: string): void {
+    const requested = this.#requested.get(id) ?? new Set();
+    this.#requested.set(id, requested.add(serviceId));
+  }
+
+  isRequested(id: string, serviceId: string): boolean {
+    return this.#requested.get(id)?.has(serviceId) === true;
+  }
+
+  answering(id: string, serviceId: string): void {
+    const requested = this.#requested.get(id);
+    if (requested?.delete(serviceId) === true && requested.size === 0) this.#requested.delete(id);
+  }
+
+  /** Recipients of a broadcast that wait to be sent to again; from now on the caller's. */
+  take(id: string): readonly string[] {
+    const requested = this.#requested.get(id);
+    this.#requested.delete(id);
+    return [...(requested ?? [])];
+  }
+
+  #isOpen(id: string): boolean {
+    return this.#requested.has(id) || this.#lookups.has(id);
+  }
+
+  /** More recipients come. */
+  reopened(id: string): void {
+    this.#complete.delete(id);
+  }
+
+  /** State of a broadcast after a run for all its recipients: it is not finished while a recipient waits. */
+  stateAfterAll(id: string): BroadcastState {
+    this.#complete.add(id);
+    return this.#endState(id);
+  }
+
+  /** The same after a run for those who waited: if every other part had ended before, it is finished again. */
+  stateAfterResend(id: string, { state }: BroadcastRecord): BroadcastState {
+    return this.#complete.has(id) ? this.#endState(id) : state;
+  }
+
+  #endState(id: string): BroadcastState {
+    return this.#isOpen(id) ? 'sending' : 'finished';
+  }
+
+  /** The broadcast is no longer in the store. */
+  pruned(id: string): void {
+    this.#complete.delete(id);
+    this.#requested.delete(id);
+  }
+}
+
+/** Whether the recipient may have the message, whatever the service answered. */
+const mayHaveArrived = (row: OutboxRecord): boolean => row.state !== 'done' || !NEVER_SENT.has(row.errorCode);
