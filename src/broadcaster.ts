@@ -19,6 +19,7 @@ import {
   type Policies,
   type SharedOptions,
 } from './account/options.js';
+import { MAX_EXPIRE_TIMER } from './content/index.js';
 import { SealcastError } from './errors.js';
 import { OPENER_NAMES } from './opener-names.js';
 import { checkInteger, checkOptions, checkSignal, refuse } from './options.js';
@@ -79,7 +80,8 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
    * Sends the message to every recipient, each once, whatever happens in between. Returns at once.
    *
    * @param recipients service ids: UUIDs, or `PNI:` and a UUID. What is none is its own failed delivery.
-   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_CLOSED.
+   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_CLOSED; ERR_MESSAGE_TOO_LARGE: receivers' clients would drop the text, see
+   *   {@link truncateBody}.
    */
   broadcast(message: BroadcastMessage, recipients: Recipients, options: BroadcastOptions = {}): BroadcastRun {
     this.#assertOpen();
@@ -108,8 +110,8 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
 
   /** How long messages of the conversation stay, as the contact set it: seconds (0: for ever), and the setting's version. */
   setExpireTimer(serviceId: string, seconds: number, version: number): Promise<void> {
-    const expireTimer = checkInteger(seconds, 'seconds', 0, 0xffff_ffff);
-    const expireTimerVersion = checkInteger(version, 'version', 0, 0xffff_ffff);
+    const expireTimer = checkInteger(seconds, 'seconds', 0, MAX_EXPIRE_TIMER);
+    const expireTimerVersion = checkInteger(version, 'version', 0, MAX_EXPIRE_TIMER);
     return this.#change(serviceId, (contact) => ({ ...contact, expireTimer, expireTimerVersion }));
   }
 

@@ -1,6 +1,7 @@
 export { Account, openAccount, type AccountOptions } from './account.js';
 export { deriveAccessKey } from './access/access-key.js';
 export type { AccessMode } from './access/access-mode.js';
+export { MAX_BODY_BYTES, truncateBody } from './content/limits.js';
 export type { ProfileName } from './access/profile-cipher.js';
 export type { AttributesInput } from './account/attributes.js';
 export type {

@@ -4,6 +4,7 @@ import { Hub } from '../account/hub.js';
 import { contactChange } from '../account/records.js';
 import type { ResendQueue } from '../account/resend-queue.js';
 import { Semaphore } from '../account/semaphore.js';
+import { tooLargeError } from '../content/index.js';
 import { SealcastError } from '../errors.js';
 import { refuse } from '../options.js';
 import type { Sealer } from '../sealer.js';
@@ -115,7 +116,9 @@ export class BroadcasterCore {
       // While the ones before it were finished, somebody may have taken it up, or finished it.
       const record = await this.#services.outbox.broadcast(id);
       if (record === undefined || record.state === 'finished' || this.#underway.has(id)) continue;
-      if (record.state === 'ingesting') resumed.push({ id, status: 'needs-recipients' });
+      // A text that broadcast() refuses never gets the rest of its recipients: it ends with those it has.
+      const isOpen = record.state === 'ingesting' && tooLargeError(record.body) === undefined;
+      if (isOpen) resumed.push({ id, status: 'needs-recipients' });
       else resumed.push(await this.#resumeOne(id, record, signal));
     }
     return resumed;

@@ -1,3 +1,4 @@
+import { checkBody, MAX_TIMESTAMP_MS } from '../content/index.js';
 import { isBroadcastId } from '../account/ids.js';
 import { checkBoolean } from '../account/options.js';
 import { checkInteger, checkObject, checkOptions, checkSignal, refuse } from '../options.js';
@@ -8,7 +9,7 @@ export type Recipients = Iterable<string> | AsyncIterable<string>;
 
 /** A text message. */
 export interface BroadcastMessage {
-  /** 1 byte to 64 KiB of UTF-8. */
+  /** Not blank, without NUL, at most {@link MAX_BODY_BYTES} (2,048) of UTF-8: receivers' clients drop a longer one unseen. */
   readonly body: string;
 }
 
@@ -57,7 +58,6 @@ const BROADCAST_NAMES = {
   maxPerSecond: true,
 } satisfies NamesOf<BroadcastOptions>;
 
-const BODY_BYTES = 65_536;
 const HOUR_MS = 3_600_000;
 const DEFAULTS: BroadcasterLimits = {
   concurrency: 128,
@@ -93,10 +93,7 @@ export interface CheckedBroadcast {
 export function checkBroadcast(message: unknown, recipients: unknown, options: unknown): CheckedBroadcast {
   const given = checkObject(message, 'message');
   checkNames(given, MESSAGE_NAMES, 'message');
-  const { body } = given;
-  if (typeof body !== 'string' || body === '' || Buffer.byteLength(body) > BODY_BYTES || !body.isWellFormed()) {
-    refuse('message.body', `a string of well-formed Unicode, 1 to ${BODY_BYTES} bytes of UTF-8`);
-  }
+  const body = checkBody(given['body']);
   const iterable = recipients as Partial<Iterable<string> & AsyncIterable<string>> | null | undefined;
   if (
     typeof recipients === 'string' ||
@@ -113,7 +110,7 @@ export function checkBroadcast(message: unknown, recipients: unknown, options: u
     body,
     recipients: recipients as Recipients,
     id,
-    timestamp: timestamp === undefined ? undefined : checkInteger(timestamp, 'timestamp', 1, Number.MAX_SAFE_INTEGER),
+    timestamp: timestamp === undefined ? undefined : checkInteger(timestamp, 'timestamp', 1, MAX_TIMESTAMP_MS),
     urgent: checkBoolean(urgent, 'urgent', true),
     signal: checkSignal(signal),
     dryRun: checkBoolean(dryRun, 'dryRun', false),

@@ -2,6 +2,7 @@ import { setMaxListeners } from 'node:events';
 import { takesSealed } from '../access/access-mode.js';
 import { SealcastError } from '../errors.js';
 import type { AbortWatch } from '../abort-watch.js';
+import { tooLargeError } from '../content/index.js';
 import type { BroadcastRecord, BroadcastState } from '../store/records.js';
 import { Backlog } from './backlog.js';
 import { Contents } from './contents.js';
@@ -12,7 +13,7 @@ import type { Gate } from './gate.js';
 import { ingest } from './ingest.js';
 import type { Recipients } from './options.js';
 import { broadcastChange } from './outbox.js';
-import type { Counts, Delivery, Step } from './parcel.js';
+import { failure, type Counts, type Delivery, type Step } from './parcel.js';
 import { Recorder } from './recorder.js';
 import { Semaphore } from '../account/semaphore.js';
 import type { SendWindow } from './send-window.js';
@@ -48,6 +49,8 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   #record: BroadcastRecord;
   #invalidCount = 0;
+  /** Why the message goes to nobody: an older version took longer texts, and some may be in the store. */
+  readonly #refused: Step | undefined;
   readonly #encryptor: Encryptor;
   readonly #steps: SessionSteps;
   readonly #dispatcher: Dispatcher;
@@ -69,6 +72,8 @@ export class Pipeline {
     setMaxListeners(0, signal);
     this.#options = options;
     this.#record = record;
+    const error = tooLargeError(record.body);
+    this.#refused = error && failure(error);
     this.#encryptor = new Encryptor(id, services, new Contents(record, services.account));
     this.#steps = new SessionSteps(id, services, this.#encryptor, signal);
     this.#dispatcher = new Dispatcher(id, record, services, this.#steps, this.#limits(), signal);
@@ -212,6 +217,11 @@ export class Pipeline {
   }
 
   async #encryptChunk(serviceIds: readonly string[], fresh: boolean): Promise<void> {
+    const refused = this.#refused;
+    if (refused !== undefined) {
+      for (const serviceId of serviceIds) this.#track(this.#finish(serviceId, () => refused));
+      return;
+    }
     const { steps, strangers } = await this.#encryptor.encryptChunk(serviceIds, fresh);
     for (const [serviceId, step] of steps) {
       if (step === undefined) this.#live.release();

@@ -92,7 +92,8 @@ describe('an open Broadcaster refuses', () => {
     ['message', 'x', [], {}],
     ['message.body', {}, [], {}],
     ['message.body', { body: '' }, [], {}],
-    ['message.body', { body: 'é'.repeat(32_769) }, [], {}],
+    ['message.body', { body: ' \n' }, [], {}],
+    ['message.body', { body: 'a\0b' }, [], {}],
     ['message.body', { body: '\ud800' }, [], {}],
     ['recipients', { body: 'x' }, randomUUID(), {}],
     ['recipients', { body: 'x' }, undefined, {}],
@@ -102,7 +103,7 @@ describe('an open Broadcaster refuses', () => {
     ['id', { body: 'x' }, [], { id: 'a/b' }],
     ['id', { body: 'x' }, [], { id: 'a'.repeat(129) }],
     ['timestamp', { body: 'x' }, [], { timestamp: 0 }],
-    ['timestamp', { body: 'x' }, [], { timestamp: 2 ** 53 }],
+    ['timestamp', { body: 'x' }, [], { timestamp: 8.64e15 + 1 }],
     ['urgent', { body: 'x' }, [], { urgent: 'yes' }],
     ['dryRun', { body: 'x' }, [], { dryRun: 1 }],
     ['maxPerSecond', { body: 'x' }, [], { maxPerSecond: 0 }],
@@ -115,6 +116,17 @@ describe('an open Broadcaster refuses', () => {
     expect(await scene.store.list('broadcast', { limit: 1 })).toEqual([]);
   });
 
+  it('a text that receivers would drop for its length, before anything is stored', async () => {
+    const { broadcaster, service, store } = scene;
+    for (const body of ['🎈'.repeat(700), 'x'.repeat(2049)]) {
+      const refusal = { code: 'ERR_MESSAGE_TOO_LARGE', field: 'message.body' };
+      expect(thrownBy(() => broadcaster.broadcast({ body }, [randomUUID()]))).toMatchObject(refusal);
+      expect(thrownBy(() => broadcaster.broadcast({ body }, [], { dryRun: true }))).toMatchObject(refusal);
+    }
+    expect(service.requests).toEqual([]);
+    expect(await store.list('broadcast', { limit: 1 })).toEqual([]);
+  });
+
   it('what is wrong about a contact, before it is looked up', () => {
     const { broadcaster } = scene;
     const aci = randomUUID();
@@ -122,7 +134,7 @@ describe('an open Broadcaster refuses', () => {
       ['serviceId', () => broadcaster.setProfileKey('+15550100', new Uint8Array(32))],
       ['profileKey', () => broadcaster.setProfileKey(aci, new Uint8Array(16))],
       ['seconds', () => broadcaster.setExpireTimer(aci, -1, 0)],
-      ['seconds', () => broadcaster.setExpireTimer(aci, 2 ** 32, 0)],
+      ['seconds', () => broadcaster.setExpireTimer(aci, 2 ** 31, 0)],
       ['version', () => broadcaster.setExpireTimer(aci, 1, 0.5)],
       ['blocked', () => broadcaster.setBlocked(aci, 1 as unknown as boolean)],
     ];

@@ -1,4 +1,4 @@
-import type { Account } from 'sealcast';
+import { truncateBody, type Account } from 'sealcast';
 
 /**
  * An announcement service: people subscribe by sending HELLO and leave by GOODBYE, what an admin writes goes out to all, and what
@@ -26,7 +26,8 @@ export async function announce(
     } else if (admins.has(sender)) {
       await send(text, subscribers);
     } else {
-      await send(`A subscriber writes: ${text}`, admins);
+      // What somebody sent may be as long as a text can be, without what goes before it.
+      await send(truncateBody(`A subscriber writes: ${text}`), admins);
     }
   }
 }

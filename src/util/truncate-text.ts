@@ -1,0 +1,32 @@
+const ELLIPSIS = '…';
+
+let segmenter: Intl.Segmenter | undefined;
+
+/** The text, or as much of its beginning as fits into so many bytes of UTF-8 with an ellipsis, cut between graphemes. */
+export function truncateText(text: string, maxBytes: number): string {
+  if (Buffer.byteLength(text) <= maxBytes) return text;
+  let room = maxBytes - Buffer.byteLength(ELLIPSIS);
+  let end = 0;
+  // A UTF-16 unit is at least a byte: what follows these units never fits, and need not be segmented.
+  segmenter ??= new Intl.Segmenter();
+  for (const { segment } of segmenter.segment(text.slice(0, maxBytes + 1))) {
+    room -= Buffer.byteLength(segment);
+    if (room < 0) break;
+    end += segment.length;
+  }
+  // A letter with a thousand accents is cut within.
+  if (end === 0) end = codePointsThatFit(text, maxBytes - Buffer.byteLength(ELLIPSIS));
+  return `${text.slice(0, end)}${ELLIPSIS}`;
+}
+
+/** @returns the length in UTF-16 units of the longest beginning that fits and does not split a surrogate pair. */
+function codePointsThatFit(text: string, maxBytes: number): number {
+  let end = 0;
+  let bytes = 0;
+  for (const point of text.slice(0, maxBytes + 1)) {
+    bytes += Buffer.byteLength(point);
+    if (bytes > maxBytes) break;
+    end += point.length;
+  }
+  return end;
+}

@@ -1,0 +1,140 @@
+import { Broadcaster, type Account } from 'sealcast';
+import {
+  decodeBroadcast,
+  decodeOutbox,
+  encodeBroadcast,
+  encodeOutbox,
+  type BroadcastRecord,
+  type OutboxRecord,
+} from '#dist/src/store/records.js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { announce } from '../examples/announcements.js';
+import { manyTurns, untilTrue } from '../support/await-condition.js';
+import { failTest } from '../support/broadcasters.js';
+import { openReceiverScene, text, type ReceiverScene } from '../support/receivers.js';
+import type { Subscriber } from '../support/stand-in-service.js';
+
+/** What a version that took 64 KiB has left in the store. */
+const LONG = 'ü'.repeat(1025);
+
+let scene: ReceiverScene;
+let broadcaster: Broadcaster | undefined;
+let subscribers: Subscriber[];
+beforeEach(async () => {
+  scene = await openReceiverScene();
+  subscribers = await Promise.all(Array.from({ length: 3 }, () => scene.service.subscribe()));
+});
+afterEach(async () => {
+  await broadcaster?.close();
+  broadcaster = undefined;
+  await scene[Symbol.asyncDispose]();
+});
+
+const keyOf = (id: string, { aci }: Subscriber): string => `${id}/${aci}`;
+
+async function storeBroadcast(
+  id: string,
+  record: Partial<BroadcastRecord>,
+  rows: readonly OutboxRecord[],
+): Promise<void> {
+  const whole: BroadcastRecord = {
+    state: 'sending',
+    body: LONG,
+    timestamp: Date.now() - 1000,
+    urgent: true,
+    createdAtMs: Date.now(),
+    finishedAtMs: 0,
+    invalidRecipients: 0,
+    ...record,
+  };
+  await scene.store.commit([
+    { table: 'broadcast', key: id, value: encodeBroadcast(whole) },
+    ...rows.map((row, i) => {
+      const key = keyOf(id, subscribers[i] ?? failTest('subscriber'));
+      return { table: 'outbox' as const, key, value: encodeOutbox(row) };
+    }),
+  ]);
+}
+
+async function openBroadcaster(): Promise<Broadcaster> {
+  const { store, service } = scene;
+  broadcaster = await Broadcaster.open({ store, transport: service, trustRoots: [service.trustRoot] });
+  return broadcaster;
+}
+
+async function rowsOf(id: string): Promise<OutboxRecord[]> {
+  const values = await scene.store.getMany(
+    'outbox',
+    subscribers.map((subscriber) => keyOf(id, subscriber)),
+  );
+  return values.map((value) => decodeOutbox(value ?? failTest('row')));
+}
+async function stateOf(id: string): Promise<string> {
+  const [value] = await scene.store.getMany('broadcast', [id]);
+  return decodeBroadcast(value ?? failTest('broadcast')).state;
+}
+
+const QUEUED: OutboxRecord = { state: 'queued' };
+const SEALED: OutboxRecord = { state: 'done', status: 'sealed' };
+const TOO_LARGE: OutboxRecord = { state: 'done', status: 'failed', errorCode: 'ERR_MESSAGE_TOO_LARGE' };
+const encrypted = (): OutboxRecord => ({
+  state: 'encrypted',
+  identityKey: Uint8Array.of(5, ...new Uint8Array(32).fill(9)),
+  devices: [{ deviceId: 1, registrationId: 1, type: 'whisper', ciphertext: new Uint8Array(64) }],
+});
+
+describe('a longer text that an older version stored', () => {
+  it.each(['sending', 'ingesting'] as const)('goes to nobody when it is resumed while %s', async (state) => {
+    await storeBroadcast('old', { state }, [QUEUED, encrypted(), SEALED]);
+    const opened = await openBroadcaster();
+    const requests = scene.service.requests.length;
+    expect(await opened.resume()).toMatchObject([
+      { id: 'old', status: 'finished', summary: { recipients: 3, sealed: 1, failed: 2 } },
+    ]);
+    expect(await rowsOf('old')).toEqual([TOO_LARGE, TOO_LARGE, SEALED]);
+    expect(await stateOf('old')).toBe('finished');
+    expect(scene.service.requests.slice(requests)).toEqual([]);
+    // And that was it.
+    expect(await opened.resume()).toEqual([]);
+  });
+
+  it('is refused when its recipients are given again', async () => {
+    await storeBroadcast('old', { state: 'ingesting' }, [QUEUED, QUEUED, QUEUED]);
+    const opened = await openBroadcaster();
+    expect(() => opened.broadcast({ body: LONG }, [], { id: 'old' })).toThrow(
+      expect.objectContaining({ code: 'ERR_MESSAGE_TOO_LARGE', field: 'message.body' }) as Error,
+    );
+    expect(await rowsOf('old')).toEqual([QUEUED, QUEUED, QUEUED]);
+  });
+
+  it('is not sent again to somebody who could not read it', async () => {
+    const { service } = scene;
+    const timestamp = Date.now() - 5000;
+    await storeBroadcast('old', { state: 'finished', timestamp, finishedAtMs: Date.now() }, [SEALED, SEALED, SEALED]);
+    await openBroadcaster();
+    const [first] = subscribers;
+    if (first === undefined) failTest('subscriber');
+    const { plaintext } = service.retryRequestFor(first, timestamp);
+    await service.post(first, plaintext);
+    const isAnswered = async (): Promise<boolean> => (await rowsOf('old'))[0]?.state === 'done';
+    await untilTrue(() => service.queueLength === 0);
+    while (!(await isAnswered()) || (await stateOf('old')) !== 'finished') await manyTurns(1);
+    expect(service.countOf('sendSealed', first.aci)).toBe(0);
+    expect((await rowsOf('old')).slice(1)).toEqual([SEALED, SEALED]);
+  });
+});
+
+it('the announcement service passes a text of 2,048 bytes on, and goes on', async () => {
+  const { service, receiver } = scene;
+  const opened = await openBroadcaster();
+  const [admin, writer] = subscribers;
+  if (admin === undefined || writer === undefined) failTest('subscribers');
+  await opened.setProfileKey(admin.aci, admin.profileKey);
+  const serving = announce({ broadcaster: opened, receiver } as unknown as Account, new Set(), new Set([admin.aci]));
+  await service.send(writer, text('🎈'.repeat(512)));
+  await service.send(writer, text('short'));
+  await untilTrue(() => service.textsOf(admin).length === 2);
+  expect(service.textsOf(admin)).toEqual([`A subscriber writes: ${'🎈'.repeat(506)}…`, 'A subscriber writes: short']);
+  await receiver.close();
+  await serving;
+});
