@@ -1,5 +1,6 @@
 import protobuf from 'protobufjs/light.js';
 import { SealcastError } from '../errors.js';
+import { hasMoreFieldsThan } from './field-count.js';
 import { SCHEMA } from './schema.js';
 
 const root = protobuf.Root.fromJSON(SCHEMA);
@@ -19,16 +20,21 @@ export function serialize(message: protobuf.Type, fields: object): Uint8Array<Ar
   return new Uint8Array(message.encode(fields).finish());
 }
 
+/** Fields of an envelope, or of a ciphertext's frame: no schema of Signal has more than twenty. */
+const MAX_FIELDS = 64;
+
 /**
- * Parses what a sender wrote, in time and memory proportional to its length, whatever it is: protobufjs keeps nothing of
- * fields that are not in the schema, gives up on groups nested more than 100 deep, and no type of the schema holds itself.
- * A field that comes again replaces the earlier one, or is merged into it. A message has 96 KiB at most, which are at most
- * some 98,000 timestamps in a receipt.
+ * Parses bytes that a sender chose, in bounded time: more fields than `maxFields` are refused before anything is decoded.
+ * Beyond that protobufjs keeps nothing of unknown fields, gives up on groups nested more than 100 deep, and no type of the
+ * schema contains itself. A field that comes again replaces the earlier one, or is merged into it.
  *
- * Whoever sealed a message chose these bytes, so failing to parse is that message's fault and
- * carries the code of an envelope that cannot be opened.
+ * @param maxFields of the message and of the nested ones that the schema knows, together.
+ * @throws SealcastError ERR_INVALID_ENVELOPE: the code of an envelope that cannot be opened, since its sender chose these bytes.
  */
-export function parse(message: protobuf.Type, bytes: Uint8Array): protobuf.Message {
+export function parse(message: protobuf.Type, bytes: Uint8Array, maxFields = MAX_FIELDS): protobuf.Message {
+  if (hasMoreFieldsThan(maxFields, message, bytes)) {
+    throw new SealcastError('ERR_INVALID_ENVELOPE', `a ${message.name} message with more than ${maxFields} fields`);
+  }
   try {
     return message.decode(bytes);
   } catch (cause) {

@@ -24,7 +24,9 @@ export function padPlaintext(content: Uint8Array): Uint8Array<ArrayBuffer> {
  */
 export function unpadPlaintext(padded: Uint8Array): Uint8Array<ArrayBuffer> {
   checkBytes('padded', padded);
-  const terminatorIndex = padded.findLastIndex((byte) => byte !== 0);
+  // A loop: a callback for each of 256 KiB of zeros takes 5 ms.
+  let terminatorIndex = padded.length - 1;
+  while (padded[terminatorIndex] === 0) terminatorIndex -= 1;
   if (padded[terminatorIndex] !== TERMINATOR) {
     throw new SealcastError('ERR_INVALID_ENVELOPE', 'the plaintext has no well-formed padding');
   }

@@ -163,10 +163,16 @@ function readEdit(message: object): EditMessage {
   });
 }
 
+/**
+ * Fields of a Content and the messages in it. Signal's clients put some hundreds of timestamps into a receipt
+ * (Signal-Android: SendReadReceiptJob, 500; 2026); everything else has dozens.
+ */
+const MAX_CONTENT_FIELDS = 8_192;
+
 /** Reads a Content; refuses what is not one with ERR_INVALID_ENVELOPE. */
 export function decodeContent(contentBytes: Uint8Array): Content {
   checkBytes('contentBytes', contentBytes);
-  const message = parse(contentMessage, contentBytes);
+  const message = parse(contentMessage, contentBytes, MAX_CONTENT_FIELDS);
   return withoutUndefined({
     dataMessage: within(message, 'dataMessage', readDataMessage),
     syncMessage: bytesOf(message, 'syncMessage'),

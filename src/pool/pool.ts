@@ -4,7 +4,7 @@ import type { Arena } from '../kernel/arena.js';
 import { AbortWatch } from '../abort-watch.js';
 import { Fifo } from './fifo.js';
 import type { JobKind } from './messages.js';
-import { TURN_MS } from './turns.js';
+import { TURN_MS } from '../util/time-slicer.js';
 import type { Workers } from './workers.js';
 
 const MIN_CHUNK_ENTRIES = 16;

@@ -1,8 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { TURN_MS } from '../util/time-slicer.js';
 import { Fifo } from './fifo.js';
 
-/** How long this thread may be kept from its event loop at a time. */
-export const TURN_MS = 2;
 /** The same for checking a call's arguments: long enough that calls of usual sizes are checked where they are made. */
 const CHECK_MS = 8;
 /** The clock costs more than most steps: it is looked at now and then. */

@@ -1,10 +1,9 @@
-import { setImmediate as nextTurn } from 'node:timers/promises';
 import { sessionKey } from '../account/records.js';
 import { decodeContent, unpadPlaintext, type Content } from '../content/index.js';
-import { TURN_MS } from '../pool/turns.js';
 import { plaintextBodyOf } from '../ratchet/retry.js';
 import type { RetryRecord } from '../store/records-inbox.js';
 import type { Change } from '../store/store.js';
+import { TimeSlicer } from '../util/time-slicer.js';
 import { ContactBook } from './contact-book.js';
 import { failureOf } from './failure.js';
 import type { GroupMessage } from './group-decryptor.js';
@@ -173,12 +172,10 @@ export class Batch {
 
   /** In turns of the event loop: whoever sent them decides how long each takes. */
   async #readContents(items: readonly Item[]): Promise<void> {
-    let turnStart = performance.now();
+    const slicer = new TimeSlicer();
     for (const item of items) {
       this.#readContent(item);
-      if (performance.now() - turnStart < TURN_MS) continue;
-      await nextTurn();
-      turnStart = performance.now();
+      if (slicer.isOver) await slicer.next();
     }
   }
 
@@ -228,7 +225,9 @@ export class Batch {
     const { inbox, counters, telemetry } = this.#services;
     const answers = new RetryAnswers(this.#services, contacts);
     const given: Given[] = [];
+    const slicer = new TimeSlicer();
     for (const [place, item] of items.entries()) {
+      if (slicer.isOver) await slicer.next();
       const { opened, content, contentBytes, decrypted, letter } = item;
       if (decrypted !== undefined && decrypted.status !== 'ok') {
         this.#fail(item, place, decrypted.status);

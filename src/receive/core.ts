@@ -9,6 +9,7 @@ import { decodeContent } from '../content/index.js';
 import { SealcastError } from '../errors.js';
 import { refuse, viewOf } from '../options.js';
 import type { AccountTransport } from '../transport/transport.js';
+import { TimeSlicer } from '../util/time-slicer.js';
 import { Batch } from './batch.js';
 import { Counters } from './counters.js';
 import { DoneRows } from './done-rows.js';
@@ -19,7 +20,7 @@ import { Inbox } from './inbox.js';
 import { Intake, type Letter } from './intake.js';
 import { MessageStream } from './message-stream.js';
 import { Opener } from './opener.js';
-import { receiptName, type ReceivedMessage, type ReceiverStats } from './received.js';
+import { MAX_ENVELOPE_BYTES, receiptName, type ReceivedMessage, type ReceiverStats } from './received.js';
 import { RecentNames } from './recent-names.js';
 import { RetryLimits } from './retry-limits.js';
 import { RetrySender } from './retry-sender.js';
@@ -32,6 +33,8 @@ import { SessionDecryptor } from './session-decryptor.js';
  * busy. Smaller ones than these overlap better, and take more of the processors.
  */
 const BATCH_LETTERS = 128;
+/** Letters have 1 to 2 KB; strangers' have as many as they like, and one batch goes through the store in one transaction. */
+const BATCH_BYTES = 1024 * 1024;
 const BATCHES_IN_WORK = 3;
 /** Receipts that are remembered. */
 const MAX_RECEIPTS = 16_384;
@@ -133,7 +136,9 @@ export class ReceiverCore {
   /** What was decrypted and not dealt with before the last close, or crash. */
   async #readInbox(): Promise<void> {
     const { inbox } = this.#services;
+    const slicer = new TimeSlicer();
     for await (const { key, batch, row } of inbox.messages()) {
+      if (slicer.isOver) await slicer.next();
       this.#nextBatch = Math.max(this.#nextBatch, batch + 1);
       const { content, groupId, ...facts } = row;
       const contentBytes = Uint8Array.from(content);
@@ -156,8 +161,7 @@ export class ReceiverCore {
   #listen(): void {
     const { transport, notify } = this.#options;
     const stopListening: unknown = transport.receive({
-      onIncomingMessage: (bytes, deliveredMs, ack) =>
-        this.#intake.push({ bytes: checkLetter(bytes), deliveredMs, ack }),
+      onIncomingMessage: (bytes, deliveredMs, ack) => this.#intake.push({ ...checkLetter(bytes), deliveredMs, ack }),
       onQueueEmpty: () => notify('queueEmpty'),
       onConnectionInterrupted: (cause) => {
         this.#intake.forget();
@@ -182,7 +186,7 @@ export class ReceiverCore {
     for (;;) {
       await this.#stream.room();
       await this.#batches.acquire(signal);
-      const letters = await this.#intake.next(BATCH_LETTERS);
+      const letters = await this.#intake.next(BATCH_LETTERS, BATCH_BYTES);
       if (letters.length === 0) return;
       const startMs = performance.now();
       const openings = await this.#opener.open(letters);
@@ -268,8 +272,9 @@ export class ReceiverCore {
 
 const codeOf = (error: unknown): string => (error instanceof SealcastError ? error.code : 'UNKNOWN');
 
-/** What is no bytes is told to the transport that gives it, before it is counted among those that wait. */
-function checkLetter(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> {
+/** Anything but bytes is told to the transport that gives it. Of an envelope that is too large only that is kept: it is refused. */
+function checkLetter(bytes: Uint8Array<ArrayBuffer>): Pick<Letter, 'bytes' | 'isTooLarge'> {
   if (viewOf(bytes) === null) refuse('envelope', 'a Uint8Array');
-  return bytes;
+  const isTooLarge = bytes.length > MAX_ENVELOPE_BYTES;
+  return { bytes: isTooLarge ? new Uint8Array(0) : bytes, isTooLarge };
 }

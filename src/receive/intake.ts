@@ -4,6 +4,8 @@ import type { MessageAck } from '../transport/transport.js';
 /** What the service delivered: an Envelope of its own, serialized. */
 export interface Letter {
   readonly bytes: Uint8Array<ArrayBuffer>;
+  /** It is to be refused unread, and its bytes are gone. */
+  readonly isTooLarge?: boolean;
   /** The service's time, ms since the epoch. */
   readonly deliveredMs: number;
   readonly ack: MessageAck;
@@ -88,8 +90,8 @@ export class Intake {
     this.#redeliver();
   }
 
-  /** Resolves with so many, or fewer, as soon as there are any; with none at the end. */
-  async next(count: number): Promise<Letter[]> {
+  /** Resolves with so many, of so many bytes, or fewer, as soon as there are any: with one at least, and with none at the end. */
+  async next(count: number, bytes = Infinity): Promise<Letter[]> {
     while (this.#letters.length === 0 && !this.#ended) {
       if (this.#missed) {
         await this.#settled();
@@ -101,9 +103,13 @@ export class Intake {
       });
     }
     const taken: Letter[] = [];
+    let takenBytes = 0;
     while (taken.length < count) {
-      const letter = this.#letters.shift();
+      const letter = this.#letters.peek();
       if (letter === undefined) break;
+      takenBytes += letter.bytes.length;
+      if (takenBytes > bytes && taken.length > 0) break;
+      this.#letters.shift();
       this.#bytes -= letter.bytes.length;
       taken.push(letter);
     }

@@ -18,6 +18,7 @@ import type { SealcastError } from '../errors.js';
 import type { Sealer } from '../sealer.js';
 import type { AccountRecord } from '../store/records.js';
 import type { EnvelopeType } from '../store/records-inbox.js';
+import { TimeSlicer } from '../util/time-slicer.js';
 import type { Letter } from './intake.js';
 import type { ReceiveRefusal } from './received.js';
 
@@ -74,38 +75,51 @@ export class Opener {
   readonly #sealer: Pick<Sealer, 'unseal'>;
   readonly #trustRoots: readonly Uint8Array<ArrayBuffer>[];
   readonly #own: Pick<AccountRecord, 'aci' | 'deviceId'>;
+  readonly #now: (() => number) | undefined;
 
+  /** @param now see {@link TimeSlicer}. */
   constructor(
     sealer: Pick<Sealer, 'unseal'>,
     trustRoots: readonly Uint8Array<ArrayBuffer>[],
     own: Pick<AccountRecord, 'aci' | 'deviceId'>,
+    now?: () => number,
   ) {
     this.#sealer = sealer;
     this.#trustRoots = trustRoots;
     this.#own = own;
+    this.#now = now;
   }
 
   /** @returns in order. @throws SealcastError ERR_CLOSED */
   async open(letters: readonly Letter[]): Promise<Opening[]> {
     const sealed: Sealed[] = [];
-    const openings = letters.map((letter, index): Opening => {
-      const envelope = envelopeOf(letter);
-      if (envelope === undefined) return refused('malformed-envelope');
-      const destination = destinationOf(envelope);
-      const isToPni = destination !== undefined && isPni(destination);
-      if (envelope.type !== SERVICE_ENVELOPE_TYPE.unidentifiedSender) {
-        return isToPni ? refused('sent-to-pni') : openUnsealed(envelope, letter);
-      }
-      if (isToPni) return refused('sealed-to-pni');
-      const times = timesOf(envelope, letter);
-      if (times === undefined || envelope.content.length === 0) return refused('malformed-envelope');
-      sealed.push({ index, envelope, times });
-      // Replaced below.
-      return { kind: 'deferred' };
-    });
+    const openings: Opening[] = [];
+    const slicer = new TimeSlicer(this.#now);
+    for (const [index, letter] of letters.entries()) {
+      openings.push(this.#read(letter, index, sealed));
+      if (slicer.isOver) await slicer.next();
+    }
     if (sealed.length === 0) return openings;
     await this.#unseal(sealed, openings);
     return openings;
+  }
+
+  /** All but what is sealed, which is added to `sealed`. */
+  #read(letter: Letter, index: number, sealed: Sealed[]): Opening {
+    if (letter.isTooLarge === true) return refused('too-large');
+    const envelope = envelopeOf(letter);
+    if (envelope === undefined) return refused('malformed-envelope');
+    const destination = destinationOf(envelope);
+    const isToPni = destination !== undefined && isPni(destination);
+    if (envelope.type !== SERVICE_ENVELOPE_TYPE.unidentifiedSender) {
+      return isToPni ? refused('sent-to-pni') : openUnsealed(envelope, letter);
+    }
+    if (isToPni) return refused('sealed-to-pni');
+    const times = timesOf(envelope, letter);
+    if (times === undefined || envelope.content.length === 0) return refused('malformed-envelope');
+    sealed.push({ index, envelope, times });
+    // Replaced once it is unsealed.
+    return { kind: 'deferred' };
   }
 
   /** A worker's death is no verdict on what it had in hand: that is tried again, as often as makes sense. */
@@ -116,10 +130,12 @@ export class Opener {
         left.map(({ envelope }) => envelope.content),
         { trustRoots: this.#trustRoots, timestamp: left.map(({ times }) => times.serverTimestamp) },
       );
-      left.forEach(({ index, times }, i) => {
+      const slicer = new TimeSlicer(this.#now);
+      for (const [i, { index, times }] of left.entries()) {
         const result = results[i];
         if (result !== undefined) openings[index] = this.#judge(result, times);
-      });
+        if (slicer.isOver) await slicer.next();
+      }
       left = left.filter(({ index }) => openings[index]?.kind === 'deferred');
     }
   }

@@ -21,15 +21,22 @@ export interface ReceivedMessage {
 }
 
 /**
+ * Largest envelope that is read, bytes. The service takes 96 KiB for a device (Signal-Server answers 413 above it) and adds
+ * some hundred bytes of its own; the rest is room for a service that takes more.
+ */
+export const MAX_ENVELOPE_BYTES = 256 * 1024;
+
+/**
  * Why an envelope was refused, before anything in it could be acted on.
  *
- * `malformed-envelope`: no Envelope of the service, or one that lacks what its type needs. `unknown-type`. `sealed-to-pni`,
+ * `too-large`: above {@link MAX_ENVELOPE_BYTES}; nothing of it was read. `malformed-envelope`: no Envelope of the service, or one that lacks what its type needs. `unknown-type`. `sealed-to-pni`,
  * `sent-to-pni`: to a phone-number identity, of which we hold no keys; sealed ones go to ACIs only. `self-send`: sealed by this very
  * device. `invalid-envelope`: it cannot be unsealed. `key-mismatch`: the certificate in it is not of the key that sealed it.
  * `untrusted-certificate`, `expired-certificate`, `revoked-certificate`. `invalid-content`: decrypted, and not a Content, or a
  * receipt for more messages than any client sends one for.
  */
 export const REFUSALS = [
+  'too-large',
   'malformed-envelope',
   'unknown-type',
   'sealed-to-pni',

@@ -1,5 +1,6 @@
 import type * as ContentIndex from '#dist/src/content/index.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { spin } from '../support/count-turns.js';
 import { openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../support/receivers.js';
 import type { Subscriber } from '../support/stand-in-service.js';
 
@@ -8,7 +9,11 @@ const reads = vi.hoisted(() => ({ turns: [] as number[], turnOf: undefined as ((
 vi.mock('#dist/src/content/index.js', async (importOriginal) => {
   const original = await importOriginal<typeof ContentIndex>();
   const decodeContent: typeof original.decodeContent = (bytes) => {
-    if (reads.turnOf !== undefined) reads.turns.push(reads.turnOf());
+    if (reads.turnOf !== undefined) {
+      reads.turns.push(reads.turnOf());
+      // Longer than a turn: reading what is let through does not take that long by itself.
+      spin(5);
+    }
     return original.decodeContent(bytes);
   };
   return { ...original, decodeContent };
