@@ -9,7 +9,8 @@ export interface Logger {
 }
 
 /**
- * What is published on `node:diagnostics_channel`, each on the channel `sealcast:` and its name. Counts, codes and times; no
+ * What is published on `node:diagnostics_channel`, each on the channel `sealcast:` and its name. What a dry run publishes, of
+ * whichever name, has `dryRun: true` besides. Counts, codes and times; no
  * message has a key, a text, a service id or a phone number in it, nor has any line of the log.
  */
 export interface Metrics {
@@ -77,12 +78,12 @@ const SILENT: Logger = {
 };
 
 /** A logger that fails is not what a broadcast fails of. */
-function guarded(logger: Logger): Logger {
+function guarded(logger: Logger, marks?: object): Logger {
   const level =
     (name: keyof Logger) =>
     (facts: object, message: string): void => {
       try {
-        logger[name](facts, message);
+        logger[name](marks === undefined ? facts : { ...facts, ...marks }, message);
       } catch {
         // Whoever wrote the logger sees it fail elsewhere too.
       }
@@ -93,13 +94,23 @@ function guarded(logger: Logger): Logger {
 /** Publishes metrics, and writes the few lines that an operator wants to read. */
 export class Telemetry {
   readonly log: Logger;
+  readonly #logger: Logger;
+  readonly #marks: { readonly dryRun: true } | undefined;
 
-  constructor(logger: Logger = SILENT) {
-    this.log = guarded(logger);
+  constructor(logger: Logger = SILENT, marks?: { readonly dryRun: true }) {
+    this.log = guarded(logger, marks);
+    this.#logger = logger;
+    this.#marks = marks;
+  }
+
+  /** The same, with `dryRun: true` in all facts and lines. */
+  forDryRun(): Telemetry {
+    return new Telemetry(this.#logger, { dryRun: true });
   }
 
   publish<Key extends Name>(name: Key, facts: Metrics[Key]): void {
     const target = CHANNELS.get(name);
-    if (target?.hasSubscribers === true) target.publish(facts);
+    if (target?.hasSubscribers !== true) return;
+    target.publish(this.#marks === undefined ? facts : { ...facts, ...this.#marks });
   }
 }

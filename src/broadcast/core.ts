@@ -9,14 +9,17 @@ import { SealcastError } from '../errors.js';
 import { refuse } from '../options.js';
 import type { Sealer } from '../sealer.js';
 import type { BroadcastRecord, ContactRecord } from '../store/records.js';
-import { DRY_CERTIFICATE, DryTransport, OverlayStore } from './dry-run.js';
+import { SYSTEM_CLOCK, type Clock } from '../util/clock.js';
+import { dryServices } from './dry-run.js';
 import type { Notify } from './events.js';
 import type { HubOptions, Policies } from '../account/options.js';
 import type { BroadcasterLimits, CheckedBroadcast } from './options.js';
 import { Outbox } from './outbox.js';
+import { Pruner } from './pruner.js';
 import type { BroadcastRun, ResumedBroadcast } from './run.js';
 import type { Services } from './services.js';
 import type { RunRecipients } from './pipeline.js';
+import { Runs } from './runs.js';
 import { startRun, type Opened, type StartOptions } from './start-run.js';
 
 /** What a Broadcaster was opened with, checked. */
@@ -24,11 +27,8 @@ export interface CoreOptions extends HubOptions {
   readonly policies: Policies;
   readonly limits: BroadcasterLimits;
   readonly notify: Notify;
-}
-
-interface Underway {
-  readonly stop: (error: unknown) => void;
-  readonly ended: Promise<unknown>;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
 }
 
 /** A Broadcaster's inside, loaded when one is opened: who only seals needs none of it. */
@@ -36,7 +36,8 @@ export class BroadcasterCore {
   readonly #services: Services;
   readonly #limits: BroadcasterLimits;
   readonly #hub: Hub;
-  readonly #underway = new Map<string, Underway>();
+  readonly #runs = new Runs();
+  readonly #pruner: Pruner;
   /** Of the broadcasts in the store: their ids. */
   readonly #idsByTimestamp = new Map<number, string>();
   readonly #resends: ResendQueue;
@@ -48,10 +49,21 @@ export class BroadcasterCore {
     this.#limits = limits;
     this.#services = services;
     this.#resends = hub.resends;
+    this.#pruner = new Pruner({
+      outbox: services.outbox,
+      keepFinishedMs: limits.keepFinishedMs,
+      clock: services.clock,
+      telemetry: services.telemetry,
+      whileIdle: (id, work) => this.#runs.whileIdle(id, work),
+      onPruned: ({ id, timestamp }) => {
+        if (this.#idsByTimestamp.get(timestamp) === id) this.#idsByTimestamp.delete(timestamp);
+        this.#resends.pruned(id);
+      },
+    });
   }
 
   static async open(options: CoreOptions): Promise<BroadcasterCore> {
-    const { store, transport, policies, limits, telemetry, notify } = options;
+    const { store, transport, policies, limits, telemetry, notify, clock = SYSTEM_CLOCK } = options;
     const hub = await Hub.open(options);
     const services: Services = {
       account: () => hub.account,
@@ -66,14 +78,15 @@ export class BroadcasterCore {
       preKeyRequests: new Semaphore(limits.preKeyConcurrency, new AbortWatch()),
       telemetry,
       notify,
+      clock,
     };
     const core = new BroadcasterCore(hub, limits, services);
     hub.onCertificateProblem.add(core.#onCertificateProblem);
     try {
-      await core.#prune();
+      await core.#pruner.start(({ id, timestamp }) => core.#idsByTimestamp.set(timestamp, id));
       core.#detach = hub.resends.attach({
         idOf: (timestamp) => core.#idsByTimestamp.get(timestamp),
-        beginResend: (id) => core.#whenIdle(id, () => core.#resend(id)),
+        beginResend: (id) => core.#runs.whenIdle(id, () => core.#resend(id)),
       });
     } catch (error) {
       await core.#letGo();
@@ -89,6 +102,7 @@ export class BroadcasterCore {
   async #letGo(): Promise<void> {
     this.#hub.onCertificateProblem.delete(this.#onCertificateProblem);
     this.#detach();
+    await this.#pruner.stop();
     await this.#hub.release();
   }
 
@@ -98,12 +112,24 @@ export class BroadcasterCore {
 
   broadcast(checked: CheckedBroadcast): BroadcastRun {
     const id = checked.id ?? randomUUID();
-    if (this.#underway.has(id)) refuse('id', 'that of no broadcast that is under way');
+    if (!checked.dryRun && this.#runs.hasUsersRun(id)) refuse('id', 'that of no broadcast that is under way');
     const other = checked.timestamp === undefined ? undefined : this.#idsByTimestamp.get(checked.timestamp);
     // Receivers would take the two messages for one, and show the first alone.
     if (other !== undefined && other !== id) refuse('timestamp', 'that of no other broadcast in the store');
-    const services = checked.dryRun ? this.#dryServices() : this.#services;
-    return this.#start(id, checked, services, checked.recipients, () => this.#open(id, checked, services.outbox));
+    if (checked.dryRun) return this.#startDry(id, checked);
+    return this.#start(id, 'run', checked.signal, checked.recipients, async () => {
+      const opened = await this.#read(id, checked, this.#services.outbox);
+      const { timestamp } = opened.record;
+      this.#idsByTimestamp.set(timestamp, id);
+      this.#resends.reopened(id);
+      try {
+        await this.#services.outbox.saveBroadcast(id, opened.record);
+      } catch (error) {
+        if (opened.isNew) this.#idsByTimestamp.delete(timestamp);
+        throw error;
+      }
+      return opened;
+    });
   }
 
   async resume(signal: AbortSignal | undefined): Promise<ResumedBroadcast[]> {
@@ -115,19 +141,17 @@ export class BroadcasterCore {
     for (const id of unfinished) {
       // While the ones before it were finished, somebody may have taken it up, or finished it.
       const record = await this.#services.outbox.broadcast(id);
-      if (record === undefined || record.state === 'finished' || this.#underway.has(id)) continue;
+      if (record === undefined || record.state === 'finished' || this.#runs.hasUsersRun(id)) continue;
       // A text that broadcast() refuses never gets the rest of its recipients: it ends with those it has.
       const isOpen = record.state === 'ingesting' && tooLargeError(record.body) === undefined;
       if (isOpen) resumed.push({ id, status: 'needs-recipients' });
-      else resumed.push(await this.#resumeOne(id, record, signal));
+      else resumed.push(await this.#resumeOne(id, signal));
     }
     return resumed;
   }
 
-  async #resumeOne(id: string, record: BroadcastRecord, signal: AbortSignal | undefined): Promise<ResumedBroadcast> {
-    const options = { signal, dryRun: false, maxPerSecond: Infinity };
-    const opened = (): Promise<Opened> => Promise.resolve({ record, isNew: false });
-    const run = this.#start(id, options, this.#services, 'outbox', opened);
+  async #resumeOne(id: string, signal: AbortSignal | undefined): Promise<ResumedBroadcast> {
+    const run = this.#start(id, 'run', signal, 'outbox', () => this.#openKnown(id));
     try {
       return { id, status: 'finished', summary: await run.summary() };
     } catch (error) {
@@ -136,52 +160,67 @@ export class BroadcasterCore {
     }
   }
 
+  /** Begins once the runs of the broadcast that are under way have ended. */
   #start(
     id: string,
-    options: Pick<CheckedBroadcast, 'signal' | 'dryRun' | 'maxPerSecond'>,
-    services: Services,
+    kind: 'run' | 'resend',
+    signal: AbortSignal | undefined,
     recipients: RunRecipients,
     open: () => Promise<Opened>,
     endState: StartOptions['endState'] = () => this.#resends.stateAfterAll(id),
   ): BroadcastRun {
-    const started = startRun({ ...options, id, services, limits: this.#limits, recipients, open, endState });
-    this.#underway.set(id, started);
-    const forget = (): boolean => this.#underway.delete(id);
-    started.ended.then(forget, forget);
+    const after = this.#runs.endOf(id);
+    const common = { services: this.#services, limits: this.#limits, dryRun: false };
+    const started = startRun({ ...common, id, signal, recipients, open, endState, after });
+    this.#runs.add(id, kind, started);
     return started.run;
   }
 
-  #whenIdle(id: string, then: () => void): void {
-    const underway = this.#underway.get(id);
-    if (underway === undefined) {
-      then();
-      return;
-    }
-    const again = (): void => this.#whenIdle(id, then);
-    underway.ended.then(again, again);
+  /** Knows of nobody else, and leaves nothing behind: another run of the same id may be under way, or begin. */
+  #startDry(id: string, checked: CheckedBroadcast): BroadcastRun {
+    const services = dryServices(this.#services, this.#hub.options.store);
+    const started = startRun({
+      id,
+      services,
+      limits: this.#limits,
+      dryRun: true,
+      signal: checked.signal,
+      recipients: checked.recipients,
+      open: async () => {
+        const opened = await this.#read(id, checked, services.outbox);
+        await services.outbox.saveBroadcast(id, opened.record);
+        return opened;
+      },
+      endState: () => 'finished',
+      after: undefined,
+    });
+    this.#runs.addDry(started);
+    return started.run;
+  }
+
+  async #openKnown(id: string): Promise<Opened> {
+    const record = await this.#services.outbox.broadcast(id);
+    if (record === undefined) throw new SealcastError('ERR_STORE_FAILED', `there is no broadcast ${id} any more`);
+    return { record, isNew: false };
   }
 
   /** Sends once more to those who could not decrypt; the broadcast is not under way. */
   #resend(id: string): void {
     const only = this.#closed ? [] : this.#resends.take(id);
     if (only.length === 0) return;
-    const open = async (): Promise<Opened> => {
-      const record = await this.#services.outbox.broadcast(id);
-      if (record === undefined) throw new SealcastError('ERR_STORE_FAILED', `there is no broadcast ${id} any more`);
-      return { record, isNew: false };
-    };
-    const options = { signal: undefined, dryRun: false, maxPerSecond: Infinity };
     const endState: StartOptions['endState'] = (record) => this.#resends.stateAfterResend(id, record);
     // Nobody waits for it; what it cannot do now is left to resume(). The telemetry has what it failed of.
-    void this.#start(id, options, this.#services, { only }, open, endState)
+    void this.#start(id, 'resend', undefined, { only }, () => this.#openKnown(id), endState)
       .summary()
       .catch(() => undefined);
   }
 
-  /** The broadcast's record: the one that is there, if it is of the same message. */
-  async #open(id: string, { body, timestamp, urgent }: CheckedBroadcast, outbox: Outbox): Promise<Opened> {
+  /** The broadcast's record as it is to be: from the one that is there, if it is of the same message. */
+  async #read(id: string, checked: CheckedBroadcast, outbox: Outbox): Promise<Opened> {
+    const { body, timestamp, urgent } = checked;
     const known = await outbox.broadcast(id);
-    const nowMs = Date.now();
+    const nowMs = this.#services.clock.now();
+    const maxPerSecond = checked.maxPerSecond ?? known?.maxPerSecond;
     if (known !== undefined) {
       if (known.body !== body || known.urgent !== urgent || (timestamp ?? known.timestamp) !== known.timestamp) {
         const message = `broadcast ${id} is of another message, timestamp or urgency`;
@@ -196,10 +235,8 @@ export class BroadcasterCore {
       createdAtMs: known?.createdAtMs ?? nowMs,
       finishedAtMs: 0,
       invalidRecipients: 0,
+      ...(maxPerSecond !== undefined && { maxPerSecond }),
     };
-    this.#idsByTimestamp.set(record.timestamp, id);
-    if (outbox === this.#services.outbox) this.#resends.reopened(id);
-    await outbox.saveBroadcast(id, record);
     return { record, isNew: known === undefined };
   }
 
@@ -208,17 +245,6 @@ export class BroadcasterCore {
     let timestamp = nowMs;
     while (this.#idsByTimestamp.has(timestamp)) timestamp += 1;
     return timestamp;
-  }
-
-  #dryServices(): Services {
-    return {
-      ...this.#services,
-      outbox: new Outbox(new OverlayStore(this.#hub.options.store)),
-      transport: new DryTransport(),
-      // Its overlay forgets all, and the rows that requests are about are not its own.
-      resends: { isRequested: () => false, answering: () => undefined },
-      certificates: { get: () => Promise.resolve(DRY_CERTIFICATE), isUsable: () => true },
-    };
   }
 
   /** Many at once share a transaction. */
@@ -231,27 +257,10 @@ export class BroadcasterCore {
     });
   }
 
-  async #prune(): Promise<void> {
-    const { outbox } = this.#services;
-    const beforeMs = Date.now() - this.#limits.keepFinishedMs;
-    const old: { readonly id: string; readonly record: BroadcastRecord }[] = [];
-    for await (const { id, record } of outbox.broadcasts()) {
-      const isOld = record.state === 'finished' && record.finishedAtMs < beforeMs;
-      if (isOld || record.state === 'pruned') old.push({ id, record });
-      else this.#idsByTimestamp.set(record.timestamp, id);
-    }
-    for (const { id, record } of old) {
-      await outbox.prune(id, record);
-      this.#resends.pruned(id);
-    }
-  }
-
   /** Stops what is under way, with the error, and ends the workers. */
   async close(error: SealcastError): Promise<void> {
     this.#closed = true;
-    const underway = [...this.#underway.values()];
-    for (const { stop } of underway) stop(error);
-    await Promise.allSettled(underway.map(({ ended }) => ended));
+    await this.#runs.stop(error);
     await this.#letGo();
   }
 }

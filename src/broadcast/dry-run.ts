@@ -1,3 +1,4 @@
+import { AddressLocks } from '../account/address-locks.js';
 import type { SenderCertificate } from '../access/sender-certificate.js';
 import type { Change, ListOptions, Store, StoreEntry, TableName } from '../store/store.js';
 import type {
@@ -7,6 +8,8 @@ import type {
   SendOutcome,
   Transport,
 } from '../transport/transport.js';
+import { Outbox } from './outbox.js';
+import type { Services } from './services.js';
 
 /** As long as real ones, so that envelopes are too. */
 const CERTIFICATE_BYTES = 350;
@@ -17,6 +20,32 @@ export const DRY_CERTIFICATE: SenderCertificate = {
   expiresAtMs: Number.POSITIVE_INFINITY,
 };
 
+/** Values that are kept once however many rows have them: rows that are queued or done are of this length at most. */
+const MAX_SHARED_BYTES = 64;
+const MAX_SHARED_VALUES = 256;
+
+/**
+ * What a dry run works with: it reads the store, writes into memory of its own, sends nothing, and holds up nobody.
+ *
+ * Its memory grows with the recipients that are on their way, whose sessions it keeps; of one whose part has ended a row remains, so
+ * that it is counted once (some 200 bytes).
+ */
+export function dryServices(services: Services, store: Store): Services {
+  const overlay = new OverlayStore(store);
+  return {
+    ...services,
+    outbox: new Outbox(overlay),
+    transport: new DryTransport(),
+    certificates: { get: () => Promise.resolve(DRY_CERTIFICATE), isUsable: () => true },
+    locks: new AddressLocks(),
+    // Requests to send something again are about rows of the store: none is answered here.
+    resends: { isRequested: () => false, answering: () => undefined },
+    telemetry: services.telemetry.forDryRun(),
+    notify: () => undefined,
+    onPartEnded: (serviceId) => overlay.forget(serviceId),
+  };
+}
+
 /** Keys are in the order of their UTF-8 bytes. */
 const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
 
@@ -25,6 +54,10 @@ export class OverlayStore implements Store {
   readonly epoch: number;
   readonly #base: Store;
   readonly #changed = new Map<TableName, Map<string, Uint8Array<ArrayBuffer> | undefined>>();
+  /** Keys of changed sessions and contacts, by service id. */
+  readonly #ofRecipients = new Map<string, { readonly table: TableName; readonly key: string }[]>();
+  /** Small values, by their bytes. */
+  readonly #shared = new Map<string, Uint8Array<ArrayBuffer>>();
 
   constructor(base: Store) {
     this.#base = base;
@@ -34,7 +67,7 @@ export class OverlayStore implements Store {
   async getMany(table: TableName, keys: readonly string[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
     const changed = this.#changed.get(table);
     const values = await this.#base.getMany(table, keys);
-    return keys.map((key, i) => (changed?.has(key) === true ? changed.get(key) : values[i]));
+    return keys.map((key, i) => (changed?.has(key) === true ? copyOf(changed.get(key)) : values[i]));
   }
 
   async list(table: TableName, { prefix = '', after, limit }: ListOptions): Promise<readonly StoreEntry[]> {
@@ -62,9 +95,39 @@ export class OverlayStore implements Store {
     for (const { table, key, value } of changes) {
       let changed = this.#changed.get(table);
       if (changed === undefined) this.#changed.set(table, (changed = new Map<string, Uint8Array<ArrayBuffer>>()));
-      changed.set(key, value === null ? undefined : Uint8Array.from(value));
+      if ((table === 'session' || table === 'contact') && !changed.has(key)) this.#note(table, key);
+      changed.set(key, value === null ? undefined : this.#copy(value));
     }
     return Promise.resolve();
+  }
+
+  /** The session of a device is under the service id, a point and the device id; the contact is under the service id. */
+  #note(table: TableName, key: string): void {
+    const [serviceId = key] = key.split('.', 1);
+    const keys = this.#ofRecipients.get(serviceId);
+    if (keys === undefined) this.#ofRecipients.set(serviceId, [{ table, key }]);
+    else keys.push({ table, key });
+  }
+
+  #copy(value: Uint8Array): Uint8Array<ArrayBuffer> {
+    if (value.length > MAX_SHARED_BYTES) return Uint8Array.from(value);
+    const name = Buffer.from(value.buffer, value.byteOffset, value.length).toString('latin1');
+    const known = this.#shared.get(name);
+    if (known !== undefined) return known;
+    const copy = Uint8Array.from(value);
+    if (this.#shared.size < MAX_SHARED_VALUES) this.#shared.set(name, copy);
+    return copy;
+  }
+
+  /** Forgets the changes to a recipient's sessions and contact: nothing more is done with them. */
+  forget(serviceId: string): void {
+    for (const { table, key } of this.#ofRecipients.get(serviceId) ?? []) this.#changed.get(table)?.delete(key);
+    this.#ofRecipients.delete(serviceId);
+  }
+
+  /** Changes that it keeps. */
+  get size(): number {
+    return [...this.#changed.values()].reduce((sum, { size }) => sum + size, 0);
   }
 
   close(): Promise<void> {
@@ -74,6 +137,8 @@ export class OverlayStore implements Store {
     return this.close();
   }
 }
+
+const copyOf = (value: Uint8Array | undefined): Uint8Array<ArrayBuffer> | undefined => value && Uint8Array.from(value);
 
 const SENT: SendOutcome = { status: 'sent' };
 const NOTHING = { status: 'unavailable' } as const;

@@ -1,7 +1,7 @@
 import type { AbortWatch } from '../abort-watch.js';
 
-/** Why nothing is sent for now. */
-export type Closure = 'paused' | 'challenge' | 'outage';
+/** Why nothing is sent for now. `resend`: recipients that asked for the message again are being sent to. */
+export type Closure = 'paused' | 'challenge' | 'outage' | 'resend';
 
 /** Where all of a broadcast waits while there is a reason to. */
 export class Gate {

@@ -27,7 +27,10 @@ export interface BroadcastOptions {
   readonly signal?: AbortSignal;
   /** Does everything but the network, and keeps nothing: deliveries say what would be tried. Default false. */
   readonly dryRun?: boolean;
-  /** Recipients a second at most. Default: as fast as it goes. */
+  /**
+   * Recipients a second at most. Kept with the broadcast: `resume()`, and those who ask for it again, are sent to no faster. Default:
+   * what the broadcast has, else as fast as it goes (`Infinity`).
+   */
   readonly maxPerSecond?: number;
 }
 
@@ -87,7 +90,7 @@ export interface CheckedBroadcast {
   readonly urgent: boolean;
   readonly signal: AbortSignal | undefined;
   readonly dryRun: boolean;
-  readonly maxPerSecond: number;
+  readonly maxPerSecond: number | undefined;
 }
 
 export function checkBroadcast(message: unknown, recipients: unknown, options: unknown): CheckedBroadcast {
@@ -114,6 +117,6 @@ export function checkBroadcast(message: unknown, recipients: unknown, options: u
     urgent: checkBoolean(urgent, 'urgent', true),
     signal: checkSignal(signal),
     dryRun: checkBoolean(dryRun, 'dryRun', false),
-    maxPerSecond: maxPerSecond ?? Infinity,
+    maxPerSecond,
   };
 }

@@ -128,7 +128,7 @@ export class Pipeline {
     if (signal.aborted) throw signal.reason;
     const { id, endState, services } = this.#options;
     // What was finished before stays so from then on: sending something again keeps it no longer.
-    const finishedAtMs = this.#record.finishedAtMs === 0 ? Date.now() : this.#record.finishedAtMs;
+    const finishedAtMs = this.#record.finishedAtMs === 0 ? services.clock.now() : this.#record.finishedAtMs;
     const state = endState();
     if (state === this.#record.state) return;
     await services.outbox.commit([broadcastChange(id, { ...this.#record, state, finishedAtMs })]);
@@ -219,7 +219,11 @@ export class Pipeline {
   async #encryptChunk(serviceIds: readonly string[], fresh: boolean): Promise<void> {
     const refused = this.#refused;
     if (refused !== undefined) {
-      for (const serviceId of serviceIds) this.#track(this.#finish(serviceId, () => refused));
+      const { id, services } = this.#options;
+      for (const serviceId of serviceIds) {
+        services.resends.answering(id, serviceId);
+        this.#track(this.#finish(serviceId, () => refused));
+      }
       return;
     }
     const { steps, strangers } = await this.#encryptor.encryptChunk(serviceIds, fresh);
@@ -245,6 +249,7 @@ export class Pipeline {
     await this.#recorder.record(delivery, dispatched.sealedWith);
     this.#publish(dispatched);
     await this.#deliver(delivery);
+    this.#options.services.onPartEnded?.(serviceId);
     // Not before: a delivery that nobody takes keeps its place.
     this.#live.release();
   }

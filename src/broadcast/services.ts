@@ -2,6 +2,7 @@ import type { SenderCertificateCache } from '../access/sender-certificate.js';
 import type { AccountRecord } from '../store/records.js';
 import type { Transport } from '../transport/transport.js';
 import type { AddressLocks } from '../account/address-locks.js';
+import type { Clock } from '../util/clock.js';
 import type { Notify } from './events.js';
 import type { Policies } from '../account/options.js';
 import type { Outbox } from './outbox.js';
@@ -27,4 +28,7 @@ export interface Services {
   readonly preKeyRequests: Semaphore;
   readonly telemetry: Telemetry;
   readonly notify: Notify;
+  readonly clock: Clock;
+  /** Hears of each recipient whose part has ended. */
+  readonly onPartEnded?: (serviceId: string) => void;
 }

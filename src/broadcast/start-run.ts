@@ -16,13 +16,15 @@ export interface Opened {
   readonly isNew: boolean;
 }
 
-export interface StartOptions extends Pick<CheckedBroadcast, 'signal' | 'dryRun' | 'maxPerSecond'> {
+export interface StartOptions extends Pick<CheckedBroadcast, 'signal' | 'dryRun'> {
   readonly id: string;
   readonly services: Services;
   readonly limits: BroadcasterLimits;
   readonly recipients: RunRecipients;
   readonly endState: (record: BroadcastRecord) => BroadcastState;
   readonly open: () => Promise<Opened>;
+  /** What has to end before it begins. */
+  readonly after: Promise<unknown> | undefined;
 }
 
 export interface Started {
@@ -43,8 +45,11 @@ export function startRun(options: StartOptions): Started {
   const stream = new DeliveryStream();
   let stopped: { readonly error: unknown } | undefined;
   let pipeline: Pipeline | undefined;
+  let onStop!: () => void;
+  const stopping = new Promise<void>((resolve) => (onStop = resolve));
   const stop = (error: unknown): void => {
     stopped ??= { error };
+    onStop();
     pipeline?.stop(error);
   };
   const assertGoing = (): void => {
@@ -60,6 +65,12 @@ export function startRun(options: StartOptions): Started {
     try {
       // What is stopped before it began leaves nothing behind.
       assertGoing();
+      if (options.after !== undefined) {
+        gate.close('resend');
+        await Promise.race([options.after, stopping]);
+        gate.open('resend');
+        assertGoing();
+      }
       const opened = await options.open();
       pipeline = makePipeline(options, opened, gate, stream, aborts);
       run.begin(pipeline);
@@ -88,13 +99,13 @@ function makePipeline(
   stream: DeliveryStream,
   aborts: AbortWatch,
 ): Pipeline {
-  const { id, services, dryRun, maxPerSecond, limits, endState } = options;
+  const { id, services, dryRun, limits, endState } = options;
   return new Pipeline({
     id,
     record,
     services,
     gate,
-    window: new SendWindow(limits.concurrency, maxPerSecond, aborts),
+    window: new SendWindow(limits.concurrency, record.maxPerSecond ?? Infinity, aborts),
     maxRetryAfterMs: limits.maxRetryAfterMs,
     chunkSize: limits.chunkSize,
     maxLive: 4 * Math.max(limits.chunkSize, limits.concurrency),

@@ -67,6 +67,8 @@ export interface BroadcastRecord {
   readonly finishedAtMs: number;
   /** Entries among the recipients that were no service ids: they have no rows. */
   readonly invalidRecipients: number;
+  /** Recipients a second at most; absent: as fast as it goes. */
+  readonly maxPerSecond?: number;
 }
 
 /** What a device is sent, once the ratchet is through with it. */
@@ -122,6 +124,7 @@ const SCHEMA = {
       createdAtMs: 'double',
       finishedAtMs: 'double',
       invalidRecipients: 'uint32',
+      maxPerSecond: 'double',
     }),
     Outbox: message({
       state: 'uint32',
@@ -225,6 +228,7 @@ export function encodeBroadcast(broadcast: BroadcastRecord): Uint8Array<ArrayBuf
 }
 export function decodeBroadcast(bytes: Uint8Array): BroadcastRecord {
   const wire = decode(BROADCAST, bytes);
+  const maxPerSecond = wire['maxPerSecond'] as number;
   return {
     state: nameOf(BROADCAST_STATES, wire['state'], 'state of a broadcast'),
     body: wire['body'] as string,
@@ -233,6 +237,7 @@ export function decodeBroadcast(bytes: Uint8Array): BroadcastRecord {
     createdAtMs: wire['createdAtMs'] as number,
     finishedAtMs: wire['finishedAtMs'] as number,
     invalidRecipients: wire['invalidRecipients'] as number,
+    ...(maxPerSecond > 0 && { maxPerSecond }),
   };
 }
 

@@ -58,8 +58,10 @@ async function storeBroadcast(
 
 async function openBroadcaster(): Promise<Broadcaster> {
   const { store, service } = scene;
-  broadcaster = await Broadcaster.open({ store, transport: service, trustRoots: [service.trustRoot] });
-  return broadcaster;
+  const opened = await Broadcaster.open({ store, transport: service, trustRoots: [service.trustRoot] });
+  broadcaster = opened;
+  await Promise.all(subscribers.map(({ aci, profileKey }) => opened.setProfileKey(aci, profileKey)));
+  return opened;
 }
 
 async function rowsOf(id: string): Promise<OutboxRecord[]> {

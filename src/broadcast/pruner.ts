@@ -1,0 +1,125 @@
+import type { Telemetry } from '../account/telemetry.js';
+import { SealcastError } from '../errors.js';
+import type { Clock } from '../util/clock.js';
+import type { Outbox } from './outbox.js';
+
+const HOUR_MS = 3_600_000;
+/** Between two looks. */
+export const PRUNE_INTERVAL_MS = 6 * HOUR_MS;
+/** A clock that is further off the time that has passed was set, or the machine slept: nothing is decided by it. */
+const MAX_JUMP_MS = HOUR_MS;
+/** Without a trace of the account for so long, beyond the time that broadcasts are kept, a clock is not believed at first sight. */
+const MAX_SILENCE_MS = 24 * HOUR_MS;
+
+/** A broadcast in the store. */
+export interface Kept {
+  readonly id: string;
+  readonly timestamp: number;
+}
+
+export interface PrunerOptions {
+  readonly outbox: Outbox;
+  readonly keepFinishedMs: number;
+  readonly clock: Clock;
+  readonly telemetry: Telemetry;
+  /** Does the work while no run of the broadcast is under way, nor begins; not at all where one is. */
+  readonly whileIdle: (id: string, work: () => Promise<void>) => Promise<void>;
+  readonly onPruned: (broadcast: Kept) => void;
+}
+
+/**
+ * Takes finished broadcasts out of the outbox: when the Broadcaster is opened, and every six hours.
+ *
+ * The time that a broadcast is kept is counted by a clock that may be wrong: one that is set a year ahead would empty the outbox,
+ * and nobody who asks for a message again could be answered. So a look prunes nothing if the clock moved otherwise than time did
+ * since the look before; nor does the first look if the clock is far ahead of all that is in the store.
+ */
+export class Pruner {
+  readonly #options: PrunerOptions;
+  #lastLook: { readonly nowMs: number; readonly monotonicMs: number } | undefined;
+  #cancel: () => void = () => undefined;
+  #looking: Promise<void> = Promise.resolve();
+  #stopped = false;
+
+  constructor(options: PrunerOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Looks for the first time, and from then on by itself.
+   *
+   * @param onKept called for each broadcast that stays.
+   * @throws SealcastError what the store throws.
+   */
+  async start(onKept: (broadcast: Kept) => void): Promise<void> {
+    await this.#look(onKept);
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#stopped) return;
+    this.#cancel = this.#options.clock.setTimeout(() => {
+      this.#looking = this.#lookAgain();
+    }, PRUNE_INTERVAL_MS);
+  }
+
+  async #lookAgain(): Promise<void> {
+    try {
+      await this.#look();
+    } catch (error) {
+      const code = error instanceof SealcastError ? error.code : 'UNKNOWN';
+      this.#options.telemetry.log.warn({ code }, 'prune outbox: failed, retry in six hours');
+    }
+    this.#schedule();
+  }
+
+  /** Resolves when the store is no longer touched. */
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancel();
+    await this.#looking;
+  }
+
+  async #look(onKept?: (broadcast: Kept) => void): Promise<void> {
+    const { outbox, keepFinishedMs, clock, telemetry } = this.#options;
+    const nowMs = clock.now();
+    const isEven = this.#isEven(nowMs);
+    const beforeMs = nowMs - keepFinishedMs;
+    let newestMs = 0;
+    const old: Kept[] = [];
+    const leftOver: Kept[] = [];
+    for await (const { id, record } of outbox.broadcasts()) {
+      const broadcast = { id, timestamp: record.timestamp };
+      newestMs = Math.max(newestMs, record.createdAtMs, record.finishedAtMs);
+      if (record.state === 'pruned') leftOver.push(broadcast);
+      else if (record.state === 'finished' && record.finishedAtMs < beforeMs) old.push(broadcast);
+      else onKept?.(broadcast);
+    }
+    const isCredible = isEven && (onKept === undefined || newestMs > beforeMs - MAX_SILENCE_MS);
+    if (!isCredible && old.length > 0) {
+      telemetry.log.warn({ broadcasts: old.length }, 'prune outbox: clock may be wrong, retry in six hours');
+      for (const broadcast of old.splice(0)) onKept?.(broadcast);
+    }
+    for (const broadcast of [...leftOver, ...old]) await this.#prune(broadcast);
+  }
+
+  /** Whether the clock has moved as time has since the last look. */
+  #isEven(nowMs: number): boolean {
+    const monotonicMs = this.#options.clock.monotonicMs();
+    const last = this.#lastLook;
+    this.#lastLook = { nowMs, monotonicMs };
+    return last === undefined || Math.abs(nowMs - last.nowMs - (monotonicMs - last.monotonicMs)) <= MAX_JUMP_MS;
+  }
+
+  #prune(broadcast: Kept): Promise<void> {
+    const { outbox, whileIdle, onPruned } = this.#options;
+    return whileIdle(broadcast.id, async () => {
+      const record = await outbox.broadcast(broadcast.id);
+      // Since it was read a run may have gone on with it, or a recipient may have asked for it again.
+      const isOver = record?.state === 'finished' || record?.state === 'pruned';
+      if (this.#stopped || record === undefined || !isOver) return;
+      await outbox.prune(broadcast.id, record);
+      onPruned(broadcast);
+    });
+  }
+}

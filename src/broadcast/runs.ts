@@ -1,0 +1,69 @@
+/** `run`: a user's, by broadcast() or resume(). `resend`: to recipients that asked for the message again. `prune`: no run at all. */
+export type RunKind = 'run' | 'resend' | 'prune';
+
+/** A run, as far as it is waited for and stopped. */
+export interface Run {
+  readonly stop: (error: unknown) => void;
+  /** Settles when nothing of it is under way. */
+  readonly ended: Promise<unknown>;
+}
+
+/**
+ * Runs under way. At most one of a broadcast's runs works at a time: the next one is given the end of those before it to wait for.
+ * Dry runs count for close() alone: they touch no row that another run works on.
+ */
+export class Runs {
+  readonly #all = new Set<Run>();
+  readonly #byId = new Map<string, Map<Run, RunKind>>();
+
+  add(id: string, kind: RunKind, run: Run): void {
+    const ofId = this.#byId.get(id) ?? new Map<Run, RunKind>();
+    this.#byId.set(id, ofId.set(run, kind));
+    this.addDry(run, () => {
+      ofId.delete(run);
+      if (ofId.size === 0) this.#byId.delete(id);
+    });
+  }
+
+  addDry(run: Run, onEnded?: () => void): void {
+    this.#all.add(run);
+    const forget = (): void => {
+      this.#all.delete(run);
+      onEnded?.();
+    };
+    run.ended.then(forget, forget);
+  }
+
+  /** Whether a user's run of the broadcast is under way, or waits for a resend to end. */
+  hasUsersRun(id: string): boolean {
+    return [...(this.#byId.get(id)?.values() ?? [])].includes('run');
+  }
+
+  /** @returns what settles when all of the broadcast's runs have ended; undefined where there are none. */
+  endOf(id: string): Promise<unknown> | undefined {
+    const ofId = this.#byId.get(id);
+    return ofId && Promise.allSettled([...ofId.keys()].map(({ ended }) => ended));
+  }
+
+  /** Calls back as soon as no run of the broadcast is under way. */
+  whenIdle(id: string, then: () => void): void {
+    const end = this.endOf(id);
+    if (end === undefined) then();
+    else void end.then(() => this.whenIdle(id, then));
+  }
+
+  /** Does the work while no run of the broadcast is under way, nor begins; not at all where one is. */
+  async whileIdle(id: string, work: () => Promise<void>): Promise<void> {
+    if (this.#byId.has(id)) return;
+    const ended = work();
+    this.add(id, 'prune', { stop: () => undefined, ended });
+    await ended;
+  }
+
+  /** Resolves when all have ended. */
+  async stop(error: unknown): Promise<void> {
+    const all = [...this.#all];
+    for (const run of all) run.stop(error);
+    await Promise.allSettled(all.map(({ ended }) => ended));
+  }
+}

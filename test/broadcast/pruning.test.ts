@@ -1,0 +1,184 @@
+import { MemoryStore } from 'sealcast';
+import { Telemetry } from '#dist/src/account/telemetry.js';
+import { Outbox } from '#dist/src/broadcast/outbox.js';
+import { Pruner, PRUNE_INTERVAL_MS } from '#dist/src/broadcast/pruner.js';
+import { Runs } from '#dist/src/broadcast/runs.js';
+import { encodeBroadcast, encodeOutbox, type BroadcastState } from '#dist/src/store/records.js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { manyTurns } from '../support/await-condition.js';
+import { ManualClock } from '../support/manual-clock.js';
+
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+const KEEP_MS = 14 * DAY_MS;
+
+let store: MemoryStore;
+let clock: ManualClock;
+let runs: Runs;
+let pruner: Pruner;
+let pruned: string[];
+let warnings: string[];
+beforeEach(() => {
+  store = new MemoryStore();
+  clock = new ManualClock();
+  runs = new Runs();
+  pruned = [];
+  warnings = [];
+  const noop = (): void => undefined;
+  const warn = (_: object, message: string): number => warnings.push(message);
+  pruner = new Pruner({
+    outbox: new Outbox(store),
+    keepFinishedMs: KEEP_MS,
+    clock,
+    telemetry: new Telemetry({ debug: noop, info: noop, warn, error: noop }),
+    whileIdle: (id, work) => runs.whileIdle(id, work),
+    onPruned: ({ id }) => pruned.push(id),
+  });
+});
+afterEach(() => pruner.stop());
+
+async function put(id: string, finishedAtMs: number, state: BroadcastState = 'finished'): Promise<void> {
+  const record = { body: 'x', timestamp: finishedAtMs, urgent: true, createdAtMs: finishedAtMs, invalidRecipients: 0 };
+  await store.commit([
+    { table: 'broadcast', key: id, value: encodeBroadcast({ ...record, state, finishedAtMs }) },
+    { table: 'outbox', key: `${id}/r`, value: encodeOutbox({ state: 'done', status: 'sealed' }) },
+  ]);
+}
+async function kept(): Promise<string[]> {
+  const [broadcasts, rows] = await Promise.all([
+    store.list('broadcast', { limit: 100 }),
+    store.list('outbox', { limit: 100 }),
+  ]);
+  const ids = broadcasts.map(({ key }) => key);
+  expect(rows.map(({ key }) => key)).toEqual(ids.map((id) => `${id}/r`));
+  return ids;
+}
+async function start(): Promise<string[]> {
+  const ids: string[] = [];
+  await pruner.start(({ id }) => ids.push(id));
+  return ids;
+}
+/** Time passes, look by look. */
+async function pass(ms: number): Promise<void> {
+  for (let leftMs = ms; leftMs > 0; leftMs -= PRUNE_INTERVAL_MS) {
+    clock.pass(Math.min(leftMs, PRUNE_INTERVAL_MS));
+    await manyTurns(20);
+  }
+}
+
+describe('finished broadcasts', () => {
+  it('leave the outbox when they are old enough, at opening and while it is open', async () => {
+    await put('old', clock.now() - KEEP_MS - 1);
+    await put('young', clock.now() - KEEP_MS + DAY_MS);
+    await put('sent', clock.now() - KEEP_MS - DAY_MS, 'sending');
+    expect(await start()).toEqual(['sent', 'young']);
+    expect(await kept()).toEqual(['sent', 'young']);
+    await pass(DAY_MS - HOUR_MS);
+    expect(await kept()).toEqual(['sent', 'young']);
+    await pass(2 * PRUNE_INTERVAL_MS);
+    expect(await kept()).toEqual(['sent']);
+    expect(pruned).toEqual(['old', 'young']);
+  });
+
+  it('of a year of daily broadcasts are two weeks’ at most', async () => {
+    await start();
+    for (let day = 0; day < 365; day++) {
+      await put(`day-${String(day).padStart(3, '0')}`, clock.now());
+      await pass(DAY_MS);
+      expect((await kept()).length).toBeLessThanOrEqual(15);
+      expect(clock.pending).toBe(1);
+    }
+    expect(pruned.length).toBeGreaterThan(349);
+  });
+
+  it('that a run goes on with, or that somebody asked for again, stay', async () => {
+    await start();
+    await put('busy', clock.now() - KEEP_MS - 1);
+    await put('other', clock.now() - KEEP_MS - 1);
+    let end!: () => void;
+    runs.add('busy', 'run', { stop: () => undefined, ended: new Promise<void>((resolve) => (end = resolve)) });
+    await pass(PRUNE_INTERVAL_MS);
+    expect(await kept()).toEqual(['busy']);
+    end();
+    await put('busy', clock.now() - KEEP_MS - 1, 'sending');
+    await pass(PRUNE_INTERVAL_MS);
+    expect(await kept()).toEqual(['busy']);
+  });
+
+  it('that are being taken out are waited for by a run of the same id', async () => {
+    await put('old', clock.now() - KEEP_MS - 1);
+    let letGo!: () => void;
+    const held = new Promise<void>((resolve) => (letGo = resolve));
+    const working = runs.whileIdle('old', () => held);
+    expect(runs.hasUsersRun('old')).toBe(false);
+    let isIdle = false;
+    runs.whenIdle('old', () => (isIdle = true));
+    await manyTurns(5);
+    expect(isIdle).toBe(false);
+    letGo();
+    await working;
+    await manyTurns(5);
+    expect(isIdle).toBe(true);
+  });
+});
+
+describe('a clock that is not believed prunes nothing', () => {
+  it('set a year ahead while it is open: not at the next look', async () => {
+    await put('young', clock.now() - DAY_MS);
+    await start();
+    clock.jump(365 * DAY_MS);
+    await pass(PRUNE_INTERVAL_MS);
+    expect(await kept()).toEqual(['young']);
+    expect(warnings).toEqual(['prune outbox: clock may be wrong, retry in six hours']);
+    // And set right again.
+    clock.jump(-365 * DAY_MS);
+    await pass(4 * PRUNE_INTERVAL_MS);
+    expect(await kept()).toEqual(['young']);
+    await pass(KEEP_MS);
+    expect(await kept()).toEqual([]);
+  });
+
+  it('set a year ahead before it is opened', async () => {
+    await put('young', clock.now() - DAY_MS);
+    clock.jump(365 * DAY_MS);
+    expect(await start()).toEqual(['young']);
+    expect(await kept()).toEqual(['young']);
+    expect(warnings.length).toBe(1);
+  });
+
+  it('years behind', async () => {
+    await put('old', clock.now() - KEEP_MS - 1);
+    clock.jump(-10 * 365 * DAY_MS);
+    await start();
+    await pass(DAY_MS);
+    expect(await kept()).toEqual(['old']);
+  });
+});
+
+it('what a crash left half taken out goes whatever the clock says', async () => {
+  await put('half', clock.now() - DAY_MS, 'pruned');
+  clock.jump(-365 * DAY_MS);
+  await start();
+  expect(await kept()).toEqual([]);
+});
+
+it('a store that fails is tried again', async () => {
+  await start();
+  await put('old', clock.now() - KEEP_MS - 1);
+  const list = store.list.bind(store);
+  store.list = () => Promise.reject(new Error('away'));
+  await pass(PRUNE_INTERVAL_MS);
+  expect(warnings).toEqual(['prune outbox: failed, retry in six hours']);
+  store.list = list;
+  await pass(PRUNE_INTERVAL_MS);
+  expect(await kept()).toEqual([]);
+});
+
+it('nothing is looked at after it was stopped', async () => {
+  await start();
+  await pruner.stop();
+  await put('old', clock.now() - KEEP_MS - 1);
+  expect(clock.pending).toBe(0);
+  await pass(DAY_MS);
+  expect(await kept()).toEqual(['old']);
+});

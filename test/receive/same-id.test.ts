@@ -1,0 +1,170 @@
+import { Broadcaster, type Account, type BroadcastRun } from 'sealcast';
+import type * as SendWindows from '#dist/src/broadcast/send-window.js';
+import { decodeBroadcast } from '#dist/src/store/records.js';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { announce } from '../examples/announcements.js';
+import { manyTurns, neverHangs, untilTrue } from '../support/await-condition.js';
+import { acis, failTest } from '../support/broadcasters.js';
+import { openReceiverScene, text, untilDelivered, type ReceiverScene } from '../support/receivers.js';
+import type { Subscriber } from '../support/stand-in-service.js';
+
+/** Sends a second of each run, as it began. */
+const paces = vi.hoisted((): number[] => []);
+vi.mock('#dist/src/broadcast/send-window.js', async (importOriginal) => {
+  const original = await importOriginal<typeof SendWindows>();
+  class SendWindow extends original.SendWindow {
+    constructor(...[maxSends, perSecond, ...others]: ConstructorParameters<typeof original.SendWindow>) {
+      paces.push(perSecond);
+      super(maxSends, Infinity, ...others);
+    }
+  }
+  return { ...original, SendWindow };
+});
+
+let scene: ReceiverScene;
+let broadcaster: Broadcaster;
+let subscribers: Subscriber[];
+let release: () => void;
+beforeEach(async () => {
+  scene = await openReceiverScene();
+  broadcaster = await openBroadcaster();
+  subscribers = await Promise.all(Array.from({ length: 3 }, () => scene.service.subscribe()));
+  await Promise.all(subscribers.map(({ aci, profileKey }) => broadcaster.setProfileKey(aci, profileKey)));
+  paces.splice(0);
+});
+afterEach(async () => {
+  release();
+  await broadcaster.close();
+  await scene[Symbol.asyncDispose]();
+});
+
+function openBroadcaster(): Promise<Broadcaster> {
+  const { store, service } = scene;
+  return Broadcaster.open({ store, transport: service, trustRoots: [service.trustRoot] });
+}
+const first = (): Subscriber => subscribers[0] ?? failTest('subscriber');
+const broadcast = (to = subscribers, options: object = {}): BroadcastRun =>
+  broadcaster.broadcast({ body: 'the text' }, acis(to), { id: 'a', ...options });
+const countOf = ({ aci }: Subscriber): number => scene.service.countOf('sendSealed', aci);
+async function stateOf(id: string): Promise<string> {
+  const [value] = await scene.store.getMany('broadcast', [id]);
+  return decodeBroadcast(value ?? failTest('broadcast')).state;
+}
+
+/** The first subscriber asks for the message again; the send to them is under way until it is released. */
+async function holdResend(timestamp: number): Promise<void> {
+  const { service } = scene;
+  const held = new Promise<undefined>((resolve) => (release = () => resolve(undefined)));
+  service.intercepts.set('sendSealed', (aci) => (aci === first().aci ? held : undefined));
+  const before = countOf(first());
+  const { plaintext } = service.retryRequestFor(first(), timestamp);
+  await service.post(first(), plaintext);
+  await untilDelivered(scene);
+  await untilTrue(() => countOf(first()) > before);
+}
+release = () => undefined;
+
+describe('the same id again, while who asked for the message is sent it again', () => {
+  it('goes on as soon as that has ended, and sends to nobody twice', async () => {
+    const { timestamp } = await broadcast(subscribers.slice(0, 2)).summary();
+    await holdResend(timestamp);
+    const run = broadcast();
+    expect(run.progress.waitingFor).toEqual([]);
+    await manyTurns(20);
+    expect(run.progress.waitingFor).toEqual(['resend']);
+    expect(() => broadcast()).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT', field: 'id' }) as Error);
+    release();
+    expect(await run.summary()).toMatchObject({ recipients: 3, sealed: 3 });
+    expect(subscribers.map(countOf)).toEqual([2, 1, 1]);
+    expect(await stateOf('a')).toBe('finished');
+  });
+
+  it('ends at once when it is aborted, and the next one still waits', async () => {
+    const { timestamp } = await broadcast().summary();
+    await holdResend(timestamp);
+    const controller = new AbortController();
+    const run = broadcast(subscribers, { signal: controller.signal });
+    await manyTurns(20);
+    controller.abort();
+    await expect(neverHangs(run.summary(), 'abort')).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    const next = broadcast();
+    await manyTurns(20);
+    expect(next.progress.waitingFor).toEqual(['resend']);
+    release();
+    expect(await next.summary()).toMatchObject({ sealed: 3 });
+    expect(subscribers.map(countOf)).toEqual([2, 1, 1]);
+  });
+
+  it('ends when the broadcaster is closed', async () => {
+    const { timestamp } = await broadcast().summary();
+    await holdResend(timestamp);
+    const summary = broadcast().summary();
+    summary.catch(() => undefined);
+    await neverHangs(broadcaster.close(), 'close()');
+    await expect(summary).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+  });
+
+  it('is finished by resume() likewise', async () => {
+    const { timestamp } = await broadcast().summary();
+    await holdResend(timestamp);
+    const resuming = broadcaster.resume();
+    await manyTurns(20);
+    release();
+    expect(await resuming).toMatchObject([{ id: 'a', status: 'finished', summary: { sealed: 3 } }]);
+    expect(subscribers.map(countOf)).toEqual([2, 1, 1]);
+    expect(await broadcaster.resume()).toEqual([]);
+  });
+});
+
+it('the announcement service goes on with a message that it is given again during a resend', async () => {
+  const { service } = scene;
+  const [admin, subscriber] = [first(), subscribers[1] ?? failTest('subscriber')];
+  const list = new Set([admin.aci, subscriber.aci]);
+  const { receiver } = scene;
+  // A crash after the broadcast, and before the message is dealt with: the loop is given it twice.
+  let send = 0;
+  const twice = {
+    async *[Symbol.asyncIterator]() {
+      for await (const message of receiver) {
+        yield message;
+        send += 1;
+        await holdResend(service.arrivals[service.arrivals.length - 1]?.timestamp ?? failTest('arrival'));
+        setImmediate(() => void manyTurns(20).then(release));
+        yield message;
+        send += 1;
+      }
+    },
+  };
+  const serving = announce({ broadcaster, receiver: twice } as unknown as Account, list, new Set([admin.aci]));
+  await service.send(admin, text('The bridge is closed.'));
+  await untilTrue(() => send === 2);
+  expect(countOf(subscriber)).toBe(1);
+  expect(countOf(admin)).toBe(2);
+  await receiver.close();
+  await serving;
+});
+
+describe('maxPerSecond is kept with the broadcast', () => {
+  it('for those who ask for the message again, and the same id', async () => {
+    const { timestamp } = await broadcast(subscribers, { maxPerSecond: 7 }).summary();
+    await holdResend(timestamp);
+    release();
+    await broadcast().summary();
+    await broadcast(subscribers, { maxPerSecond: 9 }).summary();
+    await broadcast(subscribers, { maxPerSecond: Infinity }).summary();
+    await broadcast().summary();
+    expect(paces).toEqual([7, 7, 7, 9, Infinity, Infinity]);
+  });
+
+  it('for resume()', async () => {
+    const { service } = scene;
+    service.intercepts.set('sendSealed', () => new Promise(() => undefined));
+    const run = broadcast(subscribers, { maxPerSecond: 0.5 });
+    await untilTrue(() => run.progress.ingested && service.countOf('sendSealed') === 3);
+    await broadcaster.close();
+    service.intercepts.clear();
+    broadcaster = await openBroadcaster();
+    expect(await broadcaster.resume()).toMatchObject([{ status: 'finished', summary: { sealed: 3 } }]);
+    expect(paces).toEqual([0.5, 0.5]);
+  });
+});
