@@ -83,12 +83,11 @@ async function measureStages(): Promise<StageReading> {
         chunk.map((serviceId, i) => ({
           serviceId,
           deviceId: 1,
-          plaintext: contents.indexFor(contacts[i]!),
+          plaintext: contents.plaintextFor(contacts[i]!),
           identityKey: contacts[i]?.identityKey ?? new Uint8Array(0),
           session: sessions[i],
           renewal: undefined,
         })),
-        contents.plaintexts,
       ),
     );
     await during('store', () => write(chunk, contacts, outputs));

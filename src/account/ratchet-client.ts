@@ -21,8 +21,8 @@ import type { AccountRecord } from '../store/records.js';
 export interface EncryptInput {
   readonly serviceId: string;
   readonly deviceId: number;
-  /** Which of the plaintexts. */
-  readonly plaintext: number;
+  /** Padded content; devices that get the same one share the array. */
+  readonly plaintext: Uint8Array<ArrayBuffer>;
   /** 33 bytes: whom the session must be with. */
   readonly identityKey: Uint8Array;
   /** Its record, if there is one. */
@@ -58,21 +58,20 @@ export class RatchetClient {
   }
 
   /**
-   * @param plaintexts padded contents; each input names one.
    * @returns in order.
    * @throws SealcastError ERR_CLOSED, ERR_WORKER_LOST, ERR_LIBSIGNAL_UNAVAILABLE; then nothing of it was done.
    */
-  async encrypt(inputs: readonly EncryptInput[], plaintexts: readonly Uint8Array<ArrayBuffer>[]): Promise<Encrypted[]> {
+  async encrypt(inputs: readonly EncryptInput[]): Promise<Encrypted[]> {
     const share = this.shareOf(inputs.length);
     const shares: (readonly EncryptInput[])[] = [];
     for (let from = 0; from < inputs.length; from += share) shares.push(inputs.slice(from, from + share));
-    const replies = await Promise.all(shares.map((part) => this.#encryptShare(part, plaintexts)));
+    const replies = await Promise.all(shares.map((part) => this.#encryptShare(part)));
     return replies.flat();
   }
 
-  #encryptShare(inputs: readonly EncryptInput[], plaintexts: readonly Uint8Array<ArrayBuffer>[]): Promise<Encrypted[]> {
+  #encryptShare(inputs: readonly EncryptInput[]): Promise<Encrypted[]> {
     return this.run<EncryptReply>(() => {
-      const request = requestOf(inputs, plaintexts, this.#own);
+      const request = requestOf(inputs, this.#own);
       return { request, moved: [request.sessions.bytes.buffer, request.identityKeys.bytes.buffer] };
     }).then(outputsOf);
   }
@@ -151,19 +150,15 @@ async function outliveWorkers<Result>(work: () => Promise<Result>): Promise<Resu
   }
 }
 
-function requestOf(
-  inputs: readonly EncryptInput[],
-  plaintexts: readonly Uint8Array<ArrayBuffer>[],
-  own: EncryptRequest['own'],
-): EncryptRequest {
-  // Those that somebody of this share gets: a broadcast has one for each timer that its recipients have.
-  const used = [...new Set(inputs.map(({ plaintext }) => plaintext))];
-  const places = new Map(used.map((index, place) => [index, place]));
+function requestOf(inputs: readonly EncryptInput[], own: EncryptRequest['own']): EncryptRequest {
+  // By identity: a broadcast has one for each timer that its recipients have.
+  const plaintexts = [...new Set(inputs.map(({ plaintext }) => plaintext))];
+  const places = new Map(plaintexts.map((plaintext, place) => [plaintext, place]));
   return {
     kind: 'encrypt',
     own,
     nowMs: Date.now(),
-    plaintexts: used.flatMap((index) => plaintexts[index] ?? []),
+    plaintexts,
     serviceIds: inputs.map(({ serviceId }) => serviceId).join(' '),
     deviceIds: Uint8Array.from(inputs, ({ deviceId }) => deviceId),
     contents: Uint32Array.from(inputs, ({ plaintext }) => places.get(plaintext) ?? 0),

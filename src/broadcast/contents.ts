@@ -1,15 +1,18 @@
 import { encodeContent, padPlaintext } from '../content/index.js';
 import type { AccountRecord, BroadcastRecord, ContactRecord } from '../store/records.js';
+import { LruMap } from '../util/lru-map.js';
 
-/** The plaintexts of one broadcast: one for each expire timer that its recipients have, and each profile key that we have meanwhile. */
+/** Timers for which the plaintext is kept: recipients choose theirs, and a stranger may choose a new one with every message. */
+const MAX_KEPT = 64;
+
+/** Plaintexts of one broadcast: one for each expire timer of its recipients, all with the profile key that we have now. */
 export class Contents {
   readonly #broadcast: BroadcastRecord;
   readonly #account: () => AccountRecord;
-  /** By identity: a new one is a new array. */
-  readonly #profileKeys: (Uint8Array | undefined)[] = [];
-  readonly #indices = new Map<string, number>();
-  /** Padded contents. */
-  readonly plaintexts: Uint8Array<ArrayBuffer>[] = [];
+  readonly #kept = new LruMap<string, Uint8Array<ArrayBuffer>>(MAX_KEPT);
+  /** Profile keys by identity: a new one is a new array. */
+  readonly #profileKeyNumbers = new WeakMap<Uint8Array, number>();
+  #profileKeyCount = 0;
 
   constructor(broadcast: BroadcastRecord, account: () => AccountRecord) {
     this.#broadcast = broadcast;
@@ -17,26 +20,35 @@ export class Contents {
   }
 
   /**
-   * Which of the plaintexts the contact gets. It has the contact's own expire timer: without it, or with an older version of
-   * it, the message would change how long messages stay in the conversation.
+   * The contact's plaintext, padded; the same array for all that get the same one. It has the contact's own expire timer: without it,
+   * or with an older version of it, the message would change how long messages stay in the conversation.
    */
-  indexFor({ expireTimer, expireTimerVersion }: ContactRecord): number {
+  plaintextFor({ expireTimer, expireTimerVersion }: ContactRecord): Uint8Array<ArrayBuffer> {
     const { profileKey } = this.#account();
     const name = `${expireTimer}/${expireTimerVersion}/${this.#numberOf(profileKey)}`;
-    let index = this.#indices.get(name);
-    if (index === undefined) {
-      const { body, timestamp } = this.#broadcast;
-      const timer = expireTimer === 0 && expireTimerVersion === 0 ? {} : { expireTimer, expireTimerVersion };
-      index = this.plaintexts.length;
-      this.plaintexts.push(padPlaintext(encodeContent({ dataMessage: { body, timestamp, profileKey, ...timer } })));
-      this.#indices.set(name, index);
-    }
-    return index;
+    const known = this.#kept.get(name);
+    if (known !== undefined) return known;
+    const { body, timestamp } = this.#broadcast;
+    const timer = expireTimer === 0 && expireTimerVersion === 0 ? {} : { expireTimer, expireTimerVersion };
+    const plaintext = padPlaintext(encodeContent({ dataMessage: { body, timestamp, profileKey, ...timer } }));
+    this.#kept.set(name, plaintext);
+    return plaintext;
   }
 
-  /** A profile key that was replaced while the broadcast went on is sent to nobody any more. */
+  /** Plaintexts that are kept. */
+  get size(): number {
+    return this.#kept.size;
+  }
+
+  /** A profile key that was replaced while the broadcast went on goes to nobody from then on. */
   #numberOf(profileKey: Uint8Array | undefined): number {
-    const known = this.#profileKeys.indexOf(profileKey);
-    return known === -1 ? this.#profileKeys.push(profileKey) - 1 : known;
+    if (profileKey === undefined) return 0;
+    let number = this.#profileKeyNumbers.get(profileKey);
+    if (number === undefined) {
+      this.#profileKeyCount += 1;
+      number = this.#profileKeyCount;
+      this.#profileKeyNumbers.set(profileKey, number);
+    }
+    return number;
   }
 }

@@ -4,13 +4,26 @@ import type { Delivery } from './parcel.js';
 
 /** Deliveries that may lie ready before whoever iterates slows the broadcast down. */
 const HIGH_WATER = 1024;
+/** Deliveries that are kept for a reader that has not come yet. */
+const MAX_UNREAD = 65_536;
 
 /**
  * Deliveries on their way to whoever iterates. What happens before anybody does is kept; once it is clear that nobody will
  * (`discard`), or no longer, it is dropped, and holds nobody up.
+ *
+ * A run may also be left alone, neither iterated nor asked for its summary. Of so many unread deliveries that they would fill the
+ * memory none is kept: the outbox has them all, and a reader that comes late is given them from there, then those that follow.
  */
 export class DeliveryStream {
+  readonly #stored: () => AsyncIterable<Delivery>;
+  readonly #maxUnread: number;
   readonly #ready = new Fifo<Delivery>();
+  /** Recipients whose outcome is being written to the outbox, and not pushed yet. */
+  readonly #writing = new Set<string>();
+  /** What no outbox has, entries that are no service ids, since unread deliveries are not kept. */
+  #unstored: Delivery[] | undefined;
+  /** While a reader is given what the outbox has: recipients that are pushed meanwhile. */
+  #pushed: Set<string> | undefined;
   #iterated = false;
   #discarding = false;
   #hurried = false;
@@ -19,13 +32,40 @@ export class DeliveryStream {
   #onReady: (() => void) | undefined;
   #onTaken: (() => void)[] = [];
 
+  /** @param stored deliveries as the outbox has them, in any order. */
+  constructor(stored: () => AsyncIterable<Delivery>, maxUnread = MAX_UNREAD) {
+    this.#stored = stored;
+    this.#maxUnread = maxUnread;
+  }
+
+  /** The recipient's outcome goes to the outbox now, and is pushed when it is there. */
+  writing(recipient: string): void {
+    this.#writing.add(recipient);
+    this.#pushed?.add(recipient);
+  }
+
   /** Resolves when the next one may follow. */
   push(delivery: Delivery): Promise<void> | undefined {
+    const isStored = this.#writing.delete(delivery.recipient);
     if (this.#discarding) return undefined;
+    if (!this.#iterated && this.#isLeft(delivery, isStored)) return undefined;
     this.#ready.push(delivery);
     this.#onReady?.();
     if (!this.#iterated || this.#hurried || this.#ready.length < HIGH_WATER) return undefined;
     return new Promise((resolve) => this.#onTaken.push(resolve));
+  }
+
+  /** Whether it is not kept, as there are too many that nobody has read. */
+  #isLeft(delivery: Delivery, isStored: boolean): boolean {
+    if (this.#unstored === undefined) {
+      if (this.#ready.length < this.#maxUnread) return false;
+      this.#unstored = [];
+      for (let kept = this.#ready.shift(); kept !== undefined; kept = this.#ready.shift()) {
+        if (kept.error?.code === 'ERR_RECIPIENT_INVALID' && kept.error.index !== undefined) this.#unstored.push(kept);
+      }
+    }
+    if (!isStored && this.#unstored.length < this.#maxUnread) this.#unstored.push(delivery);
+    return true;
   }
 
   /** From now on nobody waits for whoever iterates: he may be waiting for the broadcast to stop. */
@@ -47,9 +87,16 @@ export class DeliveryStream {
     if (!this.#iterated) this.#drop();
   }
 
+  /** Deliveries in memory. */
+  get size(): number {
+    return this.#ready.length + (this.#unstored?.length ?? 0);
+  }
+
   #drop(): void {
     this.#discarding = true;
     this.#ready.clear();
+    this.#unstored = undefined;
+    this.#pushed = undefined;
     this.#letFollow();
   }
 
@@ -66,6 +113,7 @@ export class DeliveryStream {
     }
     this.#iterated = true;
     try {
+      if (this.#unstored !== undefined) yield* this.#left(this.#unstored);
       for (;;) {
         const delivery = this.#ready.shift();
         if (delivery !== undefined) {
@@ -85,5 +133,16 @@ export class DeliveryStream {
       // Left in the middle: the broadcast goes on.
       this.#drop();
     }
+  }
+
+  /** What was not kept. An outcome that is written meanwhile may be in the outbox already; it is pushed, and left out here. */
+  async *#left(unstored: Delivery[]): AsyncGenerator<Delivery, void, void> {
+    const pushed = new Set(this.#writing);
+    this.#pushed = pushed;
+    yield* unstored.splice(0);
+    for await (const delivery of this.#stored()) {
+      if (!pushed.has(delivery.recipient)) yield delivery;
+    }
+    this.#pushed = undefined;
   }
 }

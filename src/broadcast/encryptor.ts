@@ -109,7 +109,7 @@ export class Encryptor {
       }
     }
     const startMs = performance.now();
-    const outputs = await ratchet.encrypt(inputs, this.#contents.plaintexts);
+    const outputs = await ratchet.encrypt(inputs);
     const encryptedMs = performance.now();
 
     const steps = new Map<string, Step | 'stranger'>();
@@ -151,7 +151,7 @@ export class Encryptor {
     return {
       serviceId,
       deviceId,
-      plaintext: this.#contents.indexFor(contact),
+      plaintext: this.#contents.plaintextFor(contact),
       // Those without an identity key are strangers; those who are not got it with their first session.
       identityKey: contact.identityKey ?? new Uint8Array(0),
       session,
@@ -177,7 +177,7 @@ export class Encryptor {
     const ids = [...devices.keys()];
     const records = await outbox.sessions(ids.map((deviceId) => sessionKey(serviceId, deviceId)));
     const inputs = ids.map((id, i) => this.#inputFor(serviceId, contact, id, records[i], devices.get(id)));
-    const outputs = await ratchet.encrypt(inputs, this.#contents.plaintexts);
+    const outputs = await ratchet.encrypt(inputs);
     const encrypted = ids.map((deviceId, i) => ({ deviceId, registrationId: outputs[i]?.registrationId ?? 0 }));
     const step = this.#keep(serviceId, contact, encrypted, outputs, kept, changes);
     if (step.kind === 'parcel') {

@@ -1,6 +1,8 @@
 import { broadcastChange, outboxKey, rowChange } from '../account/outbox-rows.js';
 import { Records } from '../account/records.js';
+import { SealcastError, type SealcastErrorCode } from '../errors.js';
 import { decodeBroadcast, decodeOutbox, type BroadcastRecord, type OutboxRecord } from '../store/records.js';
+import type { Delivery } from './parcel.js';
 
 export { broadcastChange, rowChange };
 
@@ -42,6 +44,19 @@ export class Outbox extends Records {
       yield page.map(({ key, value }) => ({ serviceId: key.slice(prefix.length), row: decodeOutbox(value) }));
       if (page.length < PAGE_ROWS) return;
       after = page.at(-1)?.key;
+    }
+  }
+
+  /** Recipients whose part has ended, in the order of their service ids; of an error the outbox has the code. */
+  async *deliveries(id: string): AsyncGenerator<Delivery> {
+    for await (const page of this.pages(id)) {
+      for (const { serviceId, row } of page) {
+        if (row.state !== 'done') continue;
+        const { status, errorCode } = row;
+        const message = 'the part of the recipient failed; the outbox has the code alone';
+        const error = errorCode && new SealcastError(errorCode as SealcastErrorCode, message, { serviceId });
+        yield { recipient: serviceId, status, ...(error instanceof SealcastError && { error }) };
+      }
     }
   }
 

@@ -246,6 +246,7 @@ export class Pipeline {
     const dispatched = await this.#dispatcher.dispatch(serviceId, await begin());
     const { status, error } = dispatched;
     const delivery: Delivery = { recipient: serviceId, status, ...(error !== undefined && { error }) };
+    this.#options.stream.writing(serviceId);
     await this.#recorder.record(delivery, dispatched.sealedWith);
     this.#publish(dispatched);
     await this.#deliver(delivery);

@@ -42,7 +42,7 @@ export function startRun(options: StartOptions): Started {
   const { id, signal, services } = options;
   const aborts = new AbortWatch();
   const gate = new Gate(aborts);
-  const stream = new DeliveryStream();
+  const stream = new DeliveryStream(() => services.outbox.deliveries(id));
   let stopped: { readonly error: unknown } | undefined;
   let pipeline: Pipeline | undefined;
   let onStop!: () => void;

@@ -1,0 +1,123 @@
+import { getEventListeners } from 'node:events';
+import { randomBytes, randomUUID } from 'node:crypto';
+import type * as DeliveryStreams from '#dist/src/broadcast/delivery-stream.js';
+import { Contents } from '#dist/src/broadcast/contents.js';
+import { NEW_CONTACT, type AccountRecord, type BroadcastRecord } from '#dist/src/store/records.js';
+import { LruMap } from '#dist/src/util/lru-map.js';
+import { afterEach, describe, expect, it, vi } from 'vitest';
+import { acis, collect, openScene, subscribeKnown, type Scene } from '../support/broadcasters.js';
+
+/** Of which a broadcast keeps ten unread deliveries. */
+vi.mock('#dist/src/broadcast/delivery-stream.js', async (importOriginal) => {
+  const original = await importOriginal<typeof DeliveryStreams>();
+  class DeliveryStream extends original.DeliveryStream {
+    constructor(stored: ConstructorParameters<typeof original.DeliveryStream>[0]) {
+      super(stored, 10);
+    }
+  }
+  return { ...original, DeliveryStream };
+});
+
+let scene: Scene | undefined;
+afterEach(async () => {
+  await scene?.[Symbol.asyncDispose]();
+  scene = undefined;
+});
+
+describe('plaintexts of a broadcast', () => {
+  const record: BroadcastRecord = {
+    state: 'sending',
+    body: 'x'.repeat(2048),
+    timestamp: 1,
+    urgent: true,
+    createdAtMs: 1,
+    finishedAtMs: 0,
+    invalidRecipients: 0,
+  };
+
+  it('of 100,000 expire timers are kept for a few, and each contact gets its own', () => {
+    let account = { profileKey: randomBytes(32) } as unknown as AccountRecord;
+    const contents = new Contents(record, () => account);
+    const plaintextOf = (expireTimer: number): Buffer =>
+      Buffer.from(contents.plaintextFor({ ...NEW_CONTACT, expireTimer, expireTimerVersion: 1 }));
+    const first = plaintextOf(1);
+    for (let timer = 2; timer < 100_000; timer++) plaintextOf(timer);
+    expect(contents.size).toBe(64);
+    expect(plaintextOf(1)).toEqual(first);
+    expect(plaintextOf(2)).not.toEqual(first);
+    // Those with the same timer share the array.
+    expect(contents.plaintextFor(NEW_CONTACT)).toBe(contents.plaintextFor({ ...NEW_CONTACT }));
+    const before = plaintextOf(7);
+    account = { profileKey: randomBytes(32) } as unknown as AccountRecord;
+    expect(plaintextOf(7)).not.toEqual(before);
+  });
+});
+
+it('the entry that was used longest ago makes room', () => {
+  const map = new LruMap<string, number>(2);
+  map.set('a', 1);
+  map.set('b', 2);
+  expect(map.get('a')).toBe(1);
+  map.set('c', 3);
+  expect([map.get('a'), map.get('b'), map.get('c'), map.size]).toEqual([1, undefined, 3, 2]);
+});
+
+it('recipients with many timers each get their own', async () => {
+  scene = await openScene();
+  const subscribers = await subscribeKnown(scene, 100);
+  const { broadcaster, service } = scene;
+  await Promise.all(subscribers.map(({ aci }, i) => broadcaster.setExpireTimer(aci, i + 1, 2)));
+  expect(await broadcaster.broadcast({ body: 'x' }, acis(subscribers)).summary()).toMatchObject({ sealed: 100 });
+  const timers = subscribers.map(({ aci }) => {
+    const message = service.arrivals.find(({ recipient }) => recipient === aci)?.message;
+    return [message?.expireTimer, message?.expireTimerVersion];
+  });
+  expect(timers).toEqual(subscribers.map((_, i) => [i + 1, 2]));
+});
+
+it('a run that nobody reads is read later from the store, each recipient once', async () => {
+  scene = await openScene();
+  const subscribers = await subscribeKnown(scene, 40);
+  const { broadcaster } = scene;
+  const [blocked, ...others] = acis(subscribers);
+  await broadcaster.setBlocked(blocked ?? '', true);
+  const given = ['nobody', ...acis(subscribers)];
+  const run = broadcaster.broadcast({ body: 'x' }, given, { id: 'a' });
+  await vi.waitUntil(() => run.progress.ingested && run.progress.pending === 0);
+  const deliveries = await collect(run);
+  expect([...deliveries.keys()].sort()).toEqual([...given].sort());
+  for (const aci of others) expect(deliveries.get(aci)).toEqual({ recipient: aci, status: 'sealed' });
+  expect(deliveries.get(blocked ?? '')).toMatchObject({ status: 'failed', error: { code: 'ERR_RECIPIENT_BLOCKED' } });
+  expect(deliveries.get('nobody')).toMatchObject({ error: { code: 'ERR_RECIPIENT_INVALID', index: 0 } });
+  expect(await run.summary()).toMatchObject({ recipients: 41, sealed: 39, failed: 2 });
+});
+
+it('a signal that all broadcasts share has one listener while they run, and none after', async () => {
+  const warnings: Error[] = [];
+  const onWarning = (warning: Error): number => warnings.push(warning);
+  process.on('warning', onWarning);
+  scene = await openScene();
+  const { broadcaster } = scene;
+  const subscribers = await subscribeKnown(scene, 3);
+  const { signal } = new AbortController();
+  async function* slowly(): AsyncGenerator<string> {
+    for (const aci of acis(subscribers)) {
+      await new Promise(setImmediate);
+      yield aci;
+    }
+  }
+  const runs = Array.from({ length: 30 }, (_, i) =>
+    broadcaster.broadcast({ body: `${i}` }, i % 2 === 0 ? slowly() : acis(subscribers), {
+      id: randomUUID(),
+      signal,
+      dryRun: i % 3 === 0,
+    }),
+  );
+  expect(getEventListeners(signal, 'abort').length).toBe(1);
+  await Promise.all(runs.map((run) => run.summary()));
+  for (let i = 0; i < 15; i++) await broadcaster.resume({ signal });
+  expect(getEventListeners(signal, 'abort')).toEqual([]);
+  await new Promise(setImmediate);
+  process.off('warning', onWarning);
+  expect(warnings).toEqual([]);
+});
