@@ -113,22 +113,23 @@ export class BroadcasterCore {
   broadcast(checked: CheckedBroadcast): BroadcastRun {
     const id = checked.id ?? randomUUID();
     if (!checked.dryRun && this.#runs.hasUsersRun(id)) refuse('id', 'that of no broadcast that is under way');
-    const other = checked.timestamp === undefined ? undefined : this.#idsByTimestamp.get(checked.timestamp);
-    // Receivers would take the two messages for one, and show the first alone.
-    if (other !== undefined && other !== id) refuse('timestamp', 'that of no other broadcast in the store');
+    if (checked.timestamp !== undefined) this.#assertFree(checked.timestamp, id);
     if (checked.dryRun) return this.#startDry(id, checked);
     return this.#start(id, 'run', checked.signal, checked.recipients, async () => {
-      const opened = await this.#read(id, checked, this.#services.outbox);
-      const { timestamp } = opened.record;
-      this.#idsByTimestamp.set(timestamp, id);
+      const { outbox } = this.#services;
+      const known = await outbox.broadcast(id);
+      // In one step: of two broadcasts that begin together, each takes a time of its own.
+      const record = this.#recordOf(id, checked, known);
+      this.#assertFree(record.timestamp, id);
+      this.#idsByTimestamp.set(record.timestamp, id);
       this.#resends.reopened(id);
       try {
-        await this.#services.outbox.saveBroadcast(id, opened.record);
+        await outbox.saveBroadcast(id, record);
       } catch (error) {
-        if (opened.isNew) this.#idsByTimestamp.delete(timestamp);
+        if (known === undefined) this.#idsByTimestamp.delete(record.timestamp);
         throw error;
       }
-      return opened;
+      return { record, isNew: known === undefined };
     });
   }
 
@@ -187,9 +188,10 @@ export class BroadcasterCore {
       signal: checked.signal,
       recipients: checked.recipients,
       open: async () => {
-        const opened = await this.#read(id, checked, services.outbox);
-        await services.outbox.saveBroadcast(id, opened.record);
-        return opened;
+        const known = await services.outbox.broadcast(id);
+        const record = this.#recordOf(id, checked, known);
+        await services.outbox.saveBroadcast(id, record);
+        return { record, isNew: known === undefined };
       },
       endState: () => 'finished',
       after: undefined,
@@ -216,9 +218,8 @@ export class BroadcasterCore {
   }
 
   /** The broadcast's record as it is to be: from the one that is there, if it is of the same message. */
-  async #read(id: string, checked: CheckedBroadcast, outbox: Outbox): Promise<Opened> {
+  #recordOf(id: string, checked: CheckedBroadcast, known: BroadcastRecord | undefined): BroadcastRecord {
     const { body, timestamp, urgent } = checked;
-    const known = await outbox.broadcast(id);
     const nowMs = this.#services.clock.now();
     const maxPerSecond = checked.maxPerSecond ?? known?.maxPerSecond;
     if (known !== undefined) {
@@ -227,7 +228,7 @@ export class BroadcasterCore {
         throw new SealcastError('ERR_BROADCAST_MISMATCH', message, { field: 'id' });
       }
     }
-    const record: BroadcastRecord = {
+    return {
       state: 'ingesting',
       body,
       timestamp: known?.timestamp ?? timestamp ?? this.#nextTimestamp(nowMs),
@@ -237,7 +238,12 @@ export class BroadcasterCore {
       invalidRecipients: 0,
       ...(maxPerSecond !== undefined && { maxPerSecond }),
     };
-    return { record, isNew: known === undefined };
+  }
+
+  /** Receivers would take two messages with one timestamp for the same, and show the first alone. */
+  #assertFree(timestamp: number, id: string): void {
+    const other = this.#idsByTimestamp.get(timestamp);
+    if (other !== undefined && other !== id) refuse('timestamp', 'that of no other broadcast in the store');
   }
 
   /** Receivers take two messages with one timestamp for the same. A clock may be set back, and show a time twice. */

@@ -110,6 +110,17 @@ describe('a dry run', () => {
   });
 });
 
+it('two broadcasts that are given one timestamp at once are not both sent', async () => {
+  const { broadcaster, service } = scene;
+  const sends = ['c', 'd'].map((id) =>
+    broadcaster.broadcast({ body: id }, acis(subscribers), { ...SAME, id }).summary(),
+  );
+  const [one, other] = await Promise.allSettled(sends);
+  expect(one).toMatchObject({ status: 'fulfilled', value: { sealed: 6 } });
+  expect(other).toMatchObject({ status: 'rejected', reason: { code: 'ERR_INVALID_ARGUMENT', field: 'timestamp' } });
+  expect(service.arrivals.filter(({ message }) => message.body === 'd')).toEqual([]);
+});
+
 describe('the memory of a dry run', () => {
   it('has of a recipient whose part has ended no session, no contact, and a row that it shares', async () => {
     const overlay = new OverlayStore(new MemoryStore());
