@@ -80,7 +80,8 @@ export class Receiver extends EventEmitter<ReceiverEvents> implements AsyncDispo
    * one is asked for; whoever leaves the loop in the middle of one is given it again. One loop at a time.
    *
    * @throws SealcastError ERR_STORE_FAILED, ERR_STORE_LOCKED and the like: nothing more can be taken; what was not given out
-   *   yet comes again. It just ends when the Receiver is closed.
+   *   yet comes again. ERR_TRANSPORT_REFUSED, or ERR_CLOSED where the transport was closed, after everything that had been
+   *   taken was given out: nothing more comes. It just ends when the Receiver is closed.
    */
   [Symbol.asyncIterator](): AsyncGenerator<ReceivedMessage, void, void> {
     return this.#core.iterate();

@@ -63,6 +63,8 @@ export class ReceiverCore {
   readonly #preKeys: PreKeys;
   readonly #batches = new Semaphore(BATCHES_IN_WORK, new AbortWatch());
   readonly #closing = new AbortController();
+  /** Nothing more is taken in: the account's connection is gone, or the Receiver stops. */
+  readonly #ending = new AbortController();
   #nextBatch = 1;
   /** Batches, one behind the other, of which something was left with the service. */
   #deferrals = 0;
@@ -167,6 +169,7 @@ export class ReceiverCore {
         this.#intake.forget();
         notify('interrupted', { cause });
       },
+      onConnectionEnded: (error) => this.#endIntake(error),
     });
     if (typeof stopListening !== 'function') refuse('transport.receive', 'a function that gives one that ends it');
     this.#stopListening = stopListening as () => void;
@@ -178,7 +181,7 @@ export class ReceiverCore {
     if (this.#deferrals === 0) return;
     const waitMs = backoffMs(this.#deferrals - 1, REDELIVERY_BASE_MS, REDELIVERY_CEILING_MS);
     // Closed meanwhile: there is nothing to wait for.
-    await wait(waitMs, this.#closing.signal).catch(() => undefined);
+    await wait(waitMs, this.#ending.signal).catch(() => undefined);
   }
 
   async #receive(): Promise<void> {
@@ -222,6 +225,29 @@ export class ReceiverCore {
       });
   }
 
+  /**
+   * Nothing more will come. Batches in work are finished and given out; requests to send something again, which take another
+   * connection, go on until `close()`.
+   */
+  #endIntake(error: SealcastError): void {
+    if (this.#ending.signal.aborted) return;
+    this.#ending.abort();
+    this.#services.telemetry.log.error(
+      { code: error.code },
+      'receiver stopped: the account has no connection any more',
+    );
+    this.#intake.end();
+    this.#stream.expectEnd();
+    void this.#preKeys.stop();
+    void this.#work
+      .then(() => this.#tail)
+      .then(() => {
+        if (this.#closing.signal.aborted) return;
+        this.#stream.endAfterReady(error);
+        this.#options.notify('stopped', { error });
+      });
+  }
+
   /** Nothing more is taken: what was not committed was not acknowledged, and comes again to whoever is opened next. */
   #fail(error: unknown): void {
     if (this.#closing.signal.aborted) return;
@@ -232,6 +258,7 @@ export class ReceiverCore {
 
   #stop(error: unknown): void {
     this.#closing.abort(error ?? new SealcastError('ERR_CLOSED', 'this Receiver is closed'));
+    this.#ending.abort();
     this.#intake.end();
     this.#stream.end(error);
     try {

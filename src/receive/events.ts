@@ -25,7 +25,11 @@ export interface ReceiverEvents {
   queueEmpty: [];
   /** The account's connection was lost; it is made again, unless the service refuses it for good. */
   interrupted: [{ readonly cause: Error | null }];
-  /** Nothing more is taken, for the store or the workers fail: what was not acknowledged comes to the Receiver that is opened next. */
+  /**
+   * Nothing more comes: the service refuses the account for good (ERR_TRANSPORT_REFUSED: unlinked, connected elsewhere, this
+   * libsignal expired), the transport was closed (ERR_CLOSED), or the store or the workers fail. Messages that were not
+   * acknowledged come to the Receiver that is opened next. Not emitted for the Receiver's own `close()`.
+   */
   stopped: [{ readonly error: unknown }];
   /** Prekeys could not be kept up; it is tried again. */
   preKeyProblem: [{ readonly error: SealcastError }];

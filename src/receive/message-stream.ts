@@ -22,6 +22,9 @@ export class MessageStream {
   #bytes = 0;
   #iterating = false;
   #ended: { readonly error: unknown } | undefined;
+  /** Whether messages that are ready are still given out after the end. */
+  #isDraining = false;
+  #isLast = false;
   #onReady: (() => void) | undefined;
   #onRoom: (() => void)[] = [];
   /** Nobody wants them: they are learned from, and let go. */
@@ -49,7 +52,7 @@ export class MessageStream {
 
   /** Resolves when more may follow. */
   async room(): Promise<void> {
-    while (this.#isFull() && this.#ended === undefined) {
+    while (this.#isFull() && this.#ended === undefined && !this.#isLast) {
       await new Promise<void>((resolve) => {
         this.#onRoom.push(resolve);
       });
@@ -76,8 +79,27 @@ export class MessageStream {
   /** @param error what it stopped with; undefined when it was closed. What was not dealt with is given out the next time. */
   end(error?: unknown): void {
     this.#ended ??= { error };
+    this.#isDraining = false;
     this.#onReady?.();
     this.#letFollow();
+  }
+
+  /** Nothing follows but what is in work: no producer waits for room. */
+  expectEnd(): void {
+    this.#isLast = true;
+    this.#letFollow();
+  }
+
+  /** Nothing more comes: what is ready is given out first, and then the error is thrown. */
+  endAfterReady(error: unknown): void {
+    if (this.#ended !== undefined) return;
+    this.#ended = { error };
+    this.#isDraining = true;
+    this.#onReady?.();
+  }
+
+  get #isOver(): boolean {
+    return this.#ended !== undefined && !(this.#isDraining && this.#ready.peek() !== undefined);
   }
 
   #take(): Given | undefined {
@@ -91,7 +113,7 @@ export class MessageStream {
     if (this.#iterating || this.isDiscarding) throw iteratedError();
     this.#iterating = true;
     try {
-      while (this.#ended === undefined) {
+      while (!this.#isOver) {
         const given = this.#ready.peek();
         if (given === undefined) {
           await new Promise<void>((resolve) => {
@@ -103,7 +125,7 @@ export class MessageStream {
         this.#take();
         this.#onDone(given.key);
       }
-      if (this.#ended.error !== undefined) throw this.#ended.error as Error;
+      if (this.#ended?.error !== undefined) throw this.#ended.error as Error;
     } finally {
       this.#iterating = false;
     }

@@ -79,7 +79,7 @@ export function checkCount(field: string, value: number, max: number): number {
 }
 
 export function checkListener(listener: TransportListener): void {
-  const names = ['onIncomingMessage', 'onQueueEmpty', 'onConnectionInterrupted'] as const;
+  const names = ['onIncomingMessage', 'onQueueEmpty', 'onConnectionInterrupted', 'onConnectionEnded'] as const;
   const isListener = (value: unknown): value is TransportListener => typeof value === 'object' && value !== null;
   if (isListener(listener) && names.every((name) => ['function', 'undefined'].includes(typeof listener[name]))) return;
   refuse('listener', `an object with any of ${names.join(', ')}`);

@@ -20,6 +20,7 @@ const CAP_MS = 60_000;
  * (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.)
  */
 export class Backoff {
+  readonly #floor: number;
   readonly #random: () => number;
   #failures = 0;
   /** A short wait, in ms. */
@@ -27,7 +28,10 @@ export class Backoff {
   /** A connection that held so long, in ms, was a good one. */
   readonly capMs: number;
 
-  constructor({ baseMs = BASE_MS, capMs = CAP_MS, random = Math.random }: BackoffOptions = {}) {
+  /** @param options.floor the part of each wait that is not random, 0 to 1. */
+  constructor(options: BackoffOptions & { readonly floor?: number } = {}) {
+    const { baseMs = BASE_MS, capMs = CAP_MS, random = Math.random, floor = 0 } = options;
+    this.#floor = floor;
     this.baseMs = baseMs;
     this.capMs = capMs;
     this.#random = random;
@@ -37,7 +41,7 @@ export class Backoff {
   next(): number {
     const longestMs = Math.min(this.capMs, this.baseMs * 2 ** this.#failures);
     this.#failures += 1;
-    return this.#random() * longestMs;
+    return (this.#floor + (1 - this.#floor) * this.#random()) * longestMs;
   }
 
   /** The service answers: the next wait is a short one again. */

@@ -61,6 +61,13 @@ export interface ChatTransportOptions {
   /** Hears what comes for the account for as long as the transport lives; nobody else can {@link ChatTransport.receive} then. */
   readonly listener?: TransportListener;
   readonly backoff?: BackoffOptions;
+  /**
+   * Whether to connect again after "connected elsewhere" (4409), which the service sometimes sends to the only client of a
+   * device. Default false: the account's connection ends for good, for two programs with one device's credentials would throw
+   * each other out in turns. `true`: after 15 to 30 s, and ever later, up to 15 to 30 min; or waits of your own, of which half
+   * is random.
+   */
+  readonly retryConnectedElsewhere?: boolean | BackoffOptions;
 }
 
 export interface ChatTransportConnectOptions extends ChatAccount, ChatTransportOptions {
@@ -73,6 +80,7 @@ const NAMES = {
   requestTimeoutMs: true,
   listener: true,
   backoff: true,
+  retryConnectedElsewhere: true,
 } as const satisfies NamesOf<ChatTransportOptions>;
 const CONNECT_NAMES = {
   ...NAMES,
@@ -114,13 +122,16 @@ export class ChatTransport implements AccountTransport {
   private constructor(libsignal: Libsignal, source: ConnectionSource, options: ChatTransportOptions) {
     const { unauthenticatedConnections = 1, requestTimeoutMs = REQUEST_TIMEOUT_MS, listener, backoff } = options;
     this.#libsignal = libsignal;
-    this.#refusals = new LibsignalRefusals(libsignal);
+    const { retryConnectedElsewhere = false } = options;
+    this.#refusals = new LibsignalRefusals(libsignal, retryConnectedElsewhere !== false);
     const timeoutMs = checkCount('requestTimeoutMs', requestTimeoutMs, MAX_TIMEOUT_MS);
     this.#requests = new Requests(this.#refusals, timeoutMs);
     this.#incoming = new Incoming(listener, () => this.redeliver());
     const common = { refusals: this.#refusals, backoff };
     this.#account = new Lanes(1, {
       ...common,
+      elsewhereBackoff: typeof retryConnectedElsewhere === 'object' ? retryConnectedElsewhere : undefined,
+      onRefused: (cause) => this.#incoming.end(refusedError(cause)),
       connect: (watcher, signal) => source.connectAuthenticated(this.#incoming.connection(watcher), signal),
     });
     this.#nobody = new Lanes(checkCount('unauthenticatedConnections', unauthenticatedConnections, MAX_CONNECTIONS), {
@@ -153,6 +164,20 @@ export class ChatTransport implements AccountTransport {
   /** The same, over connections of another making. */
   static async over(source: ConnectionSource, options: ChatTransportOptions = {}): Promise<ChatTransport> {
     checkNames(checkOptions(options), NAMES);
+    const { retryConnectedElsewhere } = options;
+    if (
+      !['boolean', 'object', 'undefined'].includes(typeof retryConnectedElsewhere) ||
+      retryConnectedElsewhere === null
+    ) {
+      refuse('retryConnectedElsewhere', 'true, false or waits: { baseMs?, capMs?, random? }');
+    }
+    if (typeof retryConnectedElsewhere === 'object') {
+      checkNames(
+        checkOptions(retryConnectedElsewhere, 'retryConnectedElsewhere'),
+        BACKOFF_NAMES,
+        'retryConnectedElsewhere',
+      );
+    }
     if (options.backoff !== undefined) checkNames(checkOptions(options.backoff, 'backoff'), BACKOFF_NAMES, 'backoff');
     const transport = new ChatTransport(await loadLibsignal(), source, options);
     try {
@@ -284,7 +309,7 @@ export class ChatTransport implements AccountTransport {
   /** Ends all connections. What is still on its way rejects with ERR_CLOSED. */
   close(): Promise<void> {
     this.#requests.close();
-    this.#incoming.close();
+    this.#incoming.close(closedError());
     this.#closing ??= Promise.all([this.#account.close(), this.#nobody.close()]).then(() => undefined);
     return this.#closing;
   }

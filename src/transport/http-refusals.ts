@@ -39,19 +39,39 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
 function arrayOf<T>(value: unknown, isOne: (entry: unknown) => entry is T): readonly T[] | undefined {
   return Array.isArray(value) && value.every(isOne) ? value : undefined;
 }
-const isNumber = (value: unknown): value is number => Number.isInteger(value);
 const isString = (value: unknown): value is string => typeof value === 'string';
+
+/** Device ids are 1 to 127 (Signal-Server: Device.MAXIMUM_DEVICE_ID); a list is not longer than there are ids. */
+const MAX_DEVICE_ID = 127;
+
+function deviceIdsOf(value: unknown): readonly number[] | undefined {
+  if (!Array.isArray(value) || value.length > MAX_DEVICE_ID) return undefined;
+  const ids = new Set(value as readonly unknown[]);
+  for (const id of ids) {
+    if (typeof id !== 'number' || !Number.isInteger(id) || id < 1 || id > MAX_DEVICE_ID) return undefined;
+  }
+  return [...ids] as number[];
+}
+
+/** @returns undefined where the lists are no lists of device ids: each id costs a session step, so strangers' numbers are not acted on. */
+export function mismatchedDevices(lists: {
+  readonly missing: unknown;
+  readonly extra: unknown;
+  readonly stale: unknown;
+}): Extract<Refusal, { status: 'mismatched-devices' }> | undefined {
+  const missing = deviceIdsOf(lists.missing);
+  const extra = deviceIdsOf(lists.extra);
+  const stale = deviceIdsOf(lists.stale);
+  if (missing === undefined || extra === undefined || stale === undefined) return undefined;
+  // A sender that acted on an answer without a device would ask the same again. (libsignal refuses to read one, too.)
+  if (missing.length + extra.length + stale.length === 0) return undefined;
+  return { status: 'mismatched-devices', missing, extra, stale };
+}
 
 function mismatched(json: unknown): Refusal | undefined {
   if (!isRecord(json)) return undefined;
   const { missingDevices = [], extraDevices = [], staleDevices = [] } = json;
-  const missing = arrayOf(missingDevices, isNumber);
-  const extra = arrayOf(extraDevices, isNumber);
-  const stale = arrayOf(staleDevices, isNumber);
-  if (missing === undefined || extra === undefined || stale === undefined) return undefined;
-  // Whoever acted on an answer that names nobody would ask the same again. (libsignal refuses to read one, too.)
-  if (missing.length + extra.length + stale.length === 0) return undefined;
-  return { status: 'mismatched-devices', missing, extra, stale };
+  return mismatchedDevices({ missing: missingDevices, extra: extraDevices, stale: staleDevices });
 }
 
 function challenge(json: unknown): Refusal {

@@ -1,3 +1,4 @@
+import type { SealcastError } from '../errors.js';
 import { refuse } from './arguments.js';
 import type { AuthenticatedListener, ConnectionListener } from './connection-source.js';
 import type { TransportListener } from './transport.js';
@@ -35,6 +36,8 @@ export class Incoming {
   readonly #redeliver: () => void;
   #receiver: Receiver | undefined;
   #feed: Feed | undefined;
+  /** Why nothing more will come, once that is so. */
+  #end: SealcastError | undefined;
 
   /**
    * @param listener the only one there will ever be, if it is given.
@@ -77,6 +80,7 @@ export class Incoming {
     const receiver: Receiver = { listener, isBehind: false };
     this.#receiver = receiver;
     this.#catchUpSoon(receiver);
+    this.#tellEndSoon(receiver);
     return () => {
       if (this.#receiver === receiver) this.#receiver = undefined;
     };
@@ -92,10 +96,25 @@ export class Incoming {
     });
   }
 
-  /** Nobody hears of anything any more. */
-  close(): void {
+  /** The account's connection is not made again; the listener, or the next one, hears of it once. */
+  end(error: SealcastError): void {
+    if (this.#end !== undefined) return;
+    this.#end = error;
+    if (this.#receiver !== undefined) this.#tellEndSoon(this.#receiver);
+  }
+
+  /** The listener hears of the end and of nothing else from now on. */
+  close(error: SealcastError): void {
+    this.end(error);
     this.#receiver = undefined;
     this.#feed = undefined;
+  }
+
+  /** Behind what was kept for the listener, and never from within a call of its own. */
+  #tellEndSoon({ listener }: Receiver): void {
+    const error = this.#end;
+    if (error === undefined) return;
+    queueMicrotask(() => listener.onConnectionEnded?.(error));
   }
 
   #take(feed: Feed, message: Message): void {

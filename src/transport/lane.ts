@@ -12,11 +12,23 @@ export interface LaneOptions<C extends Disconnectable> {
   readonly connect: (listener: ConnectionListener, signal: AbortSignal) => Promise<C>;
   readonly refusals: LibsignalRefusals;
   readonly backoff: BackoffOptions | undefined;
+  /** Before the attempts after "connected elsewhere", where those are made. */
+  readonly elsewhereBackoff?: BackoffOptions | undefined;
+  /** Refused for good: there will be no connection any more. */
+  readonly onRefused?: (cause: unknown) => void;
   /** A connection came, or will never come again. */
   readonly onChange: () => void;
 }
 
+/** Ms: the first wait is 15 to 30 s, the longest 15 to 30 min. */
+const ELSEWHERE = { baseMs: 30_000, capMs: 1_800_000 } as const;
+
 interface Attempt<C> {
+  /**
+   * Ends the attempt. It has a signal of its own, since libsignal leaves its listener on the signal that it is given
+   * (0.103.0, 2026-11): one signal for all attempts would have one more with each reconnect.
+   */
+  readonly controller: AbortController;
   connection: C | undefined;
   lost: { readonly cause: Error | null } | undefined;
   /** Another is to take the place of its connection, as soon as that is in hand. */
@@ -30,7 +42,9 @@ interface Attempt<C> {
 export class Lane<C extends Disconnectable> {
   readonly #options: LaneOptions<C>;
   readonly #backoff: Backoff;
-  readonly #controller = new AbortController();
+  /** After "connected elsewhere", where that is retried: no short wait, or two clients throw each other out in turns. */
+  readonly #elsewhere: Backoff;
+  #isClosed = false;
   #connection: C | undefined;
   /** The attempt to connect that is under way. */
   #attempt: Attempt<C> | undefined;
@@ -44,6 +58,7 @@ export class Lane<C extends Disconnectable> {
   constructor(options: LaneOptions<C>) {
     this.#options = options;
     this.#backoff = new Backoff(options.backoff);
+    this.#elsewhere = new Backoff({ ...ELSEWHERE, ...options.elsewhereBackoff, floor: 0.5 });
   }
 
   /** The connection, if there is one now. */
@@ -58,9 +73,9 @@ export class Lane<C extends Disconnectable> {
 
   /** One attempt; rejects with what libsignal rejects with. Afterwards the connection is kept up until the lane is closed. */
   async connect(): Promise<void> {
-    const signal = this.#controller.signal;
     const startMs = performance.now();
-    const attempt: Attempt<C> = { connection: undefined, lost: undefined, isOutdated: false };
+    const controller = new AbortController();
+    const attempt: Attempt<C> = { controller, connection: undefined, lost: undefined, isOutdated: false };
     const onConnectionInterrupted = (cause: Error | null): void => {
       if (attempt.lost !== undefined) return;
       attempt.lost = { cause };
@@ -70,11 +85,11 @@ export class Lane<C extends Disconnectable> {
     this.#attempt = attempt;
     let connection: C;
     try {
-      connection = await this.#options.connect({ onConnectionInterrupted }, signal);
+      connection = await this.#options.connect({ onConnectionInterrupted }, controller.signal);
     } finally {
       this.#attempt = undefined;
     }
-    if (signal.aborted) {
+    if (this.#isClosed) {
       await connection.disconnect().catch(() => undefined);
       return;
     }
@@ -108,7 +123,8 @@ export class Lane<C extends Disconnectable> {
   }
 
   async close(): Promise<void> {
-    this.#controller.abort();
+    this.#isClosed = true;
+    this.#attempt?.controller.abort();
     clearTimeout(this.#timer);
     const connection = this.#connection;
     this.#connection = undefined;
@@ -140,22 +156,26 @@ export class Lane<C extends Disconnectable> {
     if (this.#connection !== connection) return;
     this.#connection = undefined;
     if (heldMs >= this.#backoff.capMs) this.#backoff.reset();
+    if (heldMs >= this.#elsewhere.capMs) this.#elsewhere.reset();
     this.#connectAgainAfter(cause);
   }
 
   #connectAgainAfter(error: unknown): void {
-    if (this.#controller.signal.aborted) return;
+    if (this.#isClosed) return;
     if (this.#options.refusals.isForGood(error)) {
       this.#refusal = { cause: error };
+      this.#options.onRefused?.(error);
       this.#options.onChange();
       return;
     }
-    const waitMs = Math.max(this.#backoff.next(), this.#options.refusals.retryAfterMs(error));
+    const { refusals } = this.#options;
+    const isElsewhere = refusals.isConnectedElsewhere(error);
+    const waitMs = Math.max((isElsewhere ? this.#elsewhere : this.#backoff).next(), refusals.retryAfterMs(error));
     this.#timer = setTimeout(() => this.#connectAgain(), waitMs);
   }
 
   #connectAgain(): void {
-    if (this.#controller.signal.aborted) return;
+    if (this.#isClosed) return;
     this.connect().catch((failure: unknown) => this.#connectAgainAfter(failure));
   }
 }

@@ -1,6 +1,6 @@
 import type { MismatchedDevicesError, RateLimitChallengeError, RateLimitedError } from '@signalapp/libsignal-client';
 import { ConnectionEnded, TimedOut } from './flights.js';
-import { refusalOfAnswer } from './http-refusals.js';
+import { mismatchedDevices, refusalOfAnswer } from './http-refusals.js';
 import type { Libsignal } from './libsignal.js';
 import type { Refusal } from './transport.js';
 
@@ -25,9 +25,12 @@ export class LibsignalRefusals {
   readonly #answers: ReadonlyMap<number, (error: Thrown) => Refusal>;
   readonly #forGood: ReadonlySet<number>;
   readonly #rateLimited: number;
+  readonly #connectedElsewhere: number;
 
-  constructor({ ErrorCode }: Libsignal) {
+  /** @param retryConnectedElsewhere whether the account comes back after another client of the same device took its place. */
+  constructor({ ErrorCode }: Libsignal, retryConnectedElsewhere = false) {
     this.#rateLimited = ErrorCode.RateLimitedError;
+    this.#connectedElsewhere = ErrorCode.ConnectedElsewhere;
     const notFound = (): Refusal => ({ status: 'not-found' });
     const unavailable = (cause: Thrown): Refusal => ({ status: 'unavailable', cause });
     this.#answers = new Map<number, (error: Thrown) => Refusal>([
@@ -44,8 +47,9 @@ export class LibsignalRefusals {
       [ErrorCode.Cancelled, unavailable],
       [ErrorCode.IoError, ioError],
     ]);
-    // Connected elsewhere: coming back would throw out whoever came, who would come back, and so on.
-    this.#forGood = new Set([ErrorCode.AppExpired, ErrorCode.DeviceDelinked, ErrorCode.ConnectedElsewhere]);
+    const forGood = [ErrorCode.AppExpired, ErrorCode.DeviceDelinked];
+    // Connected elsewhere: coming back throws out whichever client came, which comes back in turn, and so on.
+    this.#forGood = new Set(retryConnectedElsewhere ? forGood : [...forGood, ErrorCode.ConnectedElsewhere]);
   }
 
   /** @returns the answer that a failed request gets. */
@@ -58,6 +62,11 @@ export class LibsignalRefusals {
   /** Whether an attempt to connect, or a connection, ended with what every other attempt would end with. */
   isForGood(error: unknown): boolean {
     return isLibsignals(error) && this.#forGood.has(error.code);
+  }
+
+  /** 4409: another connection of the same device took the place of this one. */
+  isConnectedElsewhere(error: unknown): boolean {
+    return isLibsignals(error) && error.code === this.#connectedElsewhere;
   }
 
   /** How long the service asked to be left alone, in ms; 0 if it did not. */
@@ -73,12 +82,12 @@ function isLibsignals(error: unknown): error is Thrown {
 
 function mismatched(error: Thrown): Refusal {
   const { entries } = error as Thrown & Pick<MismatchedDevicesError, 'entries'>;
-  return {
-    status: 'mismatched-devices',
+  const refusal = mismatchedDevices({
     missing: entries.flatMap(({ missingDevices }) => missingDevices),
     extra: entries.flatMap(({ extraDevices }) => extraDevices),
     stale: entries.flatMap(({ staleDevices }) => staleDevices),
-  };
+  });
+  return refusal ?? { status: 'rejected', httpStatus: 409, cause: error };
 }
 
 function challenge(error: Thrown): Refusal {

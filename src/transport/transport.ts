@@ -1,3 +1,5 @@
+import type { SealcastError } from '../errors.js';
+
 /** A prekey bundle of one device, as the service hands it out: numbers and serialized keys. */
 export interface PreKeyBundleFields {
   readonly deviceId: number;
@@ -147,6 +149,12 @@ export interface TransportListener {
    * ended on purpose, for the service to deliver again.
    */
   onConnectionInterrupted?(cause: Error | null): void;
+  /**
+   * The account's connection will not be made again, and nothing more comes: ERR_TRANSPORT_REFUSED where the service refuses
+   * the account or this client for good (`cause`: what libsignal said), ERR_CLOSED where the transport was closed. Told once,
+   * also to a listener that came later. A transport that never calls it leaves its listener waiting in silence.
+   */
+  onConnectionEnded?(error: SealcastError): void;
 }
 
 /** A profile as the service hands it out. What is encrypted in it stays so. */

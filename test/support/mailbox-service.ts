@@ -21,6 +21,7 @@ import type {
   DoneOutcome,
   PreKeyCountOutcome,
   ProfileOutcome,
+  SealcastError,
   Store,
   TransportListener,
 } from 'sealcast';
@@ -97,6 +98,13 @@ export class MailboxService extends StandInService implements AccountTransport {
   redeliver(): void {
     this.redeliveries += 1;
     this.reconnect();
+  }
+
+  /** The account's connection is refused for good: nothing more comes. */
+  endConnection(error: SealcastError): void {
+    this.#connection += 1;
+    this.#listener?.onConnectionInterrupted?.(null);
+    this.#listener?.onConnectionEnded?.(error);
   }
 
   /** The connection is lost, and made again: what was not acknowledged is delivered again. */

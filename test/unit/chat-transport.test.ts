@@ -1,8 +1,10 @@
 import { ErrorCode, LibSignalErrorBase } from '@signalapp/libsignal-client';
+import { getEventListeners } from 'node:events';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type ChatTransport, type ConnectionSource } from 'sealcast';
+import { type ChatTransport, type ChatTransportOptions, type ConnectionSource } from 'sealcast';
 import { manyTurns, neverHangs, untilTrue } from '../support/await-condition.js';
 import { FakeService, type FakeResponse } from '../support/fake-service.js';
+import { HandMadeConnections } from '../support/hand-made-connections.js';
 import { SlowService } from '../support/slow-service.js';
 import { AS_ACCOUNT, ASK, ASK_NAMES, openTransport } from '../support/transports.js';
 
@@ -136,6 +138,68 @@ describe('a service that refuses the account for good', () => {
     expect(service.connectAttempts).toBe(2);
   });
 
+  test('later on: the listener hears that nothing more comes, after the interruption', async () => {
+    const service = new FakeService();
+    const heard: unknown[] = [];
+    await open(service);
+    transport!.receive({
+      onConnectionInterrupted: () => heard.push('interrupted'),
+      onConnectionEnded: (error) => heard.push(error),
+    });
+    service.connections
+      .find(({ authenticated }) => authenticated)!
+      .listener.onConnectionInterrupted(connectedElsewhere());
+    await untilTrue(() => heard.length === 2);
+    const cause = { code: ErrorCode.ConnectedElsewhere };
+    expect(heard).toMatchObject(['interrupted', { code: 'ERR_TRANSPORT_REFUSED', cause }]);
+    await transport!.close();
+    expect(heard).toHaveLength(2);
+  });
+
+  test('when it connects again: the listener hears that nothing more comes', async () => {
+    const service = new FakeService();
+    const heard: unknown[] = [];
+    await open(service);
+    transport!.receive({ onConnectionEnded: (error) => heard.push(error) });
+    service.refuseConnections(delinked);
+    await service.dropConnections();
+    await untilTrue(() => heard.length === 1);
+    expect(heard).toMatchObject([{ code: 'ERR_TRANSPORT_REFUSED', cause: { code: ErrorCode.DeviceDelinked } }]);
+  });
+
+  test('before there is a listener: the listener that comes hears of it', async () => {
+    const service = new FakeService();
+    const heard: unknown[] = [];
+    await open(service);
+    service.connections
+      .find(({ authenticated }) => authenticated)!
+      .listener.onConnectionInterrupted(connectedElsewhere());
+    transport!.receive({ onConnectionEnded: ({ code }) => heard.push(code) });
+    await untilTrue(() => heard.length === 1);
+    expect(heard).toEqual(['ERR_TRANSPORT_REFUSED']);
+  });
+
+  test('connected elsewhere is tried again where the option says so', async () => {
+    const service = new FakeService();
+    const heard: unknown[] = [];
+    transport = await openTransport(service, { retryConnectedElsewhere: { baseMs: 2, capMs: 4 } });
+    transport.receive({ onConnectionEnded: ({ code }) => heard.push(code) });
+    for (let round = 1; round <= 3; round++) {
+      const known = service.connectAttempts;
+      service.connections
+        .findLast(({ authenticated }) => authenticated)!
+        .listener.onConnectionInterrupted(connectedElsewhere());
+      await untilTrue(() => service.connectAttempts > known);
+      expect(await ASK.countPreKeys(transport)).toBeDefined();
+    }
+    expect(heard).toEqual([]);
+  });
+
+  test.each([null, 'yes', 5, { baseMS: 1 }])('refuses retryConnectedElsewhere: %j', async (retryConnectedElsewhere) => {
+    const options = { retryConnectedElsewhere } as unknown as ChatTransportOptions;
+    await expect(openTransport(new FakeService(), options)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+  });
+
   test('while requests wait for the connection: ends their wait', async () => {
     const service = new FakeService();
     await open(service);
@@ -145,6 +209,38 @@ describe('a service that refuses the account for good', () => {
     const waiting = ASK.sendUnsealed(transport!);
     service.refuseConnections(delinked);
     await expect(waiting).rejects.toMatchObject({ code: 'ERR_TRANSPORT_REFUSED' });
+  });
+});
+
+describe('a transport that connects again and again', () => {
+  test('gives each attempt a signal of its own: a listener that libsignal leaves on it is gone with it', async () => {
+    const service = new HandMadeConnections();
+    const signals = new Set<AbortSignal>();
+    const source: ConnectionSource = {
+      connectUnauthenticated: () => service.connectUnauthenticated(),
+      connectAuthenticated: (listener, signal) => {
+        signals.add(signal);
+        signal.addEventListener('abort', () => undefined);
+        return service.connectAuthenticated(listener);
+      },
+    };
+    await open(source);
+    for (let round = 1; round <= 50; round++) {
+      service.newest.interrupt();
+      await untilTrue(() => signals.size > round);
+    }
+    for (const signal of signals) expect(getEventListeners(signal, 'abort')).toHaveLength(1);
+  });
+});
+
+describe('a transport that is closed under its listener', () => {
+  test('says so', async () => {
+    const heard: string[] = [];
+    await open(new FakeService());
+    transport!.receive({ onConnectionEnded: ({ code }) => heard.push(code) });
+    await transport!.close();
+    await transport!.close();
+    expect(heard).toEqual(['ERR_CLOSED']);
   });
 });
 
