@@ -164,20 +164,7 @@ export class ChatTransport implements AccountTransport {
   /** The same, over connections of another making. */
   static async over(source: ConnectionSource, options: ChatTransportOptions = {}): Promise<ChatTransport> {
     checkNames(checkOptions(options), NAMES);
-    const { retryConnectedElsewhere } = options;
-    if (
-      !['boolean', 'object', 'undefined'].includes(typeof retryConnectedElsewhere) ||
-      retryConnectedElsewhere === null
-    ) {
-      refuse('retryConnectedElsewhere', 'true, false or waits: { baseMs?, capMs?, random? }');
-    }
-    if (typeof retryConnectedElsewhere === 'object') {
-      checkNames(
-        checkOptions(retryConnectedElsewhere, 'retryConnectedElsewhere'),
-        BACKOFF_NAMES,
-        'retryConnectedElsewhere',
-      );
-    }
+    checkRetry(options.retryConnectedElsewhere);
     if (options.backoff !== undefined) checkNames(checkOptions(options.backoff, 'backoff'), BACKOFF_NAMES, 'backoff');
     const transport = new ChatTransport(await loadLibsignal(), source, options);
     try {
@@ -325,6 +312,13 @@ export class ChatTransport implements AccountTransport {
   #put<T>(path: string, json: object, read: () => T, options?: RequestOptions): Promise<T | Refusal> {
     return this.#requests.fetch(this.#account, options, { verb: 'PUT', path, json }, read);
   }
+}
+
+function checkRetry(value: unknown): void {
+  if (value === undefined || typeof value === 'boolean') return;
+  const field = 'retryConnectedElsewhere';
+  if (typeof value !== 'object') refuse(field, 'true, false or waits: { baseMs?, capMs?, random? }');
+  checkNames(checkOptions(value, field), BACKOFF_NAMES, field);
 }
 
 function messageJson({ deviceId, registrationId, content, type }: UnsealedMessage): object {
