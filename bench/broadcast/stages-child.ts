@@ -9,6 +9,7 @@ import { Dispatcher, type DispatchServices } from '#dist/src/broadcast/dispatche
 import { SendWindow } from '#dist/src/broadcast/send-window.js';
 import { Telemetry } from '#dist/src/account/telemetry.js';
 import { sessionChange, sessionKey } from '#dist/src/account/records.js';
+import { SendGuard } from '#dist/src/account/send-guard.js';
 import { Outbox, rowChange } from '#dist/src/broadcast/outbox.js';
 import { RatchetClient, type Encrypted } from '#dist/src/account/ratchet-client.js';
 import { USMC_TYPE, encodeUsmc } from '#dist/src/content/index.js';
@@ -34,6 +35,7 @@ const sender = deserialize(readFileSync(senderPath)) as SenderKeys;
 const acis = (deserialize(readFileSync(acisPath)) as string[]).sort();
 const store = await openStore({ path: storePath });
 const outbox = new Outbox(store);
+const guard = SendGuard.of(store);
 const sealer = await Sealer.create({
   identityKeyPair: sender,
   threads: Number(threads),
@@ -156,7 +158,15 @@ async function dispatch(
 ): Promise<void> {
   let next = 0;
   const seals = { seal: () => Promise.resolve([envelopes[next++ % envelopes.length]!]) };
-  const services: DispatchServices = { policies, transport, certificates, seals, telemetry, notify: () => undefined };
+  const services: DispatchServices = {
+    policies,
+    transport,
+    certificates,
+    seals,
+    guard,
+    telemetry,
+    notify: () => undefined,
+  };
   const limits = {
     gate: new Gate(aborts),
     window: new SendWindow(CHUNK, Infinity, aborts),
@@ -170,7 +180,7 @@ async function dispatch(
       const { registrationId, type, ciphertext } = outputs[i]!;
       const access = contacts[i]!;
       const devices = [{ deviceId: 1, registrationId, type, ciphertext: ciphertext! }];
-      const parcel = { serviceId, access, identityKey: access.identityKey!, devices };
+      const parcel = { serviceId, access, revision: guard.revision, identityKey: access.identityKey!, devices };
       return dispatcher.dispatch(serviceId, { kind: 'parcel', parcel });
     }),
   );

@@ -1,20 +1,29 @@
 import { SealcastError } from '../errors.js';
 import { NEW_CONTACT, decodeContact, encodeContact, type ContactRecord } from '../store/records.js';
 import type { Change, Store } from '../store/store.js';
+import { SendGuard } from './send-guard.js';
 
 export const sessionKey = (serviceId: string, deviceId: number): string => `${serviceId}.${deviceId}`;
 
 /** Contacts and sessions in a store, in records of their own. */
 export class Records {
   protected readonly store: Store;
+  readonly #guard: SendGuard;
 
   constructor(store: Store) {
     this.store = store;
+    this.#guard = SendGuard.of(store);
   }
 
-  /** All of it, or nothing. */
-  commit(changes: readonly Change[]): Promise<void> {
-    return changes.length === 0 ? Promise.resolve() : this.store.commit(changes);
+  /** All of it, or nothing. Every change of a contact goes through here, so that no request begins on what it was before. */
+  async commit(changes: readonly Change[]): Promise<void> {
+    if (changes.length === 0) return;
+    try {
+      await this.store.commit(changes);
+    } finally {
+      // Also of a commit that failed: what is on disk then is for the next read to tell.
+      this.#guard.noteCommitted(changes);
+    }
   }
 
   async contacts(serviceIds: readonly string[]): Promise<ContactRecord[]> {

@@ -4,6 +4,7 @@ import { Hub } from '../account/hub.js';
 import { contactChange } from '../account/records.js';
 import type { ResendQueue } from '../account/resend-queue.js';
 import { Semaphore } from '../account/semaphore.js';
+import { SendGuard } from '../account/send-guard.js';
 import { tooLargeError } from '../content/index.js';
 import { SealcastError } from '../errors.js';
 import { refuse } from '../options.js';
@@ -15,6 +16,7 @@ import type { Notify } from './events.js';
 import type { HubOptions, Policies } from '../account/options.js';
 import type { BroadcasterLimits, CheckedBroadcast } from './options.js';
 import { Outbox } from './outbox.js';
+import { PreKeyFetches } from './prekey-fetches.js';
 import { Pruner } from './pruner.js';
 import type { BroadcastRun, ResumedBroadcast } from './run.js';
 import type { Services } from './services.js';
@@ -65,6 +67,7 @@ export class BroadcasterCore {
   static async open(options: CoreOptions): Promise<BroadcasterCore> {
     const { store, transport, policies, limits, telemetry, notify, clock = SYSTEM_CLOCK } = options;
     const hub = await Hub.open(options);
+    const guard = SendGuard.of(store);
     const services: Services = {
       account: () => hub.account,
       policies,
@@ -75,7 +78,8 @@ export class BroadcasterCore {
       certificates: hub.certificates,
       locks: hub.locks,
       resends: hub.resends,
-      preKeyRequests: new Semaphore(limits.preKeyConcurrency, new AbortWatch()),
+      guard,
+      preKeys: new PreKeyFetches(transport, new Semaphore(limits.preKeyConcurrency, new AbortWatch()), guard),
       telemetry,
       notify,
       clock,

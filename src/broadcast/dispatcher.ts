@@ -40,7 +40,10 @@ export interface DispatchLimits {
 }
 
 /** What sending takes of all that broadcasts share. */
-export type DispatchServices = Pick<Services, 'policies' | 'transport' | 'certificates' | 'telemetry' | 'notify'> & {
+export type DispatchServices = Pick<
+  Services,
+  'policies' | 'transport' | 'certificates' | 'guard' | 'telemetry' | 'notify'
+> & {
   readonly seals: Pick<SealQueue, 'seal'>;
 };
 
@@ -51,6 +54,11 @@ interface Sealed {
 }
 
 type Answer = { readonly status: 'seal-failed'; readonly error: SealcastError } | SendOutcome;
+
+/** What was sent, and the answer to it; or where the recipient's part leads, where its turn came too late for what it was. */
+type Sent =
+  | { readonly kind: 'answered'; readonly parcel: Parcel; readonly answer: Answer }
+  | { readonly kind: 'overtaken'; readonly step: Step };
 
 /** Seals parcels and sends them, and does what the service's answers ask for. */
 export class Dispatcher {
@@ -96,10 +104,17 @@ export class Dispatcher {
       let refusal: Refusal;
       if (step.kind === 'refused') refusal = step.refusal;
       else {
-        parcel = step.parcel;
-        if (this.#mayNotGo(parcel)) return { status: 'failed', error: deniedError(serviceId), attempts: tries.sends };
+        if (this.#mayNotGo(step.parcel)) {
+          return { status: 'failed', error: deniedError(serviceId), attempts: tries.sends };
+        }
+        const sent = await this.#send(step.parcel);
+        if (sent.kind === 'overtaken') {
+          step = sent.step;
+          continue;
+        }
         tries.sends += 1;
-        const answer = await this.#send(parcel);
+        const { answer } = sent;
+        parcel = sent.parcel;
         if (answer.status === 'seal-failed') return { status: 'failed', error: answer.error, attempts: tries.sends };
         if (answer.status === 'sent') {
           this.#taken += 1;
@@ -207,32 +222,48 @@ export class Dispatcher {
     }
   }
 
-  /** Sealed before its turn comes, together with those of its chunk, and again if its certificate does not last until then. */
-  async #send(parcel: Parcel): Promise<Answer> {
+  /**
+   * Sealed before its turn comes, together with those of its chunk, and again if its certificate does not last until then. When
+   * the turn has come nothing is waited for any more: a contact that was changed meanwhile is looked at again, and takes
+   * another turn if it may still be sent to.
+   */
+  async #send(first: Parcel): Promise<Sent> {
+    const { guard } = this.#services;
     const { window } = this.#limits;
-    const signal = this.#signal;
+    let parcel = first;
+    let sealed: Sealed | undefined;
     for (;;) {
-      const sealed = await this.#seal(parcel);
-      if (sealed instanceof SealcastError) return { status: 'seal-failed', error: sealed };
-      await this.#takeTurn();
-      const { certificate, envelopes } = sealed;
-      if (certificate !== undefined && !this.#services.certificates.isUsable(certificate)) {
-        window.release('other');
-        continue;
+      if (sealed === undefined) {
+        const result = await this.#seal(parcel);
+        if (result instanceof SealcastError) {
+          return { kind: 'answered', parcel, answer: { status: 'seal-failed', error: result } };
+        }
+        sealed = result;
       }
+      await this.#takeTurn();
       let answer: Answer = { status: 'unavailable' };
       try {
-        answer = await this.#post(parcel, envelopes, signal);
-        return answer;
+        const { certificate, envelopes } = sealed;
+        if (certificate !== undefined && !this.#services.certificates.isUsable(certificate)) {
+          sealed = undefined;
+          continue;
+        }
+        if (guard.mayBegin(parcel.serviceId, parcel.revision)) {
+          answer = await this.#post(parcel, envelopes, this.#signal);
+          return { kind: 'answered', parcel, answer };
+        }
       } catch (error) {
         // What the transport cannot make sense of is this recipient's own failure.
         if (error instanceof SealcastError && error.code === 'ERR_INVALID_ARGUMENT') {
-          return { status: 'seal-failed', error };
+          return { kind: 'answered', parcel, answer: { status: 'seal-failed', error } };
         }
         throw error;
       } finally {
         window.release(answer.status === 'sent' ? 'taken' : answer.status === 'rate-limited' ? 'limited' : 'other');
       }
+      const step = await this.#steps.refresh(parcel);
+      if (step.kind !== 'parcel' || !isSealedAlike(parcel, step.parcel)) return { kind: 'overtaken', step };
+      parcel = step.parcel;
     }
   }
 
@@ -327,6 +358,11 @@ export class Dispatcher {
       gate.open('outage');
     }
   }
+}
+
+/** Whether envelopes of the one are those of the other: an access key is no part of them. */
+function isSealedAlike(a: Parcel, b: Parcel): boolean {
+  return a.devices === b.devices && takesSealed(a.serviceId, a.access) === takesSealed(b.serviceId, b.access);
 }
 
 function usmcOf({ type, ciphertext }: EncryptedDevice, certificate: SenderCertificate): Uint8Array<ArrayBuffer> {

@@ -1,4 +1,7 @@
+import { AbortWatch } from '../abort-watch.js';
 import { AddressLocks } from '../account/address-locks.js';
+import { Semaphore } from '../account/semaphore.js';
+import { SendGuard } from '../account/send-guard.js';
 import type { SenderCertificate } from '../access/sender-certificate.js';
 import type { Change, ListOptions, Store, StoreEntry, TableName } from '../store/store.js';
 import type {
@@ -9,6 +12,7 @@ import type {
   Transport,
 } from '../transport/transport.js';
 import { Outbox } from './outbox.js';
+import { PreKeyFetches } from './prekey-fetches.js';
 import type { Services } from './services.js';
 
 /** As long as real ones, so that envelopes are too. */
@@ -32,10 +36,14 @@ const MAX_SHARED_VALUES = 256;
  */
 export function dryServices(services: Services, store: Store): Services {
   const overlay = new OverlayStore(store);
+  const transport = new DryTransport();
+  const guard = SendGuard.of(overlay);
   return {
     ...services,
     outbox: new Outbox(overlay),
-    transport: new DryTransport(),
+    transport,
+    guard,
+    preKeys: new PreKeyFetches(transport, new Semaphore(1, new AbortWatch()), guard),
     certificates: { get: () => Promise.resolve(DRY_CERTIFICATE), isUsable: () => true },
     locks: new AddressLocks(),
     // Requests to send something again are about rows of the store: none is answered here.
@@ -128,6 +136,10 @@ export class OverlayStore implements Store {
   /** Changes that it keeps. */
   get size(): number {
     return [...this.#changed.values()].reduce((sum, { size }) => sum + size, 0);
+  }
+
+  mayAct(): boolean {
+    return this.#base.mayAct?.() ?? true;
   }
 
   close(): Promise<void> {

@@ -24,6 +24,8 @@ export interface ChunkSteps {
   readonly steps: ReadonlyMap<string, Step | undefined>;
   /** Those without a usable session: prekeys have to be fetched for them. */
   readonly strangers: readonly string[];
+  /** At which the contacts were read, see `SendGuard`. */
+  readonly revision: number;
 }
 
 /**
@@ -47,8 +49,9 @@ export class Encryptor {
    * @param fresh none of the recipients has a row but `queued`.
    */
   async encryptChunk(serviceIds: readonly string[], fresh: boolean): Promise<ChunkSteps> {
-    const { outbox, locks } = this.#services;
+    const { outbox, locks, guard } = this.#services;
     return locks.with(serviceIds, async () => {
+      const { revision } = guard;
       const [contacts, rows] = await Promise.all([
         outbox.contacts(serviceIds),
         fresh ? [] : outbox.rows(this.#id, serviceIds),
@@ -61,17 +64,17 @@ export class Encryptor {
         if (contact === undefined) throw new RangeError('a contact for each service id');
         // Encrypted from here on, with the sessions as they are now, if at all.
         if (rows[i]?.state === 'queued') this.#services.resends.answering(this.#id, serviceId);
-        const known = this.#knownStep(serviceId, contact, rows[i]);
+        const known = this.#knownStep(serviceId, contact, rows[i], revision);
         if (known !== 'to-encrypt') steps.set(serviceId, known);
         else if (contact.identityKey === undefined || contact.devices.length === 0) strangers.push(serviceId);
         else ready.push({ serviceId, contact });
       });
-      const encrypted = await this.#encryptReady(ready);
+      const encrypted = await this.#encryptReady(ready, revision);
       for (const [serviceId, step] of encrypted) {
         if (step === 'stranger') strangers.push(serviceId);
         else steps.set(serviceId, step);
       }
-      return { steps, strangers };
+      return { steps, strangers, revision };
     });
   }
 
@@ -80,12 +83,13 @@ export class Encryptor {
     serviceId: string,
     contact: ContactRecord,
     row: OutboxRecord | undefined,
+    revision: number,
   ): Step | undefined | 'to-encrypt' {
     if (row?.state === 'done') return undefined;
     if (contact.blocked) return failure(blockedError(serviceId));
-    if (row?.state === 'encrypted') {
+    if (row?.state === 'encrypted' && isFor(contact, row.identityKey)) {
       const { identityKey, devices } = row;
-      return { kind: 'parcel', parcel: { serviceId, access: contact, identityKey, devices } };
+      return { kind: 'parcel', parcel: { serviceId, access: contact, revision, identityKey, devices } };
     }
     if (serviceId === this.#services.account().aci) return failure(selfError(serviceId));
     if (!takesSealed(serviceId, contact) && this.#services.policies.unsealedFallback === 'never') {
@@ -96,6 +100,7 @@ export class Encryptor {
 
   async #encryptReady(
     ready: readonly { readonly serviceId: string; readonly contact: ContactRecord }[],
+    revision: number,
   ): Promise<Map<string, Step | 'stranger'>> {
     const { outbox, ratchet, telemetry } = this.#services;
     const addresses = ready.flatMap(({ serviceId, contact }) =>
@@ -123,7 +128,7 @@ export class Encryptor {
         steps.set(serviceId, 'stranger');
         continue;
       }
-      steps.set(serviceId, this.#keep(serviceId, contact, contact.devices, own, [], changes));
+      steps.set(serviceId, this.#keep(serviceId, { contact, revision }, contact.devices, own, [], changes));
     }
     await outbox.commit(changes);
     telemetry.publish('stage', {
@@ -173,17 +178,19 @@ export class Encryptor {
     kept: readonly EncryptedDevice[],
     changes: Change[],
   ): Promise<Step> {
-    const { outbox, ratchet } = this.#services;
+    const { outbox, ratchet, guard } = this.#services;
     const ids = [...devices.keys()];
     const records = await outbox.sessions(ids.map((deviceId) => sessionKey(serviceId, deviceId)));
     const inputs = ids.map((id, i) => this.#inputFor(serviceId, contact, id, records[i], devices.get(id)));
     const outputs = await ratchet.encrypt(inputs);
     const encrypted = ids.map((deviceId, i) => ({ deviceId, registrationId: outputs[i]?.registrationId ?? 0 }));
-    const step = this.#keep(serviceId, contact, encrypted, outputs, kept, changes);
+    const step = this.#keep(serviceId, { contact, revision: guard.revision }, encrypted, outputs, kept, changes);
     if (step.kind === 'parcel') {
       const known: Device[] = step.parcel.devices.map(({ deviceId, registrationId }) => ({ deviceId, registrationId }));
       changes.push(contactChange(serviceId, { ...contact, devices: known }));
       await outbox.commit(changes);
+      // The change of the contact was this one's own: the lock is held, so there is no other.
+      return { kind: 'parcel', parcel: { ...step.parcel, revision: guard.revision } };
     }
     return step;
   }
@@ -191,7 +198,7 @@ export class Encryptor {
   /** Adds to the changes what was encrypted for a recipient's devices, or says why it could not be. */
   #keep(
     serviceId: string,
-    contact: ContactRecord,
+    { contact, revision }: { readonly contact: ContactRecord; readonly revision: number },
     devices: readonly Device[],
     outputs: readonly Encrypted[],
     kept: readonly EncryptedDevice[],
@@ -217,7 +224,12 @@ export class Encryptor {
       ? { state: 'queued' }
       : { state: 'encrypted', identityKey, devices: encrypted };
     changes.push(...sessions, rowChange(this.#id, serviceId, row));
-    const parcel: Parcel = { serviceId, access: contact, identityKey, devices: encrypted };
+    const parcel: Parcel = { serviceId, access: contact, revision, identityKey, devices: encrypted };
     return { kind: 'parcel', parcel };
   }
+}
+
+/** Whether what was encrypted for the identity key is still for the contact: otherwise no device of theirs can read it. */
+export function isFor({ identityKey }: ContactRecord, encryptedFor: Uint8Array): boolean {
+  return identityKey === undefined || Buffer.compare(identityKey, encryptedFor) === 0;
 }

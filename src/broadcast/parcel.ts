@@ -20,6 +20,8 @@ export interface Parcel {
   readonly serviceId: string;
   /** What we may send it with, as known when it was last looked at. */
   readonly access: Access;
+  /** Of the contact, when access and identity key were read: see `SendGuard`. */
+  readonly revision: number;
   /** 33 bytes */
   readonly identityKey: Uint8Array;
   readonly devices: readonly EncryptedDevice[];

@@ -226,18 +226,20 @@ export class Pipeline {
       }
       return;
     }
-    const { steps, strangers } = await this.#encryptor.encryptChunk(serviceIds, fresh);
+    const { steps, strangers, revision } = await this.#encryptor.encryptChunk(serviceIds, fresh);
     for (const [serviceId, step] of steps) {
       if (step === undefined) this.#live.release();
       else this.#track(this.#finish(serviceId, () => step));
     }
-    for (const serviceId of strangers) this.#track(this.#finish(serviceId, () => this.#establish(serviceId)));
+    for (const serviceId of strangers) {
+      this.#track(this.#finish(serviceId, () => this.#establish(serviceId, revision)));
+    }
   }
 
   /** A dry run asks nobody for prekeys: it says what would be tried. */
-  async #establish(serviceId: string): Promise<Step> {
+  async #establish(serviceId: string, revision: number): Promise<Step> {
     const { dryRun, services } = this.#options;
-    if (!dryRun) return this.#steps.establish(serviceId);
+    if (!dryRun) return this.#steps.establish(serviceId, revision);
     const contact = await services.outbox.contact(serviceId);
     return { kind: 'ended', status: takesSealed(serviceId, contact) ? 'sealed' : 'unsealed' };
   }

@@ -6,10 +6,11 @@ import type { Clock } from '../util/clock.js';
 import type { Notify } from './events.js';
 import type { Policies } from '../account/options.js';
 import type { Outbox } from './outbox.js';
+import type { PreKeyFetches } from './prekey-fetches.js';
 import type { ResendRequests } from '../account/resend-queue.js';
 import type { RatchetClient } from '../account/ratchet-client.js';
 import type { SealQueue } from '../account/seal-queue.js';
-import type { Semaphore } from '../account/semaphore.js';
+import type { SendGuard } from '../account/send-guard.js';
 import type { Telemetry } from '../account/telemetry.js';
 
 /** What all broadcasts of a Broadcaster share. */
@@ -24,8 +25,8 @@ export interface Services {
   readonly certificates: Pick<SenderCertificateCache, 'get' | 'isUsable'>;
   readonly locks: AddressLocks;
   readonly resends: ResendRequests;
-  /** For requests for prekeys. */
-  readonly preKeyRequests: Semaphore;
+  readonly preKeys: PreKeyFetches;
+  readonly guard: SendGuard;
   readonly telemetry: Telemetry;
   readonly notify: Notify;
   readonly clock: Clock;

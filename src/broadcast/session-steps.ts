@@ -4,7 +4,7 @@ import type { ContactRecord, EncryptedDevice } from '../store/records.js';
 import type { Change } from '../store/store.js';
 import type { PreKeyBundleFields, PreKeysOutcome, Refusal } from '../transport/transport.js';
 import type { Renewal } from '../ratchet/messages.js';
-import type { Encryptor } from './encryptor.js';
+import { isFor, type Encryptor } from './encryptor.js';
 import { contactChange, sessionChange, sessionKey } from '../account/records.js';
 import { rowChange } from './outbox.js';
 import { blockedError, deniedError, failure, identityError, noPreKeysError, type Parcel, type Step } from './parcel.js';
@@ -15,9 +15,22 @@ export type Mismatch = Extract<Refusal, { status: 'mismatched-devices' }>;
 
 const UNREGISTERED: Step = { kind: 'ended', status: 'unregistered' };
 
+/** How often the service may deny prekeys, or the session a look at the contact found may be lost again, in one step. */
+const MAX_ROUNDS = 8;
+
+/** A contact, and at which revision it was read. */
+interface Seen {
+  readonly contact: ContactRecord;
+  readonly revision: number;
+}
+
 /**
- * What takes a word with the service about one recipient: first sessions, devices that came and went, access that was denied,
- * accounts that are gone. Each step holds the recipient's lock until what it changed is on the disk.
+ * Steps with one recipient for which the service is asked: first sessions, devices that came and went, access that was denied,
+ * accounts that are gone.
+ *
+ * The service is asked without the recipient's lock: an answer takes as long as the network does, and until it comes messages of
+ * the recipient are decrypted. With the answer a step takes the lock, looks at the contact again, and uses the answer only
+ * where it still fits; the lock is held until the changes are on disk. Otherwise the step begins again.
  */
 export class SessionSteps {
   readonly #id: string;
@@ -32,92 +45,140 @@ export class SessionSteps {
     this.#signal = signal;
   }
 
-  /** Sessions with all devices of somebody with whom some are wanting, and the message encrypted for all of them. */
-  establish(serviceId: string): Promise<Step> {
-    return this.#withContact(serviceId, (contact) => this.#establish(serviceId, contact));
+  /**
+   * Sessions with all devices of a recipient with whom some are wanting, and the message encrypted for all of them.
+   *
+   * @param knownAt revision at which some were wanting: if the contact was changed since, sessions may have appeared.
+   */
+  establish(serviceId: string, knownAt?: number): Promise<Step> {
+    return orFailure(() => this.#establish(serviceId, knownAt));
   }
 
-  async #establish(serviceId: string, contact: ContactRecord): Promise<Step> {
-    const accessKey = accessKeyFor(serviceId, contact);
-    if (accessKey === null) return this.#establishDenied(serviceId, contact);
-    const answer = await this.#fetchPreKeys(serviceId, 'all', accessKey);
-    if (answer.status === 'ok') return this.#begin(serviceId, contact, answer);
-    if (answer.status === 'not-found') return this.#retire(serviceId, contact);
-    if (answer.status !== 'unauthorized') return { kind: 'refused', refusal: answer };
-    const restricted = await this.#restrict(serviceId, contact);
-    if (restricted !== undefined) return this.#establish(serviceId, restricted);
-    return this.#deny(serviceId, contact, () => this.#establishDenied(serviceId, contact));
+  async #establish(serviceId: string, knownAt: number | undefined): Promise<Step> {
+    const { guard, policies, preKeys } = this.#services;
+    let triedAt = knownAt;
+    for (let round = 0; round < MAX_ROUNDS;) {
+      const seen = await this.#look(serviceId);
+      const { contact, revision } = seen;
+      if (contact.blocked) return failure(blockedError(serviceId));
+      if (contact.devices.length > 0 && (triedAt === undefined || !guard.isCurrent(serviceId, triedAt))) {
+        const { steps, strangers } = await this.#encryptor.encryptChunk([serviceId], false);
+        const step = steps.get(serviceId);
+        if (strangers.length === 0 && step !== undefined) return step;
+      }
+      triedAt = revision;
+      const accessKey = accessKeyFor(serviceId, contact);
+      if (accessKey === null && policies.unsealedFallback === 'never') return failure(deniedError(serviceId));
+      const answer = await preKeys.fetchAll(serviceId, accessKey, revision, this.#signal);
+      // The contact was changed before the request could begin.
+      if (answer === undefined) continue;
+      round += 1;
+      if (answer.status === 'not-found') return this.#retire(serviceId);
+      if (answer.status === 'unauthorized' && accessKey !== null) {
+        const denied = await this.#deny(serviceId, seen);
+        if (denied !== undefined) return denied;
+        continue;
+      }
+      if (answer.status !== 'ok') return { kind: 'refused', refusal: answer };
+      const step = await this.#begin(serviceId, seen, answer);
+      if (step !== undefined) return step;
+    }
+    return failure(noPreKeysError(serviceId, 'the contact changed each time'));
   }
 
-  /** Somebody who takes nothing sealed: his prekeys are fetched as the account, if that is allowed at all. */
-  async #establishDenied(serviceId: string, contact: ContactRecord): Promise<Step> {
-    if (this.#services.policies.unsealedFallback === 'never') return failure(deniedError(serviceId));
-    const answer = await this.#fetchPreKeys(serviceId, 'all', null);
-    if (answer.status === 'ok') return this.#begin(serviceId, { ...contact, accessMode: 'disabled' }, answer);
-    return answer.status === 'not-found' ? this.#retire(serviceId, contact) : { kind: 'refused', refusal: answer };
-  }
-
-  /** Begins sessions with the devices of all bundles; devices that have none are gone. */
-  async #begin(
-    serviceId: string,
-    contact: ContactRecord,
-    { identityKey, bundles }: Extract<PreKeysOutcome, { status: 'ok' }>,
-  ): Promise<Step> {
-    if (bundles.length === 0) return failure(noPreKeysError(serviceId));
-    const isChanged = contact.identityKey !== undefined && !sameKey(contact.identityKey, identityKey);
-    if (isChanged && !this.#acceptsChange(serviceId)) return failure(identityError(serviceId));
-    const renewals = new Map(
-      bundles.map((bundle): [number, Renewal] => [bundle.deviceId, { bundle, renew: isChanged }]),
-    );
-    const gone = contact.devices.map(({ deviceId }) => deviceId).filter((deviceId) => !renewals.has(deviceId));
-    const changes = await this.#archive(serviceId, gone);
-    return this.#encryptor.encryptWith(serviceId, { ...contact, identityKey }, renewals, [], changes);
+  /**
+   * Begins sessions with the devices of all bundles; devices that have none are gone.
+   *
+   * @returns undefined where the answer no longer fits the contact, or its bundles are used.
+   */
+  #begin(serviceId: string, seen: Seen, answer: Extract<PreKeysOutcome, { status: 'ok' }>): Promise<Step | undefined> {
+    const { identityKey, bundles } = answer;
+    return this.#withContact(serviceId, async (contact) => {
+      if (bundles.length === 0) return failure(noPreKeysError(serviceId));
+      const isChanged = contact.identityKey !== undefined && !sameKey(contact.identityKey, identityKey);
+      // Learned while the answer was on its way: which of the two keys is the newer one, the next answer tells.
+      if (isChanged && !sameKey(contact.identityKey, seen.contact.identityKey)) return undefined;
+      if (isChanged && !this.#acceptsChange(serviceId)) return failure(identityError(serviceId));
+      if (!this.#services.preKeys.claim(answer)) return undefined;
+      const renewals = new Map(
+        bundles.map((bundle): [number, Renewal] => [bundle.deviceId, { bundle, renew: isChanged }]),
+      );
+      // A device that came meanwhile is in no bundle.
+      const gone = seen.contact.devices.map(({ deviceId }) => deviceId).filter((deviceId) => !renewals.has(deviceId));
+      const changes = await this.#archive(serviceId, gone);
+      return this.#encryptor.encryptWith(serviceId, { ...contact, identityKey }, renewals, [], changes);
+    });
   }
 
   /** After a 409 or 410: archives extra and stale sessions, begins missing ones, and encrypts for those devices alone. */
-  repair(parcel: Parcel, { missing, extra, stale }: Mismatch): Promise<Step> {
-    const { serviceId } = parcel;
-    return this.#withContact(serviceId, async (contact) => {
-      const wanted = [...new Set([...missing, ...stale])].filter((deviceId) => !extra.includes(deviceId));
-      const kept = parcel.devices.filter(({ deviceId }) => !extra.includes(deviceId) && !wanted.includes(deviceId));
-      const changes = await this.#archive(serviceId, extra);
-      if (wanted.length === 0) return this.#encryptor.encryptWith(serviceId, contact, new Map(), kept, changes);
+  repair(parcel: Parcel, mismatch: Mismatch): Promise<Step> {
+    return orFailure(() => this.#repair(parcel, mismatch));
+  }
 
-      const accessKey = accessKeyFor(serviceId, parcel.access);
-      const [only] = wanted;
-      const device = wanted.length === 1 && only !== undefined ? only : 'all';
-      const answer = await this.#fetchPreKeys(serviceId, device, accessKey);
+  async #repair(parcel: Parcel, mismatch: Mismatch): Promise<Step> {
+    const { policies, preKeys } = this.#services;
+    const { serviceId } = parcel;
+    const { missing, extra, stale } = mismatch;
+    const wanted = [...new Set([...missing, ...stale])].filter((deviceId) => !extra.includes(deviceId));
+    const [only] = wanted;
+    const device = wanted.length === 1 && only !== undefined ? only : 'all';
+    for (let round = 0; round < MAX_ROUNDS;) {
+      const seen = await this.#look(serviceId);
+      const { contact, revision } = seen;
+      if (contact.blocked) return failure(blockedError(serviceId));
+      if (!isFor(contact, parcel.identityKey)) return this.#establish(serviceId, undefined);
+      if (wanted.length === 0)
+        return (await this.#patch(parcel, mismatch, [])) ?? this.#establish(serviceId, undefined);
+      const accessKey = accessKeyFor(serviceId, contact);
+      if (accessKey === null && policies.unsealedFallback === 'never') return failure(deniedError(serviceId));
+      const request = { destination: serviceId, device, accessKey } as const;
+      const answer = await preKeys.fetch(request, revision, this.#signal);
+      if (answer === undefined) continue;
+      round += 1;
       // What the service has just listed is gone again already: the next round tells what there is.
-      if (answer.status === 'not-found')
-        return this.#encryptor.encryptWith(serviceId, contact, new Map(), kept, changes);
-      if (answer.status !== 'ok') return { kind: 'refused', refusal: answer };
-      if (contact.identityKey !== undefined && !sameKey(contact.identityKey, answer.identityKey)) {
-        return this.#reestablish(serviceId, contact, answer, accessKey);
-      }
-      const renewals = wanted.flatMap((deviceId): [number, Renewal][] => {
-        const bundle = answer.bundles.find((candidate) => candidate.deviceId === deviceId);
-        return bundle === undefined ? [] : [[deviceId, { bundle, renew: isStale(parcel, deviceId, bundle, stale) }]];
-      });
-      return this.#encryptor.encryptWith(
-        serviceId,
-        { ...contact, identityKey: answer.identityKey },
-        new Map(renewals),
-        kept,
-        changes,
-      );
+      const isGone = answer.status === 'not-found';
+      if (answer.status !== 'ok' && !isGone) return { kind: 'refused', refusal: answer };
+      if (!isGone && !isFor(contact, answer.identityKey)) return this.#reestablish(serviceId, accessKey, seen, answer);
+      const bundles = isGone ? [] : answer.bundles.filter(({ deviceId }) => wanted.includes(deviceId));
+      const step = await this.#patch(parcel, mismatch, bundles);
+      if (step !== undefined) return step;
+    }
+    return failure(noPreKeysError(serviceId, 'the contact changed each time'));
+  }
+
+  /** Encrypts for the devices of the bundles, and keeps what is encrypted for the others. @returns undefined: for another identity */
+  #patch(
+    parcel: Parcel,
+    { missing, extra, stale }: Mismatch,
+    bundles: readonly PreKeyBundleFields[],
+  ): Promise<Step | undefined> {
+    const { serviceId, identityKey, devices } = parcel;
+    const dropped = new Set([...missing, ...stale, ...extra]);
+    const kept = devices.filter(({ deviceId }) => !dropped.has(deviceId));
+    return this.#withContact(serviceId, async (contact) => {
+      if (!isFor(contact, identityKey)) return undefined;
+      const changes = await this.#archive(serviceId, extra);
+      const renewals = bundles.map((bundle): [number, Renewal] => [
+        bundle.deviceId,
+        { bundle, renew: isStale(parcel, bundle, stale) },
+      ]);
+      const known = { ...contact, identityKey };
+      return this.#encryptor.encryptWith(serviceId, known, new Map(renewals), kept, changes);
     });
   }
 
   /** The account has another identity key: what was encrypted for the old one is worth nothing, on any device. */
   async #reestablish(
     serviceId: string,
-    contact: ContactRecord,
-    answer: Extract<PreKeysOutcome, { status: 'ok' }>,
     accessKey: Uint8Array<ArrayBuffer> | null,
+    seen: Seen,
+    answer: Extract<PreKeysOutcome, { status: 'ok' }>,
   ): Promise<Step> {
-    const all = await this.#fetchPreKeys(serviceId, 'all', accessKey);
-    if (all.status === 'ok') return this.#begin(serviceId, contact, all);
-    return all.status === 'not-found' ? this.#begin(serviceId, contact, answer) : { kind: 'refused', refusal: all };
+    const all = await this.#services.preKeys.fetchAll(serviceId, accessKey, seen.revision, this.#signal);
+    if (all !== undefined && all.status !== 'ok' && all.status !== 'not-found')
+      return { kind: 'refused', refusal: all };
+    const step = all && (await this.#begin(serviceId, seen, all.status === 'ok' ? all : answer));
+    return step ?? this.#establish(serviceId, undefined);
   }
 
   /**
@@ -126,63 +187,79 @@ export class SessionSteps {
    */
   denied(parcel: Parcel): Promise<Step> {
     const { serviceId, access } = parcel;
-    return this.#withContact(serviceId, async (contact) => {
-      const isNew = contact.accessMode !== access.accessMode || !sameKey(contact.profileKey, access.profileKey);
-      if (isNew) return { kind: 'parcel', parcel: { ...parcel, access: contact } };
-      const restricted = await this.#restrict(serviceId, contact);
-      if (restricted !== undefined) return { kind: 'parcel', parcel: { ...parcel, access: restricted } };
-      return this.#deny(serviceId, contact, () => {
-        if (this.#services.policies.unsealedFallback === 'never') return failure(deniedError(serviceId));
-        return { kind: 'parcel', parcel: { ...parcel, access: { ...contact, accessMode: 'disabled' } } };
-      });
+    return orFailure(async () => {
+      const seen = await this.#look(serviceId);
+      const isOld =
+        access.accessMode === seen.contact.accessMode && sameKey(access.profileKey, seen.contact.profileKey);
+      const denied = isOld ? await this.#deny(serviceId, seen) : undefined;
+      return denied ?? this.refresh(parcel);
     });
   }
 
-  /** A contact that no longer takes any key may still take that of its profile key, if it gave us one. */
-  async #restrict(serviceId: string, contact: ContactRecord): Promise<ContactRecord | undefined> {
-    if (contact.accessMode !== 'unrestricted' || contact.profileKey === undefined) return undefined;
-    const restricted: ContactRecord = { ...contact, accessMode: 'unknown' };
-    await this.#services.outbox.commit([contactChange(serviceId, restricted)]);
-    return restricted;
+  /**
+   * What one denial means for the contact's access mode.
+   *
+   * @returns undefined once the store knows, and the recipient's part goes on with that.
+   */
+  async #deny(serviceId: string, { contact, revision }: Seen): Promise<Step | undefined> {
+    const { guard, outbox, transport } = this.#services;
+    // A contact that no longer takes any key may still take that of its profile key, if it gave us one.
+    const isRestricted = contact.accessMode === 'unrestricted' && contact.profileKey !== undefined;
+    if (!isRestricted) {
+      if (!guard.mayBegin(serviceId, revision)) return undefined;
+      const answer = await transport.accountExists(serviceId, { signal: this.#signal });
+      if (answer.status !== 'ok') return { kind: 'refused', refusal: answer };
+      if (!answer.exists) return this.#retire(serviceId);
+    }
+    const accessMode = isRestricted ? 'unknown' : 'disabled';
+    return this.#withContact(serviceId, async (now) => {
+      // Of another profile key, or of an access that was learned meanwhile, the denial says nothing.
+      const isOld = now.accessMode === contact.accessMode && sameKey(now.profileKey, contact.profileKey);
+      if (isOld) await outbox.commit([contactChange(serviceId, { ...now, accessMode })]);
+      return undefined;
+    });
   }
 
-  /** Marks the contact as one that takes nothing sealed, if there still is such an account, and goes on from there. */
-  async #deny(serviceId: string, contact: ContactRecord, goOn: () => Step | Promise<Step>): Promise<Step> {
-    const { outbox, transport } = this.#services;
-    const answer = await transport.accountExists(serviceId, { signal: this.#signal });
-    if (answer.status !== 'ok') return { kind: 'refused', refusal: answer };
-    if (!answer.exists) return this.#retire(serviceId, contact);
-    await outbox.commit([contactChange(serviceId, { ...contact, accessMode: 'disabled' })]);
-    return goOn();
+  /** A parcel as its contact is by now: with other access, for another identity key, or to no one. */
+  async refresh(parcel: Parcel): Promise<Step> {
+    const { serviceId } = parcel;
+    const { contact, revision } = await this.#look(serviceId);
+    if (contact.blocked) return failure(blockedError(serviceId));
+    if (!isFor(contact, parcel.identityKey)) return this.establish(serviceId);
+    return { kind: 'parcel', parcel: { ...parcel, access: contact, revision } };
   }
 
   /** What was encrypted before, as the outbox has it. */
   async reload(serviceId: string): Promise<Step> {
-    const { outbox } = this.#services;
-    const [contact, [row]] = await Promise.all([outbox.contact(serviceId), outbox.rows(this.#id, [serviceId])]);
+    const { outbox, resends } = this.#services;
+    const [{ contact, revision }, [row]] = await Promise.all([
+      this.#look(serviceId),
+      outbox.rows(this.#id, [serviceId]),
+    ]);
     if (contact.blocked) return failure(blockedError(serviceId));
-    if (row?.state !== 'encrypted') {
-      this.#services.resends.answering(this.#id, serviceId);
+    if (row?.state !== 'encrypted' || !isFor(contact, row.identityKey)) {
+      resends.answering(this.#id, serviceId);
       return this.establish(serviceId);
     }
     const { identityKey, devices } = row;
-    return { kind: 'parcel', parcel: { serviceId, access: contact, identityKey, devices } };
+    return { kind: 'parcel', parcel: { serviceId, access: contact, revision, identityKey, devices } };
   }
 
   /** After a 404: sessions are archived, so that a message that comes late can still be read. */
   retire(serviceId: string): Promise<Step> {
-    return this.#locked(serviceId, async () => {
-      return this.#retire(serviceId, await this.#services.outbox.contact(serviceId));
-    });
+    return orFailure(() => this.#retire(serviceId));
   }
 
-  async #retire(serviceId: string, contact: ContactRecord): Promise<Step> {
-    const devices = contact.devices.map(({ deviceId }) => deviceId);
-    const changes = await this.#archive(serviceId, devices);
-    if (devices.length > 0) changes.push(contactChange(serviceId, { ...contact, devices: [] }));
-    changes.push(rowChange(this.#id, serviceId, { state: 'done', status: 'unregistered' }));
-    await this.#services.outbox.commit(changes);
-    return UNREGISTERED;
+  #retire(serviceId: string): Promise<Step> {
+    return this.#services.locks.with([serviceId], async () => {
+      const contact = await this.#services.outbox.contact(serviceId);
+      const devices = contact.devices.map(({ deviceId }) => deviceId);
+      const changes = await this.#archive(serviceId, devices);
+      if (devices.length > 0) changes.push(contactChange(serviceId, { ...contact, devices: [] }));
+      changes.push(rowChange(this.#id, serviceId, { state: 'done', status: 'unregistered' }));
+      await this.#services.outbox.commit(changes);
+      return UNREGISTERED;
+    });
   }
 
   /** Changes that archive the sessions with these devices. */
@@ -208,42 +285,34 @@ export class SessionSteps {
     return policies.onIdentityChange === 'accept';
   }
 
-  async #fetchPreKeys(
-    destination: string,
-    device: 'all' | number,
-    accessKey: Uint8Array<ArrayBuffer> | null,
-  ): Promise<PreKeysOutcome> {
-    const { preKeyRequests, transport } = this.#services;
-    const signal = this.#signal;
-    await preKeyRequests.acquire(signal);
-    try {
-      return await transport.fetchPreKeys({ destination, device, accessKey }, { signal });
-    } finally {
-      preKeyRequests.release();
-    }
+  /** The contact as it is now, without its lock: what follows from it is asked again by the guard, or under the lock. */
+  async #look(serviceId: string): Promise<Seen> {
+    const { revision } = this.#services.guard;
+    return { revision, contact: await this.#services.outbox.contact(serviceId) };
   }
 
   /**
-   * With the contact as it is by now. Who was blocked since the broadcast took him up is encrypted for no more: what he got would carry
-   * the profile key that took the place of the one he has.
+   * With the contact as it is by now, and its lock. Nothing more is encrypted for a contact that was blocked since the broadcast
+   * began: it would carry the profile key that took the place of the one that they have.
    */
-  #withContact(serviceId: string, step: (contact: ContactRecord) => Promise<Step>): Promise<Step> {
-    return this.#locked(serviceId, async () => {
+  #withContact<Next extends Step | undefined>(
+    serviceId: string,
+    step: (contact: ContactRecord) => Promise<Next>,
+  ): Promise<Next | Step> {
+    return this.#services.locks.with([serviceId], async () => {
       const contact = await this.#services.outbox.contact(serviceId);
       return contact.blocked ? failure(blockedError(serviceId)) : step(contact);
     });
   }
+}
 
-  #locked(serviceId: string, step: () => Promise<Step>): Promise<Step> {
-    return this.#services.locks.with([serviceId], async () => {
-      try {
-        return await step();
-      } catch (error) {
-        // What the transport or libsignal cannot make sense of is this recipient's own failure.
-        if (error instanceof SealcastError && error.code === 'ERR_INVALID_ARGUMENT') return failure(error);
-        throw error;
-      }
-    });
+/** What the transport or libsignal cannot make sense of is this recipient's own failure. */
+async function orFailure(work: () => Promise<Step>): Promise<Step> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof SealcastError && error.code === 'ERR_INVALID_ARGUMENT') return failure(error);
+    throw error;
   }
 }
 
@@ -255,8 +324,7 @@ function sameKey(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean 
 /** Whether the session is to be replaced even if it looks good: unless somebody has replaced it since we encrypted with it. */
 function isStale(
   { devices }: Parcel,
-  deviceId: number,
-  { registrationId }: PreKeyBundleFields,
+  { deviceId, registrationId }: PreKeyBundleFields,
   stale: readonly number[],
 ): boolean {
   const encrypted: EncryptedDevice | undefined = devices.find((device) => device.deviceId === deviceId);

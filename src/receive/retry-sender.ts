@@ -1,5 +1,6 @@
 import { accessKeyFor } from '../access/access-mode.js';
 import { Semaphore } from '../account/semaphore.js';
+import { SendGuard } from '../account/send-guard.js';
 import { backoffMs, wait } from '../account/waiting.js';
 import { AbortWatch } from '../abort-watch.js';
 import { USMC_TYPE, encodeUsmc } from '../content/index.js';
@@ -29,6 +30,8 @@ interface Again {
   readonly waitMs: number;
 }
 const AT_ONCE: Again = { waitMs: 0 };
+/** The contact was changed before a request could begin: it is read again. */
+const CHANGED = 'changed';
 
 /** How it goes to the sender, as far as that is known by now. */
 interface Way {
@@ -48,6 +51,7 @@ interface Target {
  */
 export class RetrySender {
   readonly #services: Services;
+  readonly #guard: SendGuard;
   readonly #permits: Semaphore;
   readonly #controller = new AbortController();
   readonly #underway = new Set<Promise<void>>();
@@ -56,6 +60,7 @@ export class RetrySender {
   /** @param onEnded hears of the rows that can go. */
   constructor(services: Services, onEnded: (key: string) => void) {
     this.#services = services;
+    this.#guard = SendGuard.of(services.hub.options.store);
     this.#permits = new Semaphore(CONCURRENCY, new AbortWatch());
     this.#onEnded = onEnded;
   }
@@ -94,7 +99,8 @@ export class RetrySender {
       await this.#permits.acquire(signal);
       let result;
       try {
-        result = await this.#attempt(row, way, attempt, signal);
+        do result = await this.#attempt(row, way, attempt, signal);
+        while (result === CHANGED);
       } finally {
         this.#permits.release();
       }
@@ -105,7 +111,13 @@ export class RetrySender {
     return { status: 'gave-up', attempts: MAX_ATTEMPTS };
   }
 
-  async #attempt(row: RetryRecord, way: Way, attempt: number, signal: AbortSignal): Promise<Ended | Again> {
+  async #attempt(
+    row: RetryRecord,
+    way: Way,
+    attempt: number,
+    signal: AbortSignal,
+  ): Promise<Ended | Again | typeof CHANGED> {
+    const { revision } = this.#guard;
     const contact = await this.#services.records.contact(row.sender);
     const accessKey = way.isUnsealed ? null : accessKeyFor(row.sender, contact);
     const isDenied = accessKey === null && this.#services.policies.unsealedFallback === 'never';
@@ -113,7 +125,8 @@ export class RetrySender {
     if (isDenied || contact.blocked) return { status: 'denied', attempts: attempt };
     way.target ??= knownTarget(row, contact);
     if (way.target === undefined) {
-      const answer = await this.#fetchTarget(row.sender, accessKey, signal);
+      const answer = await this.#fetchTarget(row.sender, accessKey, revision, signal);
+      if (answer === CHANGED) return CHANGED;
       if (answer.status === 'not-found') return { status: 'not-found', attempts: attempt };
       if (answer.status !== 'ok') {
         way.isUnsealed ||= answer.status === 'unauthorized';
@@ -121,7 +134,8 @@ export class RetrySender {
       }
       way.target = { identityKey: answer.identityKey, devices: answer.bundles };
     }
-    const answer = await this.#post(row, way.target, accessKey, signal);
+    const answer = await this.#post(row, way.target, { accessKey, revision }, signal);
+    if (answer === CHANGED) return CHANGED;
     const attempts = attempt + 1;
     if (answer.status === 'sent' || answer.status === 'not-found') return { status: answer.status, attempts };
     if (answer.status === 'too-large' || answer.status === 'rejected') return { status: 'gave-up', attempts };
@@ -132,26 +146,29 @@ export class RetrySender {
     }
     if (answer.status !== 'mismatched-devices') return againAfter(answer);
     // Devices that are others than we thought are looked up, whatever we know.
-    const fetched = await this.#fetchTarget(row.sender, accessKey, signal);
+    const fetched = await this.#fetchTarget(row.sender, accessKey, revision, signal);
+    if (fetched === CHANGED) return AT_ONCE;
     if (fetched.status === 'ok') way.target = { identityKey: fetched.identityKey, devices: fetched.bundles };
     return AT_ONCE;
   }
 
-  #fetchTarget(
+  async #fetchTarget(
     destination: string,
     accessKey: Uint8Array<ArrayBuffer> | null,
+    revision: number,
     signal: AbortSignal,
-  ): Promise<PreKeysOutcome> {
+  ): Promise<PreKeysOutcome | typeof CHANGED> {
     const { transport } = this.#services.hub.options;
+    if (!this.#guard.mayBegin(destination, revision)) return CHANGED;
     return transport.fetchPreKeys({ destination, device: 'all', accessKey }, { signal });
   }
 
   async #post(
     row: RetryRecord,
     target: Target,
-    accessKey: Uint8Array<ArrayBuffer> | null,
+    { accessKey, revision }: { readonly accessKey: Uint8Array<ArrayBuffer> | null; readonly revision: number },
     signal: AbortSignal,
-  ): Promise<SendOutcome> {
+  ): Promise<SendOutcome | typeof CHANGED> {
     const { hub } = this.#services;
     const { transport } = hub.options;
     const request = { destination: row.sender, timestamp: Date.now(), online: false, urgent: false };
@@ -159,6 +176,7 @@ export class RetrySender {
     if (accessKey === null) {
       const content = Uint8Array.from(row.message);
       const messages = devices.map((device) => ({ ...device, type: 'plaintext' as const, content }));
+      if (!this.#guard.mayBegin(row.sender, revision)) return CHANGED;
       return transport.sendUnsealed({ ...request, messages }, { signal });
     }
     const certificate = await hub.certificates.get(signal);
@@ -179,6 +197,8 @@ export class RetrySender {
     });
     // It could not be sealed for one of them, and the service takes all or none.
     if (messages.length < devices.length) return { status: 'rejected', httpStatus: 0 };
+    // Certificate and seals were waited for; nothing is from here on.
+    if (!this.#guard.mayBegin(row.sender, revision)) return CHANGED;
     return transport.sendSealed({ ...request, accessKey, messages }, { signal });
   }
 }

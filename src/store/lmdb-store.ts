@@ -3,12 +3,33 @@ import { beginsWith, checkChanges, checkKeys, checkListOptions, checkTable, type
 import { ENCRYPTION_OVERHEAD_BYTES, type ValueCipher } from './encryption.js';
 import { storeClosed, storeFailed, storeTakenOver } from './failures.js';
 import { CommitQueue } from './lmdb-commits.js';
-import { abandon, HEARTBEAT_INTERVAL_MS, putWriter, readWriter, type Meta, type WriterOwner } from './lmdb-meta.js';
+import {
+  abandon,
+  HEARTBEAT_INTERVAL_MS,
+  HEARTBEAT_LIFE_MS,
+  putWriter,
+  readWriter,
+  type Meta,
+  type WriterOwner,
+} from './lmdb-meta.js';
 import type { Change, ListOptions, Store, StoreEntry, TableName } from './store.js';
 
 /** A table: keys are bytes, so that LMDB's order is that of UTF-8, and so are values. */
 export type Table = Database<Uint8Array, Buffer>;
 export const TABLE_OPTIONS = { encoding: 'binary', keyEncoding: 'binary' } as const;
+
+/** How long an answer of {@link LmdbStore.mayAct} holds while the heart beats: far less than a takeover takes. */
+const OWNERSHIP_FRESH_MS = 1_000;
+
+/** A moment on both clocks: the monotonic one stands still while the machine sleeps, and the other one may be set. */
+class Moment {
+  readonly #monotonicMs = performance.now();
+  readonly #wallMs = Date.now();
+
+  isYoungerThan(ms: number): boolean {
+    return performance.now() - this.#monotonicMs < ms && Math.abs(Date.now() - this.#wallMs) < ms;
+  }
+}
 
 /** An open LMDB environment of which this process is the writer. */
 export interface OpenLmdb {
@@ -30,6 +51,9 @@ export class LmdbStore implements Store {
   /** Reads under way on another thread. */
   readonly #prefetches = new Set<Promise<void>>();
   #isTakenOver = false;
+  /** When the writer record was last seen, and last written, as ours. */
+  #verified = new Moment();
+  #beaten = new Moment();
   #closing: Promise<void> | undefined;
 
   constructor(lmdb: OpenLmdb) {
@@ -82,6 +106,23 @@ export class LmdbStore implements Store {
       }
     });
     if (!applied) throw this.#takenOver();
+  }
+
+  /**
+   * The writer record is read again once the last look at it is a second old; each time, once no heartbeat was written for half
+   * of the time after which another writer may take over.
+   */
+  mayAct(): boolean {
+    if (this.#closing !== undefined || this.#isTakenOver) return false;
+    if (this.#verified.isYoungerThan(OWNERSHIP_FRESH_MS) && this.#beaten.isYoungerThan(HEARTBEAT_LIFE_MS / 2))
+      return true;
+    this.#lmdb.root.resetReadTxn();
+    if (readWriter(this.#lmdb.meta)?.epoch !== this.epoch) {
+      this.#takenOver();
+      return false;
+    }
+    this.#verified = new Moment();
+    return true;
   }
 
   close(): Promise<void> {
@@ -176,7 +217,9 @@ export class LmdbStore implements Store {
     const { meta, owner } = this.#lmdb;
     const record = { epoch: this.epoch, owner: { ...owner, heartbeatMs: Date.now() } };
     try {
-      if (!(await this.#commits.submit(() => putWriter(meta, record)))) this.#takenOver();
+      const begun = new Moment();
+      if (await this.#commits.submit(() => putWriter(meta, record))) this.#beaten = begun;
+      else this.#takenOver();
     } catch {
       // A full disk, say: commits tell their callers, and the next beat tries again.
     }

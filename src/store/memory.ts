@@ -83,6 +83,11 @@ export class MemoryStore implements Store {
     });
   }
 
+  /** No other process has it. */
+  mayAct(): boolean {
+    return true;
+  }
+
   close(): Promise<void> {
     this.#isClosed = true;
     this.#tables.clear();

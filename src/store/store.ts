@@ -65,6 +65,14 @@ export interface Store extends AsyncDisposable {
    */
   commit(changes: readonly Change[]): Promise<void>;
 
+  /**
+   * Whether this writer may still act on what it read: `false` once another writer has taken the store over. Asked right before
+   * each request to the service, so that a process that was frozen meanwhile sends nothing from a store that is no longer its
+   * own. Synchronous and cheap (10,000 calls a second): the answer may be as old as no other writer can be new. A store without
+   * it is never taken over.
+   */
+  mayAct?(): boolean;
+
   /** Waits for what is under way, and lets the next writer in. Further calls do nothing. */
   close(): Promise<void>;
 }

@@ -75,4 +75,23 @@ describe('a request to send something again', () => {
     while ((await retryRows()) > 0) await manyTurns(1);
     expect(askedOf(blocked)).toBe(0);
   });
+
+  it('is not sent to a sender that is blocked while its devices are looked up', async () => {
+    const { service, store } = scene;
+    const blocked = await strangerByAccident();
+    await putContact(scene, blocked.aci, { ...(await contactIn(scene, blocked.aci)), devices: [] });
+    await using broadcaster = await Broadcaster.open({ store, transport: service, trustRoots: [service.trustRoot] });
+    const before = service.countOf('sendSealed');
+    let lookUps = 0;
+    service.intercepts.set('fetchPreKeys', async () => {
+      lookUps += 1;
+      await broadcaster.setBlocked(blocked.aci, true);
+      return undefined;
+    });
+    await service.send(blocked, text('lost'));
+    await untilDelivered(scene);
+    await untilTrue(() => lookUps === 1);
+    while ((await retryRows()) > 0) await manyTurns(1);
+    expect([askedOf(blocked), service.countOf('sendSealed') - before]).toEqual([0, 0]);
+  });
 });

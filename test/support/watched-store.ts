@@ -65,6 +65,10 @@ export class WatchedStore implements Store {
     await after?.(changes);
   }
 
+  mayAct(): boolean {
+    return this.#inner.mayAct?.() ?? true;
+  }
+
   close(): Promise<void> {
     return this.#inner.close();
   }

@@ -1,0 +1,79 @@
+import { SealcastError } from '../errors.js';
+import type { Change, Store } from '../store/store.js';
+
+/** Contacts whose last change is remembered: about 2 MB. */
+const MAX_REMEMBERED = 16_384;
+
+const guards = new WeakMap<Store, SendGuard>();
+
+/**
+ * Last question before a request that concerns a contact: whether what was read of the contact still holds, and the store is ours.
+ *
+ * A message is encrypted, sealed and queued long before its request begins, so its block list entry, access mode, profile key
+ * and identity key were read long before, too. Each read remembers the revision at which it was made, and
+ * {@link SendGuard.mayBegin} compares it with the contact's last change: a map look-up for each request, and a second read
+ * only where something was written in between. The caller asks synchronously before the request, and looks again on `false`.
+ *
+ * `Records.commit` notes every change of a contact once it is on disk, and before its caller hears of it. So from the moment
+ * at which `setBlocked` resolves, no request to the contact begins.
+ */
+export class SendGuard {
+  readonly #store: Pick<Store, 'mayAct'>;
+  /** By service id, the oldest change first. */
+  readonly #changes = new Map<string, number>();
+  #revision = 0;
+  /** Revision of the latest change that was forgotten. */
+  #forgotten = 0;
+
+  private constructor(store: Store) {
+    this.#store = store;
+  }
+
+  /** The guard of a store: one for all that read and write it. */
+  static of(store: Store): SendGuard {
+    const known = guards.get(store);
+    if (known !== undefined) return known;
+    const guard = new SendGuard(store);
+    guards.set(store, guard);
+    return guard;
+  }
+
+  /** To be read before a contact is, or while its lock is held. */
+  get revision(): number {
+    return this.#revision;
+  }
+
+  /**
+   * Whether a request may begin on the strength of what was read of the contact at `revision`.
+   *
+   * @throws SealcastError ERR_STORE_LOCKED: another process has taken the store over, and sends from it.
+   */
+  mayBegin(serviceId: string, revision: number): boolean {
+    if (this.#store.mayAct?.() === false) {
+      throw new SealcastError('ERR_STORE_LOCKED', 'another writer has taken the store over: nothing more is sent');
+    }
+    return this.isCurrent(serviceId, revision);
+  }
+
+  /** Whether nothing of the contact was written since; `false` also where that is no longer known. */
+  isCurrent(serviceId: string, revision: number): boolean {
+    return revision >= (this.#changes.get(serviceId) ?? this.#forgotten);
+  }
+
+  /** Notes the contacts among the changes of a commit. */
+  noteCommitted(changes: readonly Change[]): void {
+    for (const { table, key } of changes) if (table === 'contact') this.#note(key);
+  }
+
+  #note(serviceId: string): void {
+    this.#revision += 1;
+    this.#changes.delete(serviceId);
+    this.#changes.set(serviceId, this.#revision);
+    if (this.#changes.size <= MAX_REMEMBERED) return;
+    for (const [oldest, revision] of this.#changes) {
+      this.#changes.delete(oldest);
+      this.#forgotten = revision;
+      return;
+    }
+  }
+}

@@ -1,0 +1,219 @@
+import type { Broadcaster } from 'sealcast';
+import { deriveAccessKey, MemoryStore } from 'sealcast';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { untilTrue } from '../support/await-condition.js';
+import { acis, collect, deliveryTo, failTest, openScene, subscribeKnown, type Scene } from '../support/broadcasters.js';
+import type { RequestName, Subscriber } from '../support/stand-in-service.js';
+
+const BLOCKED = { status: 'failed', error: { code: 'ERR_RECIPIENT_BLOCKED' } };
+
+let scene: Scene;
+beforeEach(async () => {
+  scene = await openScene();
+});
+afterEach(() => scene[Symbol.asyncDispose]());
+
+async function reopen(options: Parameters<typeof openScene>[0]): Promise<void> {
+  await scene.broadcaster.close();
+  scene = await openScene({ ...options, store: scene.store }, scene.service);
+}
+
+/** Subscribers with whom there are sessions, and who take sealed messages. */
+async function subscribeReached(count: number): Promise<Subscriber[]> {
+  const subscribers = await subscribeKnown(scene, count);
+  await scene.broadcaster.broadcast({ body: 'welcome' }, acis(subscribers)).summary();
+  scene.service.requests.length = 0;
+  return subscribers;
+}
+
+const first = ([subscriber]: readonly Subscriber[]): Subscriber => subscriber ?? failTest('subscriber');
+const requestsTo = ({ aci }: Subscriber): RequestName[] =>
+  scene.service.requests.filter(({ destination }) => destination === aci).map(({ name }) => name);
+
+/** A broadcast that is paused before it sends anything, with everything encrypted. */
+async function pausedBroadcast(
+  subscribers: readonly Subscriber[],
+): Promise<{ readonly run: ReturnType<Broadcaster['broadcast']>; readonly deliveries: ReturnType<typeof collect> }> {
+  const run = scene.broadcaster.broadcast({ body: 'paused' }, acis(subscribers), { id: 'paused' });
+  run.pause();
+  const deliveries = collect(run);
+  await expect
+    .poll(async () => {
+      const rows = await scene.store.list('outbox', { prefix: 'paused/', limit: 1000 });
+      return rows.filter(({ value }) => value.length > 100).length;
+    })
+    .toBe(subscribers.length);
+  return { run, deliveries };
+}
+
+describe('a contact that is blocked once its message is encrypted', () => {
+  it('gets no request while the broadcast is paused, and none when it goes on', async () => {
+    const subscribers = await subscribeReached(3);
+    const [blocked, ...others] = subscribers;
+    if (blocked === undefined) return failTest('subscriber');
+    const { run, deliveries } = await pausedBroadcast(subscribers);
+    await scene.broadcaster.setBlocked(blocked.aci, true);
+    run.continue();
+    expect((await deliveries).get(blocked.aci)).toMatchObject(BLOCKED);
+    expect(requestsTo(blocked)).toEqual([]);
+    for (const other of others) expect((await deliveries).get(other.aci)).toMatchObject({ status: 'sealed' });
+  });
+
+  it('gets no second request after an outage that came between', async () => {
+    const subscriber = first(await subscribeReached(1));
+    scene.service.intercepts.set('sendSealed', async (aci, count) => {
+      if (count > 1) return undefined;
+      await scene.broadcaster.setBlocked(aci, true);
+      return { status: 'unavailable' };
+    });
+    expect(await deliveryTo(scene, subscriber)).toMatchObject(BLOCKED);
+    expect(requestsTo(subscriber)).toEqual(['sendSealed']);
+  });
+
+  it('gets no request when the window has room for it again', async () => {
+    await reopen({ concurrency: 1 });
+    const [one, two] = await subscribeReached(2);
+    if (one === undefined || two === undefined) return failTest('subscribers');
+    let blocked: string | undefined;
+    scene.service.intercepts.set('sendSealed', async (aci) => {
+      if (blocked !== undefined) return undefined;
+      blocked = aci === one.aci ? two.aci : one.aci;
+      await scene.broadcaster.setBlocked(blocked, true);
+      return undefined;
+    });
+    const deliveries = await collect(scene.broadcaster.broadcast({ body: 'x' }, acis([one, two])));
+    expect(deliveries.get(blocked ?? '')).toMatchObject(BLOCKED);
+    expect(scene.service.requests.filter(({ destination }) => destination === blocked)).toEqual([]);
+  });
+
+  it('gets no request while a sender certificate is waited for', async () => {
+    const subscriber = first(await subscribeKnown(scene, 1));
+    scene.service.intercepts.set('fetchSenderCertificate', async () => {
+      await scene.broadcaster.setBlocked(subscriber.aci, true);
+      return undefined;
+    });
+    expect(await deliveryTo(scene, subscriber)).toMatchObject(BLOCKED);
+    expect(requestsTo(subscriber)).toEqual(['fetchPreKeys']);
+  });
+
+  it('gets nothing unsealed either', async () => {
+    await reopen({ unsealedFallback: 'when-denied' });
+    const subscriber = first(await subscribeReached(1));
+    subscriber.access = 'none';
+    await deliveryTo(scene, subscriber);
+    scene.service.requests.length = 0;
+    const { run, deliveries } = await pausedBroadcast([subscriber]);
+    await scene.broadcaster.setBlocked(subscriber.aci, true);
+    run.continue();
+    expect((await deliveries).get(subscriber.aci)).toMatchObject(BLOCKED);
+    expect(requestsTo(subscriber)).toEqual([]);
+  });
+
+  it('is not asked for prekeys when its turn for them comes', async () => {
+    await reopen({ preKeyConcurrency: 1 });
+    const [one, two] = await subscribeKnown(scene, 2);
+    if (one === undefined || two === undefined) return failTest('subscribers');
+    let blocked: string | undefined;
+    scene.service.intercepts.set('fetchPreKeys', async (aci) => {
+      if (blocked !== undefined) return undefined;
+      blocked = aci === one.aci ? two.aci : one.aci;
+      await scene.broadcaster.setBlocked(blocked, true);
+      return undefined;
+    });
+    const deliveries = await collect(scene.broadcaster.broadcast({ body: 'x' }, acis([one, two])));
+    expect(deliveries.get(blocked ?? '')).toMatchObject(BLOCKED);
+    expect(scene.service.requests.filter(({ destination }) => destination === blocked)).toEqual([]);
+  });
+
+  it('gets no request while another one is being answered with what it was denied for', async () => {
+    const subscriber = first(await subscribeReached(1));
+    subscriber.access = 'none';
+    scene.service.intercepts.set('accountExists', async (aci) => {
+      await scene.broadcaster.setBlocked(aci, true);
+      return undefined;
+    });
+    expect(await deliveryTo(scene, subscriber)).toMatchObject(BLOCKED);
+    expect(requestsTo(subscriber)).toEqual(['sendSealed', 'accountExists']);
+  });
+});
+
+describe('a contact whose access changes once its message is sealed', () => {
+  it('is sent to with the access key of the profile key that it has by then', async () => {
+    const subscriber = first(await subscribeReached(1));
+    const { run, deliveries } = await pausedBroadcast([subscriber]);
+    subscriber.profileKey = new Uint8Array(32).fill(5);
+    await scene.broadcaster.setProfileKey(subscriber.aci, subscriber.profileKey);
+    run.continue();
+    expect((await deliveries).get(subscriber.aci)).toMatchObject({ status: 'sealed' });
+    const keys = scene.service.requests.map(({ accessKey }) => accessKey);
+    expect(keys).toEqual([deriveAccessKey(subscriber.profileKey)]);
+  });
+
+  it('is sent to sealed where it was to be sent to unsealed', async () => {
+    await reopen({ unsealedFallback: 'when-denied' });
+    const subscriber = first(await subscribeReached(1));
+    subscriber.access = 'none';
+    await deliveryTo(scene, subscriber);
+    scene.service.requests.length = 0;
+    const { run, deliveries } = await pausedBroadcast([subscriber]);
+    subscriber.access = 'key';
+    subscriber.profileKey = new Uint8Array(32).fill(6);
+    await scene.broadcaster.setProfileKey(subscriber.aci, subscriber.profileKey);
+    run.continue();
+    expect((await deliveries).get(subscriber.aci)).toMatchObject({ status: 'sealed' });
+    expect(requestsTo(subscriber)).toEqual(['sendSealed']);
+  });
+});
+
+describe('a store that another process has taken over', () => {
+  class LosableStore extends MemoryStore {
+    isLost = false;
+    override mayAct(): boolean {
+      return !this.isLost;
+    }
+  }
+
+  it('stops the broadcast before its next request', async () => {
+    const store = new LosableStore();
+    await scene.broadcaster.close();
+    scene = await openScene({ store }, scene.service);
+    const subscribers = await subscribeReached(4);
+    const { run, deliveries } = await pausedBroadcast(subscribers);
+    deliveries.catch(() => undefined);
+    store.isLost = true;
+    run.continue();
+    await expect(run.summary()).rejects.toMatchObject({ code: 'ERR_STORE_LOCKED' });
+    await expect(deliveries).rejects.toMatchObject({ code: 'ERR_STORE_LOCKED' });
+    expect(scene.service.requests).toEqual([]);
+  });
+
+  it('stops it before it asks for prekeys', async () => {
+    const store = new LosableStore();
+    await scene.broadcaster.close();
+    scene = await openScene({ store }, scene.service);
+    const [subscriber] = await subscribeKnown(scene, 1);
+    store.isLost = true;
+    const run = scene.broadcaster.broadcast({ body: 'x' }, [subscriber?.aci ?? '']);
+    await expect(run.summary()).rejects.toMatchObject({ code: 'ERR_STORE_LOCKED' });
+    expect(scene.service.requests).toEqual([]);
+  });
+});
+
+describe('a first session', () => {
+  it('is begun once where two broadcasts find the same stranger, with one bundle, and both texts arrive', async () => {
+    const subscriber = first(await subscribeKnown(scene, 1));
+    let release!: () => void;
+    const released = new Promise<void>((resolve) => (release = resolve));
+    scene.service.intercepts.set('fetchPreKeys', async () => {
+      await released;
+      return undefined;
+    });
+    const runs = ['one', 'two'].map((body) => scene.broadcaster.broadcast({ body }, [subscriber.aci]));
+    await untilTrue(() => scene.service.countOf('fetchPreKeys') > 0);
+    await expect.poll(() => runs.map(({ progress }) => progress.ingested)).toEqual([true, true]);
+    release();
+    for (const run of runs) expect(await run.summary()).toMatchObject({ sealed: 1 });
+    expect(scene.service.textsOf(subscriber).sort()).toEqual(['one', 'two']);
+    expect(scene.service.countOf('fetchPreKeys')).toBe(1);
+  });
+});
