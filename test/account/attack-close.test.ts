@@ -64,7 +64,7 @@ describe('closing an account', () => {
     const waiting = codeOf(account.unidentifiedAccess(contact.aci));
     await manyTurns();
     await account.close();
-    expect(await neverHangs(waiting, 'the call', 10_000)).toBe('ERR_ABORTED');
+    expect(await neverHangs(waiting, 'the call')).toBe('ERR_ABORTED');
   });
 
   it('ends a call for a profile that is never answered', async () => {
@@ -74,7 +74,7 @@ describe('closing an account', () => {
     const waiting = codeOf(account.fetchProfile(contact.aci));
     await untilTrue(() => service.accountCountOf('fetchProfile') === 1);
     await account.close();
-    expect(await neverHangs(waiting, 'the call', 10_000)).toBe('ERR_ABORTED');
+    expect(await neverHangs(waiting, 'the call')).toBe('ERR_ABORTED');
   });
 
   it('leaves the store alone from then on, whatever is answered late', async () => {

@@ -3,7 +3,7 @@ import { AbortWatch } from '#dist/src/abort-watch.js';
 import { SendWindow } from '#dist/src/broadcast/send-window.js';
 import type * as Waiting from '#dist/src/account/waiting.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { manyTurns } from '../support/await-condition.js';
+import { manyTurns, untilTrue } from '../support/await-condition.js';
 import { acis, collect, deliveryTo, failTest, openScene, subscribeKnown, type Scene } from '../support/broadcasters.js';
 import type { RequestName, Subscriber } from '../support/stand-in-service.js';
 
@@ -155,7 +155,7 @@ describe('a challenge', () => {
     const challenge = { status: 'challenge', token: 'a token', options: ['captcha', 'pushChallenge'] } as const;
     scene.service.intercepts.set('sendSealed', () => challenge);
     const run = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), { id: 'challenged' });
-    await vi.waitUntil(() => challenges.length > 0);
+    await untilTrue(() => challenges.length > 0);
     await manyTurns();
     expect(challenges).toEqual([{ id: 'challenged', token: 'a token', options: ['captcha', 'pushChallenge'] }]);
     expect(run.progress).toMatchObject({ waitingFor: ['challenge'], pending: 5 });
@@ -176,7 +176,7 @@ describe('an outage', () => {
     let outage = true;
     scene.service.intercepts.set(name, () => (outage ? { status: 'unavailable' } : undefined));
     const run = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers));
-    await vi.waitUntil(() => run.progress.waitingFor.includes('outage'));
+    await untilTrue(() => run.progress.waitingFor.includes('outage'));
     outage = false;
     expect(await run.summary()).toMatchObject(isDenied ? { failed: 10 } : { sealed: 10 });
   });
@@ -222,7 +222,7 @@ describe('an outage', () => {
     const run = scene.broadcaster.broadcast({ body: 'x' }, acis([first, ...last]));
     // More often than one recipient's own failures would be borne.
     const [one] = last;
-    await vi.waitUntil(() => scene.service.countOf('sendSealed', one?.aci) > 8, { timeout: 30_000 });
+    await untilTrue(() => scene.service.countOf('sendSealed', one?.aci) > 8);
     outage = false;
     expect(await run.summary()).toMatchObject({ sealed: 4 });
   });

@@ -3,6 +3,7 @@ import { IdentityKeyPair } from '@signalapp/libsignal-client';
 import { SealcastError, type BroadcasterEvents, type SealcastErrorCode } from 'sealcast';
 import type * as Waiting from '#dist/src/account/waiting.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { untilTrue } from '../support/await-condition.js';
 import { acis, deliveryTo, failTest, openScene, subscribeKnown, type Scene } from '../support/broadcasters.js';
 import type { CertificateFacts, StandInService } from '../support/stand-in-service.js';
 
@@ -101,7 +102,7 @@ describe('the sender certificate', () => {
     expect(expirations(scene.service)).toEqual([first, first, first]);
     expect(scene.service.countOf('fetchSenderCertificate')).toBe(2);
     letGo();
-    await vi.waitUntil(async () => {
+    await untilTrue(async () => {
       await deliveryTo(scene, subscriber);
       return expirations(scene.service).at(-1) !== first;
     });
@@ -230,7 +231,7 @@ describe('a sender certificate that does not hold', () => {
     const options = { signal: controller.signal };
     const aborted = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), options).summary();
     const closed = scene.broadcaster.broadcast({ body: 'y' }, acis(subscribers)).summary();
-    await vi.waitUntil(() => scene.service.countOf('fetchPreKeys') === 3);
+    await untilTrue(() => scene.service.countOf('fetchPreKeys') === 3);
     controller.abort();
     await expect(aborted).rejects.toMatchObject({ code: 'ERR_ABORTED' });
     const closing = scene.broadcaster.close();

@@ -1,5 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { untilTrue } from '../support/await-condition.js';
 import {
   acis,
   changeContact,
@@ -174,7 +175,7 @@ describe('whoever listens and throws', () => {
       sealed: 1,
       failed: 1,
     });
-    await vi.waitUntil(() => caught.length > 0);
+    await untilTrue(() => caught.length > 0);
     expect(caught).toEqual([bug]);
   });
 });
@@ -216,7 +217,7 @@ describe('a transport that rejects instead of answering', () => {
       await expect(run.summary()).rejects.toBe(bug);
       // One that nobody asks for its end is silent, too.
       const other = scene.broadcaster.broadcast({ body: 'y' }, acis(subscribers));
-      await vi.waitUntil(() => other.progress.ingested);
+      await untilTrue(() => other.progress.ingested);
       await scene.broadcaster.close();
       await new Promise(setImmediate);
       expect(unhandled).toEqual([]);

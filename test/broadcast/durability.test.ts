@@ -1,8 +1,8 @@
 import { MemoryStore, type Delivery, type Store } from 'sealcast';
 import { decodeOutbox, type OutboxRecord } from '#dist/src/store/records.js';
 import type { Change } from '#dist/src/store/store.js';
-import { afterEach, describe, expect, it, vi } from 'vitest';
-import { manyTurns, neverHangs } from '../support/await-condition.js';
+import { afterEach, describe, expect, it } from 'vitest';
+import { manyTurns, neverHangs, untilTrue } from '../support/await-condition.js';
 import { acis, collect, openScene, subscribeKnown, type Scene } from '../support/broadcasters.js';
 
 let scene: Scene | undefined;
@@ -42,7 +42,7 @@ describe('a commit that is not on the disk yet', () => {
       return held;
     };
     const run = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers));
-    await vi.waitUntil(() => isHeld);
+    await untilTrue(() => isHeld);
     await manyTurns();
     expect(scene.service.countOf('sendSealed')).toBe(sendsBefore);
     letGo();
@@ -62,7 +62,7 @@ describe('a commit that is not on the disk yet', () => {
       for await (const delivery of run) deliveries.push(delivery);
     })();
     const { service } = scene;
-    await vi.waitUntil(() => service.arrivals.length === 3);
+    await untilTrue(() => service.arrivals.length === 3);
     await manyTurns();
     expect(deliveries).toEqual([]);
     expect(run.progress).toMatchObject({ sealed: 0, pending: 3 });

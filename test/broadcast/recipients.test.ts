@@ -153,7 +153,7 @@ describe('recipients', () => {
     };
     const summary = scene.broadcaster.broadcast({ body: 'x' }, never, { id: 'n', signal: controller.signal }).summary();
     summary.catch(() => undefined);
-    await vi.waitUntil(async () => (await stateOf(scene.store, 'n')) === 'ingesting');
+    await untilTrue(async () => (await stateOf(scene.store, 'n')) === 'ingesting');
     if (how === 'an abort') controller.abort();
     else await neverHangs(scene.broadcaster.close(), 'close()');
     const code = how === 'an abort' ? 'ERR_ABORTED' : 'ERR_CLOSED';
@@ -209,7 +209,7 @@ describe('a broadcast with an id', () => {
       for await (const { recipient } of run) delivered.push(recipient);
     })();
     iterating.catch(() => undefined);
-    await vi.waitUntil(() => delivered.length === 4);
+    await untilTrue(() => delivered.length === 4);
     await reopen();
     await expect(iterating).rejects.toMatchObject({ code: 'ERR_CLOSED' });
     expect(await stateOf(scene.store, 'a')).toBe('sending');
@@ -230,7 +230,7 @@ describe('a broadcast with an id', () => {
         .summary()
         .catch(() => undefined);
     }
-    await vi.waitUntil(() => scene.service.countOf('sendSealed') === 12);
+    await untilTrue(() => scene.service.countOf('sendSealed') === 12);
     await reopen();
     scene.service.intercepts.clear();
     scene.service.requests.splice(0);

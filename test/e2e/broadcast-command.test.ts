@@ -6,7 +6,6 @@ import { runProcess } from '../support/run-process.js';
 import { temporaryDirectory } from '../support/store-files.js';
 
 const COMMAND = builtFile('test/examples/broadcast/main.js');
-const TIMEOUT_MS = 120_000;
 
 describe('the broadcast command', () => {
   test.each([
@@ -41,90 +40,70 @@ describe('the broadcast command', () => {
     ['an option that it does not have', ['--recipients', '5'], 'there is no option --recipients'],
     ['an argument without an option', ['5'], "Unexpected argument '5'"],
     ['a short option that it does not have', ['-x'], 'there is no option -x'],
-  ])(
-    'refuses %s in one line and exits with 2',
-    async (_, args, message) => {
-      const { exitCode, stdout, stderr } = await runProcess(COMMAND, args);
-      expect(stderr.split('\n')).toEqual([expect.stringContaining(`broadcast: ${message}`), '']);
-      expect(stdout).toBe('');
-      expect(exitCode).toBe(2);
-    },
-    TIMEOUT_MS,
-  );
+  ])('refuses %s in one line and exits with 2', async (_, args, message) => {
+    const { exitCode, stdout, stderr } = await runProcess(COMMAND, args);
+    expect(stderr.split('\n')).toEqual([expect.stringContaining(`broadcast: ${message}`), '']);
+    expect(stdout).toBe('');
+    expect(exitCode).toBe(2);
+  });
 
-  test(
-    'explains its options and exits with 0',
-    async () => {
-      const { exitCode, stdout, stderr } = await runProcess(COMMAND, ['--help']);
-      for (const option of ['--subscribers N', '--message TEXT', '--threads N', '--store PATH', '--help'])
-        expect(stdout).toContain(option);
+  test('explains its options and exits with 0', async () => {
+    const { exitCode, stdout, stderr } = await runProcess(COMMAND, ['--help']);
+    for (const option of ['--subscribers N', '--message TEXT', '--threads N', '--store PATH', '--help'])
+      expect(stdout).toContain(option);
+    expect(stderr).toBe('');
+    expect(exitCode).toBe(0);
+  });
+
+  test('reaches 3 subscribers, reports in plain lines when piped, and exits with 0', async () => {
+    const { exitCode, stdout, stderr } = await runProcess(COMMAND, ['--subscribers', '3', '--threads', '1']);
+    expect(stderr).toBe('');
+    // Printable characters and line ends only: no escape sequence, no carriage return.
+    expect(stdout).toMatch(/^[\x20-\x7e\n]+$/);
+    for (const stage of ['accounts', 'profile keys', 'broadcast', 'confirm']) {
+      expect(stdout).toMatch(new RegExp(`^${stage} +3 of 3 +\\d+\\.\\d\\d s$`, 'm'));
+    }
+    expect(stdout).toMatch(/^sealed +3$/m);
+    expect(stdout).toMatch(/^failed +0$/m);
+    expect(stdout).toMatch(/^decrypted +3 of 3$/m);
+    expect(stdout).toMatch(/^kernel +\w+, 1 thread$/m);
+    expect(exitCode).toBe(0);
+  });
+
+  test('goes on where the last run with the same store ended, with subscribers old and new', async () => {
+    const { path, remove } = temporaryDirectory();
+    const runWith = (subscribers: number): ReturnType<typeof runProcess> =>
+      runProcess(COMMAND, ['--subscribers', String(subscribers), '--threads', '1', '--store', path]);
+    const expectRun = async (subscribers: number, added: number, certificates: number): Promise<void> => {
+      const { exitCode, stdout, stderr } = await runWith(subscribers);
       expect(stderr).toBe('');
+      expect(stdout).toMatch(new RegExp(`^decrypted +${subscribers} of ${subscribers}$`, 'm'));
+      expect(stdout).toMatch(new RegExp(`^profile keys learned +${added} of ${subscribers}$`, 'm'));
+      // Their hellos began the sessions.
+      expect(stdout).toMatch(new RegExp(`^sessions begun from prekeys +0 of ${subscribers}$`, 'm'));
+      expect(stdout).toMatch(new RegExp(`^certificates fetched +${certificates}$`, 'm'));
       expect(exitCode).toBe(0);
-    },
-    TIMEOUT_MS,
-  );
+    };
+    try {
+      await expectRun(3, 3, 1);
+      await expectRun(3, 0, 0);
+      await expectRun(5, 2, 0);
+      await expectRun(2, 0, 0);
 
-  test(
-    'reaches 3 subscribers, reports in plain lines when piped, and exits with 0',
-    async () => {
-      const { exitCode, stdout, stderr } = await runProcess(COMMAND, ['--subscribers', '3', '--threads', '1']);
-      expect(stderr).toBe('');
-      // Printable characters and line ends only: no escape sequence, no carriage return.
-      expect(stdout).toMatch(/^[\x20-\x7e\n]+$/);
-      for (const stage of ['accounts', 'profile keys', 'broadcast', 'confirm']) {
-        expect(stdout).toMatch(new RegExp(`^${stage} +3 of 3 +\\d+\\.\\d\\d s$`, 'm'));
-      }
-      expect(stdout).toMatch(/^sealed +3$/m);
-      expect(stdout).toMatch(/^failed +0$/m);
-      expect(stdout).toMatch(/^decrypted +3 of 3$/m);
-      expect(stdout).toMatch(/^kernel +\w+, 1 thread$/m);
-      expect(exitCode).toBe(0);
-    },
-    TIMEOUT_MS,
-  );
-
-  test(
-    'goes on where the last run with the same store ended, with subscribers old and new',
-    async () => {
-      const { path, remove } = temporaryDirectory();
-      const runWith = (subscribers: number): ReturnType<typeof runProcess> =>
-        runProcess(COMMAND, ['--subscribers', String(subscribers), '--threads', '1', '--store', path]);
-      const expectRun = async (subscribers: number, added: number, certificates: number): Promise<void> => {
-        const { exitCode, stdout, stderr } = await runWith(subscribers);
-        expect(stderr).toBe('');
-        expect(stdout).toMatch(new RegExp(`^decrypted +${subscribers} of ${subscribers}$`, 'm'));
-        expect(stdout).toMatch(new RegExp(`^profile keys learned +${added} of ${subscribers}$`, 'm'));
-        // Their hellos began the sessions.
-        expect(stdout).toMatch(new RegExp(`^sessions begun from prekeys +0 of ${subscribers}$`, 'm'));
-        expect(stdout).toMatch(new RegExp(`^certificates fetched +${certificates}$`, 'm'));
-        expect(exitCode).toBe(0);
-      };
-      try {
-        await expectRun(3, 3, 1);
-        await expectRun(3, 0, 0);
-        await expectRun(5, 2, 0);
-        await expectRun(2, 0, 0);
-
-        // As a run leaves it that was killed: the sessions are there, and the accounts that they are with are not.
-        await rm(join(path, 'mock-service'));
-        const { exitCode, stderr } = await runWith(3);
-        expect(stderr.split('\n')).toEqual([expect.stringMatching(/^broadcast failed: .* was cut off/), '']);
-        expect(exitCode).toBe(1);
-      } finally {
-        remove();
-      }
-    },
-    TIMEOUT_MS,
-  );
-
-  test(
-    'fails in one line, and exits with 1, when the store cannot be opened',
-    async () => {
-      const { exitCode, stdout, stderr } = await runProcess(COMMAND, ['--store', COMMAND]);
-      expect(stderr.split('\n')).toEqual([expect.stringMatching(/^broadcast failed: /), '']);
-      expect(stdout).toBe('');
+      // As a run leaves it that was killed: the sessions are there, and the accounts that they are with are not.
+      await rm(join(path, 'mock-service'));
+      const { exitCode, stderr } = await runWith(3);
+      expect(stderr.split('\n')).toEqual([expect.stringMatching(/^broadcast failed: .* was cut off/), '']);
       expect(exitCode).toBe(1);
-    },
-    TIMEOUT_MS,
-  );
+    } finally {
+      remove();
+    }
+  });
+
+  test('fails in one line, and exits with 1, when the store cannot be opened', async () => {
+    const { exitCode, stdout, stderr } = await runProcess(COMMAND, ['--store', COMMAND]);
+    expect(stderr.split('\n')).toEqual([expect.stringMatching(/^broadcast failed: /), '']);
+    expect(stdout).toBe('');
+    expect(exitCode).toBe(1);
+  });
 });

@@ -8,7 +8,6 @@ import { senderIdentityIn } from '../support/sender-identity.js';
 import { temporaryDirectory } from '../support/store-files.js';
 
 const SUBSCRIBERS = 5;
-const TIMEOUT_MS = 120_000;
 
 let service: MockService;
 let directory: ReturnType<typeof temporaryDirectory>;
@@ -34,12 +33,12 @@ beforeEach(async () => {
   const { profileKeys } = await receiveHellos(service, 1, () => undefined);
   await open();
   await Promise.all([...profileKeys].map(([aci, key]) => sender.broadcaster.setProfileKey(aci, key)));
-}, TIMEOUT_MS);
+});
 afterEach(async () => {
   await sender[Symbol.asyncDispose]();
   await service.close();
   directory.remove();
-}, TIMEOUT_MS);
+});
 
 const countOf = ({ requests }: Broadcasted, kind: RequestKind): number =>
   requests.filter((request) => kindOf(request) === kind).length;

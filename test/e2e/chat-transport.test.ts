@@ -21,7 +21,6 @@ import { neverHangs, untilTrue } from '../support/await-condition.js';
 import { generatePreKeys } from '../support/prekeys.js';
 import { ATTRIBUTES, PROFILE } from '../support/transports.js';
 
-const TIMEOUT_MS = 60_000;
 const PREKEY_TYPE: number = CiphertextMessageType.PreKey;
 
 let service: MockService;
@@ -49,7 +48,7 @@ beforeAll(async () => {
     languages: ['en'],
     unauthenticatedConnections: 2,
   });
-}, TIMEOUT_MS);
+});
 afterAll(async () => {
   await transport.close();
   await sealer.close();

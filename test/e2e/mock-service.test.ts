@@ -1,14 +1,12 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { MockService } from '../mock-service/mock-service.js';
+import { untilTrue } from '../support/await-condition.js';
 import { builtFile } from '../support/built-file.js';
 import { runProcess } from '../support/run-process.js';
-
-const TIMEOUT_MS = 30_000;
 
 function isAlive(processId: number): boolean {
   try {
@@ -19,77 +17,52 @@ function isAlive(processId: number): boolean {
   }
 }
 
-async function hasEnded(processId: number): Promise<boolean> {
-  for (let attempt = 0; attempt < 100 && isAlive(processId); attempt++) await delay(50);
-  return !isAlive(processId);
-}
-
 describe('MockService', () => {
-  test(
-    'tells every waiting call, and every later one, that its process ended, and still closes',
-    async () => {
-      const service = await MockService.start({ subscribers: 1 });
-      const waiting = service.waitForDecrypted('never sent');
-      process.kill(service.processId, 'SIGKILL');
-      await expect(waiting).rejects.toThrow('the mock service ended by SIGKILL');
-      await expect(service.messageRequests()).rejects.toThrow('the mock service ended by SIGKILL');
-      await service.close();
-    },
-    TIMEOUT_MS,
-  );
+  test('tells every waiting call, and every later one, that its process ended, and still closes', async () => {
+    const service = await MockService.start({ subscribers: 1 });
+    const waiting = service.waitForDecrypted('never sent');
+    process.kill(service.processId, 'SIGKILL');
+    await expect(waiting).rejects.toThrow('the mock service ended by SIGKILL');
+    await expect(service.messageRequests()).rejects.toThrow('the mock service ended by SIGKILL');
+    await service.close();
+  });
 
-  test(
-    'passes on what failed in its process, and goes on',
-    async () => {
-      await using service = await MockService.start({ subscribers: 1 });
-      await expect(service.unregister('nobody')).rejects.toThrow('the mock service failed: Error: nobody is not a');
-      expect(await service.messageRequests()).toEqual([]);
-    },
-    TIMEOUT_MS,
-  );
+  test('passes on what failed in its process, and goes on', async () => {
+    await using service = await MockService.start({ subscribers: 1 });
+    await expect(service.unregister('nobody')).rejects.toThrow('the mock service failed: Error: nobody is not a');
+    expect(await service.messageRequests()).toEqual([]);
+  });
 
-  test(
-    'stops waiting when nobody decrypts anything',
-    async () => {
-      await using service = await MockService.start({ subscribers: 1 });
-      expect(await service.waitForDecrypted('never sent', { idleTimeoutMs: 50 })).toEqual([]);
-    },
-    TIMEOUT_MS,
-  );
+  test('stops waiting when nobody decrypts anything', async () => {
+    await using service = await MockService.start({ subscribers: 1 });
+    expect(await service.waitForDecrypted('never sent', { idleTimeoutMs: 50 })).toEqual([]);
+  });
 
-  test(
-    'ends its process when it is closed, also a second time',
-    async () => {
-      const service = await MockService.start({ subscribers: 1 });
-      const processId = service.processId;
-      await service.close();
-      expect(isAlive(processId)).toBe(false);
-      await service.close();
-    },
-    TIMEOUT_MS,
-  );
+  test('ends its process when it is closed, also a second time', async () => {
+    const service = await MockService.start({ subscribers: 1 });
+    const processId = service.processId;
+    await service.close();
+    expect(isAlive(processId)).toBe(false);
+    await service.close();
+  });
 
-  test(
-    'does not outlive the process that started it, even one that was killed',
-    async () => {
-      const directory = await mkdtemp(join(tmpdir(), 'sealcast-test-'));
-      const script = join(directory, 'parent.mjs');
-      const service = pathToFileURL(builtFile('test/mock-service/mock-service.js'));
-      await writeFile(
-        script,
-        `import { MockService } from '${service.href}';
+  test('does not outlive the process that started it, even one that was killed', async () => {
+    const directory = await mkdtemp(join(tmpdir(), 'sealcast-test-'));
+    const script = join(directory, 'parent.mjs');
+    const service = pathToFileURL(builtFile('test/mock-service/mock-service.js'));
+    await writeFile(
+      script,
+      `import { MockService } from '${service.href}';
         const { processId } = await MockService.start({ subscribers: 1 });
         process.stdout.write(String(processId), () => process.kill(process.pid, 'SIGKILL'));`,
-      );
-      try {
-        const { exitCode, stdout } = await runProcess(script, []);
-        expect(exitCode).toBeNull();
-        expect(stdout).toMatch(/^\d+$/);
-        expect(await hasEnded(Number(stdout))).toBe(true);
-      } finally {
-        await rm(directory, { recursive: true });
-      }
-    },
-    TIMEOUT_MS,
-  );
+    );
+    try {
+      const { exitCode, stdout } = await runProcess(script, []);
+      expect(exitCode).toBeNull();
+      expect(stdout).toMatch(/^\d+$/);
+      await untilTrue(() => !isAlive(Number(stdout)));
+    } finally {
+      await rm(directory, { recursive: true });
+    }
+  });
 });

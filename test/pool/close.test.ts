@@ -11,6 +11,7 @@ import { MemoryWatch } from '../support/memory-watch.js';
 import { cyclic } from '../support/opening.js';
 import { seededBytes } from '../support/seeded-random.js';
 import { createWorld, keyPairBytes, usmcOfSize } from '../support/signal-fixtures.js';
+import { WorkerHold } from '../support/worker-hold.js';
 import { WorkerWatch } from '../support/worker-watch.js';
 
 const THREADS = 2;
@@ -138,11 +139,15 @@ test('memory holds no content that was unsealed once the batch is over', async (
 
 test('memory holds nothing of a chunk whose worker died with it', async () => {
   await sealer.seal(makeBatch(1));
-  // Killed before it can have got to the contents, which are encrypted last.
+  using hold = new WorkerHold();
   const sealing = sealer.seal(makeBatch(16));
+  await hold.untilHeld(1);
+  // The chunk is in shared memory, and no worker has begun it.
+  expect(memoryWatch.holds(content.subarray(100, 116))).toBe(true);
   const exits = watch.alive.map((worker) => worker.terminate());
   const results = await neverHangs(sealing, 'the batch');
   await Promise.all(exits);
+  hold.release();
   for (const result of results) expect(result).toMatchObject({ ok: false, error: { code: 'ERR_WORKER_LOST' } });
   expect(memoryWatch.holds(content.subarray(100, 116))).toBe(false);
 });

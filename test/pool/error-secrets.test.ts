@@ -4,6 +4,7 @@ import { untilTrue } from '../support/await-condition.js';
 import { expectNoSecrets, secretsIn } from '../support/secrets-in-errors.js';
 import { seededBytes } from '../support/seeded-random.js';
 import { createWorld, keyPairBytes, usmcOfSize } from '../support/signal-fixtures.js';
+import { WorkerHold } from '../support/worker-hold.js';
 import { WorkerWatch } from '../support/worker-watch.js';
 
 const world = createWorld(1);
@@ -114,10 +115,13 @@ describe('no error shows key bytes or plaintext', () => {
   });
 
   test('of a lost worker', async () => {
+    using hold = new WorkerHold();
     const sealing = sealer.seal(makeBatch(900));
+    await hold.untilHeld(1);
     const exits = watch.alive.map((worker) => worker.terminate());
-    const results = await sealing;
     await Promise.all(exits);
+    hold.release();
+    const results = await sealing;
     const errors = results.flatMap((result) => (result.ok ? [] : [result.error]));
     expect(errors.length).toBeGreaterThan(0);
     for (const error of errors.slice(0, 3)) expectDiscreet(error, 'ERR_WORKER_LOST');

@@ -5,6 +5,7 @@ import { planMemory, TABLES_COST_BYTES } from '#dist/src/kernel/control.js';
 import { manyTurns, neverHangs, untilTrue } from '../support/await-condition.js';
 import { Broadcasts, keysOf } from '../support/broadcasts.js';
 import { MemoryWatch } from '../support/memory-watch.js';
+import { WorkerHold } from '../support/worker-hold.js';
 import { WorkerWatch } from '../support/worker-watch.js';
 
 // Chunks that are cut off while they have tables, or build some. Whatever becomes of them: no place is lost, none is given
@@ -57,10 +58,13 @@ describe('workers that die', () => {
     'before %s() has built what it was to build leave room for whoever comes next',
     async (call) => {
       const list = regulars.slice(0, 16);
+      using hold = new WorkerHold();
       const building = call === 'seal' ? sealer.seal(broadcasts.requests(list)) : sealer.prepare(keysOf(list));
+      await hold.untilHeld(1);
       const exits = watch.alive.map((worker) => worker.terminate());
       const results = await neverHangs(building, 'the batch');
       await Promise.all(exits);
+      hold.release();
       for (const result of results) expect(result).toMatchObject({ ok: false, error: { code: 'ERR_WORKER_LOST' } });
       expect(sealer.stats().tables).toBe(0);
       expect(await broadcasts.send(sealer, regulars)).toEqual({ byTable: TABLES, byLadder: 0 });

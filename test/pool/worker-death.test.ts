@@ -1,12 +1,13 @@
 import { once } from 'node:events';
 import type { Worker } from 'node:worker_threads';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Sealer, type PrepareResult, type SealRequest, type SealResult } from 'sealcast';
+import { Sealer, type SealRequest, type SealResult } from 'sealcast';
 import { toHex } from '../reference/bytes.js';
 import { neverHangs, untilTrue } from '../support/await-condition.js';
 import { cyclic, openWithLibsignal } from '../support/opening.js';
 import { seededBytes } from '../support/seeded-random.js';
 import { createWorld, usmcOfSize } from '../support/signal-fixtures.js';
+import { WorkerHold } from '../support/worker-hold.js';
 import { WorkerWatch } from '../support/worker-watch.js';
 
 const RECIPIENT_COUNT = 40;
@@ -60,22 +61,26 @@ describe.each([1, 2])('a Sealer with %i thread(s)', (threads) => {
     watch.stop();
   });
 
-  /** Starts a batch of which some chunks are sealed and many are not, and gives its promise. */
-  async function startLargeBatch(entryCount: number): Promise<{ results: Promise<SealResult[]> }> {
+  /**
+   * Starts a batch of which some chunks are sealed, many wait, and one is with each worker, which has not begun it. Gives the
+   * batch's promise, and what lets the workers go on.
+   */
+  async function startLargeBatch(entryCount: number): Promise<{ results: Promise<SealResult[]>; hold: WorkerHold }> {
     const results = sealer.seal(makeBatch(entryCount));
     const atStart = sealer.stats().queueLength;
     await untilTrue(() => sealer.stats().queueLength < atStart);
+    const hold = new WorkerHold();
+    await hold.untilHeld(threads);
     expect(sealer.stats().queueLength).toBeGreaterThan(0);
-    return { results };
+    return { results, hold };
   }
 
   test('loses one chunk with a worker that is killed, and seals all other entries in order', async () => {
     const entryCount = 4000;
-    const { results } = await startLargeBatch(entryCount);
-    const [victim] = watch.alive;
-    const exit = victim?.terminate();
+    const { results, hold } = await startLargeBatch(entryCount);
+    await watch.alive[0]?.terminate();
+    hold.release();
     const lost = await expectGoodOrLost(await neverHangs(results, 'the batch'), entryCount);
-    await exit;
 
     expect(lost.length).toBeGreaterThan(0);
     expect(lost.length).toBeLessThanOrEqual(LARGEST_CHUNK_ENTRIES);
@@ -84,8 +89,9 @@ describe.each([1, 2])('a Sealer with %i thread(s)', (threads) => {
   });
 
   test('replaces the dead worker and goes on', async () => {
-    const { results } = await startLargeBatch(3000);
+    const { results, hold } = await startLargeBatch(3000);
     await watch.alive[0]?.terminate();
+    hold.release();
     await neverHangs(results, 'the batch');
 
     await expectAllGood(sealer, 600);
@@ -95,10 +101,10 @@ describe.each([1, 2])('a Sealer with %i thread(s)', (threads) => {
 
   test('survives the death of all workers at once', async () => {
     const entryCount = 4000;
-    const { results } = await startLargeBatch(entryCount);
-    const exits = watch.alive.map((worker) => worker.terminate());
+    const { results, hold } = await startLargeBatch(entryCount);
+    await Promise.all(watch.alive.map((worker) => worker.terminate()));
+    hold.release();
     const lost = await expectGoodOrLost(await neverHangs(results, 'the batch'), entryCount);
-    await Promise.all(exits);
 
     expect(lost.length).toBeGreaterThan(0);
     expect(lost.length).toBeLessThanOrEqual(threads * LARGEST_CHUNK_ENTRIES);
@@ -146,10 +152,12 @@ describe.each([1, 2])('a Sealer with %i thread(s)', (threads) => {
         return result.ok ? result.envelope : new Uint8Array();
       });
       const receiverWorkers = watch.alive.slice(-threads);
+      using hold = new WorkerHold();
       const unsealing = receiver.unseal(envelopes);
-      const exits = receiverWorkers.map((worker) => worker.terminate());
+      await hold.untilHeld(threads);
+      await Promise.all(receiverWorkers.map((worker) => worker.terminate()));
+      hold.release();
       const results = await neverHangs(unsealing, 'unseal()');
-      await Promise.all(exits);
 
       const lost = results.filter((result) => !result.ok);
       expect(lost.length).toBeGreaterThan(0);
@@ -162,17 +170,14 @@ describe.each([1, 2])('a Sealer with %i thread(s)', (threads) => {
     }
 
     const keys = Array.from({ length: 2000 }, (_, i) => Uint8Array.of(5, ...random(29), i >> 8, i & 0xff, 0));
-    // On a busy machine the keys may still be on their way to the workers when these die, and be none the worse for it.
-    let failed: [number, PrepareResult][] = [];
-    for (let attempt = 0; attempt < 20 && failed.length === 0; attempt++) {
-      const workers = watch.alive;
-      const preparing = sealer.prepare(keys);
-      const exits = workers.map((worker) => worker.terminate());
-      const prepared = await neverHangs(preparing, 'prepare()');
-      await Promise.all(exits);
-      expect(prepared).toHaveLength(keys.length);
-      failed = [...prepared.entries()].filter(([, result]) => !result.ok);
-    }
+    using hold = new WorkerHold();
+    const preparing = sealer.prepare(keys);
+    await hold.untilHeld(threads);
+    await Promise.all(watch.alive.map((worker) => worker.terminate()));
+    hold.release();
+    const prepared = await neverHangs(preparing, 'prepare()');
+    expect(prepared).toHaveLength(keys.length);
+    const failed = [...prepared.entries()].filter(([, result]) => !result.ok);
     expect(failed.length).toBeGreaterThan(0);
     for (const [index, result] of failed) expect(result).toMatchObject({ error: { code: 'ERR_WORKER_LOST', index } });
   });
