@@ -52,7 +52,7 @@ export default {
     only(
       'workers-know-kernel',
       '^workers/',
-      [room('kernel'), room('ratchet'), '^src/pool/messages\\.ts$'],
+      [room('kernel'), room('ratchet'), '^src/pool/messages\\.ts$', UTIL],
       'A worker runs kernel and ratchet; of the pool it knows the message types.',
     ),
     only(

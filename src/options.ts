@@ -6,6 +6,7 @@ import { KERNEL_CHOICES, type KernelChoice } from './kernel/choice.js';
 import { SLOT_COST_BYTES } from './kernel/control.js';
 import { checkNames, isPlainObject, type NamesOf } from './util/known-names.js';
 import type { EngineOptions } from './pool/engine-options.js';
+import { copySecret } from './util/secret-bytes.js';
 
 /** A libsignal `PublicKey` or `PrivateKey`, of whichever copy of libsignal: all that is asked of it is its bytes. */
 export interface SerializableKey {
@@ -102,7 +103,7 @@ export function copyPrivateKey(key: unknown, field = 'identityKeyPair.privateKey
   if (bytes?.length !== KEY_BYTES) {
     refuse(field, `a libsignal PrivateKey or its ${KEY_BYTES} bytes`);
   }
-  const copy = Uint8Array.from(bytes);
+  const copy = copySecret(bytes);
   // What libsignal made for us is ours to wipe; what the caller gave is his.
   made?.fill(0);
   return copy;

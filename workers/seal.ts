@@ -5,6 +5,7 @@ import { instantiate } from '../src/kernel/instance.js';
 import { ControlBlock } from '../src/kernel/control.js';
 import type { ChunkJob, Job, JobFault, RatchetAnswer, RatchetJob, WorkerStart } from '../src/pool/messages.js';
 import type { RatchetRequest } from '../src/ratchet/messages.js';
+import { secretBytes } from '../src/util/secret-bytes.js';
 
 const { module, memory } = workerData as WorkerStart;
 const kernel = instantiate(module, memory);
@@ -15,7 +16,7 @@ const kernel = instantiate(module, memory);
  */
 function seal(arenaPtr: number): void {
   // A plain buffer: OpenSSL fills memory that nobody else can see, then it moves into the arena.
-  const random = randomFillSync(new Uint8Array(entryCount(memory, arenaPtr) * 32));
+  const random = randomFillSync(secretBytes(entryCount(memory, arenaPtr) * 32));
   layScalars(memory, arenaPtr, random);
   random.fill(0);
   kernel.sealV1(arenaPtr);

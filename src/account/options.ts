@@ -17,6 +17,7 @@ import type { AccountTransport, Transport } from '../transport/transport.js';
 import { checkNames, type NamesOf } from '../util/known-names.js';
 import { parseServiceId } from './ids.js';
 import { Telemetry, type Logger } from './telemetry.js';
+import { copySecret } from '../util/secret-bytes.js';
 
 /** The account, and the device of it, that sends. */
 export interface AccountInput {
@@ -178,7 +179,7 @@ const KEY_BYTES = 32;
 export function checkProfileKey(profileKey: unknown, field = 'profileKey'): Uint8Array<ArrayBuffer> {
   const bytes = viewOf(profileKey);
   if (bytes?.length !== KEY_BYTES) refuse(field, `a Uint8Array of ${KEY_BYTES} bytes`);
-  return Uint8Array.from(bytes);
+  return copySecret(bytes);
 }
 
 /** The private key in it is a copy. */

@@ -13,6 +13,7 @@ import {
   SLOT_BYTES,
   TABLE_POINT_BYTES,
 } from '../../assembly/abi.js';
+import { copySecret } from '../util/secret-bytes.js';
 import { ARENA_BYTES } from './arena.js';
 
 const HASH_SEEDS_BYTES = CONTROL_SLOTS_PTR_OFFSET - CONTROL_HASH_SEEDS_OFFSET;
@@ -98,12 +99,12 @@ export class ControlBlock {
 
   /** A copy of the private key. The caller wipes it. */
   copyPrivateKey(): Uint8Array<ArrayBuffer> {
-    return Uint8Array.from(this.#bytes.subarray(CONTROL_PRIVATE_KEY_OFFSET, CONTROL_PRIVATE_KEY_OFFSET + KEY_BYTES));
+    return copySecret(this.#bytes.subarray(CONTROL_PRIVATE_KEY_OFFSET, CONTROL_PRIVATE_KEY_OFFSET + KEY_BYTES));
   }
 
   /** The same in a worker, from the memory alone. */
   static copyPrivateKeyOf(memory: WebAssembly.Memory): Uint8Array<ArrayBuffer> {
-    return Uint8Array.from(new Uint8Array(memory.buffer, CONTROL_PTR + CONTROL_PRIVATE_KEY_OFFSET, KEY_BYTES));
+    return copySecret(new Uint8Array(memory.buffer, CONTROL_PTR + CONTROL_PRIVATE_KEY_OFFSET, KEY_BYTES));
   }
 
   setHostKey(key: Uint8Array): void {

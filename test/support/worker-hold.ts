@@ -13,6 +13,7 @@ interface HeldPost {
  * {@link release}. A worker that dies meanwhile has done nothing of its task, however slow or fast the machine is.
  */
 export class WorkerHold {
+  // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the port that it was called on
   readonly #post: Post = MessagePort.prototype.postMessage;
   readonly #notify = Atomics.notify;
   readonly #held: HeldPost[] = [];
