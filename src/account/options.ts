@@ -17,6 +17,7 @@ import type { AccountTransport, Transport } from '../transport/transport.js';
 import { checkNames, type NamesOf } from '../util/known-names.js';
 import { parseServiceId } from './ids.js';
 import { Telemetry, type Logger } from './telemetry.js';
+import { checkedTransport } from '../transport/checked-transport.js';
 import { copySecret } from '../util/secret-bytes.js';
 
 /** The account, and the device of it, that sends. */
@@ -148,7 +149,7 @@ export function checkStore(store: unknown): Store {
 export function checkTransport(transport: unknown): Transport {
   const requests = ['sendSealed', 'sendUnsealed', 'fetchPreKeys', 'accountExists', 'fetchSenderCertificate'];
   checkMethods(transport, 'transport', requests);
-  return transport as Transport;
+  return checkedTransport(transport as Transport);
 }
 
 const ACCOUNT_REQUESTS = [
@@ -162,7 +163,7 @@ const ACCOUNT_REQUESTS = [
 ];
 export function checkAccountTransport(transport: Transport): AccountTransport {
   checkMethods(transport, 'transport', ACCOUNT_REQUESTS);
-  return transport as AccountTransport;
+  return checkedTransport(transport as AccountTransport);
 }
 
 export function checkLogger(logger: unknown): Logger | undefined {

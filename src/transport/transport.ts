@@ -108,6 +108,10 @@ export type CertificateOutcome = { readonly status: 'ok'; readonly certificate: 
  * after `close()`. They reject with ERR_TRANSPORT_REFUSED, and what libsignal said as its `cause`, where the service refuses
  * the connection they need for good: the device was delinked, or the account is connected elsewhere (which concerns what is
  * asked as the account), or this version of libsignal has expired (which concerns all). No time mends that, a person does.
+ *
+ * An answer of another form than these outcomes, or a method that throws instead of returning a promise, counts as `rejected`
+ * with `httpStatus` 0: it fails the recipient that the request was for. Any other rejection stops a broadcast, which can be
+ * resumed.
  */
 export interface Transport extends AsyncDisposable {
   /** `PUT /v1/messages/{destination}`, as nobody. */

@@ -1,0 +1,157 @@
+import { SealcastError } from '../errors.js';
+import type { Refusal, Transport } from './transport.js';
+
+type Fields = Readonly<Record<string, unknown>>;
+type IsValid = (value: unknown) => boolean;
+/** What an answer of one status must hold. */
+type Form = Readonly<Record<string, IsValid>>;
+/** Forms by status. */
+type Forms = Readonly<Record<string, Form>>;
+
+/** Devices of an account have the ids 1 to 127, so no list of the service names more. */
+const MAX_DEVICES = 127;
+const MAX_U32 = 2 ** 32 - 1;
+const PUBLIC_KEY_BYTES = 33;
+
+const optional =
+  (isValid: IsValid): IsValid =>
+  (value) =>
+    value === undefined || isValid(value);
+const integerIn =
+  (min: number, max: number): IsValid =>
+  (value) =>
+    Number.isInteger(value) && (value as number) >= min && (value as number) <= max;
+const isBoolean: IsValid = (value) => typeof value === 'boolean';
+const isString: IsValid = (value) => typeof value === 'string';
+const isNumber: IsValid = (value) => typeof value === 'number' && !Number.isNaN(value);
+const isBytes: IsValid = (value) => value instanceof Uint8Array;
+const isPublicKey: IsValid = (value) => value instanceof Uint8Array && value.length === PUBLIC_KEY_BYTES;
+const isAnything: IsValid = () => true;
+const isDeviceId = integerIn(1, MAX_DEVICES);
+const isCount = integerIn(0, Number.MAX_SAFE_INTEGER);
+const isKeyId = integerIn(0, MAX_U32);
+
+const listOf =
+  (isValid: IsValid, maxLength: number): IsValid =>
+  (value) =>
+    Array.isArray(value) && value.length <= maxLength && Array.from<unknown>(value).every(isValid);
+
+const BUNDLE: Form = {
+  deviceId: isDeviceId,
+  registrationId: integerIn(0, MAX_U32),
+  preKeyId: optional(isKeyId),
+  preKeyPublic: optional(isBytes),
+  signedPreKeyId: isKeyId,
+  signedPreKeyPublic: isBytes,
+  signedPreKeySignature: isBytes,
+  kyberPreKeyId: isKeyId,
+  kyberPreKeyPublic: isBytes,
+  kyberPreKeySignature: isBytes,
+};
+const isBundle: IsValid = (value) => isObject(value) && faultOf(value, BUNDLE) === undefined;
+
+const isDeviceList = listOf(isDeviceId, MAX_DEVICES);
+const REFUSALS: Readonly<Record<Refusal['status'], Form>> = {
+  unauthorized: {},
+  'not-found': {},
+  'mismatched-devices': { missing: isDeviceList, extra: isDeviceList, stale: isDeviceList },
+  'too-large': {},
+  challenge: { token: isString, options: listOf(isString, 100), retryAfterMs: optional(isNumber) },
+  'rate-limited': { retryAfterMs: isNumber },
+  unavailable: { retryAfterMs: optional(isNumber), cause: isAnything },
+  rejected: { httpStatus: isNumber, cause: isAnything },
+};
+const DONE: Forms = { ok: {}, ...REFUSALS };
+
+/** What each request may be answered with. */
+const ANSWERS: Readonly<Record<string, Forms>> = {
+  sendSealed: { sent: {}, ...REFUSALS },
+  sendUnsealed: { sent: {}, ...REFUSALS },
+  fetchPreKeys: { ok: { identityKey: isPublicKey, bundles: listOf(isBundle, MAX_DEVICES) }, ...REFUSALS },
+  accountExists: { ok: { exists: isBoolean }, ...REFUSALS },
+  fetchSenderCertificate: { ok: { certificate: isBytes }, ...REFUSALS },
+  fetchProfile: {
+    ok: { identityKey: isPublicKey, verifier: optional(isBytes), unrestricted: isBoolean, name: optional(isBytes) },
+    ...REFUSALS,
+  },
+  countPreKeys: { ok: { preKeys: isCount, kyberPreKeys: isCount }, ...REFUSALS },
+  uploadPreKeys: DONE,
+  setAccountAttributes: DONE,
+  setProfile: DONE,
+};
+
+function isObject(value: unknown): value is Fields {
+  return typeof value === 'object' && value !== null;
+}
+
+/** The first field that is not as it must be. */
+function faultOf(fields: Fields, form: Form): string | undefined {
+  return Object.entries(form).find(([name, isValid]) => !isValid(fields[name]))?.[0];
+}
+
+function nonsense(request: string, what: string, cause?: unknown): Refusal {
+  const field = `transport.${request}`;
+  const error = new SealcastError('ERR_SERVICE_REJECTED', `${field} ${what}`, { field, cause });
+  return { status: 'rejected', httpStatus: 0, cause: error };
+}
+
+/** The answer as a plain object, or the refusal that stands for one that nobody can read. */
+function readAnswer(request: string, forms: Forms, answer: unknown): unknown {
+  try {
+    if (!isObject(answer)) return nonsense(request, 'gave no outcome');
+    // Getters answer once: what is checked here is what the caller reads.
+    const fields: Fields = { ...answer };
+    const { status } = fields;
+    const form = typeof status === 'string' && Object.hasOwn(forms, status) ? forms[status] : undefined;
+    if (form === undefined) return nonsense(request, 'gave an outcome of unknown status');
+    const fault = faultOf(fields, form);
+    return fault === undefined ? fields : nonsense(request, `gave an outcome with a malformed ${fault}`);
+  } catch (cause) {
+    return nonsense(request, 'gave an outcome that cannot be read', cause);
+  }
+}
+
+type Method = (...args: unknown[]) => unknown;
+
+function checked(target: object, request: string, forms: Forms): Method {
+  return async (...args) => {
+    let answer: unknown;
+    try {
+      // As it is now: a transport may replace its methods.
+      const method: unknown = Reflect.get(target, request, target);
+      answer = Reflect.apply(method as Method, target, args);
+    } catch (cause) {
+      if (cause instanceof SealcastError) throw cause;
+      return nonsense(request, 'threw instead of returning a promise', cause);
+    }
+    return readAnswer(request, forms, await answer);
+  };
+}
+
+const checkedByTransport = new WeakMap<object, object>();
+
+/**
+ * The transport, whose answers have the form that {@link Transport} promises: one of another form comes out as `rejected`
+ * with `httpStatus` 0, so that it fails the request's recipient and nothing else. What a request rejects with passes
+ * through; it stops a broadcast, which can be resumed.
+ *
+ * @returns the same object for the same transport.
+ */
+export function checkedTransport<T extends Transport>(transport: T): T {
+  const known = checkedByTransport.get(transport);
+  if (known !== undefined) return known as T;
+  const methods = new Map<PropertyKey, Method>(
+    Object.entries(ANSWERS).map(([request, forms]) => [request, checked(transport, request, forms)]),
+  );
+  const proxy = new Proxy<T>(transport, {
+    get: (target, name) => {
+      const value: unknown = Reflect.get(target, name, target);
+      if (typeof value !== 'function') return value;
+      // Private fields are the transport's own, not the proxy's.
+      return methods.get(name) ?? ((...args: unknown[]) => Reflect.apply(value as Method, target, args));
+    },
+  });
+  checkedByTransport.set(transport, proxy);
+  checkedByTransport.set(proxy, proxy);
+  return proxy;
+}
