@@ -15,8 +15,9 @@ export interface BroadcastMessage {
 
 export interface BroadcastOptions {
   /**
-   * Names the broadcast: the same id again goes on with it, and each recipient gets one message. 1 to 128 letters, digits and
-   * `_.:-`. Default: a random UUID.
+   * Names the broadcast: the same id again goes on with it, and each recipient gets one message. It waits for a resend to recipients
+   * that asked for one; while another call is sending the broadcast it is refused with ERR_INVALID_ARGUMENT. 1 to 128 letters,
+   * digits and `_.:-`. Default: a random UUID.
    */
   readonly id?: string;
   /** ms since the epoch; no two messages of an account may have the same. Default: now. */

@@ -192,7 +192,7 @@ describe('a store in another process', () => {
     { retry: 2 },
     async () => {
       const { service, recipients } = await subscribed();
-      const body = 'x'.repeat(8 * 1024);
+      const body = 'x'.repeat(2 * 1024);
       const broadcast = { ...job, path, recipients, body };
       service.intercepts.set('sendSealed', (_, count) => {
         // First the file cannot grow, then nothing can be written.
