@@ -1,20 +1,41 @@
-import { setTimeout as delay } from 'node:timers/promises';
+import { AbortWatch } from '../abort-watch.js';
 
 /** The longest that a timer takes: 2^31 - 1 ms. Longer ones would fire at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
+/** Thousands of requests wait on one signal: with a listener each, Node warns of a leak. */
+const aborts = new AbortWatch();
+
 /** Resolves after so many ms, however many; rejects with the signal's reason. */
 export async function wait(ms: number, signal?: AbortSignal): Promise<void> {
-  const endMs = performance.now() + ms;
-  for (let leftMs = ms; leftMs > 0; leftMs = endMs - performance.now()) {
-    signal?.throwIfAborted();
-    try {
-      await delay(Math.min(leftMs, MAX_TIMER_MS), undefined, signal && { signal });
-    } catch (error) {
-      signal?.throwIfAborted();
-      throw error;
-    }
-  }
+  if (!(ms > 0)) return;
+  signal?.throwIfAborted();
+  await new Promise<void>((resolve, reject) => {
+    const endMs = performance.now() + ms;
+    let timer: NodeJS.Timeout;
+    const unwatch =
+      signal &&
+      aborts.add(signal, () => {
+        clearTimeout(timer);
+        unwatch?.();
+        reject(signal.reason as Error);
+      });
+    const arm = (leftMs: number): void => {
+      timer = setTimeout(
+        () => {
+          const stillMs = endMs - performance.now();
+          if (stillMs > 0) {
+            arm(stillMs);
+            return;
+          }
+          unwatch?.();
+          resolve();
+        },
+        Math.min(leftMs, MAX_TIMER_MS),
+      );
+    };
+    arm(ms);
+  });
 }
 
 /** Up to `ceilingMs`, doubling with each attempt from `baseMs` on, a random part of it: many do not come back together. */

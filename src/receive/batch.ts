@@ -256,7 +256,8 @@ export class Batch {
       }
       const { sender, senderDevice, sealed, timestamp, serverTimestamp, envelopeType, groupId } = opened;
       const facts = { sender, senderDevice, sealed, timestamp, serverTimestamp, envelopeType };
-      const withGroup = groupId === undefined ? facts : { ...facts, groupId };
+      // A copy: the original is a view of the whole message.
+      const withGroup = groupId === undefined ? facts : { ...facts, groupId: Uint8Array.from(groupId) };
       const change = inbox.messageChange(this.#number, place, { ...withGroup, content: contentBytes });
       if (keeps) this.#changes.push(change);
       given.push({ key: change.key, message: { ...withGroup, content, contentBytes } });

@@ -9,6 +9,12 @@ import type { NewSession } from './session-decryptor.js';
 
 /** 14 bits, but for 0. */
 const MAX_REGISTRATION_ID = 0x3fff;
+/**
+ * Largest session that is kept. libsignal lets the other side grow one to some 40 MB (41 states of five chains with 2,000
+ * skipped keys each), which every further message would read, write and encrypt on this thread. One chain with all that
+ * may be skipped has 200 KB. Without the session the next message is asked for again, over a new one.
+ */
+export const MAX_SESSION_BYTES = 1024 * 1024;
 
 interface Entry {
   readonly before: ContactRecord;
@@ -21,8 +27,8 @@ interface Entry {
 export class ContactBook {
   readonly #services: Services;
   readonly #entries: ReadonlyMap<string, Entry>;
-  /** By address. */
-  readonly #sessions = new Map<string, Uint8Array<ArrayBuffer>>();
+  /** By address; null: it is taken out. */
+  readonly #sessions = new Map<string, Uint8Array<ArrayBuffer> | null>();
   readonly #identityChanges = new Set<string>();
 
   private constructor(services: Services, entries: ReadonlyMap<string, Entry>) {
@@ -55,10 +61,15 @@ export class ContactBook {
     const serviceId = address.slice(0, point);
     const deviceId = Number(address.slice(point + 1));
     const entry = this.#entry(serviceId);
-    this.#sessions.set(address, record);
+    const isKept = record.length <= MAX_SESSION_BYTES;
+    this.#sessions.set(address, isKept ? record : null);
     if (identityKey !== undefined) this.#takeIdentity(serviceId, entry, identityKey);
     // This one is with the key that the messages came with.
     entry.outdated.delete(deviceId);
+    if (!isKept) {
+      entry.now = { ...entry.now, devices: entry.now.devices.filter((device) => device.deviceId !== deviceId) };
+      return;
+    }
     // The service takes no device with another one (Signal-Server: 14 bits, not 0): he is not sent to there.
     if (registrationId < 1 || registrationId > MAX_REGISTRATION_ID) return;
     const known = entry.now.devices.find((device) => device.deviceId === deviceId);
@@ -92,7 +103,7 @@ export class ContactBook {
   /** A session as it is after the messages; undefined: there is none. */
   async session(address: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const changed = this.#sessions.get(address);
-    if (changed !== undefined) return changed;
+    if (changed !== undefined) return changed ?? undefined;
     const [record] = await this.#services.records.sessions([address]);
     return record;
   }
@@ -123,8 +134,9 @@ export class ContactBook {
     if (addresses.length === 0) return;
     const found = await records.sessions(addresses);
     const known = addresses.flatMap((address, i) => {
-      const record = this.#sessions.get(address) ?? found[i];
-      return record === undefined ? [] : [{ address, record }];
+      const changed = this.#sessions.get(address);
+      const record = changed === undefined ? found[i] : changed;
+      return record == null ? [] : [{ address, record }];
     });
     const archived = await hub.ratchet.archive(known.map(({ record }) => record));
     known.forEach(({ address }, i) => {

@@ -3,6 +3,9 @@ import type { RetryRecord } from '../store/records-inbox.js';
 import type { Opened } from './opener.js';
 import type { Services } from './services.js';
 
+/** libsignal: `GROUP_IDENTIFIER_LEN`. Anything else is no group's, and may be as long as a message. */
+const GROUP_ID_BYTES = 32;
+
 /**
  * What is to be told to the sender of a message that could not be decrypted; undefined where nothing is: it is too malformed, or he
  * was asked often enough, or too many are to be asked already.
@@ -24,7 +27,8 @@ export function failureOf(
     senderDevice,
     timestamp,
     message,
-    ...(identityKey !== undefined && { identityKey }),
-    ...(groupId !== undefined && { groupId }),
+    // Copies: the originals are views of the whole message, and thousands of rows may wait in memory for hours.
+    ...(identityKey !== undefined && { identityKey: Uint8Array.from(identityKey) }),
+    ...(groupId?.length === GROUP_ID_BYTES && { groupId: Uint8Array.from(groupId) }),
   };
 }

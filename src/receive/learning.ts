@@ -1,13 +1,14 @@
 import { withProfileKey } from '../access/access-mode.js';
 import { expireTimerOf, profileKeyOf, type Content } from '../content/index.js';
-import type { ContactRecord } from '../store/records.js';
+import { NEW_CONTACT, type ContactRecord } from '../store/records.js';
 
 /** How exactly it is kept when a contact was last heard of: a row is not written again for every message. */
 const SEEN_STEP_MS = 3_600_000;
 
 /**
- * What a message tells of its sender: his profile key, by which we may send to him sealed, and the timer of the conversation, for
- * which see {@link expireTimerOf}.
+ * Contact after a message: profile key, by which we may send sealed, timer of the conversation (see {@link expireTimerOf}), and
+ * the time. A contact of which nothing is known stays unknown: a receipt or a request of a stranger teaches nothing, and a row
+ * for each would let strangers fill the store.
  *
  * @returns the same contact where nothing is new.
  */
@@ -17,6 +18,7 @@ export function learnFrom(contact: ContactRecord, content: Content, serverTimest
   if (profileKey !== undefined) learned = withProfileKey(learned, profileKey);
   const timer = expireTimerOf(content);
   if (timer !== undefined) learned = withTimer(learned, timer);
+  if (learned === NEW_CONTACT) return contact;
   if (serverTimestamp - learned.lastSeenMs >= SEEN_STEP_MS) learned = { ...learned, lastSeenMs: serverTimestamp };
   return learned;
 }

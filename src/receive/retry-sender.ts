@@ -1,6 +1,7 @@
 import { accessKeyFor } from '../access/access-mode.js';
 import { Semaphore } from '../account/semaphore.js';
 import { SendGuard } from '../account/send-guard.js';
+import { unlessAborted } from '../account/unless-aborted.js';
 import { backoffMs, wait } from '../account/waiting.js';
 import { AbortWatch } from '../abort-watch.js';
 import { USMC_TYPE, encodeUsmc } from '../content/index.js';
@@ -56,6 +57,8 @@ export class RetrySender {
   readonly #controller = new AbortController();
   readonly #underway = new Set<Promise<void>>();
   readonly #onEnded: (key: string) => void;
+  /** Rows that failed for a reason of our own, and stay in the store for the Receiver that is opened next. */
+  #leftCount = 0;
 
   /** @param onEnded hears of the rows that can go. */
   constructor(services: Services, onEnded: (key: string) => void) {
@@ -67,13 +70,15 @@ export class RetrySender {
 
   /** Whether one more may be added. */
   get hasRoom(): boolean {
-    return this.#underway.size < MAX_WAITING;
+    return this.#underway.size + this.#leftCount < MAX_WAITING;
   }
 
   /** Sends it when its time has come. */
   add(key: string, row: RetryRecord): void {
     const sending: Promise<void> = this.#run(key, row)
-      .catch(() => undefined)
+      .catch(() => {
+        this.#leftCount += 1;
+      })
       .finally(() => this.#underway.delete(sending));
     this.#underway.add(sending);
   }
@@ -159,8 +164,10 @@ export class RetrySender {
     signal: AbortSignal,
   ): Promise<PreKeysOutcome | typeof CHANGED> {
     const { transport } = this.#services.hub.options;
+    const request = { destination, device: 'all', accessKey } as const;
     if (!this.#guard.mayBegin(destination, revision)) return CHANGED;
-    return transport.fetchPreKeys({ destination, device: 'all', accessKey }, { signal });
+    // A transport that ignores its signal does not hold up a close.
+    return unlessAborted(() => transport.fetchPreKeys(request, { signal }), signal);
   }
 
   async #post(
@@ -177,7 +184,7 @@ export class RetrySender {
       const content = Uint8Array.from(row.message);
       const messages = devices.map((device) => ({ ...device, type: 'plaintext' as const, content }));
       if (!this.#guard.mayBegin(row.sender, revision)) return CHANGED;
-      return transport.sendUnsealed({ ...request, messages }, { signal });
+      return unlessAborted(() => transport.sendUnsealed({ ...request, messages }, { signal }), signal);
     }
     const certificate = await hub.certificates.get(signal);
     const content = encodeUsmc({
@@ -199,7 +206,7 @@ export class RetrySender {
     if (messages.length < devices.length) return { status: 'rejected', httpStatus: 0 };
     // Certificate and seals were waited for; nothing is from here on.
     if (!this.#guard.mayBegin(row.sender, revision)) return CHANGED;
-    return transport.sendSealed({ ...request, accessKey, messages }, { signal });
+    return unlessAborted(() => transport.sendSealed({ ...request, accessKey, messages }, { signal }), signal);
   }
 }
 
