@@ -136,7 +136,7 @@ export class ContactBook {
     const known = addresses.flatMap((address, i) => {
       const changed = this.#sessions.get(address);
       const record = changed === undefined ? found[i] : changed;
-      return record == null ? [] : [{ address, record }];
+      return record === undefined || record === null ? [] : [{ address, record }];
     });
     const archived = await hub.ratchet.archive(known.map(({ record }) => record));
     known.forEach(({ address }, i) => {
