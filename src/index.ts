@@ -21,6 +21,7 @@ export type { Delivery } from './broadcast/parcel.js';
 export type { BroadcastProgress, BroadcastRun, BroadcastSummary, ResumedBroadcast } from './broadcast/run.js';
 export type { Logger, Metrics } from './account/telemetry.js';
 export type {
+  AttachmentFacts,
   Content,
   DataMessage,
   EditMessage,
@@ -30,6 +31,7 @@ export type {
   ReceiptType,
   StoryMessage,
   TypingMessage,
+  UnsupportedPart,
 } from './content/read-content.js';
 export type { KernelChoice } from './kernel/choice.js';
 export type { PrivateKeyInput, PublicKeyInput, SealerOptions, SerializableKey } from './options.js';

@@ -8,6 +8,7 @@ export { checkBody, MAX_BODY_BYTES, MAX_EXPIRE_TIMER, MAX_TIMESTAMP_MS, tooLarge
 export { padPlaintext, unpadPlaintext } from './padding.js';
 export { decodeContent } from './read-content.js';
 export type {
+  AttachmentFacts,
   Content,
   DataMessage,
   EditMessage,
@@ -17,6 +18,7 @@ export type {
   ReceiptType,
   StoryMessage,
   TypingMessage,
+  UnsupportedPart,
 } from './read-content.js';
 export {
   decodeServiceEnvelope,

@@ -1,6 +1,6 @@
 import protobuf from 'protobufjs/light.js';
 import { SealcastError } from '../errors.js';
-import { hasMoreFieldsThan } from './field-count.js';
+import { hasMoreFieldsThan } from './field-scan.js';
 import { SCHEMA } from './schema.js';
 
 const root = protobuf.Root.fromJSON(SCHEMA);

@@ -1,6 +1,16 @@
 import { checkBytes } from './checks.js';
 import { UINT32_FIELDS } from './content.js';
-import { bytesOf, contentMessage, fromLong, parse, present, uint64Of, withoutUndefined } from './messages.js';
+import { unknownFieldIds } from './field-scan.js';
+import {
+  bytesOf,
+  contentMessage,
+  dataMessageMessage,
+  fromLong,
+  parse,
+  present,
+  uint64Of,
+  withoutUndefined,
+} from './messages.js';
 import { aciOf } from './service-ids.js';
 
 /** The group that a message is for. */
@@ -20,9 +30,52 @@ export interface Reaction {
   readonly targetSentTimestamp?: bigint;
 }
 
+/** A file that came with a message, as its sender describes it; the file itself is stored elsewhere. */
+export interface AttachmentFacts {
+  /** MIME type. */
+  readonly contentType?: string;
+  /** Length of the file, bytes. */
+  readonly sizeBytes?: number;
+  /** A text that the sender chose: no path to write to. */
+  readonly fileName?: string;
+  /** Pixels. */
+  readonly width?: number;
+  readonly height?: number;
+  readonly caption?: string;
+  readonly voiceMessage?: true;
+  readonly borderless?: true;
+  readonly gif?: true;
+}
+
+const PARTS = [
+  'quote',
+  'contact',
+  'preview',
+  'sticker',
+  'bodyRanges',
+  'payment',
+  'storyContext',
+  'giftBadge',
+  'pollCreate',
+] as const;
+
+/**
+ * Part of a message that was there and that this version does not read: a reply's quote, a contact card, a link preview, a
+ * sticker, styles and mentions (in the body a mention is U+FFFC), a payment, the story that is replied to, a gift badge, a
+ * poll; or a field that it has no name for. `contentBytes` of the received message has all of them.
+ */
+export type UnsupportedPart = (typeof PARTS)[number] | `field ${number}`;
+
 /** A data message as it was read: a field is there if it was on the wire. */
 export interface DataMessage {
+  /** The text; of a longer one its beginning, see {@link truncated}. */
   readonly body?: string;
+  /** True where the body is the beginning of a longer text, which came as an attachment (`text/x-signal-plain`). */
+  readonly truncated?: true;
+  /** Pictures, voice notes, files; the long text too. */
+  readonly attachments?: readonly AttachmentFacts[];
+  /** Parts that were there and are not read. */
+  readonly unsupported?: readonly UnsupportedPart[];
   /** See DATA_MESSAGE_FLAG. */
   readonly flags?: number;
   /** Seconds until the message disappears once read. */
@@ -46,7 +99,7 @@ export type ReceiptType = 'delivery' | 'read' | 'viewed';
 export interface ReceiptMessage {
   /** A number where this version does not know it. */
   readonly type: ReceiptType | number;
-  /** Of which of our messages, by the ms they were sent with. As many as the sender liked: a message has 96 KiB. */
+  /** Of which of our messages, by the ms they were sent with. Some 8,000 at most. */
   readonly timestamps: readonly bigint[];
 }
 
@@ -61,6 +114,10 @@ export interface StoryMessage {
   /** As the sender wrote it: its length is not checked. */
   readonly profileKey?: Uint8Array<ArrayBuffer>;
   readonly allowsReplies?: boolean;
+  /** The story's picture or video. */
+  readonly attachments?: readonly AttachmentFacts[];
+  /** A story that is a text is not read. */
+  readonly unsupported?: readonly 'textAttachment'[];
 }
 
 export interface EditMessage {
@@ -122,9 +179,31 @@ function readDelete(message: object): object {
   return withoutUndefined({ targetSentTimestamp: uint64Of(message, 'targetSentTimestamp') });
 }
 
-function readDataMessage(message: object): DataMessage {
+const ATTACHMENT_FLAG = { voiceMessage: 1, borderless: 2, gif: 8 } as const;
+/** Content type of the attachment that has the whole of a text whose beginning is the body (Signal-Android: MediaUtil.LONG_TEXT). */
+const LONG_TEXT = 'text/x-signal-plain';
+
+function readAttachment(message: object): AttachmentFacts {
+  const flags = (present(message, 'flags') as number | undefined) ?? 0;
+  const facts: Record<string, unknown> = { sizeBytes: present(message, 'size') };
+  for (const name of ['contentType', 'fileName', 'width', 'height', 'caption']) facts[name] = present(message, name);
+  for (const [name, bit] of Object.entries(ATTACHMENT_FLAG)) facts[name] = (flags & bit) !== 0 || undefined;
+  return withoutUndefined(facts);
+}
+
+/** @param unknownIds fields that the schema does not name */
+function readDataMessage(message: object, unknownIds: readonly number[]): DataMessage {
+  const pointers = (present(message, 'attachments') as readonly object[] | undefined) ?? [];
+  const attachments = pointers.map(readAttachment);
+  const unsupported: UnsupportedPart[] = [
+    ...PARTS.filter((part) => present(message, part) !== undefined),
+    ...unknownIds.map((id): UnsupportedPart => `field ${id}`),
+  ];
   const fields: Record<string, unknown> = {
     body: present(message, 'body'),
+    truncated: attachments.some(({ contentType }) => contentType === LONG_TEXT) || undefined,
+    attachments: attachments.length > 0 ? attachments : undefined,
+    unsupported: unsupported.length > 0 ? unsupported : undefined,
     profileKey: bytesOf(message, 'profileKey'),
     timestamp: uint64Of(message, 'timestamp'),
     isViewOnce: present(message, 'isViewOnce'),
@@ -153,13 +232,15 @@ function readStory(message: object): StoryMessage {
   return withoutUndefined({
     profileKey: bytesOf(message, 'profileKey'),
     allowsReplies: present(message, 'allowsReplies'),
+    attachments: within(message, 'fileAttachment', (file) => [readAttachment(file)]),
+    unsupported: present(message, 'textAttachment') === undefined ? undefined : ['textAttachment'],
   });
 }
 
-function readEdit(message: object): EditMessage {
+function readEdit(message: object, unknownIds: readonly number[]): EditMessage {
   return withoutUndefined({
     targetSentTimestamp: uint64Of(message, 'targetSentTimestamp'),
-    dataMessage: within(message, 'dataMessage', readDataMessage),
+    dataMessage: within(message, 'dataMessage', (inner) => readDataMessage(inner, unknownIds)),
   });
 }
 
@@ -168,13 +249,18 @@ function readEdit(message: object): EditMessage {
  * (Signal-Android: SendReadReceiptJob, 500; 2026); everything else has dozens.
  */
 const MAX_CONTENT_FIELDS = 8_192;
+/** Numbers of the fields that lead to a data message. */
+const DATA_MESSAGE = 1;
+const EDIT_MESSAGE = 11;
+const EDITED = 2;
 
 /** Reads a Content; refuses what is not one with ERR_INVALID_ENVELOPE. */
 export function decodeContent(contentBytes: Uint8Array): Content {
   checkBytes('contentBytes', contentBytes);
   const message = parse(contentMessage, contentBytes, MAX_CONTENT_FIELDS);
+  const unknownIn = (path: readonly number[]): number[] => unknownFieldIds(contentBytes, dataMessageMessage, path);
   return withoutUndefined({
-    dataMessage: within(message, 'dataMessage', readDataMessage),
+    dataMessage: within(message, 'dataMessage', (inner) => readDataMessage(inner, unknownIn([DATA_MESSAGE]))),
     syncMessage: bytesOf(message, 'syncMessage'),
     callMessage: bytesOf(message, 'callMessage'),
     nullMessage: present(message, 'nullMessage') === undefined ? undefined : true,
@@ -184,6 +270,6 @@ export function decodeContent(contentBytes: Uint8Array): Content {
     decryptionErrorMessage: bytesOf(message, 'decryptionErrorMessage'),
     storyMessage: within(message, 'storyMessage', readStory),
     pniSignatureMessage: bytesOf(message, 'pniSignatureMessage'),
-    editMessage: within(message, 'editMessage', readEdit),
+    editMessage: within(message, 'editMessage', (inner) => readEdit(inner, unknownIn([EDIT_MESSAGE, EDITED]))),
   });
 }

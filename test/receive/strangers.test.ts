@@ -65,7 +65,10 @@ describe('contacts', () => {
 describe('requests to strangers to send again', () => {
   it('that stay in the store since this side fails count among those that may wait', async () => {
     const contact = (): Promise<never> => Promise.reject(new Error('the store fails'));
-    const sender = new RetrySender({ records: { contact } } as never, () => undefined);
+    const sender = new RetrySender(
+      { records: { contact }, hub: { options: { store: scene.store } } } as never,
+      () => undefined,
+    );
     const row = { sender: randomUUID(), senderDevice: 1, timestamp: 1, message: new Uint8Array(1) };
     for (let i = 0; i < 16_384; i++) sender.add(`r/${i}`, row);
     expect(sender.hasRoom).toBe(false);

@@ -12,6 +12,26 @@ const ACI_BYTES = new Uint8Array(Buffer.from(ACI.replaceAll('-', ''), 'hex'));
 const MAX_MESSAGE_BYTES = 96 * 1024;
 const profileKey = new Uint8Array(randomBytes(32));
 
+const NO_ATTACHMENT = {
+  attachmentIdentifier: null,
+  clientUuid: null,
+  contentType: null,
+  key: null,
+  size: null,
+  thumbnail: null,
+  digest: null,
+  incrementalMac: null,
+  chunkSize: null,
+  fileName: null,
+  flags: null,
+  width: null,
+  height: null,
+  caption: null,
+  blurHash: null,
+  uploadTimestamp: null,
+  cdnNumber: null,
+};
+
 /** One field, whatever it holds. */
 function field(id: number, write: (writer: protobuf.Writer) => void, wireType = 2): Uint8Array {
   const writer = new protobuf.Writer().uint32((id << 3) | wireType);
@@ -135,16 +155,18 @@ describe('decodeContent reads what Signal’s own definitions wrote', () => {
 });
 
 describe('decodeContent of what a stranger wrote', () => {
-  test('reads a receipt that is nothing but timestamps, as many as a message has room for', () => {
-    const inner = new Uint8Array(MAX_MESSAGE_BYTES - 10);
-    const timestamps = field(2, (writer) => writer.bytes(inner));
-    const read = decodeContent(field(5, (writer) => writer.bytes(timestamps)));
-    expect(read.receiptMessage?.timestamps).toHaveLength(inner.length);
+  test('reads a receipt that is nothing but timestamps, 8,190 of them, and refuses one more', () => {
+    const receiptOf = (count: number): Uint8Array => {
+      const timestamps = field(2, (writer) => writer.bytes(new Uint8Array(count)));
+      return field(5, (writer) => writer.bytes(timestamps));
+    };
+    expect(decodeContent(receiptOf(8_190)).receiptMessage?.timestamps).toHaveLength(8_190);
+    expect(() => decodeContent(receiptOf(8_191))).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ENVELOPE' }));
   });
 
-  test('keeps one of a field that comes ten thousand times', () => {
+  test('keeps one of a field that comes a thousand times', () => {
     const edit = encodeContent({ dataMessage: { body: 'again', profileKey } });
-    const often = Buffer.concat(Array.from({ length: 10_000 }, () => edit));
+    const often = Buffer.concat(Array.from({ length: 1_000 }, () => edit));
     expect(decodeContent(often)).toEqual({ dataMessage: { body: 'again', profileKey } });
   });
 
@@ -255,5 +277,68 @@ describe('expireTimerOf', () => {
     expect(expireTimerOf({ receiptMessage: { type: 'read', timestamps: [] } })).toBeUndefined();
     expect(expireTimerOf({ editMessage: { dataMessage: timer } })).toBeUndefined();
     expect(expireTimerOf({ storyMessage: { allowsReplies: true } })).toBeUndefined();
+  });
+});
+
+describe('what came with a message', () => {
+  const pointer = (fields: object): never => ({ ...NO_ATTACHMENT, ...fields }) as never;
+  const image = { contentType: 'image/jpeg', size: 70_000, width: 640, height: 480, caption: 'the quay' };
+  const voice = { contentType: 'audio/aac', size: 9_000, flags: 1, fileName: 'note.aac' };
+
+  test('a picture, a voice note and the rest of a long text are named, and that the text is cut', () => {
+    const attachments = [image, voice, { contentType: 'text/x-signal-plain', size: 5_000 }].map(pointer);
+    const expected = {
+      body: 'the beginning',
+      truncated: true,
+      attachments: [
+        { contentType: 'image/jpeg', sizeBytes: 70_000, width: 640, height: 480, caption: 'the quay' },
+        { contentType: 'audio/aac', sizeBytes: 9_000, fileName: 'note.aac', voiceMessage: true },
+        { contentType: 'text/x-signal-plain', sizeBytes: 5_000 },
+      ],
+    };
+    const message = dataMessageParams({ body: 'the beginning', attachments });
+    expect(decodeContent(signalContent({ dataMessage: message })).dataMessage).toEqual(expected);
+    const editMessage = { targetSentTimestamp: 7n, dataMessage: message };
+    expect(decodeContent(signalContent({ editMessage })).editMessage?.dataMessage).toEqual(expected);
+  });
+
+  test.each([
+    [8, 'quote'],
+    [9, 'contact'],
+    [10, 'preview'],
+    [11, 'sticker'],
+    [18, 'bodyRanges'],
+    [20, 'payment'],
+    [21, 'storyContext'],
+    [22, 'giftBadge'],
+    [24, 'pollCreate'],
+    [31, 'field 31'],
+    [3, 'field 3'],
+  ])('field %i of a data message is %s, which is not read', (id, part) => {
+    const inner = Buffer.concat([
+      field(1, (writer) => writer.string('text')),
+      field(id, (writer) => writer.bytes(Uint8Array.of(8, 1))),
+      field(7, (writer) => writer.uint64(9), 0),
+    ]);
+    const message = { body: 'text', timestamp: 9n, unsupported: [part] };
+    expect(decodeContent(field(1, (writer) => writer.bytes(inner)))).toEqual({ dataMessage: message });
+    const edit = field(11, (writer) => writer.bytes(field(2, (nested) => nested.bytes(inner))));
+    expect(decodeContent(edit)).toEqual({ editMessage: { dataMessage: message } });
+  });
+
+  test('a message with nothing but what is read says nothing of the kind', () => {
+    expect(decodeContent(signalDataMessage({ body: 'plain', timestamp: 4n })).dataMessage).toEqual({
+      body: 'plain',
+      timestamp: 4n,
+    });
+  });
+
+  test('a story says whether it is a file, or a text', () => {
+    const file = field(9, (writer) =>
+      writer.bytes(field(3, (inner) => inner.bytes(field(2, (w) => w.string('video/mp4'))))),
+    );
+    expect(decodeContent(file)).toEqual({ storyMessage: { attachments: [{ contentType: 'video/mp4' }] } });
+    const text = field(9, (writer) => writer.bytes(field(4, (inner) => inner.bytes(Uint8Array.of(8, 1)))));
+    expect(decodeContent(text)).toEqual({ storyMessage: { unsupported: ['textAttachment'] } });
   });
 });

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
 import { decodeContent, decodeServiceEnvelope, preKeyIdsOf, distributionIdOf } from '#dist/src/content/index.js';
-import { hasMoreFieldsThan } from '#dist/src/content/field-count.js';
+import { hasMoreFieldsThan } from '#dist/src/content/field-scan.js';
 import {
   contentMessage,
   preKeySignalMessage,
