@@ -5,6 +5,7 @@ import { Contents } from '#dist/src/broadcast/contents.js';
 import { NEW_CONTACT, type AccountRecord, type BroadcastRecord } from '#dist/src/store/records.js';
 import { LruMap } from '#dist/src/util/lru-map.js';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { untilTrue } from '../support/await-condition.js';
 import { acis, collect, openScene, subscribeKnown, type Scene } from '../support/broadcasters.js';
 
 /** Of which a broadcast keeps ten unread deliveries. */
@@ -83,7 +84,7 @@ it('a run that nobody reads is read later from the store, each recipient once', 
   await broadcaster.setBlocked(blocked ?? '', true);
   const given = ['nobody', ...acis(subscribers)];
   const run = broadcaster.broadcast({ body: 'x' }, given, { id: 'a' });
-  await vi.waitUntil(() => run.progress.ingested && run.progress.pending === 0);
+  await untilTrue(() => run.progress.ingested && run.progress.pending === 0);
   const deliveries = await collect(run);
   expect([...deliveries.keys()].sort()).toEqual([...given].sort());
   for (const aci of others) expect(deliveries.get(aci)).toEqual({ recipient: aci, status: 'sealed' });
