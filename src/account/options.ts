@@ -18,6 +18,7 @@ import { checkNames, type NamesOf } from '../util/known-names.js';
 import { parseServiceId } from './ids.js';
 import { Telemetry, type Logger } from './telemetry.js';
 import { checkedTransport } from '../transport/checked-transport.js';
+import { requireCodeGeneration } from '../util/code-generation.js';
 import { copySecret } from '../util/secret-bytes.js';
 
 /** The account, and the device of it, that sends. */
@@ -99,6 +100,7 @@ export interface HubOptions {
 }
 
 export function checkSharedOptions(options: SharedOptions): HubOptions {
+  requireCodeGeneration('an account');
   const given = checkObject(options, 'options');
   const { account, threads, kernel, recipientCacheBytes = RECIPIENT_CACHE_BYTES } = options;
   return {

@@ -52,10 +52,12 @@ export const MAX_MEMORY_BYTES = PAGE_BYTES * MAX_PAGES;
 /**
  * Shared memory for a kernel and its workers, zeroed, of at least `bytes`. The operating system gives pages as they are
  * touched, so what is only reserved costs nothing.
+ * @param maxBytes what it may grow to; addresses are reserved for as much, which counts where they are limited.
  * @throws RangeError when the process cannot reserve that much.
  */
-export function createMemory(bytes: number): WebAssembly.Memory {
-  return new WebAssembly.Memory({ initial: Math.ceil(bytes / PAGE_BYTES), maximum: MAX_PAGES, shared: true });
+export function createMemory(bytes: number, maxBytes = MAX_MEMORY_BYTES): WebAssembly.Memory {
+  const [initial, maximum] = [Math.ceil(bytes / PAGE_BYTES), Math.ceil(maxBytes / PAGE_BYTES)];
+  return new WebAssembly.Memory({ initial, maximum, shared: true });
 }
 
 /** Compiles a kernel; the module can be handed to any thread of the process, and keeps its optimised code. */

@@ -69,13 +69,19 @@ function candidate(entry: ManifestEntry): Promise<Candidate> {
  * known-answer test (relaxed SIMD may legally give other results than the kernel wants).
  *
  * @throws SealcastError ERR_KERNEL_UNSUPPORTED, naming what is missing, when the chosen kernel does not run here, or none;
- *   ERR_KERNEL_FAULT when its files cannot be read or there is no memory for it.
+ *   ERR_OUT_OF_MEMORY when there is no address space for it; ERR_KERNEL_FAULT when its files cannot be read.
  */
 export async function selectKernel(choice: KernelChoice): Promise<SelectedKernel> {
   try {
     return await firstSupported(choice);
   } catch (cause) {
     if (cause instanceof SealcastError) throw cause;
+    if (cause instanceof RangeError) {
+      // V8 reserves gigabytes of addresses for a memory, however small, so that it need not check bounds.
+      const message =
+        'no address space for a WebAssembly memory: raise the limit, or run Node with --disable-wasm-trap-handler';
+      throw new SealcastError('ERR_OUT_OF_MEMORY', message, { cause });
+    }
     throw new SealcastError('ERR_KERNEL_FAULT', 'the kernel could not be loaded', { cause });
   }
 }

@@ -142,7 +142,8 @@ function startWorkers(start: WorkerStart, threads: number): Workers {
 
 function reserveMemory(bytes: number): WebAssembly.Memory {
   try {
-    return createMemory(bytes);
+    // It never grows.
+    return createMemory(bytes, bytes);
   } catch (cause) {
     throw new SealcastError('ERR_OUT_OF_MEMORY', `could not reserve ${bytes} bytes of shared memory`, { cause });
   }

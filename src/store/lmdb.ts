@@ -2,6 +2,7 @@ import { types } from 'node:util';
 import type { KeyObject } from 'node:crypto';
 import type { RootDatabase } from 'lmdb';
 import { SealcastError } from '../errors.js';
+import { requireCodeGeneration } from '../util/code-generation.js';
 import { checkNames, type NamesOf } from '../util/known-names.js';
 import { checkObject, refuse } from './checks.js';
 import { ENCRYPTION_KEY_BYTES, importEncryptionKey, ValueCipher } from './encryption.js';
@@ -78,6 +79,7 @@ function openTables(root: RootDatabase): Record<TableName, Table> {
  */
 export async function openStore(options: StoreOptions): Promise<Store> {
   const { path, secret } = checkOptions(options);
+  requireCodeGeneration('openStore');
   let root: RootDatabase | undefined;
   try {
     root = await openRoot(path);

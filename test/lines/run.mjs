@@ -11,8 +11,17 @@ import { countResults, isGood, sayCounts, sum } from './results.mjs';
 
 const root = fileURLToPath(new URL('../../', import.meta.url));
 const reports = join(root, 'build/lines');
-/** Beside kernels and envelopes: what chunks are cut into, and what an engine that lacks something is told. */
-const TESTS = ['test/kernel/', 'test/interop/', 'test/property/', 'test/unit/chunks.test', 'test/package/no-simd.test'];
+/**
+ * Beside kernels and envelopes: what chunks are cut into, and what an engine that lacks something is told, and a process
+ * that forbids something. */
+const TESTS = [
+  'test/kernel/',
+  'test/interop/',
+  'test/property/',
+  'test/unit/chunks.test',
+  'test/package/no-simd.test',
+  'test/package/surroundings.test',
+];
 
 /** Runs the tests on a Node; gives their counts. */
 function runLine(node, version) {

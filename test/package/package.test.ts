@@ -161,6 +161,40 @@ describe('a project that installed it', () => {
     expect(stdout).toBe('');
     expect(exitCode).toBe(0);
   });
+
+  test('finds its types with moduleResolution node10 as well', () => {
+    project.write(
+      'old.ts',
+      `import { Sealer } from 'sealcast';
+      import { loadKernel } from 'sealcast/kernel';
+      export const names: readonly string[] = [Sealer.name, loadKernel.name];
+      // @ts-expect-error It has a type, and is no number.
+      export const wrong: number = Sealer;`,
+    );
+    project.write(
+      'tsconfig.old.json',
+      JSON.stringify({
+        compilerOptions: {
+          target: 'ES2022',
+          lib: ['ES2023', 'ESNext.Disposable'],
+          module: 'CommonJS',
+          moduleResolution: 'node10',
+          ignoreDeprecations: '6.0',
+          esModuleInterop: true,
+          types: ['node'],
+          strict: true,
+          // Types of dependencies are theirs.
+          skipLibCheck: true,
+          noEmit: true,
+        },
+        files: ['old.ts'],
+      }),
+    );
+    const tsc = join(packageRoot, 'node_modules/typescript/bin/tsc');
+    const { exitCode, stdout } = runNode(project.directory, [tsc, '-p', 'tsconfig.old.json']);
+    expect(stdout).toBe('');
+    expect(exitCode).toBe(0);
+  });
 });
 
 /** Everything public, used as its documentation says. */
