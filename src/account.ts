@@ -1,5 +1,6 @@
 import type { AttributesInput } from './account/attributes.js';
 import type { AccountCore } from './account/core.js';
+import type { PendingIdentity } from './account/identities.js';
 import { checkAccountTransport, checkPolicies, checkSharedOptions } from './account/options.js';
 import type { AccessKeyOptions, OwnCallOptions, UnidentifiedAccessPair } from './account/account-types.js';
 import type { ProfileInput } from './account/own-profile.js';
@@ -7,7 +8,7 @@ import type { ContactProfile, FetchProfileOptions } from './account/account-type
 import { Broadcaster, type BroadcasterOptions } from './broadcaster.js';
 import { SealcastError } from './errors.js';
 import { OPENER_NAMES } from './opener-names.js';
-import { checkOptions } from './options.js';
+import { checkOptions, type PublicKeyInput } from './options.js';
 import { Receiver, type ReceiverOptions } from './receiver.js';
 import type { NamesOf } from './util/known-names.js';
 
@@ -57,6 +58,16 @@ export class Account implements AsyncDisposable {
       for (const each of opened.reverse()) await each[Symbol.asyncDispose]();
       throw error;
     }
+  }
+
+  /** As {@link Broadcaster.acceptIdentity}. */
+  acceptIdentity(serviceId: string, identityKey?: PublicKeyInput): Promise<void> {
+    return this.broadcaster.acceptIdentity(serviceId, identityKey);
+  }
+
+  /** As {@link Broadcaster.pendingIdentities}. */
+  pendingIdentities(): AsyncIterable<PendingIdentity> {
+    return this.broadcaster.pendingIdentities();
   }
 
   /** Who a contact is, and whether he takes sealed messages. Asked for every six hours at most. */

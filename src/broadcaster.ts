@@ -1,7 +1,8 @@
 import { EventEmitter } from 'node:events';
-import { withProfileKey } from './access/access-mode.js';
+import { onProfileKey } from './access/access-mode.js';
 import type { BroadcasterCore } from './broadcast/core.js';
 import type { BroadcasterEvents } from './broadcast/events.js';
+import type { PendingIdentity } from './account/identities.js';
 import { parseServiceId } from './account/ids.js';
 import {
   checkBroadcast,
@@ -22,7 +23,7 @@ import {
 import { MAX_EXPIRE_TIMER } from './content/index.js';
 import { SealcastError } from './errors.js';
 import { OPENER_NAMES } from './opener-names.js';
-import { checkInteger, checkOptions, checkSignal, refuse } from './options.js';
+import { checkInteger, checkOptions, checkSignal, refuse, type PublicKeyInput } from './options.js';
 import type { Sealer } from './sealer.js';
 import type { NamesOf } from './util/known-names.js';
 
@@ -100,12 +101,12 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
   }
 
   /**
-   * What a contact told us its profile key is, 32 bytes; another one than before makes its access unknown. Many calls at once
-   * share a transaction.
+   * What a contact told us its profile key is, 32 bytes; another one than before makes its access unknown, and the same one has a
+   * contact that denied sealed messages tried again. Many calls at once share a transaction.
    */
   setProfileKey(serviceId: string, profileKey: Uint8Array): Promise<void> {
     const key = checkProfileKey(profileKey);
-    return this.#change(serviceId, (contact) => withProfileKey(contact, key));
+    return this.#change(serviceId, (contact) => onProfileKey(contact, key));
   }
 
   /** How long messages of the conversation stay, as the contact set it: seconds (0: for ever), and the setting's version. */
@@ -129,6 +130,29 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
     this.#assertOpen();
     const serviceId = parseServiceId(given) ?? refuse('serviceId', 'a UUID, or PNI: and a UUID');
     return this.#core.changeContact(serviceId, change);
+  }
+
+  /**
+   * Accepts the new identity key of a contact, where `onIdentityChange` is `fail` and sends to it end with ERR_IDENTITY_CHANGED.
+   * Sessions with the old key are archived; the next broadcast begins new ones.
+   *
+   * @param identityKey the key that was looked at, 33 bytes or a libsignal PublicKey: a key that came after it is not accepted.
+   * @throws SealcastError ERR_INVALID_ARGUMENT: no new key of this contact waits. ERR_IDENTITY_CHANGED: another key waits than the one
+   *   given. ERR_CLOSED, and what the store throws.
+   * @example
+   * for await (const { serviceId, identityKey } of broadcaster.pendingIdentities()) {
+   *   if (await isVerified(serviceId, identityKey)) await broadcaster.acceptIdentity(serviceId, identityKey);
+   * }
+   */
+  async acceptIdentity(serviceId: string, identityKey?: PublicKeyInput): Promise<void> {
+    this.#assertOpen();
+    return this.#core.identities.accept(serviceId, identityKey);
+  }
+
+  /** Contacts whose new identity key waits to be accepted, in the order of their service ids. Reads all contacts. */
+  pendingIdentities(): AsyncIterable<PendingIdentity> {
+    this.#assertOpen();
+    return this.#core.identities.pending();
   }
 
   /** Of the Sealer in use. */

@@ -1,5 +1,34 @@
+/*
+ * Access mode of a contact: whether, and with which access key, the contact lets us send sealed. This file is the only one that
+ * assigns a mode. Each event is a pure function from a contact to the contact afterwards; it returns the same object where
+ * nothing changes, so that nothing is written then.
+ *
+ *   event                                     from                  to
+ *   onSealed            sealed send taken     unknown, disabled     enabled with a profile key, else unrestricted
+ *   onUnauthorized      401 or 403            unrestricted + key    unknown: the next try takes the key
+ *                       profile: verifier     any                   enabled (another try, however often: MAX_DENIALS ends it)
+ *                       profile: unrestricted any                   unrestricted
+ *                       profile: neither      any                   disabled
+ *                       no profile to be had  any                   disabled, if the account exists
+ *   onProfile           profile fetched       any                   what the profile proves
+ *   onProfileKey        the same key again    disabled              unknown
+ *                       another key           any                   unknown
+ *   onSealedReceived    sealed message came   disabled              unknown
+ *   onTimePassed        DENIAL_LIFE_MS        disabled              unknown: one more try, and a profile if it is denied
+ *
+ * What one answer of the service writes about a contact, and what leads out of it:
+ *
+ *   disabled (401)                any row above; where it was a mistake, after DENIAL_LIFE_MS at the latest
+ *   unrestricted (zeros taken)    a 401
+ *   devices: [] (404, another     the next broadcast asks for prekeys
+ *     identity key)
+ *   pending identity key          acceptIdentity(); an answer or message with the key that is known; policy `accept`
+ *   row `unregistered`, `failed`  nothing within this broadcast; the next broadcast asks again
+ *   blocked, lacksProfileKey      no answer writes them: setBlocked(false), unblock()
+ */
 import { timingSafeEqual } from 'node:crypto';
 import { ACCESS_KEY_BYTES, deriveAccessKey } from './access-key.js';
+import { isVerifierOf, type ProfileAccess } from './profile-access.js';
 
 /**
  * Whether and with which key a contact lets us send sealed, as Signal's clients keep it: `unknown` until tried; `enabled` with
@@ -7,12 +36,23 @@ import { ACCESS_KEY_BYTES, deriveAccessKey } from './access-key.js';
  */
 export type AccessMode = 'unknown' | 'enabled' | 'unrestricted' | 'disabled';
 
-/** What access depends on. */
+/** Facts that access depends on. */
 export interface Access {
   readonly accessMode: AccessMode;
   /** 32 bytes */
   readonly profileKey?: Uint8Array;
 }
+
+/** Part of a contact that the transitions read and write. */
+export interface AccessState extends Access {
+  /** When `disabled` was concluded, ms since the epoch; 0 in any other mode. */
+  readonly accessDeniedMs: number;
+  /** When the profile was fetched last, ms since the epoch; 0: never, or not since the profile key changed. */
+  readonly profileFetchedMs: number;
+}
+
+/** How long a denial is believed without another look: a contact is tried sealed again once a day at most. */
+export const DENIAL_LIFE_MS = 24 * 3_600_000;
 
 /** A phone-number identity: the service answers 401 to any access key for it. */
 export const isPni = (serviceId: string): boolean => serviceId.startsWith('PNI:');
@@ -34,23 +74,106 @@ export function accessKeyFor(serviceId: string, access: Access): Uint8Array<Arra
   return deriveAccessKey(profileKey);
 }
 
-/** The mode after the service took something sealed. It says nothing new once the mode is known. */
-export function modeAfterSealed({ accessMode, profileKey }: Access): AccessMode {
-  if (accessMode !== 'unknown') return accessMode;
-  return profileKey === undefined ? 'unrestricted' : 'enabled';
+/** Whether two states ask for the same access key, and would get the same verdict. */
+export function isSameAccess(a: Access, b: Access): boolean {
+  return a.accessMode === b.accessMode && isSameKey(a.profileKey, b.profileKey);
 }
 
-/** When what an account's profile says was last looked up, ms since the epoch; 0: never. */
-interface Fetched {
-  readonly profileFetchedMs?: number;
+/** The service took a sealed message that was sent with this access. */
+export function onSealed<Contact extends AccessState>(contact: Contact, sentWith: Access): Contact {
+  // A profile key that came meanwhile is not the one that was taken; a mode that is known has nothing to learn.
+  if (!isSameKey(contact.profileKey, sentWith.profileKey)) return contact;
+  if (contact.accessMode === 'enabled' || contact.accessMode === 'unrestricted') return contact;
+  return withMode(contact, contact.profileKey === undefined ? 'unrestricted' : 'enabled', 0);
+}
+
+/** What is known of an account that answered 401: its profile, or no more than that it exists. */
+export type AccessEvidence = ProfileAccess | 'exists';
+
+/**
+ * The service answered 401 or 403 to this access.
+ *
+ * @param evidence undefined before anybody asked for it.
+ * @returns 'ask' where the verdict needs evidence.
+ */
+export function onUnauthorized<Contact extends AccessState>(
+  contact: Contact,
+  deniedWith: Access,
+  evidence: AccessEvidence | undefined,
+  nowMs: number,
+): Contact | 'ask' {
+  // Of access that was learned meanwhile the denial says nothing.
+  if (!isSameAccess(contact, deniedWith)) return contact;
+  if (contact.accessMode === 'unrestricted' && contact.profileKey !== undefined) return withMode(contact, 'unknown', 0);
+  if (evidence === undefined) return 'ask';
+  const mode = evidence === 'exists' ? 'disabled' : accessModeOf(contact.profileKey, evidence);
+  return withMode(contact, mode, nowMs);
 }
 
 /**
- * A contact's profile key as it told us; another one than before may come with other access, and with another profile: the
- * one that was fetched is out of date.
+ * A profile was fetched.
+ *
+ * @param askedWith the contact's profile key when it was asked for. A profile may prove the access of a key that came meanwhile; it
+ *   disproves nothing, as it may be older than the key.
  */
-export function withProfileKey<Contact extends Access & Fetched>(contact: Contact, profileKey: Uint8Array): Contact {
-  const known = contact.profileKey;
-  if (known?.length === profileKey.length && timingSafeEqual(known, profileKey)) return contact;
-  return { ...contact, profileKey: Uint8Array.from(profileKey), accessMode: 'unknown', profileFetchedMs: 0 };
+export function onProfile<Contact extends AccessState>(
+  contact: Contact,
+  profile: ProfileAccess,
+  askedWith: Uint8Array | undefined,
+  nowMs: number,
+): Contact {
+  const proven = accessModeOf(contact.profileKey, profile);
+  const isCurrent = isSameKey(contact.profileKey, askedWith);
+  const known = isCurrent || proven !== 'disabled' ? withMode(contact, proven, nowMs) : contact;
+  return { ...known, profileFetchedMs: isCurrent ? nowMs : 0 };
+}
+
+/**
+ * The contact's profile key, as the contact or the user gives it. Another one than before may come with other access, and with
+ * another profile: the one that was fetched is out of date. The same one is a reason to try it again.
+ */
+export function onProfileKey<Contact extends AccessState>(contact: Contact, profileKey: Uint8Array): Contact {
+  if (isSameKey(contact.profileKey, profileKey)) return tryAgain(contact);
+  return withMode({ ...contact, profileKey: Uint8Array.from(profileKey), profileFetchedMs: 0 }, 'unknown', 0);
+}
+
+/** A sealed message of the contact was decrypted: a client that seals for us may let us seal for it. */
+export function onSealedReceived<Contact extends AccessState>(contact: Contact): Contact {
+  return tryAgain(contact);
+}
+
+/** Time went by. A clock that was set back shortens the wait: a denial from the future ends at once. */
+export function onTimePassed<Contact extends AccessState>(contact: Contact, nowMs: number): Contact {
+  const ageMs = nowMs - contact.accessDeniedMs;
+  return ageMs >= 0 && ageMs < DENIAL_LIFE_MS ? contact : tryAgain(contact);
+}
+
+/**
+ * The access mode that a profile proves, as Signal-Android's `deriveUnidentifiedAccessMode` has it: never `unknown`.
+ *
+ * (Android wants a verifier of an unrestricted account too. The service does not: it delivers to one whatever the key, and is
+ * about to have none registered of such accounts, `AccountAttributes.isUnrestrictedUakValid`.)
+ */
+export function accessModeOf(
+  profileKey: Uint8Array | undefined,
+  { verifier, unrestricted }: ProfileAccess,
+): AccessMode {
+  if (unrestricted) return 'unrestricted';
+  if (profileKey === undefined || verifier === undefined) return 'disabled';
+  return isVerifierOf(profileKey, verifier) ? 'enabled' : 'disabled';
+}
+
+function tryAgain<Contact extends AccessState>(contact: Contact): Contact {
+  return contact.accessMode === 'disabled' ? withMode(contact, 'unknown', 0) : contact;
+}
+
+function withMode<Contact extends AccessState>(contact: Contact, accessMode: AccessMode, deniedMs: number): Contact {
+  const accessDeniedMs = accessMode === 'disabled' ? deniedMs : 0;
+  if (contact.accessMode === accessMode && contact.accessDeniedMs === accessDeniedMs) return contact;
+  return { ...contact, accessMode, accessDeniedMs };
+}
+
+function isSameKey(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.length === b.length && timingSafeEqual(a, b);
 }

@@ -1,5 +1,4 @@
-import { accessKeyFor, isPni } from '../access/access-mode.js';
-import { accessModeOf } from '../access/profile-access.js';
+import { accessKeyFor, isPni, onProfile } from '../access/access-mode.js';
 import { decryptProfileName } from '../access/profile-cipher.js';
 import { profileKeyFacts } from '../access/profile-version.js';
 import { SealcastError } from '../errors.js';
@@ -10,7 +9,9 @@ import type { AccessKey, AccountTransport, FetchedProfile, ProfileOutcome } from
 import { FETCH_PROFILE_NAMES, type ContactProfile, type FetchProfileOptions } from './account-types.js';
 import type { Hub } from './hub.js';
 import { parseServiceId } from './ids.js';
-import { contactChange, Records, sessionChange, sessionKey } from './records.js';
+import { archiveSessions } from './archive-sessions.js';
+import { isOtherIdentity, onIdentityKey } from './contact-identity.js';
+import { contactChange, Records } from './records.js';
 import { refusalError } from './refusal-errors.js';
 import { unlessAborted, withAnySignal } from './unless-aborted.js';
 
@@ -126,16 +127,12 @@ export class Profiles {
     const { identityKey, unrestricted, name } = profile;
     const { accessMode, isOther } = await this.#hub.locks.with([serviceId], async () => {
       const contact = await this.#records.contact(serviceId);
-      const proven = accessModeOf(contact.profileKey, profile);
-      // Of a profile key that came meanwhile this profile may prove the access. It disproves nothing: it may be older.
-      const isCurrent = sameBytes(contact.profileKey, profileKey);
-      const mode = isCurrent || proven !== 'disabled' ? proven : contact.accessMode;
-      const isChanged = contact.identityKey !== undefined && !sameBytes(contact.identityKey, identityKey);
-      const changes = isChanged ? await this.#archive(serviceId, contact) : [];
-      const fetched = { accessMode: mode, profileFetchedMs: isCurrent ? fetchedAtMs : 0 };
-      const identity = isChanged ? this.#afterIdentityChange(identityKey) : {};
-      await this.#records.commit([...changes, contactChange(serviceId, { ...contact, ...fetched, ...identity })]);
-      return { accessMode: mode, isOther: isChanged };
+      const fetched = onProfile(contact, profile, profileKey, fetchedAtMs);
+      const isOther = isOtherIdentity(contact, identityKey);
+      const changes = isOther ? await this.#archive(serviceId, contact) : [];
+      const known = this.#withIdentity(fetched, identityKey);
+      await this.#records.commit([...changes, contactChange(serviceId, isOther ? { ...known, devices: [] } : known)]);
+      return { accessMode: known.accessMode, isOther };
     });
     if (isOther) this.#tellIdentityChange(serviceId);
     const decrypted = profileKey === undefined || name === undefined ? null : decryptProfileName(profileKey, name);
@@ -150,26 +147,15 @@ export class Profiles {
     return known;
   }
 
-  /**
-   * The contact's part of another identity key: no sessions, so that the next send begins new ones. The key itself is not
-   * taken over against the policy, nor at first sight: with an identity key goes that we have written to him.
-   */
-  #afterIdentityChange(identityKey: Uint8Array): Pick<ContactRecord, 'devices' | 'identityKey'> | { devices: [] } {
-    return this.#options.identityPolicy === 'fail' ? { devices: [] } : { devices: [], identityKey };
+  /** At first sight no key is taken over: whoever has an identity key in the store was written to. */
+  #withIdentity(contact: ContactRecord, identityKey: Uint8Array): ContactRecord {
+    if (contact.identityKey === undefined) return contact;
+    return onIdentityKey(contact, identityKey, this.#options.identityPolicy ?? 'accept');
   }
 
-  /** What was encrypted for the old identity key can still be decrypted when it comes late; nothing more is. */
-  async #archive(serviceId: string, { devices }: ContactRecord): Promise<Change[]> {
-    const records = await this.#records.sessions(devices.map(({ deviceId }) => sessionKey(serviceId, deviceId)));
-    const known = devices.flatMap(({ deviceId }, i) => {
-      const record = records[i];
-      return record === undefined ? [] : [{ deviceId, record }];
-    });
-    const archived = await this.#hub.ratchet.archive(known.map(({ record }) => record));
-    return known.flatMap(({ deviceId }, i) => {
-      const record = archived[i];
-      return record === undefined ? [] : [sessionChange(serviceId, deviceId, record)];
-    });
+  #archive(serviceId: string, { devices }: ContactRecord): Promise<Change[]> {
+    const deviceIds = devices.map(({ deviceId }) => deviceId);
+    return archiveSessions(this.#records, this.#hub.ratchet, serviceId, deviceIds);
   }
 
   #tellIdentityChange(serviceId: string): void {
@@ -194,9 +180,4 @@ export class Profiles {
     const [oldest] = this.#remembered.keys();
     if (oldest !== undefined) this.#remembered.delete(oldest);
   }
-}
-
-/** Public keys, and a profile key against itself as it was stored. */
-function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  return a === b || (a !== undefined && b !== undefined && Buffer.compare(a, b) === 0);
 }

@@ -1,3 +1,4 @@
+import { onTimePassed } from '../access/access-mode.js';
 import { SealcastError } from '../errors.js';
 import { NEW_CONTACT, decodeContact, encodeContact, type ContactRecord } from '../store/records.js';
 import type { Change, Store } from '../store/store.js';
@@ -28,7 +29,8 @@ export class Records {
 
   async contacts(serviceIds: readonly string[]): Promise<ContactRecord[]> {
     const values = await this.store.getMany('contact', serviceIds);
-    return values.map((value) => (value === undefined ? NEW_CONTACT : decodeContact(value)));
+    const nowMs = Date.now();
+    return values.map((value) => (value === undefined ? NEW_CONTACT : onTimePassed(decodeContact(value), nowMs)));
   }
 
   async contact(serviceId: string): Promise<ContactRecord> {

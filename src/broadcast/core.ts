@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { AbortWatch } from '../abort-watch.js';
 import { Hub } from '../account/hub.js';
+import { Identities } from '../account/identities.js';
 import { contactChange } from '../account/records.js';
 import type { ResendQueue } from '../account/resend-queue.js';
 import { Semaphore } from '../account/semaphore.js';
@@ -43,6 +44,7 @@ export class BroadcasterCore {
   /** Of the broadcasts in the store: their ids. */
   readonly #idsByTimestamp = new Map<number, string>();
   readonly #resends: ResendQueue;
+  readonly identities: Identities;
   #detach: () => void = () => undefined;
   #closed = false;
 
@@ -51,6 +53,7 @@ export class BroadcasterCore {
     this.#limits = limits;
     this.#services = services;
     this.#resends = hub.resends;
+    this.identities = new Identities(hub);
     this.#pruner = new Pruner({
       outbox: services.outbox,
       keepFinishedMs: limits.keepFinishedMs,

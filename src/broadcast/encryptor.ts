@@ -1,4 +1,5 @@
 import { takesSealed } from '../access/access-mode.js';
+import { awaitsAcceptance, isOtherIdentity } from '../account/contact-identity.js';
 import type { Renewal } from '../ratchet/messages.js';
 import type { ContactRecord, Device, EncryptedDevice, OutboxRecord } from '../store/records.js';
 import type { Change } from '../store/store.js';
@@ -66,7 +67,7 @@ export class Encryptor {
         if (rows[i]?.state === 'queued') this.#services.resends.answering(this.#id, serviceId);
         const known = this.#knownStep(serviceId, contact, rows[i], revision);
         if (known !== 'to-encrypt') steps.set(serviceId, known);
-        else if (contact.identityKey === undefined || contact.devices.length === 0) strangers.push(serviceId);
+        else if (contact.devices.length === 0 || !this.isFor(contact, contact.identityKey)) strangers.push(serviceId);
         else ready.push({ serviceId, contact });
       });
       const encrypted = await this.#encryptReady(ready, revision);
@@ -78,6 +79,15 @@ export class Encryptor {
     });
   }
 
+  /**
+   * Whether what was encrypted for the identity key may go to the contact: it is the key that the contact is known by, and no
+   * other one waits to be accepted.
+   */
+  isFor(contact: ContactRecord, encryptedFor: Uint8Array | undefined): boolean {
+    if (encryptedFor === undefined || isOtherIdentity(contact, encryptedFor)) return false;
+    return !awaitsAcceptance(contact, this.#services.policies.onIdentityChange);
+  }
+
   /** What is already clear without a session. */
   #knownStep(
     serviceId: string,
@@ -87,7 +97,7 @@ export class Encryptor {
   ): Step | undefined | 'to-encrypt' {
     if (row?.state === 'done') return undefined;
     if (contact.blocked) return failure(blockedError(serviceId));
-    if (row?.state === 'encrypted' && isFor(contact, row.identityKey)) {
+    if (row?.state === 'encrypted' && this.isFor(contact, row.identityKey)) {
       const { identityKey, devices } = row;
       return { kind: 'parcel', parcel: { serviceId, access: contact, revision, identityKey, devices } };
     }
@@ -227,9 +237,4 @@ export class Encryptor {
     const parcel: Parcel = { serviceId, access: contact, revision, identityKey, devices: encrypted };
     return { kind: 'parcel', parcel };
   }
-}
-
-/** Whether what was encrypted for the identity key is still for the contact: otherwise no device of theirs can read it. */
-export function isFor({ identityKey }: ContactRecord, encryptedFor: Uint8Array): boolean {
-  return identityKey === undefined || Buffer.compare(identityKey, encryptedFor) === 0;
 }

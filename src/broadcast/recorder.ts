@@ -1,4 +1,4 @@
-import { modeAfterSealed, type Access } from '../access/access-mode.js';
+import { onSealed, type Access } from '../access/access-mode.js';
 import type { OutboxRecord } from '../store/records.js';
 import type { Change } from '../store/store.js';
 import { contactChange } from '../account/records.js';
@@ -63,9 +63,9 @@ export class Recorder {
       const updates = serviceIds.flatMap((serviceId, i): Change[] => {
         const contact = contacts[i];
         const access = learned.get(serviceId);
-        // A profile key that came meanwhile was not the one that was taken.
-        if (contact?.accessMode !== 'unknown' || !sameBytes(contact.profileKey, access?.profileKey)) return [];
-        return [contactChange(serviceId, { ...contact, accessMode: modeAfterSealed(contact) })];
+        if (contact === undefined || access === undefined) return [];
+        const changed = onSealed(contact, access);
+        return changed === contact ? [] : [contactChange(serviceId, changed)];
       });
       return outbox.commit([...this.#rowChanges(notes), ...updates]);
     });
@@ -80,8 +80,4 @@ export class Recorder {
       return rowChange(this.#id, recipient, resends.isRequested(this.#id, recipient) ? { state: 'queued' } : done);
     });
   }
-}
-
-function sameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  return a === b || (a !== undefined && b !== undefined && Buffer.compare(a, b) === 0);
 }

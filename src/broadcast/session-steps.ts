@@ -1,11 +1,19 @@
-import { accessKeyFor } from '../access/access-mode.js';
+import { accessKeyFor, isSameAccess, onUnauthorized, type AccessEvidence } from '../access/access-mode.js';
+import { archiveSessions } from '../account/archive-sessions.js';
+import { isOtherIdentity, onIdentityKey } from '../account/contact-identity.js';
 import { SealcastError } from '../errors.js';
 import type { ContactRecord, EncryptedDevice } from '../store/records.js';
 import type { Change } from '../store/store.js';
-import type { PreKeyBundleFields, PreKeysOutcome, Refusal } from '../transport/transport.js';
+import type {
+  AccountTransport,
+  PreKeyBundleFields,
+  PreKeysOutcome,
+  Refusal,
+  Transport,
+} from '../transport/transport.js';
 import type { Renewal } from '../ratchet/messages.js';
-import { isFor, type Encryptor } from './encryptor.js';
-import { contactChange, sessionChange, sessionKey } from '../account/records.js';
+import type { Encryptor } from './encryptor.js';
+import { contactChange } from '../account/records.js';
 import { rowChange } from './outbox.js';
 import { blockedError, deniedError, failure, identityError, noPreKeysError, type Parcel, type Step } from './parcel.js';
 import type { Services } from './services.js';
@@ -61,7 +69,8 @@ export class SessionSteps {
       const seen = await this.#look(serviceId);
       const { contact, revision } = seen;
       if (contact.blocked) return failure(blockedError(serviceId));
-      if (contact.devices.length > 0 && (triedAt === undefined || !guard.isCurrent(serviceId, triedAt))) {
+      const mayHaveSessions = contact.devices.length > 0 && this.#encryptor.isFor(contact, contact.identityKey);
+      if (mayHaveSessions && (triedAt === undefined || !guard.isCurrent(serviceId, triedAt))) {
         const { steps, strangers } = await this.#encryptor.encryptChunk([serviceId], false);
         const step = steps.get(serviceId);
         if (strangers.length === 0 && step !== undefined) return step;
@@ -95,10 +104,16 @@ export class SessionSteps {
     const { identityKey, bundles } = answer;
     return this.#withContact(serviceId, async (contact) => {
       if (bundles.length === 0) return failure(noPreKeysError(serviceId));
-      const isChanged = contact.identityKey !== undefined && !sameKey(contact.identityKey, identityKey);
+      const isChanged = isOtherIdentity(contact, identityKey);
       // Learned while the answer was on its way: which of the two keys is the newer one, the next answer tells.
       if (isChanged && !sameKey(contact.identityKey, seen.contact.identityKey)) return undefined;
-      if (isChanged && !this.#acceptsChange(serviceId)) return failure(identityError(serviceId));
+      const known = onIdentityKey(contact, identityKey, this.#services.policies.onIdentityChange);
+      if (isChanged && known.identityKey === contact.identityKey) {
+        if (known !== contact) await this.#services.outbox.commit([contactChange(serviceId, known)]);
+        this.#tellIdentityChange(serviceId);
+        return failure(identityError(serviceId));
+      }
+      if (isChanged) this.#tellIdentityChange(serviceId);
       if (!this.#services.preKeys.claim(answer)) return undefined;
       const renewals = new Map(
         bundles.map((bundle): [number, Renewal] => [bundle.deviceId, { bundle, renew: isChanged }]),
@@ -106,7 +121,7 @@ export class SessionSteps {
       // A device that came meanwhile is in no bundle.
       const gone = seen.contact.devices.map(({ deviceId }) => deviceId).filter((deviceId) => !renewals.has(deviceId));
       const changes = await this.#archive(serviceId, gone);
-      return this.#encryptor.encryptWith(serviceId, { ...contact, identityKey }, renewals, [], changes);
+      return this.#encryptor.encryptWith(serviceId, known, renewals, [], changes);
     });
   }
 
@@ -126,7 +141,7 @@ export class SessionSteps {
       const seen = await this.#look(serviceId);
       const { contact, revision } = seen;
       if (contact.blocked) return failure(blockedError(serviceId));
-      if (!isFor(contact, parcel.identityKey)) return this.#establish(serviceId, undefined);
+      if (!this.#encryptor.isFor(contact, parcel.identityKey)) return this.#establish(serviceId, undefined);
       if (wanted.length === 0)
         return (await this.#patch(parcel, mismatch, [])) ?? this.#establish(serviceId, undefined);
       const accessKey = accessKeyFor(serviceId, contact);
@@ -138,7 +153,8 @@ export class SessionSteps {
       // What the service has just listed is gone again already: the next round tells what there is.
       const isGone = answer.status === 'not-found';
       if (answer.status !== 'ok' && !isGone) return { kind: 'refused', refusal: answer };
-      if (!isGone && !isFor(contact, answer.identityKey)) return this.#reestablish(serviceId, accessKey, seen, answer);
+      if (!isGone && isOtherIdentity(contact, answer.identityKey))
+        return this.#reestablish(serviceId, accessKey, seen, answer);
       const bundles = isGone ? [] : answer.bundles.filter(({ deviceId }) => wanted.includes(deviceId));
       const step = await this.#patch(parcel, mismatch, bundles);
       if (step !== undefined) return step;
@@ -156,7 +172,7 @@ export class SessionSteps {
     const dropped = new Set([...missing, ...stale, ...extra]);
     const kept = devices.filter(({ deviceId }) => !dropped.has(deviceId));
     return this.#withContact(serviceId, async (contact) => {
-      if (!isFor(contact, identityKey)) return undefined;
+      if (!this.#encryptor.isFor(contact, identityKey)) return undefined;
       const changes = await this.#archive(serviceId, extra);
       const renewals = bundles.map((bundle): [number, Renewal] => [
         bundle.deviceId,
@@ -182,42 +198,56 @@ export class SessionSteps {
   }
 
   /**
-   * After a 401 or 403. With a profile key that came meanwhile it is worth another try; otherwise the service is asked whether
-   * the account exists at all, for it answers the same for those that do not.
+   * After a 401 or 403: another try with access that came meanwhile, or what the contact's profile says, or the end of the
+   * recipient's part, for the service answers the same for accounts that do not exist.
    */
   denied(parcel: Parcel): Promise<Step> {
     const { serviceId, access } = parcel;
     return orFailure(async () => {
       const seen = await this.#look(serviceId);
-      const isOld =
-        access.accessMode === seen.contact.accessMode && sameKey(access.profileKey, seen.contact.profileKey);
-      const denied = isOld ? await this.#deny(serviceId, seen) : undefined;
+      const denied = isSameAccess(access, seen.contact) ? await this.#deny(serviceId, seen) : undefined;
       return denied ?? this.refresh(parcel);
     });
   }
 
   /**
-   * What one denial means for the contact's access mode.
+   * Has the store know what one denial means for the contact's access mode.
    *
-   * @returns undefined once the store knows, and the recipient's part goes on with that.
+   * @returns undefined where the recipient's part goes on with that.
    */
-  async #deny(serviceId: string, { contact, revision }: Seen): Promise<Step | undefined> {
-    const { guard, outbox, transport } = this.#services;
-    // A contact that no longer takes any key may still take that of its profile key, if it gave us one.
-    const isRestricted = contact.accessMode === 'unrestricted' && contact.profileKey !== undefined;
-    if (!isRestricted) {
-      if (!guard.mayBegin(serviceId, revision)) return undefined;
-      const answer = await transport.accountExists(serviceId, { signal: this.#signal });
-      if (answer.status !== 'ok') return { kind: 'refused', refusal: answer };
-      if (!answer.exists) return this.#retire(serviceId);
+  async #deny(serviceId: string, seen: Seen): Promise<Step | undefined> {
+    const { outbox } = this.#services;
+    let evidence: AccessEvidence | undefined;
+    if (onUnauthorized(seen.contact, seen.contact, undefined, Date.now()) === 'ask') {
+      const asked = await this.#askForEvidence(serviceId, seen.revision);
+      if (typeof asked === 'object' && 'kind' in asked) return asked;
+      // The contact was changed before the service could be asked.
+      if (asked === undefined) return undefined;
+      evidence = asked;
     }
-    const accessMode = isRestricted ? 'unknown' : 'disabled';
-    return this.#withContact(serviceId, async (now) => {
-      // Of another profile key, or of an access that was learned meanwhile, the denial says nothing.
-      const isOld = now.accessMode === contact.accessMode && sameKey(now.profileKey, contact.profileKey);
-      if (isOld) await outbox.commit([contactChange(serviceId, { ...now, accessMode })]);
+    return this.#withContact(serviceId, async (contact) => {
+      const known = onUnauthorized(contact, seen.contact, evidence, Date.now());
+      if (known !== 'ask' && known !== contact) await outbox.commit([contactChange(serviceId, known)]);
       return undefined;
     });
+  }
+
+  /**
+   * First, as nobody, whether there is such an account: most of what answers 401 is gone. Then its profile, as the account, where
+   * the transport fetches profiles: it says whether the access key that was denied is the registered one.
+   */
+  async #askForEvidence(serviceId: string, revision: number): Promise<AccessEvidence | Step | undefined> {
+    const { guard, transport } = this.#services;
+    const options = { signal: this.#signal };
+    if (!guard.mayBegin(serviceId, revision)) return undefined;
+    const answer = await transport.accountExists(serviceId, options);
+    if (answer.status !== 'ok') return { kind: 'refused', refusal: answer };
+    if (!answer.exists) return this.#retire(serviceId);
+    if (!fetchesProfiles(transport)) return 'exists';
+    if (!guard.mayBegin(serviceId, revision)) return undefined;
+    const profile = await transport.fetchProfile({ serviceId, accessKey: null }, options);
+    if (profile.status === 'unavailable') return { kind: 'refused', refusal: profile };
+    return profile.status === 'ok' ? profile : 'exists';
   }
 
   /** A parcel as its contact is by now: with other access, for another identity key, or to no one. */
@@ -225,7 +255,7 @@ export class SessionSteps {
     const { serviceId } = parcel;
     const { contact, revision } = await this.#look(serviceId);
     if (contact.blocked) return failure(blockedError(serviceId));
-    if (!isFor(contact, parcel.identityKey)) return this.establish(serviceId);
+    if (!this.#encryptor.isFor(contact, parcel.identityKey)) return this.establish(serviceId);
     return { kind: 'parcel', parcel: { ...parcel, access: contact, revision } };
   }
 
@@ -237,7 +267,7 @@ export class SessionSteps {
       outbox.rows(this.#id, [serviceId]),
     ]);
     if (contact.blocked) return failure(blockedError(serviceId));
-    if (row?.state !== 'encrypted' || !isFor(contact, row.identityKey)) {
+    if (row?.state !== 'encrypted' || !this.#encryptor.isFor(contact, row.identityKey)) {
       resends.answering(this.#id, serviceId);
       return this.establish(serviceId);
     }
@@ -262,27 +292,17 @@ export class SessionSteps {
     });
   }
 
-  /** Changes that archive the sessions with these devices. */
-  async #archive(serviceId: string, deviceIds: readonly number[]): Promise<Change[]> {
+  #archive(serviceId: string, deviceIds: readonly number[]): Promise<Change[]> {
     const { outbox, ratchet } = this.#services;
-    const records = await outbox.sessions(deviceIds.map((deviceId) => sessionKey(serviceId, deviceId)));
-    const known = deviceIds.flatMap((deviceId, i) => {
-      const record = records[i];
-      return record === undefined ? [] : [{ deviceId, record }];
-    });
-    const archived = await ratchet.archive(known.map(({ record }) => record));
-    return known.flatMap(({ deviceId }, i) => {
-      const record = archived[i];
-      return record === undefined ? [] : [sessionChange(serviceId, deviceId, record)];
-    });
+    return archiveSessions(outbox, ratchet, serviceId, deviceIds);
   }
 
-  #acceptsChange(serviceId: string): boolean {
+  #tellIdentityChange(serviceId: string): void {
     const { notify, policies, telemetry } = this.#services;
-    notify('identityChange', { serviceId, accepted: policies.onIdentityChange === 'accept' });
-    telemetry.publish('identity-change', { policy: policies.onIdentityChange });
-    telemetry.log.warn({ policy: policies.onIdentityChange }, 'a recipient has another identity key than before');
-    return policies.onIdentityChange === 'accept';
+    const policy = policies.onIdentityChange;
+    notify('identityChange', { serviceId, accepted: policy === 'accept' });
+    telemetry.publish('identity-change', { policy });
+    telemetry.log.warn({ policy }, 'a recipient has another identity key than before');
   }
 
   /** The contact as it is now, without its lock: what follows from it is asked again by the guard, or under the lock. */
@@ -316,8 +336,11 @@ async function orFailure(work: () => Promise<Step>): Promise<Step> {
   }
 }
 
+function fetchesProfiles(transport: Transport): transport is Transport & Pick<AccountTransport, 'fetchProfile'> {
+  return typeof (transport as Partial<AccountTransport>).fetchProfile === 'function';
+}
+
 function sameKey(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  // Public keys, and a profile key against itself as it was stored.
   return a === b || (a !== undefined && b !== undefined && Buffer.compare(a, b) === 0);
 }
 

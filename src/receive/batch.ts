@@ -244,7 +244,7 @@ export class Batch {
         this.#end(item, 'duplicates');
         continue;
       }
-      contacts.learn(opened.sender, content, opened.serverTimestamp);
+      contacts.learn(opened, content);
       if (content.decryptionErrorMessage !== undefined) {
         const answer = await answers.answer(opened, content.decryptionErrorMessage);
         this.#changes.push(...answer.changes);

@@ -1,9 +1,12 @@
+import { onSealedReceived } from '../access/access-mode.js';
+import { isOtherIdentity, onIdentityKey } from '../account/contact-identity.js';
 import { contactChange, sessionKey } from '../account/records.js';
 import type { Content } from '../content/index.js';
 import { SealcastError } from '../errors.js';
 import type { ContactRecord } from '../store/records.js';
 import type { Change } from '../store/store.js';
 import { learnFrom } from './learning.js';
+import type { Opened } from './opener.js';
 import type { Services } from './services.js';
 import type { NewSession } from './session-decryptor.js';
 
@@ -80,24 +83,25 @@ export class ContactBook {
 
   /** With another identity key a contact is another client: what it had of sessions is over (as Signal's clients have it). */
   #takeIdentity(serviceId: string, entry: Entry, identityKey: Uint8Array<ArrayBuffer>): void {
-    const known = entry.now.identityKey;
-    if (known !== undefined && Buffer.compare(known, identityKey) === 0) return;
-    if (known === undefined) {
-      entry.now = { ...entry.now, identityKey };
-      return;
-    }
+    const before = entry.now;
+    const policy = this.#services.policies.onIdentityChange;
+    entry.now = onIdentityKey(before, identityKey, policy);
+    if (!isOtherIdentity(before, identityKey)) return;
     this.#identityChanges.add(serviceId);
-    // Then nothing is sent to him until somebody has looked at it: no session is with the key that he is known by.
-    if (this.#services.policies.onIdentityChange === 'fail') return;
-    for (const { deviceId } of entry.now.devices) entry.outdated.add(deviceId);
-    entry.now = { ...entry.now, identityKey, devices: [] };
+    // With `fail` nothing is sent until the new key is accepted, so the old sessions stay as they are.
+    if (policy === 'fail') return;
+    for (const { deviceId } of before.devices) entry.outdated.add(deviceId);
   }
 
-  learn(serviceId: string, content: Content, serverTimestamp: number): void {
+  learn(
+    { sender: serviceId, sealed, serverTimestamp }: Pick<Opened, 'sender' | 'sealed' | 'serverTimestamp'>,
+    content: Content,
+  ): void {
     // What our own other devices say of us is no contact's.
     if (serviceId === this.#services.hub.account.aci) return;
     const entry = this.#entry(serviceId);
-    entry.now = learnFrom(entry.now, content, serverTimestamp);
+    const known = sealed ? onSealedReceived(entry.now) : entry.now;
+    entry.now = learnFrom(known, content, serverTimestamp);
   }
 
   /** A session as it is after the messages; undefined: there is none. */

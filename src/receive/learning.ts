@@ -1,4 +1,4 @@
-import { withProfileKey } from '../access/access-mode.js';
+import { onProfileKey } from '../access/access-mode.js';
 import { expireTimerOf, profileKeyOf, type Content } from '../content/index.js';
 import { NEW_CONTACT, type ContactRecord } from '../store/records.js';
 
@@ -15,7 +15,7 @@ const SEEN_STEP_MS = 3_600_000;
 export function learnFrom(contact: ContactRecord, content: Content, serverTimestamp: number): ContactRecord {
   let learned = contact;
   const profileKey = profileKeyOf(content);
-  if (profileKey !== undefined) learned = withProfileKey(learned, profileKey);
+  if (profileKey !== undefined) learned = onProfileKey(learned, profileKey);
   const timer = expireTimerOf(content);
   if (timer !== undefined) learned = withTimer(learned, timer);
   if (learned === NEW_CONTACT) return contact;

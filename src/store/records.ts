@@ -41,6 +41,10 @@ export interface ContactRecord {
   readonly profileFetchedMs: number;
   /** Of who is blocked: whether he does not have the profile key that we have now. */
   readonly lacksProfileKey: boolean;
+  /** When the access mode became `disabled`, ms since the epoch; 0 in any other mode. */
+  readonly accessDeniedMs: number;
+  /** 33 bytes: a new identity key that waits to be accepted. */
+  readonly pendingIdentityKey?: Uint8Array;
 }
 export const NEW_CONTACT: ContactRecord = {
   accessMode: 'unknown',
@@ -51,6 +55,7 @@ export const NEW_CONTACT: ContactRecord = {
   lastSeenMs: 0,
   profileFetchedMs: 0,
   lacksProfileKey: false,
+  accessDeniedMs: 0,
 };
 
 /** `ingesting`: not all recipients are in the outbox yet. `sending`: they are. `pruned`: its rows are being taken out. */
@@ -115,6 +120,8 @@ const SCHEMA = {
       lastSeenMs: 'double',
       profileFetchedMs: 'double',
       lacksProfileKey: 'bool',
+      accessDeniedMs: 'double',
+      pendingIdentityKey: 'bytes',
     }),
     Broadcast: message({
       state: 'uint32',
@@ -209,6 +216,7 @@ export function decodeContact(bytes: Uint8Array): ContactRecord {
   const wire = decode(CONTACT, bytes);
   const profileKey = nonEmpty(wire['profileKey']);
   const identityKey = nonEmpty(wire['identityKey']);
+  const pendingIdentityKey = nonEmpty(wire['pendingIdentityKey']);
   return {
     accessMode: nameOf(ACCESS_MODES, wire['accessMode'], 'access mode'),
     devices: (wire['devices'] as Device[]).map(({ deviceId, registrationId }) => ({ deviceId, registrationId })),
@@ -218,8 +226,10 @@ export function decodeContact(bytes: Uint8Array): ContactRecord {
     lastSeenMs: wire['lastSeenMs'] as number,
     profileFetchedMs: wire['profileFetchedMs'] as number,
     lacksProfileKey: wire['lacksProfileKey'] as boolean,
+    accessDeniedMs: wire['accessDeniedMs'] as number,
     ...(profileKey !== undefined && { profileKey }),
     ...(identityKey !== undefined && { identityKey }),
+    ...(pendingIdentityKey !== undefined && { pendingIdentityKey }),
   };
 }
 

@@ -101,7 +101,7 @@ describe('a fetched profile', () => {
 
   it('is asked for as the account where the contact is disabled, and enables him who takes our key again', async () => {
     const { aci, profileKey } = await subscribeKnown();
-    await putContact(scene, aci, { profileKey, accessMode: 'disabled' });
+    await putContact(scene, aci, { profileKey, accessMode: 'disabled', accessDeniedMs: Date.now() });
     expect(await profiles.fetchProfile(aci)).toMatchObject({ accessMode: 'enabled' });
     expect(asked()).toMatchObject([{ serviceId: aci, accessKey: null }]);
   });
@@ -212,7 +212,12 @@ describe('the cache of profiles', () => {
   it('tells what a send has taught since', async () => {
     const { aci, profileKey } = await subscribeKnown();
     await profiles.fetchProfile(aci);
-    await putContact(scene, aci, { ...(await contactIn(scene, aci)), profileKey, accessMode: 'disabled' });
+    await putContact(scene, aci, {
+      ...(await contactIn(scene, aci)),
+      profileKey,
+      accessMode: 'disabled',
+      accessDeniedMs: Date.now(),
+    });
     expect(await profiles.fetchProfile(aci)).toMatchObject({ accessMode: 'disabled', name: { given: 'Ada' } });
   });
 });

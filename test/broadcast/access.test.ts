@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { deriveAccessKey } from 'sealcast';
+import { DENIAL_LIFE_MS } from '#dist/src/access/access-mode.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   changeContact,
@@ -191,17 +192,36 @@ describe('a contact that denies access', () => {
     expect(await contactOf(scene, subscriber)).toMatchObject({ accessMode: 'enabled' });
   });
 
-  it('is healed by a new profile key, and not by the one that was denied', async () => {
+  it.each([
+    ['another profile key', new Uint8Array(32).fill(8)],
+    ['the same profile key', undefined],
+  ])('is tried sealed again after setProfileKey with %s', async (_title, otherKey) => {
     const subscriber = await subscribeThenDeny();
     await deliveryTo(scene, subscriber);
-    await scene.broadcaster.setProfileKey(subscriber.aci, subscriber.profileKey);
     expect(await contactOf(scene, subscriber)).toMatchObject({ accessMode: 'disabled' });
     subscriber.access = 'key';
-    subscriber.profileKey = new Uint8Array(32).fill(8);
+    subscriber.profileKey = otherKey ?? subscriber.profileKey;
     await scene.broadcaster.setProfileKey(subscriber.aci, subscriber.profileKey);
-    expect(await contactOf(scene, subscriber)).toMatchObject({ accessMode: 'unknown' });
+    expect(await contactOf(scene, subscriber)).toMatchObject({ accessMode: 'unknown', accessDeniedMs: 0 });
     expect(await deliveryTo(scene, subscriber)).toMatchObject({ status: 'sealed' });
     expect(await contactOf(scene, subscriber)).toMatchObject({ accessMode: 'enabled' });
+  });
+
+  it('is tried sealed once more when its denial is a day old, and is enabled if that is taken', async () => {
+    const subscriber = await subscribeThenDeny();
+    await deliveryTo(scene, subscriber);
+    const { accessDeniedMs } = await contactOf(scene, subscriber);
+    expect(accessDeniedMs).toBeGreaterThan(0);
+    await changeContact(scene, subscriber, { accessDeniedMs: accessDeniedMs - DENIAL_LIFE_MS });
+    forget();
+    expect(await deliveryTo(scene, subscriber)).toMatchObject({ error: { code: 'ERR_ACCESS_DENIED' } });
+    expect(await deliveryTo(scene, subscriber)).toMatchObject({ error: { code: 'ERR_ACCESS_DENIED' } });
+    // Once, not with every message.
+    expect(names()).toEqual(['sendSealed', 'accountExists']);
+    subscriber.access = 'key';
+    await changeContact(scene, subscriber, { accessDeniedMs: accessDeniedMs - DENIAL_LIFE_MS });
+    expect(await deliveryTo(scene, subscriber)).toMatchObject({ status: 'sealed' });
+    expect(await contactOf(scene, subscriber)).toMatchObject({ accessMode: 'enabled', accessDeniedMs: 0 });
   });
 
   it('counts each kind apart', async () => {
@@ -266,7 +286,7 @@ describe("where the policy is 'never'", () => {
     // The stand-in hears of no abort: the request's answer is never waited for after a close.
     scene.service.intercepts.clear();
     const copy = await openScene({ store: scene.store }, scene.service);
-    await changeContact(scene, subscriber, { accessMode: 'disabled' });
+    await changeContact(scene, subscriber, { accessMode: 'disabled', accessDeniedMs: Date.now() });
     forget();
     expect(await copy.broadcaster.resume()).toMatchObject([
       { status: 'finished', summary: { unsealed: 0, failed: 1 } },

@@ -1,6 +1,6 @@
 import { Broadcaster, deriveAccessKey } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { contactOf } from '../support/broadcasters.js';
+import { changeContact, contactOf } from '../support/broadcasters.js';
 import {
   openReceiverScene,
   take,
@@ -134,4 +134,23 @@ it('discard() learns, acknowledges, and keeps nothing', async () => {
   await receiver.close();
   expect(await store.list('inbox', { prefix: '', limit: 10 })).toEqual([]);
   await expect(receiver[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+});
+
+describe('a contact that denied sealed messages', () => {
+  const disable = async (): Promise<void> => {
+    await send(text('hi'));
+    await changeContact(scene as never, sender, { accessMode: 'disabled', accessDeniedMs: Date.now() });
+  };
+
+  it('is tried sealed again after a sealed message of theirs', async () => {
+    await disable();
+    await send(text('sealed'));
+    expect(await contact()).toMatchObject({ accessMode: 'unknown', accessDeniedMs: 0 });
+  });
+
+  it('is not, after an unsealed one', async () => {
+    await disable();
+    await send(text('unsealed'), { sealed: false });
+    expect(await contact()).toMatchObject({ accessMode: 'disabled' });
+  });
 });

@@ -1,0 +1,39 @@
+/*
+ * Identity key of a contact. This file is the only one that changes it, but for first sessions, where there was none.
+ *
+ *   onIdentityKey   a key was seen: the known one                   nothing waits any more
+ *                   another one, policy `accept`                    it takes the old one's place; no device is known
+ *                   another one, policy `fail`                      it waits: nothing is sent until somebody accepts it
+ *   onAccepted      acceptIdentity()                                the one that waits takes the old one's place
+ */
+import type { ContactRecord } from '../store/records.js';
+
+export type IdentityPolicy = 'accept' | 'fail';
+
+/** Whether the key is another one than the contact is known by. */
+export function isOtherIdentity({ identityKey }: ContactRecord, seen: Uint8Array): boolean {
+  return identityKey !== undefined && Buffer.compare(identityKey, seen) !== 0;
+}
+
+/** Whether nothing may be sent to the contact before its new identity key is accepted, or gone. */
+export function awaitsAcceptance({ pendingIdentityKey }: ContactRecord, policy: IdentityPolicy): boolean {
+  return policy === 'fail' && pendingIdentityKey !== undefined;
+}
+
+/** The service, or a message of the contact, showed this identity key, 33 bytes. */
+export function onIdentityKey(contact: ContactRecord, seen: Uint8Array, policy: IdentityPolicy): ContactRecord {
+  const { pendingIdentityKey, ...settled } = contact;
+  if (!isOtherIdentity(contact, seen)) {
+    const isNews = contact.identityKey === undefined || pendingIdentityKey !== undefined;
+    return isNews ? { ...settled, identityKey: seen } : contact;
+  }
+  if (policy === 'accept') return { ...settled, identityKey: seen, devices: [] };
+  const isKnown = pendingIdentityKey !== undefined && Buffer.compare(pendingIdentityKey, seen) === 0;
+  return isKnown ? contact : { ...contact, pendingIdentityKey: seen };
+}
+
+/** Somebody accepted the key that waits. */
+export function onAccepted(contact: ContactRecord): ContactRecord {
+  const { pendingIdentityKey, ...settled } = contact;
+  return pendingIdentityKey === undefined ? contact : { ...settled, identityKey: pendingIdentityKey, devices: [] };
+}
