@@ -1,13 +1,21 @@
+import { rmSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
+import { fileURLToPath } from 'node:url';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
 /** Ends a test that hangs. No verdict depends on it: on a machine that is busy with other things, tests take their time. */
 const HANG_MS = 600_000;
+/** Where Node writes the warnings of every thread of the tests' processes; test/support/fail-on-warnings.ts reads it. */
+const warningsFile = fileURLToPath(new URL('build/test-warnings.txt', import.meta.url));
+rmSync(warningsFile, { force: true });
+const redirectWarnings = `--redirect-warnings=${warningsFile}`;
 // Tests run the built package (dist/), worker threads and all.
 const shared = {
   pool: 'forks' as const,
   testTimeout: HANG_MS,
   hookTimeout: HANG_MS,
+  execArgv: [redirectWarnings],
+  setupFiles: ['test/support/fail-on-warnings.ts'],
 } satisfies TestProjectInlineConfiguration['test'];
 
 /** What differs with the kernel, and so what every Node line runs (test/lines). */
@@ -34,7 +42,7 @@ const projects: TestProjectInlineConfiguration[] = [
 ];
 // Node 20 has relaxed SIMD, which the fma kernel wants, behind a flag. It holds for the tests' worker threads too.
 if (process.version.startsWith('v20.')) {
-  const execArgv = ['--experimental-wasm-relaxed-simd'];
+  const execArgv = [redirectWarnings, '--experimental-wasm-relaxed-simd'];
   projects.push({ test: { ...ofKernels, name: 'relaxed SIMD', execArgv } });
 }
 
