@@ -18,6 +18,7 @@ export type { BroadcasterEvents } from './broadcast/events.js';
 export type { PendingIdentity } from './account/identities.js';
 export type { AccountInput, Policies, SharedOptions } from './account/options.js';
 export type { BroadcasterLimits, BroadcastMessage, BroadcastOptions, Recipients } from './broadcast/options.js';
+export type { WaitReason } from './broadcast/gate.js';
 export type { Delivery } from './broadcast/parcel.js';
 export type { BroadcastProgress, BroadcastRun, BroadcastSummary, ResumedBroadcast } from './broadcast/run.js';
 export type { Logger, Metrics } from './account/telemetry.js';

@@ -1,5 +1,6 @@
 import type { SenderCertificate as LibsignalCertificate } from '@signalapp/libsignal-client';
 import { SealcastError, type SealcastErrorCode } from '../errors.js';
+import { serviceWaitMs } from '../util/service-wait.js';
 import { expirationOf } from './certificates.js';
 import { libsignal, loadLibsignal } from './libsignal.js';
 
@@ -22,10 +23,20 @@ export interface OwnDevice {
 /** The service has said how long to leave it alone. */
 export class CertificateDelayed extends SealcastError {
   readonly retryAfterMs: number;
+  /** Longest time that it is left alone, ms: every broadcast waits meanwhile. */
+  readonly ceilingMs: number;
 
-  constructor(message: string, retryAfterMs: number, cause: unknown) {
+  constructor(message: string, retryAfterMs: number, ceilingMs: number, cause: unknown) {
     super('ERR_SERVICE_UNAVAILABLE', message, { cause });
     this.retryAfterMs = retryAfterMs;
+    this.ceilingMs = ceilingMs;
+  }
+}
+
+/** The service answered, and gives this account no certificate. */
+export class CertificateRefused extends SealcastError {
+  constructor(message: string, cause: unknown) {
+    super('ERR_SERVICE_REJECTED', message, { cause });
   }
 }
 
@@ -45,6 +56,9 @@ const FINAL: ReadonlySet<SealcastErrorCode> = new Set([
   'ERR_STORE_LOCKED',
   'ERR_CLOSED',
 ]);
+
+/** Refusals in a row, some two minutes, after which the service means it: broadcasts stop, and can be resumed. */
+const MAX_REFUSALS = 7;
 
 /** What went wrong while somebody waits for a certificate. */
 export type CertificateProblem = (error: SealcastError, attempt: number) => void;
@@ -80,15 +94,22 @@ export class SenderCertificateCache {
   readonly #now: () => number;
   #current: SenderCertificate | undefined;
   #loaded = false;
+  #isClosed = false;
   #fetching: Promise<SenderCertificate> | undefined;
   #nextRefreshMs = 0;
   /** Fetches in a row that gave nothing; how long the service wants to be left alone after the last one. */
   #failures = 0;
-  #delayMs = 0;
+  #refusals = 0;
+  #delay: Pick<CertificateDelayed, 'retryAfterMs' | 'ceilingMs'> | undefined;
 
   constructor(options: CacheOptions) {
     this.#options = options;
     this.#now = options.now ?? (() => Date.now());
+  }
+
+  /** Keeps no certificate that comes from now on. */
+  close(): void {
+    this.#isClosed = true;
   }
 
   /** Whether something sealed with it may go out now. */
@@ -99,7 +120,8 @@ export class SenderCertificateCache {
   /**
    * A usable certificate, now or as soon as the service gives one; it is asked again and again, each time a little later.
    *
-   * @throws SealcastError ERR_ABORTED, and what no time mends: see FINAL.
+   * @throws SealcastError ERR_ABORTED; ERR_SERVICE_REJECTED when the service refused seven times in a row; and what no time
+   *   mends: see FINAL.
    */
   async get(signal?: AbortSignal): Promise<SenderCertificate> {
     const current = this.#current;
@@ -115,6 +137,7 @@ export class SenderCertificateCache {
       } catch (error) {
         signal?.throwIfAborted();
         if (error instanceof SealcastError && FINAL.has(error.code)) throw error;
+        if (this.#refusals >= MAX_REFUSALS) throw error;
       }
       await this.#pause(signal);
     }
@@ -125,8 +148,8 @@ export class SenderCertificateCache {
     let failures;
     do {
       failures = this.#failures;
-      const backoffMs = Math.min(1000 * 2 ** Math.min(failures, 30), REFRESH_PAUSE_MS);
-      await this.#options.wait(Math.max(backoffMs, this.#delayMs), signal);
+      const { retryAfterMs, ceilingMs } = this.#delay ?? { retryAfterMs: undefined, ceilingMs: REFRESH_PAUSE_MS };
+      await this.#options.wait(serviceWaitMs({ retryAfterMs, refusals: failures, ceilingMs }), signal);
     } while (failures < this.#failures);
   }
 
@@ -158,11 +181,13 @@ export class SenderCertificateCache {
       .then(
         (certificate) => {
           this.#failures = 0;
+          this.#refusals = 0;
           return certificate;
         },
         (error: unknown) => {
           this.#failures += 1;
-          this.#delayMs = error instanceof CertificateDelayed ? error.retryAfterMs : 0;
+          this.#refusals = error instanceof CertificateRefused ? this.#refusals + 1 : 0;
+          this.#delay = error instanceof CertificateDelayed ? error : undefined;
           const problem = asProblem(error);
           this.#options.onProblem(problem, this.#failures);
           throw problem;
@@ -182,6 +207,8 @@ export class SenderCertificateCache {
       const message = `the sender certificate that was just fetched has expired, or will within the hour: is the clock right?`;
       throw new SealcastError('ERR_CLOCK_SKEW', message);
     }
+    // An answer that comes after the end: the store may be another writer's by now.
+    if (this.#isClosed) throw new SealcastError('ERR_CLOSED', 'the account is closed');
     await this.#options.source.save(bytes);
     this.#current = certificate;
     return certificate;

@@ -40,6 +40,7 @@ export class AccountCore {
   async close(): Promise<void> {
     this.own.close();
     this.profiles.close();
+    await this.preKeys.close();
     await this.#pending;
     await this.#hub.release();
   }

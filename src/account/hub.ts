@@ -145,6 +145,7 @@ export class Hub {
   }
 
   async #end(): Promise<void> {
+    this.certificates.close();
     await this.locks.close(LOCKS_WHILE_ASKING);
     await this.sealer.close();
   }

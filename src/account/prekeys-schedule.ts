@@ -1,6 +1,7 @@
 import { SealcastError, type SealcastErrorCode } from '../errors.js';
 import type { Refusal } from '../transport/transport.js';
 import { refusalError } from './refusal-errors.js';
+import { serviceWaitMs } from '../util/service-wait.js';
 import { backoffMs } from './waiting.js';
 
 const SECOND_MS = 1_000;
@@ -95,7 +96,7 @@ export class PreKeysSchedule {
   /** @returns in how many ms it is to run again; undefined: not of its own. Never throws. */
   async #runOnce(signal: AbortSignal): Promise<number | undefined> {
     let error: SealcastError;
-    let retryAfterMs = 0;
+    let retryAfterMs: number | undefined;
     try {
       const refusal = await this.#task(signal);
       if (refusal === undefined) {
@@ -103,7 +104,7 @@ export class PreKeysSchedule {
         return DAY_MS * (0.9 + Math.random() / 5);
       }
       error = refusalError(refusal, 'prekeys could not be seen to');
-      if ('retryAfterMs' in refusal) retryAfterMs = refusal.retryAfterMs ?? 0;
+      if ('retryAfterMs' in refusal) retryAfterMs = refusal.retryAfterMs;
     } catch (cause) {
       if (signal.aborted) return undefined;
       error =
@@ -112,9 +113,11 @@ export class PreKeysSchedule {
     if (signal.aborted) return undefined;
     this.#report(error);
     if (FINAL.has(error.code)) return undefined;
-    const delayMs = Math.max(retryAfterMs, backoffMs(this.#failures, BACKOFF_BASE_MS, HOUR_MS));
+    const askedMs =
+      retryAfterMs === undefined ? 0 : serviceWaitMs({ retryAfterMs, refusals: this.#failures, ceilingMs: DAY_MS });
+    const delayMs = Math.max(askedMs, backoffMs(this.#failures, BACKOFF_BASE_MS, HOUR_MS));
     this.#failures += 1;
-    return Math.min(delayMs, DAY_MS);
+    return delayMs;
   }
 
   #report(error: SealcastError): void {

@@ -22,6 +22,7 @@ import {
 } from './prekey-ranges.js';
 import { PreKeysSchedule } from './prekeys-schedule.js';
 import { isDefinite, refusalError } from './refusal-errors.js';
+import { unlessAborted } from './unless-aborted.js';
 
 export interface PreKeysOptions {
   /** Told of what {@link PreKeys.start} could not do; it is tried again later, unless no time mends it. */
@@ -48,6 +49,7 @@ export class PreKeys {
   readonly #store: Store;
   readonly #schedule: PreKeysSchedule;
   #flight: Promise<Refusal | undefined> | undefined;
+  readonly #closing = new AbortController();
 
   constructor(hub: Hub, transport: AccountTransport, options: PreKeysOptions = {}) {
     this.#hub = hub;
@@ -75,7 +77,8 @@ export class PreKeys {
    *   {@link stop}), ERR_CLOSED; what the store throws.
    */
   async maintain(): Promise<void> {
-    const refusal = await this.#shared(undefined);
+    const { signal } = this.#closing;
+    const refusal = await unlessAborted(() => this.#shared(signal), signal);
     if (refusal !== undefined) throw errorOf(refusal);
   }
 
@@ -87,6 +90,12 @@ export class PreKeys {
   /** Ends that; resolves when what is under way has ended. */
   stop(): Promise<void> {
     return this.#schedule.stop();
+  }
+
+  /** Ends everything with ERR_ABORTED; resolves when what is under way has ended. */
+  close(): Promise<void> {
+    this.#closing.abort(new SealcastError('ERR_CLOSED', 'this Account is closed'));
+    return this.stop();
   }
 
   /**

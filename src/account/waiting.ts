@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import { AbortWatch } from '../abort-watch.js';
 
 /** The longest that a timer takes: 2^31 - 1 ms. Longer ones would fire at once. */
@@ -6,10 +7,17 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 /** Thousands of requests wait on one signal: with a listener each, Node warns of a leak. */
 const aborts = new AbortWatch();
 
-/** Resolves after so many ms, however many; rejects with the signal's reason. */
+/**
+ * Resolves after that many ms, however many, and in a later turn of the event loop even for none: a loop that waits always lets
+ * others run. Rejects with the signal's reason.
+ */
 export async function wait(ms: number, signal?: AbortSignal): Promise<void> {
-  if (!(ms > 0)) return;
   signal?.throwIfAborted();
+  if (!(ms > 0)) {
+    await nextTurn();
+    signal?.throwIfAborted();
+    return;
+  }
   await new Promise<void>((resolve, reject) => {
     const endMs = performance.now() + ms;
     let timer: NodeJS.Timeout;

@@ -6,20 +6,18 @@ import type { BroadcastRecord, DeliveryStatus, EncryptedDevice } from '../store/
 import type { Refusal, SendOutcome, UnsealedMessage } from '../transport/transport.js';
 import type { Gate } from './gate.js';
 import { deniedError, failure, type Parcel, type Step } from './parcel.js';
-import { OwnFailures } from './own-failures.js';
+import { OwnFailures, type Failures } from './own-failures.js';
+import { RefusalWaits, type RateLimits } from './refusal-waits.js';
 import type { SendWindow } from './send-window.js';
 import type { SealQueue } from '../account/seal-queue.js';
 import type { Services } from './services.js';
 import type { SessionSteps } from './session-steps.js';
-import { backoffMs, wait } from '../account/waiting.js';
 
 /** After so many rounds of "these are not the devices" it is no use: they change faster than we can encrypt. */
 const MAX_REPAIRS = 4;
 /** So many times a new profile key, or the service's word on the access, sends a message out once more. */
 const MAX_DENIALS = 4;
 const MAX_SEAL_ATTEMPTS = 3;
-const OUTAGE_BASE_MS = 1_000;
-const OUTAGE_CEILING_MS = 60_000;
 
 /** How a recipient's part ended, and what it took. */
 export interface Dispatched {
@@ -60,6 +58,13 @@ type Sent =
   | { readonly kind: 'answered'; readonly parcel: Parcel; readonly answer: Answer }
   | { readonly kind: 'overtaken'; readonly step: Step };
 
+/** Counts of one recipient's part, each with a bound. */
+interface Tries extends Failures, RateLimits {
+  sends: number;
+  repairs: number;
+  denials: number;
+}
+
 /** Seals parcels and sends them, and does what the service's answers ask for. */
 export class Dispatcher {
   readonly #id: string;
@@ -68,10 +73,9 @@ export class Dispatcher {
   readonly #steps: SessionSteps;
   readonly #limits: DispatchLimits;
   readonly #signal: AbortSignal;
-  /** Sends that the service took, and outages in a row without one. */
+  /** Sends that the service took. */
   #taken = 0;
-  #outages = 0;
-  #outage: Promise<void> | undefined;
+  readonly #waits: RefusalWaits;
   readonly #ownFailures: OwnFailures;
 
   constructor(
@@ -89,11 +93,21 @@ export class Dispatcher {
     this.#limits = limits;
     this.#signal = signal;
     this.#ownFailures = new OwnFailures(services.transport, signal);
+    const { gate, park, maxRetryAfterMs } = limits;
+    this.#waits = new RefusalWaits({ id, gate, services, maxRetryAfterMs, park, signal });
   }
 
   /** From a recipient's first step to the end of his part; rejects when the broadcast cannot go on. */
   async dispatch(serviceId: string, first: Step): Promise<Dispatched> {
-    const tries = { sends: 0, repairs: 0, denials: 0, failures: 0, takenBefore: this.#taken };
+    const tries: Tries = {
+      sends: 0,
+      repairs: 0,
+      denials: 0,
+      rateLimits: 0,
+      failures: 0,
+      takenBefore: this.#taken,
+      silentRounds: 0,
+    };
     let step = first;
     let parcel: Parcel | undefined;
     for (;;) {
@@ -119,19 +133,18 @@ export class Dispatcher {
         if (answer.status === 'sent') {
           this.#taken += 1;
           this.#ownFailures.answered(serviceId);
-          this.#outages = 0;
+          this.#waits.sent();
           if (!takesSealed(serviceId, parcel.access)) return { status: 'unsealed', attempts: tries.sends };
           return { status: 'sealed', attempts: tries.sends, sealedWith: parcel.access };
         }
         refusal = answer;
       }
-      if (refusal.status === 'rate-limited' && refusal.retryAfterMs <= this.#limits.maxRetryAfterMs) {
-        const { retryAfterMs } = refusal;
+      if (refusal.status === 'rate-limited' && this.#waits.mayWaitOut(refusal, tries)) {
         this.#services.telemetry.publish('refusal', { id: this.#id, status: refusal.status });
         const isEncrypted = parcel !== undefined;
         // It lies in the outbox: thousands who wait take no memory.
         parcel = undefined;
-        await this.#limits.park(() => wait(retryAfterMs, this.#signal));
+        await this.#waits.waitOut(refusal, tries);
         step = await (isEncrypted ? this.#steps.reload(serviceId) : this.#steps.establish(serviceId));
       } else {
         step = await this.#answer(serviceId, parcel, refusal, tries);
@@ -148,12 +161,7 @@ export class Dispatcher {
   }
 
   /** What follows from a refusal: waiting, another way, or the end. */
-  async #answer(
-    serviceId: string,
-    parcel: Parcel | undefined,
-    refusal: Refusal,
-    tries: { repairs: number; denials: number; failures: number; takenBefore: number },
-  ): Promise<Step> {
+  async #answer(serviceId: string, parcel: Parcel | undefined, refusal: Refusal, tries: Tries): Promise<Step> {
     const { telemetry } = this.#services;
     telemetry.publish('refusal', { id: this.#id, status: refusal.status });
     if (refusal.status !== 'unavailable') this.#ownFailures.answered(serviceId);
@@ -183,21 +191,30 @@ export class Dispatcher {
       case 'rejected':
         return failure(rejectedError(serviceId, refusal.httpStatus, refusal.cause));
       case 'rate-limited': {
-        const message = `the service wants ${Math.ceil(refusal.retryAfterMs / 1000)} s to pass before the next message`;
+        const times = tries.rateLimits === 0 ? '' : `, after ${tries.rateLimits} waits of that kind`;
+        const seconds = Math.ceil(refusal.retryAfterMs / 1000);
+        const message = `the service wants ${seconds} s to pass before the next message${times}`;
         return failure(new SealcastError('ERR_RATE_LIMITED', message, { serviceId }));
       }
       case 'challenge':
-        this.#challenge(refusal);
+        this.#waits.challenge(refusal);
         await this.#limits.gate.pass(this.#signal);
         return again();
       case 'unavailable': {
         const isSealed = parcel === undefined || takesSealed(serviceId, parcel.access);
-        if (await this.#ownFailures.isTooMany(serviceId, tries, this.#taken, isSealed)) {
-          const message = `the service failed ${tries.failures} times with this recipient, while it served others`;
-          this.#ownFailures.answered(serviceId);
-          return failure(new SealcastError('ERR_SERVICE_UNAVAILABLE', message, { serviceId, cause: refusal.cause }));
+        const scene = { taken: this.#taken, round: this.#waits.round, isSealed };
+        const verdict = await this.#ownFailures.judge(serviceId, tries, scene);
+        const { cause } = refusal;
+        if (verdict === 'service') {
+          const message = 'the service is there and has taken no message for long; resume() goes on with the broadcast';
+          throw new SealcastError('ERR_SERVICE_UNAVAILABLE', message, { cause });
         }
-        await this.#waitOutOutage(refusal.retryAfterMs);
+        if (verdict === 'own') {
+          const message = 'the service failed again and again with this recipient, and answered other requests';
+          this.#ownFailures.answered(serviceId);
+          return failure(new SealcastError('ERR_SERVICE_UNAVAILABLE', message, { serviceId, cause }));
+        }
+        await this.#waits.outage(refusal.retryAfterMs);
         return again();
       }
     }
@@ -207,14 +224,14 @@ export class Dispatcher {
   async #repair(
     parcel: Parcel,
     mismatch: Extract<Refusal, { status: 'mismatched-devices' }>,
-    tries: { repairs: number; denials: number; failures: number; takenBefore: number },
+    tries: Tries,
   ): Promise<Step> {
     for (;;) {
       const step = await this.#steps.repair(parcel, mismatch);
       if (step.kind !== 'refused') return step;
       const { refusal } = step;
-      if (refusal.status === 'rate-limited' && refusal.retryAfterMs <= this.#limits.maxRetryAfterMs) {
-        await this.#limits.park(() => wait(refusal.retryAfterMs, this.#signal));
+      if (refusal.status === 'rate-limited' && this.#waits.mayWaitOut(refusal, tries)) {
+        await this.#waits.waitOut(refusal, tries);
         continue;
       }
       const next = await this.#answer(parcel.serviceId, parcel, refusal, tries);
@@ -310,7 +327,7 @@ export class Dispatcher {
     if (!takesSealed(serviceId, access)) return { certificate: undefined, envelopes: [] };
     const { certificates, seals } = this.#services;
     for (let attempt = 1; ; attempt++) {
-      const certificate = await certificates.get(this.#signal);
+      const certificate = await this.#limits.gate.during('certificate', certificates.get(this.#signal));
       const results = await seals.seal(
         devices.map((device) => ({ recipientIdentityKey: identityKey, content: usmcOf(device, certificate) })),
       );
@@ -321,41 +338,6 @@ export class Dispatcher {
       const { code, message, cause } = failed.error;
       if (code === 'ERR_WORKER_LOST' && attempt < MAX_SEAL_ATTEMPTS) continue;
       return new SealcastError(code, message.replace(/^entry \d+: /, ''), { serviceId, cause });
-    }
-  }
-
-  #challenge({ token, options }: Extract<Refusal, { status: 'challenge' }>): void {
-    const { gate } = this.#limits;
-    if (gate.closures.includes('challenge')) return;
-    gate.close('challenge');
-    this.#services.telemetry.log.warn(
-      { id: this.#id },
-      'the service wants a challenge answered; the broadcast is paused',
-    );
-    this.#services.notify('challenge', { id: this.#id, token, options });
-  }
-
-  /** All wait together, longer each time that nothing got through in between. */
-  #waitOutOutage(retryAfterMs: number | undefined): Promise<void> {
-    this.#outage ??= this.#oneOutage(retryAfterMs).finally(() => {
-      this.#outage = undefined;
-    });
-    return this.#outage;
-  }
-
-  async #oneOutage(retryAfterMs: number | undefined): Promise<void> {
-    const { gate } = this.#limits;
-    const pauseMs = Math.max(retryAfterMs ?? 0, backoffMs(this.#outages, OUTAGE_BASE_MS, OUTAGE_CEILING_MS));
-    this.#outages += 1;
-    this.#services.telemetry.log.warn(
-      { id: this.#id, pauseMs: Math.round(pauseMs), outages: this.#outages },
-      'the service is not available; the broadcast waits',
-    );
-    gate.close('outage');
-    try {
-      await wait(pauseMs, this.#signal);
-    } finally {
-      gate.open('outage');
     }
   }
 }

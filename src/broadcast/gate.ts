@@ -3,9 +3,19 @@ import type { AbortWatch } from '../abort-watch.js';
 /** Why nothing is sent for now. `resend`: recipients that asked for the message again are being sent to. */
 export type Closure = 'paused' | 'challenge' | 'outage' | 'resend';
 
+/**
+ * A wait of a broadcast, or of some of its recipients: `paused`, until `continue()`; `challenge`, for the answer to one;
+ * `outage` of the service; `resend`, for the end of a send to recipients that asked for the message again; `rate-limited`
+ * recipients, for their Retry-After; the sender `certificate`; `prekeys` of recipients without a session; `pace`, for
+ * `maxPerSecond`.
+ */
+export type WaitReason = Closure | 'rate-limited' | 'certificate' | 'prekeys' | 'pace';
+
 /** Where all of a broadcast waits while there is a reason to. */
 export class Gate {
   readonly #closures = new Set<Closure>();
+  /** Waits of some recipients, by how many are under way. */
+  readonly #waits = new Map<WaitReason, number>();
   readonly #waiting = new Set<() => void>();
   readonly #aborts: AbortWatch;
 
@@ -15,6 +25,23 @@ export class Gate {
 
   get closures(): readonly Closure[] {
     return [...this.#closures];
+  }
+
+  /** What is waited for at the moment. */
+  get waits(): readonly WaitReason[] {
+    return [...this.#closures, ...this.#waits.keys()];
+  }
+
+  /** Names a wait while the promise is pending. */
+  async during<Value>(reason: WaitReason, promise: Promise<Value>): Promise<Value> {
+    this.#waits.set(reason, (this.#waits.get(reason) ?? 0) + 1);
+    try {
+      return await promise;
+    } finally {
+      const others = (this.#waits.get(reason) ?? 1) - 1;
+      if (others === 0) this.#waits.delete(reason);
+      else this.#waits.set(reason, others);
+    }
   }
 
   close(closure: Closure): void {

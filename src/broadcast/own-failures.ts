@@ -1,45 +1,93 @@
 import type { Transport } from '../transport/transport.js';
 
-/** While others get through, so many failures of the service with one recipient's request are its own. */
+/** Failures of one recipient's request after which they are its own, while others get through or did before. */
 const MAX_FAILURES = 5;
-/** When so few are left that nobody else may get through meanwhile, the service is asked for a sign of life. */
+/** With so few recipients left, nothing else may get through meanwhile: a sign of life counts as well. */
 const MAX_ALONE = 16;
+/**
+ * Outages in a row, some 20 minutes of them, in which the service answers other requests and takes no message at all. Waiting
+ * longer would be waiting for ever.
+ */
+const MAX_SILENT_ROUNDS = 30;
 
-/** One recipient's count. `takenBefore`: sends that the service had taken when it last failed him. */
+/** One recipient's count. */
 export interface Failures {
   failures: number;
+  /** Sends that the service had taken when it last failed this recipient. */
   takenBefore: number;
+  /** Rounds in which the service was there and took nothing. */
+  silentRounds: number;
 }
 
-/** Tells an outage, which all wait out, from a recipient whose requests the service fails on every time. */
+/** The dispatcher at the time of a failure. */
+export interface FailureScene {
+  /** Sends that the service has taken so far. */
+  readonly taken: number;
+  /** Number of the outage that the failure belongs to. */
+  readonly round: number;
+  readonly isSealed: boolean;
+}
+
+/**
+ * `outage`: every recipient waits it out. `own`: this recipient's requests fail, the service serves others. `service`: the
+ * service is there and takes nothing from anyone, for too long to go on.
+ */
+export type FailureVerdict = 'outage' | 'own' | 'service';
+
+/**
+ * Tells an outage, which all recipients wait out, from one recipient whose requests the service fails every time, and from a
+ * service that answers and takes nothing. So a recipient's part ends in bounded time while the network is up; while nothing is
+ * answered at all, waiting goes on.
+ */
 export class OwnFailures {
   readonly #transport: Transport;
   readonly #signal: AbortSignal;
-  /** Those whose last request failed. */
+  /** Recipients whose last request failed. */
   readonly #failing = new Set<string>();
+  /** The sign of life of an outage, asked for once. */
+  #sign: { readonly round: number; readonly isSealed: boolean; readonly isThere: Promise<boolean> } | undefined;
 
   constructor(transport: Transport, signal: AbortSignal) {
     this.#transport = transport;
     this.#signal = signal;
   }
 
-  /** His request was answered, or his part has ended. */
+  /** The recipient's request was answered, or its part has ended. */
   answered(serviceId: string): void {
     this.#failing.delete(serviceId);
   }
 
-  /** Whether he has failed too often to be another's fault. @param taken sends that the service has taken so far */
-  async isTooMany(serviceId: string, tries: Failures, taken: number, isSealed: boolean): Promise<boolean> {
+  async judge(serviceId: string, tries: Failures, scene: FailureScene): Promise<FailureVerdict> {
+    const { taken } = scene;
     this.#failing.add(serviceId);
-    if (taken > tries.takenBefore || (isSealed && taken > 0 && (await this.#isThere(serviceId)))) tries.failures += 1;
+    const isServingOthers = taken > tries.takenBefore;
     tries.takenBefore = taken;
-    return tries.failures > MAX_FAILURES;
+    if (isServingOthers) {
+      tries.failures += 1;
+      tries.silentRounds = 0;
+    } else if (await this.#isThere(serviceId, scene)) {
+      const isAlone = this.#failing.size <= MAX_ALONE;
+      if (isAlone && taken > 0) tries.failures += 1;
+      tries.silentRounds += 1;
+    }
+    if (tries.failures > MAX_FAILURES) return 'own';
+    if (tries.silentRounds <= MAX_SILENT_ROUNDS) return 'outage';
+    return this.#failing.size <= MAX_ALONE ? 'own' : 'service';
   }
 
-  /** Sealed sends and this question take the same way. */
-  async #isThere(serviceId: string): Promise<boolean> {
-    if (this.#failing.size > MAX_ALONE) return false;
-    const { status } = await this.#transport.accountExists(serviceId, { signal: this.#signal });
-    return status === 'ok';
+  #isThere(serviceId: string, { round, isSealed }: FailureScene): Promise<boolean> {
+    if (this.#sign?.round !== round || this.#sign.isSealed !== isSealed) {
+      this.#sign = { round, isSealed, isThere: this.#ask(serviceId, isSealed) };
+    }
+    return this.#sign.isThere;
+  }
+
+  /** A question that takes the same way as the failed request: without a name, or as the account. */
+  async #ask(serviceId: string, isSealed: boolean): Promise<boolean> {
+    const options = { signal: this.#signal };
+    const { status } = isSealed
+      ? await this.#transport.accountExists(serviceId, options)
+      : await this.#transport.fetchSenderCertificate({ includePhoneNumber: false }, options);
+    return status !== 'unavailable';
   }
 }

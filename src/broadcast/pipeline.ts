@@ -239,7 +239,7 @@ export class Pipeline {
   /** A dry run asks nobody for prekeys: it says what would be tried. */
   async #establish(serviceId: string, revision: number): Promise<Step> {
     const { dryRun, services } = this.#options;
-    if (!dryRun) return this.#steps.establish(serviceId, revision);
+    if (!dryRun) return this.#options.gate.during('prekeys', this.#steps.establish(serviceId, revision));
     const contact = await services.outbox.contact(serviceId);
     return { kind: 'ended', status: takesSealed(serviceId, contact) ? 'sealed' : 'unsealed' };
   }

@@ -1,5 +1,5 @@
 import type { DeliveryStream } from './delivery-stream.js';
-import type { Closure, Gate } from './gate.js';
+import type { Gate, WaitReason } from './gate.js';
 import type { Counts, Delivery } from './parcel.js';
 
 /** How a broadcast ended. */
@@ -25,8 +25,8 @@ export interface BroadcastProgress extends Readonly<Counts> {
   readonly ingested: boolean;
   /** Recipients whose part has not ended. */
   readonly pending: number;
-  /** Why nothing is sent at the moment; empty while it is. */
-  readonly waitingFor: readonly Closure[];
+  /** Every wait of the broadcast, or of some of its recipients, at the moment; empty while none waits. */
+  readonly waitingFor: readonly WaitReason[];
 }
 
 /** Where a pipeline has got to. */
@@ -74,7 +74,7 @@ export class BroadcastRun implements AsyncIterable<Delivery> {
       recipients,
       ingested: this.#state?.ingested ?? false,
       pending: recipients - sealed - unsealed - unregistered - failed,
-      waitingFor: this.#gate.closures,
+      waitingFor: this.#gate.waits,
     };
   }
 

@@ -17,6 +17,7 @@ export class SendWindow {
   readonly #maxSends: number;
   readonly #millisecondsEach: number;
   readonly #permits: Semaphore;
+  readonly #pacing: (waiting: Promise<void>) => Promise<void>;
   /** Sends that may be under way, and permits out of use because of it. */
   #limit: number;
   #withheld = 0;
@@ -24,8 +25,17 @@ export class SendWindow {
   /** When the next send may begin. */
   #nextMs = 0;
 
-  /** @param perSecond Infinity for as fast as it goes. */
-  constructor(maxSends: number, perSecond: number, aborts: AbortWatch) {
+  /**
+   * @param perSecond Infinity for as fast as it goes.
+   * @param pacing names the wait for the next send's time.
+   */
+  constructor(
+    maxSends: number,
+    perSecond: number,
+    aborts: AbortWatch,
+    pacing: (waiting: Promise<void>) => Promise<void> = (waiting) => waiting,
+  ) {
+    this.#pacing = pacing;
     this.#maxSends = maxSends;
     this.#millisecondsEach = 1000 / perSecond;
     this.#permits = new Semaphore(maxSends, aborts);
@@ -47,7 +57,7 @@ export class SendWindow {
     this.#nextMs = beginMs + this.#millisecondsEach;
     if (beginMs === nowMs) return;
     try {
-      await wait(beginMs - nowMs, signal);
+      await this.#pacing(wait(beginMs - nowMs, signal));
     } catch (error) {
       this.#permits.release();
       throw error;

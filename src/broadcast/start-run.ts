@@ -105,7 +105,9 @@ function makePipeline(
     record,
     services,
     gate,
-    window: new SendWindow(limits.concurrency, record.maxPerSecond ?? Infinity, aborts),
+    window: new SendWindow(limits.concurrency, record.maxPerSecond ?? Infinity, aborts, (waiting) =>
+      gate.during('pace', waiting),
+    ),
     maxRetryAfterMs: limits.maxRetryAfterMs,
     chunkSize: limits.chunkSize,
     maxLive: 4 * Math.max(limits.chunkSize, limits.concurrency),

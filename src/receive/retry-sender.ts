@@ -6,6 +6,7 @@ import { backoffMs, wait } from '../account/waiting.js';
 import { AbortWatch } from '../abort-watch.js';
 import { USMC_TYPE, encodeUsmc } from '../content/index.js';
 import { SealcastError } from '../errors.js';
+import { serviceWaitMs } from '../util/service-wait.js';
 import type { ContactRecord, Device } from '../store/records.js';
 import type { RetryRecord } from '../store/records-inbox.js';
 import type { OutboundMessage, PreKeysOutcome, Refusal, SendOutcome } from '../transport/transport.js';
@@ -18,6 +19,8 @@ const CONCURRENCY = 4;
 const MAX_WAITING = 16_384;
 const BASE_MS = 1_000;
 const CEILING_MS = 60_000;
+/** Longest Retry-After that is waited out, ms. */
+const MAX_RETRY_AFTER_MS = 3_600_000;
 
 /** What ended it. `denied`: the sender takes nothing sealed, and nothing is sent unsealed; or he is blocked. */
 interface Ended {
@@ -220,9 +223,12 @@ function knownTarget(
   return key === undefined || !isKnown ? undefined : { identityKey: key, devices };
 }
 
-const againAfter = (refusal: Refusal): Again => ({
-  waitMs: 'retryAfterMs' in refusal ? (refusal.retryAfterMs ?? 0) : 0,
-});
+/** After a refusal that names no time the next attempt has its own backoff. */
+function againAfter(refusal: Refusal): Again {
+  const retryAfterMs = 'retryAfterMs' in refusal ? refusal.retryAfterMs : undefined;
+  if (retryAfterMs === undefined) return AT_ONCE;
+  return { waitMs: serviceWaitMs({ retryAfterMs, refusals: 0, ceilingMs: MAX_RETRY_AFTER_MS }) };
+}
 
 /** What the transport can make nothing of, it never will. Anything else that stops it is no fault of the request's. */
 function endingOf(error: unknown): Ended {

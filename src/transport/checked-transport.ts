@@ -1,3 +1,4 @@
+import { AbortWatch } from '../abort-watch.js';
 import { SealcastError } from '../errors.js';
 import type { Refusal, Transport } from './transport.js';
 
@@ -111,6 +112,43 @@ function readAnswer(request: string, forms: Forms, answer: unknown): unknown {
   }
 }
 
+/** After its signal fired, a transport has this long to settle by itself: an answer that is on its way is worth having, ms. */
+const GRACE_MS = 2_000;
+/** A request without an answer for so long has none, ms. ChatTransport's own bound is shorter. */
+const MAX_ANSWER_MS = 300_000;
+const NO_ANSWER: Refusal = { status: 'unavailable', cause: new Error('the transport gave no answer for 5 minutes') };
+
+const watch = new AbortWatch();
+
+/**
+ * Waits for an answer no longer than the caller does, whatever the transport makes of signals: `close()` and abort must end.
+ * An answer that comes later is dropped, with nobody left to act on it.
+ *
+ * @throws SealcastError ERR_ABORTED a moment after the signal fired.
+ */
+async function bounded(answer: unknown, options: unknown): Promise<unknown> {
+  const signal = isObject(options) && options['signal'] instanceof AbortSignal ? options['signal'] : undefined;
+  let timer: NodeJS.Timeout | undefined;
+  let unwatch: (() => void) | undefined;
+  const over = new Promise<unknown>((resolve, reject) => {
+    timer = setTimeout(() => resolve(NO_ANSWER), MAX_ANSWER_MS).unref();
+    if (signal === undefined) return;
+    const abort = (): void => {
+      const error = new SealcastError('ERR_ABORTED', 'the request was aborted', { cause: signal.reason });
+      clearTimeout(timer);
+      timer = setTimeout(() => reject(error), GRACE_MS);
+    };
+    if (signal.aborted) abort();
+    else unwatch = watch.add(signal, abort);
+  });
+  try {
+    return await Promise.race([answer, over]);
+  } finally {
+    clearTimeout(timer);
+    unwatch?.();
+  }
+}
+
 type Method = (...args: unknown[]) => unknown;
 
 function checked(target: object, request: string, forms: Forms): Method {
@@ -124,7 +162,7 @@ function checked(target: object, request: string, forms: Forms): Method {
       if (cause instanceof SealcastError) throw cause;
       return nonsense(request, 'threw instead of returning a promise', cause);
     }
-    return readAnswer(request, forms, await answer);
+    return readAnswer(request, forms, await bounded(answer, args.at(-1)));
   };
 }
 

@@ -1,3 +1,4 @@
+import { parseHttpDate, parseRetryAfterMs } from '../util/service-wait.js';
 import type { Refusal } from './transport.js';
 
 /** The longest body that is read: what the service answers is kilobytes, and to parse more would hold up the event loop. */
@@ -12,14 +13,15 @@ export interface HttpAnswer {
   readonly body?: Uint8Array | undefined;
 }
 
-/** Retry-After in ms: seconds or a date (RFC 9110, 10.2.3). */
+/** A date in it is compared with the service's own clock where the answer tells it. */
 function retryAfterMsOf({ headers }: HttpAnswer): number | undefined {
-  const value = headers.find(([name]) => name.toLowerCase() === 'retry-after')?.[1].trim();
-  if (value === undefined) return undefined;
-  if (/^\d+$/.test(value)) return Number(value) * 1_000;
-  const atMs = Date.parse(value);
-  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - Date.now());
+  const header = (wanted: string): string | undefined =>
+    headers.find(([name]) => name.toLowerCase() === wanted)?.[1].trim();
+  return parseRetryAfterMs(header('retry-after'), parseHttpDate(header('date')) ?? Date.now());
 }
+
+/** 499: the service takes nothing any more from a client of this version. */
+export const CLIENT_TOO_OLD = 499;
 
 /** The body's JSON, or undefined where there is none that can be read. */
 export function jsonOf({ body }: HttpAnswer): unknown {
@@ -104,6 +106,9 @@ export function refusalOfAnswer(answer: HttpAnswer, cause?: unknown): Refusal {
       return { ...challenge(jsonOf(answer)), ...(retryAfterMs !== undefined && { retryAfterMs }) };
     case 429:
       return { status: 'rate-limited', retryAfterMs: retryAfterMs ?? DEFAULT_RETRY_AFTER_MS };
+    // Loop detected: the service's own routing is at fault for this request, and asking again adds to the loop.
+    case 508:
+      return rejected;
     default:
       if (status < 500) return rejected;
       return { status: 'unavailable', ...(retryAfterMs !== undefined && { retryAfterMs }), ...withCause };

@@ -1,3 +1,4 @@
+import { serviceWaitMs } from '../util/service-wait.js';
 import { Backoff, type BackoffOptions } from './backoff.js';
 import type { ConnectionListener } from './connection-source.js';
 import { ConnectionEnded, type Flight } from './flights.js';
@@ -22,6 +23,9 @@ export interface LaneOptions<C extends Disconnectable> {
 
 /** Ms: the first wait is 15 to 30 s, the longest 15 to 30 min. */
 const ELSEWHERE = { baseMs: 30_000, capMs: 1_800_000 } as const;
+
+/** Longest wait that a 429 to an attempt to connect is believed, ms. */
+const MAX_RETRY_AFTER_MS = 3_600_000;
 
 interface Attempt<C> {
   /**
@@ -170,7 +174,11 @@ export class Lane<C extends Disconnectable> {
     }
     const { refusals } = this.#options;
     const isElsewhere = refusals.isConnectedElsewhere(error);
-    const waitMs = Math.max((isElsewhere ? this.#elsewhere : this.#backoff).next(), refusals.retryAfterMs(error));
+    const backoffMs = (isElsewhere ? this.#elsewhere : this.#backoff).next();
+    const retryAfterMs = refusals.retryAfterMs(error);
+    const askedMs =
+      retryAfterMs === undefined ? 0 : serviceWaitMs({ retryAfterMs, refusals: 0, ceilingMs: MAX_RETRY_AFTER_MS });
+    const waitMs = Math.max(backoffMs, askedMs);
     this.#timer = setTimeout(() => this.#connectAgain(), waitMs);
   }
 

@@ -1,6 +1,6 @@
 import type { MismatchedDevicesError, RateLimitChallengeError, RateLimitedError } from '@signalapp/libsignal-client';
 import { ConnectionEnded, TimedOut } from './flights.js';
-import { mismatchedDevices, refusalOfAnswer } from './http-refusals.js';
+import { CLIENT_TOO_OLD, mismatchedDevices, refusalOfAnswer } from './http-refusals.js';
 import type { Libsignal } from './libsignal.js';
 import type { Refusal } from './transport.js';
 
@@ -26,11 +26,13 @@ export class LibsignalRefusals {
   readonly #forGood: ReadonlySet<number>;
   readonly #rateLimited: number;
   readonly #connectedElsewhere: number;
+  readonly #appExpired: number;
 
   /** @param retryConnectedElsewhere whether the account comes back after another client of the same device took its place. */
   constructor({ ErrorCode }: Libsignal, retryConnectedElsewhere = false) {
     this.#rateLimited = ErrorCode.RateLimitedError;
     this.#connectedElsewhere = ErrorCode.ConnectedElsewhere;
+    this.#appExpired = ErrorCode.AppExpired;
     const notFound = (): Refusal => ({ status: 'not-found' });
     const unavailable = (cause: Thrown): Refusal => ({ status: 'unavailable', cause });
     this.#answers = new Map<number, (error: Thrown) => Refusal>([
@@ -38,7 +40,10 @@ export class LibsignalRefusals {
       [ErrorCode.ServiceIdNotFound, notFound],
       [ErrorCode.DeviceIdNotFound, notFound],
       [ErrorCode.MismatchedDevices, mismatched],
-      [ErrorCode.RateLimitedError, (error) => ({ status: 'rate-limited', retryAfterMs: this.retryAfterMs(error) })],
+      [
+        ErrorCode.RateLimitedError,
+        (error) => ({ status: 'rate-limited', retryAfterMs: this.retryAfterMs(error) ?? 0 }),
+      ],
       [ErrorCode.RateLimitChallengeError, challenge],
       [ErrorCode.ChatServiceInactive, unavailable],
       [ErrorCode.ConnectionInvalidated, unavailable],
@@ -64,14 +69,20 @@ export class LibsignalRefusals {
     return isLibsignals(error) && this.#forGood.has(error.code);
   }
 
+  /** Whether the service, or libsignal itself, finds this version too old: no request will be served. */
+  isTooOld(error: unknown): boolean {
+    if (!isLibsignals(error)) return false;
+    return error.code === this.#appExpired || statusInMessage(error.message) === CLIENT_TOO_OLD;
+  }
+
   /** 4409: another connection of the same device took the place of this one. */
   isConnectedElsewhere(error: unknown): boolean {
     return isLibsignals(error) && error.code === this.#connectedElsewhere;
   }
 
-  /** How long the service asked to be left alone, in ms; 0 if it did not. */
-  retryAfterMs(error: unknown): number {
-    if (!isLibsignals(error) || error.code !== this.#rateLimited) return 0;
+  /** How long the service asked to be left alone, in ms; undefined if it did not. */
+  retryAfterMs(error: unknown): number | undefined {
+    if (!isLibsignals(error) || error.code !== this.#rateLimited) return undefined;
     return (error as Thrown & Pick<RateLimitedError, 'retryAfterSecs'>).retryAfterSecs * 1_000;
   }
 }

@@ -1,9 +1,9 @@
 import { SealcastError } from '../errors.js';
 import type { AuthenticatedConnection } from './connection-source.js';
 import { Flights, type Flight } from './flights.js';
-import { refusalOfAnswer, type HttpAnswer } from './http-refusals.js';
+import { CLIENT_TOO_OLD, refusalOfAnswer, type HttpAnswer } from './http-refusals.js';
 import type { Disconnectable } from './lane.js';
-import type { Lanes } from './lanes.js';
+import { refusedError, type Lanes } from './lanes.js';
 import type { LibsignalRefusals } from './libsignal-refusals.js';
 import type { Refusal, RequestOptions } from './transport.js';
 
@@ -58,6 +58,7 @@ export class Requests {
     };
     return this.#fly(options, async (flight) => {
       const answer = await lanes.run(flight, (connection) => connection.fetch(request, { abortSignal: flight.signal }));
+      if (answer.status === CLIENT_TOO_OLD) throw refusedError(new Error('the service answered 499: client too old'));
       return answer.status >= 200 && answer.status < 300 ? read(answer) : refusalOfAnswer(answer);
     });
   }
@@ -71,6 +72,7 @@ export class Requests {
       return await this.#flights.fly(options?.signal, run);
     } catch (error) {
       if (error instanceof SealcastError) throw error;
+      if (this.#refusals.isTooOld(error)) throw refusedError(error);
       return this.#refusals.of(error);
     }
   }

@@ -229,7 +229,7 @@ describe('unidentified access', () => {
   });
 
   it.each([
-    ['a disabled contact', randomUUID(), { accessMode: 'disabled' }],
+    ['a disabled contact', randomUUID(), { accessMode: 'disabled', accessDeniedMs: Date.now() }],
     ['a blocked contact', randomUUID(), { accessMode: 'enabled', blocked: true }],
     ['a phone-number identity', `PNI:${randomUUID()}`, {}],
   ] as const)('has no target for %s', async (_title, serviceId, contact) => {
@@ -249,7 +249,7 @@ describe('unidentified access', () => {
   it('asks for no certificate where nothing is sent sealed', async () => {
     const other = await openAccountScene(undefined, undefined, { profileKey: null });
     const aci = randomUUID();
-    await putContact(other, aci, { accessMode: 'disabled' });
+    await putContact(other, aci, { accessMode: 'disabled', accessDeniedMs: Date.now() });
     expect(await other.own.unidentifiedAccess(aci)).toEqual({ target: null, self: null });
     expect(other.service.requests).toEqual([]);
     await other.close();

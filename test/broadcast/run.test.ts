@@ -98,6 +98,7 @@ describe('a run', () => {
     const run = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers));
     run.pause();
     await untilTrue(() => run.progress.ingested && scene.service.countOf('fetchPreKeys') === 5);
+    await untilTrue(() => !run.progress.waitingFor.includes('prekeys'));
     await manyTurns();
     expect(run.progress).toMatchObject({ recipients: 5, pending: 5, sealed: 0, waitingFor: ['paused'] });
     expect(scene.service.countOf('sendSealed')).toBe(0);

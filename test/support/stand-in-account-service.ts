@@ -64,7 +64,7 @@ export class StandInAccountService extends StandInService implements AccountTran
     signal?.throwIfAborted();
     this.accountRequests.push({ name, request });
     const answering = Promise.resolve(this.accountIntercepts.get(name)?.(this.accountCountOf(name), request));
-    const answer = await (signal === undefined ? answering : Promise.race([answering, aborted(signal)]));
+    const answer = await unlessAborted(answering, signal);
     if (answer !== undefined && answer !== 'lost') return answer;
     const outcome = await work();
     return answer === 'lost' ? LOST : outcome;
@@ -160,5 +160,15 @@ function takes({ access, profileKey }: Subscriber, accessKey: Uint8Array): boole
   return access === 'key' && Buffer.compare(deriveAccessKey(profileKey), accessKey) === 0;
 }
 
-const aborted = (signal: AbortSignal): Promise<never> =>
-  new Promise((_resolve, reject) => signal.addEventListener('abort', () => reject(signal.reason as Error)));
+/** Leaves no listener on the signal, which lives as long as the caller. */
+async function unlessAborted<T>(answering: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+  if (signal === undefined) return answering;
+  let abort = (): void => undefined;
+  const aborted = new Promise<never>((_resolve, reject) => (abort = () => reject(signal.reason as Error)));
+  signal.addEventListener('abort', abort);
+  try {
+    return await Promise.race([answering, aborted]);
+  } finally {
+    signal.removeEventListener('abort', abort);
+  }
+}

@@ -49,12 +49,20 @@ describe('what a transport answers when the service answers', () => {
     [413, { status: 'too-large' }],
     [422, { status: 'rejected', httpStatus: 422 }],
     [429, { status: 'rate-limited', retryAfterMs: DEFAULT_RETRY_AFTER_MS }],
-    [499, { status: 'rejected', httpStatus: 499 }],
     [500, { status: 'unavailable' }],
     [503, { status: 'unavailable' }],
-    [508, { status: 'unavailable' }],
   ])('%i: the same whatever was asked', async (status, refusal) => {
     expect(await outcomes(ASK_NAMES, { status })).toEqual(all(ASK_NAMES, refusal));
+  });
+
+  test('508: a loop in the service, which asking again would add to; libsignal tells it from no other 5xx', async () => {
+    expect(await outcomes(RAW, { status: 508 })).toEqual(all(RAW, { status: 'rejected', httpStatus: 508 }));
+    expect(await outcomes(TYPED, { status: 508 })).toEqual(all(TYPED, { status: 'unavailable' }));
+  });
+
+  test.each(ASK_NAMES)('499 to %s: this client is too old, whatever is asked', async (name) => {
+    const answer = outcomes([name], { status: 499 });
+    await expect(answer).rejects.toMatchObject({ code: 'ERR_TRANSPORT_REFUSED', cause: { message: /499/ } });
   });
 
   test('404: not found, which is an answer to whether an account exists', async () => {

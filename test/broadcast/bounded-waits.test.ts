@@ -1,0 +1,188 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { MemoryStore, openAccount, type Refusal } from 'sealcast';
+import type * as Waiting from '#dist/src/account/waiting.js';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { manyTurns, neverHangs, untilTrue } from '../support/await-condition.js';
+import { acis, collect, openScene, subscribeKnown, type Scene } from '../support/broadcasters.js';
+import { StandInAccountService } from '../support/stand-in-account-service.js';
+
+/** ms of every wait. */
+const waits = vi.hoisted((): number[] => []);
+vi.mock('#dist/src/account/waiting.js', async (importOriginal) => {
+  const original = await importOriginal<typeof Waiting>();
+  // Each wait takes a turn of the event loop: the test is about what follows, and for how long it would have waited.
+  const wait: typeof original.wait = (ms, signal) => {
+    waits.push(ms);
+    return original.wait(0, signal);
+  };
+  return { ...original, wait };
+});
+
+let scene: Scene;
+beforeEach(async () => {
+  scene = await openScene();
+  waits.splice(0);
+});
+afterEach(() => scene[Symbol.asyncDispose]());
+
+const RATE_LIMITED: Refusal = { status: 'rate-limited', retryAfterMs: 0 };
+const UNAVAILABLE: Refusal = { status: 'unavailable' };
+
+describe('a service that answers 429 for ever', () => {
+  it.each([0, -5, 1.5, Number.NEGATIVE_INFINITY])(
+    'with Retry-After %d is asked a bounded number of times, a second or more apart',
+    async (retryAfterMs) => {
+      const [subscriber] = await subscribeKnown(scene, 1);
+      scene.service.intercepts.set('sendSealed', () => ({ status: 'rate-limited', retryAfterMs }));
+      const deliveries = await collect(scene.broadcaster.broadcast({ body: 'x' }, acis([subscriber!])));
+      expect(deliveries.get(subscriber!.aci)).toMatchObject({ status: 'failed', error: { code: 'ERR_RATE_LIMITED' } });
+      expect(scene.service.countOf('sendSealed')).toBe(13);
+      expect(Math.min(...waits)).toBeGreaterThanOrEqual(1_000);
+      expect(waits.reduce((total, ms) => total + ms)).toBeGreaterThan(400_000);
+    },
+  );
+
+  it('to requests for prekeys ends that recipient’s part', async () => {
+    const subscriber = await scene.service.subscribe();
+    await scene.broadcaster.setProfileKey(subscriber.aci, subscriber.profileKey);
+    scene.service.intercepts.set('fetchPreKeys', () => RATE_LIMITED);
+    expect(await scene.broadcaster.broadcast({ body: 'x' }, [subscriber.aci]).summary()).toMatchObject({ failed: 1 });
+  });
+});
+
+describe('a service that answers 5xx for ever', () => {
+  it('to one recipient, the only one, ends its part while other requests are answered', async () => {
+    const [subscriber] = await subscribeKnown(scene, 1);
+    scene.service.intercepts.set('sendSealed', () => UNAVAILABLE);
+    const deliveries = await collect(scene.broadcaster.broadcast({ body: 'x' }, acis([subscriber!])));
+    expect(deliveries.get(subscriber!.aci)).toMatchObject({
+      status: 'failed',
+      error: { code: 'ERR_SERVICE_UNAVAILABLE' },
+    });
+    // Long enough for an outage of half the service to pass.
+    expect(waits.reduce((total, ms) => total + ms)).toBeGreaterThan(600_000);
+  });
+
+  it('to every recipient stops the broadcast, which can be resumed', async () => {
+    const subscribers = await subscribeKnown(scene, 20);
+    scene.service.intercepts.set('sendSealed', () => UNAVAILABLE);
+    const stopped = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), { id: 'silent' }).summary();
+    await expect(stopped).rejects.toMatchObject({ code: 'ERR_SERVICE_UNAVAILABLE' });
+    scene.service.intercepts.clear();
+    expect(await scene.broadcaster.resume()).toMatchObject([{ status: 'finished', summary: { sealed: 20 } }]);
+    for (const subscriber of subscribers) expect(scene.service.textsOf(subscriber)).toEqual(['x']);
+  });
+
+  it('to everything that is asked is an outage, which is waited out however long it is', async () => {
+    const [subscriber] = await subscribeKnown(scene, 1);
+    scene.service.intercepts.set('sendSealed', () => UNAVAILABLE).set('accountExists', () => UNAVAILABLE);
+    const run = scene.broadcaster.broadcast({ body: 'x' }, acis([subscriber!]));
+    await untilTrue(() => scene.service.countOf('sendSealed') > 100);
+    expect(run.progress).toMatchObject({ pending: 1 });
+    scene.service.intercepts.clear();
+    expect(await run.summary()).toMatchObject({ sealed: 1 });
+  });
+
+  it('and names a time of years is asked again within minutes', async () => {
+    const subscribers = await subscribeKnown(scene, 3);
+    scene.service.intercepts.set('sendSealed', (_, count) =>
+      count <= 3 ? { status: 'unavailable', retryAfterMs: 10 ** 12 } : undefined,
+    );
+    expect(await scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers)).summary()).toMatchObject({ sealed: 3 });
+    expect(Math.max(...waits)).toBeLessThanOrEqual(337_500);
+  });
+});
+
+describe('progress.waitingFor', () => {
+  const heldAnswer = (): { readonly held: Promise<undefined>; readonly answer: () => void } => {
+    let answer!: () => void;
+    const held = new Promise<undefined>((resolve) => (answer = () => resolve(undefined)));
+    return { held, answer };
+  };
+
+  it.each([
+    ['certificate', 'fetchSenderCertificate'],
+    ['prekeys', 'fetchPreKeys'],
+  ] as const)('names the wait for %s', async (reason, request) => {
+    const subscriber = await scene.service.subscribe();
+    await scene.broadcaster.setProfileKey(subscriber.aci, subscriber.profileKey);
+    const { held, answer } = heldAnswer();
+    scene.service.intercepts.set(request, () => held);
+    const run = scene.broadcaster.broadcast({ body: 'x' }, [subscriber.aci]);
+    await untilTrue(() => scene.service.countOf(request) === 1);
+    await untilTrue(() => run.progress.waitingFor.includes(reason));
+    expect(run.progress.waitingFor).toEqual([reason]);
+    answer();
+    await run.summary();
+    expect(run.progress.waitingFor).toEqual([]);
+  });
+
+  it('names a rate limit of a recipient, and the pace', async () => {
+    const subscribers = await subscribeKnown(scene, 4);
+    scene.service.intercepts.set('sendSealed', (_, count) => (count === 1 ? RATE_LIMITED : undefined));
+    const named = new Set<string>();
+    const run = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), { maxPerSecond: 1 });
+    const summary = run.summary();
+    while (run.progress.pending > 0 || !run.progress.ingested) {
+      for (const reason of run.progress.waitingFor) named.add(reason);
+      await nextTurn();
+    }
+    expect(await summary).toMatchObject({ sealed: 4 });
+    expect([...named].sort()).toEqual(expect.arrayContaining(['pace', 'rate-limited']));
+  });
+});
+
+describe('a transport that never answers, whatever its signals say', () => {
+  const silent = (): Promise<never> => new Promise(() => undefined);
+
+  it('holds up neither abort nor close of a broadcast', async () => {
+    const subscribers = await subscribeKnown(scene, 3);
+    const stranger = await scene.service.subscribe();
+    const controller = new AbortController();
+    scene.service.sendSealed = silent;
+    scene.service.fetchPreKeys = silent;
+    const run = scene.broadcaster.broadcast({ body: 'x' }, acis([...subscribers, stranger]), {
+      signal: controller.signal,
+    });
+    const ended = run.summary().catch((error: unknown) => (error as { code: string }).code);
+    await untilTrue(() => run.progress.waitingFor.includes('prekeys'));
+    controller.abort();
+    expect(await neverHangs(ended, 'abort')).toBe('ERR_ABORTED');
+    await neverHangs(scene.broadcaster.close(), 'close');
+  });
+
+  it('holds up no close of an account', async () => {
+    const service = new StandInAccountService();
+    const account = await openAccount({
+      store: new MemoryStore(),
+      transport: service,
+      trustRoots: [service.trustRoot],
+      account: service.sender,
+      threads: 1,
+    });
+    const contact = await service.subscribe();
+    Object.assign(service, { fetchProfile: silent, countPreKeys: silent, uploadPreKeys: silent, setProfile: silent });
+    const calls: Promise<unknown>[] = [
+      account.fetchProfile(contact.aci),
+      account.maintainPreKeys(),
+      account.setProfile({ given: 'A name' }),
+    ].map((call: Promise<unknown>) => call.catch((error: unknown) => (error as { code: string }).code));
+    await manyTurns();
+    await neverHangs(account.close(), 'close');
+    for (const call of calls) expect(['ERR_ABORTED', 'ERR_CLOSED']).toContain(await neverHangs(call, 'a call'));
+  });
+});
+
+describe('a transport that this client is too old for', () => {
+  it('stops the broadcast, which can be resumed with a newer client', async () => {
+    const { SealcastError } = await import('sealcast');
+    const subscribers = await subscribeKnown(scene, 3);
+    scene.service.intercepts.set('sendSealed', () =>
+      Promise.reject(new SealcastError('ERR_TRANSPORT_REFUSED', 'the service refuses this client for good')),
+    );
+    const stopped = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), { id: 'old' }).summary();
+    await expect(stopped).rejects.toMatchObject({ code: 'ERR_TRANSPORT_REFUSED' });
+    scene.service.intercepts.clear();
+    expect(await scene.broadcaster.resume()).toMatchObject([{ status: 'finished', summary: { sealed: 3 } }]);
+  });
+});
