@@ -1,6 +1,6 @@
 import type { AttributesInput } from './account/attributes.js';
 import type { AccountCore } from './account/core.js';
-import type { PendingIdentity } from './account/identities.js';
+import type { PendingIdentity } from './account/account-types.js';
 import { checkAccountTransport, checkPolicies, checkSharedOptions } from './account/options.js';
 import type { AccessKeyOptions, OwnCallOptions, UnidentifiedAccessPair } from './account/account-types.js';
 import type { ProfileInput } from './account/own-profile.js';

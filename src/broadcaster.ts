@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { onProfileKey } from './access/access-mode.js';
 import type { BroadcasterCore } from './broadcast/core.js';
 import type { BroadcasterEvents } from './broadcast/events.js';
-import type { PendingIdentity } from './account/identities.js';
+import type { PendingIdentity } from './account/account-types.js';
 import { parseServiceId } from './account/ids.js';
 import {
   checkBroadcast,

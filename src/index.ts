@@ -15,7 +15,7 @@ export type { ContactProfile, FetchProfileOptions } from './account/account-type
 export { SealcastError, type SealcastErrorCode, type SealcastErrorFacts } from './errors.js';
 export { Broadcaster, type BroadcasterOptions, type ResumeOptions } from './broadcaster.js';
 export type { BroadcasterEvents } from './broadcast/events.js';
-export type { PendingIdentity } from './account/identities.js';
+export type { PendingIdentity } from './account/account-types.js';
 export type { AccountInput, Policies, SharedOptions } from './account/options.js';
 export type { BroadcasterLimits, BroadcastMessage, BroadcastOptions, Recipients } from './broadcast/options.js';
 export type { WaitReason } from './broadcast/gate.js';

@@ -55,3 +55,11 @@ export interface FetchProfileOptions {
 }
 
 export const FETCH_PROFILE_NAMES = { force: true, signal: true } satisfies NamesOf<FetchProfileOptions>;
+
+/** A contact whose new identity key waits to be accepted: `onIdentityChange` is `fail`. */
+export interface PendingIdentity {
+  /** Service id. */
+  readonly serviceId: string;
+  /** The new key, 33 bytes. */
+  readonly identityKey: Uint8Array;
+}

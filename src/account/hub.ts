@@ -5,6 +5,7 @@ import { refuse } from '../options.js';
 import { Sealer } from '../sealer.js';
 import type { AccountRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
+import { checkedTransport } from '../transport/checked-transport.js';
 import { openAccountRecord } from './account-record.js';
 import { AddressLocks } from './address-locks.js';
 import { certificateSource } from './certificate-source.js';
@@ -152,7 +153,8 @@ export class Hub {
 }
 
 function checkSame(opened: HubOptions, { transport, trustRoots }: HubOptions): void {
-  if (transport !== opened.transport) refuse('transport', 'the one with which the store is in use already');
+  if (checkedTransport(transport) !== checkedTransport(opened.transport))
+    refuse('transport', 'the one with which the store is in use already');
   const namesOf = (roots: HubOptions['trustRoots']): string =>
     roots.map((root) => Buffer.from(root).toString('hex')).join();
   if (namesOf(trustRoots) !== namesOf(opened.trustRoots))

@@ -1,19 +1,12 @@
 import { SealcastError } from '../errors.js';
 import { checkPublicKey, refuse, type PublicKeyInput } from '../options.js';
 import { decodeContact } from '../store/records.js';
+import type { PendingIdentity } from './account-types.js';
 import { archiveSessions } from './archive-sessions.js';
 import { onAccepted } from './contact-identity.js';
 import type { Hub } from './hub.js';
 import { parseServiceId } from './ids.js';
 import { contactChange, Records } from './records.js';
-
-/** A contact whose new identity key waits to be accepted: `onIdentityChange` is `fail`. */
-export interface PendingIdentity {
-  /** Service id. */
-  readonly serviceId: string;
-  /** The new key, 33 bytes. */
-  readonly identityKey: Uint8Array;
-}
 
 /** Rows that are read together. */
 const PAGE_ROWS = 1024;
