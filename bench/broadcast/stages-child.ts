@@ -159,6 +159,7 @@ async function dispatch(
   let next = 0;
   const seals = { seal: () => Promise.resolve([envelopes[next++ % envelopes.length]!]) };
   const services: DispatchServices = {
+    account: () => account,
     policies,
     transport,
     certificates,

@@ -40,7 +40,7 @@ export interface DispatchLimits {
 /** What sending takes of all that broadcasts share. */
 export type DispatchServices = Pick<
   Services,
-  'policies' | 'transport' | 'certificates' | 'guard' | 'telemetry' | 'notify'
+  'account' | 'policies' | 'transport' | 'certificates' | 'guard' | 'telemetry' | 'notify'
 > & {
   readonly seals: Pick<SealQueue, 'seal'>;
 };
@@ -92,7 +92,7 @@ export class Dispatcher {
     this.#steps = steps;
     this.#limits = limits;
     this.#signal = signal;
-    this.#ownFailures = new OwnFailures(services.transport, signal);
+    this.#ownFailures = new OwnFailures(services.transport, services.account().aci, signal);
     const { gate, park, maxRetryAfterMs } = limits;
     this.#waits = new RefusalWaits({ id, gate, services, maxRetryAfterMs, park, signal });
   }

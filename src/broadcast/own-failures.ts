@@ -41,14 +41,17 @@ export type FailureVerdict = 'outage' | 'own' | 'service';
  */
 export class OwnFailures {
   readonly #transport: Transport;
+  readonly #ownAci: string;
   readonly #signal: AbortSignal;
   /** Recipients whose last request failed. */
   readonly #failing = new Set<string>();
   /** The sign of life of an outage, asked for once. */
   #sign: { readonly round: number; readonly isSealed: boolean; readonly isThere: Promise<boolean> } | undefined;
 
-  constructor(transport: Transport, signal: AbortSignal) {
+  /** @param ownAci whom the service is asked about for a sign of life: it learns of no recipient that way. */
+  constructor(transport: Transport, ownAci: string, signal: AbortSignal) {
     this.#transport = transport;
+    this.#ownAci = ownAci;
     this.#signal = signal;
   }
 
@@ -65,7 +68,7 @@ export class OwnFailures {
     if (isServingOthers) {
       tries.failures += 1;
       tries.silentRounds = 0;
-    } else if (await this.#isThere(serviceId, scene)) {
+    } else if (await this.#isThere(scene)) {
       const isAlone = this.#failing.size <= MAX_ALONE;
       if (isAlone && taken > 0) tries.failures += 1;
       tries.silentRounds += 1;
@@ -75,18 +78,18 @@ export class OwnFailures {
     return this.#failing.size <= MAX_ALONE ? 'own' : 'service';
   }
 
-  #isThere(serviceId: string, { round, isSealed }: FailureScene): Promise<boolean> {
+  #isThere({ round, isSealed }: FailureScene): Promise<boolean> {
     if (this.#sign?.round !== round || this.#sign.isSealed !== isSealed) {
-      this.#sign = { round, isSealed, isThere: this.#ask(serviceId, isSealed) };
+      this.#sign = { round, isSealed, isThere: this.#ask(isSealed) };
     }
     return this.#sign.isThere;
   }
 
   /** A question that takes the same way as the failed request: without a name, or as the account. */
-  async #ask(serviceId: string, isSealed: boolean): Promise<boolean> {
+  async #ask(isSealed: boolean): Promise<boolean> {
     const options = { signal: this.#signal };
     const { status } = isSealed
-      ? await this.#transport.accountExists(serviceId, options)
+      ? await this.#transport.accountExists(this.#ownAci, options)
       : await this.#transport.fetchSenderCertificate({ includePhoneNumber: false }, options);
     return status !== 'unavailable';
   }
