@@ -30,7 +30,13 @@ const broadcaster = await Broadcaster.open({
   store,
   transport,
   trustRoots: [sender.rootPublicKey],
-  account: { ...sender, identityKeyPair: sender, profileKey: new Uint8Array(32).fill(7) },
+  account: {
+    aci: sender.aci,
+    deviceId: sender.deviceId,
+    registrationId: sender.registrationId,
+    identityKeyPair: { publicKey: sender.publicKey, privateKey: sender.privateKey },
+    profileKey: new Uint8Array(32).fill(7),
+  },
   threads: Number(threads),
 });
 const readings: BroadcastReading[] = [];

@@ -37,7 +37,7 @@ const store = await openStore({ path: storePath });
 const outbox = new Outbox(store);
 const guard = SendGuard.of(store);
 const sealer = await Sealer.create({
-  identityKeyPair: sender,
+  identityKeyPair: { publicKey: sender.publicKey, privateKey: sender.privateKey },
   threads: Number(threads),
   recipientCacheBytes: 32 * 1024 * 1024,
 });

@@ -34,7 +34,13 @@ const receiver = await Receiver.open({
   store,
   transport,
   trustRoots: [account.rootPublicKey],
-  account: { ...account, identityKeyPair: account, profileKey: new Uint8Array(32).fill(7) },
+  account: {
+    aci: account.aci,
+    deviceId: account.deviceId,
+    registrationId: account.registrationId,
+    identityKeyPair: { publicKey: account.publicKey, privateKey: account.privateKey },
+    profileKey: new Uint8Array(32).fill(7),
+  },
   threads: Number(threads),
   maintainPreKeys: false,
 });

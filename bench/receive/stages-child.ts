@@ -29,7 +29,7 @@ const records = new Records(store);
 const inbox = new Inbox(store);
 const sealer = await Sealer.create({
   // It wipes nothing of the caller's, and copies both.
-  identityKeyPair: account,
+  identityKeyPair: { publicKey: account.publicKey, privateKey: account.privateKey },
   threads: Number(threads),
   recipientCacheBytes: 32 * 1024 * 1024,
 });

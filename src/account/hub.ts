@@ -14,6 +14,7 @@ import { LOCKS_WHILE_ASKING, OWN_LOCKS } from './own-records.js';
 import { RatchetClient } from './ratchet-client.js';
 import { ResendQueue } from './resend-queue.js';
 import { SealQueue } from './seal-queue.js';
+import { claimStore, releaseStore } from './store-claims.js';
 import { wait } from './waiting.js';
 
 type OnCertificateProblem = (error: SealcastError, attempt: number) => void;
@@ -91,9 +92,13 @@ export class Hub {
         options.account?.identityPrivateKey.fill(0);
       }
     }
+    claimStore(store);
     const hub = Hub.#create(options);
     openedByStore.set(store, { hub, options, users: 1 });
-    hub.catch(() => openedByStore.delete(store));
+    hub.catch(() => {
+      openedByStore.delete(store);
+      releaseStore(store);
+    });
     return hub;
   }
 
@@ -140,8 +145,14 @@ export class Hub {
     );
     endingByStore.set(
       store,
-      ending.catch(() => undefined),
+      // Unless this copy has opened the store again meanwhile, and waits for this end.
+      ending
+        .catch(() => undefined)
+        .then(() => {
+          if (!openedByStore.has(store)) releaseStore(store);
+        }),
     );
+    await endingByStore.get(store);
     await ending;
   }
 

@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID, type KeyObject } from 'node:crypto';
+import { threadId } from 'node:worker_threads';
 import type { Database } from 'lmdb';
 import { SealcastError } from '../errors.js';
 import { isKeyOf, keyCheckOf } from './encryption.js';
@@ -8,7 +9,7 @@ import { isRunning, ownIdentity, type ProcessIdentity } from './process-identity
 /** Raised when records change their form in a way that older versions of sealcast would misread. */
 export const SCHEMA_VERSION = 1;
 export const HEARTBEAT_INTERVAL_MS = 5_000;
-/** A writer that cannot be looked at (another host, another container) counts as dead after so long a silence. */
+/** A writer that cannot be looked at (another thread, host or container) is dead when its heartbeat stood still for so long. */
 export const HEARTBEAT_LIFE_MS = 30_000;
 
 export const LAYOUT_KEY = 'layout';
@@ -26,6 +27,9 @@ export interface Layout {
 export interface WriterOwner extends ProcessIdentity {
   /** Random, of this one opening. */
   readonly openId: string;
+  /** Of `node:worker_threads`; 0: the main thread. Absent in records of 0.1. */
+  readonly threadId?: number;
+  /** Another number with every beat: the writer's clock says when, and no other clock is compared with it. */
   readonly heartbeatMs: number;
 }
 
@@ -49,12 +53,39 @@ const abandoned: Set<string> = ((globalThis as Record<symbol, unknown>)[Symbol.f
 
 export function abandon(owner: WriterOwner): void {
   abandoned.add(owner.openId);
+  openHere.delete(owner.openId);
 }
 
-function isAlive(owner: WriterOwner, nowMs: number): boolean {
-  if (abandoned.has(owner.openId)) return false;
-  return isRunning(owner) ?? nowMs - owner.heartbeatMs < HEARTBEAT_LIFE_MS;
+/** Openings of this thread that are not closed; one set for all copies of this module in the thread. */
+const openHere: Set<string> = ((globalThis as Record<symbol, unknown>)[Symbol.for('sealcast.openStores')] ??=
+  new Set<string>()) as Set<string>;
+
+export function noteOpen(owner: WriterOwner): void {
+  openHere.add(owner.openId);
 }
+export function noteClosed(owner: WriterOwner): void {
+  openHere.delete(owner.openId);
+}
+
+/**
+ * Whether the holder of a store lives: `dead` and `alive` for certain, else `unknown`, which its heartbeat decides. A main thread
+ * lives as long as its process; another thread of a live process may have been terminated with the store open.
+ */
+export function lifeOf(owner: WriterOwner): 'alive' | 'dead' | 'unknown' {
+  if (abandoned.has(owner.openId)) return 'dead';
+  if (openHere.has(owner.openId)) return 'alive';
+  const running = isRunning(owner);
+  if (running === false) return 'dead';
+  // This very thread, and not in its registry: a context with globals of its own may have it open.
+  const isThisThread = owner.pid === process.pid && owner.threadId === threadId;
+  return running === true && owner.threadId === 0 && !isThisThread ? 'alive' : 'unknown';
+}
+
+/** A holder as it was last seen. */
+export type SeenHolder = Pick<WriterOwner, 'openId' | 'heartbeatMs'>;
+
+export const isSame = (a: SeenHolder | null | undefined, b: SeenHolder): boolean =>
+  a?.openId === b.openId && a.heartbeatMs === b.heartbeatMs;
 
 function checkLayout(layout: Layout, secret: KeyObject | undefined): void {
   const { schema, id, keyCheck } = layout as Partial<Layout>;
@@ -96,26 +127,35 @@ export function putWriter(meta: Meta, record: WriterRecord): void {
   void meta.put(WRITER_KEY, record, record.epoch);
 }
 
+/** A new writer, or the holder whose life is not known. */
+export type Acquired =
+  | { readonly storeId: Uint8Array; readonly epoch: number; readonly owner: WriterOwner }
+  | { readonly unknown: SeenHolder };
+
 /**
  * Makes this process the store's writer. It runs within one write transaction, of which LMDB has one at a time across
  * processes: of two that find a dead writer, one takes over, and the other finds the first.
+ *
+ * @param silent a holder whose heartbeat was seen to stand still for long enough.
+ * @returns the holder where its life is not known; nothing is written then.
  * @throws SealcastError ERR_STORE_VERSION, ERR_STORE_KEY, ERR_STORE_LOCKED; nothing is written then.
  */
-export function acquire(
-  meta: Meta,
-  secret: KeyObject | undefined,
-): { readonly storeId: Uint8Array; readonly epoch: number; readonly owner: WriterOwner } {
+export function acquire(meta: Meta, secret: KeyObject | undefined, silent?: SeenHolder): Acquired {
   let layout = meta.get(LAYOUT_KEY) as Layout | undefined;
   if (layout !== undefined) checkLayout(layout, secret);
   const last = readWriter(meta);
   const nowMs = Date.now();
-  if (last?.owner && isAlive(last.owner, nowMs)) throw storeLocked();
+  if (last?.owner && (silent === undefined || !isSame(last.owner, silent))) {
+    const life = lifeOf(last.owner);
+    if (life === 'alive') throw storeLocked();
+    if (life === 'unknown') return { unknown: last.owner };
+  }
   if (layout === undefined) {
     layout = newLayout(secret);
     void meta.put(LAYOUT_KEY, layout, 0);
   }
   const epoch = (last?.epoch ?? 0) + 1;
-  const owner = { ...ownIdentity(), openId: randomUUID(), heartbeatMs: nowMs };
+  const owner: WriterOwner = { ...ownIdentity(), openId: randomUUID(), threadId, heartbeatMs: nowMs };
   putWriter(meta, { epoch, owner });
   return { storeId: new Uint8Array(Buffer.from(layout.id, 'base64')), epoch, owner };
 }

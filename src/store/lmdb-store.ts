@@ -11,6 +11,8 @@ import {
   readWriter,
   type Meta,
   type WriterOwner,
+  noteClosed,
+  noteOpen,
 } from './lmdb-meta.js';
 import type { Change, ListOptions, Store, StoreEntry, TableName } from './store.js';
 
@@ -48,6 +50,7 @@ export class LmdbStore implements Store {
   readonly #lmdb: OpenLmdb;
   readonly #commits: CommitQueue;
   readonly #heart: NodeJS.Timeout;
+  #heartbeatMs: number;
   /** Reads under way on another thread. */
   readonly #prefetches = new Set<Promise<void>>();
   #isTakenOver = false;
@@ -60,6 +63,8 @@ export class LmdbStore implements Store {
     this.epoch = lmdb.epoch;
     this.#lmdb = lmdb;
     this.#commits = new CommitQueue(lmdb.root, lmdb.meta, lmdb.epoch);
+    this.#heartbeatMs = lmdb.owner.heartbeatMs;
+    noteOpen(lmdb.owner);
     this.#heart = setInterval(() => void this.#beat(), HEARTBEAT_INTERVAL_MS);
     // A store left open keeps no process alive.
     this.#heart.unref();
@@ -144,6 +149,7 @@ export class LmdbStore implements Store {
       // Nothing is lost: the next writer finds us gone, if not in the store.
       abandon(owner);
     }
+    noteClosed(owner);
     await root.close();
   }
 
@@ -153,6 +159,7 @@ export class LmdbStore implements Store {
 
   #takenOver(): Error {
     this.#isTakenOver = true;
+    noteClosed(this.#lmdb.owner);
     clearInterval(this.#heart);
     return storeTakenOver();
   }
@@ -215,7 +222,9 @@ export class LmdbStore implements Store {
 
   async #beat(): Promise<void> {
     const { meta, owner } = this.#lmdb;
-    const record = { epoch: this.epoch, owner: { ...owner, heartbeatMs: Date.now() } };
+    // Another number each time, also where the clock stands still or was set back: it is watched for movement alone.
+    this.#heartbeatMs = Math.max(Date.now(), this.#heartbeatMs + 1);
+    const record = { epoch: this.epoch, owner: { ...owner, heartbeatMs: this.#heartbeatMs } };
     try {
       const begun = new Moment();
       if (await this.#commits.submit(() => putWriter(meta, record))) this.#beaten = begun;

@@ -1,3 +1,4 @@
+import { setTimeout as delay } from 'node:timers/promises';
 import { types } from 'node:util';
 import type { KeyObject } from 'node:crypto';
 import type { RootDatabase } from 'lmdb';
@@ -6,9 +7,18 @@ import { requireCodeGeneration } from '../util/code-generation.js';
 import { checkNames, type NamesOf } from '../util/known-names.js';
 import { checkObject, refuse } from './checks.js';
 import { ENCRYPTION_KEY_BYTES, importEncryptionKey, ValueCipher } from './encryption.js';
-import { storeFailed } from './failures.js';
+import { storeFailed, storeLocked } from './failures.js';
 import { prepareDirectory, syncDirectory } from './lmdb-files.js';
-import { acquire, META_OPTIONS, type Meta } from './lmdb-meta.js';
+import {
+  acquire,
+  HEARTBEAT_LIFE_MS,
+  isSame,
+  META_OPTIONS,
+  readWriter,
+  type Acquired,
+  type Meta,
+  type SeenHolder,
+} from './lmdb-meta.js';
 import { LmdbStore, TABLE_OPTIONS, type Table } from './lmdb-store.js';
 import { TABLES, type Store, type TableName } from './store.js';
 
@@ -73,27 +83,83 @@ function openTables(root: RootDatabase): Record<TableName, Table> {
  * Opens the store in a directory, and makes it if there is none. One writer has it at a time, of all processes on the
  * machine: sessions that two writers step on are broken for good. The writer number (`epoch`) rises with every opening; one
  * that was taken for dead and is not (a container that slept) finds its commits refused with ERR_STORE_LOCKED.
+ *
+ * A holder that is dead for certain (its process ended) is taken over at once; one that is alive for certain (this thread, or the
+ * main thread of another process on this machine) is refused at once. Any other (a worker thread, which may have been terminated;
+ * another host or container) is watched: ERR_STORE_LOCKED when its heartbeat moves, which it does every 5 s, and the store is
+ * taken over when it has not moved for 30 s. Clocks of two writers are never compared.
  * @throws SealcastError ERR_INVALID_ARGUMENT; ERR_STORE_LOCKED while another writer has it; ERR_STORE_KEY for the wrong
  * encryptionKey, a missing one, or one too many; ERR_STORE_VERSION for a store of a later sealcast; ERR_STORE_FAILED, with
  * its cause, for a directory that cannot be written, a full disk, a file that is no store.
  */
-export async function openStore(options: StoreOptions): Promise<Store> {
+export function openStore(options: StoreOptions): Promise<Store> {
+  return openLmdbStore(options);
+}
+
+/** How a holder whose life is not known is watched. */
+export interface WatchTimes {
+  /** Between two looks at its heartbeat, ms. */
+  readonly lookMs: number;
+  /** A heartbeat that stood still for so long is that of a dead holder, ms. */
+  readonly silenceMs: number;
+}
+const WATCH: WatchTimes = { lookMs: 500, silenceMs: HEARTBEAT_LIFE_MS };
+
+/** {@link openStore}, with times that a test makes short. */
+export async function openLmdbStore(options: StoreOptions, times = WATCH): Promise<Store> {
   const { path, secret } = checkOptions(options);
   requireCodeGeneration('openStore');
   let root: RootDatabase | undefined;
   try {
     root = await openRoot(path);
     await syncDirectory(path);
-    return beginWriting(root, secret);
+    return await beginWriting(root, secret, times);
   } catch (error) {
     await root?.close();
     throw storeFailed('The store could not be opened', error);
   }
 }
 
-function beginWriting(root: RootDatabase, secret: KeyObject | undefined): LmdbStore {
+async function beginWriting(root: RootDatabase, secret: KeyObject | undefined, times: WatchTimes): Promise<LmdbStore> {
   const meta = openMeta(root);
-  const { writer, tables } = root.transactionSync(() => ({ writer: acquire(meta, secret), tables: openTables(root) }));
+  let silent: SeenHolder | undefined;
+  for (;;) {
+    const attempt = root.transactionSync(() => {
+      const writer = acquire(meta, secret, silent);
+      return 'unknown' in writer ? writer : { writer, tables: openTables(root) };
+    });
+    if ('writer' in attempt) return openedStore(root, meta, secret, attempt);
+    silent = await watch(root, meta, attempt.unknown, times);
+  }
+}
+
+/**
+ * Watches a holder's heartbeat on this process's own monotonic clock.
+ *
+ * @returns the holder, when its heartbeat stood still for long enough or it is gone.
+ * @throws SealcastError ERR_STORE_LOCKED: it moved.
+ */
+async function watch(root: RootDatabase, meta: Meta, holder: SeenHolder, times: WatchTimes): Promise<SeenHolder> {
+  const endMs = performance.now() + times.silenceMs;
+  while (performance.now() < endMs) {
+    await delay(times.lookMs);
+    root.resetReadTxn();
+    const owner = readWriter(meta)?.owner;
+    if (owner?.openId !== holder.openId) return holder;
+    if (!isSame(owner, holder)) throw storeLocked();
+  }
+  return holder;
+}
+
+function openedStore(
+  root: RootDatabase,
+  meta: Meta,
+  secret: KeyObject | undefined,
+  {
+    writer,
+    tables,
+  }: { readonly writer: Exclude<Acquired, { unknown: unknown }>; readonly tables: Record<TableName, Table> },
+): LmdbStore {
   const { storeId, epoch, owner } = writer;
   const cipher = secret === undefined ? undefined : new ValueCipher(secret, storeId, epoch);
   return new LmdbStore({ root, meta, tables, epoch, owner, cipher });

@@ -18,6 +18,7 @@ export interface KeptWriter {
     readonly place: string;
     readonly openId: string;
     readonly heartbeatMs: number;
+    readonly threadId?: number;
   } | null;
 }
 
