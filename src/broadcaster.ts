@@ -155,6 +155,21 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
     return this.#core.identities.pending();
   }
 
+  /**
+   * The name under which a broadcast appears in log lines and metrics: HMAC-SHA256 of its id with a key that the store keeps, 16
+   * bytes in hex. It also makes an id that says nothing of a name that does.
+   *
+   * @example
+   * const id = broadcaster.publicId(`${sender}:${timestamp}`);
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_CLOSED.
+   */
+  publicId(id: string): string {
+    this.#assertOpen();
+    if (typeof id !== 'string' || id === '') refuse('id', 'a string of at least 1 character');
+    return this.#core.publicId(id);
+  }
+
   /** Of the Sealer in use. */
   stats(): ReturnType<Sealer['stats']> {
     return this.#core.sealer.stats();

@@ -11,6 +11,7 @@ import { AddressLocks } from './address-locks.js';
 import { certificateSource } from './certificate-source.js';
 import type { HubOptions } from './options.js';
 import { LOCKS_WHILE_ASKING, OWN_LOCKS } from './own-records.js';
+import { PublicIds } from './public-ids.js';
 import { RatchetClient } from './ratchet-client.js';
 import { ResendQueue } from './resend-queue.js';
 import { SealQueue } from './seal-queue.js';
@@ -40,6 +41,8 @@ export class Hub {
   readonly seals: SealQueue;
   readonly certificates: SenderCertificateCache;
   readonly locks = new AddressLocks();
+  /** Names of broadcasts in log lines and metrics. */
+  readonly publicIds: PublicIds;
   /** Whoever wants to hear that no sender certificate can be had. */
   readonly onCertificateProblem = new Set<OnCertificateProblem>();
   /** Requests of recipients to send a message again, with or without a Broadcaster on the store. */
@@ -47,7 +50,9 @@ export class Hub {
   /** The private key in it is wiped: the workers have it. The profile key may change. */
   account: AccountRecord;
 
-  private constructor(options: HubOptions, sealer: Sealer, account: AccountRecord) {
+  private constructor(options: HubOptions, sealer: Sealer, account: AccountRecord, publicIds: PublicIds) {
+    options.telemetry.nameWith(publicIds);
+    this.publicIds = publicIds;
     const { store, transport, trustRoots, includePhoneNumber, telemetry } = options;
     this.options = options;
     this.sealer = sealer;
@@ -84,6 +89,7 @@ export class Hub {
         // It must be the same account; a profile key that is given now is taken.
         if (options.account !== undefined) await hub.#rename(options.account);
         checkSame(opened.options, options);
+        options.telemetry.nameWith(hub.publicIds);
         return hub;
       } catch (error) {
         await Hub.#letGo(store, opened);
@@ -107,11 +113,12 @@ export class Hub {
     let account: AccountRecord | undefined;
     try {
       account = await openAccountRecord(options.store, options.account);
+      const publicIds = await PublicIds.of(options.store);
       const sealer = await Sealer.create({
         ...options.sealerOptions,
         identityKeyPair: { publicKey: account.identityPublicKey, privateKey: account.identityPrivateKey },
       });
-      return new Hub(options, sealer, account);
+      return new Hub(options, sealer, account, publicIds);
     } finally {
       // The workers have it in their own memory, or there are none.
       account?.identityPrivateKey.fill(0);

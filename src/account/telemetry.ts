@@ -1,3 +1,4 @@
+import { PublicIds } from './public-ids.js';
 import { channel, type Channel } from 'node:diagnostics_channel';
 
 /** What a logger must have: pino, and whatever is shaped like it. */
@@ -11,7 +12,8 @@ export interface Logger {
 /**
  * What is published on `node:diagnostics_channel`, each on the channel `sealcast:` and its name. What a dry run publishes, of
  * whichever name, has `dryRun: true` besides. Counts, codes and times; no
- * message has a key, a text, a service id or a phone number in it, nor has any line of the log.
+ * message has a key, a text, a service id or a phone number in it, nor has any line of the log. `id` of a broadcast is
+ * `broadcaster.publicId(id)`: a keyed hash, the same for as long as the store lives.
  */
 export interface Metrics {
   /** A broadcast begins, or goes on. */
@@ -78,12 +80,12 @@ const SILENT: Logger = {
 };
 
 /** A logger that fails is not what a broadcast fails of. */
-function guarded(logger: Logger, marks?: object): Logger {
+function guarded(logger: Logger, published: (facts: object) => object): Logger {
   const level =
     (name: keyof Logger) =>
     (facts: object, message: string): void => {
       try {
-        logger[name](marks === undefined ? facts : { ...facts, ...marks }, message);
+        logger[name](published(facts), message);
       } catch {
         // Whoever wrote the logger sees it fail elsewhere too.
       }
@@ -91,26 +93,38 @@ function guarded(logger: Logger, marks?: object): Logger {
   return { debug: level('debug'), info: level('info'), warn: level('warn'), error: level('error') };
 }
 
-/** Publishes metrics, and writes the few lines that an operator wants to read. */
+/** Publishes metrics, and writes the few lines that an operator wants to read. Ids of broadcasts go out as {@link PublicIds}. */
 export class Telemetry {
   readonly log: Logger;
   readonly #logger: Logger;
   readonly #marks: { readonly dryRun: true } | undefined;
+  #ids: PublicIds;
 
-  constructor(logger: Logger = SILENT, marks?: { readonly dryRun: true }) {
-    this.log = guarded(logger, marks);
+  constructor(logger: Logger = SILENT, marks?: { readonly dryRun: true }, ids = new PublicIds()) {
+    this.#ids = ids;
+    this.log = guarded(logger, (facts) => this.#public(facts));
     this.#logger = logger;
     this.#marks = marks;
   }
 
+  /** From now on with the names that the store's key gives. */
+  nameWith(ids: PublicIds): void {
+    this.#ids = ids;
+  }
+
   /** The same, with `dryRun: true` in all facts and lines. */
   forDryRun(): Telemetry {
-    return new Telemetry(this.#logger, { dryRun: true });
+    return new Telemetry(this.#logger, { dryRun: true }, this.#ids);
   }
 
   publish<Key extends Name>(name: Key, facts: Metrics[Key]): void {
     const target = CHANNELS.get(name);
-    if (target?.hasSubscribers !== true) return;
-    target.publish(this.#marks === undefined ? facts : { ...facts, ...this.#marks });
+    if (target?.hasSubscribers === true) target.publish(this.#public(facts));
+  }
+
+  #public(facts: object): object {
+    const { id } = facts as { readonly id?: unknown };
+    const name = typeof id === 'string' ? { id: this.#ids.nameOf(id) } : {};
+    return { ...facts, ...name, ...this.#marks };
   }
 }

@@ -113,6 +113,10 @@ export class BroadcasterCore {
     await this.#hub.release();
   }
 
+  publicId(id: string): string {
+    return this.#hub.publicIds.nameOf(id);
+  }
+
   get sealer(): Sealer {
     return this.#hub.sealer;
   }
@@ -126,7 +130,7 @@ export class BroadcasterCore {
       const { outbox } = this.#services;
       const known = await outbox.broadcast(id);
       // In one step: of two broadcasts that begin together, each takes a time of its own.
-      const record = this.#recordOf(id, checked, known);
+      const record = this.#recordOf(checked, known);
       this.#assertFree(record.timestamp, id);
       this.#idsByTimestamp.set(record.timestamp, id);
       this.#resends.reopened(id);
@@ -196,7 +200,7 @@ export class BroadcasterCore {
       recipients: checked.recipients,
       open: async () => {
         const known = await services.outbox.broadcast(id);
-        const record = this.#recordOf(id, checked, known);
+        const record = this.#recordOf(checked, known);
         await services.outbox.saveBroadcast(id, record);
         return { record, isNew: known === undefined };
       },
@@ -209,7 +213,7 @@ export class BroadcasterCore {
 
   async #openKnown(id: string): Promise<Opened> {
     const record = await this.#services.outbox.broadcast(id);
-    if (record === undefined) throw new SealcastError('ERR_STORE_FAILED', `there is no broadcast ${id} any more`);
+    if (record === undefined) throw new SealcastError('ERR_STORE_FAILED', 'the broadcast is no longer in the store');
     return { record, isNew: false };
   }
 
@@ -225,13 +229,13 @@ export class BroadcasterCore {
   }
 
   /** The broadcast's record as it is to be: from the one that is there, if it is of the same message. */
-  #recordOf(id: string, checked: CheckedBroadcast, known: BroadcastRecord | undefined): BroadcastRecord {
+  #recordOf(checked: CheckedBroadcast, known: BroadcastRecord | undefined): BroadcastRecord {
     const { body, timestamp, urgent } = checked;
     const nowMs = this.#services.clock.now();
     const maxPerSecond = checked.maxPerSecond ?? known?.maxPerSecond;
     if (known !== undefined) {
       if (known.body !== body || known.urgent !== urgent || (timestamp ?? known.timestamp) !== known.timestamp) {
-        const message = `broadcast ${id} is of another message, timestamp or urgency`;
+        const message = 'the broadcast of this id is of another message, timestamp or urgency';
         throw new SealcastError('ERR_BROADCAST_MISMATCH', message, { field: 'id' });
       }
     }

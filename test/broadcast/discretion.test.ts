@@ -114,7 +114,10 @@ describe('the log, and what is published', () => {
       service,
     );
     scene.broadcaster.on('certificateProblem', () => (service.certificateFacts = {}));
-    const run = scene.broadcaster.broadcast({ body: BODY }, [...ids, 'no service id', '+15550123456']);
+    // As a program would build it that names who ordered the broadcast.
+    const id = `${ids[0]}:+15550123456`.replace('+', '_');
+    const options = { id };
+    const run = scene.broadcaster.broadcast({ body: BODY }, [...ids, 'no service id', '+15550123456'], options);
     scene.broadcaster.on('challenge', () => setImmediate(() => run.continue()));
     const deliveries = await collect(run);
     expect(new Set([...deliveries.values()].map(({ error, status }) => error?.code ?? status))).toEqual(
@@ -141,9 +144,38 @@ describe('the log, and what is published', () => {
       ...service.requests.flatMap(({ accessKey }) => accessKey ?? []),
       ...service.arrivals.map(({ ciphertext }) => ciphertext),
     ];
-    const secrets = [BODY, 'secret-token', '+15550123456', sender.aci, ...ids, ...bytes.flatMap(formsOf)];
+    const secrets = [
+      BODY,
+      'secret-token',
+      id,
+      id.slice(37),
+      '+15550123456',
+      sender.aci,
+      ...ids,
+      ...bytes.flatMap(formsOf),
+    ];
     const text = recording.text();
     expect(secrets.filter((secret) => text.includes(secret))).toEqual([]);
+    expect(text).toContain(scene.broadcaster.publicId(id));
+  });
+});
+
+describe('the public name of a broadcast', () => {
+  it('is the same for as long as the store lives, and another one in another store', async () => {
+    const name = scene.broadcaster.publicId('news');
+    expect(name).toMatch(/^[\da-f]{32}$/);
+    expect(scene.broadcaster.publicId('News')).not.toBe(name);
+    await scene.broadcaster.close();
+    const { store, service } = scene;
+    scene = await openScene({ store }, service);
+    expect(scene.broadcaster.publicId('news')).toBe(name);
+    const other = await openScene();
+    expect(other.broadcaster.publicId('news')).not.toBe(name);
+    await other[Symbol.asyncDispose]();
+  });
+
+  it.each([undefined, '', 5])('is of a string: not %j', (id) => {
+    expect(() => scene.broadcaster.publicId(id as string)).toThrow(expect.objectContaining({ field: 'id' }) as Error);
   });
 });
 

@@ -13,7 +13,8 @@ export async function announce(
     const text = content.dataMessage?.body?.trim() ?? '';
     if (text === '') continue;
     // A message that was in hand when the process died is given out again: with the same id, the same broadcast goes on.
-    const id = `${sender}:${timestamp}`;
+    // The id is a keyed hash: who wrote stays out of the store's keys.
+    const id = broadcaster.publicId(`${sender}:${timestamp}`);
     const send = (body: string, recipients: Iterable<string>): Promise<unknown> =>
       broadcaster.broadcast({ body }, [...recipients], { id }).summary();
 

@@ -1,0 +1,40 @@
+import { createHmac, createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
+import type { Store } from '../store/store.js';
+import { LruMap } from '../util/lru-map.js';
+
+const STORE_KEY = 'publicIds';
+const KEY_BYTES = 32;
+/** Of the HMAC: enough that no two ids of a store meet. */
+const PUBLIC_BYTES = 16;
+const MAX_CACHED = 256;
+
+/**
+ * Names under which broadcasts appear in log lines and metrics: HMAC-SHA256 of the id with a key of the store's own, 16 bytes
+ * in hex. An id that a program makes of a service id, a list's name or a date so tells a reader of logs nothing.
+ */
+export class PublicIds {
+  readonly #key: KeyObject;
+  readonly #cached = new LruMap<string, string>(MAX_CACHED);
+
+  constructor(key: Uint8Array = randomBytes(KEY_BYTES)) {
+    this.#key = createSecretKey(key);
+  }
+
+  /** With the key that the store keeps; a new store gets one. @throws SealcastError what the store throws. */
+  static async of(store: Store): Promise<PublicIds> {
+    const [kept] = await store.getMany('account', [STORE_KEY]);
+    if (kept?.length === KEY_BYTES) return new PublicIds(kept);
+    const key = new Uint8Array(randomBytes(KEY_BYTES));
+    await store.commit([{ table: 'account', key: STORE_KEY, value: key }]);
+    return new PublicIds(key);
+  }
+
+  nameOf(id: string): string {
+    let name = this.#cached.get(id);
+    if (name === undefined) {
+      name = createHmac('sha256', this.#key).update(id).digest().subarray(0, PUBLIC_BYTES).toString('hex');
+      this.#cached.set(id, name);
+    }
+    return name;
+  }
+}
