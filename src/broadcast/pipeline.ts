@@ -126,12 +126,21 @@ export class Pipeline {
     }
     while (this.#running.size > 0) await Promise.all(this.#running);
     if (signal.aborted) throw signal.reason;
+    if (typeof recipients !== 'object' || !('only' in recipients)) this.#assertComplete();
     const { id, endState, services } = this.#options;
     // What was finished before stays so from then on: sending something again keeps it no longer.
     const finishedAtMs = this.#record.finishedAtMs === 0 ? services.clock.now() : this.#record.finishedAtMs;
     const state = endState();
     if (state === this.#record.state) return;
     await services.outbox.commit([broadcastChange(id, { ...this.#record, state, finishedAtMs })]);
+  }
+
+  /** An outcome for each recipient, or the store has lost rows: nobody is told then that all is done. */
+  #assertComplete(): void {
+    const outcomes = Object.values(this.counts).reduce((sum, count) => sum + count, 0);
+    if (outcomes === this.recipientCount) return;
+    const message = `end the broadcast: the store has ${outcomes} outcomes for ${this.recipientCount} recipients`;
+    throw new SealcastError('ERR_STORE_FAILED', message);
   }
 
   /** A new broadcast's recipients are sent to while they come in; another one's are first counted and looked up. */

@@ -1,13 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { constants } from 'node:fs';
-import { access, link, mkdir, open, unlink, type FileHandle } from 'node:fs/promises';
+import { type FileHandle, access, chmod, link, mkdir, open, stat, unlink } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { SealcastError } from '../errors.js';
+import { checkExtent } from './lmdb-extent.js';
 
 const { O_CREAT, O_EXCL, O_RDWR, O_SYNC } = constants;
 
 /** LMDB's reader table and locks; 126 readers, its own default, take half of it. */
 const LOCK_FILE_BYTES = 16 * 1024;
+/** Permission bits of group and others. */
+const OTHERS_BITS = 0o077;
 /** Room that a new store asks for before it is made: its empty tables take less. */
 const FIRST_ROOM_BYTES = 256 * 1024;
 
@@ -37,6 +40,7 @@ async function checkHeader(path: string, file: FileHandle): Promise<void> {
   const pageBytes = header.getUint32(48, little);
   const isPageSize = pageBytes >= MIN_PAGE_BYTES && pageBytes <= MAX_PAGE_BYTES && (pageBytes & (pageBytes - 1)) === 0;
   if (!isPageSize || size < 2 * pageBytes) throw notLmdb(path, 'It is cut short');
+  await checkExtent(path, file, { pageBytes, little });
 }
 
 /** @returns whether there is a database already. */
@@ -68,6 +72,25 @@ async function withFile(directory: string, sizeBytes: number, use: (path: string
   } finally {
     await file.close();
     await unlink(path);
+  }
+}
+
+/**
+ * Takes the permission bits of group and others off a file of the store, where there is one: whoever may read it has the keys
+ * of sessions, and may be a backup's or an image's doing.
+ *
+ * @throws SealcastError ERR_STORE_FAILED: it is another user's file.
+ */
+async function keepPrivate(path: string): Promise<void> {
+  // Windows has access lists, and shows modes that it makes up.
+  if (process.platform === 'win32' || !(await isThere(path))) return;
+  const { mode } = await stat(path);
+  if ((mode & OTHERS_BITS) === 0) return;
+  try {
+    await chmod(path, mode & ~OTHERS_BITS & 0o777);
+  } catch (cause) {
+    const message = `${path} may be read or written by other users, and its mode cannot be changed: make it 0600`;
+    throw new SealcastError('ERR_STORE_FAILED', message, { cause });
   }
 }
 
@@ -130,6 +153,7 @@ async function linkIfNew(from: string, to: string): Promise<void> {
  */
 export async function prepareDirectory(path: string): Promise<void> {
   await makeDirectory(resolve(path));
+  for (const name of ['data.mdb', 'lock.mdb']) await keepPrivate(join(path, name));
   const exists = await checkDataFile(join(path, 'data.mdb'));
   const lockFile = join(path, 'lock.mdb');
   if (!(await isThere(lockFile))) await withFile(path, LOCK_FILE_BYTES, (room) => linkIfNew(room, lockFile));

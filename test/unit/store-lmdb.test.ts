@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { openStore, type SealcastError, type Store, type StoreOptions } from 'sealcast';
@@ -60,6 +60,13 @@ describe('opening', () => {
     await open();
     expect(statSync(path).mode & 0o777).toBe(0o700);
     expect(readdirSync(path).sort()).toEqual(['data.mdb', 'lock.mdb']);
+    for (const name of readdirSync(path)) expect(statSync(join(path, name)).mode & 0o777).toBe(0o600);
+  });
+
+  test.skipIf(process.platform === 'win32')('takes the rights of others off files that are there', async () => {
+    await (await open()).close();
+    for (const name of readdirSync(path)) chmodSync(join(path, name), 0o664);
+    await open();
     for (const name of readdirSync(path)) expect(statSync(join(path, name)).mode & 0o777).toBe(0o600);
   });
 
