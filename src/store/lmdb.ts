@@ -113,24 +113,31 @@ export async function openLmdbStore(options: StoreOptions, times = WATCH): Promi
   try {
     root = await openRoot(path);
     await syncDirectory(path);
-    return await beginWriting(root, secret, times);
+    const meta = openMeta(root);
+    let result = tryToWrite(root, meta, secret);
+    while ('unknown' in result) {
+      const silent = await watch(root, meta, result.unknown, times);
+      result = tryToWrite(root, meta, secret, silent);
+    }
+    return result;
   } catch (error) {
     await root?.close();
     throw storeFailed('The store could not be opened', error);
   }
 }
 
-async function beginWriting(root: RootDatabase, secret: KeyObject | undefined, times: WatchTimes): Promise<LmdbStore> {
-  const meta = openMeta(root);
-  let silent: SeenHolder | undefined;
-  for (;;) {
-    const attempt = root.transactionSync(() => {
-      const writer = acquire(meta, secret, silent);
-      return 'unknown' in writer ? writer : { writer, tables: openTables(root) };
-    });
-    if ('writer' in attempt) return openedStore(root, meta, secret, attempt);
-    silent = await watch(root, meta, attempt.unknown, times);
-  }
+/** One attempt, within the turn of the caller: lmdb 3.5.6 corrupts its memory when it is closed later than that after a failure. */
+function tryToWrite(
+  root: RootDatabase,
+  meta: Meta,
+  secret: KeyObject | undefined,
+  silent?: SeenHolder,
+): LmdbStore | { readonly unknown: SeenHolder } {
+  const attempt = root.transactionSync(() => {
+    const writer = acquire(meta, secret, silent);
+    return 'unknown' in writer ? writer : { writer, tables: openTables(root) };
+  });
+  return 'writer' in attempt ? openedStore(root, meta, secret, attempt) : attempt;
 }
 
 /**
@@ -140,9 +147,12 @@ async function beginWriting(root: RootDatabase, secret: KeyObject | undefined, t
  * @throws SealcastError ERR_STORE_LOCKED: it moved.
  */
 async function watch(root: RootDatabase, meta: Meta, holder: SeenHolder, times: WatchTimes): Promise<SeenHolder> {
-  const endMs = performance.now() + times.silenceMs;
-  while (performance.now() < endMs) {
+  // Time in which this process itself stood still counts for little: the holder may have been frozen with it.
+  let silentMs = 0;
+  while (silentMs < times.silenceMs) {
+    const sinceMs = performance.now();
     await delay(times.lookMs);
+    silentMs += Math.min(performance.now() - sinceMs, 2 * times.lookMs);
     root.resetReadTxn();
     const owner = readWriter(meta)?.owner;
     if (owner?.openId !== holder.openId) return holder;
