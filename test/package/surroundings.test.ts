@@ -78,11 +78,15 @@ describe.skipIf(process.platform === 'win32')('a process', () => {
     });
   });
 
-  test.skipIf(!isLinux)('with few addresses is told so, and works where V8 reserves none for checks', () => {
-    const limit = 'ulimit -v 9000000;';
-    expect(attempts([], limit)).toMatchObject({ sealer: 'ERR_OUT_OF_MEMORY', broadcaster: 'ERR_OUT_OF_MEMORY' });
-    expect(attempts(['--disable-wasm-trap-handler'], limit)).toMatchObject({ sealer: 'works', broadcaster: 'works' });
-  });
+  // How many addresses V8 takes differs with its version; the limit was found with that of Node 20.
+  test.skipIf(!isLinux || !process.version.startsWith('v20.'))(
+    'with few addresses is told so, and works where V8 reserves none for checks',
+    () => {
+      const limit = 'ulimit -v 9000000;';
+      expect(attempts([], limit)).toMatchObject({ sealer: 'ERR_OUT_OF_MEMORY', broadcaster: 'ERR_OUT_OF_MEMORY' });
+      expect(attempts(['--disable-wasm-trap-handler'], limit)).toMatchObject({ sealer: 'works', broadcaster: 'works' });
+    },
+  );
 
   test.skipIf(!hasPermissions)('under the permission model works with the permissions that README names', () => {
     const readable = [packageRoot, realpathSync(join(packageRoot, 'node_modules')), directory, '/etc/alpine-release'];
