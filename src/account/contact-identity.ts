@@ -3,7 +3,7 @@
  *
  *   onIdentityKey   a key was seen: the known one                   nothing waits any more
  *                   another one, policy `accept`                    it takes the old one's place; no device is known
- *                   another one, policy `fail`                      it waits: nothing is sent until somebody accepts it
+ *                   another one, policy `fail`                      it waits: nothing is sent until acceptIdentity()
  *   onAccepted      acceptIdentity()                                the one that waits takes the old one's place
  */
 import type { ContactRecord } from '../store/records.js';
@@ -32,7 +32,7 @@ export function onIdentityKey(contact: ContactRecord, seen: Uint8Array, policy: 
   return isKnown ? contact : { ...contact, pendingIdentityKey: seen };
 }
 
-/** Somebody accepted the key that waits. */
+/** The caller accepted the key that waits. */
 export function onAccepted(contact: ContactRecord): ContactRecord {
   const { pendingIdentityKey, ...settled } = contact;
   return pendingIdentityKey === undefined ? contact : { ...settled, identityKey: pendingIdentityKey, devices: [] };

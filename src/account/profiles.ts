@@ -147,7 +147,7 @@ export class Profiles {
     return known;
   }
 
-  /** At first sight no key is taken over: whoever has an identity key in the store was written to. */
+  /** At first sight no key is taken over: a contact with an identity key in the store was written to. */
   #withIdentity(contact: ContactRecord, identityKey: Uint8Array): ContactRecord {
     if (contact.identityKey === undefined) return contact;
     return onIdentityKey(contact, identityKey, this.#options.identityPolicy ?? 'accept');

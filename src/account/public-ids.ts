@@ -1,6 +1,7 @@
-import { createHmac, createSecretKey, randomBytes, type KeyObject } from 'node:crypto';
+import { createHmac, createSecretKey, randomBytes, randomFillSync, type KeyObject } from 'node:crypto';
 import type { Store } from '../store/store.js';
 import { LruMap } from '../util/lru-map.js';
+import { secretBytes } from '../util/secret-bytes.js';
 
 const STORE_KEY = 'publicIds';
 const KEY_BYTES = 32;
@@ -23,10 +24,17 @@ export class PublicIds {
   /** With the key that the store keeps; a new store gets one. @throws SealcastError what the store throws. */
   static async of(store: Store): Promise<PublicIds> {
     const [kept] = await store.getMany('account', [STORE_KEY]);
-    if (kept?.length === KEY_BYTES) return new PublicIds(kept);
-    const key = new Uint8Array(randomBytes(KEY_BYTES));
-    await store.commit([{ table: 'account', key: STORE_KEY, value: key }]);
-    return new PublicIds(key);
+    const key = kept?.length === KEY_BYTES ? kept : secretBytes(KEY_BYTES);
+    try {
+      if (key !== kept) {
+        randomFillSync(key);
+        await store.commit([{ table: 'account', key: STORE_KEY, value: key }]);
+      }
+      return new PublicIds(key);
+    } finally {
+      // The KeyObject has a copy.
+      key.fill(0);
+    }
   }
 
   nameOf(id: string): string {

@@ -40,7 +40,7 @@ const NOTHING: Requeued = { changes: [], begin: () => undefined };
  *
  * A request is a change to the recipient's row, in the same commit as the rest of its envelope: `done` and `encrypted`
  * become `queued`, `queued` stays, and the broadcast becomes one that still sends. So it survives a crash or a close at
- * any moment, also with no Broadcaster on the store: `Broadcaster.resume()` answers what nobody answered before.
+ * any moment, also with no Broadcaster on the store: `Broadcaster.resume()` answers the requests that are still open.
  *
  * A run whose send to the recipient was on its way meanwhile must not overwrite the row. It asks {@link isRequested}
  * right before it commits, and commits run in the order of their calls.
@@ -169,7 +169,7 @@ export class ResendQueue implements ResendRequests {
     return this.#endState(id);
   }
 
-  /** The same after a run for those who waited: if every other part had ended before, it is finished again. */
+  /** The same after a run for recipients that waited: if every other part had ended before, it is finished again. */
   stateAfterResend(id: string, { state }: BroadcastRecord): BroadcastState {
     return this.#complete.has(id) ? this.#endState(id) : state;
   }

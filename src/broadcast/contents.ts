@@ -40,7 +40,7 @@ export class Contents {
     return this.#kept.size;
   }
 
-  /** A profile key that was replaced while the broadcast went on goes to nobody from then on. */
+  /** A profile key that was replaced while the broadcast went on is not sent from then on. */
   #numberOf(profileKey: Uint8Array | undefined): number {
     if (profileKey === undefined) return 0;
     let number = this.#profileKeyNumbers.get(profileKey);

@@ -188,7 +188,7 @@ export class BroadcasterCore {
     return started.run;
   }
 
-  /** Knows of nobody else, and leaves nothing behind: another run of the same id may be under way, or begin. */
+  /** Shares no state and leaves none: another run of the same id may be under way, or begin. */
   #startDry(id: string, checked: CheckedBroadcast): BroadcastRun {
     const services = dryServices(this.#services, this.#hub.options.store);
     const started = startRun({

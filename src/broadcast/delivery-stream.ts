@@ -55,7 +55,7 @@ export class DeliveryStream {
     return new Promise((resolve) => this.#onTaken.push(resolve));
   }
 
-  /** Whether it is not kept, as there are too many that nobody has read. */
+  /** Whether deliveries are dropped, as too many are unread. */
   #isLeft(delivery: Delivery, isStored: boolean): boolean {
     if (this.#unstored === undefined) {
       if (this.#ready.length < this.#maxUnread) return false;

@@ -29,7 +29,7 @@ const MAX_SHARED_BYTES = 64;
 const MAX_SHARED_VALUES = 256;
 
 /**
- * What a dry run works with: it reads the store, writes into memory of its own, sends nothing, and holds up nobody.
+ * What a dry run works with: it reads the store, writes into memory of its own, sends nothing, and takes no shared lock.
  *
  * Its memory grows with the recipients that are on their way, whose sessions it keeps; of one whose part has ended a row remains, so
  * that it is counted once (some 200 bytes).

@@ -5,7 +5,7 @@ const MAX_FAILURES = 5;
 /** With so few recipients left, nothing else may get through meanwhile: a sign of life counts as well. */
 const MAX_ALONE = 16;
 /**
- * Outages in a row, some 20 minutes of them, in which the service answers other requests and takes no message at all. Waiting
+ * Outages in a row, 20 minutes of them and 2.5 hours at most (5 min each, where the service names a time), in which the service answers other requests and takes no message at all. Waiting
  * longer would be waiting for ever.
  */
 const MAX_SILENT_ROUNDS = 30;
@@ -45,8 +45,8 @@ export class OwnFailures {
   readonly #signal: AbortSignal;
   /** Recipients whose last request failed. */
   readonly #failing = new Set<string>();
-  /** The sign of life of an outage, asked for once. */
-  #sign: { readonly round: number; readonly isSealed: boolean; readonly isThere: Promise<boolean> } | undefined;
+  /** Signs of life of the latest outage, each asked for once, by the way that sealed and unsealed requests take. */
+  readonly #signs = new Map<boolean, { readonly round: number; readonly isThere: Promise<boolean> }>();
 
   /** @param ownAci whom the service is asked about for a sign of life: it learns of no recipient that way. */
   constructor(transport: Transport, ownAci: string, signal: AbortSignal) {
@@ -79,10 +79,11 @@ export class OwnFailures {
   }
 
   #isThere({ round, isSealed }: FailureScene): Promise<boolean> {
-    if (this.#sign?.round !== round || this.#sign.isSealed !== isSealed) {
-      this.#sign = { round, isSealed, isThere: this.#ask(isSealed) };
-    }
-    return this.#sign.isThere;
+    const known = this.#signs.get(isSealed);
+    if (known?.round === round) return known.isThere;
+    const isThere = this.#ask(isSealed);
+    this.#signs.set(isSealed, { round, isThere });
+    return isThere;
   }
 
   /** A question that takes the same way as the failed request: without a name, or as the account. */

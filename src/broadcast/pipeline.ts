@@ -49,7 +49,7 @@ export class Pipeline {
   readonly #options: PipelineOptions;
   #record: BroadcastRecord;
   #invalidCount = 0;
-  /** Why the message goes to nobody: an older version took longer texts, and some may be in the store. */
+  /** Why the message is not sent: an older version took longer texts, and some may be in the store. */
   readonly #refused: Step | undefined;
   readonly #encryptor: Encryptor;
   readonly #steps: SessionSteps;
@@ -135,7 +135,7 @@ export class Pipeline {
     await services.outbox.commit([broadcastChange(id, { ...this.#record, state, finishedAtMs })]);
   }
 
-  /** An outcome for each recipient, or the store has lost rows: nobody is told then that all is done. */
+  /** An outcome for each recipient, or the store has lost rows, and there is no summary. */
   #assertComplete(): void {
     const outcomes = Object.values(this.counts).reduce((sum, count) => sum + count, 0);
     if (outcomes === this.recipientCount) return;

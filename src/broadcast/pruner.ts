@@ -31,7 +31,7 @@ export interface PrunerOptions {
  * Takes finished broadcasts out of the outbox: when the Broadcaster is opened, and every six hours.
  *
  * The time that a broadcast is kept is counted by a clock that may be wrong: one that is set a year ahead would empty the outbox,
- * and nobody who asks for a message again could be answered. So a look prunes nothing if the clock moved otherwise than time did
+ * and no request to send a message again could be answered. So a look prunes nothing if the clock moved otherwise than time did
  * since the look before; nor does the first look if the clock is far ahead of all that is in the store.
  */
 export class Pruner {

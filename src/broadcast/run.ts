@@ -40,7 +40,7 @@ export interface RunState {
  * A broadcast on its way. Iterate it for deliveries as they happen; whoever iterates slowly slows it down. Or ask for its
  * `summary()` alone. It needs neither to go on, and goes on when an iteration is left.
  *
- * Left alone, it keeps 65,536 deliveries for whoever iterates later. When there are more, none is kept: whoever iterates then is given
+ * Left alone, it keeps 65,536 deliveries for an iteration that begins later. When there are more, none is kept: the iteration is given
  * the broadcast's outcomes from the store, those of earlier runs of the same id included, each error with its code alone, and then what
  * follows.
  */

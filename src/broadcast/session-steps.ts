@@ -233,7 +233,7 @@ export class SessionSteps {
   }
 
   /**
-   * First, as nobody, whether there is such an account: most of what answers 401 is gone. Then its profile, as the account, where
+   * First, unauthenticated, whether there is such an account: most of what answers 401 is gone. Then its profile, as the account, where
    * the transport fetches profiles: it says whether the access key that was denied is the registered one.
    */
   async #askForEvidence(serviceId: string, revision: number): Promise<AccessEvidence | Step | undefined> {

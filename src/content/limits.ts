@@ -2,7 +2,7 @@ import { SealcastError } from '../errors.js';
 import { truncateText } from '../util/truncate-text.js';
 
 // What receivers' clients refuse, or mistreat, although the service takes it: the sender is told that the message was delivered,
-// and nobody reads it. Each limit names where it comes from (sources read 2026-11).
+// and no reader sees it. Each limit names where it comes from (sources read 2026-11).
 //
 // Kept elsewhere: a DataMessage's timestamp is the envelope's (Android: EnvelopeContentValidator; Desktop: processDataMessage; both
 // drop any other), since both are the broadcast's; a profile key has 32 bytes (content.ts); no two broadcasts have one timestamp.

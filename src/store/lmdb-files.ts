@@ -76,7 +76,7 @@ async function withFile(directory: string, sizeBytes: number, use: (path: string
 }
 
 /**
- * Takes the permission bits of group and others off a file of the store, where there is one: whoever may read it has the keys
+ * Takes the permission bits of group and others off a file of the store, where there is one: a reader of it has the keys
  * of sessions, and may be a backup's or an image's doing.
  *
  * @throws SealcastError ERR_STORE_FAILED: it is another user's file.

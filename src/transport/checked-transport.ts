@@ -96,7 +96,7 @@ function nonsense(request: string, what: string, cause?: unknown): Refusal {
   return { status: 'rejected', httpStatus: 0, cause: error };
 }
 
-/** The answer as a plain object, or the refusal that stands for one that nobody can read. */
+/** The answer as a plain object, or the refusal that stands for one that cannot be read. */
 function readAnswer(request: string, forms: Forms, answer: unknown): unknown {
   try {
     if (!isObject(answer)) return nonsense(request, 'gave no outcome');
@@ -122,7 +122,7 @@ const watch = new AbortWatch();
 
 /**
  * Waits for an answer no longer than the caller does, whatever the transport makes of signals: `close()` and abort must end.
- * An answer that comes later is dropped, with nobody left to act on it.
+ * An answer that comes later is dropped.
  *
  * @throws SealcastError ERR_ABORTED a moment after the signal fired.
  */
