@@ -2,8 +2,10 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RootDatabase } from 'lmdb';
 import { storeFailed } from './failures.js';
 import { WRITER_KEY, type Meta } from './lmdb-meta.js';
+import type { DataFileRoom, WriteSize } from './lmdb-room.js';
 
 interface Job {
+  readonly size: WriteSize;
   readonly write: () => void;
   readonly resolve: (applied: boolean) => void;
   readonly reject: (error: unknown) => void;
@@ -15,6 +17,16 @@ async function trueCause(error: unknown): Promise<unknown> {
   if (commitError === undefined) return error;
   // Whatever happens to that promise, nobody waits for it for ever, and its rejection has a listener.
   return Promise.race([commitError.catch((cause: unknown) => cause), nextTurn(error)]);
+}
+
+function totalOf(group: readonly Job[]): WriteSize {
+  const total = { changes: 0, bytes: 0, overflowPages: 0 };
+  for (const { size } of group) {
+    total.changes += size.changes;
+    total.bytes += size.bytes;
+    total.overflowPages += size.overflowPages;
+  }
+  return total;
 }
 
 /**
@@ -31,26 +43,28 @@ async function trueCause(error: unknown): Promise<unknown> {
 export class CommitQueue {
   readonly #root: RootDatabase;
   readonly #meta: Meta;
+  readonly #room: DataFileRoom;
   readonly #epoch: number;
   #waiting: Job[] = [];
   #draining: Promise<void> | undefined;
   /** A transaction failed: see that another can begin, before lmdb's thread finds that none can (it would never answer). */
   #isSuspect = false;
 
-  constructor(root: RootDatabase, meta: Meta, epoch: number) {
+  constructor(root: RootDatabase, meta: Meta, room: DataFileRoom, epoch: number) {
     this.#root = root;
     this.#meta = meta;
+    this.#room = room;
     this.#epoch = epoch;
   }
 
   /**
-   * Queues the puts and removes that `write` makes, all or none.
+   * Queues the puts and removes that `write` makes, all or none. `size` is theirs.
    * @returns false if another writer has taken the store over: nothing was written.
    * @throws SealcastError ERR_STORE_FAILED, with what failed underneath as its cause.
    */
-  submit(write: () => void): Promise<boolean> {
+  submit(size: WriteSize, write: () => void): Promise<boolean> {
     return new Promise<boolean>((resolve, reject) => {
-      this.#waiting.push({ write, resolve, reject });
+      this.#waiting.push({ size, write, resolve, reject });
       this.#draining ??= this.#drain();
     });
   }
@@ -71,6 +85,7 @@ export class CommitQueue {
 
   async #runGroup(group: readonly Job[]): Promise<void> {
     try {
+      await this.#room.reserve(totalOf(group));
       this.#checkUsable();
       const applied = await Promise.all(group.map((job) => this.#enqueue(job)));
       for (const [index, job] of group.entries()) job.resolve(applied[index] === true);

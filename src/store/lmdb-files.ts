@@ -11,8 +11,8 @@ const { O_CREAT, O_EXCL, O_RDWR, O_SYNC } = constants;
 const LOCK_FILE_BYTES = 16 * 1024;
 /** Permission bits of group and others. */
 const OTHERS_BITS = 0o077;
-/** Room that a new store asks for before it is made: its empty tables take less. */
-const FIRST_ROOM_BYTES = 256 * 1024;
+/** What the disk must take when a store is opened: a new one's empty tables take less. */
+const PROBE_BYTES = 256 * 1024;
 
 const MAGIC = 0xbeefc0de;
 const DATA_VERSION = 2;
@@ -43,19 +43,17 @@ async function checkHeader(path: string, file: FileHandle): Promise<void> {
   await checkExtent(path, file, { pageBytes, little });
 }
 
-/** @returns whether there is a database already. */
-async function checkDataFile(path: string): Promise<boolean> {
+/** @throws SealcastError ERR_STORE_FAILED: there is a file, and it is no whole database of LMDB. */
+async function checkDataFile(path: string): Promise<void> {
   let file: FileHandle;
   try {
     file = await open(path, 'r+');
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return false;
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT') return;
     throw error;
   }
   try {
-    if ((await file.stat()).size === 0) return false;
-    await checkHeader(path, file);
-    return true;
+    if ((await file.stat()).size > 0) await checkHeader(path, file);
   } finally {
     await file.close();
   }
@@ -154,9 +152,9 @@ async function linkIfNew(from: string, to: string): Promise<void> {
 export async function prepareDirectory(path: string): Promise<void> {
   await makeDirectory(resolve(path));
   for (const name of ['data.mdb', 'lock.mdb']) await keepPrivate(join(path, name));
-  const exists = await checkDataFile(join(path, 'data.mdb'));
+  await checkDataFile(join(path, 'data.mdb'));
   const lockFile = join(path, 'lock.mdb');
   if (!(await isThere(lockFile))) await withFile(path, LOCK_FILE_BYTES, (room) => linkIfNew(room, lockFile));
-  if (!exists) await withFile(path, FIRST_ROOM_BYTES, () => Promise.resolve());
+  await withFile(path, PROBE_BYTES, () => Promise.resolve());
   await (await open(lockFile, 'a+', 0o600)).close();
 }

@@ -14,6 +14,7 @@ import {
   noteClosed,
   noteOpen,
 } from './lmdb-meta.js';
+import { ONE_RECORD, sizeOf, type DataFileRoom } from './lmdb-room.js';
 import type { Change, ListOptions, Store, StoreEntry, TableName } from './store.js';
 
 /** A table: keys are bytes, so that LMDB's order is that of UTF-8, and so are values. */
@@ -33,10 +34,15 @@ class Moment {
   }
 }
 
-/** An open LMDB environment of which this process is the writer. */
-export interface OpenLmdb {
+/** An open LMDB environment. */
+export interface LmdbEnv {
   readonly root: RootDatabase;
   readonly meta: Meta;
+  readonly room: DataFileRoom;
+}
+
+/** One of which this process is the writer. */
+export interface OpenLmdb extends LmdbEnv {
   readonly tables: Readonly<Record<TableName, Table>>;
   readonly epoch: number;
   readonly owner: WriterOwner;
@@ -62,7 +68,7 @@ export class LmdbStore implements Store {
   constructor(lmdb: OpenLmdb) {
     this.epoch = lmdb.epoch;
     this.#lmdb = lmdb;
-    this.#commits = new CommitQueue(lmdb.root, lmdb.meta, lmdb.epoch);
+    this.#commits = new CommitQueue(lmdb.root, lmdb.meta, lmdb.room, lmdb.epoch);
     this.#heartbeatMs = lmdb.owner.heartbeatMs;
     noteOpen(lmdb.owner);
     this.#heart = setInterval(() => void this.#beat(), HEARTBEAT_INTERVAL_MS);
@@ -103,8 +109,9 @@ export class LmdbStore implements Store {
 
   async commit(changes: readonly Change[]): Promise<void> {
     this.#checkOpen();
-    const copies = this.#copy(checkChanges(changes));
-    const applied = await this.#commits.submit(() => {
+    const checked = checkChanges(changes);
+    const copies = this.#copy(checked);
+    const applied = await this.#commits.submit(sizeOf(checked), () => {
       for (const { table, keyBytes, value } of copies) {
         if (value === null) void this.#table(table).remove(keyBytes);
         else void this.#table(table).put(keyBytes, value);
@@ -144,7 +151,8 @@ export class LmdbStore implements Store {
     await Promise.allSettled(this.#prefetches);
     const { meta, root, owner } = this.#lmdb;
     try {
-      if (!this.#isTakenOver) await this.#commits.submit(() => putWriter(meta, { epoch: this.epoch, owner: null }));
+      if (!this.#isTakenOver)
+        await this.#commits.submit(ONE_RECORD, () => putWriter(meta, { epoch: this.epoch, owner: null }));
     } catch {
       // Nothing is lost: the next writer finds us gone, if not in the store.
       abandon(owner);
@@ -227,7 +235,7 @@ export class LmdbStore implements Store {
     const record = { epoch: this.epoch, owner: { ...owner, heartbeatMs: this.#heartbeatMs } };
     try {
       const begun = new Moment();
-      if (await this.#commits.submit(() => putWriter(meta, record))) this.#beaten = begun;
+      if (await this.#commits.submit(ONE_RECORD, () => putWriter(meta, record))) this.#beaten = begun;
       else this.#takenOver();
     } catch {
       // A full disk, say: commits tell their callers, and the next beat tries again.

@@ -19,7 +19,8 @@ import {
   type Meta,
   type SeenHolder,
 } from './lmdb-meta.js';
-import { LmdbStore, TABLE_OPTIONS, type Table } from './lmdb-store.js';
+import { DataFileRoom, type WriteSize } from './lmdb-room.js';
+import { LmdbStore, TABLE_OPTIONS, type LmdbEnv, type Table } from './lmdb-store.js';
 import { TABLES, type Store, type TableName } from './store.js';
 
 export interface StoreOptions {
@@ -74,6 +75,9 @@ function openMeta(root: RootDatabase): Meta {
   return root.openDB<unknown, string>(META_OPTIONS);
 }
 
+/** What opening a store writes: its tables where they are new, and two records of `meta`. */
+const OPENING: WriteSize = { changes: TABLES.length + 3, bytes: 4096, overflowPages: 0 };
+
 function openTables(root: RootDatabase): Record<TableName, Table> {
   const tables = TABLES.map((name) => [name, root.openDB<Uint8Array, Buffer>({ name, ...TABLE_OPTIONS })]);
   return Object.fromEntries(tables) as Record<TableName, Table>;
@@ -113,11 +117,14 @@ export async function openLmdbStore(options: StoreOptions, times = WATCH): Promi
   try {
     root = await openRoot(path);
     await syncDirectory(path);
+    const room = new DataFileRoom(root, path);
+    await room.reserve(OPENING);
     const meta = openMeta(root);
-    let result = tryToWrite(root, meta, secret);
+    const env = { root, meta, room };
+    let result = tryToWrite(env, secret);
     while ('unknown' in result) {
       const silent = await watch(root, meta, result.unknown, times);
-      result = tryToWrite(root, meta, secret, silent);
+      result = tryToWrite(env, secret, silent);
     }
     return result;
   } catch (error) {
@@ -128,16 +135,15 @@ export async function openLmdbStore(options: StoreOptions, times = WATCH): Promi
 
 /** One attempt, within the turn of the caller: lmdb 3.5.6 corrupts its memory when it is closed later than that after a failure. */
 function tryToWrite(
-  root: RootDatabase,
-  meta: Meta,
+  env: LmdbEnv,
   secret: KeyObject | undefined,
   silent?: SeenHolder,
 ): LmdbStore | { readonly unknown: SeenHolder } {
-  const attempt = root.transactionSync(() => {
-    const writer = acquire(meta, secret, silent);
-    return 'unknown' in writer ? writer : { writer, tables: openTables(root) };
+  const attempt = env.root.transactionSync(() => {
+    const writer = acquire(env.meta, secret, silent);
+    return 'unknown' in writer ? writer : { writer, tables: openTables(env.root) };
   });
-  return 'writer' in attempt ? openedStore(root, meta, secret, attempt) : attempt;
+  return 'writer' in attempt ? openedStore(env, secret, attempt) : attempt;
 }
 
 /**
@@ -162,8 +168,7 @@ async function watch(root: RootDatabase, meta: Meta, holder: SeenHolder, times: 
 }
 
 function openedStore(
-  root: RootDatabase,
-  meta: Meta,
+  env: LmdbEnv,
   secret: KeyObject | undefined,
   {
     writer,
@@ -172,5 +177,5 @@ function openedStore(
 ): LmdbStore {
   const { storeId, epoch, owner } = writer;
   const cipher = secret === undefined ? undefined : new ValueCipher(secret, storeId, epoch);
-  return new LmdbStore({ root, meta, tables, epoch, owner, cipher });
+  return new LmdbStore({ ...env, tables, epoch, owner, cipher });
 }

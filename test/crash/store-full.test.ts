@@ -1,7 +1,9 @@
 import { spawnSync } from 'node:child_process';
+import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { openStore } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Answer } from './store-process.js';
 import { StoreChild } from '../support/store-child.js';
 import { temporaryDirectory } from '../support/store-files.js';
 
@@ -64,6 +66,23 @@ describe.skipIf(!isLinux)('a disk that is full, as a limit on the size of files'
     await store.close();
   });
 
+  test.skipIf(!canLimit)('is met by the store and never by LMDB, whatever the sizes of commits', async () => {
+    const child = new StoreChild();
+    await child.ask({ ask: 'open', path });
+    const ends = new Set<string>();
+    for (const sizeBytes of [1, 300, 1980, 2040, 2100, 5000, 30_000]) {
+      for (const counts of [[1], [3, 1], [60, 1, 7], [400], [sizeBytes > 5000 ? 100 : 1500, 2]]) {
+        limitFiles(child.pid, `${statSync(join(path, 'data.mdb')).size}`);
+        for (const end of (await child.ask({ ask: 'commits', counts, sizeBytes })).did as string[]) ends.add(end);
+        limitFiles(child.pid, 'unlimited');
+        expect(await child.ask({ ask: 'commits', counts, sizeBytes })).toEqual({ did: counts.map(() => 'committed') });
+      }
+    }
+    expect([...ends].sort()).toEqual(['ERR_STORE_FAILED', 'committed']);
+    expect(await child.end()).toBe(0);
+    expect(child.stderr).toBe('');
+  });
+
   test('refuses one commit of several that were under way, and no other', async () => {
     const child = new StoreChild(filesUpTo(2000));
     await child.ask({ ask: 'open', path });
@@ -83,13 +102,16 @@ describe.skipIf(!isLinux)('a disk that is full, as a limit on the size of files'
       const child = new StoreChild();
       await child.ask({ ask: 'open', path });
       await child.ask(commit('a', 1, 1));
-      limitFiles(child.pid, '0');
-      expect((await child.ask(commit('b', 1, 1))).failed).toMatchObject(FAILED);
+      limitFiles(child.pid, `${statSync(join(path, 'data.mdb')).size}`);
+      let answer: Answer = {};
+      for (let i = 0; answer.failed === undefined && i < 1000; i++) answer = await child.ask(commit(`b${i}`, 1, 1));
+      expect(answer.failed).toMatchObject(FAILED);
       expect(await child.ask({ ask: 'close' })).toEqual({ did: null });
       expect((await child.ask({ ask: 'open', path })).failed).toMatchObject(FAILED);
       limitFiles(child.pid, 'unlimited');
       expect(await child.ask({ ask: 'open', path })).toEqual({ did: 2 });
-      expect(await child.ask({ ask: 'list', limit: 9 })).toEqual({ did: [['a.0', 1]] });
+      expect((await child.ask({ ask: 'list', limit: 1 })).did).toEqual([['a.0', 1]]);
+      expect(child.stderr).toBe('');
     },
   );
 

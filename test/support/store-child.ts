@@ -8,18 +8,21 @@ import { builtFile } from './built-file.js';
 /** A process with a store, to be asked, and to be killed. See test/crash/store-process.ts. */
 export class StoreChild {
   static readonly #living = new Set<StoreChild>();
-  readonly #process: ChildProcessByStdio<Writable, Readable, null>;
+  readonly #process: ChildProcessByStdio<Writable, Readable, Readable>;
   readonly #answers: AsyncIterator<string>;
   readonly #ended: Promise<unknown>;
+  #stderr = '';
 
   /**
-   * @param shell a script for `sh -c` that runs before; it ends with `exec "$@"`, which is Node. LMDB's own words about
-   * what failed, on standard error, are dropped.
+   * @param shell a script for `sh -c` that runs before; it ends with `exec "$@"`, which is Node.
    */
   constructor(shell?: string) {
     const node = [process.execPath, builtFile('test/crash/store-process.js')] as const;
     const command = shell === undefined ? node : (['sh', '-c', shell, 'sh', ...node] as const);
-    this.#process = spawn(command[0], command.slice(1), { stdio: ['pipe', 'pipe', 'ignore'] });
+    this.#process = spawn(command[0], command.slice(1), { stdio: ['pipe', 'pipe', 'pipe'] });
+    this.#process.stderr
+      .setEncoding('utf8')
+      .on('data', (text: string) => (this.#stderr = (this.#stderr + text).slice(-4096)));
     // A child that is killed closes its pipe while we write: what it did not answer is told by `ask`.
     this.#process.stdin.on('error', () => undefined);
     this.#answers = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
@@ -34,6 +37,11 @@ export class StoreChild {
 
   get pid(): number {
     return this.#process.pid!;
+  }
+
+  /** The end of what it wrote to standard error: LMDB's own words among it. */
+  get stderr(): string {
+    return this.#stderr;
   }
 
   /** Asks for something, and gives the answer. */
