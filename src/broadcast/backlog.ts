@@ -1,5 +1,6 @@
-/** Of a service id, what says in which part of the store its keys lie. */
+/** Of a place, what says in which part of the store a recipient's rows lie, and all that they are sorted by. */
 const PART_CHARACTERS = 2;
+const PLACE_CHARACTERS = 8;
 /** Above it whoever adds waits: some 20 MB. */
 const HIGH_WATER = 262_144;
 
@@ -8,6 +9,8 @@ const HIGH_WATER = 262_144;
  * a transaction on a chunk writes a few of them, and not one for each recipient (100,000 recipients, 2026-11: half of the cost).
  */
 export class Backlog {
+  readonly #placeOf: ((serviceId: string) => string) | undefined;
+  /** Places, each with its service id behind it. */
   readonly #parts = new Map<string, string[]>();
   /** Names of the parts that are still to come in this round. */
   #round: string[] = [];
@@ -16,13 +19,20 @@ export class Backlog {
   #onChange: (() => void) | undefined;
   #onRoom: (() => void) | undefined;
 
+  /** @param placeOf where in the store the rows of a recipient lie (`Store.orderOf`); absent: in the order of the service ids. */
+  constructor(placeOf?: (serviceId: string) => string) {
+    this.#placeOf = placeOf;
+  }
+
   /** Resolves when more may follow. */
   async add(serviceIds: readonly string[]): Promise<void> {
     for (const serviceId of serviceIds) {
-      const name = serviceId.slice(0, PART_CHARACTERS);
+      const place = this.#placeOf?.(serviceId).slice(0, PLACE_CHARACTERS).padEnd(PLACE_CHARACTERS) ?? '';
+      const placed = place + serviceId;
+      const name = placed.slice(0, PART_CHARACTERS);
       const part = this.#parts.get(name);
-      if (part === undefined) this.#parts.set(name, [serviceId]);
-      else part.push(serviceId);
+      if (part === undefined) this.#parts.set(name, [placed]);
+      else part.push(placed);
     }
     this.#size += serviceIds.length;
     this.#onChange?.();
@@ -62,7 +72,7 @@ export class Backlog {
         this.#parts.delete(name);
         this.#round.pop();
       }
-      taken.push(...some);
+      for (const placed of some) taken.push(this.#placeOf === undefined ? placed : placed.slice(PLACE_CHARACTERS));
       this.#size -= some.length;
     }
     return taken;

@@ -54,12 +54,10 @@ export function dryServices(services: Services, store: Store): Services {
   };
 }
 
-/** Keys are in the order of their UTF-8 bytes. */
-const byBytes = (a: string, b: string): number => Buffer.compare(Buffer.from(a), Buffer.from(b));
-
 /** What a store would be after commits that it never hears of. */
 export class OverlayStore implements Store {
   readonly epoch: number;
+  readonly orderOf: (table: TableName, key: string) => string;
   readonly #base: Store;
   readonly #changed = new Map<TableName, Map<string, Uint8Array<ArrayBuffer> | undefined>>();
   /** Keys of changed sessions and contacts, by service id. */
@@ -70,6 +68,8 @@ export class OverlayStore implements Store {
   constructor(base: Store) {
     this.#base = base;
     this.epoch = base.epoch;
+    // In hex, UTF-8 bytes are in their own order.
+    this.orderOf = (table, key) => base.orderOf?.(table, key) ?? Buffer.from(key).toString('hex');
   }
 
   async getMany(table: TableName, keys: readonly string[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
@@ -80,6 +80,8 @@ export class OverlayStore implements Store {
 
   async list(table: TableName, { prefix = '', after, limit }: ListOptions): Promise<readonly StoreEntry[]> {
     const changed = this.#changed.get(table);
+    const compare = (a: string, b: string): number =>
+      a === b ? 0 : this.orderOf(table, a) < this.orderOf(table, b) ? -1 : 1;
     const base: StoreEntry[] = [];
     let isWhole = false;
     for (let last = after; !isWhole && base.length < limit;) {
@@ -89,13 +91,13 @@ export class OverlayStore implements Store {
       last = page.at(-1)?.key;
     }
     const added = [...(changed ?? [])].flatMap(([key, value]): StoreEntry[] => {
-      const isMeant = key.startsWith(prefix) && (after === undefined || byBytes(key, after) > 0);
+      const isMeant = key.startsWith(prefix) && (after === undefined || compare(key, after) > 0);
       return value === undefined || !isMeant ? [] : [{ key, value: Uint8Array.from(value) }];
     });
-    const all = [...base, ...added].sort((a, b) => byBytes(a.key, b.key));
+    const all = [...base, ...added].sort((a, b) => compare(a.key, b.key));
     // What follows the last one that was read may have others of the base store before it.
     const lastKey = base.at(-1)?.key;
-    const known = isWhole || lastKey === undefined ? all : all.filter(({ key }) => byBytes(key, lastKey) <= 0);
+    const known = isWhole || lastKey === undefined ? all : all.filter(({ key }) => compare(key, lastKey) <= 0);
     return known.slice(0, limit);
   }
 

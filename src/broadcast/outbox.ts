@@ -11,6 +11,12 @@ const PAGE_ROWS = 1024;
 
 /** What broadcasts keep in a store, in records of their own. */
 export class Outbox extends Records {
+  /** Where in the store a recipient's rows lie; undefined: in the order of the service ids. */
+  get placeOf(): ((serviceId: string) => string) | undefined {
+    const { store } = this;
+    return store.orderOf && ((serviceId) => store.orderOf?.('contact', serviceId) ?? '');
+  }
+
   async broadcast(id: string): Promise<BroadcastRecord | undefined> {
     const [bytes] = await this.store.getMany('broadcast', [id]);
     return bytes === undefined ? undefined : decodeBroadcast(bytes);
@@ -32,7 +38,7 @@ export class Outbox extends Records {
     }
   }
 
-  /** Pages of a broadcast's recipients, in the order of their service ids. */
+  /** Pages of a broadcast's recipients, in the store's order. */
   async *pages(id: string): AsyncGenerator<readonly { readonly serviceId: string; readonly row: OutboxRecord }[]> {
     const prefix = outboxKey(id, '');
     for (let after: string | undefined; ;) {
@@ -47,7 +53,7 @@ export class Outbox extends Records {
     }
   }
 
-  /** Recipients whose part has ended, in the order of their service ids; of an error the outbox has the code. */
+  /** Recipients whose part has ended, in the store's order; of an error the outbox has the code. */
   async *deliveries(id: string): AsyncGenerator<Delivery> {
     for await (const page of this.pages(id)) {
       for (const { serviceId, row } of page) {

@@ -147,7 +147,7 @@ export class Pipeline {
   async #ingest(recipients: Recipients, isNew: boolean): Promise<void> {
     const { id, services } = this.#options;
     const { signal } = this.#controller;
-    const backlog = new Backlog();
+    const backlog = new Backlog(services.outbox.placeOf);
     const feeding = isNew ? this.#feed(backlog) : Promise.resolve();
     feeding.catch((error: unknown) => {
       this.stop(error);

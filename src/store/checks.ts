@@ -12,8 +12,8 @@ export interface CheckedChange {
 
 export interface CheckedListOptions {
   readonly prefix: Buffer;
-  /** The first key that may be listed, if it begins with the prefix. */
-  readonly start: Buffer;
+  /** Empty: from the first key on. */
+  readonly after: Buffer;
   readonly limit: number;
 }
 
@@ -90,10 +90,7 @@ export function checkListOptions(options: unknown): CheckedListOptions {
   const { prefix: givenPrefix, after: givenAfter, limit } = given;
   if (typeof limit !== 'number' || !Number.isInteger(limit) || limit < 1) refuse('limit', 'a positive integer');
   const prefix = utf8(givenPrefix ?? '', 'prefix');
-  const after = utf8(givenAfter ?? '', 'after');
-  // The next key behind `after` is the same with a zero byte at its end.
-  const behind = after.length === 0 ? after : Buffer.concat([after, Buffer.alloc(1)]);
-  return { prefix, start: Buffer.compare(behind, prefix) > 0 ? behind : prefix, limit };
+  return { prefix, after: utf8(givenAfter ?? '', 'after'), limit };
 }
 
 export function beginsWith(key: Uint8Array, prefix: Uint8Array): boolean {

@@ -22,7 +22,7 @@ export const ENCRYPTION_OVERHEAD_BYTES = HEADER_BYTES + TAG_BYTES;
 const NONCES_AT_ONCE = 256;
 
 /** HKDF-SHA256, as a key that shows its bytes to nobody. */
-function deriveKey(secret: KeyObject, storeId: Uint8Array, info: string): KeyObject {
+export function deriveKey(secret: KeyObject, storeId: Uint8Array, info: string): KeyObject {
   const bytes = new Uint8Array(hkdfSync('sha256', secret, storeId, info, ENCRYPTION_KEY_BYTES));
   const key = createSecretKey(bytes);
   bytes.fill(0);
@@ -64,15 +64,19 @@ export class ValueCipher {
     this.#epoch = epoch;
   }
 
-  /** Encrypts into `target`, which is ENCRYPTION_OVERHEAD_BYTES longer than the value. */
-  seal(table: TableName, key: Uint8Array, value: Uint8Array, target: Uint8Array): void {
+  /** Encrypts the parts of a value, as one, into `target`, which is ENCRYPTION_OVERHEAD_BYTES longer. */
+  seal(table: TableName, key: Uint8Array, parts: readonly Uint8Array[], target: Uint8Array): void {
     const nonce = this.#drawNonce();
     const cipher = createCipheriv('aes-256-gcm', this.#keyOf(this.#epoch), nonce);
     cipher.setAAD(associatedData(table, key));
     const view = new DataView(target.buffer, target.byteOffset);
     view.setBigUint64(0, BigInt(this.#epoch));
     target.set(nonce, EPOCH_BYTES);
-    target.set(cipher.update(value), HEADER_BYTES);
+    let end = HEADER_BYTES;
+    for (const part of parts) {
+      target.set(cipher.update(part), end);
+      end += part.length;
+    }
     cipher.final();
     target.set(cipher.getAuthTag(), target.length - TAG_BYTES);
   }

@@ -6,8 +6,10 @@ import { isKeyOf, keyCheckOf } from './encryption.js';
 import { storeLocked } from './failures.js';
 import { isRunning, ownIdentity, type ProcessIdentity } from './process-identity.js';
 
-/** Raised when records change their form in a way that older versions of sealcast would misread. */
+/** Raised when entries change their form in a way that older versions of sealcast would misread. */
 export const SCHEMA_VERSION = 1;
+/** Of encrypted stores: from 2 on keys are hashed (see EncryptedEntries). */
+export const ENCRYPTED_SCHEMA_VERSION = 2;
 export const HEARTBEAT_INTERVAL_MS = 5_000;
 /** A writer that cannot be looked at (another thread, host or container) is dead when its heartbeat stood still for so long. */
 export const HEARTBEAT_LIFE_MS = 30_000;
@@ -87,11 +89,14 @@ export type SeenHolder = Pick<WriterOwner, 'openId' | 'heartbeatMs'>;
 export const isSame = (a: SeenHolder | null | undefined, b: SeenHolder): boolean =>
   a?.openId === b.openId && a.heartbeatMs === b.heartbeatMs;
 
+const schemaFor = (keyCheck: string | null | undefined): number =>
+  typeof keyCheck === 'string' ? ENCRYPTED_SCHEMA_VERSION : SCHEMA_VERSION;
+
 function checkLayout(layout: Layout, secret: KeyObject | undefined): void {
   const { schema, id, keyCheck } = layout as Partial<Layout>;
   if (typeof schema !== 'number') throw new SealcastError('ERR_STORE_FAILED', "The store's layout record is damaged");
-  if (schema > SCHEMA_VERSION) {
-    const message = `The store has schema ${schema}; this version of sealcast knows schemas up to ${SCHEMA_VERSION}`;
+  if (schema > schemaFor(keyCheck)) {
+    const message = `The store has schema ${schema}; this version of sealcast knows schemas up to ${schemaFor(keyCheck)}`;
     throw new SealcastError('ERR_STORE_VERSION', message);
   }
   if (typeof id !== 'string' || keyCheck === undefined) {
@@ -115,7 +120,17 @@ function checkLayout(layout: Layout, secret: KeyObject | undefined): void {
 function newLayout(secret: KeyObject | undefined): Layout {
   const id = randomBytes(STORE_ID_BYTES);
   const keyCheck = secret === undefined ? null : Buffer.from(keyCheckOf(secret, id)).toString('base64');
-  return { schema: SCHEMA_VERSION, id: id.toString('base64'), keyCheck };
+  return { schema: schemaFor(keyCheck), id: id.toString('base64'), keyCheck };
+}
+
+export function putLayout(meta: Meta, layout: Layout): void {
+  void meta.put(LAYOUT_KEY, layout, 0);
+}
+
+/** Whether an encrypted store's entries are still under their keys. */
+export function needsMove(meta: Meta): boolean {
+  const layout = meta.get(LAYOUT_KEY) as Partial<Layout> | undefined;
+  return typeof layout?.keyCheck === 'string' && layout.schema === SCHEMA_VERSION;
 }
 
 export function readWriter(meta: Meta): WriterRecord | undefined {
@@ -129,8 +144,7 @@ export function putWriter(meta: Meta, record: WriterRecord): void {
 
 /** A new writer, or the holder whose life is not known. */
 export type Acquired =
-  | { readonly storeId: Uint8Array; readonly epoch: number; readonly owner: WriterOwner }
-  | { readonly unknown: SeenHolder };
+  { readonly layout: Layout; readonly epoch: number; readonly owner: WriterOwner } | { readonly unknown: SeenHolder };
 
 /**
  * Makes this process the store's writer. It runs within one write transaction, of which LMDB has one at a time across
@@ -152,10 +166,10 @@ export function acquire(meta: Meta, secret: KeyObject | undefined, silent?: Seen
   }
   if (layout === undefined) {
     layout = newLayout(secret);
-    void meta.put(LAYOUT_KEY, layout, 0);
+    putLayout(meta, layout);
   }
   const epoch = (last?.epoch ?? 0) + 1;
   const owner: WriterOwner = { ...ownIdentity(), openId: randomUUID(), threadId, heartbeatMs: nowMs };
   putWriter(meta, { epoch, owner });
-  return { storeId: new Uint8Array(Buffer.from(layout.id, 'base64')), epoch, owner };
+  return { layout, epoch, owner };
 }

@@ -1,7 +1,6 @@
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RootDatabase } from 'lmdb';
-import { ENCRYPTION_OVERHEAD_BYTES } from './encryption.js';
 import type { CheckedChange } from './checks.js';
 
 /** The file grows by multiples of so many bytes, of zeros that are written once and never read. */
@@ -22,11 +21,12 @@ export const ONE_RECORD: WriteSize = { changes: 1, bytes: 1024, overflowPages: 0
 const SMALLEST_PAGE_BYTES = 4096;
 const PAGE_HEADER_BYTES = 24;
 
+/** Of changes as they are kept. */
 export function sizeOf(changes: readonly CheckedChange[]): WriteSize {
   let bytes = 0;
   let overflowPages = 0;
   for (const { keyBytes, value } of changes) {
-    const valueBytes = (value?.length ?? 0) + ENCRYPTION_OVERHEAD_BYTES;
+    const valueBytes = value?.length ?? 0;
     bytes += keyBytes.length + valueBytes;
     // A node that is no larger than half a page stays in the tree.
     if (keyBytes.length + valueBytes > SMALLEST_PAGE_BYTES / 2 - 2 * PAGE_HEADER_BYTES) {
@@ -76,6 +76,12 @@ export class DataFileRoom {
     this.#sizeBytes = (await stat(this.#path)).size;
     if (needed <= this.#sizeBytes) return;
     await this.#growTo(Math.ceil(needed / STEP_BYTES) * STEP_BYTES);
+  }
+
+  /** Room to write everything that there is once more, each value longer by at most its own length and 1 KiB. */
+  async reserveForAll(): Promise<void> {
+    const { lastPageNumber } = this.#root.getStats() as { lastPageNumber: number };
+    await this.reserve({ changes: 0, bytes: 0, overflowPages: 4 * (lastPageNumber + 1) });
   }
 
   async #growTo(sizeBytes: number): Promise<void> {

@@ -1,6 +1,6 @@
 import type { Database, RootDatabase } from 'lmdb';
 import { beginsWith, checkChanges, checkKeys, checkListOptions, checkTable, type CheckedChange } from './checks.js';
-import { ENCRYPTION_OVERHEAD_BYTES, type ValueCipher } from './encryption.js';
+import type { Entries } from './entries.js';
 import { storeClosed, storeFailed, storeTakenOver } from './failures.js';
 import { CommitQueue } from './lmdb-commits.js';
 import {
@@ -46,13 +46,13 @@ export interface OpenLmdb extends LmdbEnv {
   readonly tables: Readonly<Record<TableName, Table>>;
   readonly epoch: number;
   readonly owner: WriterOwner;
-  /** undefined: values are kept as they are. */
-  readonly cipher: ValueCipher | undefined;
+  readonly entries: Entries;
 }
 
 /** {@link Store} over LMDB. */
 export class LmdbStore implements Store {
   readonly epoch: number;
+  readonly orderOf?: NonNullable<Store['orderOf']>;
   readonly #lmdb: OpenLmdb;
   readonly #commits: CommitQueue;
   readonly #heart: NodeJS.Timeout;
@@ -67,6 +67,7 @@ export class LmdbStore implements Store {
 
   constructor(lmdb: OpenLmdb) {
     this.epoch = lmdb.epoch;
+    if (lmdb.entries.orderOf !== undefined) this.orderOf = lmdb.entries.orderOf;
     this.#lmdb = lmdb;
     this.#commits = new CommitQueue(lmdb.root, lmdb.meta, lmdb.room, lmdb.epoch);
     this.#heartbeatMs = lmdb.owner.heartbeatMs;
@@ -79,7 +80,8 @@ export class LmdbStore implements Store {
   async getMany(table: TableName, keys: readonly string[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
     this.#checkOpen();
     const name = checkTable(table);
-    const keysBytes = checkKeys(keys);
+    const { entries } = this.#lmdb;
+    const keysBytes = checkKeys(keys).map((key) => entries.keptKey(name, key));
     const from = this.#table(name);
     // What is not in memory is read by another thread: 256 sessions from a cold disk held this one up for a second.
     if (keysBytes.length > 0) await this.#waitFor(from.prefetch(keysBytes));
@@ -88,7 +90,7 @@ export class LmdbStore implements Store {
         // The next read overwrites it, and what it is a view of is longer than its length says (lmdb 3.5.6): copied, or
         // decrypted, at once.
         const kept = from.getBinaryFast(key);
-        return kept === undefined ? undefined : this.#open(name, key, kept.subarray(0, kept.length));
+        return kept === undefined ? undefined : entries.open(name, key, kept.subarray(0, kept.length)).value;
       }),
     );
   }
@@ -96,22 +98,24 @@ export class LmdbStore implements Store {
   async list(table: TableName, options: ListOptions): Promise<readonly StoreEntry[]> {
     this.#checkOpen();
     const name = checkTable(table);
-    const { prefix, start, limit } = checkListOptions(options);
+    const checked = checkListOptions(options);
+    const { entries } = this.#lmdb;
+    const { prefix, start, isMeant } = entries.rangeOf(name, checked);
     return this.#read(() => {
-      const entries: StoreEntry[] = [];
-      for (const { key, value } of this.#table(name).getRange({ ...(start.length > 0 && { start }), limit })) {
-        if (!beginsWith(key, prefix)) break;
-        entries.push({ key: key.toString(), value: this.#open(name, key, value) });
+      const listed: StoreEntry[] = [];
+      for (const { key, value } of this.#table(name).getRange({ ...(start.length > 0 && { start }) })) {
+        if (listed.length === checked.limit || !beginsWith(key, prefix)) break;
+        const entry = entries.open(name, key, value);
+        if (isMeant === undefined || isMeant(entry.key)) listed.push(entry);
       }
-      return entries;
+      return listed;
     });
   }
 
   async commit(changes: readonly Change[]): Promise<void> {
     this.#checkOpen();
-    const checked = checkChanges(changes);
-    const copies = this.#copy(checked);
-    const applied = await this.#commits.submit(sizeOf(checked), () => {
+    const copies = this.#copy(checkChanges(changes));
+    const applied = await this.#commits.submit(sizeOf(copies), () => {
       for (const { table, keyBytes, value } of copies) {
         if (value === null) void this.#table(table).remove(keyBytes);
         else void this.#table(table).put(keyBytes, value);
@@ -205,26 +209,20 @@ export class LmdbStore implements Store {
     });
   }
 
-  /** The caller's own copy of a value: never a view of LMDB's memory, and alone in its buffer. */
-  #open(table: TableName, key: Uint8Array, kept: Uint8Array): Uint8Array<ArrayBuffer> {
-    const { cipher } = this.#lmdb;
-    return cipher === undefined ? new Uint8Array(kept) : cipher.open(table, key, kept);
-  }
-
-  /** The changes with copies of their values, encrypted if the store is; all in one buffer, which LMDB's thread reads. */
+  /** The changes as they are kept, with copies of their values; all in one buffer, which LMDB's thread reads. */
   #copy(changes: readonly CheckedChange[]): readonly CheckedChange[] {
-    const { cipher } = this.#lmdb;
-    const overheadBytes = cipher === undefined ? 0 : ENCRYPTION_OVERHEAD_BYTES;
-    const keptBytes = ({ value }: CheckedChange): number => (value === null ? 0 : value.length + overheadBytes);
+    const { entries } = this.#lmdb;
+    const keptBytes = ({ table, keyBytes, value }: CheckedChange): number =>
+      value === null ? 0 : entries.keptBytes(table, keyBytes, value);
     const copies = new Uint8Array(changes.reduce((total, change) => total + keptBytes(change), 0));
     let end = 0;
     return changes.map((change) => {
       const { table, keyBytes, value } = change;
-      if (value === null) return change;
+      const keptKey = entries.keptKey(table, keyBytes);
+      if (value === null) return { table, keyBytes: keptKey, value };
       const copy = copies.subarray(end, (end += keptBytes(change)));
-      if (cipher === undefined) copy.set(value);
-      else cipher.seal(table, keyBytes, value, copy);
-      return { table, keyBytes, value: copy };
+      entries.seal(table, keyBytes, keptKey, value, copy);
+      return { table, keyBytes: keptKey, value: copy };
     });
   }
 

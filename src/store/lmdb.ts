@@ -6,16 +6,19 @@ import { SealcastError } from '../errors.js';
 import { requireCodeGeneration } from '../util/code-generation.js';
 import { checkNames, type NamesOf } from '../util/known-names.js';
 import { checkObject, refuse } from './checks.js';
-import { ENCRYPTION_KEY_BYTES, importEncryptionKey, ValueCipher } from './encryption.js';
+import { ENCRYPTION_KEY_BYTES, importEncryptionKey } from './encryption.js';
+import { EncryptedEntries, PLAIN_ENTRIES } from './entries.js';
 import { storeFailed, storeLocked } from './failures.js';
 import { prepareDirectory, syncDirectory } from './lmdb-files.js';
 import {
   acquire,
+  ENCRYPTED_SCHEMA_VERSION,
   HEARTBEAT_LIFE_MS,
   isSame,
   META_OPTIONS,
+  needsMove,
+  putLayout,
   readWriter,
-  type Acquired,
   type Meta,
   type SeenHolder,
 } from './lmdb-meta.js';
@@ -27,7 +30,7 @@ export interface StoreOptions {
   /** The store's directory; it is made, readable by its owner alone, if it is not there. Not one on a network. */
   readonly path: string;
   /**
-   * 32 bytes from a good generator: values are encrypted with it (AES-256-GCM), keys of entries are not. A store is made
+   * 32 bytes from a good generator: values are encrypted with it (AES-256-GCM), keys of entries hashed (HMAC-SHA256). A store is made
    * with one or without, and stays so. It is copied.
    */
   readonly encryptionKey?: Uint8Array;
@@ -121,6 +124,7 @@ export async function openLmdbStore(options: StoreOptions, times = WATCH): Promi
     await room.reserve(OPENING);
     const meta = openMeta(root);
     const env = { root, meta, room };
+    if (secret !== undefined && needsMove(meta)) await room.reserveForAll();
     let result = tryToWrite(env, secret);
     while ('unknown' in result) {
       const silent = await watch(root, meta, result.unknown, times);
@@ -141,9 +145,18 @@ function tryToWrite(
 ): LmdbStore | { readonly unknown: SeenHolder } {
   const attempt = env.root.transactionSync(() => {
     const writer = acquire(env.meta, secret, silent);
-    return 'unknown' in writer ? writer : { writer, tables: openTables(env.root) };
+    if ('unknown' in writer) return writer;
+    const { layout, epoch, owner } = writer;
+    const tables = openTables(env.root);
+    const entries =
+      secret === undefined ? PLAIN_ENTRIES : new EncryptedEntries(secret, Buffer.from(layout.id, 'base64'), epoch);
+    if (entries instanceof EncryptedEntries && layout.schema < ENCRYPTED_SCHEMA_VERSION) {
+      moveEntries(tables, entries);
+      putLayout(env.meta, { ...layout, schema: ENCRYPTED_SCHEMA_VERSION });
+    }
+    return { tables, epoch, owner, entries };
   });
-  return 'writer' in attempt ? openedStore(env, secret, attempt) : attempt;
+  return 'unknown' in attempt ? attempt : new LmdbStore({ ...env, ...attempt });
 }
 
 /**
@@ -167,15 +180,19 @@ async function watch(root: RootDatabase, meta: Meta, holder: SeenHolder, times: 
   return holder;
 }
 
-function openedStore(
-  env: LmdbEnv,
-  secret: KeyObject | undefined,
-  {
-    writer,
-    tables,
-  }: { readonly writer: Exclude<Acquired, { unknown: unknown }>; readonly tables: Record<TableName, Table> },
-): LmdbStore {
-  const { storeId, epoch, owner } = writer;
-  const cipher = secret === undefined ? undefined : new ValueCipher(secret, storeId, epoch);
-  return new LmdbStore({ ...env, tables, epoch, owner, cipher });
+/** From schema 1 to 2, within one transaction. */
+function moveEntries(tables: Readonly<Record<TableName, Table>>, entries: EncryptedEntries): void {
+  for (const name of TABLES) {
+    const table = tables[name];
+    // All keys first: those that are put in meanwhile would come up, too.
+    for (const key of [...table.getKeys()]) {
+      const keyBytes = Buffer.from(key);
+      const kept = table.get(keyBytes);
+      if (kept === undefined) continue;
+      const moved = entries.moved(name, keyBytes, kept);
+      if (moved.keptKey.equals(keyBytes)) continue;
+      table.removeSync(keyBytes);
+      table.putSync(moved.keptKey, moved.kept);
+    }
+  }
 }

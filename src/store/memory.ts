@@ -1,4 +1,5 @@
 import { beginsWith, checkChanges, checkKeys, checkListOptions, checkTable } from './checks.js';
+import { PLAIN_ENTRIES } from './entries.js';
 import { storeClosed } from './failures.js';
 import type { Change, ListOptions, Store, StoreEntry, TableName } from './store.js';
 
@@ -28,7 +29,7 @@ class Table {
   }
 
   /** At most `limit` rows, from the first one whose key is not before `start`. */
-  from(start: Buffer, limit: number): readonly Row[] {
+  from(start: Uint8Array, limit: number): readonly Row[] {
     this.#sorted ??= [...this.#rows.values()].sort((a, b) => Buffer.compare(a.keyBytes, b.keyBytes));
     // By halves: who reads a long table page by page asks often.
     let [low, high] = [0, this.#sorted.length];
@@ -64,9 +65,10 @@ export class MemoryStore implements Store {
   list(table: TableName, options: ListOptions): Promise<readonly StoreEntry[]> {
     return this.#run(() => {
       const from = this.#table(checkTable(table));
-      const { prefix, start, limit } = checkListOptions(options);
+      const checked = checkListOptions(options);
+      const { prefix, start } = PLAIN_ENTRIES.rangeOf(table, checked);
       const entries: StoreEntry[] = [];
-      for (const { keyBytes, value } of from.from(start, limit)) {
+      for (const { keyBytes, value } of from.from(start, checked.limit)) {
         if (!beginsWith(keyBytes, prefix)) break;
         entries.push({ key: keyBytes.toString(), value: new Uint8Array(value) });
       }

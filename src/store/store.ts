@@ -35,7 +35,7 @@ export interface StoreEntry {
 export interface ListOptions {
   /** Only keys that begin with it. */
   readonly prefix?: string;
-  /** Only keys behind this one. */
+  /** Only keys behind this one, in the store's order. */
   readonly after?: string;
   /** At most as many entries. */
   readonly limit: number;
@@ -56,12 +56,22 @@ export interface Store extends AsyncDisposable {
   /** @returns values in the order of the keys, undefined where there is none; each is the caller's own copy. */
   getMany(table: TableName, keys: readonly string[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]>;
 
-  /** @returns entries in the order of their keys' UTF-8 bytes. */
+  /**
+   * @returns entries in one order, which stays the same whatever is put in and taken out; `after` goes on in it. Those of table `inbox`
+   * are in the order of their keys' UTF-8 bytes, and so are all of a store without `orderOf`.
+   */
   list(table: TableName, options: ListOptions): Promise<readonly StoreEntry[]>;
 
   /**
-   * Applies all changes, in their order, or none; values are copied, and the caller's again when it resolves. Commits that are asked for while another is being flushed may share a flush. When it resolves they are on the disk, to stay there whatever happens to
-   * the process or the machine; every read that begins later sees them. Commits are applied in the order of their calls.
+   * Texts by whose order (of UTF-16 code units, as `<` has it) `list` gives out entries, of a store that has another one than that of
+   * the keys; what shares its beginning lies together on the disk.
+   */
+  readonly orderOf?: (table: TableName, key: string) => string;
+
+  /**
+   * Applies all changes, in their order, or none; values are copied, and the caller's again when it resolves. Commits that are
+   * asked for while another is being flushed may share a flush. When it resolves they are on the disk, to stay there whatever happens
+   * to the process or the machine; every read that begins later sees them. Commits are applied in the order of their calls.
    */
   commit(changes: readonly Change[]): Promise<void>;
 

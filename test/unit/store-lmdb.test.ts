@@ -1,8 +1,9 @@
-import { randomBytes } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import { openStore, type SealcastError, type Store, type StoreOptions } from 'sealcast';
+import { gunzipSync } from 'node:zlib';
+import { openStore, type SealcastError, type Store, type StoreOptions, type TableName } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { refusedField } from '../support/refusals.js';
 import { runNode } from '../support/run-node.js';
@@ -29,6 +30,9 @@ async function refusal(promise: Promise<unknown>): Promise<SealcastError> {
     (error: unknown) => error as SealcastError,
   );
 }
+
+/** Under what an encrypted store keeps an entry. */
+const keptKey = (store: Store, table: TableName, key: string): Buffer => Buffer.from(store.orderOf!(table, key), 'hex');
 
 const dataFile = (): Buffer => readFileSync(join(path, 'data.mdb'));
 
@@ -237,14 +241,14 @@ describe('encryption', () => {
       await store.commit(changes);
       await store.close();
       await withRawStore(path, (raw) => {
-        for (const key of ['a', 'b']) kept.push(raw.table('session').get(Buffer.from(key))!);
+        for (const key of ['a', 'b']) kept.push(raw.table('session').get(keptKey(store, 'session', key))!);
       });
     }
     expect(new Set(kept.map((value) => value.toString('hex'))).size).toBe(6);
     for (const [i, value] of kept.entries()) {
       // Epoch of the writer, nonce, ciphertext, tag.
       expect(value.readBigUInt64BE(0)).toBe(BigInt(Math.floor(i / 2) + 1));
-      expect(value).toHaveLength(8 + 12 + MARKER.length + 16);
+      expect(value).toHaveLength(8 + 12 + 2 + 1 + MARKER.length + 16);
     }
   });
 
@@ -277,12 +281,17 @@ describe('encryption', () => {
 
   /** What a read says after somebody who has the file, but not the key, changed a value. */
   async function afterTampering(
-    change: (kept: Buffer, raw: { table: (name: string) => Tampered }) => void,
+    change: (
+      kept: Buffer,
+      raw: { table: (name: string) => Tampered },
+      at: (table: TableName, key: string) => Buffer,
+    ) => void,
   ): Promise<SealcastError> {
     const store = await open({ encryptionKey: KEY });
     await store.commit(changes);
     await store.close();
-    await withRawStore(path, (raw) => change(Buffer.from(raw.table('session').get(Buffer.from('a'))!), raw));
+    const at = keptKey.bind(null, store);
+    await withRawStore(path, (raw) => change(Buffer.from(raw.table('session').get(at('session', 'a'))!), raw, at));
     const again = await open({ encryptionKey: KEY });
     expect(await again.getMany('contact', ['a'])).toEqual([marked()]);
     const error = await refusal(again.getMany('session', ['a']));
@@ -297,9 +306,9 @@ describe('encryption', () => {
   test.each([
     ['of another key of its table', 'session', 'b'],
     ['of the same key of another table', 'contact', 'a'],
-  ])('a value %s, moved, does not open', async (_what, table, key) => {
-    const error = await afterTampering((_kept, raw) => {
-      raw.table('session').putSync(Buffer.from('a'), raw.table(table).get(Buffer.from(key))!);
+  ] as const)('a value %s, moved, does not open', async (_what, table, key) => {
+    const error = await afterTampering((_kept, raw, at) => {
+      raw.table('session').putSync(at('session', 'a'), raw.table(table).get(at(table, key))!);
     });
     expect(error).toMatchObject({ code: 'ERR_STORE_FAILED' });
     expect(error.message).toContain('session');
@@ -312,18 +321,84 @@ describe('encryption', () => {
     ['its nonce', 8],
     ['its ciphertext', 20],
     ['its tag', -1],
-  ])('a value with a wrong bit in %s does not open', async (_what, at) => {
-    const error = await afterTampering((kept, raw) => {
-      kept[at < 0 ? kept.length + at : at]! ^= 1;
-      raw.table('session').putSync(Buffer.from('a'), kept);
+  ])('a value with a wrong bit in %s does not open', async (_what, index) => {
+    const error = await afterTampering((kept, raw, at) => {
+      kept[index < 0 ? kept.length + index : index]! ^= 1;
+      raw.table('session').putSync(at('session', 'a'), kept);
     });
     expect(error).toMatchObject({ code: 'ERR_STORE_FAILED' });
   });
 
   test.each([0, 1, 8, 20, 35, 36])('a value cut off to %i bytes does not open', async (length) => {
-    const error = await afterTampering((kept, raw) => {
-      raw.table('session').putSync(Buffer.from('a'), kept.subarray(0, length));
+    const error = await afterTampering((kept, raw, at) => {
+      raw.table('session').putSync(at('session', 'a'), kept.subarray(0, length));
     });
     expect(error).toMatchObject({ code: 'ERR_STORE_FAILED' });
+  });
+});
+
+describe('an encrypted store of schema 1, which kept its keys as they are', () => {
+  /** Written by the last commit before schema 2: see {@link valueOf}. */
+  const FIXTURE = new URL('../fixtures/encrypted-store-schema-1.mdb.gz', import.meta.url);
+  const sha256 = (text: string): Buffer => createHash('sha256').update(text).digest();
+  const encryptionKey = sha256('key of the store of schema 1');
+  const ids = Array.from({ length: 16 }, (_, i) => {
+    const hex = sha256(`subscriber ${i}`).toString('hex');
+    return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-4${hex.slice(13, 16)}-8${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
+  });
+  const contents: Readonly<Record<TableName, readonly string[]>> = {
+    account: ['own', 'preKeys'],
+    contact: ids,
+    session: ids.flatMap((id) => [`${id}.1`, `${id}.2`]),
+    senderKey: ids.slice(0, 5).map((id) => `${id}.1.5f8a0e06-7d0f-4c1b-9f2e-7a3f0c1d2e3f`),
+    preKey: ['1', '2', '10'],
+    signedPreKey: ['1'],
+    kyberPreKey: ['1', '1/2/abc', '10'],
+    certificate: ['without-phone-number'],
+    broadcast: ['news 2026-11', 'a/b.c'],
+    outbox: ids.flatMap((id) => [`news 2026-11/${id}`, `a/b.c/${id}`]),
+    inbox: ['m/00000000000001/000000', 'm/00000000000001/000001', 'r/00000000000002/000000'],
+  };
+  const tables = Object.entries(contents) as [TableName, readonly string[]][];
+
+  function valueOf(table: TableName, key: string): Uint8Array {
+    const hash = sha256(`${table} ${key}`);
+    return new Uint8Array(Buffer.concat([hash, Buffer.alloc(hash[0]! * 2, hash)]));
+  }
+
+  beforeEach(() => {
+    mkdirSync(path);
+    writeFileSync(join(path, 'data.mdb'), gunzipSync(readFileSync(FIXTURE)));
+  });
+
+  test('opens with all its contents, in the form of today, and keeps no key in the clear', async () => {
+    for (let epoch = 4; epoch <= 5; epoch++) {
+      const store = await open({ encryptionKey });
+      expect(store.epoch).toBe(epoch);
+      for (const [table, keys] of tables) {
+        expect(await store.getMany(table, keys)).toEqual(keys.map((key) => valueOf(table, key)));
+        const listed = await store.list(table, { limit: 1000 });
+        expect(new Set(listed.map(({ key }) => key))).toEqual(new Set(keys));
+        for (const { key, value } of listed) expect(value).toEqual(valueOf(table, key));
+      }
+      expect(await store.list('outbox', { prefix: 'a/b.c/', limit: 1000 })).toHaveLength(ids.length);
+      await store.close();
+    }
+    await withRawStore(path, (raw) => {
+      for (const [table, keys] of tables) {
+        const kept = [...raw.table(table).getKeys()].map(String);
+        expect(kept).toHaveLength(keys.length);
+        if (table === 'inbox') expect(kept).toEqual(keys);
+        else expect(kept.filter((key) => keys.some((clear) => key.includes(clear)))).toEqual([]);
+      }
+    });
+  });
+
+  test('is not touched with another key, and refused without one', async () => {
+    const before = dataFile();
+    const other = await refusal(openStore({ path, encryptionKey: KEY }));
+    expect(other).toMatchObject({ code: 'ERR_STORE_KEY' });
+    expect(await refusal(openStore({ path }))).toMatchObject({ code: 'ERR_STORE_KEY' });
+    expect(dataFile().subarray(0, before.length).equals(before)).toBe(true);
   });
 });

@@ -77,7 +77,7 @@ describe.each(KINDS)('%s', (_name, open) => {
       value,
     }));
     await store.commit(changes);
-    const listed = await store.list('outbox', { limit: 3 });
+    const listed = (await store.list('outbox', { limit: 3 })).toSorted((a, b) => Number(a.key) - Number(b.key));
     for (const kept of [await store.getMany('outbox', ['0', '1', '2']), listed.map(({ value }) => value)]) {
       expect(sameBytes(kept, [new Uint8Array(), Uint8Array.of(7), large])).toBe(true);
     }
@@ -133,36 +133,57 @@ describe.each(KINDS)('%s', (_name, open) => {
       '\u{10ffff}',
     ];
 
+    /** All keys, in the store's order. */
+    let ordered: readonly string[] = KEYS;
     beforeEach(async () => {
       await store.commit([...KEYS].reverse().map((key) => put(key)));
+      const { orderOf } = store;
+      const placeOf = (key: string): string => orderOf?.('contact', key) ?? '';
+      ordered = orderOf === undefined ? KEYS : KEYS.toSorted((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
     });
 
-    test("is in the order of the keys' UTF-8 bytes", async () => {
-      expect(await keysOf(store, { limit: 100 })).toEqual(KEYS);
+    test('is in the order that the store says, of table inbox in that of UTF-8 bytes', async () => {
+      expect(await keysOf(store, { limit: 100 })).toEqual(ordered);
       for (const { key, value } of await store.list('contact', { limit: 100 })) expect(value).toEqual(text(key));
+      await store.commit([...KEYS].reverse().map((key) => ({ ...put(key), table: 'inbox' as const })));
+      expect((await store.list('inbox', { limit: 100 })).map(({ key }) => key)).toEqual(KEYS);
+      expect(KEYS.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))).toEqual(KEYS);
     });
 
     test('gives what begins with a prefix', async () => {
       for (const prefix of ['', 'a', 'ab', 'ab.', '\u{10ffff}', '\0', 'zz', 'ä']) {
-        const expected = KEYS.filter((key) => key.startsWith(prefix));
+        const expected = ordered.filter((key) => key.startsWith(prefix));
         expect(await keysOf(store, { prefix, limit: 100 })).toEqual(expected);
+        expect(await keysOf(store, { prefix, limit: 1 })).toEqual(expected.slice(0, 1));
       }
     });
 
+    test('gives what begins with many segments', async () => {
+      const deep = Array.from({ length: 12 }, (_, i) => `${'s/'.repeat(i)}end.`);
+      await store.commit(deep.flatMap((key) => [put(key), put(`${key}1`)]));
+      for (const prefix of deep) {
+        expect(new Set(await keysOf(store, { prefix, limit: 100 }))).toEqual(new Set([prefix, `${prefix}1`]));
+      }
+      expect(await read(store, ...deep)).toEqual(deep);
+    });
+
     test('goes on behind a key, whether that is there or not, page by page', async () => {
-      expect(await keysOf(store, { after: 'ab.1', limit: 2 })).toEqual(['ab.2', 'ac']);
-      expect(await keysOf(store, { after: 'ab.15', limit: 1 })).toEqual(['ab.2']);
-      expect(await keysOf(store, { after: '\u{10ffff}', limit: 1 })).toEqual([]);
-      expect(await keysOf(store, { prefix: 'ab', after: 'ab.1', limit: 9 })).toEqual(['ab.2']);
-      expect(await keysOf(store, { prefix: 'ab', after: 'a', limit: 9 })).toEqual(['ab', 'ab.1', 'ab.2']);
-      expect(await keysOf(store, { prefix: 'ab', after: 'b', limit: 9 })).toEqual([]);
+      const from = (key: string): readonly string[] => ordered.slice(ordered.indexOf(key) + 1);
+      for (const after of KEYS) {
+        expect(await keysOf(store, { after, limit: 2 })).toEqual(from(after).slice(0, 2));
+        const behindWithin = from(after).filter((key) => key.startsWith('ab'));
+        expect(await keysOf(store, { prefix: 'ab', after, limit: 9 })).toEqual(behindWithin);
+        await store.commit([remove(after)]);
+        expect(await keysOf(store, { after, limit: 2 })).toEqual(from(after).slice(0, 2));
+        await store.commit([put(after)]);
+      }
       const pages: string[] = [];
       for (let after = ''; ; after = pages.at(-1)!) {
         const page = await keysOf(store, { after, limit: 3 });
         if (page.length === 0) break;
         pages.push(...page);
       }
-      expect(pages).toEqual(KEYS);
+      expect(pages).toEqual(ordered);
     });
 
     test('gives nothing of an empty table', async () => {
