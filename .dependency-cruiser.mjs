@@ -41,7 +41,12 @@ export default {
       [room('kernel'), ABI, ERRORS, ABORT_WATCH, UTIL],
       'No libsignal, no access, in the pool.',
     ),
-    only('access-knows-abi', room('access'), [ABI, ERRORS, UTIL], 'Keys and certificates know of no kernel.'),
+    only(
+      'access-knows-abi',
+      room('access'),
+      [ABI, ERRORS, ABORT_WATCH, UTIL],
+      'Keys and certificates know of no kernel.',
+    ),
     only('content-knows-nobody', room('content'), [ERRORS, UTIL], 'Protobuf and padding know of nobody.'),
     only(
       'transport-knows-nobody',

@@ -1,6 +1,7 @@
 import type { SenderCertificate as LibsignalCertificate } from '@signalapp/libsignal-client';
+import { AbortWatch } from '../abort-watch.js';
 import { SealcastError, type SealcastErrorCode } from '../errors.js';
-import { serviceWaitMs } from '../util/service-wait.js';
+import { CertificateFailures } from './certificate-failures.js';
 import { expirationOf } from './certificates.js';
 import { libsignal, loadLibsignal } from './libsignal.js';
 
@@ -20,29 +21,9 @@ export interface OwnDevice {
   readonly identityKey: Uint8Array;
 }
 
-/** The service has said how long to leave it alone. */
-export class CertificateDelayed extends SealcastError {
-  readonly retryAfterMs: number;
-  /** Longest time that it is left alone, ms: every broadcast waits meanwhile. */
-  readonly ceilingMs: number;
-
-  constructor(message: string, retryAfterMs: number, ceilingMs: number, cause: unknown) {
-    super('ERR_SERVICE_UNAVAILABLE', message, { cause });
-    this.retryAfterMs = retryAfterMs;
-    this.ceilingMs = ceilingMs;
-  }
-}
-
-/** The service answered, and gives this account no certificate. */
-export class CertificateRefused extends SealcastError {
-  constructor(message: string, cause: unknown) {
-    super('ERR_SERVICE_REJECTED', message, { cause });
-  }
-}
-
 /** What the service, or the store, gives. */
 export interface CertificateSource {
-  /** Asks the service; rejects with why there is none now, {@link CertificateDelayed} among it. */
+  /** Asks the service; rejects with why there is none now: see certificate-failures.ts. */
   fetch(): Promise<Uint8Array<ArrayBuffer>>;
   /** What was saved last, if anything. */
   load(): Promise<Uint8Array<ArrayBuffer> | undefined>;
@@ -56,9 +37,6 @@ const FINAL: ReadonlySet<SealcastErrorCode> = new Set([
   'ERR_STORE_LOCKED',
   'ERR_CLOSED',
 ]);
-
-/** Refusals in a row, some two minutes, after which the service means it: broadcasts stop, and can be resumed. */
-const MAX_REFUSALS = 7;
 
 /** What went wrong while somebody waits for a certificate. */
 export type CertificateProblem = (error: SealcastError, attempt: number) => void;
@@ -87,7 +65,8 @@ export interface CacheOptions {
  * The account's sender certificate, of one kind (with or without phone number): fetched once for all who want it, kept in the
  * store, fetched again a day ahead of its end, never used in its last hour. There is no timer: whoever uses it looks.
  *
- * Who asks while there is none waits until there is: nothing is sent unsealed for want of a certificate.
+ * A caller that asks while there is none waits, within the bounds of {@link CertificateFailures}: nothing is sent unsealed
+ * for want of a certificate.
  */
 export class SenderCertificateCache {
   readonly #options: CacheOptions;
@@ -97,10 +76,8 @@ export class SenderCertificateCache {
   #isClosed = false;
   #fetching: Promise<SenderCertificate> | undefined;
   #nextRefreshMs = 0;
-  /** Fetches in a row that gave nothing; how long the service wants to be left alone after the last one. */
-  #failures = 0;
-  #refusals = 0;
-  #delay: Pick<CertificateDelayed, 'retryAfterMs' | 'ceilingMs'> | undefined;
+  /** Fetches in a row that gave nothing; replaced by a new count once one gave a certificate, or a bound was reached. */
+  #failures = new CertificateFailures();
 
   constructor(options: CacheOptions) {
     this.#options = options;
@@ -120,8 +97,8 @@ export class SenderCertificateCache {
   /**
    * A usable certificate, now or as soon as the service gives one; it is asked again and again, each time a little later.
    *
-   * @throws SealcastError ERR_ABORTED; ERR_SERVICE_REJECTED when the service refused seven times in a row; and what no time
-   *   mends: see FINAL.
+   * @throws SealcastError ERR_ABORTED; ERR_SERVICE_REJECTED, ERR_INVALID_CERTIFICATE, ERR_CLOCK_SKEW, ERR_RATE_LIMITED,
+   *   ERR_SERVICE_UNAVAILABLE when a bound of {@link CertificateFailures} is reached; and what no time mends: see FINAL.
    */
   async get(signal?: AbortSignal): Promise<SenderCertificate> {
     const current = this.#current;
@@ -131,26 +108,29 @@ export class SenderCertificateCache {
     }
     if (!this.#loaded) await this.#load();
     for (;;) {
+      // No request for a caller that is gone.
+      signal?.throwIfAborted();
       if (this.#current !== undefined && this.isUsable(this.#current)) return this.#current;
+      const failures = this.#failures;
       try {
         return await unlessAborted(this.#fetch(), signal);
       } catch (error) {
         signal?.throwIfAborted();
         if (error instanceof SealcastError && FINAL.has(error.code)) throw error;
-        if (this.#refusals >= MAX_REFUSALS) throw error;
       }
-      await this.#pause(signal);
+      if (failures.end === undefined) await this.#pause(failures, signal);
+      // Also where it came while this one waited for its turn to ask.
+      if (failures.end !== undefined) throw failures.end;
     }
   }
 
   /** Until it is time to ask again. Of many who wait, one asks; the others wait on if it got nothing either. */
-  async #pause(signal: AbortSignal | undefined): Promise<void> {
-    let failures;
+  async #pause(failures: CertificateFailures, signal: AbortSignal | undefined): Promise<void> {
+    let count;
     do {
-      failures = this.#failures;
-      const { retryAfterMs, ceilingMs } = this.#delay ?? { retryAfterMs: undefined, ceilingMs: REFRESH_PAUSE_MS };
-      await this.#options.wait(serviceWaitMs({ retryAfterMs, refusals: failures, ceilingMs }), signal);
-    } while (failures < this.#failures);
+      count = failures.count;
+      await this.#options.wait(failures.waitMs(), signal);
+    } while (count < failures.count && failures.end === undefined);
   }
 
   #refreshAhead(current: SenderCertificate): void {
@@ -180,16 +160,15 @@ export class SenderCertificateCache {
     this.#fetching ??= this.#fetchOne()
       .then(
         (certificate) => {
-          this.#failures = 0;
-          this.#refusals = 0;
+          this.#failures = new CertificateFailures();
           return certificate;
         },
         (error: unknown) => {
-          this.#failures += 1;
-          this.#refusals = error instanceof CertificateRefused ? this.#refusals + 1 : 0;
-          this.#delay = error instanceof CertificateDelayed ? error : undefined;
+          const failures = this.#failures;
           const problem = asProblem(error);
-          this.#options.onProblem(problem, this.#failures);
+          failures.add(problem, this.#current === undefined || !this.isUsable(this.#current));
+          if (failures.end !== undefined) this.#failures = new CertificateFailures();
+          this.#options.onProblem(problem, failures.count);
           throw problem;
         },
       )
@@ -250,13 +229,21 @@ function asProblem(error: unknown): SealcastError {
   return new SealcastError('ERR_SERVICE_UNAVAILABLE', 'the sender certificate could not be fetched', { cause: error });
 }
 
-/** Whoever gives up need not wait for a request that others still want. */
-function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
+/** Thousands of recipients wait on one signal: with a listener each, Node warns of a leak. */
+const watch = new AbortWatch();
+
+/** Rejects with the signal's reason once it fires; the request goes on for the others who wait for it. */
+async function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
   if (signal === undefined) return promise;
-  return new Promise((resolve, reject) => {
+  let unwatch = (): void => undefined;
+  const aborted = new Promise<never>((_resolve, reject) => {
     const abort = (): void => reject(signal.reason as Error);
     if (signal.aborted) abort();
-    signal.addEventListener('abort', abort, { once: true });
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', abort));
+    else unwatch = watch.add(signal, abort);
   });
+  try {
+    return await Promise.race([promise, aborted]);
+  } finally {
+    unwatch();
+  }
 }

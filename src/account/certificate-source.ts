@@ -1,27 +1,51 @@
-import { CertificateDelayed, CertificateRefused, type CertificateSource } from '../access/sender-certificate.js';
+import { CertificateDelayed, CertificateRefused, CertificateUnreachable } from '../access/certificate-failures.js';
+import type { CertificateSource } from '../access/sender-certificate.js';
 import { SealcastError } from '../errors.js';
 import type { Store } from '../store/store.js';
-import type { Transport } from '../transport/transport.js';
+import type { CertificateOutcome, Transport } from '../transport/transport.js';
 
 /** Longest wait that the service is believed to want, ms: for a rate limit, and for an outage. */
 const LIMIT_MS = 3_600_000;
 const OUTAGE_MS = 300_000;
 
+/** Account whose certificates are fetched, and what is asked for. */
+export interface CertificateSourceOptions {
+  readonly store: Store;
+  readonly transport: Transport;
+  readonly ownAci: string;
+  readonly includePhoneNumber: boolean;
+}
+
 /** Sender certificates from the service, and in the store. */
-export function certificateSource(store: Store, transport: Transport, includePhoneNumber: boolean): CertificateSource {
+export function certificateSource(options: CertificateSourceOptions): CertificateSource {
+  const { store, transport, ownAci, includePhoneNumber } = options;
   const key = includePhoneNumber ? 'with-phone-number' : 'without-phone-number';
+
+  /** An outage of this request alone, or of the network: any answer to another request tells them apart. */
+  const outageError = async (
+    message: string,
+    { retryAfterMs, cause }: Extract<CertificateOutcome, { status: 'unavailable' }>,
+  ): Promise<SealcastError> => {
+    const code = 'ERR_SERVICE_UNAVAILABLE';
+    // A time to wait is an answer of the service.
+    if (retryAfterMs !== undefined)
+      return new CertificateDelayed(message, { code, retryAfterMs, ceilingMs: OUTAGE_MS, cause });
+    const sign = await transport.accountExists(ownAci);
+    return sign.status === 'unavailable'
+      ? new CertificateUnreachable(message, cause)
+      : new SealcastError(code, message, { cause });
+  };
+
   return {
     async fetch() {
       const answer = await transport.fetchSenderCertificate({ includePhoneNumber });
       if (answer.status === 'ok') return answer.certificate;
       const message = `the service gave no sender certificate: ${answer.status}`;
       const cause = 'cause' in answer ? answer.cause : undefined;
-      if (answer.status === 'rate-limited') throw new CertificateDelayed(message, answer.retryAfterMs, LIMIT_MS, cause);
-      if (answer.status !== 'unavailable') throw new CertificateRefused(message, cause);
-      if (answer.retryAfterMs !== undefined) {
-        throw new CertificateDelayed(message, answer.retryAfterMs, OUTAGE_MS, cause);
-      }
-      throw new SealcastError('ERR_SERVICE_UNAVAILABLE', message, { cause });
+      if (answer.status === 'unavailable') throw await outageError(message, answer);
+      if (answer.status !== 'rate-limited') throw new CertificateRefused(message, cause);
+      const { retryAfterMs } = answer;
+      throw new CertificateDelayed(message, { code: 'ERR_RATE_LIMITED', retryAfterMs, ceilingMs: LIMIT_MS, cause });
     },
     async load() {
       const [bytes] = await store.getMany('certificate', [key]);

@@ -61,7 +61,7 @@ export class Hub {
     this.seals = new SealQueue(sealer);
     this.resends = new ResendQueue(store);
     this.certificates = new SenderCertificateCache({
-      source: certificateSource(store, transport, includePhoneNumber),
+      source: certificateSource({ store, transport, ownAci: account.aci, includePhoneNumber }),
       trustRoots,
       own: { aci: account.aci, deviceId: account.deviceId, identityKey: account.identityPublicKey },
       wait,

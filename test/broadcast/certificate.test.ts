@@ -218,16 +218,26 @@ describe('a sender certificate that does not hold', () => {
     expect(scene.service.countOf('fetchSenderCertificate')).toBe(2);
   });
 
-  it('malformed is told once, and sends wait until there is one that holds', async () => {
+  it('malformed is told once for each request, and stops the broadcast after seven, which can be resumed', async () => {
     const { service } = scene;
+    const subscribers = await subscribeKnown(scene, 10);
     const fetchSenderCertificate = service.fetchSenderCertificate.bind(service);
-    const problems = await sendThrough(
-      () =>
-        (service.fetchSenderCertificate = () =>
-          Promise.resolve({ status: 'ok', certificate: new Uint8Array(9).fill(255) })),
-      () => (service.fetchSenderCertificate = fetchSenderCertificate),
-    );
-    expect(problems).toMatchObject([{ attempt: 1, error: { code: 'ERR_INVALID_CERTIFICATE' } }]);
+    service.fetchSenderCertificate = () => Promise.resolve({ status: 'ok', certificate: new Uint8Array(9).fill(255) });
+    const problems: Problem[] = [];
+    scene.broadcaster.on('certificateProblem', (problem) => problems.push(problem));
+    waits.splice(0);
+    const stopped = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), { id: 'malformed' }).summary();
+    await expect(stopped).rejects.toMatchObject({
+      code: 'ERR_INVALID_CERTIFICATE',
+      cause: { code: 'ERR_INVALID_CERTIFICATE' },
+    });
+    expect(problems.map(({ attempt }) => attempt)).toEqual([1, 2, 3, 4, 5, 6, 7]);
+    expect(Math.max(...waits)).toBeGreaterThanOrEqual(60_000);
+    expect(scene.service.countOf('sendSealed')).toBe(0);
+    service.fetchSenderCertificate = fetchSenderCertificate;
+    expect(await scene.broadcaster.resume()).toMatchObject([
+      { id: 'malformed', status: 'finished', summary: { sealed: 10 } },
+    ]);
   });
 
   it('that cannot be had for now is told once for each request, whose number is told', async () => {
