@@ -41,9 +41,25 @@ export interface Encrypted {
   readonly ciphertext: Uint8Array<ArrayBuffer> | undefined;
 }
 
+/** What a message that came in waits for goes before what goes out. */
+const LANES: Readonly<Record<RatchetRequest['kind'], 'incoming' | 'outgoing'>> = {
+  encrypt: 'outgoing',
+  archive: 'incoming',
+  decrypt: 'incoming',
+  group: 'incoming',
+  'generate-prekeys': 'outgoing',
+  'describe-prekeys': 'outgoing',
+};
+
 /** Each worker gets a share, and as each share is one message, not many small ones. */
 const MIN_SHARE = 16;
 const MAX_ATTEMPTS = 3;
+/**
+ * What a share costs at most, in steps on sessions that are there: some 15 ms, for which what is more urgent has to wait. To begin a
+ * session costs as much as many of them (X25519 and ML-KEM of two prekeys).
+ */
+const MAX_SHARE_STEPS = 256;
+const STEPS_OF_RENEWAL = 32;
 
 /** Has the workers take steps on sessions. Whoever asks holds the locks of the addresses, and commits what comes back. */
 export class RatchetClient {
@@ -62,9 +78,7 @@ export class RatchetClient {
    * @throws SealcastError ERR_CLOSED, ERR_WORKER_LOST, ERR_LIBSIGNAL_UNAVAILABLE; then nothing of it was done.
    */
   async encrypt(inputs: readonly EncryptInput[]): Promise<Encrypted[]> {
-    const share = this.shareOf(inputs.length);
-    const shares: (readonly EncryptInput[])[] = [];
-    for (let from = 0; from < inputs.length; from += share) shares.push(inputs.slice(from, from + share));
+    const shares = sharesOf(inputs, this.shareOf(inputs.length));
     const replies = await Promise.all(shares.map((part) => this.#encryptShare(part)));
     return replies.flat();
   }
@@ -113,7 +127,7 @@ export class RatchetClient {
   run<Reply>(make: () => { readonly request: RatchetRequest; readonly moved: ArrayBuffer[] }): Promise<Reply> {
     return outliveWorkers(async () => {
       const { request, moved } = make();
-      return (await this.#engine.pool.runRatchet(request, moved)) as Reply;
+      return (await this.#engine.pool.runRatchet(request, LANES[request.kind], moved)) as Reply;
     });
   }
 
@@ -136,6 +150,25 @@ export class RatchetClient {
   describePreKeys(records: GeneratePreKeysReply): Promise<DescribePreKeysReply> {
     return this.run(() => ({ request: { kind: 'describe-prekeys', ...records }, moved: [] }));
   }
+}
+
+/** In order, at most so many in each, and none that takes too long. */
+function sharesOf(inputs: readonly EncryptInput[], maxCount: number): EncryptInput[][] {
+  const shares: EncryptInput[][] = [];
+  let share: EncryptInput[] = [];
+  let steps = 0;
+  for (const input of inputs) {
+    const cost = input.renewal === undefined ? 1 : STEPS_OF_RENEWAL;
+    if (share.length === maxCount || steps + cost > MAX_SHARE_STEPS) {
+      shares.push(share);
+      share = [];
+      steps = 0;
+    }
+    share.push(input);
+    steps += cost;
+  }
+  if (share.length > 0) shares.push(share);
+  return shares;
 }
 
 /** A worker's death loses what it had in hand and nothing else: no record of it was kept, and another one begins anew. */

@@ -14,8 +14,8 @@ import { Recipients } from './recipients.js';
 import { Turns, forEachInTurns } from './turns.js';
 import { Workers } from './workers.js';
 
-/** While a worker has one chunk in hand, the next one lies ready. */
-const ARENAS_PER_THREAD = 2;
+/** While a worker has one chunk in hand, the next one lies ready; see Pool for the one that is left free. */
+const arenasFor = (threads: number): number => 2 * threads + 1;
 /** While arguments are being checked, an abort or a close is noticed within as many entries. */
 const ENTRIES_PER_LOOK = 256;
 const HASH_SEEDS_BYTES = CONTROL_SLOTS_PTR_OFFSET - CONTROL_HASH_SEEDS_OFFSET;
@@ -62,7 +62,7 @@ export class Engine {
           field: 'identityKeyPair.publicKey',
         });
       }
-      const plan = planMemory(recipientCacheBytes, threads * ARENAS_PER_THREAD);
+      const plan = planMemory(recipientCacheBytes, arenasFor(threads));
       const memory = reserveMemory(plan.totalBytes);
       const table = new SlotTable(memory, instantiate(module, memory), plan);
       const control = new ControlBlock(memory, plan, randomBytes(HASH_SEEDS_BYTES));

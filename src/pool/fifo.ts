@@ -18,6 +18,12 @@ export class Fifo<T extends object> {
     return this.#items[this.#first];
   }
 
+  /** Puts back what was taken last. */
+  unshift(item: T): void {
+    if (this.#first > 0) this.#items[--this.#first] = item;
+    else this.#items.unshift(item);
+  }
+
   shift(): T | undefined {
     const item = this.#items[this.#first];
     if (item === undefined) return undefined;

@@ -2,7 +2,7 @@ import { MAX_CHUNK_ENTRIES } from '../../assembly/abi.js';
 import { SealcastError } from '../errors.js';
 import type { Arena } from '../kernel/arena.js';
 import { AbortWatch } from '../abort-watch.js';
-import { Fifo } from './fifo.js';
+import { Lanes, type Lane } from './lanes.js';
 import type { JobKind } from './messages.js';
 import { TURN_MS } from '../util/time-slicer.js';
 import type { Workers } from './workers.js';
@@ -10,6 +10,8 @@ import type { Workers } from './workers.js';
 const MIN_CHUNK_ENTRIES = 16;
 /** Chunks that a batch is cut into for each thread, so that threads finish at about the same time. */
 const CHUNKS_PER_THREAD = 4;
+/** Arenas that chunks of one lane leave to the other: what lies ready in one of them waits for its lane's turn, and for no other's. */
+const ARENAS_LEFT = 1;
 /** Lanes work on four entries at once. */
 const LANES = 4;
 
@@ -27,6 +29,8 @@ export interface Batch {
   /** Notes that an entry's chunk was lost. */
   fail(index: number, error: SealcastError): void;
 }
+
+const laneOf = ({ kind }: Batch): Lane => (kind === 'unseal' ? 'incoming' : 'outgoing');
 
 /** A batch on its way through the pool. */
 interface Flight {
@@ -51,14 +55,17 @@ export function chooseChunkEntries(batchEntries: number, threads: number): numbe
  * Cuts batches into chunks and passes these through the arenas and the workers.
  *
  * A chunk is laid into shared memory only when an arena is free for it, so what waits costs the caller's own objects and
- * no copies. Batches take turns, a chunk each: a small one does not wait for a large one to end.
+ * no copies. Batches take turns, a chunk each: a small one does not wait for a large one to end. What is to be unsealed goes before what
+ * is to be sealed.
  */
 export class Pool {
   readonly #workers: Workers;
   readonly #threads: number;
   readonly #arenas: readonly Arena[];
   readonly #idle: Arena[];
-  readonly #waiting = new Fifo<Flight>();
+  readonly #waiting = new Lanes<Flight>();
+  /** Arenas that each lane has. */
+  readonly #inUse: Record<Lane, number> = { incoming: 0, outgoing: 0 };
   readonly #flights = new Set<Flight>();
   /** For whoever else has to hear of the signals of calls under way. */
   readonly aborts = new AbortWatch();
@@ -108,7 +115,7 @@ export class Pool {
         settled: false,
       };
       this.#flights.add(flight);
-      this.#waiting.push(flight);
+      this.#waiting.push(laneOf(batch), flight);
       this.#queued += batch.count;
       // Not on the caller's stack, which may be about to end.
       queueMicrotask(() => this.#dispatch());
@@ -134,9 +141,7 @@ export class Pool {
   #dispatch(): void {
     const turnStart = performance.now();
     for (;;) {
-      const flight = this.#firstWaiting();
-      const arena = this.#idle[this.#idle.length - 1];
-      if (flight === undefined || arena === undefined || this.#continues) return;
+      if (this.#waiting.length === 0 || this.#idle.length === 0 || this.#continues) return;
       if (performance.now() - turnStart > TURN_MS) {
         this.#continues = true;
         setImmediate(() => {
@@ -145,23 +150,33 @@ export class Pool {
         });
         return;
       }
-      this.#waiting.shift();
-      this.#idle.pop();
+      const flight = this.#nextWaiting();
+      if (flight === undefined) return;
+      const arena = this.#idle.pop();
+      if (arena === undefined) return;
+      this.#inUse[laneOf(flight.batch)] += 1;
       const indices = this.#fillChunk(flight, arena);
-      if (flight.next < flight.batch.count) this.#waiting.push(flight);
+      if (flight.next < flight.batch.count) this.#waiting.push(laneOf(flight.batch), flight);
       if (indices.length > 0) {
         flight.chunksInWork += 1;
         void this.#work(flight, arena, indices);
       } else {
-        this.#release(arena, false);
+        this.#release(flight, arena, false);
         this.#settleIfDone(flight);
       }
     }
   }
 
-  #firstWaiting(): Flight | undefined {
-    while (this.#waiting.peek()?.settled === true) this.#waiting.shift();
-    return this.#waiting.peek();
+  /** Takes the flight whose turn it is out of the queue, if its lane may have one more arena. */
+  #nextWaiting(): Flight | undefined {
+    const most = this.#arenas.length - ARENAS_LEFT;
+    const [mayIn, mayOut] = [this.#inUse.incoming < most, this.#inUse.outgoing < most];
+    if (!mayIn && !mayOut) return undefined;
+    const only = mayIn && mayOut ? undefined : mayIn ? 'incoming' : 'outgoing';
+    for (;;) {
+      const flight = this.#waiting.shift(only);
+      if (flight?.settled !== true) return flight;
+    }
   }
 
   /**
@@ -189,7 +204,7 @@ export class Pool {
     let failure: SealcastError | undefined;
     try {
       arena.setClock(process.hrtime.bigint() + BigInt(Date.now()) * 1_000_000n);
-      const fault = await this.#workers.run({ kind: batch.kind, arenaPtr: arena.ptr });
+      const fault = await this.#workers.run({ kind: batch.kind, arenaPtr: arena.ptr }, laneOf(batch));
       if (fault !== null) failure = new SealcastError('ERR_KERNEL_FAULT', `the kernel stopped: ${fault}`);
     } catch (cause) {
       failure = new SealcastError('ERR_WORKER_LOST', 'its worker thread died', { cause });
@@ -199,13 +214,14 @@ export class Pool {
     }
     flight.chunksInWork -= 1;
     batch.release?.(arena);
-    this.#release(arena, failure !== undefined);
+    this.#release(flight, arena, failure !== undefined);
     this.#settleIfDone(flight);
     this.#dispatch();
   }
 
-  #release(arena: Arena, unfinished: boolean): void {
+  #release({ batch }: Flight, arena: Arena, unfinished: boolean): void {
     arena.wipe(unfinished);
+    this.#inUse[laneOf(batch)] -= 1;
     this.#idle.push(arena);
     this.#noteIdle();
   }
@@ -213,15 +229,16 @@ export class Pool {
   /**
    * Has a worker work on sessions, between chunks.
    *
+   * @param lane whether a message that came in waits for it.
    * @param buffers move to the worker, and are gone from here.
    * @throws SealcastError ERR_CLOSED, ERR_WORKER_LOST: the thread died, or could not do it; nothing of it was kept.
    */
-  async runRatchet(request: unknown, buffers: ArrayBuffer[]): Promise<unknown> {
+  async runRatchet(request: unknown, lane: Lane, buffers: ArrayBuffer[]): Promise<unknown> {
     if (this.#closed) throw closedError();
     let answer;
     this.#ratchetJobs += 1;
     try {
-      answer = await this.#workers.runRatchet({ kind: 'ratchet', request }, buffers);
+      answer = await this.#workers.runRatchet({ kind: 'ratchet', request }, lane, buffers);
     } catch (cause) {
       throw this.#lost(cause);
     } finally {

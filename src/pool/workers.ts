@@ -1,5 +1,6 @@
 import { fileURLToPath } from 'node:url';
-import { Piscina } from 'piscina';
+import { Piscina, queueOptionsSymbol } from 'piscina';
+import { Lanes, type Lane } from './lanes.js';
 import type { ChunkJob, Job, JobFault, RatchetAnswer, RatchetJob, WorkerStart } from './messages.js';
 
 const WORKER_FILE = fileURLToPath(new URL('../../workers/seal.js', import.meta.url));
@@ -10,6 +11,41 @@ const WORKER_FILE = fileURLToPath(new URL('../../workers/seal.js', import.meta.u
  * next to nothing.
  */
 const YOUNG_MEGABYTES = 2;
+
+type PiscinaQueue = NonNullable<NonNullable<ConstructorParameters<typeof Piscina>[0]>['taskQueue']>;
+type Task = Parameters<PiscinaQueue['push']>[0];
+
+const laneOf = (task: Task): Lane => (task[queueOptionsSymbol] as { readonly lane: Lane }).lane;
+
+/** Tasks that wait for a thread, with their lane among their options. */
+class TaskLanes implements PiscinaQueue {
+  readonly #lanes = new Lanes<Task>();
+
+  get size(): number {
+    return this.#lanes.length;
+  }
+
+  push(task: Task): void {
+    this.#lanes.push(laneOf(task), task);
+  }
+
+  /** Puts back what Piscina took out and found no thread for. */
+  unshift(task: Task): void {
+    this.#lanes.unshift(laneOf(task), task);
+  }
+
+  shift(): Task | null {
+    return this.#lanes.shift() ?? null;
+  }
+
+  /** Piscina asks for it where a task has a signal; none of ours has. */
+  remove(): void {
+    return undefined;
+  }
+}
+
+/** The job as Piscina takes it: a symbol of its own is not sent to the thread. */
+const inLane = (job: Job, lane: Lane): Job => Object.assign({ [queueOptionsSymbol]: { lane } }, job);
 
 /**
  * The worker threads, a Piscina of fixed size. It replaces a thread that dies, but gives up when one dies before it is
@@ -33,6 +69,9 @@ export class Workers {
       maxThreads: this.#threads,
       workerData: this.#start,
       recordTiming: false,
+      taskQueue: new TaskLanes(),
+      // A task that is put back keeps its place.
+      stricterFIFO: true,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
     });
     // A thread that dies with no chunk in hand concerns nobody: it is replaced.
@@ -47,15 +86,15 @@ export class Workers {
   }
 
   /** @returns the kernel's fault, or null. Rejects when the thread died. */
-  run(job: ChunkJob): Promise<JobFault> {
+  run(job: ChunkJob, lane: Lane): Promise<JobFault> {
     this.#piscina ??= this.#createPiscina();
-    return this.#piscina.run(job) as Promise<JobFault>;
+    return this.#piscina.run(inLane(job, lane)) as Promise<JobFault>;
   }
 
   /** `buffers` move to the worker, and are gone from here. Rejects when the thread died. */
-  runRatchet(job: RatchetJob, buffers: ArrayBuffer[]): Promise<RatchetAnswer> {
+  runRatchet(job: RatchetJob, lane: Lane, buffers: ArrayBuffer[]): Promise<RatchetAnswer> {
     this.#piscina ??= this.#createPiscina();
-    return this.#piscina.run(job, { transferList: buffers }) as Promise<RatchetAnswer>;
+    return this.#piscina.run(inLane(job, lane), { transferList: buffers }) as Promise<RatchetAnswer>;
   }
 
   /** Ends all threads; chunks that wait for one are rejected. */
