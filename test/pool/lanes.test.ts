@@ -63,9 +63,9 @@ describe('a pool that has much to seal', () => {
       await new Promise(setImmediate);
     }
     await calls.all();
-    const place = calls.ended.indexOf('seal');
-    expect(place).toBeGreaterThanOrEqual(0);
-    expect(place).toBeLessThan(CALLS);
+    // Without a turn of its own it would be the last one.
+    expect(calls.ended).toContain('seal');
+    expect(calls.ended.indexOf('seal')).toBeLessThan(3 * CALLS);
   });
 });
 
