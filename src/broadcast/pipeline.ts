@@ -138,8 +138,10 @@ export class Pipeline {
   /** An outcome for each recipient, or the store has lost rows, and there is no summary. */
   #assertComplete(): void {
     const outcomes = Object.values(this.counts).reduce((sum, count) => sum + count, 0);
-    if (outcomes === this.recipientCount) return;
-    const message = `end the broadcast: the store has ${outcomes} outcomes for ${this.recipientCount} recipients`;
+    // Rows that were gone before they were looked at are missing from our own count, too.
+    const expected = Math.max(this.recipientCount, (this.#record.recipients ?? 0) + this.#record.invalidRecipients);
+    if (outcomes === expected) return;
+    const message = `end the broadcast: the store has ${outcomes} outcomes for ${expected} recipients`;
     throw new SealcastError('ERR_STORE_FAILED', message);
   }
 
@@ -153,15 +155,19 @@ export class Pipeline {
       this.stop(error);
       backlog.end();
     });
+    // Unknown where an earlier run did not get so far.
+    let rows = isNew ? 0 : (this.#record.recipients ?? NaN);
     try {
       for await (const { added, invalid } of ingest(id, recipients, services.outbox, signal)) {
         signal.throwIfAborted();
+        rows += added.length;
         for (const { index, given } of invalid) await this.#refuse(index, given);
         if (!isNew) continue;
         this.recipientCount += added.length;
         await backlog.add(added);
       }
-      this.#record = { ...this.#record, state: 'sending', invalidRecipients: this.#invalidCount };
+      const invalidRecipients = this.#invalidCount;
+      this.#record = { ...this.#record, state: 'sending', invalidRecipients, ...(rows > 0 && { recipients: rows }) };
       await services.outbox.commit([broadcastChange(id, this.#record)]);
       this.ingested = true;
     } catch (error) {

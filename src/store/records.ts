@@ -74,6 +74,8 @@ export interface BroadcastRecord {
   readonly invalidRecipients: number;
   /** Recipients a second at most; absent: as fast as it goes. */
   readonly maxPerSecond?: number;
+  /** Rows that its recipients have in the outbox; absent until all are there. */
+  readonly recipients?: number;
 }
 
 /** What a device is sent, once the ratchet is through with it. */
@@ -132,6 +134,7 @@ const SCHEMA = {
       finishedAtMs: 'double',
       invalidRecipients: 'uint32',
       maxPerSecond: 'double',
+      recipients: 'double',
     }),
     Outbox: message({
       state: 'uint32',
@@ -239,6 +242,7 @@ export function encodeBroadcast(broadcast: BroadcastRecord): Uint8Array<ArrayBuf
 export function decodeBroadcast(bytes: Uint8Array): BroadcastRecord {
   const wire = decode(BROADCAST, bytes);
   const maxPerSecond = wire['maxPerSecond'] as number;
+  const recipients = wire['recipients'] as number;
   return {
     state: nameOf(BROADCAST_STATES, wire['state'], 'state of a broadcast'),
     body: wire['body'] as string,
@@ -248,6 +252,7 @@ export function decodeBroadcast(bytes: Uint8Array): BroadcastRecord {
     finishedAtMs: wire['finishedAtMs'] as number,
     invalidRecipients: wire['invalidRecipients'] as number,
     ...(maxPerSecond > 0 && { maxPerSecond }),
+    ...(recipients > 0 && { recipients }),
   };
 }
 

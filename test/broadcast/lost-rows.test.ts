@@ -1,35 +1,47 @@
-import { MemoryStore } from 'sealcast';
-import { expect, it } from 'vitest';
-import { acis, openScene, subscribeKnown } from '../support/broadcasters.js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { outboxKey } from '#dist/src/account/outbox-rows.js';
+import { untilTrue } from '../support/await-condition.js';
+import { acis, openScene, subscribeKnown, type Scene } from '../support/broadcasters.js';
 
-/** A store that answers for an outcome that it never recorded. */
-class ForgetfulStore extends MemoryStore {
-  done: Uint8Array<ArrayBuffer> | undefined;
+let scene: Scene;
+beforeEach(async () => {
+  scene = await openScene();
+});
+afterEach(() => scene[Symbol.asyncDispose]());
 
-  override async getMany(...[table, keys]: Parameters<MemoryStore['getMany']>): ReturnType<MemoryStore['getMany']> {
-    const values = await super.getMany(table, keys);
-    const { done } = this;
-    return table !== 'outbox' || done === undefined
-      ? values
-      : values.map((value) => (value === undefined ? undefined : Uint8Array.from(done)));
-  }
+/** A broadcast to ten, `sending`, of which the store loses two rows; opened anew. */
+async function interrupted(lost: number): Promise<string[]> {
+  const ids = acis(await subscribeKnown(scene, 10));
+  const { service, store, broadcaster } = scene;
+  service.intercepts.set('sendSealed', () => new Promise<never>(() => undefined));
+  const run = broadcaster.broadcast({ body: 'x' }, [...ids, 'no service id'], { id: 'a' });
+  run.summary().catch(() => undefined);
+  await untilTrue(() => run.progress.ingested && service.countOf('sendSealed') > 0);
+  await broadcaster.close();
+  await store.commit(ids.slice(0, lost).map((id) => ({ table: 'outbox', key: outboxKey('a', id), value: null })));
+  service.intercepts.clear();
+  scene = await openScene({ store }, service);
+  return ids;
 }
 
-it('a broadcast with fewer outcomes than recipients is an error, never a summary', async () => {
-  const store = new ForgetfulStore();
-  const scene = await openScene({ store });
-  const [one, two] = await subscribeKnown(scene, 2);
-  await scene.broadcaster.broadcast({ body: 'x' }, acis([one!]), { id: 'first' }).summary();
-  const [done] = await store.list('outbox', { limit: 1 });
-  // Cut off while its recipients are in the outbox and none was sent to.
-  const run = scene.broadcaster.broadcast({ body: 'y' }, acis([one!, two!]), { id: 'second' });
-  run.pause();
-  while (!run.progress.ingested) await new Promise((resolve) => setImmediate(resolve));
-  await scene.broadcaster.close();
-  await run.summary().catch(() => undefined);
-  store.done = done!.value;
-  const again = await openScene({ store }, scene.service);
-  const [resumed] = await again.broadcaster.resume();
-  expect(resumed).toMatchObject({ id: 'second', status: 'failed', error: { code: 'ERR_STORE_FAILED' } });
-  await again[Symbol.asyncDispose]();
+describe('rows of a broadcast that the store lost while nothing ran', () => {
+  it('are no summary when it is resumed, but ERR_STORE_FAILED', async () => {
+    await interrupted(2);
+    const [resumed] = await scene.broadcaster.resume();
+    expect(resumed).toMatchObject({ status: 'failed', error: { code: 'ERR_STORE_FAILED' } });
+    expect(scene.service.arrivals.length).toBeLessThanOrEqual(10);
+  });
+
+  it('come in again where the recipients are given again', async () => {
+    const ids = await interrupted(2);
+    const summary = await scene.broadcaster.broadcast({ body: 'x' }, ids, { id: 'a' }).summary();
+    expect(summary).toMatchObject({ sealed: 10 });
+  });
+
+  it('that were none are not missed', async () => {
+    await interrupted(0);
+    expect(await scene.broadcaster.resume()).toMatchObject([
+      { status: 'finished', summary: { sealed: 10, failed: 1 } },
+    ]);
+  });
 });
