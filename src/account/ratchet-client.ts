@@ -131,6 +131,18 @@ export class RatchetClient {
     });
   }
 
+  /** Whether a worker does a task that has nothing in it: what was lost before was not lost for want of workers. */
+  async isAlive(): Promise<boolean> {
+    const none = { preKeys: pack([]), signedPreKeys: pack([]), kyberPreKeys: pack([]) };
+    try {
+      await this.describePreKeys(none);
+      return true;
+    } catch (error) {
+      if (error instanceof SealcastError && error.code === 'ERR_WORKER_LOST') return false;
+      throw error;
+    }
+  }
+
   /** In how many parts work is best done, so that each worker has one and none is tiny. */
   shareOf(count: number): number {
     return Math.max(MIN_SHARE, Math.ceil(count / this.#threads));

@@ -57,6 +57,8 @@ export class Batch {
   readonly #ended: Letter[] = [];
   readonly #changes: Change[] = [];
   readonly #retries: { key: string; row: RetryRecord }[] = [];
+  /** Sealed letters that workers died of before their sender was known. */
+  readonly #lost: Letter[] = [];
   #deferred = 0;
   /** What happens once all is on the disk. */
   readonly #afterwards: (() => void)[] = [];
@@ -80,7 +82,8 @@ export class Batch {
       } else if (opening?.kind === 'refused') {
         this.#ended.push(letter);
         this.#afterwards.push(() => services.counters.refused(opening.reason));
-      } else this.#deferred += 1;
+      } else if (opening?.kind === 'lost') this.#lost.push(letter);
+      else this.#deferred += 1;
     });
   }
 
@@ -124,8 +127,9 @@ export class Batch {
     await this.#decryptSessions(items, contacts);
     await this.#readContents(items);
     await this.#decryptGroups(items);
+    const last = await this.#lastOfLost(items);
     const decryptedMs = performance.now();
-    const given = await this.#takeIn(items, contacts, keeps);
+    const given = await this.#takeIn(items, contacts, { keeps, last });
     this.#changes.push(...(await contacts.changes()), ...this.#services.inbox.remove(done()));
     await records.commit(this.#changes);
     const envelopes = this.#items.length;
@@ -220,8 +224,31 @@ export class Batch {
     await this.#readContents(read);
   }
 
+  /**
+   * Counts a delivery of letters that workers died of, unless no worker lives at all: then it is no fault of theirs.
+   *
+   * @returns those for which it was the last one. Sealed ones among them are refused, for their sender is not known.
+   */
+  async #lastOfLost(items: readonly Item[]): Promise<ReadonlySet<Letter>> {
+    const { counters, hub, lostLetters } = this.#services;
+    const lost = items.filter(({ decrypted }) => decrypted?.status === 'lost').map(({ letter }) => letter);
+    if (lost.length + this.#lost.length === 0) return new Set();
+    const isAlive = await hub.ratchet.isAlive();
+    for (const letter of this.#lost) {
+      if (isAlive && lostLetters.isLast(letter)) {
+        this.#ended.push(letter);
+        this.#afterwards.push(() => counters.refused('worker-lost'));
+      } else this.#deferred += 1;
+    }
+    return new Set(isAlive ? lost.filter((letter) => lostLetters.isLast(letter)) : []);
+  }
+
   /** What each message means to us; gives those that are for whoever iterates. */
-  async #takeIn(items: readonly Item[], contacts: ContactBook, keeps: boolean): Promise<Given[]> {
+  async #takeIn(
+    items: readonly Item[],
+    contacts: ContactBook,
+    { keeps, last }: { readonly keeps: boolean; readonly last: ReadonlySet<Letter> },
+  ): Promise<Given[]> {
     const { inbox, counters, telemetry } = this.#services;
     const answers = new RetryAnswers(this.#services, contacts);
     const given: Given[] = [];
@@ -229,6 +256,11 @@ export class Batch {
     for (const [place, item] of items.entries()) {
       if (slicer.isOver) await slicer.next();
       const { opened, content, contentBytes, decrypted, letter } = item;
+      if (decrypted?.status === 'lost' && !last.has(letter)) {
+        // The service has it still.
+        this.#deferred += 1;
+        continue;
+      }
       if (decrypted !== undefined && decrypted.status !== 'ok') {
         this.#fail(item, place, decrypted.status);
         continue;
@@ -276,11 +308,6 @@ export class Batch {
     const { opened } = item;
     if (status === 'duplicate') {
       this.#end(item, 'duplicates');
-      return;
-    }
-    if (status === 'lost') {
-      // The service has it still.
-      this.#deferred += 1;
       return;
     }
     const row = failureOf(opened, item.address, this.#services);

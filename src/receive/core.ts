@@ -18,6 +18,7 @@ import { FirstFailure } from './first-failure.js';
 import { GroupDecryptor } from './group-decryptor.js';
 import { Inbox } from './inbox.js';
 import { Intake, type Letter } from './intake.js';
+import { LostLetters } from './lost-letters.js';
 import { MessageStream } from './message-stream.js';
 import { Opener } from './opener.js';
 import { MAX_ENVELOPE_BYTES, receiptName, type ReceivedMessage, type ReceiverStats } from './received.js';
@@ -91,6 +92,7 @@ export class ReceiverCore {
       resendLimits: new RetryLimits(),
       receipts: new RecentNames(MAX_RECEIPTS),
       firstFailure: new FirstFailure(),
+      lostLetters: new LostLetters(),
       telemetry,
       notify,
       mayAsk: () => this.#retries.hasRoom,

@@ -20,6 +20,14 @@ export interface GroupsDecrypted {
   readonly changes: readonly Change[];
 }
 
+/** A message that names its chain. */
+interface Known {
+  readonly index: number;
+  /** Of its chain in the store. */
+  readonly key: string;
+  readonly message: GroupMessage;
+}
+
 /** Sender keys that are kept of a device: it has one for each group that it writes to, and makes a new one when somebody leaves. */
 const MAX_CHAINS = 256;
 
@@ -39,7 +47,7 @@ export class GroupDecryptor {
   async decrypt(messages: readonly GroupMessage[]): Promise<GroupsDecrypted> {
     const outcomes = new Array<Decrypted>(messages.length);
     const chains = new Map<string, { readonly address: string; readonly distributionId: string }>();
-    const known: { readonly index: number; readonly key: string; readonly message: GroupMessage }[] = [];
+    const known: Known[] = [];
     messages.forEach((message, index) => {
       const distributionId = distributionIdOf(message.bytes);
       if (distributionId === undefined) {
@@ -52,36 +60,49 @@ export class GroupDecryptor {
     });
     if (known.length === 0) return { outcomes, changes: [] };
     const keys = [...chains.keys()];
-    const places = new Map(keys.map((key, i) => [key, i]));
     const records = await this.#store.getMany('senderKey', keys);
-    const reply = await this.#ask((): GroupRequest => ({
-      kind: 'group',
-      addresses: [...chains.values()].map(({ address }) => address).join(' '),
-      distributionIds: [...chains.values()].map(({ distributionId }) => distributionId).join(' '),
-      records: pack(records),
-      chains: Uint32Array.from(known, ({ key }) => places.get(key) ?? 0),
-      types: Uint8Array.from(known, ({ message }) => GROUP_MESSAGE_TYPES.indexOf(message.type)),
-      messages: pack(known.map(({ message }) => message.bytes)),
-    }));
-    if (reply === undefined) {
-      for (const { index } of known) outcomes[index] = { status: 'lost', reason: undefined };
-      return { outcomes, changes: [] };
-    }
-    const plaintexts = unpack(reply.plaintexts);
-    known.forEach(({ index }, i) => {
-      const status = DECRYPT_STATUSES[reply.statuses[i] ?? -1] ?? 'failed';
-      outcomes[index] =
-        status === 'ok' ? { status, plaintext: plaintexts[i] } : { status, reason: reply.reasons.get(i) };
-    });
+    const before = new Map(keys.map((key, i) => [key, records[i]]));
+    const after = new Map<string, Uint8Array<ArrayBuffer>>();
+    const decryptSome = async (some: readonly Known[]): Promise<void> => {
+      const involved = [...new Set(some.map(({ key }) => key))];
+      const places = new Map(involved.map((key, i) => [key, i]));
+      const reply = await this.#ask((): GroupRequest => ({
+        kind: 'group',
+        addresses: involved.map((key) => chains.get(key)?.address ?? '').join(' '),
+        distributionIds: involved.map((key) => chains.get(key)?.distributionId ?? '').join(' '),
+        records: pack(involved.map((key) => after.get(key) ?? before.get(key))),
+        chains: Uint32Array.from(some, ({ key }) => places.get(key) ?? 0),
+        types: Uint8Array.from(some, ({ message }) => GROUP_MESSAGE_TYPES.indexOf(message.type)),
+        messages: pack(some.map(({ message }) => message.bytes)),
+      }));
+      // Workers die of one message, if of anything: the others would be lost with it each time that it is delivered again.
+      if (reply === undefined && some.length > 1) {
+        for (const one of some) await decryptSome([one]);
+        return;
+      }
+      if (reply === undefined) {
+        for (const { index } of some) outcomes[index] = { status: 'lost', reason: undefined };
+        return;
+      }
+      const plaintexts = unpack(reply.plaintexts);
+      some.forEach(({ index }, i) => {
+        const status = DECRYPT_STATUSES[reply.statuses[i] ?? -1] ?? 'failed';
+        outcomes[index] =
+          status === 'ok' ? { status, plaintext: plaintexts[i] } : { status, reason: reply.reasons.get(i) };
+      });
+      unpack(reply.records).forEach((record, i) => {
+        const key = involved[i];
+        if (record !== undefined && key !== undefined) after.set(key, record);
+      });
+    };
+    await decryptSome(known);
     const changes: Change[] = [];
     const grown = new Map<string, number>();
-    unpack(reply.records).forEach((value, i) => {
-      const key = keys[i];
-      if (value === undefined || key === undefined) return;
+    for (const [key, value] of after) {
       changes.push({ table: 'senderKey', key, value });
       const address = chains.get(key)?.address ?? '';
-      if (records[i] === undefined) grown.set(address, (grown.get(address) ?? 0) + 1);
-    });
+      if (before.get(key) === undefined) grown.set(address, (grown.get(address) ?? 0) + 1);
+    }
     for (const [address, added] of grown) changes.push(...(await this.#overgrown(address, added, chains)));
     return { outcomes, changes };
   }

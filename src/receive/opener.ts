@@ -14,7 +14,7 @@ import {
   type ServiceEnvelope,
   type Usmc,
 } from '../content/index.js';
-import type { SealcastError } from '../errors.js';
+import type { SealcastError, SealcastErrorCode } from '../errors.js';
 import type { Sealer } from '../sealer.js';
 import type { AccountRecord } from '../store/records.js';
 import type { EnvelopeType } from '../store/records-inbox.js';
@@ -39,11 +39,14 @@ export interface Opened {
   readonly groupId?: Uint8Array<ArrayBuffer>;
 }
 
-/** What became of a letter so far. `deferred`: it is not its own fault that it could not be opened. */
+/**
+ * What became of a letter so far. `lost`: a worker died of it, alone; nothing is known of it. `deferred`: it is not its own
+ * fault that it could not be opened.
+ */
 export type Opening =
   | { readonly kind: 'opened'; readonly opened: Opened }
   | { readonly kind: 'refused'; readonly reason: ReceiveRefusal }
-  | { readonly kind: 'deferred' };
+  | { readonly kind: 'lost' | 'deferred' };
 
 const refused = (reason: ReceiveRefusal): Opening => ({ kind: 'refused', reason });
 
@@ -62,6 +65,8 @@ const SEALED_TYPES = new Map<number, EnvelopeType>([
 ]);
 
 const MAX_UNSEAL_ATTEMPTS = 3;
+/** The worker is gone, or its kernel: of this envelope, or of another one that it had at the same time. */
+const LOST: ReadonlySet<SealcastErrorCode> = new Set(['ERR_WORKER_LOST', 'ERR_KERNEL_FAULT']);
 
 /** A sealed envelope, and the letter it came in. */
 interface Sealed {
@@ -122,21 +127,29 @@ export class Opener {
     return { kind: 'deferred' };
   }
 
-  /** A worker's death is no verdict on what it had in hand: that is tried again, as often as makes sense. */
+  /**
+   * A worker's death is no verdict on the envelopes that it had at the time: they are tried again, each alone, so that one
+   * that workers die of costs no other.
+   */
   async #unseal(sealed: readonly Sealed[], openings: Opening[]): Promise<void> {
-    let left = sealed;
-    for (let attempt = 0; left.length > 0 && attempt < MAX_UNSEAL_ATTEMPTS; attempt++) {
-      const results = await this.#sealer.unseal(
-        left.map(({ envelope }) => envelope.content),
-        { trustRoots: this.#trustRoots, timestamp: left.map(({ times }) => times.serverTimestamp) },
-      );
-      const slicer = new TimeSlicer(this.#now);
-      for (const [i, { index, times }] of left.entries()) {
-        const result = results[i];
-        if (result !== undefined) openings[index] = this.#judge(result, times);
-        if (slicer.isOver) await slicer.next();
+    await this.#unsealTogether(sealed, openings);
+    for (const one of sealed) {
+      for (let attempt = 1; attempt < MAX_UNSEAL_ATTEMPTS && isOpen(openings[one.index]); attempt++) {
+        await this.#unsealTogether([one], openings);
       }
-      left = left.filter(({ index }) => openings[index]?.kind === 'deferred');
+    }
+  }
+
+  async #unsealTogether(sealed: readonly Sealed[], openings: Opening[]): Promise<void> {
+    const results = await this.#sealer.unseal(
+      sealed.map(({ envelope }) => envelope.content),
+      { trustRoots: this.#trustRoots, timestamp: sealed.map(({ times }) => times.serverTimestamp) },
+    );
+    const slicer = new TimeSlicer(this.#now);
+    for (const [i, { index, times }] of sealed.entries()) {
+      const result = results[i];
+      if (result !== undefined) openings[index] = this.#judge(result, times);
+      if (slicer.isOver) await slicer.next();
     }
   }
 
@@ -171,6 +184,8 @@ export class Opener {
     };
   }
 }
+
+const isOpen = (opening: Opening | undefined): boolean => opening?.kind === 'lost' || opening?.kind === 'deferred';
 
 function envelopeOf({ bytes }: Letter): ServiceEnvelope | undefined {
   try {
@@ -229,5 +244,5 @@ function usmcOf(content: Uint8Array<ArrayBuffer>): Usmc | undefined {
 function refusalOfError(error: SealcastError): Opening {
   if (error.code === 'ERR_INVALID_ENVELOPE') return refused(refusalOf(error) ?? 'invalid-envelope');
   if (error.code === 'ERR_INVALID_CERTIFICATE') return refused(refusalOf(error) ?? 'untrusted-certificate');
-  return { kind: 'deferred' };
+  return { kind: LOST.has(error.code) ? 'lost' : 'deferred' };
 }

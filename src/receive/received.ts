@@ -33,7 +33,8 @@ export const MAX_ENVELOPE_BYTES = 256 * 1024;
  * `sent-to-pni`: to a phone-number identity, of which we hold no keys; sealed ones go to ACIs only. `self-send`: sealed by this very
  * device. `invalid-envelope`: it cannot be unsealed. `key-mismatch`: the certificate in it is not of the key that sealed it.
  * `untrusted-certificate`, `expired-certificate`, `revoked-certificate`. `invalid-content`: decrypted, and not a Content, or a
- * receipt for more messages than any client sends one for.
+ * receipt for more messages than any client sends one for. `worker-lost`: a worker died of unsealing it, alone, in each of
+ * three deliveries.
  */
 export const REFUSALS = [
   'too-large',
@@ -48,6 +49,7 @@ export const REFUSALS = [
   'expired-certificate',
   'revoked-certificate',
   'invalid-content',
+  'worker-lost',
 ] as const;
 export type ReceiveRefusal = (typeof REFUSALS)[number];
 
@@ -64,7 +66,7 @@ export interface ReceiverStats {
   /** Of no interest but to the receiver itself: sender keys, requests to send something again. */
   readonly internal: number;
   readonly refused: Readonly<Record<ReceiveRefusal, number>>;
-  /** Left with the service, which delivers them again: there was no room, or a worker died. */
+  /** Left with the service, which delivers them again: there was no room, or a worker died (of one letter, twice at most). */
   readonly deferred: number;
   /** Envelopes that wait to be opened, and messages that wait for whoever iterates. */
   readonly waiting: number;

@@ -7,6 +7,7 @@ import type { Notify } from './events.js';
 import type { FirstFailure } from './first-failure.js';
 import type { GroupDecryptor } from './group-decryptor.js';
 import type { Inbox } from './inbox.js';
+import type { LostLetters } from './lost-letters.js';
 import type { RecentNames } from './recent-names.js';
 import type { RetryLimits } from './retry-limits.js';
 import type { SessionDecryptor } from './session-decryptor.js';
@@ -26,6 +27,7 @@ export interface Services {
   /** The service's receipts: nothing in them tells one that comes again from another. */
   readonly receipts: RecentNames;
   readonly firstFailure: FirstFailure;
+  readonly lostLetters: LostLetters;
   readonly telemetry: Telemetry;
   readonly notify: Notify;
   /** Whether one more sender may be asked to send something again. */

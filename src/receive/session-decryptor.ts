@@ -24,7 +24,7 @@ export interface SessionMessage {
   readonly preKeys: PreKeyIds | undefined;
 }
 
-/** `lost`: a worker died of it, or with it, again and again; nothing is known of the message. */
+/** `lost`: workers died of it, alone, again and again; nothing is known of the message. */
 export type Decrypted =
   | { readonly status: 'ok'; readonly plaintext: Uint8Array<ArrayBuffer> | undefined }
   | { readonly status: Exclude<DecryptStatus, 'ok'> | 'lost'; readonly reason: string | undefined };
@@ -52,6 +52,13 @@ interface Share {
   readonly from: number;
   readonly addresses: readonly string[];
   readonly records: readonly (Uint8Array<ArrayBuffer> | undefined)[];
+}
+
+/** What one worker gets at once. */
+interface Task extends Pick<Share, 'addresses' | 'records'> {
+  /** Of the senders' messages. */
+  readonly indices: readonly number[];
+  readonly preKeys: PreKeyLookup;
 }
 
 type PreKeyTable = 'preKey' | 'signedPreKey' | 'kyberPreKey';
@@ -101,47 +108,65 @@ export class SessionDecryptor {
       Promise.all(
         parts.map(async (part) => {
           const indices = part.addresses.flatMap((address) => indicesByAddress.get(address) ?? []);
-          const reply = await this.#decryptShare(part.addresses, part.records, indices, messages, ids, preKeyLookup);
-          if (reply === undefined && part.addresses.length > 1 && !isOneShare) {
-            // Workers die of what one sender sent, if of anything: the others would be lost with him each time that it is delivered again.
+          const reply = await this.#decryptShare({ ...part, indices, preKeys: preKeyLookup }, messages, ids);
+          if (reply !== undefined) takeReply(part.addresses, indices, reply);
+          // Workers die of one message, if of anything: the others would be lost with it each time that it is delivered again.
+          else if (part.addresses.length > 1 && !isOneShare) {
             await decryptShares(sharesOf(part.from, part.from + part.addresses.length, 1));
-            return;
-          }
-          if (reply === undefined) {
-            for (const index of indices) outcomes[index] = { status: 'lost', reason: undefined };
-            return;
-          }
-          const plaintexts = unpack(reply.plaintexts);
-          indices.forEach((index, i) => {
-            const status = DECRYPT_STATUSES[reply.statuses[i] ?? -1] ?? 'failed';
-            outcomes[index] =
-              status === 'ok' ? { status, plaintext: plaintexts[i] } : { status, reason: reply.reasons.get(i) };
-          });
-          const identityKeys = unpack(reply.identityKeys);
-          unpack(reply.sessions).forEach((record, i) => {
-            const address = part.addresses[i];
-            if (record === undefined || address === undefined) return;
-            sessions.set(address, {
-              record,
-              registrationId: reply.registrationIds[i] ?? 0,
-              identityKey: identityKeys[i],
-            });
-          });
-          usedPreKeys.push(...reply.usedPreKeys);
-          usedKyberPreKeys.push(...reply.usedKyberPreKeys);
+          } else if (indices.length > 1) await decryptOneByOne(part, indices);
+          else for (const index of indices) outcomes[index] = { status: 'lost', reason: undefined };
         }),
       );
+    /** One after the other, each with what those before it left: the session, and the prekeys that were not used. */
+    const decryptOneByOne = async (part: Share, indices: readonly number[]): Promise<void> => {
+      const known = new Map(part.addresses.map((address, i) => [address, part.records[i]]));
+      let preKeys = preKeyLookup;
+      for (const index of indices) {
+        const address = messages[index]?.address ?? '';
+        const share = {
+          addresses: [address],
+          records: [sessions.get(address)?.record ?? known.get(address)],
+          indices: [index],
+          preKeys,
+        };
+        const reply = await this.#decryptShare(share, messages, ids);
+        if (reply === undefined) {
+          outcomes[index] = { status: 'lost', reason: undefined };
+          continue;
+        }
+        takeReply(share.addresses, share.indices, reply);
+        preKeys = preKeys.after(reply);
+      }
+    };
+    const takeReply = (addresses: readonly string[], indices: readonly number[], reply: DecryptReply): void => {
+      const plaintexts = unpack(reply.plaintexts);
+      indices.forEach((index, i) => {
+        const status = DECRYPT_STATUSES[reply.statuses[i] ?? -1] ?? 'failed';
+        outcomes[index] =
+          status === 'ok' ? { status, plaintext: plaintexts[i] } : { status, reason: reply.reasons.get(i) };
+      });
+      const identityKeys = unpack(reply.identityKeys);
+      unpack(reply.sessions).forEach((record, i) => {
+        const address = addresses[i];
+        if (record === undefined || address === undefined) return;
+        sessions.set(address, {
+          record,
+          registrationId: reply.registrationIds[i] ?? 0,
+          // A message before this one may have begun the session.
+          identityKey: identityKeys[i] ?? sessions.get(address)?.identityKey,
+        });
+      });
+      usedPreKeys.push(...reply.usedPreKeys);
+      usedKyberPreKeys.push(...reply.usedKyberPreKeys);
+    };
     await decryptShares(sharesOf(0, addresses.length, share));
     return { outcomes, sessions, usedPreKeys, usedKyberPreKeys };
   }
 
   async #decryptShare(
-    addresses: readonly string[],
-    records: readonly (Uint8Array<ArrayBuffer> | undefined)[],
-    indices: readonly number[],
+    { addresses, records, indices, preKeys }: Task,
     messages: readonly SessionMessage[],
     ids: readonly (PreKeyIds | undefined)[],
-    preKeys: PreKeyLookup,
   ): Promise<DecryptReply | undefined> {
     const places = new Map(addresses.map((address, i) => [address, i]));
     const own = indices.map((index) => messages[index]).filter((message) => message !== undefined);
@@ -208,6 +233,13 @@ class PreKeyLookup {
   ) {
     this.#records = records;
     this.kyberUses = kyberUses;
+  }
+
+  /** What is left after messages were decrypted: a one-time prekey is used once, a Kyber prekey once with the same keys. */
+  after({ usedPreKeys, usedKyberPreKeys }: Pick<DecryptReply, 'usedPreKeys' | 'usedKyberPreKeys'>): PreKeyLookup {
+    const preKey = new Map([...this.#records.preKey].filter(([id]) => !usedPreKeys.includes(id)));
+    const kyberUses = new Set([...this.kyberUses, ...usedKyberPreKeys.map(kyberUseName)]);
+    return new PreKeyLookup({ ...this.#records, preKey }, kyberUses);
   }
 
   recordsOf(table: PreKeyTable, ids: ReadonlySet<number>): PreKeyRecords {
