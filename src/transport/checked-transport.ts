@@ -1,5 +1,7 @@
 import { AbortWatch } from '../abort-watch.js';
 import { SealcastError } from '../errors.js';
+import { CLIENT_TOO_OLD } from './http-refusals.js';
+import { refusedError } from './lanes.js';
 import type { Refusal, Transport } from './transport.js';
 
 type Fields = Readonly<Record<string, unknown>>;
@@ -149,6 +151,10 @@ async function bounded(answer: unknown, options: unknown): Promise<unknown> {
   }
 }
 
+/** The service takes no request of this client any more: a refusal of all, however the transport says it. */
+const isTooOld = (outcome: unknown): boolean =>
+  isObject(outcome) && outcome['status'] === 'rejected' && outcome['httpStatus'] === CLIENT_TOO_OLD;
+
 type Method = (...args: unknown[]) => unknown;
 
 function checked(target: object, request: string, forms: Forms): Method {
@@ -162,7 +168,10 @@ function checked(target: object, request: string, forms: Forms): Method {
       if (cause instanceof SealcastError) throw cause;
       return nonsense(request, 'threw instead of returning a promise', cause);
     }
-    return readAnswer(request, forms, await bounded(answer, args.at(-1)));
+    const outcome = readAnswer(request, forms, await bounded(answer, args.at(-1)));
+    if (isTooOld(outcome))
+      throw refusedError(new Error(`transport.${request}: the service answered 499: client too old`));
+    return outcome;
   };
 }
 
@@ -171,7 +180,7 @@ const checkedByTransport = new WeakMap<object, object>();
 /**
  * The transport, whose answers have the form that {@link Transport} promises: one of another form comes out as `rejected`
  * with `httpStatus` 0, so that it fails the request's recipient and nothing else. What a request rejects with passes
- * through; it stops a broadcast, which can be resumed.
+ * through; it stops a broadcast, which can be resumed. So does `rejected` with 499 (client too old), as ERR_TRANSPORT_REFUSED.
  *
  * @returns the same object for the same transport.
  */

@@ -24,7 +24,7 @@ export interface LaneOptions<C extends Disconnectable> {
 /** Ms: the first wait is 15 to 30 s, the longest 15 to 30 min. */
 const ELSEWHERE = { baseMs: 30_000, capMs: 1_800_000 } as const;
 
-/** Longest wait that a 429 to an attempt to connect is believed, ms. */
+/** Longest wait that a 429 or 428 to an attempt to connect is believed, ms. */
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
 interface Attempt<C> {

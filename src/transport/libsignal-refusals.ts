@@ -24,13 +24,14 @@ type Thrown = Error & { readonly code: number };
 export class LibsignalRefusals {
   readonly #answers: ReadonlyMap<number, (error: Thrown) => Refusal>;
   readonly #forGood: ReadonlySet<number>;
-  readonly #rateLimited: number;
+  /** 429 and 428, which may name a time. */
+  readonly #delaying: ReadonlySet<number>;
   readonly #connectedElsewhere: number;
   readonly #appExpired: number;
 
   /** @param retryConnectedElsewhere whether the account comes back after another client of the same device took its place. */
   constructor({ ErrorCode }: Libsignal, retryConnectedElsewhere = false) {
-    this.#rateLimited = ErrorCode.RateLimitedError;
+    this.#delaying = new Set([ErrorCode.RateLimitedError, ErrorCode.RateLimitChallengeError]);
     this.#connectedElsewhere = ErrorCode.ConnectedElsewhere;
     this.#appExpired = ErrorCode.AppExpired;
     const notFound = (): Refusal => ({ status: 'not-found' });
@@ -66,7 +67,7 @@ export class LibsignalRefusals {
 
   /** Whether an attempt to connect, or a connection, ended with what every other attempt would end with. */
   isForGood(error: unknown): boolean {
-    return isLibsignals(error) && this.#forGood.has(error.code);
+    return isLibsignals(error) && (this.#forGood.has(error.code) || this.isTooOld(error));
   }
 
   /** Whether the service, or libsignal itself, finds this version too old: no request will be served. */
@@ -82,8 +83,9 @@ export class LibsignalRefusals {
 
   /** How long the service asked to be left alone, in ms; undefined if it did not. */
   retryAfterMs(error: unknown): number | undefined {
-    if (!isLibsignals(error) || error.code !== this.#rateLimited) return undefined;
-    return (error as Thrown & Pick<RateLimitedError, 'retryAfterSecs'>).retryAfterSecs * 1_000;
+    if (!isLibsignals(error) || !this.#delaying.has(error.code)) return undefined;
+    const { retryAfterSecs } = error as Thrown & (RateLimitedError | RateLimitChallengeError);
+    return retryAfterSecs === null ? undefined : retryAfterSecs * 1_000;
   }
 }
 

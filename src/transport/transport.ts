@@ -84,7 +84,10 @@ export type Refusal =
   | { readonly status: 'rate-limited'; readonly retryAfterMs: number }
   /** 5xx, a lost connection, a time-out: whether the service did it is not known. */
   | { readonly status: 'unavailable'; readonly retryAfterMs?: number; readonly cause?: unknown }
-  /** Any other answer, or one that nobody can read: asking again would give the same. `httpStatus` is 0 where there was none. */
+  /**
+   * Any other answer, or one that nobody can read: asking again would give the same. `httpStatus` is 0 where there was none;
+   * 499 (this client is too old) counts as a rejection with ERR_TRANSPORT_REFUSED.
+   */
   | { readonly status: 'rejected'; readonly httpStatus: number; readonly cause?: unknown };
 
 export type SendOutcome = { readonly status: 'sent' } | Refusal;

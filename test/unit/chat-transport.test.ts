@@ -10,6 +10,7 @@ import { AS_ACCOUNT, ASK, ASK_NAMES, openTransport } from '../support/transports
 
 const OK: FakeResponse = { status: 200, body: {} };
 const delinked = (): Error => new LibSignalErrorBase('delinked', 'DeviceDelinked', 'connect');
+const tooOld = (): Error => new LibSignalErrorBase('unexpected response status 499', 'IoError', 'connect');
 const connectedElsewhere = (): LibSignalErrorBase =>
   new LibSignalErrorBase('connected elsewhere', 'ConnectedElsewhere', 'connect');
 
@@ -113,6 +114,25 @@ describe('a service that refuses the account for good', () => {
       code: 'ERR_TRANSPORT_REFUSED',
       cause: { code: ErrorCode.DeviceDelinked },
     });
+  });
+
+  test('when it is connected to, for this client is too old, in an error of no type of its own: says so', async () => {
+    const service = new FakeService();
+    service.refuseConnections(() => tooOld());
+    await expect(openTransport(service)).rejects.toMatchObject({
+      code: 'ERR_TRANSPORT_REFUSED',
+      cause: { code: ErrorCode.IoError },
+    });
+  });
+
+  test('later on, for this client is too old: is not asked again', async () => {
+    const service = new FakeService();
+    await open(service);
+    service.refuseConnections(() => tooOld());
+    await service.dropConnections();
+    for (const name of ASK_NAMES)
+      await expect(ASK[name](transport!)).rejects.toMatchObject({ code: 'ERR_TRANSPORT_REFUSED' });
+    expect(service.connectAttempts).toBe(4);
   });
 
   test('when it is just not there: says that', async () => {
