@@ -138,7 +138,7 @@ export class RetrySender {
       if (answer.status === 'not-found') return { status: 'not-found', attempts: attempt };
       if (answer.status !== 'ok') {
         way.isUnsealed ||= answer.status === 'unauthorized';
-        return againAfter(answer);
+        return againAfter(answer, attempt);
       }
       way.target = { identityKey: answer.identityKey, devices: answer.bundles };
     }
@@ -152,7 +152,7 @@ export class RetrySender {
       way.isUnsealed = true;
       return AT_ONCE;
     }
-    if (answer.status !== 'mismatched-devices') return againAfter(answer);
+    if (answer.status !== 'mismatched-devices') return againAfter(answer, attempt);
     // Devices that are others than we thought are looked up, whatever we know.
     const fetched = await this.#fetchTarget(row.sender, accessKey, revision, signal);
     if (fetched === CHANGED) return AT_ONCE;
@@ -223,11 +223,12 @@ function knownTarget(
   return key === undefined || !isKnown ? undefined : { identityKey: key, devices };
 }
 
-/** After a refusal that names no time the next attempt has its own backoff. */
-function againAfter(refusal: Refusal): Again {
-  const retryAfterMs = 'retryAfterMs' in refusal ? refusal.retryAfterMs : undefined;
-  if (retryAfterMs === undefined) return AT_ONCE;
-  return { waitMs: serviceWaitMs({ retryAfterMs, refusals: 0, ceilingMs: MAX_RETRY_AFTER_MS }) };
+/** A second at least, and longer each time, also where the service names no time; other refusals do not pass with time. */
+function againAfter(refusal: Refusal, refusals: number): Again {
+  const { status } = refusal;
+  if (status !== 'unavailable' && status !== 'rate-limited' && status !== 'challenge') return AT_ONCE;
+  const { retryAfterMs } = refusal;
+  return { waitMs: serviceWaitMs({ retryAfterMs, refusals, ceilingMs: MAX_RETRY_AFTER_MS }) };
 }
 
 /** What the transport can make nothing of, it never will. Anything else that stops it is no fault of the request's. */

@@ -15,10 +15,15 @@ import {
 } from '../support/receivers.js';
 import type { Subscriber } from '../support/stand-in-service.js';
 
+/** ms of every wait. */
+const waits = vi.hoisted((): number[] => []);
 vi.mock('#dist/src/account/waiting.js', async (importOriginal) => {
   const original = await importOriginal<typeof Waiting>();
   // A thousand times as fast: what is tested is what follows.
-  const wait: typeof original.wait = (ms, signal) => original.wait(ms / 1000, signal);
+  const wait: typeof original.wait = (ms, signal) => {
+    waits.push(ms);
+    return original.wait(ms / 1000, signal);
+  };
   return { ...original, wait };
 });
 
@@ -233,6 +238,16 @@ describe('a request to send again', () => {
     await lose();
     expect(requestsTo()).toHaveLength(1);
     expect(scene.service.countOf('sendSealed')).toBe(3);
+  });
+
+  it('is sent a second or more after each 503 without a time, later each time', async () => {
+    await loseSession();
+    scene.service.intercepts.set('sendSealed', () => ({ status: 'unavailable' }));
+    waits.splice(0);
+    await lose();
+    // Those between, of a random part, keep thousands of requests apart.
+    const [, first = 0, , second = 0, , third = 0] = waits;
+    expect([first >= 1_000, second >= 2_000, third >= 4_000]).toEqual([true, true, true]);
   });
 
   it.each([
