@@ -7,7 +7,7 @@ import type { Refusal, SendOutcome, UnsealedMessage } from '../transport/transpo
 import type { Gate } from './gate.js';
 import { deniedError, failure, type Parcel, type Step } from './parcel.js';
 import { OwnFailures, type Failures } from './own-failures.js';
-import { RefusalWaits, type RateLimits } from './refusal-waits.js';
+import { RefusalWaits, type Challenges, type RateLimits } from './refusal-waits.js';
 import type { SendWindow } from './send-window.js';
 import type { SealQueue } from '../account/seal-queue.js';
 import type { Services } from './services.js';
@@ -59,7 +59,7 @@ type Sent =
   | { readonly kind: 'overtaken'; readonly step: Step };
 
 /** Counts of one recipient's part, each with a bound. */
-interface Tries extends Failures, RateLimits {
+interface Tries extends Failures, RateLimits, Challenges {
   sends: number;
   repairs: number;
   denials: number;
@@ -104,9 +104,11 @@ export class Dispatcher {
       repairs: 0,
       denials: 0,
       rateLimits: 0,
+      challenges: 0,
       failures: 0,
       takenBefore: this.#taken,
       silentRounds: 0,
+      silentMs: 0,
     };
     let step = first;
     let parcel: Parcel | undefined;
@@ -197,12 +199,16 @@ export class Dispatcher {
         return failure(new SealcastError('ERR_RATE_LIMITED', message, { serviceId }));
       }
       case 'challenge':
-        this.#waits.challenge(refusal);
-        await this.#limits.gate.pass(this.#signal);
+        if (!this.#waits.mayAnswer(tries)) {
+          const message = `the service wants a challenge answered once more, after ${tries.challenges} of them`;
+          return failure(new SealcastError('ERR_SERVICE_REJECTED', message, { serviceId }));
+        }
+        await this.#waits.challenge(refusal, tries);
         return again();
       case 'unavailable': {
         const isSealed = parcel === undefined || takesSealed(serviceId, parcel.access);
-        const scene = { taken: this.#taken, round: this.#waits.round, isSealed };
+        const { round, lastOutageMs } = this.#waits;
+        const scene = { taken: this.#taken, round, lastOutageMs, isSealed };
         const verdict = await this.#ownFailures.judge(serviceId, tries, scene);
         const { cause } = refusal;
         if (verdict === 'service') {

@@ -5,10 +5,12 @@ const MAX_FAILURES = 5;
 /** With so few recipients left, nothing else may get through meanwhile: a sign of life counts as well. */
 const MAX_ALONE = 16;
 /**
- * Outages in a row, 20 minutes of them and 2.5 hours at most (5 min each, where the service names a time), in which the service answers other requests and takes no message at all. Waiting
- * longer would be waiting for ever.
+ * Outages in a row, 20 minutes of them where the service names no time, in which the service answers other requests and takes
+ * no message at all. Waiting longer would be waiting for ever.
  */
 const MAX_SILENT_ROUNDS = 30;
+/** Time of such outages, ms, after which the next one is the last: the service may name 5 minutes for each. */
+const MAX_SILENT_MS = 3_600_000;
 
 /** One recipient's count. */
 export interface Failures {
@@ -17,6 +19,8 @@ export interface Failures {
   takenBefore: number;
   /** Rounds in which the service was there and took nothing. */
   silentRounds: number;
+  /** Time that these rounds took, ms. */
+  silentMs: number;
 }
 
 /** The dispatcher at the time of a failure. */
@@ -25,6 +29,8 @@ export interface FailureScene {
   readonly taken: number;
   /** Number of the outage that the failure belongs to. */
   readonly round: number;
+  /** Length of the outage before it, ms. */
+  readonly lastOutageMs: number;
   readonly isSealed: boolean;
 }
 
@@ -68,13 +74,16 @@ export class OwnFailures {
     if (isServingOthers) {
       tries.failures += 1;
       tries.silentRounds = 0;
+      tries.silentMs = 0;
     } else if (await this.#isThere(scene)) {
       const isAlone = this.#failing.size <= MAX_ALONE;
       if (isAlone && taken > 0) tries.failures += 1;
+      // The first failure comes before any wait.
+      if (tries.silentRounds > 0) tries.silentMs += scene.lastOutageMs;
       tries.silentRounds += 1;
     }
     if (tries.failures > MAX_FAILURES) return 'own';
-    if (tries.silentRounds <= MAX_SILENT_ROUNDS) return 'outage';
+    if (tries.silentRounds <= MAX_SILENT_ROUNDS && tries.silentMs < MAX_SILENT_MS) return 'outage';
     return this.#failing.size <= MAX_ALONE ? 'own' : 'service';
   }
 

@@ -10,12 +10,19 @@ const OUTAGE_CEILING_MS = 60_000;
 const OUTAGE_RETRY_AFTER_MS = 300_000;
 /** Rate limits, in all, after which a recipient's part ends. */
 const MAX_RATE_LIMITS = 12;
+/** Challenges, in all, after which a recipient's part ends: whoever answered them has been at it in vain. */
+const MAX_CHALLENGES = 5;
 
 export type RateLimited = Extract<Refusal, { status: 'rate-limited' }>;
 
 /** Rate limits that one recipient's part has waited out. */
 export interface RateLimits {
   rateLimits: number;
+}
+
+/** Challenges that one recipient's part has waited out. */
+export interface Challenges {
+  challenges: number;
 }
 
 export interface RefusalWaitsOptions {
@@ -37,6 +44,8 @@ export class RefusalWaits {
   #outage: Promise<void> | undefined;
   /** Number of the outage that is waited out, or of the next one. */
   round = 0;
+  /** Length of the outage that was waited out last, ms. */
+  lastOutageMs = 0;
 
   constructor(options: RefusalWaitsOptions) {
     this.#options = options;
@@ -61,13 +70,21 @@ export class RefusalWaits {
     await park(() => gate.during('rate-limited', wait(waitMs, signal)));
   }
 
+  /** Whether a challenge is waited out: not for ever, though each is answered. */
+  mayAnswer({ challenges }: Challenges): boolean {
+    return challenges < MAX_CHALLENGES;
+  }
+
   /** Closes the gate until the caller answers the challenge. */
-  challenge({ token, options }: Extract<Refusal, { status: 'challenge' }>): void {
-    const { id, gate, services } = this.#options;
-    if (gate.closures.includes('challenge')) return;
-    gate.close('challenge');
-    services.telemetry.log.warn({ id }, 'the service wants a challenge answered; the broadcast is paused');
-    services.notify('challenge', { id, token, options });
+  async challenge({ token, options }: Extract<Refusal, { status: 'challenge' }>, counts: Challenges): Promise<void> {
+    const { id, gate, services, signal } = this.#options;
+    counts.challenges += 1;
+    if (!gate.closures.includes('challenge')) {
+      gate.close('challenge');
+      services.telemetry.log.warn({ id }, 'the service wants a challenge answered; the broadcast is paused');
+      services.notify('challenge', { id, token, options });
+    }
+    await gate.pass(signal);
   }
 
   /** Every recipient waits out the same outage; each outage in a row is longer than the one before it. */
@@ -85,6 +102,7 @@ export class RefusalWaits {
     const askedMs = serviceWaitMs({ retryAfterMs, refusals: 0, ceilingMs: OUTAGE_RETRY_AFTER_MS });
     const pauseMs = retryAfterMs === undefined ? grownMs : Math.max(grownMs, askedMs);
     this.#outages += 1;
+    this.lastOutageMs = pauseMs;
     services.telemetry.log.warn(
       { id, pauseMs: Math.round(pauseMs), outages: this.#outages },
       'the service is not available; the broadcast waits',

@@ -1,4 +1,4 @@
-import type { MismatchedDevicesError, RateLimitChallengeError, RateLimitedError } from '@signalapp/libsignal-client';
+import type { MismatchedDevicesError, RateLimitChallengeError } from '@signalapp/libsignal-client';
 import { ConnectionEnded, TimedOut } from './flights.js';
 import { CLIENT_TOO_OLD, mismatchedDevices, refusalOfAnswer } from './http-refusals.js';
 import type { Libsignal } from './libsignal.js';
@@ -84,7 +84,7 @@ export class LibsignalRefusals {
   /** How long the service asked to be left alone, in ms; undefined if it did not. */
   retryAfterMs(error: unknown): number | undefined {
     if (!isLibsignals(error) || !this.#delaying.has(error.code)) return undefined;
-    const { retryAfterSecs } = error as Thrown & (RateLimitedError | RateLimitChallengeError);
+    const { retryAfterSecs } = error as Thrown & Pick<RateLimitChallengeError, 'retryAfterSecs'>;
     return retryAfterSecs === null ? undefined : retryAfterSecs * 1_000;
   }
 }

@@ -1,10 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { MemoryStore, openAccount, type Refusal } from 'sealcast';
+import { MemoryStore, openAccount, SealcastError, type Refusal } from 'sealcast';
 import type * as Waiting from '#dist/src/account/waiting.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { manyTurns, neverHangs, untilTrue } from '../support/await-condition.js';
 import { acis, collect, openScene, subscribeKnown, type Scene } from '../support/broadcasters.js';
 import { StandInAccountService } from '../support/stand-in-account-service.js';
+import type { RequestName } from '../support/stand-in-service.js';
 
 /** ms of every wait. */
 const waits = vi.hoisted((): number[] => []);
@@ -26,6 +27,7 @@ beforeEach(async () => {
 afterEach(() => scene[Symbol.asyncDispose]());
 
 const RATE_LIMITED: Refusal = { status: 'rate-limited', retryAfterMs: 0 };
+const TOO_OLD: Refusal = { status: 'rejected', httpStatus: 499 };
 const UNAVAILABLE: Refusal = { status: 'unavailable' };
 
 describe('a service that answers 429 for ever', () => {
@@ -90,6 +92,50 @@ describe('a service that answers 5xx for ever', () => {
     );
     expect(await scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers)).summary()).toMatchObject({ sealed: 3 });
     expect(Math.max(...waits)).toBeLessThanOrEqual(337_500);
+  });
+});
+
+describe('a service that takes no message and names 5 minutes each time', () => {
+  it('stops the broadcast after an hour or little more, and it can be resumed', async () => {
+    const subscribers = await subscribeKnown(scene, 20);
+    // All of them fail together: waits take no time here, and so one that came first would be through its rounds before.
+    let fail!: () => void;
+    const allSent = new Promise<void>((resolve) => (fail = resolve));
+    scene.service.intercepts.set('sendSealed', async (_, count) => {
+      if (count === 20) {
+        waits.splice(0);
+        fail();
+      }
+      await allSent;
+      return { status: 'unavailable', retryAfterMs: 300_000 };
+    });
+    const stopped = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), { id: 'slow' }).summary();
+    await expect(stopped).rejects.toMatchObject({ code: 'ERR_SERVICE_UNAVAILABLE' });
+    const waitedMs = waits.reduce((total, ms) => total + ms);
+    expect(waitedMs).toBeGreaterThanOrEqual(3_600_000);
+    expect(waitedMs).toBeLessThan(4_000_000);
+    expect(Math.min(...waits)).toBeGreaterThanOrEqual(300_000);
+    scene.service.intercepts.clear();
+    expect(await scene.broadcaster.resume()).toMatchObject([{ status: 'finished', summary: { sealed: 20 } }]);
+  });
+});
+
+describe('a service that wants a challenge answered again and again', () => {
+  it.each(['sendSealed', 'fetchPreKeys'] as const)('by %s ends the recipient’s part after five', async (name) => {
+    const [subscriber] = await subscribeKnown(scene, 1);
+    scene.service.intercepts.set(name, () => ({ status: 'challenge', token: '', options: [] }));
+    let answered = 0;
+    const run = scene.broadcaster.broadcast({ body: 'x' }, acis([subscriber!]));
+    scene.broadcaster.on('challenge', () => {
+      answered += 1;
+      run.continue();
+    });
+    expect((await collect(run)).get(subscriber!.aci)).toMatchObject({
+      status: 'failed',
+      error: { code: 'ERR_SERVICE_REJECTED', message: expect.stringContaining('challenge') as string },
+    });
+    expect(answered).toBe(5);
+    expect(scene.service.countOf(name)).toBe(6);
   });
 });
 
@@ -174,12 +220,18 @@ describe('a transport that never answers, whatever its signals say', () => {
 });
 
 describe('a transport that this client is too old for', () => {
-  it('stops the broadcast, which can be resumed with a newer client', async () => {
-    const { SealcastError } = await import('sealcast');
+  it.each<[string, RequestName, () => Refusal | Promise<Refusal>]>([
+    [
+      'a rejection',
+      'sendSealed',
+      () => Promise.reject(new SealcastError('ERR_TRANSPORT_REFUSED', 'the service refuses this client for good')),
+    ],
+    ['499 to a send', 'sendSealed', () => TOO_OLD],
+    ['499 to a request for prekeys', 'fetchPreKeys', () => TOO_OLD],
+    ['499 to a request for the certificate', 'fetchSenderCertificate', () => TOO_OLD],
+  ])('which says so in %s, stops the broadcast, which can be resumed with a newer client', async (_, name, refuse) => {
     const subscribers = await subscribeKnown(scene, 3);
-    scene.service.intercepts.set('sendSealed', () =>
-      Promise.reject(new SealcastError('ERR_TRANSPORT_REFUSED', 'the service refuses this client for good')),
-    );
+    scene.service.intercepts.set(name, refuse);
     const stopped = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), { id: 'old' }).summary();
     await expect(stopped).rejects.toMatchObject({ code: 'ERR_TRANSPORT_REFUSED' });
     scene.service.intercepts.clear();
