@@ -94,7 +94,9 @@ export class BroadcastRun implements AsyncIterable<Delivery> {
    * included.
    *
    * @throws SealcastError what stopped it: ERR_ABORTED, ERR_CLOSED, ERR_STORE_FAILED, ERR_STORE_LOCKED, ERR_BROADCAST_MISMATCH,
-   *   ERR_TRANSPORT_REFUSED, or what the recipients' iterable threw; the broadcast then can be taken up again.
+   *   ERR_TRANSPORT_REFUSED; ERR_SERVICE_UNAVAILABLE where the service takes no message for long; ERR_SERVICE_REJECTED,
+   *   ERR_INVALID_CERTIFICATE, ERR_CLOCK_SKEW, ERR_RATE_LIMITED or ERR_SERVICE_UNAVAILABLE where it gives no sender
+   *   certificate; or what the recipients' iterable threw. The broadcast then can be resumed.
    */
   summary(): Promise<BroadcastSummary> {
     this.#stream.discard();
