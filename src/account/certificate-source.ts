@@ -24,14 +24,15 @@ export function certificateSource(options: CertificateSourceOptions): Certificat
   /** An outage of this request alone, or of the network: any answer to another request tells them apart. */
   const outageError = async (
     message: string,
-    { retryAfterMs, cause }: Extract<CertificateOutcome, { status: 'unavailable' }>,
+    { httpStatus, retryAfterMs, cause }: Extract<CertificateOutcome, { status: 'unavailable' }>,
   ): Promise<SealcastError> => {
     const code = 'ERR_SERVICE_UNAVAILABLE';
     // A time to wait is an answer of the service.
     if (retryAfterMs !== undefined)
       return new CertificateDelayed(message, { code, retryAfterMs, ceilingMs: OUTAGE_MS, cause });
+    if (httpStatus !== undefined) return new SealcastError(code, message, { cause });
     const sign = await transport.accountExists(ownAci);
-    return sign.status === 'unavailable'
+    return sign.status === 'unavailable' && sign.httpStatus === undefined
       ? new CertificateUnreachable(message, cause)
       : new SealcastError(code, message, { cause });
   };

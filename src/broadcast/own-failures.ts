@@ -42,7 +42,7 @@ export type FailureVerdict = 'outage' | 'own' | 'service';
 
 /**
  * Tells an outage, which all recipients wait out, from one recipient whose requests the service fails every time, and from a
- * service that answers and takes nothing. So a recipient's part ends in bounded time while the network is up; while nothing is
+ * service that answers, be it with 5xx alone, and takes nothing. So a recipient's part ends in bounded time while the network is up; while nothing is
  * answered at all, waiting goes on.
  */
 export class OwnFailures {
@@ -98,9 +98,9 @@ export class OwnFailures {
   /** A question that takes the same way as the failed request: without a name, or as the account. */
   async #ask(isSealed: boolean): Promise<boolean> {
     const options = { signal: this.#signal };
-    const { status } = isSealed
+    const sign = isSealed
       ? await this.#transport.accountExists(this.#ownAci, options)
       : await this.#transport.fetchSenderCertificate({ includePhoneNumber: false }, options);
-    return status !== 'unavailable';
+    return sign.status !== 'unavailable' || sign.httpStatus !== undefined;
   }
 }

@@ -61,7 +61,7 @@ const REFUSALS: Readonly<Record<Refusal['status'], Form>> = {
   'too-large': {},
   challenge: { token: isString, options: listOf(isString, 100), retryAfterMs: optional(isNumber) },
   'rate-limited': { retryAfterMs: isNumber },
-  unavailable: { retryAfterMs: optional(isNumber), cause: isAnything },
+  unavailable: { httpStatus: optional(isNumber), retryAfterMs: optional(isNumber), cause: isAnything },
   rejected: { httpStatus: isNumber, cause: isAnything },
 };
 const DONE: Forms = { ok: {}, ...REFUSALS };

@@ -111,6 +111,11 @@ export function refusalOfAnswer(answer: HttpAnswer, cause?: unknown): Refusal {
       return rejected;
     default:
       if (status < 500) return rejected;
-      return { status: 'unavailable', ...(retryAfterMs !== undefined && { retryAfterMs }), ...withCause };
+      return {
+        status: 'unavailable',
+        httpStatus: status,
+        ...(retryAfterMs !== undefined && { retryAfterMs }),
+        ...withCause,
+      };
   }
 }

@@ -82,8 +82,16 @@ export type Refusal =
     }
   /** 429 */
   | { readonly status: 'rate-limited'; readonly retryAfterMs: number }
-  /** 5xx, a lost connection, a time-out: whether the service did it is not known. */
-  | { readonly status: 'unavailable'; readonly retryAfterMs?: number; readonly cause?: unknown }
+  /**
+   * 5xx, a lost connection, a time-out: whether the service did it is not known. `httpStatus` is that of an answer, and absent where none
+   * came: a service that answers everything with 5xx is waited for less long than a network that is down.
+   */
+  | {
+      readonly status: 'unavailable';
+      readonly httpStatus?: number;
+      readonly retryAfterMs?: number;
+      readonly cause?: unknown;
+    }
   /**
    * Any other answer, or one that nobody can read: asking again would give the same. `httpStatus` is 0 where there was none;
    * 499 (this client is too old) counts as a rejection with ERR_TRANSPORT_REFUSED.

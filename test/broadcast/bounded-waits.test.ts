@@ -75,7 +75,17 @@ describe('a service that answers 5xx for ever', () => {
     for (const subscriber of subscribers) expect(scene.service.textsOf(subscriber)).toEqual(['x']);
   });
 
-  it('to everything that is asked is an outage, which is waited out however long it is', async () => {
+  it('to everything that is asked, with answers that have a status, stops the broadcast, which can be resumed', async () => {
+    const subscribers = await subscribeKnown(scene, 20);
+    const answered: Refusal = { status: 'unavailable', httpStatus: 502 };
+    scene.service.intercepts.set('sendSealed', () => answered).set('accountExists', () => answered);
+    const stopped = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), { id: 'silent' }).summary();
+    await expect(stopped).rejects.toMatchObject({ code: 'ERR_SERVICE_UNAVAILABLE' });
+    scene.service.intercepts.clear();
+    expect(await scene.broadcaster.resume()).toMatchObject([{ status: 'finished', summary: { sealed: 20 } }]);
+  });
+
+  it('to everything that is asked, without a status, is an outage of the network, which is waited out however long it is', async () => {
     const [subscriber] = await subscribeKnown(scene, 1);
     scene.service.intercepts.set('sendSealed', () => UNAVAILABLE).set('accountExists', () => UNAVAILABLE);
     const run = scene.broadcaster.broadcast({ body: 'x' }, acis([subscriber!]));

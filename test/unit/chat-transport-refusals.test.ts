@@ -49,15 +49,19 @@ describe('what a transport answers when the service answers', () => {
     [413, { status: 'too-large' }],
     [422, { status: 'rejected', httpStatus: 422 }],
     [429, { status: 'rate-limited', retryAfterMs: DEFAULT_RETRY_AFTER_MS }],
-    [500, { status: 'unavailable' }],
-    [503, { status: 'unavailable' }],
+    [500, { status: 'unavailable', httpStatus: 500 }],
   ])('%i: the same whatever was asked', async (status, refusal) => {
     expect(await outcomes(ASK_NAMES, { status })).toEqual(all(ASK_NAMES, refusal));
   });
 
+  test('503: libsignal says of its own requests only that it was a 5xx', async () => {
+    expect(await outcomes(RAW, { status: 503 })).toEqual(all(RAW, { status: 'unavailable', httpStatus: 503 }));
+    expect(await outcomes(TYPED, { status: 503 })).toEqual(all(TYPED, { status: 'unavailable', httpStatus: 500 }));
+  });
+
   test('508: a loop in the service, which asking again would add to; libsignal tells it from no other 5xx', async () => {
     expect(await outcomes(RAW, { status: 508 })).toEqual(all(RAW, { status: 'rejected', httpStatus: 508 }));
-    expect(await outcomes(TYPED, { status: 508 })).toEqual(all(TYPED, { status: 'unavailable' }));
+    expect(await outcomes(TYPED, { status: 508 })).toEqual(all(TYPED, { status: 'unavailable', httpStatus: 500 }));
   });
 
   test.each(ASK_NAMES)('499 to %s: this client is too old, whatever is asked', async (name) => {
@@ -126,7 +130,7 @@ describe('what a transport answers when the service answers', () => {
 
   test('503 with Retry-After: when to come back, where the answer is ours to read', async () => {
     expect(await outcomes(RAW, { status: 503, headers: { 'retry-after': '7' } })).toEqual(
-      all(RAW, { status: 'unavailable', retryAfterMs: 7_000 }),
+      all(RAW, { status: 'unavailable', httpStatus: 503, retryAfterMs: 7_000 }),
     );
   });
 

@@ -46,6 +46,7 @@ describe('a wait for a sender certificate ends', () => {
     ['refused', { status: 'rejected', httpStatus: 403 }, 'ERR_SERVICE_REJECTED', 7],
     ['malformed', MALFORMED, 'ERR_INVALID_CERTIFICATE', 7],
     ['unavailable while other requests are answered', { status: 'unavailable' }, 'ERR_SERVICE_UNAVAILABLE', 30],
+    ['5xx to everything', { status: 'unavailable', httpStatus: 502 }, 'ERR_SERVICE_UNAVAILABLE', 30],
     ['a short Retry-After of an outage', { status: 'unavailable', retryAfterMs: 0 }, 'ERR_SERVICE_UNAVAILABLE', 30],
     ['rate limited', { status: 'rate-limited', retryAfterMs: 0 }, 'ERR_RATE_LIMITED', 30],
   ])('%s: after growing waits, with the code of the last failure', async (_, answer, code, attempts) => {
