@@ -1,12 +1,13 @@
-import type { Clock } from '#dist/src/util/clock.js';
+import type { MeasuredClock } from '#dist/src/util/service-clock.js';
 
 interface Timer {
   readonly atMs: number;
   readonly callback: () => void;
 }
 
-/** A clock that stands still until a test moves it. */
-export class ManualClock implements Clock {
+/** A clock that stands still until a test moves it. There is no better one. */
+export class ManualClock implements MeasuredClock {
+  readonly isProvisional = false;
   #nowMs: number;
   #monotonicMs = 0;
   readonly #timers = new Set<Timer>();
@@ -27,6 +28,10 @@ export class ManualClock implements Clock {
     const timer = { atMs: this.#monotonicMs + ms, callback };
     this.#timers.add(timer);
     return () => this.#timers.delete(timer);
+  }
+
+  whenMeasured(): () => void {
+    return () => undefined;
   }
 
   /** Timers that have not fired. */
