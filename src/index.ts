@@ -92,6 +92,7 @@ export type {
   RequestOptions,
   SealedSend,
   SendOutcome,
+  ServerTime,
   SignedPublicPreKey,
   Transport,
   TransportListener,

@@ -31,6 +31,7 @@ import { loadLibsignal, type Libsignal } from './libsignal.js';
 import { LibsignalRefusals } from './libsignal-refusals.js';
 import { fieldsOf, preKeyCountOfAnswer, preKeysOfAnswer, preKeyUploadJson } from './prekeys.js';
 import { Requests } from './requests.js';
+import { ServerTimes } from './server-times.js';
 import { checkNames, type NamesOf } from '../util/known-names.js';
 import type {
   AccessKey,
@@ -48,6 +49,7 @@ import type {
   RequestOptions,
   SealedSend,
   SendOutcome,
+  ServerTime,
   TransportListener,
   UnsealedMessage,
   UnsealedSend,
@@ -113,6 +115,7 @@ const DONE = { status: 'ok' } as const;
 export class ChatTransport implements AccountTransport {
   readonly #libsignal: Libsignal;
   readonly #refusals: LibsignalRefusals;
+  readonly #serverTimes = new ServerTimes();
   readonly #requests: Requests;
   readonly #incoming: Incoming;
   readonly #account: Lanes<AuthenticatedConnection>;
@@ -125,7 +128,7 @@ export class ChatTransport implements AccountTransport {
     const { retryConnectedElsewhere = false } = options;
     this.#refusals = new LibsignalRefusals(libsignal, retryConnectedElsewhere !== false);
     const timeoutMs = checkCount('requestTimeoutMs', requestTimeoutMs, MAX_TIMEOUT_MS);
-    this.#requests = new Requests(this.#refusals, timeoutMs);
+    this.#requests = new Requests(this.#refusals, timeoutMs, this.#serverTimes);
     this.#incoming = new Incoming(listener, () => this.redeliver());
     const common = { refusals: this.#refusals, backoff };
     this.#account = new Lanes(1, {
@@ -291,6 +294,19 @@ export class ChatTransport implements AccountTransport {
    */
   redeliver(): void {
     if (this.#account.renew(this.#incoming.hasMessages)) this.#incoming.endConnection();
+  }
+
+  /**
+   * Tells the time that the service puts into its answers to raw requests (`x-signal-timestamp`, else `date`), whatever their
+   * status: certificate, profiles, own prekeys, attributes, unsealed messages.
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT
+   * @example
+   * const stop = transport.onServerTime(({ serverMs }) => console.log(new Date(serverMs)));
+   */
+  onServerTime(listener: (time: ServerTime) => void): () => void {
+    if (typeof listener !== 'function') refuse('listener', 'a function');
+    return this.#serverTimes.add(listener);
   }
 
   /** Ends all connections. What is still on its way rejects with ERR_CLOSED. */

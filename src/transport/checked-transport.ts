@@ -1,8 +1,9 @@
 import { AbortWatch } from '../abort-watch.js';
 import { SealcastError } from '../errors.js';
+import { refuse } from './arguments.js';
 import { CLIENT_TOO_OLD } from './http-refusals.js';
 import { refusedError } from './lanes.js';
-import type { Refusal, Transport } from './transport.js';
+import type { Refusal, ServerTime, Transport } from './transport.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 type IsValid = (value: unknown) => boolean;
@@ -175,11 +176,34 @@ function checked(target: object, request: string, forms: Forms): Method {
   };
 }
 
+type TimeListener = (time: ServerTime) => void;
+const TIME: Form = {
+  serverMs: Number.isFinite,
+  roundTripMs: (value) => Number.isFinite(value) && (value as number) >= 0,
+};
+
+/** Passes on no time but one of the promised form. */
+function checkedTimes(target: Transport): (listener: TimeListener) => () => void {
+  return (listener) => {
+    const end: unknown = target.onServerTime?.((time: unknown) => {
+      let fields: Fields;
+      try {
+        fields = { ...(time as ServerTime) };
+      } catch {
+        return;
+      }
+      if (faultOf(fields, TIME) === undefined) listener(fields as unknown as ServerTime);
+    });
+    if (typeof end !== 'function') refuse('transport.onServerTime', 'a function that returns one that ends it');
+    return end as () => void;
+  };
+}
+
 const checkedByTransport = new WeakMap<object, object>();
 
 /**
  * The transport, whose answers have the form that {@link Transport} promises: one of another form comes out as `rejected`
- * with `httpStatus` 0, so that it fails the request's recipient and nothing else. What a request rejects with passes
+ * with `httpStatus` 0, so that it fails the request's recipient and nothing else; a malformed time is left out. What a request rejects with passes
  * through; it stops a broadcast, which can be resumed. So does `rejected` with 499 (client too old), as ERR_TRANSPORT_REFUSED.
  *
  * @returns the same object for the same transport.
@@ -194,6 +218,7 @@ export function checkedTransport<T extends Transport>(transport: T): T {
     get: (target, name) => {
       const value: unknown = Reflect.get(target, name, target);
       if (typeof value !== 'function') return value;
+      if (name === 'onServerTime') return checkedTimes(target);
       // Private fields are the transport's own, not the proxy's.
       return methods.get(name) ?? ((...args: unknown[]) => Reflect.apply(value as Method, target, args));
     },

@@ -5,6 +5,7 @@ import { CLIENT_TOO_OLD, refusalOfAnswer, type HttpAnswer } from './http-refusal
 import type { Disconnectable } from './lane.js';
 import { refusedError, type Lanes } from './lanes.js';
 import type { LibsignalRefusals } from './libsignal-refusals.js';
+import type { ServerTimes } from './server-times.js';
 import type { Refusal, RequestOptions } from './transport.js';
 
 /** A request that libsignal has no typed call for. */
@@ -26,9 +27,12 @@ export class Requests {
   readonly #refusals: LibsignalRefusals;
   readonly #timeoutMs: number;
   readonly #flights: Flights;
+  readonly #serverTimes: ServerTimes;
 
-  constructor(refusals: LibsignalRefusals, timeoutMs: number) {
+  /** @param serverTimes told of every raw answer; libsignal's typed calls give none of the headers. */
+  constructor(refusals: LibsignalRefusals, timeoutMs: number, serverTimes: ServerTimes) {
     this.#refusals = refusals;
+    this.#serverTimes = serverTimes;
     this.#timeoutMs = timeoutMs;
     this.#flights = new Flights(timeoutMs);
   }
@@ -57,7 +61,13 @@ export class Requests {
       timeoutMillis: this.#timeoutMs,
     };
     return this.#fly(options, async (flight) => {
-      const answer = await lanes.run(flight, (connection) => connection.fetch(request, { abortSignal: flight.signal }));
+      const answer = await lanes.run(flight, async (connection) => {
+        // Not the wait for a connection.
+        const startMs = performance.now();
+        const answered = await connection.fetch(request, { abortSignal: flight.signal });
+        this.#serverTimes.note(answered, performance.now() - startMs);
+        return answered;
+      });
       if (answer.status === CLIENT_TOO_OLD) throw refusedError(new Error('the service answered 499: client too old'));
       return answer.status >= 200 && answer.status < 300 ? read(answer) : refusalOfAnswer(answer);
     });

@@ -113,6 +113,14 @@ export type AccountExistsOutcome = { readonly status: 'ok'; readonly exists: boo
 /** A sender certificate, serialized, as the service signed it. */
 export type CertificateOutcome = { readonly status: 'ok'; readonly certificate: Uint8Array<ArrayBuffer> } | Refusal;
 
+/** Time of the service, as an answer of it tells it. */
+export interface ServerTime {
+  /** ms since the epoch, when the service answered; where it tells seconds, the middle of that second. */
+  readonly serverMs: number;
+  /** ms from the request's start to its answer, without the wait for a connection. */
+  readonly roundTripMs: number;
+}
+
 /**
  * The way to the service. Nothing here throws for what the service or the network does: see {@link Refusal}. All methods
  * reject with ERR_INVALID_ARGUMENT for arguments of a wrong form, with ERR_ABORTED when their signal fires, and with ERR_CLOSED
@@ -141,6 +149,15 @@ export interface Transport extends AsyncDisposable {
     request: { readonly includePhoneNumber: boolean },
     options?: RequestOptions,
   ): Promise<CertificateOutcome>;
+  /**
+   * Has the listener hear of the service's time, at the moment that an answer with one comes: of any request, and of any
+   * status. By it the account's clock is corrected. Optional: without it the local clock has to be right.
+   *
+   * Only answers have it: a message that is delivered may have waited for weeks.
+   *
+   * @returns a call that ends it.
+   */
+  onServerTime?(listener: (time: ServerTime) => void): () => void;
   close(): Promise<void>;
 }
 

@@ -9,7 +9,7 @@ import type {
   SendOutcome,
 } from 'sealcast';
 
-type Arguments<Name extends keyof AccountTransport> = Parameters<AccountTransport[Name]>;
+type Arguments<Name extends keyof AccountTransport> = Parameters<Required<AccountTransport>[Name]>;
 
 /** A transport that counts what a broadcaster with a good memory does not ask for. */
 export class CountingTransport implements AccountTransport {
@@ -44,6 +44,10 @@ export class CountingTransport implements AccountTransport {
 
   accountExists(...args: Arguments<'accountExists'>): Promise<AccountExistsOutcome> {
     return this.#inner.accountExists(...args);
+  }
+
+  onServerTime(...args: Arguments<'onServerTime'>): () => void {
+    return this.#inner.onServerTime?.(...args) ?? ((): void => undefined);
   }
 
   receive(...args: Arguments<'receive'>): () => void {
