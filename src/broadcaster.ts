@@ -50,6 +50,10 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
   private constructor(core: BroadcasterCore) {
     super();
     this.#core = core;
+    // A skew that was found before anybody could listen is told to the first listener.
+    (this as EventEmitter).on('newListener', (name) => {
+      if (name === 'clockSkew') core.tellClockSkews();
+    });
   }
 
   /**

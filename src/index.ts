@@ -16,6 +16,7 @@ export { SealcastError, type SealcastErrorCode, type SealcastErrorFacts } from '
 export { Broadcaster, type BroadcasterOptions, type ResumeOptions } from './broadcaster.js';
 export type { BroadcasterEvents } from './broadcast/events.js';
 export type { PendingIdentity } from './account/account-types.js';
+export type { ClockSkew } from './account/service-time.js';
 export type { AccountInput, Policies, SharedOptions } from './account/options.js';
 export type { BroadcasterLimits, BroadcastMessage, BroadcastOptions, Recipients } from './broadcast/options.js';
 export type { WaitReason } from './broadcast/gate.js';

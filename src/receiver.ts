@@ -40,6 +40,10 @@ export class Receiver extends EventEmitter<ReceiverEvents> implements AsyncDispo
   private constructor(core: ReceiverCore) {
     super();
     this.#core = core;
+    // A skew that was found before anybody could listen is told to the first listener.
+    (this as EventEmitter).on('newListener', (name) => {
+      if (name === 'clockSkew') core.tellClockSkews();
+    });
   }
 
   /**

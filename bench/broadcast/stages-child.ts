@@ -15,6 +15,7 @@ import { RatchetClient, type Encrypted } from '#dist/src/account/ratchet-client.
 import { USMC_TYPE, encodeUsmc } from '#dist/src/content/index.js';
 import { AbortWatch } from '#dist/src/abort-watch.js';
 import { engineOf } from '#dist/src/engines.js';
+import { SYSTEM_CLOCK } from '#dist/src/util/clock.js';
 import type { ContactRecord } from '#dist/src/store/records.js';
 import { CountingTransport } from './counting-transport.js';
 import type { SenderKeys } from './population.js';
@@ -34,7 +35,7 @@ const sender = deserialize(readFileSync(senderPath)) as SenderKeys;
 // In the order of the store's keys, as the Broadcaster takes them (see src/broadcast/backlog.ts).
 const acis = (deserialize(readFileSync(acisPath)) as string[]).sort();
 const store = await openStore({ path: storePath });
-const outbox = new Outbox(store);
+const outbox = new Outbox(store, SYSTEM_CLOCK);
 const guard = SendGuard.of(store);
 const sealer = await Sealer.create({
   identityKeyPair: { publicKey: sender.publicKey, privateKey: sender.privateKey },
@@ -42,7 +43,7 @@ const sealer = await Sealer.create({
   recipientCacheBytes: 32 * 1024 * 1024,
 });
 const account = { ...sender, identityPublicKey: sender.publicKey, identityPrivateKey: new Uint8Array(0) };
-const ratchet = new RatchetClient(engineOf(sealer), Number(threads), account);
+const ratchet = new RatchetClient(engineOf(sealer), Number(threads), account, SYSTEM_CLOCK);
 const record = {
   state: 'sending',
   body,

@@ -4,6 +4,7 @@ import { Sealer, openStore, type Change } from 'sealcast';
 import { Records, contactChange, sessionChange, sessionKey } from '#dist/src/account/records.js';
 import { RatchetClient } from '#dist/src/account/ratchet-client.js';
 import { engineOf } from '#dist/src/engines.js';
+import { SYSTEM_CLOCK } from '#dist/src/util/clock.js';
 import { Inbox } from '#dist/src/receive/inbox.js';
 import { Opener, type Opened } from '#dist/src/receive/opener.js';
 import { SessionDecryptor, type SessionsDecrypted } from '#dist/src/receive/session-decryptor.js';
@@ -25,7 +26,7 @@ const population = new Population(directory);
 const account = population.account();
 const acis = population.acis();
 const store = await openStore({ path: storePath });
-const records = new Records(store);
+const records = new Records(store, SYSTEM_CLOCK);
 const inbox = new Inbox(store);
 const sealer = await Sealer.create({
   // It wipes nothing of the caller's, and copies both.
@@ -35,7 +36,7 @@ const sealer = await Sealer.create({
 });
 const record = { ...account, identityPublicKey: account.publicKey, identityPrivateKey: new Uint8Array(0) };
 const opener = new Opener(sealer, [account.rootPublicKey], record);
-const ratchet = new RatchetClient(engineOf(sealer), Number(threads), record);
+const ratchet = new RatchetClient(engineOf(sealer), Number(threads), record, SYSTEM_CLOCK);
 
 // The last reading counts: then all is compiled, and every certificate has been seen.
 let reading: StageReading = { unseal: 0, decrypt: 0, store: 0 };

@@ -1,6 +1,7 @@
 import type { SenderCertificate as LibsignalCertificate } from '@signalapp/libsignal-client';
 import { AbortWatch } from '../abort-watch.js';
 import { SealcastError, type SealcastErrorCode } from '../errors.js';
+import type { MeasuredClock } from '../util/service-clock.js';
 import { CertificateFailures } from './certificate-failures.js';
 import { expirationOf } from './certificates.js';
 import { libsignal, loadLibsignal } from './libsignal.js';
@@ -49,6 +50,8 @@ const UNUSABLE_MS = HOUR_MS;
 const REFRESH_MS = DAY_MS;
 /** A background refresh that failed is not tried again before. */
 const REFRESH_PAUSE_MS = 60_000;
+/** Longest wait for the service's time where the clock's will do. */
+const SETTLE_MS = 10_000;
 
 export interface CacheOptions {
   readonly source: CertificateSource;
@@ -58,30 +61,37 @@ export interface CacheOptions {
   readonly onProblem: CertificateProblem;
   /** Resolves after about that many ms, or rejects when the signal fires. */
   readonly wait: (ms: number, signal: AbortSignal | undefined) => Promise<void>;
-  readonly now?: () => number;
+  /** By which certificates expire; while it is provisional, the service is asked, for its answer tells its time. */
+  readonly clock: MeasuredClock;
 }
 
 /**
  * The account's sender certificate, of one kind (with or without phone number): fetched once for all who want it, kept in the
  * store, fetched again a day ahead of its end, never used in its last hour. There is no timer: whoever uses it looks.
  *
+ * Where the clock is provisional, one certificate is fetched before one that was kept is used: the local clock may be days
+ * behind, and the kept certificate expired. Where that fails, the kept one is used, and the service asked again a minute later.
+ *
  * A caller that asks while there is none waits, within the bounds of {@link CertificateFailures}: nothing is sent unsealed
  * for want of a certificate.
  */
 export class SenderCertificateCache {
   readonly #options: CacheOptions;
-  readonly #now: () => number;
+  readonly #clock: MeasuredClock;
   #current: SenderCertificate | undefined;
   #loaded = false;
   #isClosed = false;
   #fetching: Promise<SenderCertificate> | undefined;
+  /** By the monotonic clock. */
   #nextRefreshMs = 0;
+  /** What became of the fetch that was to settle a provisional clock. */
+  #settling: 'not asked' | 'asked' | 'failed' = 'not asked';
   /** Fetches in a row that gave nothing; replaced by a new count once one gave a certificate, or a bound was reached. */
   #failures = new CertificateFailures();
 
   constructor(options: CacheOptions) {
     this.#options = options;
-    this.#now = options.now ?? (() => Date.now());
+    this.#clock = options.clock;
   }
 
   /** Keeps no certificate that comes from now on. */
@@ -91,7 +101,7 @@ export class SenderCertificateCache {
 
   /** Whether something sealed with it may go out now. */
   isUsable({ expiresAtMs }: SenderCertificate): boolean {
-    return expiresAtMs - this.#now() > UNUSABLE_MS;
+    return expiresAtMs - this.#clock.now() > UNUSABLE_MS;
   }
 
   /**
@@ -102,7 +112,7 @@ export class SenderCertificateCache {
    */
   async get(signal?: AbortSignal): Promise<SenderCertificate> {
     const current = this.#current;
-    if (current !== undefined && this.isUsable(current)) {
+    if (current !== undefined && !this.#isToSettle() && this.isUsable(current)) {
       this.#refreshAhead(current);
       return current;
     }
@@ -110,18 +120,38 @@ export class SenderCertificateCache {
     for (;;) {
       // No request for a caller that is gone.
       signal?.throwIfAborted();
-      if (this.#current !== undefined && this.isUsable(this.#current)) return this.#current;
+      if (this.#current !== undefined && !this.#isToSettle() && this.isUsable(this.#current)) return this.#current;
       const failures = this.#failures;
       try {
         return await unlessAborted(this.#fetch(), signal);
       } catch (error) {
         signal?.throwIfAborted();
+        // It was asked for the time's sake alone.
+        if (this.#current !== undefined && this.isUsable(this.#current)) return this.#current;
         if (error instanceof SealcastError && FINAL.has(error.code)) throw error;
       }
       if (failures.end === undefined) await this.#pause(failures, signal);
       // Also where it came while this one waited for its turn to ask.
       if (failures.end !== undefined) throw failures.end;
     }
+  }
+
+  /** Has the service tell its time, if the clock is provisional and it was not asked yet. Never rejects, nor waits for long. */
+  async settleClock(): Promise<void> {
+    if (!this.#isToSettle()) return;
+    const fetching = (this.#loaded ? Promise.resolve() : this.#load()).then(() => this.#fetch());
+    let cancel = (): void => undefined;
+    const over = new Promise<void>((resolve) => {
+      cancel = this.#clock.setTimeout(resolve, SETTLE_MS);
+    });
+    await Promise.race([fetching.catch(() => undefined), over]);
+    cancel();
+  }
+
+  /** Whether the service is to be asked before the clock is believed. */
+  #isToSettle(): boolean {
+    if (!this.#clock.isProvisional) this.#settling = 'not asked';
+    return this.#clock.isProvisional && this.#settling === 'not asked';
   }
 
   /** Until it is time to ask again. Of many who wait, one asks; the others wait on if it got nothing either. */
@@ -134,9 +164,12 @@ export class SenderCertificateCache {
   }
 
   #refreshAhead(current: SenderCertificate): void {
-    const nowMs = this.#now();
-    if (current.expiresAtMs - nowMs > REFRESH_MS || nowMs < this.#nextRefreshMs) return;
-    this.#nextRefreshMs = nowMs + REFRESH_PAUSE_MS;
+    const isDue = current.expiresAtMs - this.#clock.now() <= REFRESH_MS;
+    const isDoubtful = this.#settling === 'failed' && this.#clock.isProvisional;
+    if (!isDue && !isDoubtful) return;
+    const monotonicMs = this.#clock.monotonicMs();
+    if (monotonicMs < this.#nextRefreshMs) return;
+    this.#nextRefreshMs = monotonicMs + REFRESH_PAUSE_MS;
     // What went wrong has been said; the old one is still good.
     this.#fetch().catch(() => undefined);
   }
@@ -161,11 +194,16 @@ export class SenderCertificateCache {
       .then(
         (certificate) => {
           this.#failures = new CertificateFailures();
+          this.#settling = this.#clock.isProvisional ? 'asked' : 'not asked';
           return certificate;
         },
         (error: unknown) => {
           const failures = this.#failures;
           const problem = asProblem(error);
+          if (this.#isToSettle()) {
+            this.#settling = 'failed';
+            this.#nextRefreshMs = this.#clock.monotonicMs() + REFRESH_PAUSE_MS;
+          }
           failures.add(problem, this.#current === undefined || !this.isUsable(this.#current));
           if (failures.end !== undefined) this.#failures = new CertificateFailures();
           this.#options.onProblem(problem, failures.count);

@@ -6,6 +6,7 @@ import { Sealer } from '../sealer.js';
 import type { AccountRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
 import { checkedTransport } from '../transport/checked-transport.js';
+import type { MeasuredClock } from '../util/service-clock.js';
 import { openAccountRecord } from './account-record.js';
 import { AddressLocks } from './address-locks.js';
 import { certificateSource } from './certificate-source.js';
@@ -15,6 +16,7 @@ import { PublicIds } from './public-ids.js';
 import { RatchetClient } from './ratchet-client.js';
 import { ResendQueue } from './resend-queue.js';
 import { SealQueue } from './seal-queue.js';
+import { ServiceTime } from './service-time.js';
 import { claimStore, releaseStore } from './store-claims.js';
 import { wait } from './waiting.js';
 
@@ -40,6 +42,7 @@ export class Hub {
   readonly ratchet: RatchetClient;
   readonly seals: SealQueue;
   readonly certificates: SenderCertificateCache;
+  readonly time: ServiceTime;
   readonly locks = new AddressLocks();
   /** Names of broadcasts in log lines and metrics. */
   readonly publicIds: PublicIds;
@@ -57,7 +60,8 @@ export class Hub {
     this.options = options;
     this.sealer = sealer;
     this.account = account;
-    this.ratchet = new RatchetClient(engineOf(sealer), sealer.stats().threads, account);
+    this.time = new ServiceTime(transport, telemetry, options.clock);
+    this.ratchet = new RatchetClient(engineOf(sealer), sealer.stats().threads, account, this.clock);
     this.seals = new SealQueue(sealer);
     this.resends = new ResendQueue(store);
     this.certificates = new SenderCertificateCache({
@@ -65,12 +69,18 @@ export class Hub {
       trustRoots,
       own: { aci: account.aci, deviceId: account.deviceId, identityKey: account.identityPublicKey },
       wait,
+      clock: this.clock,
       onProblem: (error, attempt) => {
         telemetry.publish('certificate', { errorCode: error.code, attempt });
         telemetry.log.warn({ code: error.code, attempt }, 'no usable sender certificate; sends wait');
         for (const listener of this.onCertificateProblem) listener(error, attempt);
       },
     });
+  }
+
+  /** The service's time, as far as it is known. */
+  get clock(): MeasuredClock {
+    return this.time.clock;
   }
 
   /**
@@ -164,6 +174,7 @@ export class Hub {
   }
 
   async #end(): Promise<void> {
+    this.time.close();
     this.certificates.close();
     await this.locks.close(LOCKS_WHILE_ASKING);
     await this.sealer.close();

@@ -18,7 +18,7 @@ export class Identities {
 
   constructor(hub: Hub) {
     this.#hub = hub;
-    this.#records = new Records(hub.options.store);
+    this.#records = new Records(hub.options.store, hub.clock);
   }
 
   /** See `Broadcaster.acceptIdentity`. */

@@ -14,6 +14,7 @@ import {
 import type { AccountRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
 import type { AccountTransport, Transport } from '../transport/transport.js';
+import type { Clock } from '../util/clock.js';
 import { checkNames, type NamesOf } from '../util/known-names.js';
 import { parseServiceId } from './ids.js';
 import { Telemetry, type Logger } from './telemetry.js';
@@ -97,6 +98,8 @@ export interface HubOptions {
   readonly includePhoneNumber: boolean;
   readonly sealerOptions: EngineSettings;
   readonly telemetry: Telemetry;
+  /** Corrected by the service's time where the transport tells it. Default: the machine's. */
+  readonly clock?: Clock;
 }
 
 export function checkSharedOptions(options: SharedOptions): HubOptions {
@@ -151,6 +154,8 @@ export function checkStore(store: unknown): Store {
 export function checkTransport(transport: unknown): Transport {
   const requests = ['sendSealed', 'sendUnsealed', 'fetchPreKeys', 'accountExists', 'fetchSenderCertificate'];
   checkMethods(transport, 'transport', requests);
+  const { onServerTime } = transport as Partial<Transport>;
+  if (onServerTime !== undefined) checkMethods(transport, 'transport', ['onServerTime']);
   return checkedTransport(transport as Transport);
 }
 

@@ -44,7 +44,7 @@ export class OwnAccount {
   constructor(hub: Hub, transport: AccountTransport) {
     this.#hub = hub;
     this.#transport = transport;
-    this.#records = new Records(hub.options.store);
+    this.#records = new Records(hub.options.store, hub.clock);
     this.#rotation = new Rotation(hub, transport, this.#closing.signal);
   }
 

@@ -124,7 +124,9 @@ export class PreKeys {
   async #maintain(signal: AbortSignal | undefined): Promise<Refusal | undefined> {
     const counts = await this.#transport.countPreKeys({ signal });
     if (counts.status !== 'ok') return counts;
-    const nowMs = Date.now();
+    const { clock } = this.#hub;
+    // After an answer of the service, so that the clock has been measured.
+    const nowMs = clock.now();
     const { state: known, steps } = await this.#plan(await this.#load(), counts, nowMs);
     const made = steps.filter(({ step }) => step === 'new').map(({ kind }) => kind);
     const wanted = new Set(steps.filter(({ step }) => step !== 'none').map(({ kind }) => kind));
@@ -137,8 +139,8 @@ export class PreKeys {
       }
       this.#hub.options.telemetry.log.info({ kinds: [...wanted] }, 'prekeys were uploaded');
     }
-    for (const kind of wanted) state = withUploaded(state, kind, Date.now());
-    await this.#prune(state, Date.now());
+    for (const kind of wanted) state = withUploaded(state, kind, clock.now());
+    await this.#prune(state, clock.now());
     return undefined;
   }
 

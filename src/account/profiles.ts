@@ -52,7 +52,7 @@ export class Profiles {
   constructor(hub: Hub, transport: AccountTransport, options: ProfilesOptions = {}) {
     this.#hub = hub;
     this.#transport = transport;
-    this.#records = new Records(hub.options.store);
+    this.#records = new Records(hub.options.store, hub.clock);
     this.#options = options;
   }
 
@@ -87,7 +87,7 @@ export class Profiles {
   /** What is known already, if it is of the last six hours. A clock that was set back makes no profile last for years. */
   #recall(serviceId: string, contact: ContactRecord): ContactProfile | undefined {
     const { accessMode, profileFetchedMs } = contact;
-    const ageMs = Date.now() - profileFetchedMs;
+    const ageMs = this.#hub.clock.now() - profileFetchedMs;
     if (ageMs < 0 || ageMs >= FRESH_MS) return undefined;
     const remembered = this.#remembered.get(serviceId);
     // Whom we have never written to has no identity key in the store.
@@ -123,7 +123,7 @@ export class Profiles {
 
   /** Has the store know what the profile says, of the contact as it is by now. */
   async #keep(serviceId: string, { profile, profileKey }: Fetched): Promise<ContactProfile> {
-    const fetchedAtMs = Date.now();
+    const fetchedAtMs = this.#hub.clock.now();
     const { identityKey, unrestricted, name } = profile;
     const { accessMode, isOther } = await this.#hub.locks.with([serviceId], async () => {
       const contact = await this.#records.contact(serviceId);

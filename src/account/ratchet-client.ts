@@ -16,6 +16,7 @@ import {
 } from '../ratchet/messages.js';
 import { pack, unpack } from '../ratchet/packed.js';
 import type { AccountRecord } from '../store/records.js';
+import type { Clock } from '../util/clock.js';
 
 /** A device to encrypt for. */
 export interface EncryptInput {
@@ -66,10 +67,13 @@ export class RatchetClient {
   readonly #engine: Engine;
   readonly #threads: number;
   readonly #own: EncryptRequest['own'];
+  readonly #clock: Pick<Clock, 'now'>;
 
-  constructor(engine: Engine, threads: number, { aci, deviceId, registrationId }: AccountRecord) {
+  constructor(engine: Engine, threads: number, account: AccountRecord, clock: Pick<Clock, 'now'>) {
+    const { aci, deviceId, registrationId } = account;
     this.#engine = engine;
     this.#threads = threads;
+    this.#clock = clock;
     this.#own = { serviceId: aci, deviceId, registrationId };
   }
 
@@ -85,7 +89,7 @@ export class RatchetClient {
 
   #encryptShare(inputs: readonly EncryptInput[]): Promise<Encrypted[]> {
     return this.run<EncryptReply>(() => {
-      const request = requestOf(inputs, this.#own);
+      const request = requestOf(inputs, this.#own, this.#clock.now());
       return { request, moved: [request.sessions.bytes.buffer, request.identityKeys.bytes.buffer] };
     }).then(outputsOf);
   }
@@ -195,14 +199,14 @@ async function outliveWorkers<Result>(work: () => Promise<Result>): Promise<Resu
   }
 }
 
-function requestOf(inputs: readonly EncryptInput[], own: EncryptRequest['own']): EncryptRequest {
+function requestOf(inputs: readonly EncryptInput[], own: EncryptRequest['own'], nowMs: number): EncryptRequest {
   // By identity: a broadcast has one for each timer that its recipients have.
   const plaintexts = [...new Set(inputs.map(({ plaintext }) => plaintext))];
   const places = new Map(plaintexts.map((plaintext, place) => [plaintext, place]));
   return {
     kind: 'encrypt',
     own,
-    nowMs: Date.now(),
+    nowMs,
     plaintexts,
     serviceIds: inputs.map(({ serviceId }) => serviceId).join(' '),
     deviceIds: Uint8Array.from(inputs, ({ deviceId }) => deviceId),

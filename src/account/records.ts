@@ -2,6 +2,7 @@ import { onTimePassed } from '../access/access-mode.js';
 import { SealcastError } from '../errors.js';
 import { NEW_CONTACT, decodeContact, encodeContact, type ContactRecord } from '../store/records.js';
 import type { Change, Store } from '../store/store.js';
+import type { Clock } from '../util/clock.js';
 import { SendGuard } from './send-guard.js';
 
 export const sessionKey = (serviceId: string, deviceId: number): string => `${serviceId}.${deviceId}`;
@@ -9,10 +10,12 @@ export const sessionKey = (serviceId: string, deviceId: number): string => `${se
 /** Contacts and sessions in a store, in records of their own. */
 export class Records {
   protected readonly store: Store;
+  readonly #clock: Pick<Clock, 'now'>;
   readonly #guard: SendGuard;
 
-  constructor(store: Store) {
+  constructor(store: Store, clock: Pick<Clock, 'now'>) {
     this.store = store;
+    this.#clock = clock;
     this.#guard = SendGuard.of(store);
   }
 
@@ -29,7 +32,7 @@ export class Records {
 
   async contacts(serviceIds: readonly string[]): Promise<ContactRecord[]> {
     const values = await this.store.getMany('contact', serviceIds);
-    const nowMs = Date.now();
+    const nowMs = this.#clock.now();
     return values.map((value) => (value === undefined ? NEW_CONTACT : onTimePassed(decodeContact(value), nowMs)));
   }
 

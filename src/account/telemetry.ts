@@ -1,3 +1,4 @@
+import type { NamesOf } from '../util/known-names.js';
 import { PublicIds } from './public-ids.js';
 import { channel, type Channel } from 'node:diagnostics_channel';
 
@@ -52,25 +53,28 @@ export interface Metrics {
   resend: { readonly known: boolean };
   /** No usable sender certificate could be had. */
   certificate: { readonly errorCode: string; readonly attempt: number };
+  /** The local clock is off by more than a minute: ms that it is behind the service's, negative where it is ahead. */
+  'clock-skew': { readonly offsetMs: number };
 }
 
 type Name = keyof Metrics;
-const NAMES: readonly Name[] = [
-  'broadcast:start',
-  'broadcast:end',
-  'delivery',
-  'stage',
-  'refusal',
-  'identity-change',
-  'received',
-  'received:refused',
-  'received:undecryptable',
-  'received:stage',
-  'retry-request',
-  'resend',
-  'certificate',
-];
-const CHANNELS = new Map<Name, Channel>(NAMES.map((name) => [name, channel(`sealcast:${name}`)]));
+const NAMES: NamesOf<Metrics> = {
+  'broadcast:start': true,
+  'broadcast:end': true,
+  delivery: true,
+  stage: true,
+  refusal: true,
+  'identity-change': true,
+  received: true,
+  'received:refused': true,
+  'received:undecryptable': true,
+  'received:stage': true,
+  'retry-request': true,
+  resend: true,
+  certificate: true,
+  'clock-skew': true,
+};
+const CHANNELS = new Map<string, Channel>(Object.keys(NAMES).map((name) => [name, channel(`sealcast:${name}`)]));
 
 const SILENT: Logger = {
   debug: () => undefined,

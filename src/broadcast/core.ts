@@ -11,7 +11,6 @@ import { SealcastError } from '../errors.js';
 import { refuse } from '../options.js';
 import type { Sealer } from '../sealer.js';
 import type { BroadcastRecord, ContactRecord } from '../store/records.js';
-import { SYSTEM_CLOCK, type Clock } from '../util/clock.js';
 import { dryServices } from './dry-run.js';
 import type { Notify } from './events.js';
 import type { HubOptions, Policies } from '../account/options.js';
@@ -30,8 +29,6 @@ export interface CoreOptions extends HubOptions {
   readonly policies: Policies;
   readonly limits: BroadcasterLimits;
   readonly notify: Notify;
-  /** Default: the machine's. */
-  readonly clock?: Clock;
 }
 
 /** A Broadcaster's inside, loaded when one is opened: who only seals needs none of it. */
@@ -46,6 +43,7 @@ export class BroadcasterCore {
   readonly #resends: ResendQueue;
   readonly identities: Identities;
   #detach: () => void = () => undefined;
+  #endSkews: (() => void) | undefined;
   #closed = false;
 
   private constructor(hub: Hub, limits: BroadcasterLimits, services: Services) {
@@ -68,13 +66,13 @@ export class BroadcasterCore {
   }
 
   static async open(options: CoreOptions): Promise<BroadcasterCore> {
-    const { store, transport, policies, limits, telemetry, notify, clock = SYSTEM_CLOCK } = options;
+    const { store, transport, policies, limits, telemetry, notify } = options;
     const hub = await Hub.open(options);
     const guard = SendGuard.of(store);
     const services: Services = {
       account: () => hub.account,
       policies,
-      outbox: new Outbox(store),
+      outbox: new Outbox(store, hub.clock),
       transport,
       ratchet: hub.ratchet,
       seals: hub.seals,
@@ -85,7 +83,7 @@ export class BroadcasterCore {
       preKeys: new PreKeyFetches(transport, new Semaphore(limits.preKeyConcurrency, new AbortWatch()), guard),
       telemetry,
       notify,
-      clock,
+      clock: hub.clock,
     };
     const core = new BroadcasterCore(hub, limits, services);
     hub.onCertificateProblem.add(core.#onCertificateProblem);
@@ -109,8 +107,14 @@ export class BroadcasterCore {
   async #letGo(): Promise<void> {
     this.#hub.onCertificateProblem.delete(this.#onCertificateProblem);
     this.#detach();
+    this.#endSkews?.();
     await this.#pruner.stop();
     await this.#hub.release();
+  }
+
+  /** Notifies of clock skews from now on, of one that is known first. Further calls do nothing. */
+  tellClockSkews(): void {
+    this.#endSkews ??= this.#hub.time.subscribe((skew) => this.#services.notify('clockSkew', skew));
   }
 
   publicId(id: string): string {
@@ -182,7 +186,8 @@ export class BroadcasterCore {
     endState: StartOptions['endState'] = () => this.#resends.stateAfterAll(id),
   ): BroadcastRun {
     const after = this.#runs.endOf(id);
-    const common = { services: this.#services, limits: this.#limits, dryRun: false };
+    const ready = (): Promise<void> => this.#hub.certificates.settleClock();
+    const common = { services: this.#services, limits: this.#limits, dryRun: false, ready };
     const started = startRun({ ...common, id, signal, recipients, open, endState, after });
     this.#runs.add(id, kind, started);
     return started.run;

@@ -40,7 +40,7 @@ export function dryServices(services: Services, store: Store): Services {
   const guard = SendGuard.of(overlay);
   return {
     ...services,
-    outbox: new Outbox(overlay),
+    outbox: new Outbox(overlay, services.clock),
     transport,
     guard,
     preKeys: new PreKeyFetches(transport, new Semaphore(1, new AbortWatch()), guard),

@@ -1,3 +1,4 @@
+import type { ClockSkew } from '../account/service-time.js';
 import type { SealcastError } from '../errors.js';
 
 /** What a Broadcaster emits, for whoever has to act on it. */
@@ -11,6 +12,11 @@ export interface BroadcasterEvents {
   identityChange: [{ readonly serviceId: string; readonly accepted: boolean }];
   /** No usable sender certificate can be had; sends wait. ERR_CLOCK_SKEW: ours expired while it was fetched. */
   certificateProblem: [{ readonly error: SealcastError; readonly attempt: number }];
+  /**
+   * The local clock is more than a minute behind the service's (`offsetMs`), or ahead (negative). The service's time is used;
+   * told again when the difference changes by a minute, or comes back.
+   */
+  clockSkew: [ClockSkew];
 }
 
 /** Tells whoever listens; no listener's exception comes back. */

@@ -1,6 +1,6 @@
 import type { Telemetry } from '../account/telemetry.js';
 import { SealcastError } from '../errors.js';
-import type { Clock } from '../util/clock.js';
+import type { MeasuredClock } from '../util/service-clock.js';
 import type { Outbox } from './outbox.js';
 
 const HOUR_MS = 3_600_000;
@@ -20,7 +20,7 @@ export interface Kept {
 export interface PrunerOptions {
   readonly outbox: Outbox;
   readonly keepFinishedMs: number;
-  readonly clock: Clock;
+  readonly clock: MeasuredClock;
   readonly telemetry: Telemetry;
   /** Does the work while no run of the broadcast is under way, nor begins; not at all where one is. */
   readonly whileIdle: (id: string, work: () => Promise<void>) => Promise<void>;
@@ -32,12 +32,15 @@ export interface PrunerOptions {
  *
  * The time that a broadcast is kept is counted by a clock that may be wrong: one that is set a year ahead would empty the outbox,
  * and no request to send a message again could be answered. So a look prunes nothing if the clock moved otherwise than time did
- * since the look before; nor does the first look if the clock is far ahead of all that is in the store.
+ * since the look before; nor does the first look if the clock is far ahead of all that is in the store. While the clock is
+ * provisional the first look prunes nothing at all, and no look if the clock is that far ahead; once the clock has been measured, another
+ * look follows at once.
  */
 export class Pruner {
   readonly #options: PrunerOptions;
-  #lastLook: { readonly nowMs: number; readonly monotonicMs: number } | undefined;
+  #lastLook: { readonly nowMs: number; readonly monotonicMs: number; readonly isProvisional: boolean } | undefined;
   #cancel: () => void = () => undefined;
+  #cancelMeasured: () => void = () => undefined;
   #looking: Promise<void> = Promise.resolve();
   #stopped = false;
 
@@ -52,18 +55,26 @@ export class Pruner {
    * @throws SealcastError what the store throws.
    */
   async start(onKept: (broadcast: Kept) => void): Promise<void> {
-    await this.#look(onKept);
+    const first = this.#look(onKept);
+    // Its failure is the caller's.
+    this.#looking = first.catch(() => undefined);
+    this.#cancelMeasured = this.#options.clock.whenMeasured(() => {
+      this.#looking = this.#looking.then(() => this.#lookAgain());
+    });
+    await first;
     this.#schedule();
   }
 
   #schedule(): void {
+    this.#cancel();
     if (this.#stopped) return;
     this.#cancel = this.#options.clock.setTimeout(() => {
-      this.#looking = this.#lookAgain();
+      this.#looking = this.#looking.then(() => this.#lookAgain());
     }, PRUNE_INTERVAL_MS);
   }
 
   async #lookAgain(): Promise<void> {
+    if (this.#stopped) return;
     try {
       await this.#look();
     } catch (error) {
@@ -77,13 +88,15 @@ export class Pruner {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancel();
+    this.#cancelMeasured();
     await this.#looking;
   }
 
   async #look(onKept?: (broadcast: Kept) => void): Promise<void> {
     const { outbox, keepFinishedMs, clock, telemetry } = this.#options;
     const nowMs = clock.now();
-    const isEven = this.#isEven(nowMs);
+    const { isProvisional } = clock;
+    const isEven = this.#isEven(nowMs, isProvisional);
     const beforeMs = nowMs - keepFinishedMs;
     let newestMs = 0;
     const old: Kept[] = [];
@@ -95,20 +108,25 @@ export class Pruner {
       else if (record.state === 'finished' && record.finishedAtMs < beforeMs) old.push(broadcast);
       else onKept?.(broadcast);
     }
-    const isCredible = isEven && (onKept === undefined || newestMs > beforeMs - MAX_SILENCE_MS);
+    const isFirst = onKept !== undefined;
+    const isPlausible = newestMs > beforeMs - MAX_SILENCE_MS || !(isFirst || isProvisional);
+    const isCredible = isEven && isPlausible && !(isFirst && isProvisional);
     if (!isCredible && old.length > 0) {
-      telemetry.log.warn({ broadcasts: old.length }, 'prune outbox: clock may be wrong, retry in six hours');
+      if (!(isFirst && isProvisional)) {
+        telemetry.log.warn({ broadcasts: old.length }, 'prune outbox: clock may be wrong, retry in six hours');
+      }
       for (const broadcast of old.splice(0)) onKept?.(broadcast);
     }
     for (const broadcast of [...leftOver, ...old]) await this.#prune(broadcast);
   }
 
-  /** Whether the clock has moved as time has since the last look. */
-  #isEven(nowMs: number): boolean {
+  /** Whether the clock has moved as time has since the last look, but for what was corrected by measuring it. */
+  #isEven(nowMs: number, isProvisional: boolean): boolean {
     const monotonicMs = this.#options.clock.monotonicMs();
     const last = this.#lastLook;
-    this.#lastLook = { nowMs, monotonicMs };
-    return last === undefined || Math.abs(nowMs - last.nowMs - (monotonicMs - last.monotonicMs)) <= MAX_JUMP_MS;
+    this.#lastLook = { nowMs, monotonicMs, isProvisional };
+    if (last === undefined || (last.isProvisional && !isProvisional)) return true;
+    return Math.abs(nowMs - last.nowMs - (monotonicMs - last.monotonicMs)) <= MAX_JUMP_MS;
   }
 
   #prune(broadcast: Kept): Promise<void> {

@@ -2,7 +2,7 @@ import type { SenderCertificateCache } from '../access/sender-certificate.js';
 import type { AccountRecord } from '../store/records.js';
 import type { Transport } from '../transport/transport.js';
 import type { AddressLocks } from '../account/address-locks.js';
-import type { Clock } from '../util/clock.js';
+import type { MeasuredClock } from '../util/service-clock.js';
 import type { Notify } from './events.js';
 import type { Policies } from '../account/options.js';
 import type { Outbox } from './outbox.js';
@@ -29,7 +29,7 @@ export interface Services {
   readonly guard: SendGuard;
   readonly telemetry: Telemetry;
   readonly notify: Notify;
-  readonly clock: Clock;
+  readonly clock: MeasuredClock;
   /** Hears of each recipient whose part has ended. */
   readonly onPartEnded?: (serviceId: string) => void;
 }

@@ -218,7 +218,7 @@ export class SessionSteps {
   async #deny(serviceId: string, seen: Seen): Promise<Step | undefined> {
     const { outbox } = this.#services;
     let evidence: AccessEvidence | undefined;
-    if (onUnauthorized(seen.contact, seen.contact, undefined, Date.now()) === 'ask') {
+    if (onUnauthorized(seen.contact, seen.contact, undefined, this.#services.clock.now()) === 'ask') {
       const asked = await this.#askForEvidence(serviceId, seen.revision);
       if (typeof asked === 'object' && 'kind' in asked) return asked;
       // The contact was changed before the service could be asked.
@@ -226,7 +226,7 @@ export class SessionSteps {
       evidence = asked;
     }
     return this.#withContact(serviceId, async (contact) => {
-      const known = onUnauthorized(contact, seen.contact, evidence, Date.now());
+      const known = onUnauthorized(contact, seen.contact, evidence, this.#services.clock.now());
       if (known !== 'ask' && known !== contact) await outbox.commit([contactChange(serviceId, known)]);
       return undefined;
     });

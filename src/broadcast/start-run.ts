@@ -22,6 +22,8 @@ export interface StartOptions extends Pick<CheckedBroadcast, 'signal' | 'dryRun'
   readonly limits: BroadcasterLimits;
   readonly recipients: RunRecipients;
   readonly endState: (record: BroadcastRecord) => BroadcastState;
+  /** What is waited for before it is opened, unless it is stopped. */
+  readonly ready?: () => Promise<void>;
   readonly open: () => Promise<Opened>;
   /** What has to end before it begins. */
   readonly after: Promise<unknown> | undefined;
@@ -69,6 +71,10 @@ export function startRun(options: StartOptions): Started {
         gate.close('resend');
         await Promise.race([options.after, stopping]);
         gate.open('resend');
+        assertGoing();
+      }
+      if (options.ready !== undefined) {
+        await Promise.race([options.ready(), stopping]);
         assertGoing();
       }
       const opened = await options.open();

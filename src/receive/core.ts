@@ -73,10 +73,11 @@ export class ReceiverCore {
   #tail: Promise<void> = Promise.resolve();
   #work: Promise<void> = Promise.resolve();
   #stopListening: () => void = () => undefined;
+  #endSkews: (() => void) | undefined;
 
   private constructor(hub: Hub, options: CoreOptions) {
     const { store, transport, policies, telemetry, notify, trustRoots, maintainPreKeys } = options;
-    const records = new Records(store);
+    const records = new Records(store, hub.clock);
     const inbox = new Inbox(store);
     this.hub = hub;
     this.#options = options;
@@ -271,6 +272,11 @@ export class ReceiverCore {
     }
   }
 
+  /** Notifies of clock skews from now on, of one that is known first. Further calls do nothing. */
+  tellClockSkews(): void {
+    this.#endSkews ??= this.hub.time.subscribe((skew) => this.#options.notify('clockSkew', skew));
+  }
+
   iterate(): AsyncGenerator<ReceivedMessage, void, void> {
     return this.#stream.iterate();
   }
@@ -295,6 +301,7 @@ export class ReceiverCore {
 
   async #letGo(): Promise<void> {
     this.hub.onCertificateProblem.delete(this.#onCertificateProblem);
+    this.#endSkews?.();
     await this.hub.release();
   }
 }

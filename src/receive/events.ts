@@ -1,4 +1,5 @@
 import type { SealcastError } from '../errors.js';
+import type { ClockSkew } from '../account/service-time.js';
 import type { ReceiveRefusal } from './received.js';
 
 /** What a Receiver emits, for whoever has to act on it. */
@@ -35,6 +36,11 @@ export interface ReceiverEvents {
   preKeyProblem: [{ readonly error: SealcastError }];
   /** No usable sender certificate can be had; requests to send something again wait. */
   certificateProblem: [{ readonly error: SealcastError; readonly attempt: number }];
+  /**
+   * The local clock is more than a minute behind the service's (`offsetMs`), or ahead (negative). The service's time is used;
+   * told again when the difference changes by a minute, or comes back.
+   */
+  clockSkew: [ClockSkew];
 }
 
 /** Tells whoever listens; no listener's exception comes back. */

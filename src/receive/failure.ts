@@ -21,7 +21,7 @@ export function failureOf(
   // Our own other devices have their own ways.
   if (sender === hub.account.aci) return undefined;
   const message = encodeRetryRequest({ type: envelopeType, ciphertext, timestamp, senderDevice });
-  if (message === undefined || !mayAsk() || !retryLimits.take(address, timestamp, Date.now())) return undefined;
+  if (message === undefined || !mayAsk() || !retryLimits.take(address, timestamp, hub.clock.now())) return undefined;
   return {
     sender,
     senderDevice,

@@ -27,7 +27,7 @@ export class RetryAnswers {
     // It goes to all our devices, and means one of them.
     if (request?.deviceId !== hub.account.deviceId) return NOTHING;
     const address = sessionKey(sender, senderDevice);
-    if (!resendLimits.take(address, request.timestamp, Date.now())) return NOTHING;
+    if (!resendLimits.take(address, request.timestamp, hub.clock.now())) return NOTHING;
     if (request.ratchetKey !== undefined) await this.#archive(address, request.ratchetKey);
     const requeued = await hub.resends.requeue(sender, request.timestamp);
     telemetry.publish('resend', { known: requeued !== undefined });

@@ -181,7 +181,8 @@ export class RetrySender {
   ): Promise<SendOutcome | typeof CHANGED> {
     const { hub } = this.#services;
     const { transport } = hub.options;
-    const request = { destination: row.sender, timestamp: Date.now(), online: false, urgent: false };
+    await unlessAborted(() => hub.certificates.settleClock(), signal);
+    const request = { destination: row.sender, timestamp: hub.clock.now(), online: false, urgent: false };
     const devices = target.devices.map(({ deviceId, registrationId }) => ({ deviceId, registrationId }));
     if (accessKey === null) {
       const content = Uint8Array.from(row.message);

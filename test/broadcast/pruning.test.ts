@@ -27,7 +27,7 @@ beforeEach(() => {
   const noop = (): void => undefined;
   const warn = (_: object, message: string): number => warnings.push(message);
   pruner = new Pruner({
-    outbox: new Outbox(store),
+    outbox: new Outbox(store, clock),
     keepFinishedMs: KEEP_MS,
     clock,
     telemetry: new Telemetry({ debug: noop, info: noop, warn, error: noop }),

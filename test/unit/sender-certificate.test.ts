@@ -4,6 +4,7 @@ import { SenderCertificateCache } from '#dist/src/access/sender-certificate.js';
 import { certificateSource } from '#dist/src/account/certificate-source.js';
 import { describe, expect, it } from 'vitest';
 import { failTest } from '../support/broadcasters.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { StandInService } from '../support/stand-in-service.js';
 
 /** A cache in front of a service; its waits are noted and take no time. */
@@ -29,6 +30,7 @@ function openCache(answers?: readonly CertificateOutcome[] | (() => CertificateO
     }),
     trustRoots: [trustRoot.serialize()],
     own: { aci: sender.aci, deviceId: 1, identityKey: sender.identityKeyPair.publicKey.serialize() },
+    clock: new ManualClock(Date.now()),
     onProblem: (_error, attempt) => problems.push(attempt),
     wait: (ms) => {
       waits.push(ms);

@@ -1,0 +1,78 @@
+import type { Transport } from '../transport/transport.js';
+import { SYSTEM_CLOCK, type Clock } from '../util/clock.js';
+import { ServiceClock } from '../util/service-clock.js';
+import type { Telemetry } from './telemetry.js';
+
+/** The local clock is off by more than a minute. */
+export interface ClockSkew {
+  /** ms that it is behind the service's; negative: ahead. */
+  readonly offsetMs: number;
+}
+type OnClockSkew = (skew: ClockSkew) => void;
+
+/** From here on it is told, and told again after it changed by as much. */
+const SKEW_MS = 60_000;
+
+/** The account's clock, fed with what the transport tells of the service's time; tells of a local clock that is wrong. */
+export class ServiceTime {
+  readonly clock: ServiceClock;
+  readonly #telemetry: Telemetry;
+  readonly #listeners = new Set<OnClockSkew>();
+  /** What was told last; undefined where nothing is wrong. */
+  #told: ClockSkew | undefined;
+  readonly #stop: () => void;
+
+  constructor(transport: Transport, telemetry: Telemetry, local: Clock = SYSTEM_CLOCK) {
+    this.#telemetry = telemetry;
+    this.clock = new ServiceClock(local, transport.onServerTime !== undefined);
+    const stop = transport.onServerTime?.(({ serverMs, roundTripMs }) => {
+      const endMs = local.monotonicMs();
+      this.clock.take({ serverMs, startMs: endMs - roundTripMs, endMs });
+      this.#judge();
+    });
+    this.#stop = stop ?? ((): void => undefined);
+  }
+
+  /**
+   * Tells of a skew once it is found; of one that was found before, soon after this call.
+   *
+   * @returns a call that ends it.
+   */
+  subscribe(listener: OnClockSkew): () => void {
+    this.#listeners.add(listener);
+    const told = this.#told;
+    if (told !== undefined) {
+      setImmediate(() => {
+        // Another one was told meanwhile, or nobody listens any more.
+        if (this.#told === told && this.#listeners.has(listener)) listener(told);
+      });
+    }
+    return () => this.#listeners.delete(listener);
+  }
+
+  close(): void {
+    try {
+      this.#stop();
+    } catch {
+      // The transport keeps a listener that nobody hears.
+    }
+  }
+
+  #judge(): void {
+    const { offsetMs } = this.clock;
+    if (offsetMs === undefined) return;
+    if (Math.abs(offsetMs) <= SKEW_MS) {
+      this.#told = undefined;
+      return;
+    }
+    if (this.#told !== undefined && Math.abs(offsetMs - this.#told.offsetMs) <= SKEW_MS) return;
+    const skew: ClockSkew = { offsetMs };
+    this.#told = skew;
+    this.#telemetry.publish('clock-skew', skew);
+    this.#telemetry.log.warn(
+      { ...skew },
+      'local clock is wrong: the service’s time is used, set the clock (offsetMs: how far it is behind)',
+    );
+    for (const listener of this.#listeners) listener(skew);
+  }
+}
