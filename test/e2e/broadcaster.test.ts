@@ -78,17 +78,18 @@ describe('a broadcast over the network', () => {
     await expectDecrypted('first', subscribers);
   });
 
-  test('fetches no prekeys and no certificate for a second broadcast, nor after a restart', async () => {
+  test('fetches no prekeys and no certificate for a second broadcast; after a restart a certificate, which tells the time', async () => {
     await sender.send('first');
     const second = await sender.send('second');
     await reopen();
     const third = await sender.send('third');
-    for (const [sent, text] of [
-      [second, 'second'],
-      [third, 'third'],
+    const sends = subscribers.map(() => 'send');
+    for (const [sent, text, kinds] of [
+      [second, 'second', sends],
+      [third, 'third', ['certificate', ...sends]],
     ] as const) {
       expect(sent.deliveries).toEqual(sealedTo(subscribers));
-      expect(sent.requests.map(kindOf)).toEqual(subscribers.map(() => 'send'));
+      expect(sent.requests.map(kindOf)).toEqual(kinds);
       await expectDecrypted(text, subscribers);
     }
   });
