@@ -86,6 +86,8 @@ export class SenderCertificateCache {
   #nextRefreshMs = 0;
   /** What became of the fetch that was to settle a provisional clock. */
   #settling: 'not asked' | 'asked' | 'failed' = 'not asked';
+  /** Whether the last fetch was one of {@link settleClock} and gave nothing, so that nobody has waited after it yet. */
+  #isRefused = false;
   /** Fetches in a row that gave nothing; replaced by a new count once one gave a certificate, or a bound was reached. */
   #failures = new CertificateFailures();
 
@@ -117,35 +119,58 @@ export class SenderCertificateCache {
       return current;
     }
     if (!this.#loaded) await this.#load();
+    let hasPaused = false;
     for (;;) {
       // No request for a caller that is gone.
       signal?.throwIfAborted();
-      if (this.#current !== undefined && !this.#isToSettle() && this.isUsable(this.#current)) return this.#current;
+      if (this.#current !== undefined && this.isUsable(this.#current)) {
+        if (!this.#isToSettle()) return this.#current;
+        // By the time that is told it may have expired.
+        await unlessAborted(this.settleClock(), signal);
+        continue;
+      }
       const failures = this.#failures;
       try {
-        return await unlessAborted(this.#fetch(), signal);
+        // The service has refused one for the time's sake, and may have named a time to wait.
+        if (!this.#isRefused || hasPaused) return await unlessAborted(this.#fetch(), signal);
       } catch (error) {
         signal?.throwIfAborted();
-        // It was asked for the time's sake alone.
-        if (this.#current !== undefined && this.isUsable(this.#current)) return this.#current;
         if (error instanceof SealcastError && FINAL.has(error.code)) throw error;
       }
       if (failures.end === undefined) await this.#pause(failures, signal);
+      hasPaused = true;
       // Also where it came while this one waited for its turn to ask.
       if (failures.end !== undefined) throw failures.end;
     }
   }
 
-  /** Has the service tell its time, if the clock is provisional and it was not asked yet. Never rejects, nor waits for long. */
+  /**
+   * Has the service tell its time, if the clock is provisional and the service was not asked yet. Never rejects, nor waits for
+   * more than 10 s.
+   */
   async settleClock(): Promise<void> {
     if (!this.#isToSettle()) return;
     const fetching = (this.#loaded ? Promise.resolve() : this.#load()).then(() => this.#fetch());
+    const fetched = fetching.then(
+      () => undefined,
+      () => {
+        this.#isRefused = true;
+      },
+    );
     let cancel = (): void => undefined;
     const over = new Promise<void>((resolve) => {
       cancel = this.#clock.setTimeout(resolve, SETTLE_MS);
     });
-    await Promise.race([fetching.catch(() => undefined), over]);
+    await Promise.race([fetched, over]);
     cancel();
+    this.#giveUpSettling();
+  }
+
+  /** From now on the service is asked in the background. */
+  #giveUpSettling(): void {
+    if (!this.#isToSettle()) return;
+    this.#settling = 'failed';
+    this.#nextRefreshMs = this.#clock.monotonicMs() + REFRESH_PAUSE_MS;
   }
 
   /** Whether the service is to be asked before the clock is believed. */
@@ -190,7 +215,9 @@ export class SenderCertificateCache {
 
   /** One request at a time, however many want the certificate; a problem is told once. */
   #fetch(): Promise<SenderCertificate> {
-    this.#fetching ??= this.#fetchOne()
+    if (this.#fetching !== undefined) return this.#fetching;
+    this.#isRefused = false;
+    this.#fetching = this.#fetchOne()
       .then(
         (certificate) => {
           this.#failures = new CertificateFailures();
@@ -200,10 +227,7 @@ export class SenderCertificateCache {
         (error: unknown) => {
           const failures = this.#failures;
           const problem = asProblem(error);
-          if (this.#isToSettle()) {
-            this.#settling = 'failed';
-            this.#nextRefreshMs = this.#clock.monotonicMs() + REFRESH_PAUSE_MS;
-          }
+          this.#giveUpSettling();
           failures.add(problem, this.#current === undefined || !this.isUsable(this.#current));
           if (failures.end !== undefined) this.#failures = new CertificateFailures();
           this.#options.onProblem(problem, failures.count);

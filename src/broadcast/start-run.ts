@@ -74,7 +74,8 @@ export function startRun(options: StartOptions): Started {
         assertGoing();
       }
       if (options.ready !== undefined) {
-        await Promise.race([options.ready(), stopping]);
+        // Where it takes time, it is an answer about the certificate.
+        await gate.during('certificate', Promise.race([options.ready(), stopping]));
         assertGoing();
       }
       const opened = await options.open();

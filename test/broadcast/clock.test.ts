@@ -211,6 +211,39 @@ describe('a clock that is right', () => {
     expect(service.countOf('fetchSenderCertificate')).toBe(3);
   });
 
+  it('is waited for 10 s at most where the service does not answer, and then sends go on', async () => {
+    tellTimes(service);
+    await open(0);
+    await send('a');
+    await close();
+    service.intercepts.set('fetchSenderCertificate', () => new Promise(() => undefined));
+    const clock = await open(0);
+    const run = core?.broadcast(checkBroadcast({ body: 'b' }, [subscriber.aci], { id: 'b' }));
+    const sent = run?.summary();
+    await untilTrue(() => service.countOf('fetchSenderCertificate') === 2);
+    expect(run?.progress.waitingFor).toEqual(['certificate']);
+    clock.pass(9_999);
+    await manyTurns(20);
+    expect(service.countOf('sendSealed')).toBe(1);
+    clock.pass(1);
+    expect(await sent).toMatchObject({ sealed: 1 });
+    expect(service.countOf('fetchSenderCertificate')).toBe(2);
+  });
+
+  it('with a kept certificate that the service’s answer shows to have expired waits before it asks again', async () => {
+    await storeExpiredCertificate();
+    tellTimes(service);
+    service.intercepts.set('fetchSenderCertificate', () => ({ status: 'rate-limited', retryAfterMs: 0 }));
+    await open(-5 * DAY_MS);
+    const startMs = performance.now();
+    const sent = send('b');
+    await untilTrue(() => events.some(([name]) => name === 'certificateProblem'));
+    service.intercepts.clear();
+    expect(await sent).toMatchObject({ sealed: 1 });
+    expect(performance.now() - startMs).toBeGreaterThan(900);
+    expect(service.countOf('fetchSenderCertificate')).toBe(2);
+  });
+
   it('and is set back while it runs is measured again before the next message', async () => {
     tellTimes(service);
     const clock = await open(0);

@@ -10,6 +10,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { contactIn } from '../support/account-scene.js';
 import { manyTurns } from '../support/await-condition.js';
 import { serviceEnvelope } from '../support/mailbox-service.js';
+import { ManualClock } from '../support/manual-clock.js';
 import { openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../support/receivers.js';
 
 vi.mock('#dist/src/account/waiting.js', async (importOriginal) => {
@@ -91,7 +92,8 @@ describe('requests to strangers to send again', () => {
       contentHint: 'resendable',
       groupId,
     });
-    const services = { retryLimits: { take: () => true }, hub: { account: { aci: '' } }, mayAsk: () => true };
+    const hub = { account: { aci: '' }, clock: new ManualClock() };
+    const services = { retryLimits: { take: () => true }, hub, mayAsk: () => true };
     const rowOf = (groupId: Uint8Array<ArrayBuffer>) => failureOf(opened(groupId), 'address', services as never);
     expect(rowOf(message)?.groupId).toBeUndefined();
     const row = rowOf(message.subarray(0, 32));

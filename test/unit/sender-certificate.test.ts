@@ -1,7 +1,9 @@
 import { getEventListeners } from 'node:events';
 import { MemoryStore, type CertificateOutcome } from 'sealcast';
 import { SenderCertificateCache } from '#dist/src/access/sender-certificate.js';
+import { CertificateDelayed } from '#dist/src/access/certificate-failures.js';
 import { certificateSource } from '#dist/src/account/certificate-source.js';
+import { ServiceClock } from '#dist/src/util/service-clock.js';
 import { describe, expect, it } from 'vitest';
 import { failTest } from '../support/broadcasters.js';
 import { ManualClock } from '../support/manual-clock.js';
@@ -40,6 +42,7 @@ function openCache(answers?: readonly CertificateOutcome[] | (() => CertificateO
   return { service, cache, waits, problems, fetches: () => fetches };
 }
 
+const DAY_MS = 86_400_000;
 const MALFORMED: CertificateOutcome = { status: 'ok', certificate: new Uint8Array(9).fill(255) };
 const minutes = (waits: readonly number[]): number => waits.reduce((total, ms) => total + ms, 0) / 60_000;
 
@@ -111,3 +114,47 @@ it('100 waits for one sender certificate share one listener on their signal', as
   await Promise.all(waiting);
   expect(getEventListeners(signal, 'abort')).toHaveLength(0);
 });
+
+it('a kept certificate that the service’s time shows to have expired is replaced once the service may be asked again', async () => {
+  const { trustRoot, sender, ...service } = certifier();
+  const local = new ManualClock(Date.now() - 5 * DAY_MS);
+  const clock = new ServiceClock(local, true);
+  const waits: number[] = [];
+  let fetches = 0;
+  const cache = new SenderCertificateCache({
+    source: {
+      fetch: () => {
+        fetches += 1;
+        clock.take({ serverMs: Date.now(), startMs: 0, endMs: 0 });
+        const facts = { code: 'ERR_RATE_LIMITED', retryAfterMs: 90_000, ceilingMs: DAY_MS, cause: undefined } as const;
+        if (fetches === 1) return Promise.reject(new CertificateDelayed('rate limited', facts));
+        return Promise.resolve(service.certify(Date.now() + 7 * DAY_MS));
+      },
+      load: () => Promise.resolve(service.certify(Date.now() - DAY_MS)),
+      save: () => Promise.resolve(),
+    },
+    trustRoots: [trustRoot],
+    own: { aci: sender.aci, deviceId: 1, identityKey: sender.identityKeyPair.publicKey.serialize() },
+    onProblem: () => undefined,
+    wait: (ms) => {
+      waits.push(ms);
+      return Promise.resolve();
+    },
+    clock,
+  });
+  expect((await cache.get()).expiresAtMs).toBeGreaterThan(Date.now() + DAY_MS);
+  expect(fetches).toBe(2);
+  expect(waits).toHaveLength(1);
+  expect(waits[0]).toBeGreaterThanOrEqual(90_000);
+});
+
+function certifier() {
+  const service = new StandInService();
+  const { sender } = service;
+  const facts = { aci: sender.aci, deviceId: 1, key: sender.identityKeyPair.publicKey };
+  return {
+    sender,
+    trustRoot: service.trustRoot.serialize(),
+    certify: (expiresAtMs: number) => service.certify({ ...facts, expiresAtMs }).serialize(),
+  };
+}
