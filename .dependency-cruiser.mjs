@@ -1,5 +1,5 @@
-// The arrows of the house: who may import whom. A room is a folder of src/, workers/ and assembly/ stand beside it.
-// errors.ts, abort-watch.ts and util/ (mechanisms that know nothing of Signal) are leaves that every room may name.
+// Who may import whom. A room is a folder of src/; workers/ and assembly/ stand beside it. errors.ts and util/ (mechanisms that know
+// nothing of Signal) are leaves that every room may import.
 const room = (name) => `^src/${name}/`;
 /** Modules of `from` may import nothing but themselves and `allowed` within this repository. */
 const only = (name, from, allowed, comment) => ({
@@ -10,7 +10,6 @@ const only = (name, from, allowed, comment) => ({
   to: { path: '^(src|workers|assembly|bench|test)/', pathNot: [from, ...allowed] },
 });
 const ERRORS = '^src/errors\\.ts$';
-const ABORT_WATCH = '^src/abort-watch\\.ts$';
 const UTIL = '^src/util/';
 const ABI = '^assembly/abi\\.ts$';
 
@@ -26,51 +25,118 @@ const packageOnlyIn = (name, packagePath, rooms, comment) => ({
 export default {
   forbidden: [
     only('abi-imports-nothing', ABI, [], 'asc and tsc both compile it.'),
-    only('errors-imports-nothing', ERRORS, [], 'Every room names it.'),
-    only('abort-watch-imports-nothing', ABORT_WATCH, [], 'Every room names it.'),
-    only('util-imports-nothing', UTIL, [ERRORS, ABORT_WATCH], 'Mechanisms; every room names them.'),
+    only('errors-imports-nothing', ERRORS, [], 'Every room imports it.'),
+    only('util-imports-errors', UTIL, [ERRORS], 'Mechanisms; every room imports them.'),
+    only('kernel-imports-abi', room('kernel'), [ABI, ERRORS, UTIL], 'The loader of the kernels reads assembly/abi.ts.'),
     only(
-      'kernel-knows-only-abi',
-      room('kernel'),
-      [ABI, ERRORS, UTIL],
-      'The kernel room reads assembly/abi.ts, and mechanisms.',
+      'engine-imports-kernel',
+      room('engine'),
+      [room('kernel'), ABI, ERRORS, UTIL],
+      'Threads and chunks: no libsignal, no certificates.',
     ),
     only(
-      'pool-knows-kernel',
-      room('pool'),
-      [room('kernel'), ABI, ERRORS, ABORT_WATCH, UTIL],
-      'No libsignal, no access, in the pool.',
-    ),
-    only(
-      'access-knows-abi',
+      'access-imports-validator',
       room('access'),
-      [ABI, ERRORS, ABORT_WATCH, UTIL],
-      'Keys and certificates know of no kernel.',
+      [ABI, '^src/sealer/certificate-validator\\.ts$', '^src/store/records\\.ts$', ERRORS, UTIL],
+      'Keys, certificates and access modes; no kernel.',
     ),
-    only('content-knows-nobody', room('content'), [ERRORS, UTIL], 'Protobuf and padding know of nobody.'),
+    only('content-imports-leaves', room('content'), [ERRORS, UTIL], 'Protobuf and padding.'),
+    only('transport-imports-leaves', room('transport'), [ERRORS, UTIL], 'The way to the service, whoever uses it.'),
     only(
-      'transport-knows-nobody',
-      room('transport'),
-      [ERRORS, ABORT_WATCH, UTIL],
-      'The way to the service knows of nobody who takes it.',
-    ),
-    only(
-      'workers-know-kernel',
-      '^workers/',
-      [room('kernel'), room('ratchet'), '^src/pool/messages\\.ts$', UTIL],
-      'A worker runs kernel and ratchet; of the pool it knows the message types.',
-    ),
-    only(
-      'ratchet-knows-bundles',
-      room('ratchet'),
-      ['^src/transport/transport\\.ts$', ERRORS, UTIL],
-      'From bytes to bytes.',
-    ),
-    only(
-      'store-knows-nobody',
+      'store-imports-access-mode',
       room('store'),
       ['^src/access/access-mode\\.ts$', ERRORS, UTIL],
-      'Bytes by key; what the records hold is named where it is made.',
+      'Bytes by key, and the records in them.',
+    ),
+    only(
+      'sealer-imports-engine',
+      room('sealer'),
+      [room('engine'), room('kernel'), room('access'), room('content'), ABI, ERRORS, UTIL],
+      'Sealing and unsealing, without sessions.',
+    ),
+    only(
+      'session-imports-engine',
+      room('session'),
+      [room('engine'), '^src/store/records\\.ts$', '^src/transport/transport\\.ts$', ERRORS, UTIL],
+      'Steps on sessions, from bytes to bytes.',
+    ),
+    only(
+      'workers-import-kernel',
+      '^workers/',
+      [room('kernel'), room('session'), '^src/engine/jobs\\.ts$', UTIL],
+      'A worker runs the kernel and the steps on sessions.',
+    ),
+    only(
+      'runtime-imports-lower-rooms',
+      room('runtime'),
+      [
+        room('sealer'),
+        room('session'),
+        room('engine'),
+        room('access'),
+        room('store'),
+        room('transport'),
+        '^src/broadcast/options\\.ts$',
+        '^src/account/account-types\\.ts$',
+        ERRORS,
+        UTIL,
+      ],
+      'What everything that acts for one account shares.',
+    ),
+    only(
+      'broadcast-never-imports-receive',
+      room('broadcast'),
+      [
+        room('runtime'),
+        room('session'),
+        room('sealer'),
+        room('engine'),
+        room('access'),
+        room('content'),
+        room('store'),
+        room('transport'),
+        '^src/account/account-types\\.ts$',
+        ERRORS,
+        UTIL,
+      ],
+      'Broadcasting and receiving share the runtime, and know nothing of each other.',
+    ),
+    only(
+      'receive-never-imports-broadcast',
+      room('receive'),
+      [
+        room('runtime'),
+        room('session'),
+        room('sealer'),
+        room('engine'),
+        room('access'),
+        room('content'),
+        room('store'),
+        room('transport'),
+        '^src/account/prekeys/',
+        ERRORS,
+        UTIL,
+      ],
+      'Broadcasting and receiving share the runtime, and know nothing of each other.',
+    ),
+    only(
+      'account-imports-public-classes',
+      room('account'),
+      [
+        room('runtime'),
+        room('session'),
+        room('sealer'),
+        room('engine'),
+        room('access'),
+        room('content'),
+        room('store'),
+        room('transport'),
+        '^src/broadcast/broadcaster\\.ts$',
+        '^src/receive/receiver\\.ts$',
+        ERRORS,
+        UTIL,
+      ],
+      'An account opens Broadcasters and Receivers.',
     ),
     {
       name: 'shipped-never-imports-dev',
@@ -86,12 +152,12 @@ export default {
       from: { path: '^(src|workers)/' },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'undetermined'] },
     },
-    packageOnlyIn('piscina-in-pool', 'node_modules/piscina/', [room('pool')], 'Only pool names Piscina.'),
-    packageOnlyIn('lmdb-in-store', 'node_modules/lmdb/', ['^src/store/lmdb'], 'Only store/lmdb names LMDB.'),
+    packageOnlyIn('piscina-in-engine', 'node_modules/piscina/', [room('engine')], 'Only engine imports Piscina.'),
+    packageOnlyIn('lmdb-in-store', 'node_modules/lmdb/', [room('store/lmdb')], 'Only store/lmdb imports LMDB.'),
     packageOnlyIn(
       'libsignal-in-its-rooms',
       'node_modules/@signalapp/',
-      [room('access'), room('ratchet'), room('transport'), room('content')],
+      [room('access'), room('sealer'), room('session'), room('transport'), room('content')],
       'The engine hands bytes around; libsignal stays in the rooms that need it.',
     ),
     packageOnlyIn(

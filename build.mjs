@@ -129,7 +129,12 @@ function keepKernels(folder) {
 
 /** What is wrong with the outputs, or null: kernels that are not those of the manifest, or a missing entry point. */
 function outputsFault() {
-  const entryPoints = ['dist/src/index.js', 'dist/src/kernel/index.js', 'dist/workers/seal.js', 'build/bench/main.js'];
+  const entryPoints = [
+    'dist/src/index.js',
+    'dist/src/kernel/index.js',
+    'dist/workers/worker.js',
+    'build/bench/main.js',
+  ];
   const missing = entryPoints.find((path) => !existsSync(join(root, path)));
   return missing === undefined ? kernelsFault() : `${missing} is missing`;
 }

@@ -5,7 +5,7 @@ import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config
 
 /** Ends a test that hangs. No verdict depends on it: on a machine that is busy with other things, tests take their time. */
 const HANG_MS = 600_000;
-/** Where Node writes the warnings of every thread of the tests' processes; test/support/fail-on-warnings.ts reads it. */
+/** Where Node writes the warnings of every thread of the tests' processes; test/harness/fail-on-warnings.ts reads it. */
 const warningsFile = fileURLToPath(new URL('build/test-warnings.txt', import.meta.url));
 rmSync(warningsFile, { force: true });
 const redirectWarnings = `--redirect-warnings=${warningsFile}`;
@@ -15,7 +15,7 @@ const shared = {
   testTimeout: HANG_MS,
   hookTimeout: HANG_MS,
   execArgv: [redirectWarnings],
-  setupFiles: ['test/support/fail-on-warnings.ts'],
+  setupFiles: ['test/harness/fail-on-warnings.ts'],
 } satisfies TestProjectInlineConfiguration['test'];
 
 /** What differs with the kernel, and so what every Node line runs (test/lines). */

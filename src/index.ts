@@ -1,4 +1,4 @@
-export { Account, openAccount, type AccountOptions } from './account.js';
+export { Account, openAccount, type AccountOptions } from './account/account.js';
 export { deriveAccessKey } from './access/access-key.js';
 export type { AccessMode } from './access/access-mode.js';
 export { MAX_BODY_BYTES, truncateBody } from './content/limits.js';
@@ -10,19 +10,19 @@ export type {
   UnidentifiedAccess,
   UnidentifiedAccessPair,
 } from './account/account-types.js';
-export type { ProfileInput } from './account/own-profile.js';
+export type { ProfileInput } from './account/profile-upload.js';
 export type { ContactProfile, FetchProfileOptions } from './account/account-types.js';
 export { SealcastError, type SealcastErrorCode, type SealcastErrorFacts } from './errors.js';
-export { Broadcaster, type BroadcasterOptions, type ResumeOptions } from './broadcaster.js';
+export { Broadcaster, type BroadcasterOptions, type ResumeOptions } from './broadcast/broadcaster.js';
 export type { BroadcasterEvents } from './broadcast/events.js';
 export type { PendingIdentity } from './account/account-types.js';
-export type { ClockSkew } from './account/service-time.js';
-export type { AccountInput, Policies, SharedOptions } from './account/options.js';
+export type { ClockSkew } from './runtime/service-time.js';
+export type { AccountInput, Policies, SharedOptions } from './runtime/options.js';
 export type { BroadcasterLimits, BroadcastMessage, BroadcastOptions, Recipients } from './broadcast/options.js';
-export type { WaitReason } from './broadcast/gate.js';
-export type { Delivery } from './broadcast/parcel.js';
+export type { WaitReason } from './broadcast/flow/pause-gate.js';
+export type { Delivery } from './broadcast/delivery.js';
 export type { BroadcastProgress, BroadcastRun, BroadcastSummary, ResumedBroadcast } from './broadcast/run.js';
-export type { Logger, Metrics } from './account/telemetry.js';
+export type { Logger, Metrics } from './runtime/telemetry.js';
 export type {
   AttachmentFacts,
   Content,
@@ -37,13 +37,13 @@ export type {
   UnsupportedPart,
 } from './content/read-content.js';
 export type { KernelChoice } from './kernel/choice.js';
-export type { PrivateKeyInput, PublicKeyInput, SealerOptions, SerializableKey } from './options.js';
-export type { PrepareResult, SealResult } from './pool/results.js';
-export type { CertifiedSender } from './access/certificates.js';
-export type { UnsealResult } from './access/unseal-verdicts.js';
-export { Receiver, type ReceiverOptions } from './receiver.js';
+export type { PrivateKeyInput, PublicKeyInput, SealerOptions, SerializableKey } from './sealer/options.js';
+export type { PrepareResult, SealResult } from './engine/results.js';
+export type { CertifiedSender } from './sealer/certificate-validator.js';
+export type { UnsealResult } from './sealer/unseal-verdicts.js';
+export { Receiver, type ReceiverOptions } from './receive/receiver.js';
 export type { ReceiverEvents } from './receive/events.js';
-export type { ReceivedMessage, ReceiveRefusal, ReceiverStats } from './receive/received.js';
+export type { ReceivedMessage, ReceiveRefusal, ReceiverStats } from './receive/types.js';
 export {
   Sealer,
   type CallOptions,
@@ -51,8 +51,8 @@ export {
   type SealerStats,
   type SealRequest,
   type UnsealOptions,
-} from './sealer.js';
-export { openStore, type StoreOptions } from './store/lmdb.js';
+} from './sealer/sealer.js';
+export { openStore, type StoreOptions } from './store/lmdb/open.js';
 export { MemoryStore } from './store/memory.js';
 export type { DeliveryStatus } from './store/records.js';
 export type { EnvelopeType } from './store/records-inbox.js';
@@ -61,8 +61,8 @@ export {
   ChatTransport,
   type ChatTransportConnectOptions,
   type ChatTransportOptions,
-} from './transport/chat-transport.js';
-export type { BackoffOptions } from './transport/backoff.js';
+} from './transport/chat/chat-transport.js';
+export type { BackoffOptions } from './util/backoff.js';
 export type {
   AuthenticatedConnection,
   AuthenticatedListener,
@@ -71,7 +71,7 @@ export type {
   ConnectionListener,
   ConnectionSource,
   UnauthenticatedConnection,
-} from './transport/connection-source.js';
+} from './transport/chat/connection-source.js';
 export type {
   AccessKey,
   AccountAttributes,

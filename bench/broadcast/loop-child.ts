@@ -13,7 +13,7 @@ import {
 import { openStore } from 'sealcast';
 import { encodeContent, padPlaintext } from '#dist/src/content/index.js';
 import { decodeContact } from '#dist/src/store/records.js';
-import { MemoryStores } from '../../test/support/memory-stores.js';
+import { MemoryStores } from '../../test/fakes/memory-stores.js';
 import type { SenderKeys } from './population.js';
 
 const [storePath = '', senderPath = '', acisPath = '', body = 'x'] = process.argv.slice(2);

@@ -17,7 +17,7 @@ import {
   signalDecryptPreKey,
   signalEncrypt,
 } from '@signalapp/libsignal-client';
-import { MemoryStores } from '../../test/support/memory-stores.js';
+import { MemoryStores } from '../../test/fakes/memory-stores.js';
 import type { Member, SenderKeys } from './population.js';
 
 const BATCH = 250;

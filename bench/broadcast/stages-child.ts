@@ -3,18 +3,18 @@
 import { readFileSync } from 'node:fs';
 import { deserialize } from 'node:v8';
 import { Sealer, openStore, type SealResult } from 'sealcast';
-import { Gate } from '#dist/src/broadcast/gate.js';
-import { Contents } from '#dist/src/broadcast/contents.js';
-import { Dispatcher, type DispatchServices } from '#dist/src/broadcast/dispatcher.js';
-import { SendWindow } from '#dist/src/broadcast/send-window.js';
-import { Telemetry } from '#dist/src/account/telemetry.js';
-import { sessionChange, sessionKey } from '#dist/src/account/records.js';
-import { SendGuard } from '#dist/src/account/send-guard.js';
+import { Gate } from '#dist/src/broadcast/flow/pause-gate.js';
+import { Contents } from '#dist/src/broadcast/plaintext-variants.js';
+import { Dispatcher, type DispatchServices } from '#dist/src/broadcast/sender.js';
+import { SendWindow } from '#dist/src/broadcast/flow/send-limiter.js';
+import { Telemetry } from '#dist/src/runtime/telemetry.js';
+import { sessionChange, sessionKey } from '#dist/src/runtime/records.js';
+import { SendGuard } from '#dist/src/runtime/send-guard.js';
 import { Outbox, rowChange } from '#dist/src/broadcast/outbox.js';
-import { RatchetClient, type Encrypted } from '#dist/src/account/ratchet-client.js';
+import { RatchetClient, type Encrypted } from '#dist/src/session/session-client.js';
 import { USMC_TYPE, encodeUsmc } from '#dist/src/content/index.js';
-import { AbortWatch } from '#dist/src/abort-watch.js';
-import { engineOf } from '#dist/src/engines.js';
+import { AbortWatch } from '#dist/src/util/abort-watch.js';
+import { engineOf } from '#dist/src/sealer/engines.js';
 import { SYSTEM_CLOCK } from '#dist/src/util/clock.js';
 import type { ContactRecord } from '#dist/src/store/records.js';
 import { CountingTransport } from './counting-transport.js';
@@ -32,7 +32,7 @@ const CHUNK = 256;
 const ID = 'stages';
 const [storePath = '', senderPath = '', acisPath = '', threads = '2', body = 'x'] = process.argv.slice(2);
 const sender = deserialize(readFileSync(senderPath)) as SenderKeys;
-// In the order of the store's keys, as the Broadcaster takes them (see src/broadcast/backlog.ts).
+// In the order of the store's keys, as the Broadcaster takes them (see src/broadcast/chunk-queue.ts).
 const acis = (deserialize(readFileSync(acisPath)) as string[]).sort();
 const store = await openStore({ path: storePath });
 const outbox = new Outbox(store, SYSTEM_CLOCK);

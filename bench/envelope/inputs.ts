@@ -1,13 +1,13 @@
 import { IdentityKeyPair, sealedSenderEncrypt } from '@signalapp/libsignal-client';
 import type { Bytes } from '../../test/reference/bytes.js';
-import { seededBytes, type SeededRandom } from '../../test/support/seeded-random.js';
+import { seededBytes, type SeededRandom } from '../../test/harness/seeded-random.js';
 import {
   createWorld,
   keyPairBytes,
   MemoryIdentityStore,
   usmcOfSize,
   type SignalAuthority,
-} from '../../test/support/signal-fixtures.js';
+} from '../../test/harness/signal-fixtures.js';
 import type { EnvelopeInputs } from '../peers/peer.js';
 
 const RECIPIENT_NAME = 'recipient';

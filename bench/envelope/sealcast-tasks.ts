@@ -3,7 +3,7 @@ import { PrivateKey } from '@signalapp/libsignal-client';
 import type { KernelName } from 'sealcast/kernel';
 import { TABLES_COST_BYTES } from '#dist/src/kernel/control.js';
 import type { Bytes } from '../../test/reference/bytes.js';
-import { seededBytes } from '../../test/support/seeded-random.js';
+import { seededBytes } from '../../test/harness/seeded-random.js';
 import { checkPeer } from '../peers/check.js';
 import type { EnvelopeInputs } from '../peers/peer.js';
 import { createSealcastPeer, prepareAll, sealFor, unsealWith, type SealcastPeer } from '../peers/sealcast.js';

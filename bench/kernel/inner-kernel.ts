@@ -4,8 +4,8 @@ import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { bigIntToLittleEndian, concatBytes, equalBytes, littleEndianToBigInt } from '../../test/reference/bytes.js';
 import { mul } from '../../test/reference/field.js';
-import { builtFile } from '../../test/support/built-file.js';
-import { seededBytes } from '../../test/support/seeded-random.js';
+import { builtFile } from '../../test/harness/built-file.js';
+import { seededBytes } from '../../test/harness/seeded-random.js';
 import { PACKAGE_ROOT } from '../report/environment.js';
 import { repeatCalls, type Call } from './repeat-calls.js';
 

@@ -5,7 +5,7 @@ import { hkdf } from '@noble/hashes/hkdf.js';
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import type { Bytes } from '../../test/reference/bytes.js';
-import { seededBytes } from '../../test/support/seeded-random.js';
+import { seededBytes } from '../../test/harness/seeded-random.js';
 import { cycling, type Subject } from '../measure/subject.js';
 import { entry } from '../peers/peer.js';
 import { loadRust, type RustPrimitives } from '../peers/rust.js';

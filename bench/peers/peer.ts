@@ -1,7 +1,7 @@
 import type { IdentityKeyPair, ProtocolAddress, UnidentifiedSenderMessageContent } from '@signalapp/libsignal-client';
 import type { KeyPairBytes } from '../../test/reference/envelope-v1.js';
 import type { Bytes } from '../../test/reference/bytes.js';
-import type { MemoryIdentityStore, SignalAuthority } from '../../test/support/signal-fixtures.js';
+import type { MemoryIdentityStore, SignalAuthority } from '../../test/harness/signal-fixtures.js';
 
 export interface Subscriber {
   readonly identity: IdentityKeyPair;

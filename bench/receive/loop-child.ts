@@ -8,7 +8,7 @@ import {
   sealedSenderDecryptMessage,
 } from '@signalapp/libsignal-client';
 import { decodeContent, decodeServiceEnvelope, profileKeyOf, unpadPlaintext } from '#dist/src/content/index.js';
-import { MemoryStores } from '../../test/support/memory-stores.js';
+import { MemoryStores } from '../../test/fakes/memory-stores.js';
 import { BATCHES, Population } from './population.js';
 
 const [directory = ''] = process.argv.slice(2);

@@ -25,7 +25,7 @@ import {
 } from '@signalapp/libsignal-client';
 import { SERVICE_ENVELOPE_TYPE, encodeContent, padPlaintext } from '#dist/src/content/index.js';
 import { contentMessage, serialize, serviceEnvelopeMessage, toLong } from '#dist/src/content/messages.js';
-import { MemoryStores } from '../../test/support/memory-stores.js';
+import { MemoryStores } from '../../test/fakes/memory-stores.js';
 import { REPLY_COUNT, type AccountKeys, type Correspondent } from './population.js';
 
 const SENT_AT_ONCE = 250;

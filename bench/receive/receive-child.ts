@@ -3,7 +3,7 @@ import { subscribe } from 'node:diagnostics_channel';
 import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Receiver, openStore } from 'sealcast';
-import { sessionChange } from '#dist/src/account/records.js';
+import { sessionChange } from '#dist/src/runtime/records.js';
 import { DeliveringTransport } from './delivering-transport.js';
 import { BATCHES, Population, commitInParts } from './population.js';
 

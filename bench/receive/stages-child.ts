@@ -1,13 +1,13 @@
 // Runs in a process of its own (see receive.ts): the stages of receiving one after the other, each for everybody, and what each
 // takes of the processors.
 import { Sealer, openStore, type Change } from 'sealcast';
-import { Records, contactChange, sessionChange, sessionKey } from '#dist/src/account/records.js';
-import { RatchetClient } from '#dist/src/account/ratchet-client.js';
-import { engineOf } from '#dist/src/engines.js';
+import { Records, contactChange, sessionChange, sessionKey } from '#dist/src/runtime/records.js';
+import { RatchetClient } from '#dist/src/session/session-client.js';
+import { engineOf } from '#dist/src/sealer/engines.js';
 import { SYSTEM_CLOCK } from '#dist/src/util/clock.js';
 import { Inbox } from '#dist/src/receive/inbox.js';
-import { Opener, type Opened } from '#dist/src/receive/opener.js';
-import { SessionDecryptor, type SessionsDecrypted } from '#dist/src/receive/session-decryptor.js';
+import { Opener, type Opened } from '#dist/src/receive/envelope-opener.js';
+import { SessionDecryptor, type SessionsDecrypted } from '#dist/src/receive/decrypt/sessions.js';
 import { BATCHES, Population, commitInParts } from './population.js';
 
 /** Microseconds of all processors, a message. */

@@ -1,9 +1,9 @@
 import type { SenderCertificate as LibsignalCertificate } from '@signalapp/libsignal-client';
-import { AbortWatch } from '../abort-watch.js';
+import { AbortWatch } from '../util/abort-watch.js';
 import { SealcastError, type SealcastErrorCode } from '../errors.js';
 import type { MeasuredClock } from '../util/service-clock.js';
 import { CertificateFailures } from './certificate-failures.js';
-import { expirationOf } from './certificates.js';
+import { expirationOf } from '../sealer/certificate-validator.js';
 import { libsignal, loadLibsignal } from './libsignal.js';
 
 /** A sender certificate that holds for us. */

@@ -1,6 +1,6 @@
 import { SealcastError } from '../errors.js';
-import { Fifo } from '../pool/fifo.js';
-import type { Delivery } from './parcel.js';
+import { Fifo } from '../util/queue.js';
+import type { Delivery } from './delivery.js';
 
 /** Deliveries that may lie ready before whoever iterates slows the broadcast down. */
 const HIGH_WATER = 1024;

@@ -1,7 +1,7 @@
-import { AbortWatch } from '../abort-watch.js';
-import { AddressLocks } from '../account/address-locks.js';
-import { Semaphore } from '../account/semaphore.js';
-import { SendGuard } from '../account/send-guard.js';
+import { AbortWatch } from '../util/abort-watch.js';
+import { AddressLocks } from '../session/recipient-locks.js';
+import { Semaphore } from '../util/semaphore.js';
+import { SendGuard } from '../runtime/send-guard.js';
 import type { SenderCertificate } from '../access/sender-certificate.js';
 import type { Change, ListOptions, Store, StoreEntry, TableName } from '../store/store.js';
 import type {
@@ -12,8 +12,8 @@ import type {
   Transport,
 } from '../transport/transport.js';
 import { Outbox } from './outbox.js';
-import { PreKeyFetches } from './prekey-fetches.js';
-import type { Services } from './services.js';
+import { PreKeyFetches } from './flow/prekey-fetches.js';
+import type { Services } from './context.js';
 
 /** As long as real ones, so that envelopes are too. */
 const CERTIFICATE_BYTES = 350;

@@ -1,10 +1,10 @@
 import { takesSealed } from '../access/access-mode.js';
-import { awaitsAcceptance, isOtherIdentity } from '../account/contact-identity.js';
-import type { Renewal } from '../ratchet/messages.js';
+import { awaitsAcceptance, isOtherIdentity } from '../access/contact-identity.js';
+import type { Renewal } from '../session/protocol.js';
 import type { ContactRecord, Device, EncryptedDevice, OutboxRecord } from '../store/records.js';
 import type { Change } from '../store/store.js';
-import type { Contents } from './contents.js';
-import { sessionChange, sessionKey, contactChange } from '../account/records.js';
+import type { Contents } from './plaintext-variants.js';
+import { sessionChange, sessionKey, contactChange } from '../runtime/records.js';
 import { rowChange } from './outbox.js';
 import {
   blockedError,
@@ -15,9 +15,9 @@ import {
   selfError,
   type Parcel,
   type Step,
-} from './parcel.js';
-import type { Encrypted, EncryptInput } from '../account/ratchet-client.js';
-import type { Services } from './services.js';
+} from './delivery.js';
+import type { Encrypted, EncryptInput } from '../session/session-client.js';
+import type { Services } from './context.js';
 
 /** Where the recipients of a chunk are after its sessions were used. */
 export interface ChunkSteps {

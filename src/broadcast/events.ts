@@ -1,4 +1,4 @@
-import type { ClockSkew } from '../account/service-time.js';
+import type { ClockSkew } from '../runtime/service-time.js';
 import type { SealcastError } from '../errors.js';
 
 /** What a Broadcaster emits, for whoever has to act on it. */

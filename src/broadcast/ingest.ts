@@ -1,6 +1,6 @@
 import { SealcastError } from '../errors.js';
 import type { Recipients } from './options.js';
-import { parseServiceId } from '../account/ids.js';
+import { parseServiceId } from '../util/service-id.js';
 import type { Outbox } from './outbox.js';
 import { rowChange } from './outbox.js';
 

@@ -1,7 +1,7 @@
 import { checkBody, MAX_TIMESTAMP_MS } from '../content/index.js';
-import { isBroadcastId } from '../account/ids.js';
-import { checkBoolean } from '../account/options.js';
-import { checkInteger, checkObject, checkOptions, checkSignal, refuse } from '../options.js';
+import { isBroadcastId } from '../util/service-id.js';
+import { checkBoolean } from '../runtime/options.js';
+import { checkInteger, checkObject, checkOptions, checkSignal, refuse } from '../sealer/options.js';
 import { checkNames, type NamesOf } from '../util/known-names.js';
 
 /** Service ids, in any order, one or more times. */

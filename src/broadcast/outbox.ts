@@ -1,8 +1,8 @@
-import { broadcastChange, outboxKey, rowChange } from '../account/outbox-rows.js';
-import { Records } from '../account/records.js';
+import { broadcastChange, outboxKey, rowChange } from '../runtime/outbox-rows.js';
+import { Records } from '../runtime/records.js';
 import { SealcastError, type SealcastErrorCode } from '../errors.js';
 import { decodeBroadcast, decodeOutbox, type BroadcastRecord, type OutboxRecord } from '../store/records.js';
-import type { Delivery } from './parcel.js';
+import type { Delivery } from './delivery.js';
 
 export { broadcastChange, rowChange };
 

@@ -1,24 +1,24 @@
 import { setMaxListeners } from 'node:events';
 import { takesSealed } from '../access/access-mode.js';
 import { SealcastError } from '../errors.js';
-import type { AbortWatch } from '../abort-watch.js';
+import type { AbortWatch } from '../util/abort-watch.js';
 import { tooLargeError } from '../content/index.js';
 import type { BroadcastRecord, BroadcastState } from '../store/records.js';
-import { Backlog } from './backlog.js';
-import { Contents } from './contents.js';
+import { Backlog } from './chunk-queue.js';
+import { Contents } from './plaintext-variants.js';
 import type { DeliveryStream } from './delivery-stream.js';
-import { Dispatcher, type Dispatched } from './dispatcher.js';
+import { Dispatcher, type Dispatched } from './sender.js';
 import { Encryptor } from './encryptor.js';
-import type { Gate } from './gate.js';
+import type { Gate } from './flow/pause-gate.js';
 import { ingest } from './ingest.js';
 import type { Recipients } from './options.js';
 import { broadcastChange } from './outbox.js';
-import { failure, type Counts, type Delivery, type Step } from './parcel.js';
-import { Recorder } from './recorder.js';
-import { Semaphore } from '../account/semaphore.js';
-import type { SendWindow } from './send-window.js';
-import type { Services } from './services.js';
-import { SessionSteps } from './session-steps.js';
+import { failure, type Counts, type Delivery, type Step } from './delivery.js';
+import { Recorder } from './outcome-writer.js';
+import { Semaphore } from '../util/semaphore.js';
+import type { SendWindow } from './flow/send-limiter.js';
+import type { Services } from './context.js';
+import { SessionSteps } from './session-manager.js';
 
 /** Chunks whose ratchet steps are under way at the same time: while one is being committed, the next ones are encrypted. */
 const CHUNKS_IN_WORK = 3;

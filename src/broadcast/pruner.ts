@@ -1,4 +1,4 @@
-import type { Telemetry } from '../account/telemetry.js';
+import type { Telemetry } from '../runtime/telemetry.js';
 import { SealcastError } from '../errors.js';
 import type { MeasuredClock } from '../util/service-clock.js';
 import type { Outbox } from './outbox.js';

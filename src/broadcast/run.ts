@@ -1,6 +1,6 @@
 import type { DeliveryStream } from './delivery-stream.js';
-import type { Gate, WaitReason } from './gate.js';
-import type { Counts, Delivery } from './parcel.js';
+import type { Gate, WaitReason } from './flow/pause-gate.js';
+import type { Counts, Delivery } from './delivery.js';
 
 /** How a broadcast ended. */
 export interface BroadcastSummary extends Readonly<Counts> {

@@ -1,14 +1,14 @@
 import { SealcastError } from '../errors.js';
-import { AbortWatch } from '../abort-watch.js';
-import { abortedError } from '../pool/pool.js';
+import { AbortWatch } from '../util/abort-watch.js';
+import { abortedError } from '../engine/scheduler.js';
 import type { BroadcastRecord, BroadcastState } from '../store/records.js';
 import { DeliveryStream } from './delivery-stream.js';
-import { Gate } from './gate.js';
+import { Gate } from './flow/pause-gate.js';
 import type { BroadcasterLimits, CheckedBroadcast } from './options.js';
 import { Pipeline, type RunRecipients } from './pipeline.js';
 import { BroadcastRun, type BroadcastSummary } from './run.js';
-import { SendWindow } from './send-window.js';
-import type { Services } from './services.js';
+import { SendWindow } from './flow/send-limiter.js';
+import type { Services } from './context.js';
 
 /** A broadcast's record, saved, and whether it has no recipients yet. */
 export interface Opened {

@@ -1,4 +1,4 @@
-// Generated from signal.proto; do not edit. To make it anew: npx vitest run test/unit/schema.test.ts --update
+// Generated from signal.proto; do not edit. To make it anew: npx vitest run test/content/schema.test.ts --update
 // It is TypeScript, so that the compiled library holds its schema and reads no file at run time.
 export const SCHEMA = {
   nested: {

@@ -1,20 +1,20 @@
-import { sessionKey } from '../account/records.js';
+import { sessionKey } from '../runtime/records.js';
 import { decodeContent, unpadPlaintext, type Content } from '../content/index.js';
-import { plaintextBodyOf } from '../ratchet/retry.js';
+import { plaintextBodyOf } from '../session/worker/retry.js';
 import type { RetryRecord } from '../store/records-inbox.js';
 import type { Change } from '../store/store.js';
 import { TimeSlicer } from '../util/time-slicer.js';
-import { ContactBook } from './contact-book.js';
-import { failureOf } from './failure.js';
-import type { GroupMessage } from './group-decryptor.js';
-import type { Letter } from './intake.js';
+import { ContactBook } from './contact-batch.js';
+import { failureOf } from './retry/request.js';
+import type { GroupMessage } from './decrypt/groups.js';
+import type { Letter } from './envelope-queue.js';
 import type { Given } from './message-stream.js';
-import type { Opened, Opening } from './opener.js';
-import { RetryAnswers } from './retry-answers.js';
-import type { Services } from './services.js';
-import { receiptName } from './received.js';
-import { useNames, type Decrypted, type SessionMessage } from './session-decryptor.js';
-import { hasNews } from './news.js';
+import type { Opened, Opening } from './envelope-opener.js';
+import { RetryAnswers } from './retry/handler.js';
+import type { Services } from './context.js';
+import { receiptName } from './types.js';
+import { useNames, type Decrypted, type SessionMessage } from './decrypt/sessions.js';
+import { hasNews } from './user-visible.js';
 
 /** A letter, and how far it has got. */
 interface Item {

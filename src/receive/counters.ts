@@ -1,6 +1,6 @@
-import type { Telemetry } from '../account/telemetry.js';
+import type { Telemetry } from '../runtime/telemetry.js';
 import type { Notify } from './events.js';
-import { REFUSALS, type ReceiveRefusal, type ReceiverStats } from './received.js';
+import { REFUSALS, type ReceiveRefusal, type ReceiverStats } from './types.js';
 
 type Counted = 'messages' | 'duplicates' | 'blocked' | 'undecryptable' | 'internal' | 'deferred';
 

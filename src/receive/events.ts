@@ -1,6 +1,6 @@
 import type { SealcastError } from '../errors.js';
-import type { ClockSkew } from '../account/service-time.js';
-import type { ReceiveRefusal } from './received.js';
+import type { ClockSkew } from '../runtime/service-time.js';
+import type { ReceiveRefusal } from './types.js';
 
 /** What a Receiver emits, for whoever has to act on it. */
 export interface ReceiverEvents {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { LruMap } from '../util/lru-map.js';
-import type { Letter } from './intake.js';
+import type { Letter } from './envelope-queue.js';
 
 /** Deliveries in which a letter cost workers, after which it is not waited for again. */
 const MAX_LOSSES = 3;

@@ -1,6 +1,6 @@
 import { SealcastError } from '../errors.js';
-import { Fifo } from '../pool/fifo.js';
-import type { ReceivedMessage } from './received.js';
+import { Fifo } from '../util/queue.js';
+import type { ReceivedMessage } from './types.js';
 
 /** A message, and its row in the inbox. */
 export interface Given {

@@ -1,5 +1,5 @@
 import { beginsWith, checkChanges, checkKeys, checkListOptions, checkTable } from './checks.js';
-import { PLAIN_ENTRIES } from './entries.js';
+import { PLAIN_ENTRIES } from './lmdb/entries.js';
 import { storeClosed } from './failures.js';
 import type { Change, ListOptions, Store, StoreEntry, TableName } from './store.js';
 

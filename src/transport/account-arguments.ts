@@ -1,5 +1,5 @@
 import { checkBytes, isIntegerIn, refuse } from './arguments.js';
-import { isRecord } from './http-refusals.js';
+import { isRecord } from './mapping/http.js';
 import type { AccountAttributes, PreKeyUpload, ProfileUpload, PublicPreKey, SignedPublicPreKey } from './transport.js';
 
 /** Signal-Server: ECPreKey, "not zero, less than 2^24". */

@@ -1,8 +1,8 @@
-import { AbortWatch } from '../abort-watch.js';
+import { AbortWatch } from '../util/abort-watch.js';
 import { SealcastError } from '../errors.js';
 import { refuse } from './arguments.js';
-import { CLIENT_TOO_OLD } from './http-refusals.js';
-import { refusedError } from './lanes.js';
+import { CLIENT_TOO_OLD } from './mapping/http.js';
+import { refusedError } from './chat/connection-pool.js';
 import type { Refusal, ServerTime, Transport } from './transport.js';
 
 type Fields = Readonly<Record<string, unknown>>;

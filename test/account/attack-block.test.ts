@@ -1,9 +1,9 @@
 import { MemoryStore, openAccount, type Account, type Delivery } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { untilTrue } from '../support/await-condition.js';
-import { collect } from '../support/broadcasters.js';
-import { StandInAccountService } from '../support/stand-in-account-service.js';
-import type { RequestName, Subscriber } from '../support/stand-in-service.js';
+import { untilTrue } from '../harness/await-condition.js';
+import { collect } from '../harness/broadcasters.js';
+import { StandInAccountService } from '../fakes/stand-in-account-service.js';
+import type { RequestName, Subscriber } from '../fakes/stand-in-service.js';
 
 /** Longer than a block takes. */
 const RETRY_AFTER_MS = 1_500;

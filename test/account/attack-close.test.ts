@@ -1,11 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MemoryStore, openAccount, type Account, type Change, type DoneOutcome, type Store } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { manyTurns, neverHangs, untilTrue } from '../support/await-condition.js';
-import { contactIn, storedProfileKey } from '../support/account-scene.js';
-import { StandInAccountService } from '../support/stand-in-account-service.js';
-import type { Subscriber } from '../support/stand-in-service.js';
-import { WatchedStore } from '../support/watched-store.js';
+import { manyTurns, neverHangs, untilTrue } from '../harness/await-condition.js';
+import { contactIn, storedProfileKey } from '../harness/account-scene.js';
+import { StandInAccountService } from '../fakes/stand-in-account-service.js';
+import type { Subscriber } from '../fakes/stand-in-service.js';
+import { WatchedStore } from '../fakes/watched-store.js';
 
 let service: StandInAccountService;
 let inner: MemoryStore;

@@ -1,10 +1,10 @@
 import { IdentityKeyPair, PrivateKey } from '@signalapp/libsignal-client';
 import { MemoryStore, openAccount } from 'sealcast';
 import { expect, it } from 'vitest';
-import { checkAccount } from '#dist/src/account/options.js';
-import { Hub } from '#dist/src/account/hub.js';
-import { Telemetry } from '#dist/src/account/telemetry.js';
-import { StandInAccountService } from '../support/stand-in-account-service.js';
+import { checkAccount } from '#dist/src/runtime/options.js';
+import { Hub } from '#dist/src/runtime/account-runtime.js';
+import { Telemetry } from '#dist/src/runtime/telemetry.js';
+import { StandInAccountService } from '../fakes/stand-in-account-service.js';
 
 const isWiped = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0);
 

@@ -1,9 +1,9 @@
 import { MemoryStore, openAccount, type Account, type AccountOptions, type Delivery } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { contactIn } from '../support/account-scene.js';
-import { collect } from '../support/broadcasters.js';
-import { StandInAccountService } from '../support/stand-in-account-service.js';
-import type { Subscriber } from '../support/stand-in-service.js';
+import { contactIn } from '../harness/account-scene.js';
+import { collect } from '../harness/broadcasters.js';
+import { StandInAccountService } from '../fakes/stand-in-account-service.js';
+import type { Subscriber } from '../fakes/stand-in-service.js';
 
 let service: StandInAccountService;
 let store: MemoryStore;

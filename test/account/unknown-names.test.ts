@@ -13,8 +13,8 @@ import {
 } from 'sealcast';
 import { loadKernel } from 'sealcast/kernel';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { MailboxService } from '../support/mailbox-service.js';
-import { temporaryDirectory } from '../support/store-files.js';
+import { MailboxService } from '../fakes/mailbox-service.js';
+import { temporaryDirectory } from '../harness/store-files.js';
 
 const service = new MailboxService();
 const { sender } = service;

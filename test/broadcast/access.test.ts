@@ -11,8 +11,8 @@ import {
   subscribeKnown,
   failTest,
   type Scene,
-} from '../support/broadcasters.js';
-import { StandInService, type RequestName, type Subscriber } from '../support/stand-in-service.js';
+} from '../harness/broadcasters.js';
+import { StandInService, type RequestName, type Subscriber } from '../fakes/stand-in-service.js';
 
 const ZEROS = new Uint8Array(16);
 

@@ -1,15 +1,15 @@
 import type { BroadcasterEvents } from 'sealcast';
-import { AbortWatch } from '#dist/src/abort-watch.js';
-import { SendWindow } from '#dist/src/broadcast/send-window.js';
-import type * as Waiting from '#dist/src/account/waiting.js';
+import { AbortWatch } from '#dist/src/util/abort-watch.js';
+import { SendWindow } from '#dist/src/broadcast/flow/send-limiter.js';
+import type * as Waiting from '#dist/src/util/sleep.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { manyTurns, untilTrue } from '../support/await-condition.js';
-import { acis, collect, deliveryTo, failTest, openScene, subscribeKnown, type Scene } from '../support/broadcasters.js';
-import type { RequestName, Subscriber } from '../support/stand-in-service.js';
+import { manyTurns, untilTrue } from '../harness/await-condition.js';
+import { acis, collect, deliveryTo, failTest, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
+import type { RequestName, Subscriber } from '../fakes/stand-in-service.js';
 
 /** ms of every wait. */
 const waits = vi.hoisted((): number[] => []);
-vi.mock('#dist/src/account/waiting.js', async (importOriginal) => {
+vi.mock('#dist/src/util/sleep.js', async (importOriginal) => {
   const original = await importOriginal<typeof Waiting>();
   // A hundred times as fast: what is tested is what follows, not how long it takes.
   const wait: typeof original.wait = (ms, signal) => {

@@ -2,8 +2,8 @@ import { randomUUID } from 'node:crypto';
 import { IdentityKeyPair } from '@signalapp/libsignal-client';
 import { Broadcaster, MemoryStore, type BroadcasterOptions } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { openScene, type Scene } from '../support/broadcasters.js';
-import { StandInService } from '../support/stand-in-service.js';
+import { openScene, type Scene } from '../harness/broadcasters.js';
+import { StandInService } from '../fakes/stand-in-service.js';
 
 const refused = (field: string): object => ({ name: 'SealcastError', code: 'ERR_INVALID_ARGUMENT', field });
 

@@ -1,15 +1,15 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MemoryStore, openAccount, SealcastError, type Refusal } from 'sealcast';
-import type * as Waiting from '#dist/src/account/waiting.js';
+import type * as Waiting from '#dist/src/util/sleep.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { manyTurns, neverHangs, untilTrue } from '../support/await-condition.js';
-import { acis, collect, openScene, subscribeKnown, type Scene } from '../support/broadcasters.js';
-import { StandInAccountService } from '../support/stand-in-account-service.js';
-import type { RequestName } from '../support/stand-in-service.js';
+import { manyTurns, neverHangs, untilTrue } from '../harness/await-condition.js';
+import { acis, collect, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
+import { StandInAccountService } from '../fakes/stand-in-account-service.js';
+import type { RequestName } from '../fakes/stand-in-service.js';
 
 /** ms of every wait. */
 const waits = vi.hoisted((): number[] => []);
-vi.mock('#dist/src/account/waiting.js', async (importOriginal) => {
+vi.mock('#dist/src/util/sleep.js', async (importOriginal) => {
   const original = await importOriginal<typeof Waiting>();
   // Each wait takes a turn of the event loop: the test is about what follows, and for how long it would have waited.
   const wait: typeof original.wait = (ms, signal) => {

@@ -1,12 +1,12 @@
 import { getEventListeners } from 'node:events';
 import { randomBytes, randomUUID } from 'node:crypto';
 import type * as DeliveryStreams from '#dist/src/broadcast/delivery-stream.js';
-import { Contents } from '#dist/src/broadcast/contents.js';
+import { Contents } from '#dist/src/broadcast/plaintext-variants.js';
 import { NEW_CONTACT, type AccountRecord, type BroadcastRecord } from '#dist/src/store/records.js';
 import { LruMap } from '#dist/src/util/lru-map.js';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { untilTrue } from '../support/await-condition.js';
-import { acis, collect, openScene, subscribeKnown, type Scene } from '../support/broadcasters.js';
+import { untilTrue } from '../harness/await-condition.js';
+import { acis, collect, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
 
 /** Of which a broadcast keeps ten unread deliveries. */
 vi.mock('#dist/src/broadcast/delivery-stream.js', async (importOriginal) => {

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { acis, collect, openScene, subscribeKnown, type Scene } from '../support/broadcasters.js';
+import { acis, collect, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
 
 let scene: Scene | undefined;
 afterEach(async () => {

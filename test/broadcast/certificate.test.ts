@@ -1,16 +1,16 @@
 import { randomUUID } from 'node:crypto';
 import { IdentityKeyPair } from '@signalapp/libsignal-client';
 import { SealcastError, type BroadcasterEvents, type SealcastErrorCode } from 'sealcast';
-import type * as Waiting from '#dist/src/account/waiting.js';
+import type * as Waiting from '#dist/src/util/sleep.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { untilTrue } from '../support/await-condition.js';
-import { acis, deliveryTo, failTest, openScene, subscribeKnown, type Scene } from '../support/broadcasters.js';
-import type { CertificateFacts, StandInService } from '../support/stand-in-service.js';
+import { untilTrue } from '../harness/await-condition.js';
+import { acis, deliveryTo, failTest, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
+import type { CertificateFacts, StandInService } from '../fakes/stand-in-service.js';
 
 /** ms that somebody waited, or would have. */
 const waits = vi.hoisted((): number[] => []);
 
-vi.mock('#dist/src/account/waiting.js', async (importOriginal) => {
+vi.mock('#dist/src/util/sleep.js', async (importOriginal) => {
   const original = await importOriginal<typeof Waiting>();
   // A hundred times as fast: what is tested is what follows, not how long it takes.
   const wait: typeof original.wait = (ms, signal) => {

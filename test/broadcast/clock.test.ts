@@ -1,18 +1,18 @@
 import { MemoryStore, openAccount, type BroadcastSummary } from 'sealcast';
-import { Hub } from '#dist/src/account/hub.js';
-import { PreKeys } from '#dist/src/account/prekeys.js';
-import { Telemetry } from '#dist/src/account/telemetry.js';
-import { BroadcasterCore } from '#dist/src/broadcast/core.js';
+import { Hub } from '#dist/src/runtime/account-runtime.js';
+import { PreKeys } from '#dist/src/account/prekeys/manager.js';
+import { Telemetry } from '#dist/src/runtime/telemetry.js';
+import { BroadcasterCore } from '#dist/src/broadcast/service.js';
 import { checkBroadcast, checkLimits } from '#dist/src/broadcast/options.js';
 import { PRUNE_INTERVAL_MS } from '#dist/src/broadcast/pruner.js';
 import { onProfileKey } from '#dist/src/access/access-mode.js';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { manyTurns, untilTrue } from '../support/await-condition.js';
-import { ManualClock } from '../support/manual-clock.js';
-import { StandInAccountService } from '../support/stand-in-account-service.js';
-import type { Subscriber } from '../support/stand-in-service.js';
-import { tellTimes, trueNow, type Telling } from '../support/tell-times.js';
+import { manyTurns, untilTrue } from '../harness/await-condition.js';
+import { ManualClock } from '../fakes/manual-clock.js';
+import { StandInAccountService } from '../fakes/stand-in-account-service.js';
+import type { Subscriber } from '../fakes/stand-in-service.js';
+import { tellTimes, trueNow, type Telling } from '../fakes/tell-times.js';
 
 const MINUTE_MS = 60_000;
 const HOUR_MS = 60 * MINUTE_MS;

@@ -1,12 +1,12 @@
 import { MemoryStore } from 'sealcast';
-import { Telemetry } from '#dist/src/account/telemetry.js';
-import { BroadcasterCore } from '#dist/src/broadcast/core.js';
+import { Telemetry } from '#dist/src/runtime/telemetry.js';
+import { BroadcasterCore } from '#dist/src/broadcast/service.js';
 import { checkBroadcast, checkLimits } from '#dist/src/broadcast/options.js';
 import { PRUNE_INTERVAL_MS } from '#dist/src/broadcast/pruner.js';
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { manyTurns } from '../support/await-condition.js';
-import { ManualClock } from '../support/manual-clock.js';
-import { StandInService } from '../support/stand-in-service.js';
+import { manyTurns } from '../harness/await-condition.js';
+import { ManualClock } from '../fakes/manual-clock.js';
+import { StandInService } from '../fakes/stand-in-service.js';
 
 const service = new StandInService();
 let clock: ManualClock;

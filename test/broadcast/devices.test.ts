@@ -9,8 +9,8 @@ import {
   sessionOf,
   subscribeKnown,
   type Scene,
-} from '../support/broadcasters.js';
-import type { RequestName, Subscriber } from '../support/stand-in-service.js';
+} from '../harness/broadcasters.js';
+import type { RequestName, Subscriber } from '../fakes/stand-in-service.js';
 
 let scene: Scene;
 beforeEach(async () => {

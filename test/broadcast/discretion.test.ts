@@ -1,6 +1,6 @@
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { untilTrue } from '../support/await-condition.js';
+import { untilTrue } from '../harness/await-condition.js';
 import {
   acis,
   changeContact,
@@ -9,8 +9,8 @@ import {
   openScene,
   subscribeKnown,
   type Scene,
-} from '../support/broadcasters.js';
-import type { Subscriber } from '../support/stand-in-service.js';
+} from '../harness/broadcasters.js';
+import type { Subscriber } from '../fakes/stand-in-service.js';
 
 const CHANNELS = ['broadcast:start', 'broadcast:end', 'delivery', 'stage', 'refusal', 'identity-change', 'certificate'];
 const BODY = 'a text that nobody else is to see';

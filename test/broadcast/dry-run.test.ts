@@ -3,9 +3,9 @@ import { MemoryStore, type Logger, type StoreEntry } from 'sealcast';
 import { OverlayStore } from '#dist/src/broadcast/dry-run.js';
 import { TABLES, type Change } from '#dist/src/store/store.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { untilTrue } from '../support/await-condition.js';
-import { acis, collect, failTest, openScene, subscribeKnown, type Scene } from '../support/broadcasters.js';
-import type { Subscriber } from '../support/stand-in-service.js';
+import { untilTrue } from '../harness/await-condition.js';
+import { acis, collect, failTest, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
+import type { Subscriber } from '../fakes/stand-in-service.js';
 
 const lines: { readonly facts: object }[] = [];
 const line = (facts: object): number => lines.push({ facts });

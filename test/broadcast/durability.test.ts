@@ -2,8 +2,8 @@ import { MemoryStore, type Delivery, type Store } from 'sealcast';
 import { decodeOutbox, type OutboxRecord } from '#dist/src/store/records.js';
 import type { Change } from '#dist/src/store/store.js';
 import { afterEach, describe, expect, it } from 'vitest';
-import { manyTurns, neverHangs, untilTrue } from '../support/await-condition.js';
-import { acis, collect, openScene, subscribeKnown, type Scene } from '../support/broadcasters.js';
+import { manyTurns, neverHangs, untilTrue } from '../harness/await-condition.js';
+import { acis, collect, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
 
 let scene: Scene | undefined;
 afterEach(async () => {

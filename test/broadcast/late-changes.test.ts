@@ -1,9 +1,9 @@
 import type { Broadcaster } from 'sealcast';
 import { deriveAccessKey, MemoryStore } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { untilTrue } from '../support/await-condition.js';
-import { acis, collect, deliveryTo, failTest, openScene, subscribeKnown, type Scene } from '../support/broadcasters.js';
-import type { RequestName, Subscriber } from '../support/stand-in-service.js';
+import { untilTrue } from '../harness/await-condition.js';
+import { acis, collect, deliveryTo, failTest, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
+import type { RequestName, Subscriber } from '../fakes/stand-in-service.js';
 
 const BLOCKED = { status: 'failed', error: { code: 'ERR_RECIPIENT_BLOCKED' } };
 

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { outboxKey } from '#dist/src/account/outbox-rows.js';
-import { untilTrue } from '../support/await-condition.js';
-import { acis, openScene, subscribeKnown, type Scene } from '../support/broadcasters.js';
+import { outboxKey } from '#dist/src/runtime/outbox-rows.js';
+import { untilTrue } from '../harness/await-condition.js';
+import { acis, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
 
 let scene: Scene;
 beforeEach(async () => {

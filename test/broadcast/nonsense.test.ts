@@ -2,8 +2,8 @@ import fc from 'fast-check';
 import { SealcastError, type Transport } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkedTransport } from '#dist/src/transport/checked-transport.js';
-import { acis, changeContact, collect, openScene, subscribeKnown, type Scene } from '../support/broadcasters.js';
-import { StandInService, type RequestName, type Subscriber } from '../support/stand-in-service.js';
+import { acis, changeContact, collect, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
+import { StandInService, type RequestName, type Subscriber } from '../fakes/stand-in-service.js';
 
 const NUMBER_OF_RUNS = 12;
 const bytes = (length: number): Uint8Array => new Uint8Array(length).fill(5);

@@ -1,12 +1,12 @@
 import { MemoryStore } from 'sealcast';
-import { Telemetry } from '#dist/src/account/telemetry.js';
+import { Telemetry } from '#dist/src/runtime/telemetry.js';
 import { Outbox } from '#dist/src/broadcast/outbox.js';
 import { Pruner, PRUNE_INTERVAL_MS } from '#dist/src/broadcast/pruner.js';
-import { Runs } from '#dist/src/broadcast/runs.js';
+import { Runs } from '#dist/src/broadcast/run-registry.js';
 import { encodeBroadcast, encodeOutbox, type BroadcastState } from '#dist/src/store/records.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { manyTurns } from '../support/await-condition.js';
-import { ManualClock } from '../support/manual-clock.js';
+import { manyTurns } from '../harness/await-condition.js';
+import { ManualClock } from '../fakes/manual-clock.js';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;

@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto';
 import { MemoryStore, type Store } from 'sealcast';
 import { decodeBroadcast } from '#dist/src/store/records.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { neverHangs, untilTrue } from '../support/await-condition.js';
-import { acis, collect, deliveryTo, failTest, openScene, subscribeKnown, type Scene } from '../support/broadcasters.js';
-import { StandInService } from '../support/stand-in-service.js';
+import { neverHangs, untilTrue } from '../harness/await-condition.js';
+import { acis, collect, deliveryTo, failTest, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
+import { StandInService } from '../fakes/stand-in-service.js';
 
 let scene: Scene;
 beforeEach(async () => {

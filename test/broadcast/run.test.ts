@@ -1,9 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import type { Delivery } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { manyTurns, neverHangs, untilTrue } from '../support/await-condition.js';
-import { acis, collect, failTest, openScene, subscribeKnown, type Scene } from '../support/broadcasters.js';
-import type { Subscriber } from '../support/stand-in-service.js';
+import { manyTurns, neverHangs, untilTrue } from '../harness/await-condition.js';
+import { acis, collect, failTest, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
+import type { Subscriber } from '../fakes/stand-in-service.js';
 
 let scene: Scene;
 beforeEach(async () => {

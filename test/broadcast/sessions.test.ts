@@ -16,9 +16,9 @@ import {
   sessionOf,
   subscribeKnown,
   type Scene,
-} from '../support/broadcasters.js';
-import { MemoryStores } from '../support/memory-stores.js';
-import type { Subscriber } from '../support/stand-in-service.js';
+} from '../harness/broadcasters.js';
+import { MemoryStores } from '../fakes/memory-stores.js';
+import type { Subscriber } from '../fakes/stand-in-service.js';
 
 const DAY_MS = 24 * 3_600_000;
 

@@ -11,8 +11,8 @@ import {
   type TransportListener,
 } from 'sealcast';
 import { decodeBroadcast } from '#dist/src/store/records.js';
-import type { RequestName } from '../support/stand-in-service.js';
-import { WatchedStore } from '../support/watched-store.js';
+import type { RequestName } from '../fakes/stand-in-service.js';
+import { WatchedStore } from '../fakes/watched-store.js';
 
 /** `before` a commit of rows of a table, or `after` it is on the disk and before the account has been told. */
 export type AccountMoment = `${'before' | 'after'} ${'commit' | 'ack' | 'sendSealed'}`;

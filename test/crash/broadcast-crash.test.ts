@@ -1,6 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
-import { BroadcastChild, type ChildOptions, type JobFor } from '../support/broadcast-child.js';
+import { BroadcastChild, type ChildOptions, type JobFor } from '../harness/broadcast-child.js';
 import {
   keptBroadcast,
   misread,
@@ -8,10 +8,10 @@ import {
   sentButNotKept,
   sentTwice,
   type KeptBroadcast,
-} from '../support/broadcast-ledger.js';
-import { seededBytes, seededInteger, type SeededRandom } from '../support/seeded-random.js';
-import { StandInService } from '../support/stand-in-service.js';
-import { temporaryDirectory } from '../support/store-files.js';
+} from '../harness/broadcast-ledger.js';
+import { seededBytes, seededInteger, type SeededRandom } from '../harness/seeded-random.js';
+import { StandInService } from '../fakes/stand-in-service.js';
+import { temporaryDirectory } from '../harness/store-files.js';
 
 const RECIPIENTS = 500;
 const BROADCASTS = 5;

@@ -1,9 +1,9 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { BroadcastChild, type ChildEnd, type JobFor } from '../support/broadcast-child.js';
-import { keptBroadcast, misread, reusedMessageKeys, sentButNotKept, sentTwice } from '../support/broadcast-ledger.js';
-import { acis } from '../support/broadcasters.js';
-import { StandInService, type Subscriber } from '../support/stand-in-service.js';
-import { temporaryDirectory } from '../support/store-files.js';
+import { BroadcastChild, type ChildEnd, type JobFor } from '../harness/broadcast-child.js';
+import { keptBroadcast, misread, reusedMessageKeys, sentButNotKept, sentTwice } from '../harness/broadcast-ledger.js';
+import { acis } from '../harness/broadcasters.js';
+import { StandInService, type Subscriber } from '../fakes/stand-in-service.js';
+import { temporaryDirectory } from '../harness/store-files.js';
 import type { Moment } from './broadcast-process.js';
 
 /** Enough for some to be before the moment, some in it, and some behind it. */

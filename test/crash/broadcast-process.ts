@@ -12,8 +12,8 @@ import {
   type TableName,
   type Transport,
 } from 'sealcast';
-import type { RequestName } from '../support/stand-in-service.js';
-import { labelsOf, WatchedStore, type ChangeLabel } from '../support/watched-store.js';
+import type { RequestName } from '../fakes/stand-in-service.js';
+import { labelsOf, WatchedStore, type ChangeLabel } from '../fakes/watched-store.js';
 
 /** `before`: it is not asked for, or not on the disk; `after`: it is, and the broadcaster has not been told. */
 export type Moment = `${'before' | 'after'} ${RequestName | ChangeLabel | TableName}`;

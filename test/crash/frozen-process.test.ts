@@ -2,9 +2,9 @@ import { setTimeout as delay } from 'node:timers/promises';
 import { openStore, type Store } from 'sealcast';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { decodeBroadcast } from '#dist/src/store/records.js';
-import { BroadcastChild } from '../support/broadcast-child.js';
-import { StandInService } from '../support/stand-in-service.js';
-import { temporaryDirectory, withRawStore } from '../support/store-files.js';
+import { BroadcastChild } from '../harness/broadcast-child.js';
+import { StandInService } from '../fakes/stand-in-service.js';
+import { temporaryDirectory, withRawStore } from '../harness/store-files.js';
 
 const RECIPIENTS = 6;
 /** Longer than a process may rely on its last look at who owns the store; a takeover takes thirty times as long. */

@@ -1,12 +1,12 @@
 import { join } from 'node:path';
 import { openStore } from 'sealcast';
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
-import { MailboxService } from '../support/mailbox-service.js';
-import { ReceiverChildren } from '../support/receiver-child.js';
-import { text } from '../support/receivers.js';
-import { seededBytes, seededInteger } from '../support/seeded-random.js';
-import type { Subscriber } from '../support/stand-in-service.js';
-import { temporaryDirectory } from '../support/store-files.js';
+import { MailboxService } from '../fakes/mailbox-service.js';
+import { ReceiverChildren } from '../harness/receiver-child.js';
+import { text } from '../harness/receivers.js';
+import { seededBytes, seededInteger } from '../harness/seeded-random.js';
+import type { Subscriber } from '../fakes/stand-in-service.js';
+import { temporaryDirectory } from '../harness/store-files.js';
 import type { ReceiverMoment } from './receiver-process.js';
 
 let directory: ReturnType<typeof temporaryDirectory>;

@@ -12,7 +12,7 @@ import {
 } from 'sealcast';
 import { decodeContent } from '#dist/src/content/index.js';
 import { decodeInbox } from '#dist/src/store/records-inbox.js';
-import { WatchedStore } from '../support/watched-store.js';
+import { WatchedStore } from '../fakes/watched-store.js';
 
 /** `kept`: a commit of messages; `gone`: one of messages that were dealt with; `handled`: the app has one in hand. */
 export type ReceiverMoment = 'before kept' | 'after kept' | 'after ack' | 'handled' | 'before gone' | 'after gone';

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
 import { openStore } from 'sealcast';
 import { afterEach, beforeEach, expect, onTestFailed, test } from 'vitest';
-import { AccountChildren } from '../support/account-child.js';
-import { acis } from '../support/broadcasters.js';
-import { MailboxService } from '../support/mailbox-service.js';
-import { seededBytes, seededInteger } from '../support/seeded-random.js';
-import { temporaryDirectory } from '../support/store-files.js';
+import { AccountChildren } from '../harness/account-child.js';
+import { acis } from '../harness/broadcasters.js';
+import { MailboxService } from '../fakes/mailbox-service.js';
+import { seededBytes, seededInteger } from '../harness/seeded-random.js';
+import { temporaryDirectory } from '../harness/store-files.js';
 import type { AccountJob, AccountMoment } from './account-process.js';
 
 const SUBSCRIBERS = 12;

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
 import { openStore } from 'sealcast';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { StoreChild } from '../support/store-child.js';
-import { temporaryDirectory } from '../support/store-files.js';
+import { StoreChild } from '../harness/store-child.js';
+import { temporaryDirectory } from '../harness/store-files.js';
 
 /** Values of a commit: some fill a page of LMDB's, some take several. */
 const VALUES = 20;

@@ -3,11 +3,11 @@ import { open } from 'node:fs/promises';
 import { join } from 'node:path';
 import { open as openLmdb } from 'lmdb';
 import { openStore } from 'sealcast';
-import { checkExtent } from '#dist/src/store/lmdb-extent.js';
+import { checkExtent } from '#dist/src/store/lmdb/file-extent.js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { seededBytes, seededInteger } from '../support/seeded-random.js';
-import { runNode } from '../support/run-node.js';
-import { temporaryDirectory } from '../support/store-files.js';
+import { seededBytes, seededInteger } from '../harness/seeded-random.js';
+import { runNode } from '../harness/run-node.js';
+import { temporaryDirectory } from '../harness/store-files.js';
 
 const PAGE_BYTES = 4096;
 const ROWS = 400;

@@ -4,8 +4,8 @@ import { join } from 'node:path';
 import { openStore } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Answer } from './store-process.js';
-import { StoreChild } from '../support/store-child.js';
-import { temporaryDirectory } from '../support/store-files.js';
+import { StoreChild } from '../harness/store-child.js';
+import { temporaryDirectory } from '../harness/store-files.js';
 
 const isLinux = process.platform === 'linux';
 const FAILED = { code: 'ERR_STORE_FAILED', hasCause: true };

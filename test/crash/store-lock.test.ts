@@ -2,10 +2,10 @@ import { once } from 'node:events';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { Worker } from 'node:worker_threads';
 import { openStore, type Store } from 'sealcast';
-import { openLmdbStore } from '#dist/src/store/lmdb.js';
+import { openLmdbStore } from '#dist/src/store/lmdb/open.js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { StoreChild } from '../support/store-child.js';
-import { temporaryDirectory, withRawStore, type KeptWriter } from '../support/store-files.js';
+import { StoreChild } from '../harness/store-child.js';
+import { temporaryDirectory, withRawStore, type KeptWriter } from '../harness/store-files.js';
 
 const LOCKED = { code: 'ERR_STORE_LOCKED' };
 const small = { ask: 'commit', prefix: 'small', count: 2, sizeBytes: 100 } as const;

@@ -8,7 +8,7 @@ import { parseArgs } from 'node:util';
 import type { KernelName } from 'sealcast/kernel';
 import { format } from 'prettier';
 import { PACKAGE_ROOT } from '../../bench/report/environment.js';
-import { allBuilds, kernelBuilds, readBuild, type KernelBuild } from '../support/kernel-builds.js';
+import { allBuilds, kernelBuilds, readBuild, type KernelBuild } from '../harness/kernel-builds.js';
 import { judge, runControl } from './judge.js';
 import { TimedKernel } from './kernel.js';
 import { clockStepNs, Subject, type Budget } from './measure.js';

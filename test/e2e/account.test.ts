@@ -2,9 +2,9 @@ import { deriveAccessKey, type ReceivedMessage } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { announce } from '../examples/announcements.js';
 import { MockService, type LoggedRequest } from '../mock-service/mock-service.js';
-import { NetworkAccount } from '../support/network-account.js';
-import { take } from '../support/receivers.js';
-import { temporaryDirectory } from '../support/store-files.js';
+import { NetworkAccount } from '../harness/network-account.js';
+import { take } from '../harness/receivers.js';
+import { temporaryDirectory } from '../harness/store-files.js';
 
 const SUBSCRIBERS = 4;
 

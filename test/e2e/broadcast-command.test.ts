@@ -1,9 +1,9 @@
 import { rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { describe, expect, test } from 'vitest';
-import { builtFile } from '../support/built-file.js';
-import { runProcess } from '../support/run-process.js';
-import { temporaryDirectory } from '../support/store-files.js';
+import { builtFile } from '../harness/built-file.js';
+import { runProcess } from '../harness/run-process.js';
+import { temporaryDirectory } from '../harness/store-files.js';
 
 const COMMAND = builtFile('test/examples/broadcast/main.js');
 

@@ -2,11 +2,11 @@ import { MemoryStore } from 'sealcast';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { broadcast, succeeded, type BroadcastReport } from '../examples/broadcast/broadcast.js';
 import { connectAs, netOf } from '../examples/broadcast/connect.js';
-import { Inbox } from '../support/plain-client/inbox.js';
+import { Inbox } from '../harness/plain-client/inbox.js';
 import { silentReporter, type Reporter } from '../examples/broadcast/reporter.js';
 import { summarize } from '../examples/broadcast/summary.js';
 import { MockService, type LoggedRequest } from '../mock-service/mock-service.js';
-import { identifiersOf, senderIdentityIn } from '../support/sender-identity.js';
+import { identifiersOf, senderIdentityIn } from '../harness/sender-identity.js';
 
 const SUBSCRIBERS = 20;
 const MESSAGE = 'Grüße an alle: 明日 18 Uhr 🌍';

@@ -1,11 +1,11 @@
 import type { BroadcasterEvents, BroadcasterOptions } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { receiveHellos } from '../support/plain-client/receive-hellos.js';
+import { receiveHellos } from '../harness/plain-client/receive-hellos.js';
 import { MockService, type LoggedRequest } from '../mock-service/mock-service.js';
-import { LinkedDevice } from '../support/linked-device.js';
-import { kindOf, NetworkBroadcaster, type Broadcasted, type RequestKind } from '../support/network-broadcaster.js';
-import { senderIdentityIn } from '../support/sender-identity.js';
-import { temporaryDirectory } from '../support/store-files.js';
+import { LinkedDevice } from '../harness/linked-device.js';
+import { kindOf, NetworkBroadcaster, type Broadcasted, type RequestKind } from '../harness/network-broadcaster.js';
+import { senderIdentityIn } from '../harness/sender-identity.js';
+import { temporaryDirectory } from '../harness/store-files.js';
 
 const SUBSCRIBERS = 5;
 

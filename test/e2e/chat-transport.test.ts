@@ -13,13 +13,13 @@ import {
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ChatTransport, deriveAccessKey, Sealer, type MessageAck, type PreKeyBundleFields } from 'sealcast';
 import { encodeContent, encodeUsmc, padPlaintext, usmcTypeOfCiphertext } from '#dist/src/content/index.js';
-import { createClient, type Client } from '../support/plain-client/client.js';
+import { createClient, type Client } from '../harness/plain-client/client.js';
 import { netOf } from '../examples/broadcast/connect.js';
-import { receiveHellos } from '../support/plain-client/receive-hellos.js';
+import { receiveHellos } from '../harness/plain-client/receive-hellos.js';
 import { MockService } from '../mock-service/mock-service.js';
-import { neverHangs, untilTrue } from '../support/await-condition.js';
-import { generatePreKeys } from '../support/prekeys.js';
-import { ATTRIBUTES, PROFILE } from '../support/transports.js';
+import { neverHangs, untilTrue } from '../harness/await-condition.js';
+import { generatePreKeys } from '../harness/prekeys.js';
+import { ATTRIBUTES, PROFILE } from '../harness/transports.js';
 
 const PREKEY_TYPE: number = CiphertextMessageType.PreKey;
 

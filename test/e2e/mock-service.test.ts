@@ -4,9 +4,9 @@ import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { describe, expect, test } from 'vitest';
 import { MockService } from '../mock-service/mock-service.js';
-import { untilTrue } from '../support/await-condition.js';
-import { builtFile } from '../support/built-file.js';
-import { runProcess } from '../support/run-process.js';
+import { untilTrue } from '../harness/await-condition.js';
+import { builtFile } from '../harness/built-file.js';
+import { runProcess } from '../harness/run-process.js';
 
 function isAlive(processId: number): boolean {
   try {

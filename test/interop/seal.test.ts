@@ -3,9 +3,9 @@ import { Sealer } from 'sealcast';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { fromHex, toHex } from '../reference/bytes.js';
 import { encodePublicKey, unsealV1 } from '../reference/envelope-v1.js';
-import { kernelNames } from '../support/kernel-builds.js';
-import { seededBytes, seededInteger } from '../support/seeded-random.js';
-import { createWorld, keyPairBytes, smallestUsmcBytes, usmcOfSize } from '../support/signal-fixtures.js';
+import { kernelNames } from '../harness/kernel-builds.js';
+import { seededBytes, seededInteger } from '../harness/seeded-random.js';
+import { createWorld, keyPairBytes, smallestUsmcBytes, usmcOfSize } from '../harness/signal-fixtures.js';
 import { x25519Points } from '../vectors/index.js';
 
 const world = createWorld(12);

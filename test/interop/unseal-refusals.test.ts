@@ -7,13 +7,13 @@ import {
 } from '@signalapp/libsignal-client';
 import { Sealer, type UnsealResult } from 'sealcast';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { refusalOf } from '#dist/src/access/refusals.js';
+import { refusalOf } from '#dist/src/sealer/unseal-rejections.js';
 import { concatBytes, type Bytes } from '../reference/bytes.js';
 import { sealV1 } from '../reference/envelope-v1.js';
 import { encodeBytesField, encodeVarintField } from '../reference/protobuf.js';
-import { kernelNames } from '../support/kernel-builds.js';
-import { seededBytes } from '../support/seeded-random.js';
-import { keyPairBytes, MemoryIdentityStore, usmcWithPayload } from '../support/signal-fixtures.js';
+import { kernelNames } from '../harness/kernel-builds.js';
+import { seededBytes } from '../harness/seeded-random.js';
+import { keyPairBytes, MemoryIdentityStore, usmcWithPayload } from '../harness/signal-fixtures.js';
 
 const ACI = '9d0652a3-dcc3-4d11-975f-74d61598733f';
 const EXPIRATION_MS = 1000;

@@ -10,12 +10,12 @@ import { Sealer } from 'sealcast';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { byteAt, copyBytes, toHex, type Bytes } from '../reference/bytes.js';
 import { sealV1 } from '../reference/envelope-v1.js';
-import { kernelNames } from '../support/kernel-builds.js';
-import { LibsignalPeers, contentOf } from '../support/libsignal-verdicts.js';
-import { seededBytes, seededInteger } from '../support/seeded-random.js';
-import { MemoryStores } from '../support/memory-stores.js';
-import { bundleOf, generatePreKeys } from '../support/prekeys.js';
-import { createAuthority, keyPairBytes, smallestUsmcBytes, usmcOfSize } from '../support/signal-fixtures.js';
+import { kernelNames } from '../harness/kernel-builds.js';
+import { LibsignalPeers, contentOf } from '../harness/libsignal-verdicts.js';
+import { seededBytes, seededInteger } from '../harness/seeded-random.js';
+import { MemoryStores } from '../fakes/memory-stores.js';
+import { bundleOf, generatePreKeys } from '../harness/prekeys.js';
+import { createAuthority, keyPairBytes, smallestUsmcBytes, usmcOfSize } from '../harness/signal-fixtures.js';
 
 const SENDER_ACI = '9d0652a3-dcc3-4d11-975f-74d61598733f';
 const RECIPIENT_ACI = 'e80f7bbe-5b94-471e-bd8c-2173654ea3d1';

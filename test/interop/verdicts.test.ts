@@ -2,11 +2,11 @@ import { Sealer } from 'sealcast';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { byteAt, copyBytes, toHex, type Bytes } from '../reference/bytes.js';
 import { keyPairFromScalar, sealV1 } from '../reference/envelope-v1.js';
-import { kernelNames } from '../support/kernel-builds.js';
-import { LibsignalPeers, contentOf } from '../support/libsignal-verdicts.js';
-import { makeOddEnvelopes } from '../support/odd-envelopes.js';
-import { seededBytes, seededInteger } from '../support/seeded-random.js';
-import { keyPairBytes, usmcOfSize } from '../support/signal-fixtures.js';
+import { kernelNames } from '../harness/kernel-builds.js';
+import { LibsignalPeers, contentOf } from '../harness/libsignal-verdicts.js';
+import { makeOddEnvelopes } from '../harness/odd-envelopes.js';
+import { seededBytes, seededInteger } from '../harness/seeded-random.js';
+import { keyPairBytes, usmcOfSize } from '../harness/signal-fixtures.js';
 
 const random = seededBytes('interop/verdicts');
 const peers = new LibsignalPeers(random);

@@ -6,9 +6,9 @@ import { ControlBlock, planMemory } from '#dist/src/kernel/control.js';
 import { parseV1Envelope } from '#dist/src/kernel/envelope.js';
 import { byteAt, toHex, type Bytes } from '../reference/bytes.js';
 import { keyPairFromScalar, unsealV1, type KeyPairBytes } from '../reference/envelope-v1.js';
-import { DebugKernel } from '../support/debug-kernel.js';
-import { kernelBuilds, type KernelBuild } from '../support/kernel-builds.js';
-import { seededBytes, seededInteger } from '../support/seeded-random.js';
+import { DebugKernel } from '../harness/debug-kernel.js';
+import { kernelBuilds, type KernelBuild } from '../harness/kernel-builds.js';
+import { seededBytes, seededInteger } from '../harness/seeded-random.js';
 
 // Chunks of more entries than go through the cipher at once, with entries that fail in between, so that what one batch
 // holds does not follow from the entries' numbers.

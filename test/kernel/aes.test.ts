@@ -3,9 +3,9 @@ import { describe, expect, it } from 'vitest';
 import { S_BOX, aes256EncryptBlock, expandKey } from '../reference/aes256.js';
 import { byteAt, concatBytes, toHex, type Bytes } from '../reference/bytes.js';
 import { aes256Ctr as twinCtr } from '../reference/ctr.js';
-import type { DebugKernel } from '../support/debug-kernel.js';
-import { debugKernels } from '../support/debug-kernel.js';
-import { seededBytes, seededInteger, type SeededRandom } from '../support/seeded-random.js';
+import type { DebugKernel } from '../harness/debug-kernel.js';
+import { debugKernels } from '../harness/debug-kernel.js';
+import { seededBytes, seededInteger, type SeededRandom } from '../harness/seeded-random.js';
 
 const kernels = debugKernels();
 const [STATE, INPUT, COUNTER_BLOCK, TEXTS, KEYS, SCRATCH, DATA] = [

@@ -1,9 +1,9 @@
 import { loadKernel } from 'sealcast/kernel';
 import { Sealer } from 'sealcast';
 import { describe, expect, it, test } from 'vitest';
-import { allBuilds } from '../support/kernel-builds.js';
-import { relaxedSimd } from '../support/relaxed-simd.js';
-import { createWorld } from '../support/signal-fixtures.js';
+import { allBuilds } from '../harness/kernel-builds.js';
+import { relaxedSimd } from '../harness/relaxed-simd.js';
+import { createWorld } from '../harness/signal-fixtures.js';
 
 const [major = 0] = process.versions.node.split('.').map(Number);
 const hasFlag = process.execArgv.includes('--experimental-wasm-relaxed-simd');

@@ -13,12 +13,12 @@ import {
 import { concatBytes, fromHex, toHex, type Bytes } from '../reference/bytes.js';
 import { encodePublicKey, sealV1, unsealV1 } from '../reference/envelope-v1.js';
 import { x25519 } from '../reference/x25519.js';
-import { ChunkHost, hedgedScalar } from '../support/chunk-host.js';
-import { drawTwistU, keyOfU } from '../support/edwards.js';
-import { kernelBuilds } from '../support/kernel-builds.js';
-import { cyclic, openWithLibsignal } from '../support/opening.js';
-import { seededBytes, seededInteger } from '../support/seeded-random.js';
-import { createWorld, keyPairBytes, usmcOfSize } from '../support/signal-fixtures.js';
+import { ChunkHost, hedgedScalar } from '../harness/chunk-host.js';
+import { drawTwistU, keyOfU } from '../harness/edwards.js';
+import { kernelBuilds } from '../harness/kernel-builds.js';
+import { cyclic, openWithLibsignal } from '../harness/opening.js';
+import { seededBytes, seededInteger } from '../harness/seeded-random.js';
+import { createWorld, keyPairBytes, usmcOfSize } from '../harness/signal-fixtures.js';
 import { x25519Points } from '../vectors/index.js';
 
 // Whole chunks whose records have tables, want some, or have none, in all mixtures.

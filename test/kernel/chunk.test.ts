@@ -20,9 +20,9 @@ import { SlotTable } from '#dist/src/kernel/slot-table.js';
 import { byteAt, concatBytes, toHex, utf8 } from '../reference/bytes.js';
 import { keyPairFromScalar, sealV1, type KeyPairBytes } from '../reference/envelope-v1.js';
 import { x25519 } from '../reference/x25519.js';
-import { DebugKernel } from '../support/debug-kernel.js';
-import { kernelBuilds, type KernelBuild } from '../support/kernel-builds.js';
-import { seededBytes, seededInteger } from '../support/seeded-random.js';
+import { DebugKernel } from '../harness/debug-kernel.js';
+import { kernelBuilds, type KernelBuild } from '../harness/kernel-builds.js';
+import { seededBytes, seededInteger } from '../harness/seeded-random.js';
 
 // The debug build seals and unseals whole chunks here, on one thread, with random bytes that the test knows: so every
 // envelope can be held against the twin's, byte for byte, hedged scalar and all.

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
-import { debugKernels } from '../support/debug-kernel.js';
-import { FIELDS, limbsOf, writeLimbs } from '../support/field-forms.js';
-import { seededBytes } from '../support/seeded-random.js';
+import { debugKernels } from '../harness/debug-kernel.js';
+import { FIELDS, limbsOf, writeLimbs } from '../harness/field-forms.js';
+import { seededBytes } from '../harness/seeded-random.js';
 
 const [F, G, OUT] = [0x20000, 0x20100, 0x20200] as const;
 const OPERANDS = [F, G] as const;

@@ -2,10 +2,10 @@ import asc from 'assemblyscript/asc';
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
-import { seededBytes } from '../support/seeded-random.js';
+import { seededBytes } from '../harness/seeded-random.js';
 
 // The fma field's products are exact as long as no two limbs that meet are too large: here the curve's own source is compiled
-// on a field of bounds (test/support/interval-field.as), and every formula is walked through with the worst that can come.
+// on a field of bounds (test/harness/interval-field.as), and every formula is walked through with the worst that can come.
 
 interface IntervalExports {
   x25519Batch(...parameters: number[]): void;
@@ -23,7 +23,7 @@ const memory = new WebAssembly.Memory({ initial: 16, maximum: 65536, shared: tru
 let exports: IntervalExports;
 
 async function compile(): Promise<Uint8Array<ArrayBuffer>> {
-  const field = readFileSync('test/support/interval-field.as', 'utf8');
+  const field = readFileSync('test/harness/interval-field.as', 'utf8');
   const generator = (await import(new URL('../../assembly/curve/base-table.mjs', import.meta.url).href)) as {
     readonly baseTableSource: (field: string) => string;
   };

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { TABLE_POINT_BYTES } from '#dist/assembly/abi.js';
 import { bigIntToLittleEndian, littleEndianToBigInt } from '../reference/bytes.js';
 import { P, add, invert, mul, pow, reduce, square, sub } from '../reference/field.js';
-import { debugKernels, innerKernels } from '../support/debug-kernel.js';
+import { debugKernels, innerKernels } from '../harness/debug-kernel.js';
 import {
   FIELDS,
   FORMS,
@@ -12,9 +12,9 @@ import {
   limbsOf,
   readLimbs,
   writeLimbs,
-} from '../support/field-forms.js';
-import type { Form, Limbs } from '../support/field-forms.js';
-import { seededBytes, type SeededRandom } from '../support/seeded-random.js';
+} from '../harness/field-forms.js';
+import type { Form, Limbs } from '../harness/field-forms.js';
+import { seededBytes, type SeededRandom } from '../harness/seeded-random.js';
 
 const [F, G, OUT, OUT_2, SCRATCH, BYTES] = [0x20000, 0x20100, 0x20200, 0x20400, 0x20600, 0x21000] as const;
 const TABLES = [0x22000, 0x24000] as const;

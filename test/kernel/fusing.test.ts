@@ -1,8 +1,8 @@
 import { describe, expect, it } from 'vitest';
 import { findKernelFault } from '#dist/src/kernel/self-test.js';
-import { allBuilds, primitivesOf, readBuild } from '../support/kernel-builds.js';
-import { relaxedSimd } from '../support/relaxed-simd.js';
-import { AS_THE_ENGINE_DOES, UNFUSED, replaceMadd } from '../support/replace-madd.js';
+import { allBuilds, primitivesOf, readBuild } from '../harness/kernel-builds.js';
+import { relaxedSimd } from '../harness/relaxed-simd.js';
+import { AS_THE_ENGINE_DOES, UNFUSED, replaceMadd } from '../harness/replace-madd.js';
 
 const fmaBuilds = allBuilds.filter(({ name }) => name === 'fma');
 

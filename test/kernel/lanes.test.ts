@@ -1,8 +1,8 @@
 import { createHmac, hkdfSync } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { byteAt, toHex } from '../reference/bytes.js';
-import { debugKernels } from '../support/debug-kernel.js';
-import { seededBytes, seededInteger } from '../support/seeded-random.js';
+import { debugKernels } from '../harness/debug-kernel.js';
+import { seededBytes, seededInteger } from '../harness/seeded-random.js';
 
 const kernels = debugKernels();
 const [LANES, KEYS, OUTS, SCRATCH, MESSAGES] = [0x20000, 0x20100, 0x20400, 0x21000, 0x28000] as const;

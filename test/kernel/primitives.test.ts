@@ -5,8 +5,8 @@ import { describe, expect, it } from 'vitest';
 import { bigIntToLittleEndian, concatBytes, fromHex, toHex } from '../reference/bytes.js';
 import { aes256Ctr as twinCtr } from '../reference/ctr.js';
 import { x25519 as twinX25519, x25519Base as twinX25519Base } from '../reference/x25519.js';
-import { kernelBuilds, kernelNames, openPrimitives } from '../support/kernel-builds.js';
-import { seededBytes, seededInteger } from '../support/seeded-random.js';
+import { kernelBuilds, kernelNames, openPrimitives } from '../harness/kernel-builds.js';
+import { seededBytes, seededInteger } from '../harness/seeded-random.js';
 import * as vectors from '../vectors/index.js';
 
 // Every build with its release's code, whichever of them this engine would choose.

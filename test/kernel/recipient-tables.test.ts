@@ -3,7 +3,7 @@ import { COMB_COLUMNS, COMB_TABLES, COMB_TEETH, MAX_CHUNK_PAIRS, PAIR_BYTES } fr
 import { bigIntToLittleEndian, fromHex, littleEndianToBigInt, toHex } from '../reference/bytes.js';
 import { P, add, invert, mul, sub } from '../reference/field.js';
 import { clampScalar, x25519 } from '../reference/x25519.js';
-import { debugKernels, innerKernels } from '../support/debug-kernel.js';
+import { debugKernels, innerKernels } from '../harness/debug-kernel.js';
 import {
   D,
   L,
@@ -20,10 +20,10 @@ import {
   torsionPoints,
   uOfPoint,
   type Point,
-} from '../support/edwards.js';
-import { cyclic } from '../support/opening.js';
-import { seededBytes } from '../support/seeded-random.js';
-import { TablesBench } from '../support/tables-bench.js';
+} from '../harness/edwards.js';
+import { cyclic } from '../harness/opening.js';
+import { seededBytes } from '../harness/seeded-random.js';
+import { TablesBench } from '../harness/tables-bench.js';
 import { x25519Points } from '../vectors/index.js';
 
 const ENTRIES = 1 << (COMB_TEETH - 1);

@@ -24,11 +24,11 @@ import { concatBytes, toHex, type Bytes } from '../reference/bytes.js';
 import { SALT_PREFIX, deriveKeys, keyPairFromScalar, sealV1Steps, unsealV1 } from '../reference/envelope-v1.js';
 import { hkdfExtract } from '../reference/hkdf.js';
 import { x25519 } from '../reference/x25519.js';
-import { ChunkHost, hedgedScalar } from '../support/chunk-host.js';
-import { kernelBuilds } from '../support/kernel-builds.js';
-import { cyclic } from '../support/opening.js';
-import { SecretScan } from '../support/secret-scan.js';
-import { seededBytes } from '../support/seeded-random.js';
+import { ChunkHost, hedgedScalar } from '../harness/chunk-host.js';
+import { kernelBuilds } from '../harness/kernel-builds.js';
+import { cyclic } from '../harness/opening.js';
+import { SecretScan } from '../harness/secret-scan.js';
+import { seededBytes } from '../harness/seeded-random.js';
 
 // Every secret that a chunk meets is computed by the twin and looked for in the whole memory, in the forms that the kernel
 // gives it. That the kernel does have them in these forms is seen where it is stopped half-way.

@@ -18,7 +18,7 @@ const TESTS = [
   'test/kernel/',
   'test/interop/',
   'test/property/',
-  'test/unit/chunks.test',
+  'test/engine/chunks.test',
   'test/package/no-simd.test',
   'test/package/surroundings.test',
 ];

@@ -2,7 +2,7 @@ import { fork, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { builtFile } from '../support/built-file.js';
+import { builtFile } from '../harness/built-file.js';
 import type { CallName, Calls, ReplyMessage } from './protocol.js';
 
 interface PendingCall {

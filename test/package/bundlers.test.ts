@@ -2,8 +2,8 @@ import { join } from 'node:path';
 import { build } from 'esbuild';
 import webpack from 'webpack';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ConsumerProject } from '../support/consumer-project.js';
-import { runNode } from '../support/run-node.js';
+import { ConsumerProject } from '../harness/consumer-project.js';
+import { runNode } from '../harness/run-node.js';
 
 /** Seals to a recipient and unseals the envelope as that recipient; the kernel and a worker thread take part. */
 const PROGRAM = `

@@ -1,10 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import { Sealer } from 'sealcast';
 import { loadKernel } from 'sealcast/kernel';
-import { packageRoot } from '../support/consumer-project.js';
-import { allBuilds } from '../support/kernel-builds.js';
-import { runNode } from '../support/run-node.js';
-import { createWorld } from '../support/signal-fixtures.js';
+import { packageRoot } from '../harness/consumer-project.js';
+import { allBuilds } from '../harness/kernel-builds.js';
+import { runNode } from '../harness/run-node.js';
+import { createWorld } from '../harness/signal-fixtures.js';
 
 /** V8 needs SSE4.1 and SSSE3 for WebAssembly SIMD; told to do without them, it is an engine without SIMD. */
 const WITHOUT_SIMD = ['--no-enable-sse4-1', '--no-enable-ssse3'];

@@ -1,8 +1,8 @@
 import { readFileSync, readdirSync } from 'node:fs';
 import { dirname, join, resolve, sep } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ConsumerProject, npmPack, packageRoot } from '../support/consumer-project.js';
-import { runNode } from '../support/run-node.js';
+import { ConsumerProject, npmPack, packageRoot } from '../harness/consumer-project.js';
+import { runNode } from '../harness/run-node.js';
 
 let project: ConsumerProject;
 let paths: string[];
@@ -28,7 +28,7 @@ describe('the packed package', () => {
         'dist/src/index.d.ts',
         'dist/src/kernel/index.js',
         'dist/src/kernel/index.d.ts',
-        'dist/workers/seal.js',
+        'dist/workers/worker.js',
         'dist/kernel/manifest.json',
         ...kernels.map(({ file }) => `dist/kernel/${file}`),
       ]),
@@ -129,7 +129,7 @@ describe('a project that installed it', () => {
   test('imports nothing but its entry points and its package.json', () => {
     project.write(
       'inner.js',
-      `const inner = await import('sealcast/dist/src/pool/pool.js').catch((error) => error.code);
+      `const inner = await import('sealcast/dist/src/engine/scheduler.js').catch((error) => error.code);
        const manifest = await import('sealcast/package.json', { with: { type: 'json' } });
        console.log(inner, manifest.default.name);`,
     );

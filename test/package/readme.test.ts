@@ -2,9 +2,9 @@ import { readFileSync, symlinkSync, writeFileSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
-import { ConsumerProject } from '../support/consumer-project.js';
-import { runNode } from '../support/run-node.js';
-import { runProcess } from '../support/run-process.js';
+import { ConsumerProject } from '../harness/consumer-project.js';
+import { runNode } from '../harness/run-node.js';
+import { runProcess } from '../harness/run-process.js';
 
 const root = join(dirname(fileURLToPath(import.meta.url)), '../..');
 const readme = readFileSync(join(root, 'README.md'), 'utf8');

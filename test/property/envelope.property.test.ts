@@ -3,13 +3,13 @@ import { loadKernel } from 'sealcast/kernel';
 import { Sealer } from 'sealcast';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { parseV1Envelope } from '#dist/src/kernel/envelope.js';
-import { findCertificate } from '#dist/src/access/usmc-shape.js';
+import { findCertificate } from '#dist/src/sealer/usmc.js';
 import { byteAt, toHex } from '../reference/bytes.js';
 import { keyPairFromScalar, unsealV1 } from '../reference/envelope-v1.js';
 import { hmacSha256 as twinHmac } from '../reference/hmac.js';
 import { x25519 as twinX25519 } from '../reference/x25519.js';
-import { kernelNames } from '../support/kernel-builds.js';
-import { createWorld, keyPairBytes, smallestUsmcBytes, usmcOfSize } from '../support/signal-fixtures.js';
+import { kernelNames } from '../harness/kernel-builds.js';
+import { createWorld, keyPairBytes, smallestUsmcBytes, usmcOfSize } from '../harness/signal-fixtures.js';
 
 const world = createWorld(0);
 const bytes = (minLength: number, maxLength: number): fc.Arbitrary<Uint8Array> =>

@@ -1,8 +1,8 @@
 import type * as ContentIndex from '#dist/src/content/index.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { spin } from '../support/count-turns.js';
-import { openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../support/receivers.js';
-import type { Subscriber } from '../support/stand-in-service.js';
+import { spin } from '../harness/count-turns.js';
+import { openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
+import type { Subscriber } from '../fakes/stand-in-service.js';
 
 /** In which turns of the event loop contents were read, once a test says how to tell them. */
 const reads = vi.hoisted(() => ({ turns: [] as number[], turnOf: undefined as (() => number) | undefined }));

@@ -1,12 +1,12 @@
 import { Broadcaster } from 'sealcast';
-import type * as Waiting from '#dist/src/account/waiting.js';
+import type * as Waiting from '#dist/src/util/sleep.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { contactIn, putContact } from '../support/account-scene.js';
-import { manyTurns, untilTrue } from '../support/await-condition.js';
-import { openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../support/receivers.js';
-import type { Subscriber } from '../support/stand-in-service.js';
+import { contactIn, putContact } from '../harness/account-scene.js';
+import { manyTurns, untilTrue } from '../harness/await-condition.js';
+import { openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
+import type { Subscriber } from '../fakes/stand-in-service.js';
 
-vi.mock('#dist/src/account/waiting.js', async (importOriginal) => {
+vi.mock('#dist/src/util/sleep.js', async (importOriginal) => {
   const original = await importOriginal<typeof Waiting>();
   // A thousand times as fast: what is tested is what follows.
   const wait: typeof original.wait = (ms, signal) => original.wait(ms / 1000, signal);

@@ -1,8 +1,8 @@
 import { MemoryStore, Receiver, type ReceiverOptions, type TransportListener } from 'sealcast';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { neverHangs } from '../support/await-condition.js';
-import { MailboxService } from '../support/mailbox-service.js';
-import { bodiesOf, take, text } from '../support/receivers.js';
+import { neverHangs } from '../harness/await-condition.js';
+import { MailboxService } from '../fakes/mailbox-service.js';
+import { bodiesOf, take, text } from '../harness/receivers.js';
 
 let service: MailboxService;
 let store: MemoryStore;

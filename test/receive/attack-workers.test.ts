@@ -1,9 +1,9 @@
 import { MemoryStore, SealcastError } from 'sealcast';
-import type { RatchetClient } from '#dist/src/account/ratchet-client.js';
-import { DECRYPT_STATUSES, type DecryptReply, type DecryptRequest } from '#dist/src/ratchet/messages.js';
-import { pack, unpack } from '#dist/src/ratchet/packed.js';
-import { RetryLimits } from '#dist/src/receive/retry-limits.js';
-import { SessionDecryptor, type SessionMessage } from '#dist/src/receive/session-decryptor.js';
+import type { RatchetClient } from '#dist/src/session/session-client.js';
+import { DECRYPT_STATUSES, type DecryptReply, type DecryptRequest } from '#dist/src/session/protocol.js';
+import { pack, unpack } from '#dist/src/session/packed.js';
+import { RetryLimits } from '#dist/src/receive/retry/limits.js';
+import { SessionDecryptor, type SessionMessage } from '#dist/src/receive/decrypt/sessions.js';
 import { describe, expect, it } from 'vitest';
 
 const POISON = 'b.1';

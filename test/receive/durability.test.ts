@@ -1,10 +1,10 @@
 import { MemoryStore, type Change, type Receiver, type Store } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { manyTurns, untilTrue } from '../support/await-condition.js';
-import { MailboxService, serviceEnvelope } from '../support/mailbox-service.js';
-import { bodiesOf, openReceiverScene, take, text, untilDelivered } from '../support/receivers.js';
-import type { Subscriber } from '../support/stand-in-service.js';
-import { WatchedStore, type StoreWatch } from '../support/watched-store.js';
+import { manyTurns, untilTrue } from '../harness/await-condition.js';
+import { MailboxService, serviceEnvelope } from '../fakes/mailbox-service.js';
+import { bodiesOf, openReceiverScene, take, text, untilDelivered } from '../harness/receivers.js';
+import type { Subscriber } from '../fakes/stand-in-service.js';
+import { WatchedStore, type StoreWatch } from '../fakes/watched-store.js';
 
 let service: MailboxService;
 let inner: MemoryStore;

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { SealcastError, type ReceivedMessage } from 'sealcast';
-import { untilTrue } from '../support/await-condition.js';
-import { openReceiverScene, text, type ReceiverScene } from '../support/receivers.js';
+import { untilTrue } from '../harness/await-condition.js';
+import { openReceiverScene, text, type ReceiverScene } from '../harness/receivers.js';
 
 const refused = new SealcastError('ERR_TRANSPORT_REFUSED', 'the service refuses this client for good');
 

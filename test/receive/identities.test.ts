@@ -1,10 +1,10 @@
 import { SessionRecord } from '@signalapp/libsignal-client';
 import { Broadcaster, type ReceiverOptions } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { contactOf, failTest } from '../support/broadcasters.js';
-import { bodiesOf, openReceiverScene, take, text, watchEvents, type ReceiverScene } from '../support/receivers.js';
-import { MemoryStores } from '../support/memory-stores.js';
-import type { Subscriber } from '../support/stand-in-service.js';
+import { contactOf, failTest } from '../harness/broadcasters.js';
+import { bodiesOf, openReceiverScene, take, text, watchEvents, type ReceiverScene } from '../harness/receivers.js';
+import { MemoryStores } from '../fakes/memory-stores.js';
+import type { Subscriber } from '../fakes/stand-in-service.js';
 
 let scene: ReceiverScene;
 let sender: Subscriber;

@@ -1,10 +1,10 @@
-import { MAX_ENVELOPE_BYTES } from '#dist/src/receive/received.js';
-import { Intake } from '#dist/src/receive/intake.js';
-import { Opener } from '#dist/src/receive/opener.js';
+import { MAX_ENVELOPE_BYTES } from '#dist/src/receive/types.js';
+import { Intake } from '#dist/src/receive/envelope-queue.js';
+import { Opener } from '#dist/src/receive/envelope-opener.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { countTurns } from '../support/count-turns.js';
-import { serviceEnvelope } from '../support/mailbox-service.js';
-import { bodiesOf, openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../support/receivers.js';
+import { countTurns } from '../harness/count-turns.js';
+import { serviceEnvelope } from '../fakes/mailbox-service.js';
+import { bodiesOf, openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
 
 let scene: ReceiverScene;
 beforeEach(async () => {

@@ -1,9 +1,9 @@
 import { Broadcaster } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { neverHangs, untilTrue } from '../support/await-condition.js';
-import { collect } from '../support/broadcasters.js';
-import { bodiesOf, openReceiverScene, take, text, type ReceiverScene } from '../support/receivers.js';
-import type { RequestName } from '../support/stand-in-service.js';
+import { neverHangs, untilTrue } from '../harness/await-condition.js';
+import { collect } from '../harness/broadcasters.js';
+import { bodiesOf, openReceiverScene, take, text, type ReceiverScene } from '../harness/receivers.js';
+import type { RequestName } from '../fakes/stand-in-service.js';
 
 let scene: ReceiverScene;
 let broadcaster: Broadcaster;

@@ -9,10 +9,10 @@ import {
 } from '#dist/src/store/records.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { announce } from '../examples/announcements.js';
-import { manyTurns, untilTrue } from '../support/await-condition.js';
-import { failTest } from '../support/broadcasters.js';
-import { openReceiverScene, text, type ReceiverScene } from '../support/receivers.js';
-import type { Subscriber } from '../support/stand-in-service.js';
+import { manyTurns, untilTrue } from '../harness/await-condition.js';
+import { failTest } from '../harness/broadcasters.js';
+import { openReceiverScene, text, type ReceiverScene } from '../harness/receivers.js';
+import type { Subscriber } from '../fakes/stand-in-service.js';
 
 /** What a version that took 64 KiB has left in the store. */
 const LONG = 'ü'.repeat(1025);

@@ -9,10 +9,10 @@ import {
 } from '@signalapp/libsignal-client';
 import { Broadcaster, type ReceivedMessage } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { failTest } from '../support/broadcasters.js';
-import { SEALED, paddedContent, serviceEnvelope } from '../support/mailbox-service.js';
-import { bodiesOf, openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../support/receivers.js';
-import type { Subscriber } from '../support/stand-in-service.js';
+import { failTest } from '../harness/broadcasters.js';
+import { SEALED, paddedContent, serviceEnvelope } from '../fakes/mailbox-service.js';
+import { bodiesOf, openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
+import type { Subscriber } from '../fakes/stand-in-service.js';
 
 let scene: ReceiverScene;
 beforeEach(async () => {

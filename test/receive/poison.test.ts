@@ -1,13 +1,13 @@
 import { Sealer, SealcastError, type ReceiverEvents } from 'sealcast';
-import { RatchetClient } from '#dist/src/account/ratchet-client.js';
-import type * as Waiting from '#dist/src/account/waiting.js';
-import type { DecryptRequest, RatchetRequest } from '#dist/src/ratchet/messages.js';
-import { unpack } from '#dist/src/ratchet/packed.js';
+import { RatchetClient } from '#dist/src/session/session-client.js';
+import type * as Waiting from '#dist/src/util/sleep.js';
+import type { DecryptRequest, RatchetRequest } from '#dist/src/session/protocol.js';
+import { unpack } from '#dist/src/session/packed.js';
 import { LostLetters } from '#dist/src/receive/lost-letters.js';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { bodiesOf, openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../support/receivers.js';
+import { bodiesOf, openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
 
-vi.mock('#dist/src/account/waiting.js', async (importOriginal) => {
+vi.mock('#dist/src/util/sleep.js', async (importOriginal) => {
   const original = await importOriginal<typeof Waiting>();
   const wait: typeof original.wait = (_ms, signal) => original.wait(0, signal);
   return { ...original, wait };

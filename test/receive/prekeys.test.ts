@@ -2,10 +2,10 @@ import type { CiphertextMessage } from '@signalapp/libsignal-client';
 import { MemoryStore, type Change } from 'sealcast';
 import { preKeyIdsOf } from '#dist/src/content/index.js';
 import { beforeEach, describe, expect, it } from 'vitest';
-import { untilTrue } from '../support/await-condition.js';
-import { MailboxService } from '../support/mailbox-service.js';
-import { bodiesOf, openReceiverScene, take, text, untilDelivered } from '../support/receivers.js';
-import { WatchedStore } from '../support/watched-store.js';
+import { untilTrue } from '../harness/await-condition.js';
+import { MailboxService } from '../fakes/mailbox-service.js';
+import { bodiesOf, openReceiverScene, take, text, untilDelivered } from '../harness/receivers.js';
+import { WatchedStore } from '../fakes/watched-store.js';
 
 let service: MailboxService;
 let inner: MemoryStore;

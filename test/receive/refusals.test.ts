@@ -8,11 +8,11 @@ import {
 } from '@signalapp/libsignal-client';
 import { Broadcaster, type ReceiveRefusal } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { failTest } from '../support/broadcasters.js';
-import { SEALED, serviceEnvelope } from '../support/mailbox-service.js';
-import { bodiesOf, openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../support/receivers.js';
-import { seededBytes, seededInteger } from '../support/seeded-random.js';
-import type { Subscriber } from '../support/stand-in-service.js';
+import { failTest } from '../harness/broadcasters.js';
+import { SEALED, serviceEnvelope } from '../fakes/mailbox-service.js';
+import { bodiesOf, openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
+import { seededBytes, seededInteger } from '../harness/seeded-random.js';
+import type { Subscriber } from '../fakes/stand-in-service.js';
 
 const DAY_MS = 86_400_000;
 const REVOKED_SERVER_KEY_ID = 0xdeadc357;

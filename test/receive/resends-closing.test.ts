@@ -1,8 +1,8 @@
 import { Broadcaster, MemoryStore, openAccount, type Account } from 'sealcast';
 import { expect, it } from 'vitest';
-import { manyTurns, neverHangs, untilTrue } from '../support/await-condition.js';
-import { acis, failTest } from '../support/broadcasters.js';
-import { MailboxService, ratchetType } from '../support/mailbox-service.js';
+import { manyTurns, neverHangs, untilTrue } from '../harness/await-condition.js';
+import { acis, failTest } from '../harness/broadcasters.js';
+import { MailboxService, ratchetType } from '../fakes/mailbox-service.js';
 
 /** Turns of the event loop between a request's arrival and the close: from none to more than answering takes. */
 const TURNS = [...Array(24).keys()];

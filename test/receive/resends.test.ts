@@ -1,15 +1,15 @@
 import { SessionRecord } from '@signalapp/libsignal-client';
 import { Broadcaster, type BroadcastSummary } from 'sealcast';
-import type * as Waiting from '#dist/src/account/waiting.js';
+import type * as Waiting from '#dist/src/util/sleep.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { decodeBroadcast, decodeOutbox, encodeOutbox, type OutboxRecord } from '#dist/src/store/records.js';
-import { manyTurns, untilTrue } from '../support/await-condition.js';
-import { acis, failTest } from '../support/broadcasters.js';
-import { ratchetType } from '../support/mailbox-service.js';
-import { openReceiverScene, text, take, untilDelivered, type ReceiverScene } from '../support/receivers.js';
-import type { Arrival, Subscriber } from '../support/stand-in-service.js';
+import { manyTurns, untilTrue } from '../harness/await-condition.js';
+import { acis, failTest } from '../harness/broadcasters.js';
+import { ratchetType } from '../fakes/mailbox-service.js';
+import { openReceiverScene, text, take, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
+import type { Arrival, Subscriber } from '../fakes/stand-in-service.js';
 
-vi.mock('#dist/src/account/waiting.js', async (importOriginal) => {
+vi.mock('#dist/src/util/sleep.js', async (importOriginal) => {
   const original = await importOriginal<typeof Waiting>();
   const wait: typeof original.wait = (ms, signal) => original.wait(ms / 1000, signal);
   return { ...original, wait };

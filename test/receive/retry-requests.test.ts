@@ -1,9 +1,9 @@
 import { SessionRecord, type DecryptionErrorMessage } from '@signalapp/libsignal-client';
 import { Broadcaster, type ReceiverOptions, type Store } from 'sealcast';
-import type * as Waiting from '#dist/src/account/waiting.js';
+import type * as Waiting from '#dist/src/util/sleep.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { untilTrue } from '../support/await-condition.js';
-import { changeContact, failTest } from '../support/broadcasters.js';
+import { untilTrue } from '../harness/await-condition.js';
+import { changeContact, failTest } from '../harness/broadcasters.js';
 import {
   bodiesOf,
   openReceiverScene,
@@ -12,12 +12,12 @@ import {
   untilDelivered,
   watchEvents,
   type ReceiverScene,
-} from '../support/receivers.js';
-import type { Subscriber } from '../support/stand-in-service.js';
+} from '../harness/receivers.js';
+import type { Subscriber } from '../fakes/stand-in-service.js';
 
 /** ms of every wait. */
 const waits = vi.hoisted((): number[] => []);
-vi.mock('#dist/src/account/waiting.js', async (importOriginal) => {
+vi.mock('#dist/src/util/sleep.js', async (importOriginal) => {
   const original = await importOriginal<typeof Waiting>();
   // A thousand times as fast: what is tested is what follows.
   const wait: typeof original.wait = (ms, signal) => {

@@ -1,16 +1,16 @@
 import { Broadcaster, type Account, type BroadcastRun } from 'sealcast';
-import type * as SendWindows from '#dist/src/broadcast/send-window.js';
+import type * as SendWindows from '#dist/src/broadcast/flow/send-limiter.js';
 import { decodeBroadcast } from '#dist/src/store/records.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { announce } from '../examples/announcements.js';
-import { manyTurns, neverHangs, untilTrue } from '../support/await-condition.js';
-import { acis, failTest } from '../support/broadcasters.js';
-import { openReceiverScene, text, untilDelivered, type ReceiverScene } from '../support/receivers.js';
-import type { Subscriber } from '../support/stand-in-service.js';
+import { manyTurns, neverHangs, untilTrue } from '../harness/await-condition.js';
+import { acis, failTest } from '../harness/broadcasters.js';
+import { openReceiverScene, text, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
+import type { Subscriber } from '../fakes/stand-in-service.js';
 
 /** Sends a second of each run, as it began. */
 const paces = vi.hoisted((): number[] => []);
-vi.mock('#dist/src/broadcast/send-window.js', async (importOriginal) => {
+vi.mock('#dist/src/broadcast/flow/send-limiter.js', async (importOriginal) => {
   const original = await importOriginal<typeof SendWindows>();
   class SendWindow extends original.SendWindow {
     constructor(...[maxSends, perSecond, ...others]: ConstructorParameters<typeof original.SendWindow>) {

@@ -3,9 +3,9 @@ import { readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { Broadcaster, openStore, type Store } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { MailboxService } from '../support/mailbox-service.js';
-import { openReceiverScene, take } from '../support/receivers.js';
-import { temporaryDirectory } from '../support/store-files.js';
+import { MailboxService } from '../fakes/mailbox-service.js';
+import { openReceiverScene, take } from '../harness/receivers.js';
+import { temporaryDirectory } from '../harness/store-files.js';
 
 const BODY = 'a text that is nowhere on the disk: 7be1';
 const REPLY = 'an answer that is nowhere on the disk: 09ac';

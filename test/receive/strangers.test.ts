@@ -1,19 +1,19 @@
 import { getEventListeners } from 'node:events';
 import { randomUUID } from 'node:crypto';
-import { ContactBook, MAX_SESSION_BYTES } from '#dist/src/receive/contact-book.js';
-import { failureOf } from '#dist/src/receive/failure.js';
-import { RetrySender } from '#dist/src/receive/retry-sender.js';
-import type { Opened } from '#dist/src/receive/opener.js';
-import type * as Waiting from '#dist/src/account/waiting.js';
+import { ContactBook, MAX_SESSION_BYTES } from '#dist/src/receive/contact-batch.js';
+import { failureOf } from '#dist/src/receive/retry/request.js';
+import { RetrySender } from '#dist/src/receive/retry/sender.js';
+import type { Opened } from '#dist/src/receive/envelope-opener.js';
+import type * as Waiting from '#dist/src/util/sleep.js';
 import { NEW_CONTACT, type ContactRecord } from '#dist/src/store/records.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { contactIn } from '../support/account-scene.js';
-import { manyTurns } from '../support/await-condition.js';
-import { serviceEnvelope } from '../support/mailbox-service.js';
-import { ManualClock } from '../support/manual-clock.js';
-import { openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../support/receivers.js';
+import { contactIn } from '../harness/account-scene.js';
+import { manyTurns } from '../harness/await-condition.js';
+import { serviceEnvelope } from '../fakes/mailbox-service.js';
+import { ManualClock } from '../fakes/manual-clock.js';
+import { openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
 
-vi.mock('#dist/src/account/waiting.js', async (importOriginal) => {
+vi.mock('#dist/src/util/sleep.js', async (importOriginal) => {
   const original = await importOriginal<typeof Waiting>();
   // What is tested is what follows.
   return { ...original, wait: (_ms: number, signal?: AbortSignal) => original.wait(0, signal) };
@@ -122,7 +122,7 @@ describe('a session', () => {
 
 describe('waiting', () => {
   it('thousands of times on one signal leaves one listener on it, and none afterwards', async () => {
-    const { wait } = await vi.importActual<typeof Waiting>('#dist/src/account/waiting.js');
+    const { wait } = await vi.importActual<typeof Waiting>('#dist/src/util/sleep.js');
     const controller = new AbortController();
     const reason = new Error('over');
     const waiting = Array.from({ length: 2_000 }, () => wait(1e9, controller.signal));

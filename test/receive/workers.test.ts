@@ -1,13 +1,13 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { IdentityKeyPair } from '@signalapp/libsignal-client';
 import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
-import type * as Waiting from '#dist/src/account/waiting.js';
+import type * as Waiting from '#dist/src/util/sleep.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { untilTrue } from '../support/await-condition.js';
-import { bodiesOf, openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../support/receivers.js';
-import { WorkerWatch } from '../support/worker-watch.js';
+import { untilTrue } from '../harness/await-condition.js';
+import { bodiesOf, openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
+import { WorkerWatch } from '../harness/worker-watch.js';
 
-vi.mock('#dist/src/account/waiting.js', async (importOriginal) => {
+vi.mock('#dist/src/util/sleep.js', async (importOriginal) => {
   const original = await importOriginal<typeof Waiting>();
   const wait: typeof original.wait = (ms, signal) => original.wait(ms / 1000, signal);
   return { ...original, wait };

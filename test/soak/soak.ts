@@ -4,15 +4,15 @@ import { getEventListeners } from 'node:events';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { openStore, Receiver, type Store, type TableName } from 'sealcast';
-import { Telemetry } from '#dist/src/account/telemetry.js';
-import { checkSharedOptions } from '#dist/src/account/options.js';
-import { BroadcasterCore } from '#dist/src/broadcast/core.js';
+import { Telemetry } from '#dist/src/runtime/telemetry.js';
+import { checkSharedOptions } from '#dist/src/runtime/options.js';
+import { BroadcasterCore } from '#dist/src/broadcast/service.js';
 import { checkBroadcast, checkLimits } from '#dist/src/broadcast/options.js';
 import { PRUNE_INTERVAL_MS } from '#dist/src/broadcast/pruner.js';
-import { manyTurns, untilTrue } from '../support/await-condition.js';
-import { MailboxService, ratchetType } from '../support/mailbox-service.js';
-import { ManualClock } from '../support/manual-clock.js';
-import type { Subscriber } from '../support/stand-in-service.js';
+import { manyTurns, untilTrue } from '../harness/await-condition.js';
+import { MailboxService, ratchetType } from '../fakes/mailbox-service.js';
+import { ManualClock } from '../fakes/manual-clock.js';
+import type { Subscriber } from '../fakes/stand-in-service.js';
 
 const DAY_MS = 86_400_000;
 /** Once in so many days a session breaks. */

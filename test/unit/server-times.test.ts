@@ -1,10 +1,10 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { ChatTransport, ServerTime, Transport } from 'sealcast';
-import { checkTransport } from '#dist/src/account/options.js';
+import { checkTransport } from '#dist/src/runtime/options.js';
 import { checkedTransport } from '#dist/src/transport/checked-transport.js';
-import { serverMsOf } from '#dist/src/transport/server-times.js';
-import { FakeService, type FakeResponse } from '../support/fake-service.js';
-import { ASK, openTransport } from '../support/transports.js';
+import { serverMsOf } from '#dist/src/transport/chat/server-times.js';
+import { FakeService, type FakeResponse } from '../fakes/fake-service.js';
+import { ASK, openTransport } from '../harness/transports.js';
 
 const NOW_MS = 1_794_000_000_123;
 const DATE = new Date(NOW_MS).toUTCString();

@@ -1,6 +1,6 @@
 import { BuildVariant, Net, type AuthenticatedChatConnection } from '@signalapp/libsignal-client/dist/net.js';
 import type { DeviceAccount, ServiceDescription } from '../../mock-service/mock-service.js';
-import type { Inbox } from '../../support/plain-client/inbox.js';
+import type { Inbox } from '../../harness/plain-client/inbox.js';
 
 /** libsignal's network, set up for the mock service. */
 export function netOf(service: Pick<ServiceDescription, 'port' | 'caCertificateDer'>): Net {

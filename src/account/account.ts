@@ -1,0 +1,164 @@
+import type { AttributesInput } from './attributes.js';
+import type { AccountCore } from './service.js';
+import type { PendingIdentity } from './account-types.js';
+import { checkAccountTransport, checkPolicies, checkSharedOptions } from '../runtime/options.js';
+import type { AccessKeyOptions, OwnCallOptions, UnidentifiedAccessPair } from './account-types.js';
+import type { ProfileInput } from './profile-upload.js';
+import type { ContactProfile, FetchProfileOptions } from './account-types.js';
+import { Broadcaster, type BroadcasterOptions } from '../broadcast/broadcaster.js';
+import { SealcastError } from '../errors.js';
+import { OPENER_NAMES } from '../runtime/option-names.js';
+import { checkOptions, type PublicKeyInput } from '../sealer/options.js';
+import { Receiver, type ReceiverOptions } from '../receive/receiver.js';
+import type { NamesOf } from '../util/known-names.js';
+
+export interface AccountOptions extends Omit<BroadcasterOptions, 'transport'>, ReceiverOptions {}
+
+/**
+ * All of an account: its {@link Broadcaster}, its {@link Receiver}, and what the service knows of it. They share one Sealer with
+ * its workers, one store, one transport, one sender certificate, and one lock for each address.
+ *
+ * @throws SealcastError what {@link Broadcaster.open} and {@link Receiver.open} throw.
+ */
+export function openAccount(options: AccountOptions): Promise<Account> {
+  return Account.open(options);
+}
+
+/** See {@link openAccount}. */
+export class Account implements AsyncDisposable {
+  readonly broadcaster: Broadcaster;
+  readonly receiver: Receiver;
+  readonly #core: AccountCore;
+  #closing: Promise<void> | undefined;
+
+  private constructor(broadcaster: Broadcaster, receiver: Receiver, core: AccountCore) {
+    this.broadcaster = broadcaster;
+    this.receiver = receiver;
+    this.#core = core;
+  }
+
+  /** As {@link openAccount}. */
+  static async open(options: AccountOptions): Promise<Account> {
+    const policies = checkPolicies(checkOptions(options, OPENER_NAMES satisfies NamesOf<AccountOptions>));
+    const transport = checkAccountTransport(options.transport);
+    const broadcaster = await Broadcaster.open(options);
+    const opened: AsyncDisposable[] = [broadcaster];
+    try {
+      const receiver = await Receiver.open(options);
+      opened.push(receiver);
+      const { AccountCore: Core } = await import('./service.js');
+      const core = await Core.open({
+        ...checkSharedOptions(options),
+        transport,
+        policies,
+        onIdentityChange: (change) => broadcaster.emit('identityChange', change),
+      });
+      return new Account(broadcaster, receiver, core);
+    } catch (error) {
+      for (const each of opened.reverse()) await each[Symbol.asyncDispose]();
+      throw error;
+    }
+  }
+
+  /** As {@link Broadcaster.acceptIdentity}. */
+  acceptIdentity(serviceId: string, identityKey?: PublicKeyInput): Promise<void> {
+    return this.broadcaster.acceptIdentity(serviceId, identityKey);
+  }
+
+  /** As {@link Broadcaster.pendingIdentities}. */
+  pendingIdentities(): AsyncIterable<PendingIdentity> {
+    return this.broadcaster.pendingIdentities();
+  }
+
+  /** Who a contact is, and whether he takes sealed messages. Asked for every six hours at most. */
+  fetchProfile(serviceId: string, options: FetchProfileOptions = {}): Promise<ContactProfile> {
+    return this.#open().profiles.fetchProfile(serviceId, options);
+  }
+
+  /** Keeps the account's attributes, all of them, for {@link registerAccessKey}. @throws SealcastError ERR_INVALID_ARGUMENT, ERR_STORE_FAILED */
+  setAttributes(attributes: AttributesInput): Promise<void> {
+    return this.#open().own.setAttributes(attributes);
+  }
+
+  /**
+   * Has others be able to send to us sealed: whoever has our profile key, or, if `unrestricted`, anybody
+   * (`PUT /v1/accounts/attributes/`, with all attributes).
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT: there are no attributes, or there is no profile key; ERR_RATE_LIMITED,
+   *   ERR_SERVICE_REJECTED: nothing has changed; ERR_SERVICE_UNAVAILABLE: it is told again.
+   */
+  registerAccessKey(options: AccessKeyOptions = {}): Promise<void> {
+    return this.#open().own.registerAccessKey(options);
+  }
+
+  /** Sets our profile, all of it, encrypted with our profile key (`PUT /v1/profile`). @throws SealcastError as registerAccessKey */
+  setProfile(profile: ProfileInput, options: OwnCallOptions = {}): Promise<void> {
+    return this.#open().own.setProfile(profile, options);
+  }
+
+  /**
+   * A new profile key: the profile is uploaded again, the access key registered again, and messages carry the new key from then
+   * on. What a crash leaves half done is finished when the account is opened.
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT: profile or attributes were never set; others: it is taken up again.
+   */
+  rotateProfileKey(options: OwnCallOptions = {}): Promise<void> {
+    return this.#open().own.rotateProfileKey(options);
+  }
+
+  /** Blocks a contact: he gets nothing more, and if he may have our profile key, it is replaced. @throws as {@link rotateProfileKey} */
+  block(serviceId: string, options: OwnCallOptions = {}): Promise<void> {
+    return this.#open().own.block(serviceId, options);
+  }
+
+  unblock(serviceId: string): Promise<void> {
+    return this.#open().own.unblock(serviceId);
+  }
+
+  /**
+   * Sees to it now that the service has prekeys of ours; when it resolves, others can begin sessions with us. The receiver does so by
+   * itself, when it is opened and once a day.
+   *
+   * @throws SealcastError ERR_RATE_LIMITED, ERR_SERVICE_UNAVAILABLE, ERR_SERVICE_REJECTED, ERR_TRANSPORT_REFUSED, ERR_CLOSED.
+   */
+  maintainPreKeys(): Promise<void> {
+    return this.#open().preKeys.maintain();
+  }
+
+  /** With what a contact, and our own other devices, are sent to sealed; as libsignal-service-java's `UnidentifiedAccessPair`. */
+  unidentifiedAccess(serviceId: string, options: OwnCallOptions = {}): Promise<UnidentifiedAccessPair> {
+    return this.#open().own.unidentifiedAccess(serviceId, options);
+  }
+
+  #open(): AccountCore {
+    if (this.#closing !== undefined) throw new SealcastError('ERR_CLOSED', 'this Account is closed');
+    return this.#core;
+  }
+
+  /**
+   * Closes Receiver and Broadcaster, ends the workers, wipes the keys. Store and transport stay the caller's.
+   *
+   * From the outside in: the Receiver takes in no more and finishes the batches in work, with all that they ask of the
+   * Broadcaster, before the Broadcaster stops. What was asked for and not sent by then is in the outbox, for `resume()`.
+   */
+  close(): Promise<void> {
+    this.#closing ??= this.#close();
+    return this.#closing;
+  }
+
+  async #close(): Promise<void> {
+    try {
+      await this.receiver.close();
+    } finally {
+      try {
+        await this.broadcaster.close();
+      } finally {
+        await this.#core.close();
+      }
+    }
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+}

@@ -1,0 +1,300 @@
+import { SealcastError } from '../../errors.js';
+import { checkInteger } from '../../sealer/options.js';
+import { pack, unpack, type Packed } from '../../session/packed.js';
+import { decodePreKeys, encodePreKeys, type PreKeyRange, type PreKeysRecord } from '../../store/records-own.js';
+import type { Change, Store, TableName } from '../../store/store.js';
+import type { AccountTransport, PreKeyCountOutcome, PreKeyUpload, Refusal } from '../../transport/transport.js';
+import type { Hub } from '../../runtime/account-runtime.js';
+import { OWN_LOCKS } from '../../runtime/own-records.js';
+import {
+  idsOf,
+  isLastResort,
+  KIND_NAMES,
+  KINDS,
+  newState,
+  planOf,
+  pruned,
+  withNew,
+  withUploaded,
+  type KindFacts,
+  type KindPlan,
+  type PreKeyKind,
+} from './plan.js';
+import { PreKeysSchedule } from './schedule.js';
+import { isDefinite, refusalError } from '../../transport/refusal-errors.js';
+import { unlessAborted } from '../../util/unless-aborted.js';
+
+export interface PreKeysOptions {
+  /** Told of what {@link PreKeys.start} could not do; it is tried again later, unless no time mends it. */
+  readonly onError?: (error: SealcastError) => void;
+}
+
+/** Records of a kind, in the order of their ids; undefined where there is none any more. */
+type PreKeyRecords = readonly (Uint8Array<ArrayBuffer> | undefined)[];
+
+const STATE_KEY = 'prekeys';
+/** Rows that are read together. */
+const PAGE_ROWS = 1024;
+
+/**
+ * Our own prekeys, with which others begin sessions with us: one-time EC and Kyber prekeys, the signed prekey and the last-resort
+ * Kyber prekey, all of our ACI. Their private halves are in the store before the service hears of the public ones.
+ *
+ * The service replaces its whole list of one-time prekeys by the one it is given (`PUT /v2/keys`). What it had handed out of the
+ * old list before may still be used, and so what is replaced is kept.
+ */
+export class PreKeys {
+  readonly #hub: Hub;
+  readonly #transport: AccountTransport;
+  readonly #store: Store;
+  readonly #schedule: PreKeysSchedule;
+  #flight: Promise<Refusal | undefined> | undefined;
+  readonly #closing = new AbortController();
+
+  constructor(hub: Hub, transport: AccountTransport, options: PreKeysOptions = {}) {
+    this.#hub = hub;
+    this.#transport = transport;
+    this.#store = hub.options.store;
+    const { log } = hub.options.telemetry;
+    this.#schedule = new PreKeysSchedule(
+      (signal) => this.#shared(signal),
+      (error) => {
+        log.warn({ code: error.code }, 'prekeys could not be seen to');
+        options.onError?.(error);
+      },
+    );
+  }
+
+  /**
+   * Sees to it that the service has prekeys of ours: at least ten one-time ones of either kind (or else it gets a hundred new
+   * ones), and a signed and a last-resort one that are in use for less than two days. Takes out of the store what was replaced
+   * so long ago that no message begun with it comes any more. Calls at the same time share one.
+   *
+   * The first call gives the service prekeys of each kind however many it has: those of an earlier life of the account nobody
+   * here can use. What a crash or a lost answer leaves in the store is found by the next call: see {@link planOf}.
+   *
+   * @throws SealcastError ERR_RATE_LIMITED, ERR_SERVICE_UNAVAILABLE, ERR_SERVICE_REJECTED, ERR_TRANSPORT_REFUSED, ERR_ABORTED (by
+   *   {@link stop}), ERR_CLOSED; what the store throws.
+   */
+  async maintain(): Promise<void> {
+    const { signal } = this.#closing;
+    const refusal = await unlessAborted(() => this.#shared(signal), signal);
+    if (refusal !== undefined) throw errorOf(refusal);
+  }
+
+  /** Maintains now, and once a day. Further calls do nothing. */
+  start(): void {
+    this.#schedule.start();
+  }
+
+  /** Ends that; resolves when what is under way has ended. */
+  stop(): Promise<void> {
+    return this.#schedule.stop();
+  }
+
+  /** Ends everything with ERR_ABORTED; resolves when what is under way has ended. */
+  close(): Promise<void> {
+    this.#closing.abort(new SealcastError('ERR_CLOSED', 'this Account is closed'));
+    return this.stop();
+  }
+
+  /**
+   * Somebody began a session with so many of our one-time prekeys: the service has fewer. They are maintained a few seconds
+   * later, all that is noted until then at once. Does nothing unless started.
+   */
+  noteUsed(count: number): void {
+    if (checkInteger(count, 'count', 0, Number.MAX_SAFE_INTEGER) > 0) this.#schedule.soon();
+  }
+
+  /** Those of Kyber prekeys that stay when sessions are begun with them; one that is not known is none that stays. */
+  async lastResortsAmong(kyberIds: readonly number[]): Promise<ReadonlySet<number>> {
+    const state = await this.#load();
+    return new Set(kyberIds.filter((id) => isLastResort(state, id)));
+  }
+
+  #shared(signal: AbortSignal | undefined): Promise<Refusal | undefined> {
+    this.#flight ??= this.#hub.locks
+      .with([OWN_LOCKS.preKeys], () => this.#maintain(signal))
+      .finally(() => {
+        this.#flight = undefined;
+      });
+    return this.#flight;
+  }
+
+  async #maintain(signal: AbortSignal | undefined): Promise<Refusal | undefined> {
+    const counts = await this.#transport.countPreKeys({ signal });
+    if (counts.status !== 'ok') return counts;
+    const { clock } = this.#hub;
+    // After an answer of the service, so that the clock has been measured.
+    const nowMs = clock.now();
+    const { state: known, steps } = await this.#plan(await this.#load(), counts, nowMs);
+    const made = steps.filter(({ step }) => step === 'new').map(({ kind }) => kind);
+    const wanted = new Set(steps.filter(({ step }) => step !== 'none').map(({ kind }) => kind));
+    let state = await this.#generate(known, made, nowMs);
+    if (wanted.size > 0) {
+      const answer = await this.#transport.uploadPreKeys(await this.#uploadOf(state, wanted), { signal });
+      if (answer.status !== 'ok') {
+        if (isDefinite(answer)) await this.#discard(state, made);
+        return answer;
+      }
+      this.#hub.options.telemetry.log.info({ kinds: [...wanted] }, 'prekeys were uploaded');
+    }
+    for (const kind of wanted) state = withUploaded(state, kind, clock.now());
+    await this.#prune(state, clock.now());
+    return undefined;
+  }
+
+  async #plan(
+    before: PreKeysRecord,
+    { preKeys, kyberPreKeys }: Extract<PreKeyCountOutcome, { status: 'ok' }>,
+    nowMs: number,
+  ): Promise<{
+    readonly state: PreKeysRecord;
+    readonly steps: readonly { readonly kind: PreKeyKind; readonly step: KindPlan['step'] }[];
+  }> {
+    const left: Partial<Record<PreKeyKind, number>> = { preKeys, kyberPreKeys };
+    let state = before;
+    const steps: { kind: PreKeyKind; step: KindPlan['step'] }[] = [];
+    for (const kind of KIND_NAMES) {
+      const last = state[kind].at(-1);
+      const isUsed = last?.uploadedMs === 0 && (await this.#records(kind, last)).includes(undefined);
+      const { isTaken, step } = planOf(state[kind], { count: left[kind], isUsed, nowMs });
+      if (isTaken) state = withUploaded(state, kind, nowMs);
+      steps.push({ kind, step });
+    }
+    return { state, steps };
+  }
+
+  /** New ones of those kinds, committed, with the state that says so. */
+  async #generate(before: PreKeysRecord, kinds: readonly PreKeyKind[], nowMs: number): Promise<PreKeysRecord> {
+    if (kinds.length === 0) return before;
+    let state = before;
+    const ids: Record<KindFacts['table'], number[]> = { preKey: [], signedPreKey: [], kyberPreKey: [] };
+    for (const kind of kinds) {
+      const made = withNew(state, kind);
+      state = made.state;
+      ids[KINDS[kind].table].push(...idsOf(made.range));
+    }
+    const { preKeys, signedPreKeys, kyberPreKeys } = await this.#hub.ratchet.generatePreKeys({
+      nowMs,
+      preKeyIds: Uint32Array.from(ids.preKey),
+      signedPreKeyIds: Uint32Array.from(ids.signedPreKey),
+      kyberPreKeyIds: Uint32Array.from(ids.kyberPreKey),
+    });
+    await this.#store.commit([
+      ...recordChanges('preKey', ids.preKey, preKeys),
+      ...recordChanges('signedPreKey', ids.signedPreKey, signedPreKeys),
+      ...recordChanges('kyberPreKey', ids.kyberPreKey, kyberPreKeys),
+      stateChange(state),
+    ]);
+    for (const { bytes } of [preKeys, signedPreKeys, kyberPreKeys]) bytes.fill(0);
+    return state;
+  }
+
+  /** Takes out what the service has certainly not taken: refused every hour, it would fill the disk. */
+  async #discard(before: PreKeysRecord, kinds: readonly PreKeyKind[]): Promise<void> {
+    let state = before;
+    const changes: Change[] = [];
+    for (const kind of kinds) {
+      const last = state[kind].at(-1);
+      if (last === undefined) continue;
+      changes.push(...removals(KINDS[kind].table, idsOf(last)));
+      state = { ...state, [kind]: state[kind].slice(0, -1) };
+    }
+    await this.#store.commit([...changes, stateChange(state)]);
+  }
+
+  /** The public halves of the newest ones of those kinds, as the store has them. */
+  async #uploadOf(state: PreKeysRecord, wanted: ReadonlySet<PreKeyKind>): Promise<PreKeyUpload> {
+    const rangeOf = (kind: PreKeyKind): PreKeyRange | undefined => (wanted.has(kind) ? state[kind].at(-1) : undefined);
+    const recordsOf = async (kind: PreKeyKind): Promise<PreKeyRecords> => {
+      const range = rangeOf(kind);
+      return range === undefined ? [] : this.#records(kind, range);
+    };
+    const [preKeys, signed, kyber, lastResort] = await Promise.all(KIND_NAMES.map(recordsOf));
+    if (preKeys === undefined || signed === undefined || kyber === undefined || lastResort === undefined) {
+      throw new RangeError('records of each kind');
+    }
+    const publics = await this.#hub.ratchet.describePreKeys({
+      preKeys: pack(preKeys),
+      signedPreKeys: pack(signed),
+      // They share a table, and a column.
+      kyberPreKeys: pack([...kyber, ...lastResort]),
+    });
+    const idsIn = (kind: PreKeyKind): number[] => {
+      const range = rangeOf(kind);
+      return range === undefined ? [] : idsOf(range);
+    };
+    const kyberIds = [...idsIn('kyberPreKeys'), ...idsIn('lastResortKyberPreKeys')];
+    const kyberPublics = publicPreKeys(kyberIds, publics.kyberPreKeys);
+    const [signedPreKey] = publicPreKeys(idsIn('signedPreKeys'), publics.signedPreKeys);
+    const lastResortKyberPreKey = kyberPublics[kyber.length];
+    return {
+      ...(wanted.has('preKeys') && { preKeys: publicPreKeys(idsIn('preKeys'), publics.preKeys) }),
+      ...(signedPreKey !== undefined && { signedPreKey }),
+      ...(wanted.has('kyberPreKeys') && { kyberPreKeys: kyberPublics.slice(0, kyber.length) }),
+      ...(lastResortKyberPreKey !== undefined && { lastResortKyberPreKey }),
+    };
+  }
+
+  async #prune(state: PreKeysRecord, nowMs: number): Promise<void> {
+    const { state: kept, removed } = pruned(state, nowMs);
+    const changes = removed.flatMap(({ table, id }) => removals(table, [id]));
+    for (const { table, id } of removed) if (table === 'kyberPreKey') changes.push(...(await this.#usesOf(id)));
+    await this.#store.commit([...changes, stateChange(kept)]);
+  }
+
+  /** What says with which other keys a last-resort key was used (see src/session/protocol.ts): without the key it is of no use. */
+  async #usesOf(kyberId: number): Promise<Change[]> {
+    const changes: Change[] = [];
+    for (let after: string | undefined; ;) {
+      const options = { prefix: `${kyberId}/`, limit: PAGE_ROWS, ...(after !== undefined && { after }) };
+      const page = await this.#store.list('kyberPreKey', options);
+      changes.push(...page.map(({ key }): Change => ({ table: 'kyberPreKey', key, value: null })));
+      if (page.length < PAGE_ROWS) return changes;
+      after = page.at(-1)?.key;
+    }
+  }
+
+  #records(kind: PreKeyKind, range: PreKeyRange): Promise<PreKeyRecords> {
+    return this.#store.getMany(KINDS[kind].table, idsOf(range).map(String));
+  }
+
+  async #load(): Promise<PreKeysRecord> {
+    const [bytes] = await this.#store.getMany('account', [STATE_KEY]);
+    return bytes === undefined ? newState() : decodePreKeys(bytes);
+  }
+}
+
+const stateChange = (state: PreKeysRecord): Change => ({
+  table: 'account',
+  key: STATE_KEY,
+  value: encodePreKeys(state),
+});
+
+const removals = (table: TableName, ids: readonly number[]): Change[] =>
+  ids.map((id) => ({ table, key: String(id), value: null }));
+
+const recordChanges = (table: TableName, ids: readonly number[], records: Packed): Change[] =>
+  unpack(records).map((value, i) => ({ table, key: String(ids[i]), value: value ?? null }));
+
+interface PublicHalf {
+  readonly id: number;
+  readonly publicKey: Uint8Array<ArrayBuffer>;
+  readonly signature: Uint8Array<ArrayBuffer>;
+}
+
+function publicPreKeys(
+  ids: readonly number[],
+  { publicKeys, signatures }: { readonly publicKeys: Packed; readonly signatures: Packed },
+): PublicHalf[] {
+  const keys = unpack(publicKeys);
+  const signed = unpack(signatures);
+  return ids.map((id, i) => {
+    const publicKey = keys[i];
+    if (publicKey === undefined) throw new SealcastError('ERR_STORE_FAILED', `the store's prekey ${id} cannot be read`);
+    return { id, publicKey, signature: signed[i] ?? new Uint8Array(0) };
+  });
+}
+
+const errorOf = (refusal: Refusal): SealcastError => refusalError(refusal, 'prekeys could not be seen to');

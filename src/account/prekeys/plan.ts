@@ -1,0 +1,143 @@
+import { randomInt } from 'node:crypto';
+import type { PreKeyRange, PreKeysRecord } from '../../store/records-own.js';
+import type { TableName } from '../../store/store.js';
+
+const DAY_MS = 24 * 60 * 60 * 1000;
+
+/** Kinds of prekeys, as the state and an upload name them. */
+export type PreKeyKind = 'preKeys' | 'signedPreKeys' | 'kyberPreKeys' | 'lastResortKyberPreKeys';
+/** Ids are counted on in one place for each table. */
+type Counter = 'nextPreKeyId' | 'nextSignedPreKeyId' | 'nextKyberPreKeyId';
+
+export interface KindFacts {
+  readonly table: Extract<TableName, 'preKey' | 'signedPreKey' | 'kyberPreKey'>;
+  readonly counter: Counter;
+  /** How many are made at a time. */
+  readonly count: number;
+  /** How long they are kept once others took their place: a message that was begun with one may come late. */
+  readonly keepMs: number;
+}
+
+/**
+ * Numbers of Signal's clients (Signal-Android `PreKeyUtil`, `PreKeysSyncJob`, 2026-11): batches of 100; signed and last-resort
+ * prekeys are kept 30 days, one-time prekeys 90 once the service has others.
+ */
+export const KINDS: Readonly<Record<PreKeyKind, KindFacts>> = {
+  preKeys: { table: 'preKey', counter: 'nextPreKeyId', count: 100, keepMs: 90 * DAY_MS },
+  signedPreKeys: { table: 'signedPreKey', counter: 'nextSignedPreKeyId', count: 1, keepMs: 30 * DAY_MS },
+  kyberPreKeys: { table: 'kyberPreKey', counter: 'nextKyberPreKeyId', count: 100, keepMs: 90 * DAY_MS },
+  lastResortKyberPreKeys: { table: 'kyberPreKey', counter: 'nextKyberPreKeyId', count: 1, keepMs: 30 * DAY_MS },
+};
+export const KIND_NAMES = Object.keys(KINDS) as PreKeyKind[];
+
+/** Fewer one-time prekeys of a kind than this at the service, and it gets new ones. */
+export const MIN_ONE_TIME = 10;
+/** Signed and last-resort prekeys are replaced when they have been in use so long. */
+export const ROTATION_MS = 2 * DAY_MS;
+
+/** Ids are 1 to 2^24 - 1, as in all clients (`Medium.MAX_VALUE`). */
+const MAX_ID = 0xff_ffff;
+const wrap = (id: number): number => ((id - 1) % MAX_ID) + 1;
+
+export const idsOf = ({ firstId, count }: Pick<PreKeyRange, 'firstId' | 'count'>): number[] =>
+  Array.from({ length: count }, (_, i) => wrap(firstId + i));
+
+const holds = ({ firstId, count }: PreKeyRange, id: number): boolean => (id - firstId + MAX_ID) % MAX_ID < count;
+
+/**
+ * Of a device that has had none. The first ids are random: of one that was set up anew they are others than before, so that no
+ * message begun with a prekey of its earlier life finds one of the same id.
+ */
+export function newState(): PreKeysRecord {
+  const randomId = (): number => randomInt(1, MAX_ID + 1);
+  return {
+    nextPreKeyId: randomId(),
+    nextSignedPreKeyId: randomId(),
+    nextKyberPreKeyId: randomId(),
+    preKeys: [],
+    signedPreKeys: [],
+    kyberPreKeys: [],
+    lastResortKyberPreKeys: [],
+  };
+}
+
+/** What is known of a kind when it is seen to. */
+export interface KindSight {
+  /** How many one-time prekeys the service has; undefined for a kind of which it has one at a time. */
+  readonly count: number | undefined;
+  /** Whether some of the newest ones are not in the store any more. */
+  readonly isUsed: boolean;
+  readonly nowMs: number;
+}
+
+/** What is to be done of a kind: nothing, or upload the newest ones again, or others that are yet to be made. */
+export interface KindPlan {
+  /** Whether the newest ones turn out to have been taken by the service, though it was not known to have. */
+  readonly isTaken: boolean;
+  readonly step: 'none' | 'again' | 'new';
+}
+
+/**
+ * Where the newest ones may or may not have reached the service, for a crash or an answer that was lost:
+ *
+ * - A signed or last-resort prekey is uploaded again: twice the same is the same.
+ * - One-time prekeys may not be: some may have been handed out, and would be handed out once more. One that was used proves
+ *   that they arrived (it is taken out of the store then). Fewer than ten at the service prove that they did not. Enough of
+ *   them prove that they did, as they were made because there were too few; but not if they are the first of this device,
+ *   for the account may have had others before, which nobody here can use. Then others are made.
+ *
+ * A clock that was set back makes a signed prekey as good as old.
+ */
+export function planOf(ranges: readonly PreKeyRange[], { count, isUsed, nowMs }: KindSight): KindPlan {
+  const last = ranges.at(-1);
+  if (last === undefined) return { isTaken: false, step: 'new' };
+  const isKnown = last.uploadedMs > 0;
+  if (count === undefined) {
+    if (!isKnown) return { isTaken: false, step: isUsed ? 'new' : 'again' };
+    const ageMs = nowMs - last.uploadedMs;
+    return { isTaken: false, step: ageMs < 0 || ageMs >= ROTATION_MS ? 'new' : 'none' };
+  }
+  const isEnough = count >= MIN_ONE_TIME;
+  const isTaken = !isKnown && (isUsed || (isEnough && ranges.some(({ uploadedMs }) => uploadedMs > 0)));
+  if (isKnown || isTaken) return { isTaken, step: isEnough ? 'none' : 'new' };
+  return { isTaken, step: isEnough ? 'new' : 'again' };
+}
+
+/** The state with further prekeys of a kind, which the service does not have yet. */
+export function withNew(state: PreKeysRecord, kind: PreKeyKind): { state: PreKeysRecord; range: PreKeyRange } {
+  const { counter, count } = KINDS[kind];
+  const range: PreKeyRange = { firstId: state[counter], count, uploadedMs: 0, replacedMs: 0 };
+  return {
+    range,
+    state: { ...state, [counter]: wrap(state[counter] + count), [kind]: [...state[kind], range] },
+  };
+}
+
+/** The state once the service has taken the newest ones of a kind: it has replaced those before them. */
+export function withUploaded(state: PreKeysRecord, kind: PreKeyKind, nowMs: number): PreKeysRecord {
+  const last = state[kind].length - 1;
+  const ranges = state[kind].map((range, i) =>
+    i === last ? { ...range, uploadedMs: nowMs } : { ...range, replacedMs: range.replacedMs || nowMs },
+  );
+  return { ...state, [kind]: ranges };
+}
+
+/** The state without those that nobody may use any more, and their ids by table. */
+export function pruned(
+  state: PreKeysRecord,
+  nowMs: number,
+): { state: PreKeysRecord; removed: readonly { readonly table: TableName; readonly id: number }[] } {
+  const kept = { ...state };
+  const removed: { table: TableName; id: number }[] = [];
+  for (const kind of KIND_NAMES) {
+    const { table, keepMs } = KINDS[kind];
+    const isOver = ({ replacedMs }: PreKeyRange): boolean => replacedMs > 0 && nowMs - replacedMs > keepMs;
+    for (const range of state[kind].filter(isOver)) removed.push(...idsOf(range).map((id) => ({ table, id })));
+    kept[kind] = state[kind].filter((range) => !isOver(range));
+  }
+  return { state: kept, removed };
+}
+
+/** Whether the Kyber prekey is one that is not used up. */
+export const isLastResort = ({ lastResortKyberPreKeys }: PreKeysRecord, id: number): boolean =>
+  lastResortKyberPreKeys.some((range) => holds(range, id));

@@ -1,0 +1,133 @@
+import { SealcastError, type SealcastErrorCode } from '../../errors.js';
+import type { Refusal } from '../../transport/transport.js';
+import { refusalError } from '../../transport/refusal-errors.js';
+import { serviceWaitMs } from '../../util/service-wait.js';
+import { backoffMs } from '../../util/sleep.js';
+
+const SECOND_MS = 1_000;
+const HOUR_MS = 3_600_000;
+const DAY_MS = 24 * HOUR_MS;
+/** What is used within so long is seen to at once: prekeys of a new broadcast's subscribers go by the hundred. */
+const USED_DELAY_MS = 5 * SECOND_MS;
+const BACKOFF_BASE_MS = 10 * SECOND_MS;
+
+/** What trying again does not mend. */
+const FINAL: ReadonlySet<SealcastErrorCode> = new Set([
+  'ERR_CLOSED',
+  'ERR_STORE_LOCKED',
+  'ERR_TRANSPORT_REFUSED',
+  'ERR_LIBSIGNAL_UNAVAILABLE',
+]);
+
+/**
+ * Runs a task when it is started, once a day (each time at another time of it, lest all who started together come back
+ * together), and when it is asked for; one at a time. What failed is tried again after a while, longer each time, or when the
+ * service says. Its timers keep no process alive.
+ */
+export class PreKeysSchedule {
+  readonly #task: (signal: AbortSignal) => Promise<Refusal | undefined>;
+  readonly #onError: (error: SealcastError) => void;
+  #controller: AbortController | undefined;
+  #timer: NodeJS.Timeout | undefined;
+  #dueMs = Infinity;
+  #running: Promise<void> | undefined;
+  /** Whether it was asked for while it ran. */
+  #again = false;
+  /** In a row. */
+  #failures = 0;
+
+  constructor(task: (signal: AbortSignal) => Promise<Refusal | undefined>, onError: (error: SealcastError) => void) {
+    this.#task = task;
+    this.#onError = onError;
+  }
+
+  start(): void {
+    if (this.#controller !== undefined) return;
+    this.#controller = new AbortController();
+    this.#failures = 0;
+    this.#run(this.#controller);
+  }
+
+  async stop(): Promise<void> {
+    this.#controller?.abort();
+    this.#controller = undefined;
+    this.#disarm();
+    await this.#running;
+  }
+
+  /** After a failure it comes when it would anyway: the service is left its time. */
+  soon(): void {
+    if (this.#running !== undefined) this.#again = true;
+    else if (this.#failures === 0) this.#arm(USED_DELAY_MS);
+  }
+
+  #arm(delayMs: number): void {
+    const controller = this.#controller;
+    const dueMs = performance.now() + delayMs;
+    if (controller === undefined || dueMs >= this.#dueMs) return;
+    this.#disarm();
+    this.#dueMs = dueMs;
+    this.#timer = setTimeout(() => this.#run(controller), delayMs);
+    this.#timer.unref();
+  }
+
+  #disarm(): void {
+    clearTimeout(this.#timer);
+    this.#timer = undefined;
+    this.#dueMs = Infinity;
+  }
+
+  #run(controller: AbortController): void {
+    this.#disarm();
+    this.#again = false;
+    // One that was stopped may still be ending.
+    const before = this.#running ?? Promise.resolve();
+    const running = before.then(async () => {
+      if (controller !== this.#controller) return;
+      const delayMs = await this.#runOnce(controller.signal);
+      if (this.#running === running) this.#running = undefined;
+      if (controller !== this.#controller || delayMs === undefined) return;
+      this.#arm(delayMs);
+      if (this.#again && this.#failures === 0) this.#arm(USED_DELAY_MS);
+    });
+    this.#running = running;
+  }
+
+  /** @returns in how many ms it is to run again; undefined: not of its own. Never throws. */
+  async #runOnce(signal: AbortSignal): Promise<number | undefined> {
+    let error: SealcastError;
+    let retryAfterMs: number | undefined;
+    try {
+      const refusal = await this.#task(signal);
+      if (refusal === undefined) {
+        this.#failures = 0;
+        return DAY_MS * (0.9 + Math.random() / 5);
+      }
+      error = refusalError(refusal, 'prekeys could not be seen to');
+      if ('retryAfterMs' in refusal) retryAfterMs = refusal.retryAfterMs;
+    } catch (cause) {
+      if (signal.aborted) return undefined;
+      error =
+        cause instanceof SealcastError ? cause : new SealcastError('ERR_STORE_FAILED', 'prekeys failed', { cause });
+    }
+    if (signal.aborted) return undefined;
+    this.#report(error);
+    if (FINAL.has(error.code)) return undefined;
+    const askedMs =
+      retryAfterMs === undefined ? 0 : serviceWaitMs({ retryAfterMs, refusals: this.#failures, ceilingMs: DAY_MS });
+    const delayMs = Math.max(askedMs, backoffMs(this.#failures, BACKOFF_BASE_MS, HOUR_MS));
+    this.#failures += 1;
+    return delayMs;
+  }
+
+  #report(error: SealcastError): void {
+    try {
+      this.#onError(error);
+    } catch (thrown) {
+      // Whoever listens fails of his own.
+      queueMicrotask(() => {
+        throw thrown;
+      });
+    }
+  }
+}

@@ -1,0 +1,210 @@
+import { EventEmitter } from 'node:events';
+import { onProfileKey } from '../access/access-mode.js';
+import type { BroadcasterCore } from './service.js';
+import type { BroadcasterEvents } from './events.js';
+import type { PendingIdentity } from '../account/account-types.js';
+import { parseServiceId } from '../util/service-id.js';
+import {
+  checkBroadcast,
+  checkLimits,
+  type BroadcastMessage,
+  type BroadcastOptions,
+  type BroadcasterLimits,
+  type Recipients,
+} from './options.js';
+import type { BroadcastRun, ResumedBroadcast } from './run.js';
+import {
+  checkPolicies,
+  checkProfileKey,
+  checkSharedOptions,
+  type Policies,
+  type SharedOptions,
+} from '../runtime/options.js';
+import { MAX_EXPIRE_TIMER } from '../content/index.js';
+import { SealcastError } from '../errors.js';
+import { OPENER_NAMES } from '../runtime/option-names.js';
+import { checkInteger, checkOptions, checkSignal, refuse, type PublicKeyInput } from '../sealer/options.js';
+import type { Sealer } from '../sealer/sealer.js';
+import type { NamesOf } from '../util/known-names.js';
+
+export interface BroadcasterOptions extends SharedOptions, Partial<Policies>, Partial<BroadcasterLimits> {}
+
+/** Options of {@link Broadcaster.resume}. */
+export interface ResumeOptions {
+  /** Stops what is resumed; it can be resumed again. */
+  readonly signal?: AbortSignal;
+}
+
+const RESUME_NAMES = { signal: true } satisfies NamesOf<ResumeOptions>;
+
+/**
+ * Sends a text to many, each of them a sealed message of its own, and remembers how far it got.
+ *
+ * A broadcast is an outbox in the store: what was encrypted is on the disk before it leaves, and what was sent is never sent
+ * again; what a crash left in between goes out once more, with the same ciphertext, and receivers drop it as a duplicate.
+ */
+export class Broadcaster extends EventEmitter<BroadcasterEvents> implements AsyncDisposable {
+  readonly #core: BroadcasterCore;
+  #closing: Promise<void> | undefined;
+
+  private constructor(core: BroadcasterCore) {
+    super();
+    this.#core = core;
+    // A skew that was found before anybody could listen is told to the first listener.
+    (this as EventEmitter).on('newListener', (name) => {
+      if (name === 'clockSkew') core.tellClockSkews();
+    });
+  }
+
+  /**
+   * Starts the workers, and takes finished broadcasts that are old enough out of the store.
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT; ERR_ACCOUNT_MISMATCH: the store is another account's; what {@link Sealer.create}
+   *   and the store throw.
+   */
+  static async open(options: BroadcasterOptions): Promise<Broadcaster> {
+    const given = checkOptions(options, OPENER_NAMES satisfies NamesOf<BroadcasterOptions>);
+    const opened: { broadcaster?: Broadcaster } = {};
+    const policies = checkPolicies(given);
+    const limits = checkLimits(given);
+    const checked = { ...checkSharedOptions(options), policies, limits };
+    const { BroadcasterCore: Core } = await import('./service.js');
+    const core = await Core.open({
+      ...checked,
+      notify: (name, ...facts) => {
+        const { broadcaster } = opened;
+        // Nothing happens before it is open.
+        if (broadcaster !== undefined) broadcaster.#notify(name, facts);
+      },
+    });
+    opened.broadcaster = new Broadcaster(core);
+    return opened.broadcaster;
+  }
+
+  /**
+   * Sends the message to every recipient, each once, whatever happens in between. Returns at once.
+   *
+   * @param recipients service ids: UUIDs, or `PNI:` and a UUID. What is none is its own failed delivery.
+   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_CLOSED; ERR_MESSAGE_TOO_LARGE: receivers' clients would drop the text, see
+   *   {@link truncateBody}.
+   */
+  broadcast(message: BroadcastMessage, recipients: Recipients, options: BroadcastOptions = {}): BroadcastRun {
+    this.#assertOpen();
+    return this.#core.broadcast(checkBroadcast(message, recipients, options));
+  }
+
+  /**
+   * Finishes the broadcasts that a crash or a close cut off, one after the other. Those of which not all recipients had been
+   * read wait for them: see the status.
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_ABORTED, ERR_CLOSED, ERR_STORE_FAILED, ERR_STORE_LOCKED.
+   */
+  async resume(options: ResumeOptions = {}): Promise<ResumedBroadcast[]> {
+    this.#assertOpen();
+    return this.#core.resume(checkSignal(checkOptions(options, RESUME_NAMES)['signal']));
+  }
+
+  /**
+   * What a contact told us its profile key is, 32 bytes; another one than before makes its access unknown, and the same one has a
+   * contact that denied sealed messages tried again. Many calls at once share a transaction.
+   */
+  setProfileKey(serviceId: string, profileKey: Uint8Array): Promise<void> {
+    const key = checkProfileKey(profileKey);
+    return this.#change(serviceId, (contact) => onProfileKey(contact, key));
+  }
+
+  /** How long messages of the conversation stay, as the contact set it: seconds (0: for ever), and the setting's version. */
+  setExpireTimer(serviceId: string, seconds: number, version: number): Promise<void> {
+    const expireTimer = checkInteger(seconds, 'seconds', 0, MAX_EXPIRE_TIMER);
+    const expireTimerVersion = checkInteger(version, 'version', 0, MAX_EXPIRE_TIMER);
+    return this.#change(serviceId, (contact) => ({ ...contact, expireTimer, expireTimerVersion }));
+  }
+
+  /** A blocked contact gets nothing, and so no new profile key of ours either; {@link Account.block} also replaces the one that he has. */
+  setBlocked(serviceId: string, blocked: boolean): Promise<void> {
+    if (typeof blocked !== 'boolean') refuse('blocked', 'true or false');
+    return this.#change(serviceId, (contact) => ({
+      ...contact,
+      blocked,
+      lacksProfileKey: blocked && contact.lacksProfileKey,
+    }));
+  }
+
+  #change(given: string, change: Parameters<BroadcasterCore['changeContact']>[1]): Promise<void> {
+    this.#assertOpen();
+    const serviceId = parseServiceId(given) ?? refuse('serviceId', 'a UUID, or PNI: and a UUID');
+    return this.#core.changeContact(serviceId, change);
+  }
+
+  /**
+   * Accepts the new identity key of a contact, where `onIdentityChange` is `fail` and sends to it end with ERR_IDENTITY_CHANGED.
+   * Sessions with the old key are archived; the next broadcast begins new ones.
+   *
+   * @param identityKey the key that was looked at, 33 bytes or a libsignal PublicKey: a key that came after it is not accepted.
+   * @throws SealcastError ERR_INVALID_ARGUMENT: no new key of this contact waits. ERR_IDENTITY_CHANGED: another key waits than the one
+   *   given. ERR_CLOSED, and what the store throws.
+   * @example
+   * for await (const { serviceId, identityKey } of broadcaster.pendingIdentities()) {
+   *   if (await isVerified(serviceId, identityKey)) await broadcaster.acceptIdentity(serviceId, identityKey);
+   * }
+   */
+  async acceptIdentity(serviceId: string, identityKey?: PublicKeyInput): Promise<void> {
+    this.#assertOpen();
+    return this.#core.identities.accept(serviceId, identityKey);
+  }
+
+  /** Contacts whose new identity key waits to be accepted, in the order of their service ids. Reads all contacts. */
+  pendingIdentities(): AsyncIterable<PendingIdentity> {
+    this.#assertOpen();
+    return this.#core.identities.pending();
+  }
+
+  /**
+   * The name under which a broadcast appears in log lines and metrics: HMAC-SHA256 of its id with a key that the store keeps, 16
+   * bytes in hex. It also makes an id that says nothing of a name that does.
+   *
+   * @example
+   * const id = broadcaster.publicId(`${sender}:${timestamp}`);
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_CLOSED.
+   */
+  publicId(id: string): string {
+    this.#assertOpen();
+    if (typeof id !== 'string' || id === '') refuse('id', 'a string of at least 1 character');
+    return this.#core.publicId(id);
+  }
+
+  /** Of the Sealer in use. */
+  stats(): ReturnType<Sealer['stats']> {
+    return this.#core.sealer.stats();
+  }
+
+  /** Stops what is under way (it can be resumed), ends the workers, wipes the keys. Further calls do nothing. */
+  close(): Promise<void> {
+    this.#closing ??= this.#core.close(closedError());
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #assertOpen(): void {
+    if (this.#closing !== undefined) throw closedError();
+  }
+
+  /** A listener's own failure stops no broadcast; it is not lost either. */
+  #notify<Name extends keyof BroadcasterEvents>(name: Name, facts: BroadcasterEvents[Name]): void {
+    try {
+      (this as EventEmitter).emit(name, ...facts);
+    } catch (error) {
+      queueMicrotask(() => {
+        throw error;
+      });
+    }
+  }
+}
+
+function closedError(): SealcastError {
+  return new SealcastError('ERR_CLOSED', 'this Broadcaster is closed');
+}

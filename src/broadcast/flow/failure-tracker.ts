@@ -1,0 +1,106 @@
+import type { Transport } from '../../transport/transport.js';
+
+/** Failures of one recipient's request after which they are its own, while others get through or did before. */
+const MAX_FAILURES = 5;
+/** With so few recipients left, nothing else may get through meanwhile: a sign of life counts as well. */
+const MAX_ALONE = 16;
+/**
+ * Outages in a row, 20 minutes of them where the service names no time, in which the service answers other requests and takes
+ * no message at all. Waiting longer would be waiting for ever.
+ */
+const MAX_SILENT_ROUNDS = 30;
+/** Time of such outages, ms, after which the next one is the last: the service may name 5 minutes for each. */
+const MAX_SILENT_MS = 3_600_000;
+
+/** One recipient's count. */
+export interface Failures {
+  failures: number;
+  /** Sends that the service had taken when it last failed this recipient. */
+  takenBefore: number;
+  /** Rounds in which the service was there and took nothing. */
+  silentRounds: number;
+  /** Time that these rounds took, ms. */
+  silentMs: number;
+}
+
+/** The dispatcher at the time of a failure. */
+export interface FailureScene {
+  /** Sends that the service has taken so far. */
+  readonly taken: number;
+  /** Number of the outage that the failure belongs to. */
+  readonly round: number;
+  /** Length of the outage before it, ms. */
+  readonly lastOutageMs: number;
+  readonly isSealed: boolean;
+}
+
+/**
+ * `outage`: every recipient waits it out. `own`: this recipient's requests fail, the service serves others. `service`: the
+ * service is there and takes nothing from anyone, for too long to go on.
+ */
+export type FailureVerdict = 'outage' | 'own' | 'service';
+
+/**
+ * Tells an outage, which all recipients wait out, from one recipient whose requests the service fails every time, and from a
+ * service that answers, be it with 5xx alone, and takes nothing. So a recipient's part ends in bounded time while the network is up; while nothing is
+ * answered at all, waiting goes on.
+ */
+export class OwnFailures {
+  readonly #transport: Transport;
+  readonly #ownAci: string;
+  readonly #signal: AbortSignal;
+  /** Recipients whose last request failed. */
+  readonly #failing = new Set<string>();
+  /** Signs of life of the latest outage, each asked for once, by the way that sealed and unsealed requests take. */
+  readonly #signs = new Map<boolean, { readonly round: number; readonly isThere: Promise<boolean> }>();
+
+  /** @param ownAci whom the service is asked about for a sign of life: it learns of no recipient that way. */
+  constructor(transport: Transport, ownAci: string, signal: AbortSignal) {
+    this.#transport = transport;
+    this.#ownAci = ownAci;
+    this.#signal = signal;
+  }
+
+  /** The recipient's request was answered, or its part has ended. */
+  answered(serviceId: string): void {
+    this.#failing.delete(serviceId);
+  }
+
+  async judge(serviceId: string, tries: Failures, scene: FailureScene): Promise<FailureVerdict> {
+    const { taken } = scene;
+    this.#failing.add(serviceId);
+    const isServingOthers = taken > tries.takenBefore;
+    tries.takenBefore = taken;
+    if (isServingOthers) {
+      tries.failures += 1;
+      tries.silentRounds = 0;
+      tries.silentMs = 0;
+    } else if (await this.#isThere(scene)) {
+      const isAlone = this.#failing.size <= MAX_ALONE;
+      if (isAlone && taken > 0) tries.failures += 1;
+      // The first failure comes before any wait.
+      if (tries.silentRounds > 0) tries.silentMs += scene.lastOutageMs;
+      tries.silentRounds += 1;
+    }
+    if (tries.failures > MAX_FAILURES) return 'own';
+    if (tries.silentRounds <= MAX_SILENT_ROUNDS && tries.silentMs < MAX_SILENT_MS) return 'outage';
+    return this.#failing.size <= MAX_ALONE ? 'own' : 'service';
+  }
+
+  #isThere({ round, isSealed }: FailureScene): Promise<boolean> {
+    const known = this.#signs.get(isSealed);
+    if (known?.round === round) return known.isThere;
+    const isThere = this.#ask(isSealed);
+    this.#signs.set(isSealed, { round, isThere });
+    return isThere;
+  }
+
+  /** A question that takes the same way as the failed request: without a name, or as the account. */
+  async #ask(isSealed: boolean): Promise<boolean> {
+    const options = { signal: this.#signal };
+    const sign = isSealed
+      ? await this.#transport.accountExists(this.#ownAci, options)
+      : await this.#transport.fetchSenderCertificate({ includePhoneNumber: false }, options);
+    return sign.status !== 'unavailable' || sign.httpStatus !== undefined;
+  }
+}

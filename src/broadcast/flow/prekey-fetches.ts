@@ -1,0 +1,77 @@
+import type { SendGuard } from '../../runtime/send-guard.js';
+import type { Semaphore } from '../../util/semaphore.js';
+import { unlessAborted } from '../../util/unless-aborted.js';
+import type { PreKeysOutcome, Transport } from '../../transport/transport.js';
+
+export type PreKeysRequest = Parameters<Transport['fetchPreKeys']>[0];
+/** `undefined`: the contact was changed before the request could begin, and none was made. */
+type Fetched = PreKeysOutcome | undefined;
+
+/**
+ * Requests for prekeys of a Broadcaster, a bounded number at a time. They take as long as the network does, so the caller holds
+ * no lock of a contact.
+ */
+export class PreKeyFetches {
+  readonly #transport: Pick<Transport, 'fetchPreKeys'>;
+  readonly #permits: Semaphore;
+  readonly #guard: SendGuard;
+  /** Requests that broadcasts share, by recipient and access key. */
+  readonly #shared = new Map<string, Promise<Fetched>>();
+  /** Answers whose bundles began a session. */
+  readonly #used = new WeakSet<PreKeysOutcome>();
+
+  constructor(transport: Pick<Transport, 'fetchPreKeys'>, permits: Semaphore, guard: SendGuard) {
+    this.#transport = transport;
+    this.#permits = permits;
+    this.#guard = guard;
+  }
+
+  /**
+   * @param revision at which the contact was read, see {@link SendGuard}.
+   * @throws SealcastError ERR_STORE_LOCKED, ERR_INVALID_ARGUMENT; the signal's reason.
+   */
+  async fetch(request: PreKeysRequest, revision: number, signal: AbortSignal): Promise<Fetched> {
+    await this.#permits.acquire(signal);
+    try {
+      if (!this.#guard.mayBegin(request.destination, revision)) return undefined;
+      return await this.#transport.fetchPreKeys(request, { signal });
+    } finally {
+      this.#permits.release();
+    }
+  }
+
+  /**
+   * As {@link PreKeyFetches.fetch} for all devices: broadcasts that find the same stranger at the same time share one answer, of
+   * which one may {@link PreKeyFetches.claim} the bundles.
+   */
+  async fetchAll(
+    destination: string,
+    accessKey: Uint8Array<ArrayBuffer> | null,
+    revision: number,
+    signal: AbortSignal,
+  ): Promise<Fetched> {
+    const name = `${destination} ${accessKey === null ? 'account' : Buffer.from(accessKey).toString('hex')}`;
+    for (;;) {
+      const shared = this.#shared.get(name);
+      if (shared === undefined) break;
+      try {
+        return await unlessAborted(() => shared, signal);
+      } catch {
+        // The broadcast that asked was stopped, or its request failed: this one asks for itself.
+        signal.throwIfAborted();
+      }
+    }
+    const own = this.fetch({ destination, device: 'all', accessKey }, revision, signal).finally(() =>
+      this.#shared.delete(name),
+    );
+    this.#shared.set(name, own);
+    return own;
+  }
+
+  /** Whether the caller may begin sessions with the answer's bundles: once, for a one-time prekey serves once. */
+  claim(answer: PreKeysOutcome): boolean {
+    if (this.#used.has(answer)) return false;
+    this.#used.add(answer);
+    return true;
+  }
+}

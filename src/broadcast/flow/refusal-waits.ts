@@ -1,0 +1,117 @@
+import { backoffMs, wait } from '../../util/sleep.js';
+import type { Refusal } from '../../transport/transport.js';
+import { serviceWaitMs } from '../../util/service-wait.js';
+import type { Gate } from './pause-gate.js';
+import type { Services } from '../context.js';
+
+const OUTAGE_BASE_MS = 1_000;
+const OUTAGE_CEILING_MS = 60_000;
+/** Longest Retry-After of an outage, ms: the whole broadcast waits for it. */
+const OUTAGE_RETRY_AFTER_MS = 300_000;
+/** Rate limits, in all, after which a recipient's part ends. */
+const MAX_RATE_LIMITS = 12;
+/** Challenges, in all, after which a recipient's part ends: whoever answered them has been at it in vain. */
+const MAX_CHALLENGES = 5;
+
+export type RateLimited = Extract<Refusal, { status: 'rate-limited' }>;
+
+/** Rate limits that one recipient's part has waited out. */
+export interface RateLimits {
+  rateLimits: number;
+}
+
+/** Challenges that one recipient's part has waited out. */
+export interface Challenges {
+  challenges: number;
+}
+
+export interface RefusalWaitsOptions {
+  readonly id: string;
+  readonly gate: Gate;
+  readonly services: Pick<Services, 'telemetry' | 'notify'>;
+  /** A Retry-After above it is not waited out, ms. */
+  readonly maxRetryAfterMs: number;
+  /** Releases a recipient's slot while it waits. */
+  readonly park: (waiting: () => Promise<void>) => Promise<void>;
+  readonly signal: AbortSignal;
+}
+
+/** Waits that the service's refusals ask for: of one recipient for its rate limit, of all for an outage or a challenge. */
+export class RefusalWaits {
+  readonly #options: RefusalWaitsOptions;
+  /** Outages in a row without a send that was taken between them. */
+  #outages = 0;
+  #outage: Promise<void> | undefined;
+  /** Number of the outage that is waited out, or of the next one. */
+  round = 0;
+  /** Length of the outage that was waited out last, ms. */
+  lastOutageMs = 0;
+
+  constructor(options: RefusalWaitsOptions) {
+    this.#options = options;
+  }
+
+  /** The service took a send. */
+  sent(): void {
+    this.#outages = 0;
+  }
+
+  /** Whether a rate limit is waited out: not one longer than the caller allows, and not for ever. */
+  mayWaitOut({ retryAfterMs }: RateLimited, { rateLimits }: RateLimits): boolean {
+    return !(retryAfterMs > this.#options.maxRetryAfterMs) && rateLimits < MAX_RATE_LIMITS;
+  }
+
+  async waitOut({ retryAfterMs }: RateLimited, limits: RateLimits): Promise<void> {
+    const { gate, park, maxRetryAfterMs, signal } = this.#options;
+    // The floor holds also where the caller allows short waits alone.
+    const ceilingMs = Math.max(maxRetryAfterMs, OUTAGE_CEILING_MS);
+    const waitMs = serviceWaitMs({ retryAfterMs, refusals: limits.rateLimits, ceilingMs });
+    limits.rateLimits += 1;
+    await park(() => gate.during('rate-limited', wait(waitMs, signal)));
+  }
+
+  /** Whether a challenge is waited out: not for ever, though each is answered. */
+  mayAnswer({ challenges }: Challenges): boolean {
+    return challenges < MAX_CHALLENGES;
+  }
+
+  /** Closes the gate until the caller answers the challenge. */
+  async challenge({ token, options }: Extract<Refusal, { status: 'challenge' }>, counts: Challenges): Promise<void> {
+    const { id, gate, services, signal } = this.#options;
+    counts.challenges += 1;
+    if (!gate.closures.includes('challenge')) {
+      gate.close('challenge');
+      services.telemetry.log.warn({ id }, 'the service wants a challenge answered; the broadcast is paused');
+      services.notify('challenge', { id, token, options });
+    }
+    await gate.pass(signal);
+  }
+
+  /** Every recipient waits out the same outage; each outage in a row is longer than the one before it. */
+  outage(retryAfterMs: number | undefined): Promise<void> {
+    this.#outage ??= this.#oneOutage(retryAfterMs).finally(() => {
+      this.#outage = undefined;
+      this.round += 1;
+    });
+    return this.#outage;
+  }
+
+  async #oneOutage(retryAfterMs: number | undefined): Promise<void> {
+    const { id, gate, services, signal } = this.#options;
+    const grownMs = backoffMs(this.#outages, OUTAGE_BASE_MS, OUTAGE_CEILING_MS);
+    const askedMs = serviceWaitMs({ retryAfterMs, refusals: 0, ceilingMs: OUTAGE_RETRY_AFTER_MS });
+    const pauseMs = retryAfterMs === undefined ? grownMs : Math.max(grownMs, askedMs);
+    this.#outages += 1;
+    this.lastOutageMs = pauseMs;
+    services.telemetry.log.warn(
+      { id, pauseMs: Math.round(pauseMs), outages: this.#outages },
+      'the service is not available; the broadcast waits',
+    );
+    gate.close('outage');
+    try {
+      await wait(pauseMs, signal);
+    } finally {
+      gate.open('outage');
+    }
+  }
+}

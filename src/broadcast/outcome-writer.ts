@@ -1,0 +1,83 @@
+import { onSealed, type Access } from '../access/access-mode.js';
+import type { OutboxRecord } from '../store/records.js';
+import type { Change } from '../store/store.js';
+import { contactChange } from '../runtime/records.js';
+import { rowChange } from './outbox.js';
+import type { Delivery } from './delivery.js';
+import type { Services } from './context.js';
+
+interface Note {
+  readonly delivery: Delivery;
+  /** With what it was sent sealed, where that teaches something about the contact. */
+  readonly learned: Access | undefined;
+  readonly resolve: () => void;
+  readonly reject: (error: unknown) => void;
+}
+
+/** Puts down how recipients' parts ended: those that end while one transaction is being flushed share the next one. */
+export class Recorder {
+  readonly #id: string;
+  readonly #services: Services;
+  #notes: Note[] = [];
+  #writing = false;
+
+  constructor(id: string, services: Services) {
+    this.#id = id;
+    this.#services = services;
+  }
+
+  /** Resolves once it is on the disk. @param sealedWith what a message that was taken sealed was sent with */
+  record(delivery: Delivery, sealedWith?: Access): Promise<void> {
+    const learned = sealedWith?.accessMode === 'unknown' ? sealedWith : undefined;
+    return new Promise((resolve, reject) => {
+      this.#notes.push({ delivery, learned, resolve, reject });
+      // Those that end in the same turn of the event loop go together.
+      if (!this.#writing) setImmediate(() => void this.#write());
+      this.#writing = true;
+    });
+  }
+
+  async #write(): Promise<void> {
+    while (this.#notes.length > 0) {
+      const notes = this.#notes;
+      this.#notes = [];
+      try {
+        await this.#writeAll(notes);
+        for (const { resolve } of notes) resolve();
+      } catch (error) {
+        for (const { reject } of notes) reject(error);
+      }
+    }
+    this.#writing = false;
+  }
+
+  async #writeAll(notes: readonly Note[]): Promise<void> {
+    const { locks, outbox } = this.#services;
+    const learned = new Map(
+      notes.flatMap(({ delivery, learned: access }) => (access === undefined ? [] : [[delivery.recipient, access]])),
+    );
+    if (learned.size === 0) return outbox.commit(this.#rowChanges(notes));
+    const serviceIds = [...learned.keys()];
+    return locks.with(serviceIds, async () => {
+      const contacts = await outbox.contacts(serviceIds);
+      const updates = serviceIds.flatMap((serviceId, i): Change[] => {
+        const contact = contacts[i];
+        const access = learned.get(serviceId);
+        if (contact === undefined || access === undefined) return [];
+        const changed = onSealed(contact, access);
+        return changed === contact ? [] : [contactChange(serviceId, changed)];
+      });
+      return outbox.commit([...this.#rowChanges(notes), ...updates]);
+    });
+  }
+
+  /** Made in the step that calls commit: a recipient that asked for the message meanwhile stays queued for it. */
+  #rowChanges(notes: readonly Note[]): Change[] {
+    const { resends } = this.#services;
+    return notes.map(({ delivery: { recipient, status, error } }) => {
+      const errorCode = error === undefined ? {} : { errorCode: error.code };
+      const done: OutboxRecord = { state: 'done', status, ...errorCode };
+      return rowChange(this.#id, recipient, resends.isRequested(this.#id, recipient) ? { state: 'queued' } : done);
+    });
+  }
+}

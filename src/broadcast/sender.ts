@@ -1,0 +1,367 @@
+import { accessKeyFor, takesSealed, type Access } from '../access/access-mode.js';
+import type { SenderCertificate } from '../access/sender-certificate.js';
+import { USMC_TYPE, encodeUsmc } from '../content/index.js';
+import { SealcastError } from '../errors.js';
+import type { BroadcastRecord, DeliveryStatus, EncryptedDevice } from '../store/records.js';
+import type { Refusal, SendOutcome, UnsealedMessage } from '../transport/transport.js';
+import type { Gate } from './flow/pause-gate.js';
+import { deniedError, failure, type Parcel, type Step } from './delivery.js';
+import { OwnFailures, type Failures } from './flow/failure-tracker.js';
+import { RefusalWaits, type Challenges, type RateLimits } from './flow/refusal-waits.js';
+import type { SendWindow } from './flow/send-limiter.js';
+import type { SealQueue } from '../runtime/seal-queue.js';
+import type { Services } from './context.js';
+import type { SessionSteps } from './session-manager.js';
+
+/** After so many rounds of "these are not the devices" it is no use: they change faster than we can encrypt. */
+const MAX_REPAIRS = 4;
+/** So many times a new profile key, or the service's word on the access, sends a message out once more. */
+const MAX_DENIALS = 4;
+const MAX_SEAL_ATTEMPTS = 3;
+
+/** How a recipient's part ended, and what it took. */
+export interface Dispatched {
+  readonly status: DeliveryStatus;
+  readonly error?: SealcastError;
+  readonly attempts: number;
+  /** What a message that was taken sealed was sent with. */
+  readonly sealedWith?: Access;
+}
+
+export interface DispatchLimits {
+  readonly gate: Gate;
+  readonly window: SendWindow;
+  /** A Retry-After above it is not waited for, ms. */
+  readonly maxRetryAfterMs: number;
+  /** Lets others go on while a recipient waits for his own time. */
+  readonly park: (waiting: () => Promise<void>) => Promise<void>;
+}
+
+/** What sending takes of all that broadcasts share. */
+export type DispatchServices = Pick<
+  Services,
+  'account' | 'policies' | 'transport' | 'certificates' | 'guard' | 'telemetry' | 'notify'
+> & {
+  readonly seals: Pick<SealQueue, 'seal'>;
+};
+
+/** A recipient's envelopes, a device each; none where it is sent unsealed. */
+interface Sealed {
+  readonly certificate: SenderCertificate | undefined;
+  readonly envelopes: readonly Uint8Array<ArrayBuffer>[];
+}
+
+type Answer = { readonly status: 'seal-failed'; readonly error: SealcastError } | SendOutcome;
+
+/** What was sent, and the answer to it; or where the recipient's part leads, where its turn came too late for what it was. */
+type Sent =
+  | { readonly kind: 'answered'; readonly parcel: Parcel; readonly answer: Answer }
+  | { readonly kind: 'overtaken'; readonly step: Step };
+
+/** Counts of one recipient's part, each with a bound. */
+interface Tries extends Failures, RateLimits, Challenges {
+  sends: number;
+  repairs: number;
+  denials: number;
+}
+
+/** Seals parcels and sends them, and does what the service's answers ask for. */
+export class Dispatcher {
+  readonly #id: string;
+  readonly #broadcast: BroadcastRecord;
+  readonly #services: DispatchServices;
+  readonly #steps: SessionSteps;
+  readonly #limits: DispatchLimits;
+  readonly #signal: AbortSignal;
+  /** Sends that the service took. */
+  #taken = 0;
+  readonly #waits: RefusalWaits;
+  readonly #ownFailures: OwnFailures;
+
+  constructor(
+    id: string,
+    broadcast: BroadcastRecord,
+    services: DispatchServices,
+    steps: SessionSteps,
+    limits: DispatchLimits,
+    signal: AbortSignal,
+  ) {
+    this.#id = id;
+    this.#broadcast = broadcast;
+    this.#services = services;
+    this.#steps = steps;
+    this.#limits = limits;
+    this.#signal = signal;
+    this.#ownFailures = new OwnFailures(services.transport, services.account().aci, signal);
+    const { gate, park, maxRetryAfterMs } = limits;
+    this.#waits = new RefusalWaits({ id, gate, services, maxRetryAfterMs, park, signal });
+  }
+
+  /** From a recipient's first step to the end of his part; rejects when the broadcast cannot go on. */
+  async dispatch(serviceId: string, first: Step): Promise<Dispatched> {
+    const tries: Tries = {
+      sends: 0,
+      repairs: 0,
+      denials: 0,
+      rateLimits: 0,
+      challenges: 0,
+      failures: 0,
+      takenBefore: this.#taken,
+      silentRounds: 0,
+      silentMs: 0,
+    };
+    let step = first;
+    let parcel: Parcel | undefined;
+    for (;;) {
+      if (step.kind === 'ended') {
+        const { status, error } = step;
+        return { status, attempts: tries.sends, ...(error !== undefined && { error }) };
+      }
+      let refusal: Refusal;
+      if (step.kind === 'refused') refusal = step.refusal;
+      else {
+        if (this.#mayNotGo(step.parcel)) {
+          return { status: 'failed', error: deniedError(serviceId), attempts: tries.sends };
+        }
+        const sent = await this.#send(step.parcel);
+        if (sent.kind === 'overtaken') {
+          step = sent.step;
+          continue;
+        }
+        tries.sends += 1;
+        const { answer } = sent;
+        parcel = sent.parcel;
+        if (answer.status === 'seal-failed') return { status: 'failed', error: answer.error, attempts: tries.sends };
+        if (answer.status === 'sent') {
+          this.#taken += 1;
+          this.#ownFailures.answered(serviceId);
+          this.#waits.sent();
+          if (!takesSealed(serviceId, parcel.access)) return { status: 'unsealed', attempts: tries.sends };
+          return { status: 'sealed', attempts: tries.sends, sealedWith: parcel.access };
+        }
+        refusal = answer;
+      }
+      if (refusal.status === 'rate-limited' && this.#waits.mayWaitOut(refusal, tries)) {
+        this.#services.telemetry.publish('refusal', { id: this.#id, status: refusal.status });
+        const isEncrypted = parcel !== undefined;
+        // It lies in the outbox: thousands who wait take no memory.
+        parcel = undefined;
+        await this.#waits.waitOut(refusal, tries);
+        step = await (isEncrypted ? this.#steps.reload(serviceId) : this.#steps.establish(serviceId));
+      } else {
+        step = await this.#answer(serviceId, parcel, refusal, tries);
+      }
+    }
+  }
+
+  /**
+   * Whether it could only go out unsealed, and may not: whoever made the parcel may have found the contact as it was left by
+   * another broadcast, or before a crash.
+   */
+  #mayNotGo({ serviceId, access }: Parcel): boolean {
+    return this.#services.policies.unsealedFallback === 'never' && !takesSealed(serviceId, access);
+  }
+
+  /** What follows from a refusal: waiting, another way, or the end. */
+  async #answer(serviceId: string, parcel: Parcel | undefined, refusal: Refusal, tries: Tries): Promise<Step> {
+    const { telemetry } = this.#services;
+    telemetry.publish('refusal', { id: this.#id, status: refusal.status });
+    if (refusal.status !== 'unavailable') this.#ownFailures.answered(serviceId);
+    const again = (): Step | Promise<Step> =>
+      parcel === undefined ? this.#steps.establish(serviceId) : { kind: 'parcel', parcel };
+    switch (refusal.status) {
+      case 'unauthorized':
+        tries.denials += 1;
+        if (parcel === undefined || tries.denials > MAX_DENIALS || !takesSealed(serviceId, parcel.access)) {
+          return failure(rejectedError(serviceId, 401));
+        }
+        return this.#steps.denied(parcel);
+      case 'not-found':
+        return this.#steps.retire(serviceId);
+      case 'mismatched-devices': {
+        tries.repairs += 1;
+        if (parcel === undefined || tries.repairs > MAX_REPAIRS) {
+          const message = `its devices were others in each of ${MAX_REPAIRS} rounds`;
+          return failure(new SealcastError('ERR_DEVICES_CHANGING', message, { serviceId }));
+        }
+        return this.#repair(parcel, refusal, tries);
+      }
+      case 'too-large': {
+        const message = 'the service finds the message too large for this recipient';
+        return failure(new SealcastError('ERR_MESSAGE_TOO_LARGE', message, { serviceId }));
+      }
+      case 'rejected':
+        return failure(rejectedError(serviceId, refusal.httpStatus, refusal.cause));
+      case 'rate-limited': {
+        const times = tries.rateLimits === 0 ? '' : `, after ${tries.rateLimits} waits of that kind`;
+        const seconds = Math.ceil(refusal.retryAfterMs / 1000);
+        const message = `the service wants ${seconds} s to pass before the next message${times}`;
+        return failure(new SealcastError('ERR_RATE_LIMITED', message, { serviceId }));
+      }
+      case 'challenge':
+        if (!this.#waits.mayAnswer(tries)) {
+          const message = `the service wants a challenge answered once more, after ${tries.challenges} of them`;
+          return failure(new SealcastError('ERR_SERVICE_REJECTED', message, { serviceId }));
+        }
+        await this.#waits.challenge(refusal, tries);
+        return again();
+      case 'unavailable': {
+        const isSealed = parcel === undefined || takesSealed(serviceId, parcel.access);
+        const { round, lastOutageMs } = this.#waits;
+        const scene = { taken: this.#taken, round, lastOutageMs, isSealed };
+        const verdict = await this.#ownFailures.judge(serviceId, tries, scene);
+        const { cause } = refusal;
+        if (verdict === 'service') {
+          const message = 'the service is there and has taken no message for long; resume() goes on with the broadcast';
+          throw new SealcastError('ERR_SERVICE_UNAVAILABLE', message, { cause });
+        }
+        if (verdict === 'own') {
+          const message = 'the service failed again and again with this recipient, and answered other requests';
+          this.#ownFailures.answered(serviceId);
+          return failure(new SealcastError('ERR_SERVICE_UNAVAILABLE', message, { serviceId, cause }));
+        }
+        await this.#waits.outage(refusal.retryAfterMs);
+        return again();
+      }
+    }
+  }
+
+  /** A repair that is itself refused is tried again with the same mismatch, once what refused it has passed. */
+  async #repair(
+    parcel: Parcel,
+    mismatch: Extract<Refusal, { status: 'mismatched-devices' }>,
+    tries: Tries,
+  ): Promise<Step> {
+    for (;;) {
+      const step = await this.#steps.repair(parcel, mismatch);
+      if (step.kind !== 'refused') return step;
+      const { refusal } = step;
+      if (refusal.status === 'rate-limited' && this.#waits.mayWaitOut(refusal, tries)) {
+        await this.#waits.waitOut(refusal, tries);
+        continue;
+      }
+      const next = await this.#answer(parcel.serviceId, parcel, refusal, tries);
+      if (next.kind !== 'parcel' || next.parcel !== parcel) return next;
+    }
+  }
+
+  /**
+   * Sealed before its turn comes, together with those of its chunk, and again if its certificate does not last until then. When
+   * the turn has come nothing is waited for any more: a contact that was changed meanwhile is looked at again, and takes
+   * another turn if it may still be sent to.
+   */
+  async #send(first: Parcel): Promise<Sent> {
+    const { guard } = this.#services;
+    const { window } = this.#limits;
+    let parcel = first;
+    let sealed: Sealed | undefined;
+    for (;;) {
+      if (sealed === undefined) {
+        const result = await this.#seal(parcel);
+        if (result instanceof SealcastError) {
+          return { kind: 'answered', parcel, answer: { status: 'seal-failed', error: result } };
+        }
+        sealed = result;
+      }
+      await this.#takeTurn();
+      let answer: Answer = { status: 'unavailable' };
+      try {
+        const { certificate, envelopes } = sealed;
+        if (certificate !== undefined && !this.#services.certificates.isUsable(certificate)) {
+          sealed = undefined;
+          continue;
+        }
+        if (guard.mayBegin(parcel.serviceId, parcel.revision)) {
+          answer = await this.#post(parcel, envelopes, this.#signal);
+          return { kind: 'answered', parcel, answer };
+        }
+      } catch (error) {
+        // What the transport cannot make sense of is this recipient's own failure.
+        if (error instanceof SealcastError && error.code === 'ERR_INVALID_ARGUMENT') {
+          return { kind: 'answered', parcel, answer: { status: 'seal-failed', error } };
+        }
+        throw error;
+      } finally {
+        window.release(answer.status === 'sent' ? 'taken' : answer.status === 'rate-limited' ? 'limited' : 'other');
+      }
+      const step = await this.#steps.refresh(parcel);
+      if (step.kind !== 'parcel' || !isSealedAlike(parcel, step.parcel)) return { kind: 'overtaken', step };
+      parcel = step.parcel;
+    }
+  }
+
+  async #takeTurn(): Promise<void> {
+    const { gate, window } = this.#limits;
+    for (;;) {
+      await gate.pass(this.#signal);
+      await window.acquire(this.#signal);
+      // What waited for its turn may have waited through the beginning of an outage.
+      if (gate.closures.length === 0) return;
+      window.release('other');
+    }
+  }
+
+  async #post(
+    { serviceId, access, devices }: Parcel,
+    envelopes: readonly Uint8Array<ArrayBuffer>[],
+    signal: AbortSignal,
+  ): Promise<SendOutcome> {
+    // Stopped while its turn came: nothing leaves any more, whatever the transport makes of signals.
+    signal.throwIfAborted();
+    const { transport } = this.#services;
+    const { timestamp, urgent } = this.#broadcast;
+    const request = { destination: serviceId, timestamp, urgent, online: false };
+    const accessKey = accessKeyFor(serviceId, access);
+    if (accessKey === null) {
+      const messages = devices.map(({ deviceId, registrationId, type, ciphertext }): UnsealedMessage => ({
+        deviceId,
+        registrationId,
+        type,
+        content: Uint8Array.from(ciphertext),
+      }));
+      return transport.sendUnsealed({ ...request, messages }, { signal });
+    }
+    const messages = envelopes.map((content, i) => ({
+      deviceId: devices[i]?.deviceId ?? 0,
+      registrationId: devices[i]?.registrationId ?? 0,
+      content,
+    }));
+    return transport.sendSealed({ ...request, accessKey, messages }, { signal });
+  }
+
+  async #seal({ serviceId, access, identityKey, devices }: Parcel): Promise<Sealed | SealcastError> {
+    if (!takesSealed(serviceId, access)) return { certificate: undefined, envelopes: [] };
+    const { certificates, seals } = this.#services;
+    for (let attempt = 1; ; attempt++) {
+      const certificate = await this.#limits.gate.during('certificate', certificates.get(this.#signal));
+      const results = await seals.seal(
+        devices.map((device) => ({ recipientIdentityKey: identityKey, content: usmcOf(device, certificate) })),
+      );
+      const failed = results.find((result) => !result.ok);
+      if (failed === undefined) {
+        return { certificate, envelopes: results.flatMap((result) => (result.ok ? [result.envelope] : [])) };
+      }
+      const { code, message, cause } = failed.error;
+      if (code === 'ERR_WORKER_LOST' && attempt < MAX_SEAL_ATTEMPTS) continue;
+      return new SealcastError(code, message.replace(/^entry \d+: /, ''), { serviceId, cause });
+    }
+  }
+}
+
+/** Whether envelopes of the one are those of the other: an access key is no part of them. */
+function isSealedAlike(a: Parcel, b: Parcel): boolean {
+  return a.devices === b.devices && takesSealed(a.serviceId, a.access) === takesSealed(b.serviceId, b.access);
+}
+
+function usmcOf({ type, ciphertext }: EncryptedDevice, certificate: SenderCertificate): Uint8Array<ArrayBuffer> {
+  return encodeUsmc({
+    type: USMC_TYPE[type],
+    senderCertificate: certificate.bytes,
+    content: ciphertext,
+    contentHint: 'resendable',
+  });
+}
+
+function rejectedError(serviceId: string, httpStatus: number, cause?: unknown): SealcastError {
+  return new SealcastError('ERR_SERVICE_REJECTED', `the service answered ${httpStatus}`, { serviceId, cause });
+}

@@ -1,0 +1,288 @@
+import { randomUUID } from 'node:crypto';
+import { AbortWatch } from '../util/abort-watch.js';
+import { Hub } from '../runtime/account-runtime.js';
+import { Identities } from '../runtime/pending-identities.js';
+import { contactChange } from '../runtime/records.js';
+import type { ResendQueue } from '../runtime/resend-queue.js';
+import { Semaphore } from '../util/semaphore.js';
+import { SendGuard } from '../runtime/send-guard.js';
+import { tooLargeError } from '../content/index.js';
+import { SealcastError } from '../errors.js';
+import { refuse } from '../sealer/options.js';
+import type { Sealer } from '../sealer/sealer.js';
+import type { BroadcastRecord, ContactRecord } from '../store/records.js';
+import { dryServices } from './dry-run.js';
+import type { Notify } from './events.js';
+import type { HubOptions, Policies } from '../runtime/options.js';
+import type { BroadcasterLimits, CheckedBroadcast } from './options.js';
+import { Outbox } from './outbox.js';
+import { PreKeyFetches } from './flow/prekey-fetches.js';
+import { Pruner } from './pruner.js';
+import type { BroadcastRun, ResumedBroadcast } from './run.js';
+import type { Services } from './context.js';
+import type { RunRecipients } from './pipeline.js';
+import { Runs } from './run-registry.js';
+import { startRun, type Opened, type StartOptions } from './start-run.js';
+
+/** What a Broadcaster was opened with, checked. */
+export interface CoreOptions extends HubOptions {
+  readonly policies: Policies;
+  readonly limits: BroadcasterLimits;
+  readonly notify: Notify;
+}
+
+/** A Broadcaster's inside, loaded when one is opened: who only seals needs none of it. */
+export class BroadcasterCore {
+  readonly #services: Services;
+  readonly #limits: BroadcasterLimits;
+  readonly #hub: Hub;
+  readonly #runs = new Runs();
+  readonly #pruner: Pruner;
+  /** Of the broadcasts in the store: their ids. */
+  readonly #idsByTimestamp = new Map<number, string>();
+  readonly #resends: ResendQueue;
+  readonly identities: Identities;
+  #detach: () => void = () => undefined;
+  #endSkews: (() => void) | undefined;
+  #closed = false;
+
+  private constructor(hub: Hub, limits: BroadcasterLimits, services: Services) {
+    this.#hub = hub;
+    this.#limits = limits;
+    this.#services = services;
+    this.#resends = hub.resends;
+    this.identities = new Identities(hub);
+    this.#pruner = new Pruner({
+      outbox: services.outbox,
+      keepFinishedMs: limits.keepFinishedMs,
+      clock: services.clock,
+      telemetry: services.telemetry,
+      whileIdle: (id, work) => this.#runs.whileIdle(id, work),
+      onPruned: ({ id, timestamp }) => {
+        if (this.#idsByTimestamp.get(timestamp) === id) this.#idsByTimestamp.delete(timestamp);
+        this.#resends.pruned(id);
+      },
+    });
+  }
+
+  static async open(options: CoreOptions): Promise<BroadcasterCore> {
+    const { store, transport, policies, limits, telemetry, notify } = options;
+    const hub = await Hub.open(options);
+    const guard = SendGuard.of(store);
+    const services: Services = {
+      account: () => hub.account,
+      policies,
+      outbox: new Outbox(store, hub.clock),
+      transport,
+      ratchet: hub.ratchet,
+      seals: hub.seals,
+      certificates: hub.certificates,
+      locks: hub.locks,
+      resends: hub.resends,
+      guard,
+      preKeys: new PreKeyFetches(transport, new Semaphore(limits.preKeyConcurrency, new AbortWatch()), guard),
+      telemetry,
+      notify,
+      clock: hub.clock,
+    };
+    const core = new BroadcasterCore(hub, limits, services);
+    hub.onCertificateProblem.add(core.#onCertificateProblem);
+    try {
+      await core.#pruner.start(({ id, timestamp }) => core.#idsByTimestamp.set(timestamp, id));
+      core.#detach = hub.resends.attach({
+        idOf: (timestamp) => core.#idsByTimestamp.get(timestamp),
+        beginResend: (id) => core.#runs.whenIdle(id, () => core.#resend(id)),
+      });
+    } catch (error) {
+      await core.#letGo();
+      throw error;
+    }
+    return core;
+  }
+
+  readonly #onCertificateProblem = (error: SealcastError, attempt: number): void => {
+    this.#services.notify('certificateProblem', { error, attempt });
+  };
+
+  async #letGo(): Promise<void> {
+    this.#hub.onCertificateProblem.delete(this.#onCertificateProblem);
+    this.#detach();
+    this.#endSkews?.();
+    await this.#pruner.stop();
+    await this.#hub.release();
+  }
+
+  /** Notifies of clock skews from now on, of one that is known first. Further calls do nothing. */
+  tellClockSkews(): void {
+    this.#endSkews ??= this.#hub.time.subscribe((skew) => this.#services.notify('clockSkew', skew));
+  }
+
+  publicId(id: string): string {
+    return this.#hub.publicIds.nameOf(id);
+  }
+
+  get sealer(): Sealer {
+    return this.#hub.sealer;
+  }
+
+  broadcast(checked: CheckedBroadcast): BroadcastRun {
+    const id = checked.id ?? randomUUID();
+    if (!checked.dryRun && this.#runs.hasUsersRun(id)) refuse('id', 'that of no broadcast that is under way');
+    if (checked.timestamp !== undefined) this.#assertFree(checked.timestamp, id);
+    if (checked.dryRun) return this.#startDry(id, checked);
+    return this.#start(id, 'run', checked.signal, checked.recipients, async () => {
+      const { outbox } = this.#services;
+      const known = await outbox.broadcast(id);
+      // In one step: of two broadcasts that begin together, each takes a time of its own.
+      const record = this.#recordOf(checked, known);
+      this.#assertFree(record.timestamp, id);
+      this.#idsByTimestamp.set(record.timestamp, id);
+      this.#resends.reopened(id);
+      try {
+        await outbox.saveBroadcast(id, record);
+      } catch (error) {
+        if (known === undefined) this.#idsByTimestamp.delete(record.timestamp);
+        throw error;
+      }
+      return { record, isNew: known === undefined };
+    });
+  }
+
+  async resume(signal: AbortSignal | undefined): Promise<ResumedBroadcast[]> {
+    const unfinished: string[] = [];
+    for await (const { id, record } of this.#services.outbox.broadcasts()) {
+      if (record.state !== 'finished') unfinished.push(id);
+    }
+    const resumed: ResumedBroadcast[] = [];
+    for (const id of unfinished) {
+      // While the ones before it were finished, somebody may have taken it up, or finished it.
+      const record = await this.#services.outbox.broadcast(id);
+      if (record === undefined || record.state === 'finished' || this.#runs.hasUsersRun(id)) continue;
+      // A text that broadcast() refuses never gets the rest of its recipients: it ends with those it has.
+      const isOpen = record.state === 'ingesting' && tooLargeError(record.body) === undefined;
+      if (isOpen) resumed.push({ id, status: 'needs-recipients' });
+      else resumed.push(await this.#resumeOne(id, signal));
+    }
+    return resumed;
+  }
+
+  async #resumeOne(id: string, signal: AbortSignal | undefined): Promise<ResumedBroadcast> {
+    const run = this.#start(id, 'run', signal, 'outbox', () => this.#openKnown(id));
+    try {
+      return { id, status: 'finished', summary: await run.summary() };
+    } catch (error) {
+      if (signal?.aborted === true || this.#closed) throw error;
+      return { id, status: 'failed', error };
+    }
+  }
+
+  /** Begins once the runs of the broadcast that are under way have ended. */
+  #start(
+    id: string,
+    kind: 'run' | 'resend',
+    signal: AbortSignal | undefined,
+    recipients: RunRecipients,
+    open: () => Promise<Opened>,
+    endState: StartOptions['endState'] = () => this.#resends.stateAfterAll(id),
+  ): BroadcastRun {
+    const after = this.#runs.endOf(id);
+    const ready = (): Promise<void> => this.#hub.certificates.settleClock();
+    const common = { services: this.#services, limits: this.#limits, dryRun: false, ready };
+    const started = startRun({ ...common, id, signal, recipients, open, endState, after });
+    this.#runs.add(id, kind, started);
+    return started.run;
+  }
+
+  /** Shares no state and leaves none: another run of the same id may be under way, or begin. */
+  #startDry(id: string, checked: CheckedBroadcast): BroadcastRun {
+    const services = dryServices(this.#services, this.#hub.options.store);
+    const started = startRun({
+      id,
+      services,
+      limits: this.#limits,
+      dryRun: true,
+      signal: checked.signal,
+      recipients: checked.recipients,
+      open: async () => {
+        const known = await services.outbox.broadcast(id);
+        const record = this.#recordOf(checked, known);
+        await services.outbox.saveBroadcast(id, record);
+        return { record, isNew: known === undefined };
+      },
+      endState: () => 'finished',
+      after: undefined,
+    });
+    this.#runs.addDry(started);
+    return started.run;
+  }
+
+  async #openKnown(id: string): Promise<Opened> {
+    const record = await this.#services.outbox.broadcast(id);
+    if (record === undefined) throw new SealcastError('ERR_STORE_FAILED', 'the broadcast is no longer in the store');
+    return { record, isNew: false };
+  }
+
+  /** Sends once more to those who could not decrypt; the broadcast is not under way. */
+  #resend(id: string): void {
+    const only = this.#closed ? [] : this.#resends.take(id);
+    if (only.length === 0) return;
+    const endState: StartOptions['endState'] = (record) => this.#resends.stateAfterResend(id, record);
+    // Nobody waits for it; what it cannot do now is left to resume(). The telemetry has what it failed of.
+    void this.#start(id, 'resend', undefined, { only }, () => this.#openKnown(id), endState)
+      .summary()
+      .catch(() => undefined);
+  }
+
+  /** The broadcast's record as it is to be: from the one that is there, if it is of the same message. */
+  #recordOf(checked: CheckedBroadcast, known: BroadcastRecord | undefined): BroadcastRecord {
+    const { body, timestamp, urgent } = checked;
+    const nowMs = this.#services.clock.now();
+    const maxPerSecond = checked.maxPerSecond ?? known?.maxPerSecond;
+    if (known !== undefined) {
+      if (known.body !== body || known.urgent !== urgent || (timestamp ?? known.timestamp) !== known.timestamp) {
+        const message = 'the broadcast of this id is of another message, timestamp or urgency';
+        throw new SealcastError('ERR_BROADCAST_MISMATCH', message, { field: 'id' });
+      }
+    }
+    return {
+      state: 'ingesting',
+      body,
+      timestamp: known?.timestamp ?? timestamp ?? this.#nextTimestamp(nowMs),
+      urgent,
+      createdAtMs: known?.createdAtMs ?? nowMs,
+      finishedAtMs: 0,
+      invalidRecipients: 0,
+      ...(maxPerSecond !== undefined && { maxPerSecond }),
+    };
+  }
+
+  /** Receivers would take two messages with one timestamp for the same, and show the first alone. */
+  #assertFree(timestamp: number, id: string): void {
+    const other = this.#idsByTimestamp.get(timestamp);
+    if (other !== undefined && other !== id) refuse('timestamp', 'that of no other broadcast in the store');
+  }
+
+  /** Receivers take two messages with one timestamp for the same. A clock may be set back, and show a time twice. */
+  #nextTimestamp(nowMs: number): number {
+    let timestamp = nowMs;
+    while (this.#idsByTimestamp.has(timestamp)) timestamp += 1;
+    return timestamp;
+  }
+
+  /** Many at once share a transaction. */
+  async changeContact(serviceId: string, change: (contact: ContactRecord) => ContactRecord): Promise<void> {
+    const { locks, outbox } = this.#services;
+    await locks.with([serviceId], async () => {
+      const contact = await outbox.contact(serviceId);
+      const changed = change(contact);
+      if (changed !== contact) await outbox.commit([contactChange(serviceId, changed)]);
+    });
+  }
+
+  /** Stops what is under way, with the error, and ends the workers. */
+  async close(error: SealcastError): Promise<void> {
+    this.#closed = true;
+    await this.#runs.stop(error);
+    await this.#letGo();
+  }
+}

@@ -1,0 +1,363 @@
+import { accessKeyFor, isSameAccess, onUnauthorized, type AccessEvidence } from '../access/access-mode.js';
+import { archiveSessions } from '../runtime/archive-sessions.js';
+import { isOtherIdentity, onIdentityKey } from '../access/contact-identity.js';
+import { SealcastError } from '../errors.js';
+import type { ContactRecord, EncryptedDevice } from '../store/records.js';
+import type { Change } from '../store/store.js';
+import type {
+  AccountTransport,
+  PreKeyBundleFields,
+  PreKeysOutcome,
+  Refusal,
+  Transport,
+} from '../transport/transport.js';
+import type { Renewal } from '../session/protocol.js';
+import type { Encryptor } from './encryptor.js';
+import { contactChange } from '../runtime/records.js';
+import { rowChange } from './outbox.js';
+import {
+  blockedError,
+  deniedError,
+  failure,
+  identityError,
+  noPreKeysError,
+  type Parcel,
+  type Step,
+} from './delivery.js';
+import type { Services } from './context.js';
+
+/** Which devices the service says a request was wrong about. */
+export type Mismatch = Extract<Refusal, { status: 'mismatched-devices' }>;
+
+const UNREGISTERED: Step = { kind: 'ended', status: 'unregistered' };
+
+/** How often the service may deny prekeys, or the session a look at the contact found may be lost again, in one step. */
+const MAX_ROUNDS = 8;
+
+/** A contact, and at which revision it was read. */
+interface Seen {
+  readonly contact: ContactRecord;
+  readonly revision: number;
+}
+
+/**
+ * Steps with one recipient for which the service is asked: first sessions, devices that came and went, access that was denied,
+ * accounts that are gone.
+ *
+ * The service is asked without the recipient's lock: an answer takes as long as the network does, and until it comes messages of
+ * the recipient are decrypted. With the answer a step takes the lock, looks at the contact again, and uses the answer only
+ * where it still fits; the lock is held until the changes are on disk. Otherwise the step begins again.
+ */
+export class SessionSteps {
+  readonly #id: string;
+  readonly #services: Services;
+  readonly #encryptor: Encryptor;
+  readonly #signal: AbortSignal;
+
+  constructor(id: string, services: Services, encryptor: Encryptor, signal: AbortSignal) {
+    this.#id = id;
+    this.#services = services;
+    this.#encryptor = encryptor;
+    this.#signal = signal;
+  }
+
+  /**
+   * Sessions with all devices of a recipient with whom some are wanting, and the message encrypted for all of them.
+   *
+   * @param knownAt revision at which some were wanting: if the contact was changed since, sessions may have appeared.
+   */
+  establish(serviceId: string, knownAt?: number): Promise<Step> {
+    return orFailure(() => this.#establish(serviceId, knownAt));
+  }
+
+  async #establish(serviceId: string, knownAt: number | undefined): Promise<Step> {
+    const { guard, policies, preKeys } = this.#services;
+    let triedAt = knownAt;
+    for (let round = 0; round < MAX_ROUNDS;) {
+      const seen = await this.#look(serviceId);
+      const { contact, revision } = seen;
+      if (contact.blocked) return failure(blockedError(serviceId));
+      const mayHaveSessions = contact.devices.length > 0 && this.#encryptor.isFor(contact, contact.identityKey);
+      if (mayHaveSessions && (triedAt === undefined || !guard.isCurrent(serviceId, triedAt))) {
+        const { steps, strangers } = await this.#encryptor.encryptChunk([serviceId], false);
+        const step = steps.get(serviceId);
+        if (strangers.length === 0 && step !== undefined) return step;
+      }
+      triedAt = revision;
+      const accessKey = accessKeyFor(serviceId, contact);
+      if (accessKey === null && policies.unsealedFallback === 'never') return failure(deniedError(serviceId));
+      const answer = await preKeys.fetchAll(serviceId, accessKey, revision, this.#signal);
+      // The contact was changed before the request could begin.
+      if (answer === undefined) continue;
+      round += 1;
+      if (answer.status === 'not-found') return this.#retire(serviceId);
+      if (answer.status === 'unauthorized' && accessKey !== null) {
+        const denied = await this.#deny(serviceId, seen);
+        if (denied !== undefined) return denied;
+        continue;
+      }
+      if (answer.status !== 'ok') return { kind: 'refused', refusal: answer };
+      const step = await this.#begin(serviceId, seen, answer);
+      if (step !== undefined) return step;
+    }
+    return failure(noPreKeysError(serviceId, 'the contact changed each time'));
+  }
+
+  /**
+   * Begins sessions with the devices of all bundles; devices that have none are gone.
+   *
+   * @returns undefined where the answer no longer fits the contact, or its bundles are used.
+   */
+  #begin(serviceId: string, seen: Seen, answer: Extract<PreKeysOutcome, { status: 'ok' }>): Promise<Step | undefined> {
+    const { identityKey, bundles } = answer;
+    return this.#withContact(serviceId, async (contact) => {
+      if (bundles.length === 0) return failure(noPreKeysError(serviceId));
+      const isChanged = isOtherIdentity(contact, identityKey);
+      // Learned while the answer was on its way: which of the two keys is the newer one, the next answer tells.
+      if (isChanged && !sameKey(contact.identityKey, seen.contact.identityKey)) return undefined;
+      const known = onIdentityKey(contact, identityKey, this.#services.policies.onIdentityChange);
+      if (isChanged && known.identityKey === contact.identityKey) {
+        if (known !== contact) await this.#services.outbox.commit([contactChange(serviceId, known)]);
+        this.#tellIdentityChange(serviceId);
+        return failure(identityError(serviceId));
+      }
+      if (isChanged) this.#tellIdentityChange(serviceId);
+      if (!this.#services.preKeys.claim(answer)) return undefined;
+      const renewals = new Map(
+        bundles.map((bundle): [number, Renewal] => [bundle.deviceId, { bundle, renew: isChanged }]),
+      );
+      // A device that came meanwhile is in no bundle.
+      const gone = seen.contact.devices.map(({ deviceId }) => deviceId).filter((deviceId) => !renewals.has(deviceId));
+      const changes = await this.#archive(serviceId, gone);
+      return this.#encryptor.encryptWith(serviceId, known, renewals, [], changes);
+    });
+  }
+
+  /** After a 409 or 410: archives extra and stale sessions, begins missing ones, and encrypts for those devices alone. */
+  repair(parcel: Parcel, mismatch: Mismatch): Promise<Step> {
+    return orFailure(() => this.#repair(parcel, mismatch));
+  }
+
+  async #repair(parcel: Parcel, mismatch: Mismatch): Promise<Step> {
+    const { policies, preKeys } = this.#services;
+    const { serviceId } = parcel;
+    const { missing, extra, stale } = mismatch;
+    const wanted = [...new Set([...missing, ...stale])].filter((deviceId) => !extra.includes(deviceId));
+    const [only] = wanted;
+    const device = wanted.length === 1 && only !== undefined ? only : 'all';
+    for (let round = 0; round < MAX_ROUNDS;) {
+      const seen = await this.#look(serviceId);
+      const { contact, revision } = seen;
+      if (contact.blocked) return failure(blockedError(serviceId));
+      if (!this.#encryptor.isFor(contact, parcel.identityKey)) return this.#establish(serviceId, undefined);
+      if (wanted.length === 0)
+        return (await this.#patch(parcel, mismatch, [])) ?? this.#establish(serviceId, undefined);
+      const accessKey = accessKeyFor(serviceId, contact);
+      if (accessKey === null && policies.unsealedFallback === 'never') return failure(deniedError(serviceId));
+      const request = { destination: serviceId, device, accessKey } as const;
+      const answer = await preKeys.fetch(request, revision, this.#signal);
+      if (answer === undefined) continue;
+      round += 1;
+      // What the service has just listed is gone again already: the next round tells what there is.
+      const isGone = answer.status === 'not-found';
+      if (answer.status !== 'ok' && !isGone) return { kind: 'refused', refusal: answer };
+      if (!isGone && isOtherIdentity(contact, answer.identityKey))
+        return this.#reestablish(serviceId, accessKey, seen, answer);
+      const bundles = isGone ? [] : answer.bundles.filter(({ deviceId }) => wanted.includes(deviceId));
+      const step = await this.#patch(parcel, mismatch, bundles);
+      if (step !== undefined) return step;
+    }
+    return failure(noPreKeysError(serviceId, 'the contact changed each time'));
+  }
+
+  /** Encrypts for the devices of the bundles, and keeps what is encrypted for the others. @returns undefined: for another identity */
+  #patch(
+    parcel: Parcel,
+    { missing, extra, stale }: Mismatch,
+    bundles: readonly PreKeyBundleFields[],
+  ): Promise<Step | undefined> {
+    const { serviceId, identityKey, devices } = parcel;
+    const dropped = new Set([...missing, ...stale, ...extra]);
+    const kept = devices.filter(({ deviceId }) => !dropped.has(deviceId));
+    return this.#withContact(serviceId, async (contact) => {
+      if (!this.#encryptor.isFor(contact, identityKey)) return undefined;
+      const changes = await this.#archive(serviceId, extra);
+      const renewals = bundles.map((bundle): [number, Renewal] => [
+        bundle.deviceId,
+        { bundle, renew: isStale(parcel, bundle, stale) },
+      ]);
+      const known = { ...contact, identityKey };
+      return this.#encryptor.encryptWith(serviceId, known, new Map(renewals), kept, changes);
+    });
+  }
+
+  /** The account has another identity key: what was encrypted for the old one is worth nothing, on any device. */
+  async #reestablish(
+    serviceId: string,
+    accessKey: Uint8Array<ArrayBuffer> | null,
+    seen: Seen,
+    answer: Extract<PreKeysOutcome, { status: 'ok' }>,
+  ): Promise<Step> {
+    const all = await this.#services.preKeys.fetchAll(serviceId, accessKey, seen.revision, this.#signal);
+    if (all !== undefined && all.status !== 'ok' && all.status !== 'not-found')
+      return { kind: 'refused', refusal: all };
+    const step = all && (await this.#begin(serviceId, seen, all.status === 'ok' ? all : answer));
+    return step ?? this.#establish(serviceId, undefined);
+  }
+
+  /**
+   * After a 401 or 403: another try with access that came meanwhile, or what the contact's profile says, or the end of the
+   * recipient's part, for the service answers the same for accounts that do not exist.
+   */
+  denied(parcel: Parcel): Promise<Step> {
+    const { serviceId, access } = parcel;
+    return orFailure(async () => {
+      const seen = await this.#look(serviceId);
+      const denied = isSameAccess(access, seen.contact) ? await this.#deny(serviceId, seen) : undefined;
+      return denied ?? this.refresh(parcel);
+    });
+  }
+
+  /**
+   * Has the store know what one denial means for the contact's access mode.
+   *
+   * @returns undefined where the recipient's part goes on with that.
+   */
+  async #deny(serviceId: string, seen: Seen): Promise<Step | undefined> {
+    const { outbox } = this.#services;
+    let evidence: AccessEvidence | undefined;
+    if (onUnauthorized(seen.contact, seen.contact, undefined, this.#services.clock.now()) === 'ask') {
+      const asked = await this.#askForEvidence(serviceId, seen.revision);
+      if (typeof asked === 'object' && 'kind' in asked) return asked;
+      // The contact was changed before the service could be asked.
+      if (asked === undefined) return undefined;
+      evidence = asked;
+    }
+    return this.#withContact(serviceId, async (contact) => {
+      const known = onUnauthorized(contact, seen.contact, evidence, this.#services.clock.now());
+      if (known !== 'ask' && known !== contact) await outbox.commit([contactChange(serviceId, known)]);
+      return undefined;
+    });
+  }
+
+  /**
+   * First, unauthenticated, whether there is such an account: most of what answers 401 is gone. Then its profile, as the account, where
+   * the transport fetches profiles: it says whether the access key that was denied is the registered one.
+   */
+  async #askForEvidence(serviceId: string, revision: number): Promise<AccessEvidence | Step | undefined> {
+    const { guard, transport } = this.#services;
+    const options = { signal: this.#signal };
+    if (!guard.mayBegin(serviceId, revision)) return undefined;
+    const answer = await transport.accountExists(serviceId, options);
+    if (answer.status !== 'ok') return { kind: 'refused', refusal: answer };
+    if (!answer.exists) return this.#retire(serviceId);
+    if (!fetchesProfiles(transport)) return 'exists';
+    if (!guard.mayBegin(serviceId, revision)) return undefined;
+    const profile = await transport.fetchProfile({ serviceId, accessKey: null }, options);
+    if (profile.status === 'unavailable') return { kind: 'refused', refusal: profile };
+    return profile.status === 'ok' ? profile : 'exists';
+  }
+
+  /** A parcel as its contact is by now: with other access, for another identity key, or to no one. */
+  async refresh(parcel: Parcel): Promise<Step> {
+    const { serviceId } = parcel;
+    const { contact, revision } = await this.#look(serviceId);
+    if (contact.blocked) return failure(blockedError(serviceId));
+    if (!this.#encryptor.isFor(contact, parcel.identityKey)) return this.establish(serviceId);
+    return { kind: 'parcel', parcel: { ...parcel, access: contact, revision } };
+  }
+
+  /** What was encrypted before, as the outbox has it. */
+  async reload(serviceId: string): Promise<Step> {
+    const { outbox, resends } = this.#services;
+    const [{ contact, revision }, [row]] = await Promise.all([
+      this.#look(serviceId),
+      outbox.rows(this.#id, [serviceId]),
+    ]);
+    if (contact.blocked) return failure(blockedError(serviceId));
+    if (row?.state !== 'encrypted' || !this.#encryptor.isFor(contact, row.identityKey)) {
+      resends.answering(this.#id, serviceId);
+      return this.establish(serviceId);
+    }
+    const { identityKey, devices } = row;
+    return { kind: 'parcel', parcel: { serviceId, access: contact, revision, identityKey, devices } };
+  }
+
+  /** After a 404: sessions are archived, so that a message that comes late can still be read. */
+  retire(serviceId: string): Promise<Step> {
+    return orFailure(() => this.#retire(serviceId));
+  }
+
+  #retire(serviceId: string): Promise<Step> {
+    return this.#services.locks.with([serviceId], async () => {
+      const contact = await this.#services.outbox.contact(serviceId);
+      const devices = contact.devices.map(({ deviceId }) => deviceId);
+      const changes = await this.#archive(serviceId, devices);
+      if (devices.length > 0) changes.push(contactChange(serviceId, { ...contact, devices: [] }));
+      changes.push(rowChange(this.#id, serviceId, { state: 'done', status: 'unregistered' }));
+      await this.#services.outbox.commit(changes);
+      return UNREGISTERED;
+    });
+  }
+
+  #archive(serviceId: string, deviceIds: readonly number[]): Promise<Change[]> {
+    const { outbox, ratchet } = this.#services;
+    return archiveSessions(outbox, ratchet, serviceId, deviceIds);
+  }
+
+  #tellIdentityChange(serviceId: string): void {
+    const { notify, policies, telemetry } = this.#services;
+    const policy = policies.onIdentityChange;
+    notify('identityChange', { serviceId, accepted: policy === 'accept' });
+    telemetry.publish('identity-change', { policy });
+    telemetry.log.warn({ policy }, 'a recipient has another identity key than before');
+  }
+
+  /** The contact as it is now, without its lock: what follows from it is asked again by the guard, or under the lock. */
+  async #look(serviceId: string): Promise<Seen> {
+    const { revision } = this.#services.guard;
+    return { revision, contact: await this.#services.outbox.contact(serviceId) };
+  }
+
+  /**
+   * With the contact as it is by now, and its lock. Nothing more is encrypted for a contact that was blocked since the broadcast
+   * began: it would carry the profile key that took the place of the one that they have.
+   */
+  #withContact<Next extends Step | undefined>(
+    serviceId: string,
+    step: (contact: ContactRecord) => Promise<Next>,
+  ): Promise<Next | Step> {
+    return this.#services.locks.with([serviceId], async () => {
+      const contact = await this.#services.outbox.contact(serviceId);
+      return contact.blocked ? failure(blockedError(serviceId)) : step(contact);
+    });
+  }
+}
+
+/** What the transport or libsignal cannot make sense of is this recipient's own failure. */
+async function orFailure(work: () => Promise<Step>): Promise<Step> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof SealcastError && error.code === 'ERR_INVALID_ARGUMENT') return failure(error);
+    throw error;
+  }
+}
+
+function fetchesProfiles(transport: Transport): transport is Transport & Pick<AccountTransport, 'fetchProfile'> {
+  return typeof (transport as Partial<AccountTransport>).fetchProfile === 'function';
+}
+
+function sameKey(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a === b || (a !== undefined && b !== undefined && Buffer.compare(a, b) === 0);
+}
+
+/** Whether the session is to be replaced even if it looks good: unless somebody has replaced it since we encrypted with it. */
+function isStale(
+  { devices }: Parcel,
+  { deviceId, registrationId }: PreKeyBundleFields,
+  stale: readonly number[],
+): boolean {
+  const encrypted: EncryptedDevice | undefined = devices.find((device) => device.deviceId === deviceId);
+  return stale.includes(deviceId) && encrypted?.registrationId === registrationId;
+}

@@ -1,0 +1,314 @@
+import { MAX_CHUNK_ENTRIES } from '../../assembly/abi.js';
+import { SealcastError } from '../errors.js';
+import type { Arena } from '../kernel/arena.js';
+import { AbortWatch } from '../util/abort-watch.js';
+import { Lanes, type Lane } from './priority-queue.js';
+import type { JobKind } from './jobs.js';
+import { TURN_MS } from '../util/time-slicer.js';
+import type { Workers } from './workers.js';
+
+const MIN_CHUNK_ENTRIES = 16;
+/** Chunks that a batch is cut into for each thread, so that threads finish at about the same time. */
+const CHUNKS_PER_THREAD = 4;
+/** Arenas that chunks of one lane leave to the other: what lies ready in one of them waits for its lane's turn, and for no other's. */
+const ARENAS_LEFT = 1;
+/** Lanes work on four entries at once. */
+const LANES = 4;
+
+/** A batch as the pool sees it. `index` is an entry's place in the batch, `place` its place in a chunk. */
+export interface Batch {
+  readonly kind: JobKind;
+  readonly count: number;
+  readonly signal?: AbortSignal | undefined;
+  /** Lays an entry into the arena, if it needs work at all. */
+  fill(arena: Arena, index: number): 'added' | 'skipped' | 'full';
+  /** Takes an entry's result out of the arena. */
+  collect(arena: Arena, place: number, index: number): void;
+  /** Takes back what was lent to the arena's records; called once a chunk, when no worker has it any more. */
+  release?(arena: Arena): void;
+  /** Notes that an entry's chunk was lost. */
+  fail(index: number, error: SealcastError): void;
+}
+
+const laneOf = ({ kind }: Batch): Lane => (kind === 'unseal' ? 'incoming' : 'outgoing');
+
+/** A batch on its way through the pool. */
+interface Flight {
+  readonly batch: Batch;
+  readonly chunkEntries: number;
+  /** Ends the promise that the caller holds; called once. */
+  readonly settle: (error?: SealcastError) => void;
+  /** First entry not laid into a chunk yet. */
+  next: number;
+  chunksInWork: number;
+  settled: boolean;
+}
+
+/** Entries of a chunk: 16 to 256, a multiple of the lanes, so that every thread gets some of the batch. */
+export function chooseChunkEntries(batchEntries: number, threads: number): number {
+  const share = Math.ceil(batchEntries / (threads * CHUNKS_PER_THREAD));
+  const entries = Math.min(MAX_CHUNK_ENTRIES, Math.max(MIN_CHUNK_ENTRIES, share));
+  return Math.ceil(entries / LANES) * LANES;
+}
+
+/**
+ * Cuts batches into chunks and passes these through the arenas and the workers.
+ *
+ * A chunk is laid into shared memory only when an arena is free for it, so what waits costs the caller's own objects and
+ * no copies. Batches take turns, a chunk each: a small one does not wait for a large one to end. What is to be unsealed goes before what
+ * is to be sealed.
+ */
+export class Pool {
+  readonly #workers: Workers;
+  readonly #threads: number;
+  readonly #arenas: readonly Arena[];
+  readonly #idle: Arena[];
+  readonly #waiting = new Lanes<Flight>();
+  /** Arenas that each lane has. */
+  readonly #inUse: Record<Lane, number> = { incoming: 0, outgoing: 0 };
+  readonly #flights = new Set<Flight>();
+  /** For whoever else has to hear of the signals of calls under way. */
+  readonly aborts = new AbortWatch();
+  #queued = 0;
+  /** A thread that is ended in the middle of libsignal takes the process with it (0.103, neon 1.1.1): they are waited for. */
+  #ratchetJobs = 0;
+  /** Whether the next turn of the event loop goes on with dispatching. */
+  #continues = false;
+  #whenIdle: (() => void) | undefined;
+  #closed = false;
+
+  constructor(workers: Workers, arenas: readonly Arena[], threads: number) {
+    this.#workers = workers;
+    this.#arenas = arenas;
+    this.#idle = [...arenas];
+    this.#threads = threads;
+  }
+
+  /** Entries that wait for an arena. */
+  get queueLength(): number {
+    return this.#queued;
+  }
+
+  /**
+   * Works through a batch; each entry is collected, or failed, once.
+   *
+   * Rejects with ERR_ABORTED (cause: the signal's reason) once the signal fires, with ERR_CLOSED once the pool closes; what
+   * workers have in hand then is finished by them and dropped.
+   */
+  run(batch: Batch): Promise<void> {
+    if (this.#closed) return Promise.reject(closedError());
+    if (batch.signal?.aborted === true) return Promise.reject(abortedError(batch.signal));
+    if (batch.count === 0) return Promise.resolve();
+    return new Promise((resolve, reject) => {
+      const { signal } = batch;
+      const unwatch = signal && this.aborts.add(signal, () => this.#settle(flight, abortedError(signal)));
+      const flight: Flight = {
+        batch,
+        chunkEntries: chooseChunkEntries(batch.count, this.#threads),
+        settle: (error) => {
+          unwatch?.();
+          if (error === undefined) resolve();
+          else reject(error);
+        },
+        next: 0,
+        chunksInWork: 0,
+        settled: false,
+      };
+      this.#flights.add(flight);
+      this.#waiting.push(laneOf(batch), flight);
+      this.#queued += batch.count;
+      // Not on the caller's stack, which may be about to end.
+      queueMicrotask(() => this.#dispatch());
+    });
+  }
+
+  /** Takes a flight, with whatever of it still waits, out of the books, and ends its promise. */
+  #settle(flight: Flight, error?: SealcastError): void {
+    if (flight.settled) return;
+    flight.settled = true;
+    this.#queued -= flight.batch.count - flight.next;
+    flight.next = flight.batch.count;
+    // It stays in the queue until its turn comes: taking many out of the middle of a long queue would take long.
+    this.#flights.delete(flight);
+    flight.settle(error);
+  }
+
+  #settleIfDone(flight: Flight): void {
+    if (flight.chunksInWork === 0 && flight.next === flight.batch.count) this.#settle(flight);
+  }
+
+  /** Fills idle arenas for the waiting flights; what does not fit into this turn of the event loop goes on in the next. */
+  #dispatch(): void {
+    const turnStart = performance.now();
+    for (;;) {
+      if (this.#waiting.length === 0 || this.#idle.length === 0 || this.#continues) return;
+      if (performance.now() - turnStart > TURN_MS) {
+        this.#continues = true;
+        setImmediate(() => {
+          this.#continues = false;
+          this.#dispatch();
+        });
+        return;
+      }
+      const flight = this.#nextWaiting();
+      if (flight === undefined) return;
+      const arena = this.#idle.pop();
+      if (arena === undefined) return;
+      this.#inUse[laneOf(flight.batch)] += 1;
+      const indices = this.#fillChunk(flight, arena);
+      if (flight.next < flight.batch.count) this.#waiting.push(laneOf(flight.batch), flight);
+      if (indices.length > 0) {
+        flight.chunksInWork += 1;
+        void this.#work(flight, arena, indices);
+      } else {
+        this.#release(flight, arena, false);
+        this.#settleIfDone(flight);
+      }
+    }
+  }
+
+  /** Takes the flight whose turn it is out of the queue, if its lane may have one more arena. */
+  #nextWaiting(): Flight | undefined {
+    const most = this.#arenas.length - ARENAS_LEFT;
+    const [mayIn, mayOut] = [this.#inUse.incoming < most, this.#inUse.outgoing < most];
+    if (!mayIn && !mayOut) return undefined;
+    const only = mayIn && mayOut ? undefined : mayIn ? 'incoming' : 'outgoing';
+    for (;;) {
+      const flight = this.#waiting.shift(only);
+      if (flight?.settled !== true) return flight;
+    }
+  }
+
+  /**
+   * Lays the next entries of a flight into an arena; gives their indices, by place. Entries that take long to look at, or
+   * are many and need no work, make a small chunk or none, and not a long turn.
+   */
+  #fillChunk(flight: Flight, arena: Arena): number[] {
+    const { batch, chunkEntries } = flight;
+    const indices: number[] = [];
+    const first = flight.next;
+    const turnStart = performance.now();
+    while (indices.length < chunkEntries && flight.next < batch.count) {
+      const outcome = fillOrFail(batch, arena, flight.next);
+      if (outcome === 'full') break;
+      if (outcome === 'added') indices.push(flight.next);
+      flight.next += 1;
+      if (performance.now() - turnStart > TURN_MS) break;
+    }
+    this.#queued -= flight.next - first;
+    return indices;
+  }
+
+  async #work(flight: Flight, arena: Arena, indices: readonly number[]): Promise<void> {
+    const { batch } = flight;
+    let failure: SealcastError | undefined;
+    try {
+      arena.setClock(process.hrtime.bigint() + BigInt(Date.now()) * 1_000_000n);
+      const fault = await this.#workers.run({ kind: batch.kind, arenaPtr: arena.ptr }, laneOf(batch));
+      if (fault !== null) failure = new SealcastError('ERR_KERNEL_FAULT', `the kernel stopped: ${fault}`);
+    } catch (cause) {
+      failure = new SealcastError('ERR_WORKER_LOST', 'its worker thread died', { cause });
+    }
+    if (!flight.settled) {
+      indices.forEach((index, place) => collectOrFail(batch, arena, place, index, failure));
+    }
+    flight.chunksInWork -= 1;
+    batch.release?.(arena);
+    this.#release(flight, arena, failure !== undefined);
+    this.#settleIfDone(flight);
+    this.#dispatch();
+  }
+
+  #release({ batch }: Flight, arena: Arena, unfinished: boolean): void {
+    arena.wipe(unfinished);
+    this.#inUse[laneOf(batch)] -= 1;
+    this.#idle.push(arena);
+    this.#noteIdle();
+  }
+
+  /**
+   * Has a worker work on sessions, between chunks.
+   *
+   * @param lane whether a message that came in waits for it.
+   * @param buffers move to the worker, and are gone from here.
+   * @throws SealcastError ERR_CLOSED, ERR_WORKER_LOST: the thread died, or could not do it; nothing of it was kept.
+   */
+  async runRatchet(request: unknown, lane: Lane, buffers: ArrayBuffer[]): Promise<unknown> {
+    if (this.#closed) throw closedError();
+    let answer;
+    this.#ratchetJobs += 1;
+    try {
+      answer = await this.#workers.runRatchet({ kind: 'ratchet', request }, lane, buffers);
+    } catch (cause) {
+      throw this.#lost(cause);
+    } finally {
+      this.#ratchetJobs -= 1;
+      this.#noteIdle();
+    }
+    if ('fault' in answer) {
+      throw new SealcastError('ERR_LIBSIGNAL_UNAVAILABLE', `a worker could not load libsignal: ${answer.fault}`);
+    }
+    return answer.reply;
+  }
+
+  /** Nobody has an arena, or works on sessions. */
+  #isIdle(): boolean {
+    return this.#idle.length === this.#arenas.length && this.#ratchetJobs === 0;
+  }
+
+  #noteIdle(): void {
+    if (this.#isIdle()) this.#whenIdle?.();
+  }
+
+  /** Why a worker is gone: because it was told to end, or because it died. */
+  #lost(cause: unknown): SealcastError {
+    return this.#closed ? closedError() : new SealcastError('ERR_WORKER_LOST', 'its worker thread died', { cause });
+  }
+
+  /** Rejects all that is pending with ERR_CLOSED, waits for the workers to finish what they have, and ends them. */
+  async close(): Promise<void> {
+    this.#closed = true;
+    this.#waiting.clear();
+    for (const flight of [...this.#flights]) this.#settle(flight, closedError());
+    if (!this.#isIdle()) {
+      await new Promise<void>((resolve) => {
+        this.#whenIdle = resolve;
+      });
+    }
+    await this.#workers.close();
+  }
+}
+
+/** What cannot be laid into an arena is its own entry's failure: an arena, or its caller, must not be lost over it. */
+function fillOrFail(batch: Batch, arena: Arena, index: number): 'added' | 'skipped' | 'full' {
+  const { count } = arena;
+  try {
+    return batch.fill(arena, index);
+  } catch (cause) {
+    // Places in the chunk and entries must go on matching.
+    arena.truncate(count);
+    batch.fail(index, new SealcastError('ERR_INVALID_ARGUMENT', 'it changed while it waited', { cause }));
+    return 'skipped';
+  }
+}
+
+function collectOrFail(batch: Batch, arena: Arena, place: number, index: number, failure?: SealcastError): void {
+  if (failure !== undefined) {
+    batch.fail(index, failure);
+    return;
+  }
+  try {
+    batch.collect(arena, place, index);
+  } catch (cause) {
+    // Copying a result out may find no memory left; then it is this entry that is lost, and said to be.
+    batch.fail(index, new SealcastError('ERR_OUT_OF_MEMORY', 'its result could not be copied out', { cause }));
+  }
+}
+
+export function closedError(): SealcastError {
+  return new SealcastError('ERR_CLOSED', 'this Sealer is closed');
+}
+
+export function abortedError(signal: AbortSignal): SealcastError {
+  return new SealcastError('ERR_ABORTED', 'the batch was aborted', { cause: signal.reason });
+}

@@ -1,0 +1,78 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { TURN_MS } from '../util/time-slicer.js';
+import { Fifo } from '../util/queue.js';
+
+/** The same for checking a call's arguments: long enough that calls of usual sizes are checked where they are made. */
+const CHECK_MS = 8;
+/** The clock costs more than most steps: it is looked at now and then. */
+const STEPS_PER_LOOK = 32;
+
+/**
+ * Runs `step` for 0 to count - 1 on this thread: at once, and if that takes long, the rest in turns of the event loop.
+ * @returns nothing when all is done, or a promise of it.
+ */
+export function forEachInTurns(count: number, step: (index: number) => void): Promise<void> | undefined {
+  const next = forOneTurn(0, count, step);
+  return next < count ? forRestInTurns(next, count, step) : undefined;
+}
+
+/** Runs steps from `first` on until the turn is over; gives the first that is left. */
+function forOneTurn(first: number, count: number, step: (index: number) => void): number {
+  const turnStart = performance.now();
+  let index = first;
+  while (index < count) {
+    step(index);
+    index += 1;
+    if (index % STEPS_PER_LOOK === 0 && performance.now() - turnStart > CHECK_MS) break;
+  }
+  return index;
+}
+
+async function forRestInTurns(first: number, count: number, step: (index: number) => void): Promise<void> {
+  for (let next = first; next < count;) {
+    await nextTurn();
+    next = forOneTurn(next, count, step);
+  }
+}
+
+/** A piece of work for this thread. It tells its own failure to whoever waits for it. */
+export type TurnJob = () => void | Promise<void>;
+
+/**
+ * Work that has to be done on this thread, a few milliseconds at a time, in the order in which it came: whoever makes much
+ * of it delays himself and the others in this queue, and not the event loop.
+ */
+export class Turns {
+  readonly #jobs = new Fifo<TurnJob>();
+  #running = false;
+
+  /** Jobs that wait. */
+  get length(): number {
+    return this.#jobs.length;
+  }
+
+  push(job: TurnJob): void {
+    this.#jobs.push(job);
+    if (!this.#running) void this.#run();
+  }
+
+  async #run(): Promise<void> {
+    this.#running = true;
+    // Never within the call that pushed.
+    await nextTurn();
+    let turnStart = performance.now();
+    for (let job = this.#jobs.shift(); job !== undefined; job = this.#jobs.shift()) {
+      try {
+        const pending = job();
+        if (pending !== undefined) await pending;
+      } catch {
+        // Nobody is left to be told, and the others in the queue have nothing to do with it.
+      }
+      if (performance.now() - turnStart > TURN_MS) {
+        await nextTurn();
+        turnStart = performance.now();
+      }
+    }
+    this.#running = false;
+  }
+}

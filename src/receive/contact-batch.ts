@@ -1,0 +1,171 @@
+import { onSealedReceived } from '../access/access-mode.js';
+import { isOtherIdentity, onIdentityKey } from '../access/contact-identity.js';
+import { contactChange, sessionKey } from '../runtime/records.js';
+import type { Content } from '../content/index.js';
+import { SealcastError } from '../errors.js';
+import type { ContactRecord } from '../store/records.js';
+import type { Change } from '../store/store.js';
+import { learnFrom } from './contact-updates.js';
+import type { Opened } from './envelope-opener.js';
+import type { Services } from './context.js';
+import type { NewSession } from './decrypt/sessions.js';
+
+/** 14 bits, but for 0. */
+const MAX_REGISTRATION_ID = 0x3fff;
+/**
+ * Largest session that is kept. libsignal lets the other side grow one to some 40 MB (41 states of five chains with 2,000
+ * skipped keys each), which every further message would read, write and encrypt on this thread. One chain with all that
+ * may be skipped has 200 KB. Without the session the next message is asked for again, over a new one.
+ */
+export const MAX_SESSION_BYTES = 1024 * 1024;
+
+interface Entry {
+  readonly before: ContactRecord;
+  now: ContactRecord;
+  /** Devices whose sessions are with an identity key that is no longer his. */
+  readonly outdated: Set<number>;
+}
+
+/** What is known of the senders of a batch, and what its messages make of it. Whoever has it holds their locks. */
+export class ContactBook {
+  readonly #services: Services;
+  readonly #entries: ReadonlyMap<string, Entry>;
+  /** By address; null: it is taken out. */
+  readonly #sessions = new Map<string, Uint8Array<ArrayBuffer> | null>();
+  readonly #identityChanges = new Set<string>();
+
+  private constructor(services: Services, entries: ReadonlyMap<string, Entry>) {
+    this.#services = services;
+    this.#entries = entries;
+  }
+
+  static async read(serviceIds: readonly string[], services: Services): Promise<ContactBook> {
+    const contacts = serviceIds.length === 0 ? [] : await services.records.contacts(serviceIds);
+    const entries = serviceIds.flatMap((serviceId, i): [string, Entry][] => {
+      const contact = contacts[i];
+      return contact === undefined ? [] : [[serviceId, { before: contact, now: contact, outdated: new Set() }]];
+    });
+    return new ContactBook(services, new Map(entries));
+  }
+
+  get(serviceId: string): ContactRecord {
+    return this.#entry(serviceId).now;
+  }
+
+  #entry(serviceId: string): Entry {
+    const entry = this.#entries.get(serviceId);
+    if (entry === undefined) throw new SealcastError('ERR_STORE_FAILED', 'the store gave no answer');
+    return entry;
+  }
+
+  /** A session that messages have changed, or begun. */
+  takeSession(address: string, { record, registrationId, identityKey }: NewSession): void {
+    const point = address.lastIndexOf('.');
+    const serviceId = address.slice(0, point);
+    const deviceId = Number(address.slice(point + 1));
+    const entry = this.#entry(serviceId);
+    const isKept = record.length <= MAX_SESSION_BYTES;
+    this.#sessions.set(address, isKept ? record : null);
+    if (identityKey !== undefined) this.#takeIdentity(serviceId, entry, identityKey);
+    // This one is with the key that the messages came with.
+    entry.outdated.delete(deviceId);
+    if (!isKept) {
+      entry.now = { ...entry.now, devices: entry.now.devices.filter((device) => device.deviceId !== deviceId) };
+      return;
+    }
+    // The service takes no device with another one (Signal-Server: 14 bits, not 0): he is not sent to there.
+    if (registrationId < 1 || registrationId > MAX_REGISTRATION_ID) return;
+    const known = entry.now.devices.find((device) => device.deviceId === deviceId);
+    if (known?.registrationId === registrationId) return;
+    const others = entry.now.devices.filter((device) => device.deviceId !== deviceId);
+    entry.now = { ...entry.now, devices: [...others, { deviceId, registrationId }] };
+  }
+
+  /** With another identity key a contact is another client: what it had of sessions is over (as Signal's clients have it). */
+  #takeIdentity(serviceId: string, entry: Entry, identityKey: Uint8Array<ArrayBuffer>): void {
+    const before = entry.now;
+    const policy = this.#services.policies.onIdentityChange;
+    entry.now = onIdentityKey(before, identityKey, policy);
+    if (!isOtherIdentity(before, identityKey)) return;
+    this.#identityChanges.add(serviceId);
+    // With `fail` nothing is sent until the new key is accepted, so the old sessions stay as they are.
+    if (policy === 'fail') return;
+    for (const { deviceId } of before.devices) entry.outdated.add(deviceId);
+  }
+
+  learn(
+    { sender: serviceId, sealed, serverTimestamp }: Pick<Opened, 'sender' | 'sealed' | 'serverTimestamp'>,
+    content: Content,
+  ): void {
+    // What our own other devices say of us is no contact's.
+    if (serviceId === this.#services.hub.account.aci) return;
+    const entry = this.#entry(serviceId);
+    const known = sealed ? onSealedReceived(entry.now) : entry.now;
+    entry.now = learnFrom(known, content, serverTimestamp);
+  }
+
+  /** A session as it is after the messages; undefined: there is none. */
+  async session(address: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
+    const changed = this.#sessions.get(address);
+    if (changed !== undefined) return changed ?? undefined;
+    const [record] = await this.#services.records.sessions([address]);
+    return record;
+  }
+
+  setSession(address: string, record: Uint8Array<ArrayBuffer>): void {
+    this.#sessions.set(address, record);
+  }
+
+  /** All of it that is to be kept. */
+  async changes(): Promise<Change[]> {
+    await this.#archiveOutdated();
+    const sessions = [...this.#sessions].map(([address, record]): Change => ({
+      table: 'session',
+      key: address,
+      value: record,
+    }));
+    const contacts = [...this.#entries].flatMap(([serviceId, { before, now }]) =>
+      now === before ? [] : [contactChange(serviceId, now)],
+    );
+    return [...sessions, ...contacts];
+  }
+
+  async #archiveOutdated(): Promise<void> {
+    const { hub, records } = this.#services;
+    const addresses = [...this.#entries].flatMap(([serviceId, { outdated }]) =>
+      [...outdated].map((deviceId) => sessionKey(serviceId, deviceId)),
+    );
+    if (addresses.length === 0) return;
+    const found = await records.sessions(addresses);
+    const known = addresses.flatMap((address, i) => {
+      const changed = this.#sessions.get(address);
+      const record = changed === undefined ? found[i] : changed;
+      return record === undefined || record === null ? [] : [{ address, record }];
+    });
+    const archived = await hub.ratchet.archive(known.map(({ record }) => record));
+    known.forEach(({ address }, i) => {
+      const record = archived[i];
+      if (record !== undefined) this.#sessions.set(address, record);
+    });
+  }
+
+  /** What whoever listens is told once it is on the disk. */
+  news(): (() => void)[] {
+    const { notify, policies, telemetry } = this.#services;
+    const news: (() => void)[] = [];
+    for (const [serviceId, { before, now }] of this.#entries) {
+      if (now.profileKey !== before.profileKey) news.push(() => notify('profileKey', { serviceId }));
+      const { expireTimer, expireTimerVersion } = now;
+      if (expireTimer !== before.expireTimer) {
+        news.push(() => notify('expireTimer', { serviceId, expireTimer, expireTimerVersion }));
+      }
+    }
+    for (const serviceId of this.#identityChanges) {
+      news.push(() => {
+        notify('identityChange', { serviceId, accepted: policies.onIdentityChange === 'accept' });
+        telemetry.publish('identity-change', { policy: policies.onIdentityChange });
+      });
+    }
+    return news;
+  }
+}

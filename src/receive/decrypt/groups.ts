@@ -1,0 +1,126 @@
+import type { RatchetClient } from '../../session/session-client.js';
+import { distributionIdOf } from '../../content/index.js';
+import { SealcastError } from '../../errors.js';
+import { DECRYPT_STATUSES, GROUP_MESSAGE_TYPES, type GroupReply, type GroupRequest } from '../../session/protocol.js';
+import { pack, unpack } from '../../session/packed.js';
+import type { Change, Store } from '../../store/store.js';
+import type { Decrypted } from './sessions.js';
+
+/** A sender key that came, or a message encrypted with one. */
+export interface GroupMessage {
+  /** `serviceId.deviceId` */
+  readonly address: string;
+  readonly type: (typeof GROUP_MESSAGE_TYPES)[number];
+  readonly bytes: Uint8Array<ArrayBuffer>;
+}
+
+export interface GroupsDecrypted {
+  /** In the order of the messages; a sender key that was taken is `ok`, and has no plaintext. */
+  readonly outcomes: readonly Decrypted[];
+  readonly changes: readonly Change[];
+}
+
+/** A message that names its chain. */
+interface Known {
+  readonly index: number;
+  /** Of its chain in the store. */
+  readonly key: string;
+  readonly message: GroupMessage;
+}
+
+/** Sender keys that are kept of a device: it has one for each group that it writes to, and makes a new one when somebody leaves. */
+const MAX_CHAINS = 256;
+
+const chainKey = (address: string, distributionId: string): string => `${address}.${distributionId}`;
+
+/** Has a worker take sender keys and decrypt with them. Whoever asks holds the locks of the senders, and commits what comes back. */
+export class GroupDecryptor {
+  readonly #store: Store;
+  readonly #ratchet: RatchetClient;
+
+  constructor(store: Store, ratchet: RatchetClient) {
+    this.#store = store;
+    this.#ratchet = ratchet;
+  }
+
+  /** @throws SealcastError ERR_CLOSED, ERR_LIBSIGNAL_UNAVAILABLE, what the store throws. */
+  async decrypt(messages: readonly GroupMessage[]): Promise<GroupsDecrypted> {
+    const outcomes = new Array<Decrypted>(messages.length);
+    const chains = new Map<string, { readonly address: string; readonly distributionId: string }>();
+    const known: Known[] = [];
+    messages.forEach((message, index) => {
+      const distributionId = distributionIdOf(message.bytes);
+      if (distributionId === undefined) {
+        outcomes[index] = { status: 'failed', reason: 'it has no distribution id' };
+        return;
+      }
+      const key = chainKey(message.address, distributionId);
+      chains.set(key, { address: message.address, distributionId });
+      known.push({ index, key, message });
+    });
+    if (known.length === 0) return { outcomes, changes: [] };
+    const keys = [...chains.keys()];
+    const records = await this.#store.getMany('senderKey', keys);
+    const before = new Map(keys.map((key, i) => [key, records[i]]));
+    const after = new Map<string, Uint8Array<ArrayBuffer>>();
+    const decryptSome = async (some: readonly Known[]): Promise<void> => {
+      const involved = [...new Set(some.map(({ key }) => key))];
+      const places = new Map(involved.map((key, i) => [key, i]));
+      const reply = await this.#ask((): GroupRequest => ({
+        kind: 'group',
+        addresses: involved.map((key) => chains.get(key)?.address ?? '').join(' '),
+        distributionIds: involved.map((key) => chains.get(key)?.distributionId ?? '').join(' '),
+        records: pack(involved.map((key) => after.get(key) ?? before.get(key))),
+        chains: Uint32Array.from(some, ({ key }) => places.get(key) ?? 0),
+        types: Uint8Array.from(some, ({ message }) => GROUP_MESSAGE_TYPES.indexOf(message.type)),
+        messages: pack(some.map(({ message }) => message.bytes)),
+      }));
+      // Workers die of one message, if of anything: the others would be lost with it each time that it is delivered again.
+      if (reply === undefined && some.length > 1) {
+        for (const one of some) await decryptSome([one]);
+        return;
+      }
+      if (reply === undefined) {
+        for (const { index } of some) outcomes[index] = { status: 'lost', reason: undefined };
+        return;
+      }
+      const plaintexts = unpack(reply.plaintexts);
+      some.forEach(({ index }, i) => {
+        const status = DECRYPT_STATUSES[reply.statuses[i] ?? -1] ?? 'failed';
+        outcomes[index] =
+          status === 'ok' ? { status, plaintext: plaintexts[i] } : { status, reason: reply.reasons.get(i) };
+      });
+      unpack(reply.records).forEach((record, i) => {
+        const key = involved[i];
+        if (record !== undefined && key !== undefined) after.set(key, record);
+      });
+    };
+    await decryptSome(known);
+    const changes: Change[] = [];
+    const grown = new Map<string, number>();
+    for (const [key, value] of after) {
+      changes.push({ table: 'senderKey', key, value });
+      const address = chains.get(key)?.address ?? '';
+      if (before.get(key) === undefined) grown.set(address, (grown.get(address) ?? 0) + 1);
+    }
+    for (const [address, added] of grown) changes.push(...(await this.#overgrown(address, added, chains)));
+    return { outcomes, changes };
+  }
+
+  /** Takes out what is too much of a device's, any of it but what the batch is about: what is missed then is asked for again. */
+  async #overgrown(address: string, added: number, inUse: ReadonlyMap<string, unknown>): Promise<Change[]> {
+    const known = await this.#store.list('senderKey', { prefix: `${address}.`, limit: MAX_CHAINS });
+    const excess = Math.max(0, known.length + added - MAX_CHAINS);
+    const others = known.filter(({ key }) => !inUse.has(key)).slice(0, excess);
+    return others.map(({ key }): Change => ({ table: 'senderKey', key, value: null }));
+  }
+
+  async #ask(make: () => GroupRequest): Promise<GroupReply | undefined> {
+    try {
+      return await this.#ratchet.run<GroupReply>(() => ({ request: make(), moved: [] }));
+    } catch (error) {
+      if (error instanceof SealcastError && error.code === 'ERR_WORKER_LOST') return undefined;
+      throw error;
+    }
+  }
+}

@@ -1,0 +1,285 @@
+import type { RatchetClient } from '../../session/session-client.js';
+import type { PreKeyIds } from '../../content/index.js';
+import { SealcastError } from '../../errors.js';
+import {
+  DECRYPT_STATUSES,
+  SESSION_MESSAGE_TYPES,
+  kyberUseName,
+  type DecryptReply,
+  type DecryptRequest,
+  type DecryptStatus,
+  type KyberUse,
+  type PreKeyRecords,
+} from '../../session/protocol.js';
+import { pack, unpack } from '../../session/packed.js';
+import type { Store } from '../../store/store.js';
+
+/** A ratchet message of a sender's device. */
+export interface SessionMessage {
+  /** `serviceId.deviceId` */
+  readonly address: string;
+  readonly type: (typeof SESSION_MESSAGE_TYPES)[number];
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** What a prekey message says of itself; undefined where that is malformed. */
+  readonly preKeys: PreKeyIds | undefined;
+}
+
+/** `lost`: workers died of it, alone, again and again; nothing is known of the message. */
+export type Decrypted =
+  | { readonly status: 'ok'; readonly plaintext: Uint8Array<ArrayBuffer> | undefined }
+  | { readonly status: Exclude<DecryptStatus, 'ok'> | 'lost'; readonly reason: string | undefined };
+
+/** A session after the messages. */
+export interface NewSession {
+  readonly record: Uint8Array<ArrayBuffer>;
+  readonly registrationId: number;
+  /** 33 bytes; absent where the session goes on. */
+  readonly identityKey: Uint8Array<ArrayBuffer> | undefined;
+}
+
+export interface SessionsDecrypted {
+  /** In the order of the messages. */
+  readonly outcomes: readonly Decrypted[];
+  /** By address; those that changed. */
+  readonly sessions: ReadonlyMap<string, NewSession>;
+  readonly usedPreKeys: readonly number[];
+  readonly usedKyberPreKeys: readonly KyberUse[];
+}
+
+/** Senders whose messages one worker decrypts. */
+interface Share {
+  /** Place of the first one. */
+  readonly from: number;
+  readonly addresses: readonly string[];
+  readonly records: readonly (Uint8Array<ArrayBuffer> | undefined)[];
+}
+
+/** What one worker gets at once. */
+interface Task extends Pick<Share, 'addresses' | 'records'> {
+  /** Of the senders' messages. */
+  readonly indices: readonly number[];
+  readonly preKeys: PreKeyLookup;
+}
+
+type PreKeyTable = 'preKey' | 'signedPreKey' | 'kyberPreKey';
+type Wanted = Readonly<Record<PreKeyTable, ReadonlySet<number>>>;
+
+/** Has the workers decrypt. Whoever asks holds the locks of the senders, and commits what comes back. */
+export class SessionDecryptor {
+  readonly #store: Store;
+  readonly #ratchet: RatchetClient;
+
+  constructor(store: Store, ratchet: RatchetClient) {
+    this.#store = store;
+    this.#ratchet = ratchet;
+  }
+
+  /** @throws SealcastError ERR_CLOSED, ERR_LIBSIGNAL_UNAVAILABLE, what the store throws. */
+  async decrypt(messages: readonly SessionMessage[]): Promise<SessionsDecrypted> {
+    const indicesByAddress = new Map<string, number[]>();
+    messages.forEach(({ address }, index) => {
+      const indices = indicesByAddress.get(address);
+      if (indices === undefined) indicesByAddress.set(address, [index]);
+      else indices.push(index);
+    });
+    const addresses = [...indicesByAddress.keys()];
+    const ids = messages.map(({ preKeys }) => preKeys);
+    const [records, preKeyLookup] = await Promise.all([
+      this.#store.getMany('session', addresses),
+      this.#preKeysOf(ids),
+    ]);
+
+    const outcomes = new Array<Decrypted>(messages.length);
+    const sessions = new Map<string, NewSession>();
+    const usedPreKeys: number[] = [];
+    const usedKyberPreKeys: KyberUse[] = [];
+    // What two senders want to use must be seen by one worker, for one of them may.
+    const isOneShare = haveUseInCommon(messages);
+    const share = isOneShare ? addresses.length : this.#ratchet.shareOf(addresses.length);
+    const sharesOf = (from: number, to: number, size: number): Share[] => {
+      const parts: Share[] = [];
+      for (let at = from; at < to; at += size) {
+        const end = Math.min(at + size, to);
+        parts.push({ from: at, addresses: addresses.slice(at, end), records: records.slice(at, end) });
+      }
+      return parts;
+    };
+    const decryptShares = (parts: readonly Share[]): Promise<unknown> =>
+      Promise.all(
+        parts.map(async (part) => {
+          const indices = part.addresses.flatMap((address) => indicesByAddress.get(address) ?? []);
+          const reply = await this.#decryptShare({ ...part, indices, preKeys: preKeyLookup }, messages, ids);
+          if (reply !== undefined) takeReply(part.addresses, indices, reply);
+          // Workers die of one message, if of anything: the others would be lost with it each time that it is delivered again.
+          else if (part.addresses.length > 1 && !isOneShare) {
+            await decryptShares(sharesOf(part.from, part.from + part.addresses.length, 1));
+          } else if (indices.length > 1) await decryptOneByOne(part, indices);
+          else for (const index of indices) outcomes[index] = { status: 'lost', reason: undefined };
+        }),
+      );
+    /** One after the other, each with what those before it left: the session, and the prekeys that were not used. */
+    const decryptOneByOne = async (part: Share, indices: readonly number[]): Promise<void> => {
+      const known = new Map(part.addresses.map((address, i) => [address, part.records[i]]));
+      let preKeys = preKeyLookup;
+      for (const index of indices) {
+        const address = messages[index]?.address ?? '';
+        const share = {
+          addresses: [address],
+          records: [sessions.get(address)?.record ?? known.get(address)],
+          indices: [index],
+          preKeys,
+        };
+        const reply = await this.#decryptShare(share, messages, ids);
+        if (reply === undefined) {
+          outcomes[index] = { status: 'lost', reason: undefined };
+          continue;
+        }
+        takeReply(share.addresses, share.indices, reply);
+        preKeys = preKeys.after(reply);
+      }
+    };
+    const takeReply = (addresses: readonly string[], indices: readonly number[], reply: DecryptReply): void => {
+      const plaintexts = unpack(reply.plaintexts);
+      indices.forEach((index, i) => {
+        const status = DECRYPT_STATUSES[reply.statuses[i] ?? -1] ?? 'failed';
+        outcomes[index] =
+          status === 'ok' ? { status, plaintext: plaintexts[i] } : { status, reason: reply.reasons.get(i) };
+      });
+      const identityKeys = unpack(reply.identityKeys);
+      unpack(reply.sessions).forEach((record, i) => {
+        const address = addresses[i];
+        if (record === undefined || address === undefined) return;
+        sessions.set(address, {
+          record,
+          registrationId: reply.registrationIds[i] ?? 0,
+          // A message before this one may have begun the session.
+          identityKey: identityKeys[i] ?? sessions.get(address)?.identityKey,
+        });
+      });
+      usedPreKeys.push(...reply.usedPreKeys);
+      usedKyberPreKeys.push(...reply.usedKyberPreKeys);
+    };
+    await decryptShares(sharesOf(0, addresses.length, share));
+    return { outcomes, sessions, usedPreKeys, usedKyberPreKeys };
+  }
+
+  async #decryptShare(
+    { addresses, records, indices, preKeys }: Task,
+    messages: readonly SessionMessage[],
+    ids: readonly (PreKeyIds | undefined)[],
+  ): Promise<DecryptReply | undefined> {
+    const places = new Map(addresses.map((address, i) => [address, i]));
+    const own = indices.map((index) => messages[index]).filter((message) => message !== undefined);
+    const wanted = wantedOf(indices.map((index) => ids[index]));
+    try {
+      return await this.#ratchet.run<DecryptReply>(() => {
+        const sessions = pack(records);
+        const request: DecryptRequest = {
+          kind: 'decrypt',
+          own: this.#ratchet.own,
+          addresses: addresses.join(' '),
+          sessions,
+          senders: Uint32Array.from(own, ({ address }) => places.get(address) ?? 0),
+          types: Uint8Array.from(own, ({ type }) => SESSION_MESSAGE_TYPES.indexOf(type)),
+          messages: pack(own.map(({ bytes }) => bytes)),
+          preKeys: preKeys.recordsOf('preKey', wanted.preKey),
+          signedPreKeys: preKeys.recordsOf('signedPreKey', wanted.signedPreKey),
+          kyberPreKeys: preKeys.recordsOf('kyberPreKey', wanted.kyberPreKey),
+          kyberUses: preKeys.kyberUses,
+        };
+        return { request, moved: [sessions.bytes.buffer] };
+      });
+    } catch (error) {
+      if (error instanceof SealcastError && error.code === 'ERR_WORKER_LOST') return undefined;
+      throw error;
+    }
+  }
+
+  /** Records of all prekeys that the messages name, and what was done with them before. */
+  async #preKeysOf(ids: readonly (PreKeyIds | undefined)[]): Promise<PreKeyLookup> {
+    const wanted = wantedOf(ids);
+    const uses = ids.flatMap((each) => (each === undefined ? [] : kyberUseNames(each)));
+    const [preKey, signedPreKey, kyberPreKey, known] = await Promise.all([
+      this.#recordsOf('preKey', wanted),
+      this.#recordsOf('signedPreKey', wanted),
+      this.#recordsOf('kyberPreKey', wanted),
+      uses.length === 0 ? [] : this.#store.getMany('kyberPreKey', uses),
+    ]);
+    const kyberUses = new Set(uses.filter((_use, i) => known[i] !== undefined));
+    return new PreKeyLookup({ preKey, signedPreKey, kyberPreKey }, kyberUses);
+  }
+
+  async #recordsOf(table: PreKeyTable, wanted: Wanted): Promise<Map<number, Uint8Array<ArrayBuffer>>> {
+    const ids = [...wanted[table]];
+    if (ids.length === 0) return new Map();
+    const records = await this.#store.getMany(table, ids.map(String));
+    return new Map(
+      ids.flatMap((id, i): [number, Uint8Array<ArrayBuffer>][] => {
+        const record = records[i];
+        return record === undefined ? [] : [[id, record]];
+      }),
+    );
+  }
+}
+
+/** Private halves of prekeys, and names of their uses. */
+class PreKeyLookup {
+  readonly #records: Readonly<Record<PreKeyTable, ReadonlyMap<number, Uint8Array<ArrayBuffer>>>>;
+  readonly kyberUses: ReadonlySet<string>;
+
+  constructor(
+    records: Readonly<Record<PreKeyTable, ReadonlyMap<number, Uint8Array<ArrayBuffer>>>>,
+    kyberUses: ReadonlySet<string>,
+  ) {
+    this.#records = records;
+    this.kyberUses = kyberUses;
+  }
+
+  /** What is left after messages were decrypted: a one-time prekey is used once, a Kyber prekey once with the same keys. */
+  after({ usedPreKeys, usedKyberPreKeys }: Pick<DecryptReply, 'usedPreKeys' | 'usedKyberPreKeys'>): PreKeyLookup {
+    const preKey = new Map([...this.#records.preKey].filter(([id]) => !usedPreKeys.includes(id)));
+    const kyberUses = new Set([...this.kyberUses, ...usedKyberPreKeys.map(kyberUseName)]);
+    return new PreKeyLookup({ ...this.#records, preKey }, kyberUses);
+  }
+
+  recordsOf(table: PreKeyTable, ids: ReadonlySet<number>): PreKeyRecords {
+    const known = [...ids].filter((id) => this.#records[table].has(id));
+    return { ids: Uint32Array.from(known), records: pack(known.map((id) => this.#records[table].get(id))) };
+  }
+}
+
+function wantedOf(ids: readonly (PreKeyIds | undefined)[]): Wanted {
+  const preKey = new Set<number>();
+  const signedPreKey = new Set<number>();
+  const kyberPreKey = new Set<number>();
+  for (const each of ids) {
+    if (each === undefined) continue;
+    if (each.preKeyId !== undefined) preKey.add(each.preKeyId);
+    signedPreKey.add(each.signedPreKeyId);
+    if (each.kyberPreKeyId !== undefined) kyberPreKey.add(each.kyberPreKeyId);
+  }
+  return { preKey, signedPreKey, kyberPreKey };
+}
+
+/** Under which names a use of a Kyber prekey is kept: one, or none. */
+function kyberUseNames({ kyberPreKeyId, signedPreKeyId, baseKey }: PreKeyIds): string[] {
+  if (kyberPreKeyId === undefined) return [];
+  return [kyberUseName({ kyberPreKeyId, signedPreKeyId, baseKey: Buffer.from(baseKey).toString('hex') })];
+}
+
+/** What a prekey message may use once: whoever decrypts it holds locks of these names too, lest two use it side by side. */
+export function useNames(ids: PreKeyIds): string[] {
+  const kyber = kyberUseNames(ids).map((name) => `Kyber prekey ${name}`);
+  return ids.preKeyId === undefined ? kyber : [`prekey ${ids.preKeyId}`, ...kyber];
+}
+
+function haveUseInCommon(messages: readonly SessionMessage[]): boolean {
+  const addressByUse = new Map<string, string>();
+  return messages.some(({ address, preKeys }) =>
+    (preKeys === undefined ? [] : useNames(preKeys)).some((name) => {
+      const known = addressByUse.get(name);
+      addressByUse.set(name, known ?? address);
+      return known !== undefined && known !== address;
+    }),
+  );
+}

@@ -1,0 +1,248 @@
+import { refusalOf } from '../sealer/unseal-rejections.js';
+import type { UnsealResult } from '../sealer/unseal-verdicts.js';
+import { isPni } from '../access/access-mode.js';
+import {
+  SERVICE_ENVELOPE_TYPE,
+  USMC_TYPE,
+  decodeServiceEnvelope,
+  decodeUsmc,
+  destinationOf,
+  preKeyIdsOf,
+  sourceOf,
+  type ContentHint,
+  type PreKeyIds,
+  type ServiceEnvelope,
+  type Usmc,
+} from '../content/index.js';
+import type { SealcastError, SealcastErrorCode } from '../errors.js';
+import type { Sealer } from '../sealer/sealer.js';
+import type { AccountRecord } from '../store/records.js';
+import type { EnvelopeType } from '../store/records-inbox.js';
+import { TimeSlicer } from '../util/time-slicer.js';
+import type { Letter } from './envelope-queue.js';
+import type { ReceiveRefusal } from './types.js';
+
+/** A message of which it is known whom it is from, and no more: its content is still encrypted. */
+export interface Opened {
+  readonly sender: string;
+  readonly senderDevice: number;
+  readonly sealed: boolean;
+  readonly timestamp: number;
+  readonly serverTimestamp: number;
+  readonly envelopeType: EnvelopeType;
+  readonly ciphertext: Uint8Array<ArrayBuffer>;
+  /** Of a prekey message that is well-formed. */
+  readonly preKeys?: PreKeyIds;
+  /** Of the sender, 33 bytes, as the certificate has it; absent where the message came unsealed. */
+  readonly identityKey?: Uint8Array<ArrayBuffer>;
+  readonly contentHint: ContentHint;
+  readonly groupId?: Uint8Array<ArrayBuffer>;
+}
+
+/**
+ * What became of a letter so far. `lost`: a worker died of it, alone; nothing is known of it. `deferred`: it is not its own
+ * fault that it could not be opened.
+ */
+export type Opening =
+  | { readonly kind: 'opened'; readonly opened: Opened }
+  | { readonly kind: 'refused'; readonly reason: ReceiveRefusal }
+  | { readonly kind: 'lost' | 'deferred' };
+
+const refused = (reason: ReceiveRefusal): Opening => ({ kind: 'refused', reason });
+
+/** Types of the service's envelopes whose sender it names. */
+const UNSEALED_TYPES = new Map<number, EnvelopeType>([
+  [SERVICE_ENVELOPE_TYPE.doubleRatchet, 'whisper'],
+  [SERVICE_ENVELOPE_TYPE.prekeyMessage, 'prekey'],
+  [SERVICE_ENVELOPE_TYPE.serverDeliveryReceipt, 'receipt'],
+  [SERVICE_ENVELOPE_TYPE.plaintextContent, 'plaintext'],
+]);
+const SEALED_TYPES = new Map<number, EnvelopeType>([
+  [USMC_TYPE.whisper, 'whisper'],
+  [USMC_TYPE.prekey, 'prekey'],
+  [USMC_TYPE.senderKey, 'sender-key'],
+  [USMC_TYPE.plaintext, 'plaintext'],
+]);
+
+const MAX_UNSEAL_ATTEMPTS = 3;
+/** The worker is gone, or its kernel: of this envelope, or of another one that it had at the same time. */
+const LOST: ReadonlySet<SealcastErrorCode> = new Set(['ERR_WORKER_LOST', 'ERR_KERNEL_FAULT']);
+
+/** A sealed envelope, and the letter it came in. */
+interface Sealed {
+  readonly index: number;
+  readonly envelope: ServiceEnvelope;
+  readonly times: Pick<Opened, 'timestamp' | 'serverTimestamp'>;
+}
+
+/** From what the service delivered to whom it is from: sealed ones are unsealed, and their certificates validated. */
+export class Opener {
+  readonly #sealer: Pick<Sealer, 'unseal'>;
+  readonly #trustRoots: readonly Uint8Array<ArrayBuffer>[];
+  readonly #own: Pick<AccountRecord, 'aci' | 'deviceId'>;
+  readonly #now: (() => number) | undefined;
+
+  /** @param now see {@link TimeSlicer}. */
+  constructor(
+    sealer: Pick<Sealer, 'unseal'>,
+    trustRoots: readonly Uint8Array<ArrayBuffer>[],
+    own: Pick<AccountRecord, 'aci' | 'deviceId'>,
+    now?: () => number,
+  ) {
+    this.#sealer = sealer;
+    this.#trustRoots = trustRoots;
+    this.#own = own;
+    this.#now = now;
+  }
+
+  /** @returns in order. @throws SealcastError ERR_CLOSED */
+  async open(letters: readonly Letter[]): Promise<Opening[]> {
+    const sealed: Sealed[] = [];
+    const openings: Opening[] = [];
+    const slicer = new TimeSlicer(this.#now);
+    for (const [index, letter] of letters.entries()) {
+      openings.push(this.#read(letter, index, sealed));
+      if (slicer.isOver) await slicer.next();
+    }
+    if (sealed.length === 0) return openings;
+    await this.#unseal(sealed, openings);
+    return openings;
+  }
+
+  /** All but what is sealed, which is added to `sealed`. */
+  #read(letter: Letter, index: number, sealed: Sealed[]): Opening {
+    if (letter.isTooLarge === true) return refused('too-large');
+    const envelope = envelopeOf(letter);
+    if (envelope === undefined) return refused('malformed-envelope');
+    const destination = destinationOf(envelope);
+    const isToPni = destination !== undefined && isPni(destination);
+    if (envelope.type !== SERVICE_ENVELOPE_TYPE.unidentifiedSender) {
+      return isToPni ? refused('sent-to-pni') : openUnsealed(envelope, letter);
+    }
+    if (isToPni) return refused('sealed-to-pni');
+    const times = timesOf(envelope, letter);
+    if (times === undefined || envelope.content.length === 0) return refused('malformed-envelope');
+    sealed.push({ index, envelope, times });
+    // Replaced once it is unsealed.
+    return { kind: 'deferred' };
+  }
+
+  /**
+   * A worker's death is no verdict on the envelopes that it had at the time: they are tried again, each alone, so that one
+   * that workers die of costs no other.
+   */
+  async #unseal(sealed: readonly Sealed[], openings: Opening[]): Promise<void> {
+    await this.#unsealTogether(sealed, openings);
+    for (const one of sealed) {
+      for (let attempt = 1; attempt < MAX_UNSEAL_ATTEMPTS && isOpen(openings[one.index]); attempt++) {
+        await this.#unsealTogether([one], openings);
+      }
+    }
+  }
+
+  async #unsealTogether(sealed: readonly Sealed[], openings: Opening[]): Promise<void> {
+    const results = await this.#sealer.unseal(
+      sealed.map(({ envelope }) => envelope.content),
+      { trustRoots: this.#trustRoots, timestamp: sealed.map(({ times }) => times.serverTimestamp) },
+    );
+    const slicer = new TimeSlicer(this.#now);
+    for (const [i, { index, times }] of sealed.entries()) {
+      const result = results[i];
+      if (result !== undefined) openings[index] = this.#judge(result, times);
+      if (slicer.isOver) await slicer.next();
+    }
+  }
+
+  #judge(result: UnsealResult, times: Sealed['times']): Opening {
+    if (!result.ok) return refusalOfError(result.error);
+    const { sender, content, senderIdentityKey } = result;
+    const usmc = usmcOf(content);
+    const envelopeType = usmc && SEALED_TYPES.get(usmc.type);
+    // The certificate was validated, so it has a sender.
+    if (sender === undefined || usmc === undefined || envelopeType === undefined) return refused('invalid-envelope');
+    // libsignal calls it SealedSenderSelfSend: what comes from this very device came back.
+    if (sender.serviceId === this.#own.aci && sender.deviceId === this.#own.deviceId) return refused('self-send');
+    const preKeys = envelopeType === 'prekey' ? preKeyIdsOf(usmc.content) : undefined;
+    // Somebody sealed another one's message anew, with a certificate of his own: it would be taken for his.
+    if (preKeys !== undefined && Buffer.compare(preKeys.identityKey, senderIdentityKey) !== 0) {
+      return refused('key-mismatch');
+    }
+    return {
+      kind: 'opened',
+      opened: {
+        sender: sender.serviceId,
+        senderDevice: sender.deviceId,
+        sealed: true,
+        ...times,
+        envelopeType,
+        ciphertext: usmc.content,
+        ...(preKeys !== undefined && { preKeys }),
+        identityKey: senderIdentityKey,
+        contentHint: usmc.contentHint,
+        ...(usmc.groupId !== undefined && { groupId: usmc.groupId }),
+      },
+    };
+  }
+}
+
+const isOpen = (opening: Opening | undefined): boolean => opening?.kind === 'lost' || opening?.kind === 'deferred';
+
+function envelopeOf({ bytes }: Letter): ServiceEnvelope | undefined {
+  try {
+    return decodeServiceEnvelope(bytes);
+  } catch {
+    return undefined;
+  }
+}
+
+/** Times of an envelope as numbers; undefined where they are none that a clock could show. */
+function timesOf(
+  { clientTimestamp, serverTimestamp }: ServiceEnvelope,
+  { deliveredMs }: Letter,
+): Pick<Opened, 'timestamp' | 'serverTimestamp'> | undefined {
+  // The service puts both into every envelope. A certificate must not be judged against no time at all: then it is the delivery's.
+  const server = serverTimestamp === undefined ? deliveredMs : Number(serverTimestamp);
+  const timestamp = clientTimestamp === undefined ? server : Number(clientTimestamp);
+  return Number.isSafeInteger(server) && Number.isSafeInteger(timestamp) && server >= 0
+    ? { timestamp, serverTimestamp: server }
+    : undefined;
+}
+
+function openUnsealed(envelope: ServiceEnvelope, letter: Letter): Opening {
+  const envelopeType = UNSEALED_TYPES.get(envelope.type);
+  if (envelopeType === undefined) return refused('unknown-type');
+  const source = sourceOf(envelope);
+  const times = timesOf(envelope, letter);
+  const isEmpty = envelope.content.length === 0;
+  if (source === undefined || times === undefined || (isEmpty && envelopeType !== 'receipt')) {
+    return refused('malformed-envelope');
+  }
+  const preKeys = envelopeType === 'prekey' ? preKeyIdsOf(envelope.content) : undefined;
+  return {
+    kind: 'opened',
+    opened: {
+      sender: source.serviceId,
+      senderDevice: source.deviceId,
+      sealed: false,
+      ...times,
+      envelopeType,
+      ciphertext: envelope.content,
+      ...(preKeys !== undefined && { preKeys }),
+      contentHint: 'default',
+    },
+  };
+}
+
+function usmcOf(content: Uint8Array<ArrayBuffer>): Usmc | undefined {
+  try {
+    return decodeUsmc(content);
+  } catch {
+    return undefined;
+  }
+}
+
+function refusalOfError(error: SealcastError): Opening {
+  if (error.code === 'ERR_INVALID_ENVELOPE') return refused(refusalOf(error) ?? 'invalid-envelope');
+  if (error.code === 'ERR_INVALID_CERTIFICATE') return refused(refusalOf(error) ?? 'untrusted-certificate');
+  return { kind: LOST.has(error.code) ? 'lost' : 'deferred' };
+}

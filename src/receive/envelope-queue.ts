@@ -1,0 +1,118 @@
+import { Fifo } from '../util/queue.js';
+import type { MessageAck } from '../transport/transport.js';
+
+/** What the service delivered: an Envelope of its own, serialized. */
+export interface Letter {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  /** It is to be refused unread, and its bytes are gone. */
+  readonly isTooLarge?: boolean;
+  /** The service's time, ms since the epoch. */
+  readonly deliveredMs: number;
+  readonly ack: MessageAck;
+}
+
+/** What may lie here: the service itself waits with the next one when some 256 are unacknowledged. */
+const MAX_LETTERS = 4096;
+const MAX_BYTES = 32 * 1024 * 1024;
+
+/**
+ * Letters that nobody has opened yet. What comes beyond what may lie here is dropped: it is not acknowledged, so the service still
+ * has it, and is asked to deliver it again once there is room.
+ */
+export class Intake {
+  readonly #letters = new Fifo<Letter>();
+  readonly #settled: () => Promise<void>;
+  readonly #redeliver: () => void;
+  #bytes = 0;
+  #missed = false;
+  #ended = false;
+  #onChange: (() => void) | undefined;
+  /** Letters that were dropped. */
+  dropped = 0;
+
+  /**
+   * @param settled resolves when all that was taken out of here is acknowledged: it must not be delivered again.
+   * @param redeliver has the service deliver again.
+   */
+  constructor(settled: () => Promise<void>, redeliver: () => void) {
+    this.#settled = settled;
+    this.#redeliver = redeliver;
+  }
+
+  get length(): number {
+    return this.#letters.length;
+  }
+
+  push(letter: Letter): void {
+    if (this.#ended) return;
+    // In order, or not at all: once one was dropped, those behind it are too, until it has come again.
+    if (this.#missed || this.#isFull(letter)) {
+      this.#missed = true;
+      this.dropped += 1;
+      this.#onChange?.();
+      return;
+    }
+    this.#letters.push(letter);
+    this.#bytes += letter.bytes.length;
+    this.#onChange?.();
+  }
+
+  /** An empty one takes any letter: it would come again and again. */
+  #isFull({ bytes }: Letter): boolean {
+    if (this.#letters.length === 0) return false;
+    return this.#letters.length >= MAX_LETTERS || this.#bytes + bytes.length > MAX_BYTES;
+  }
+
+  /** One that was taken out of here is to come again, and those behind it with it. */
+  giveBack(): void {
+    this.forget();
+    this.#missed = true;
+    this.#onChange?.();
+  }
+
+  /** The connection is gone, and with it the right to acknowledge: what lies here comes again. */
+  forget(): void {
+    this.#letters.clear();
+    this.#bytes = 0;
+    this.#missed = false;
+  }
+
+  end(): void {
+    this.#ended = true;
+    this.forget();
+    this.#onChange?.();
+  }
+
+  /** The connection may have been lost meanwhile: then what was missed has come again, or will. */
+  #askAgain(): void {
+    if (!this.#missed || this.#ended) return;
+    this.#missed = false;
+    this.#redeliver();
+  }
+
+  /** Resolves with so many, of so many bytes, or fewer, as soon as there are any: with one at least, and with none at the end. */
+  async next(count: number, bytes = Infinity): Promise<Letter[]> {
+    while (this.#letters.length === 0 && !this.#ended) {
+      if (this.#missed) {
+        await this.#settled();
+        this.#askAgain();
+        continue;
+      }
+      await new Promise<void>((resolve) => {
+        this.#onChange = resolve;
+      });
+    }
+    const taken: Letter[] = [];
+    let takenBytes = 0;
+    while (taken.length < count) {
+      const letter = this.#letters.peek();
+      if (letter === undefined) break;
+      takenBytes += letter.bytes.length;
+      if (takenBytes > bytes && taken.length > 0) break;
+      this.#letters.shift();
+      this.#bytes -= letter.bytes.length;
+      taken.push(letter);
+    }
+    return taken;
+  }
+}

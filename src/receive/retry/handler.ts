@@ -1,0 +1,43 @@
+import { sessionKey } from '../../runtime/records.js';
+import type { Requeued } from '../../runtime/resend-queue.js';
+import { decodeRetryRequest } from '../../session/worker/retry.js';
+import type { ContactBook } from '../contact-batch.js';
+import type { Opened } from '../envelope-opener.js';
+import type { Services } from '../context.js';
+
+const NOTHING: Requeued = { changes: [], begin: () => undefined };
+
+/**
+ * Answers those who could not decrypt what we sent. The session is archived if it is the one that the message was encrypted with,
+ * so that a new one is begun; and what was sent is put back into the outbox, to go out once more with the same timestamp, by which
+ * devices that have it already know it.
+ */
+export class RetryAnswers {
+  readonly #services: Services;
+  readonly #contacts: ContactBook;
+
+  constructor(services: Services, contacts: ContactBook) {
+    this.#services = services;
+    this.#contacts = contacts;
+  }
+
+  async answer({ sender, senderDevice }: Opened, bytes: Uint8Array<ArrayBuffer>): Promise<Requeued> {
+    const { hub, resendLimits, telemetry } = this.#services;
+    const request = decodeRetryRequest(bytes);
+    // It goes to all our devices, and means one of them.
+    if (request?.deviceId !== hub.account.deviceId) return NOTHING;
+    const address = sessionKey(sender, senderDevice);
+    if (!resendLimits.take(address, request.timestamp, hub.clock.now())) return NOTHING;
+    if (request.ratchetKey !== undefined) await this.#archive(address, request.ratchetKey);
+    const requeued = await hub.resends.requeue(sender, request.timestamp);
+    telemetry.publish('resend', { known: requeued !== undefined });
+    return requeued ?? NOTHING;
+  }
+
+  async #archive(address: string, ratchetKey: Uint8Array<ArrayBuffer>): Promise<void> {
+    const record = await this.#contacts.session(address);
+    if (record === undefined) return;
+    const [archived] = await this.#services.hub.ratchet.archive([record], [ratchetKey]);
+    if (archived !== undefined) this.#contacts.setSession(address, archived);
+  }
+}

@@ -1,0 +1,34 @@
+import { encodeRetryRequest } from '../../session/worker/retry.js';
+import type { RetryRecord } from '../../store/records-inbox.js';
+import type { Opened } from '../envelope-opener.js';
+import type { Services } from '../context.js';
+
+/** libsignal: `GROUP_IDENTIFIER_LEN`. Anything else is no group's, and may be as long as a message. */
+const GROUP_ID_BYTES = 32;
+
+/**
+ * What is to be told to the sender of a message that could not be decrypted; undefined where nothing is: it is too malformed, or he
+ * was asked often enough, or too many are to be asked already.
+ */
+export function failureOf(
+  opened: Opened,
+  address: string,
+  { retryLimits, hub, mayAsk }: Services,
+): RetryRecord | undefined {
+  const { sender, senderDevice, timestamp, envelopeType, ciphertext, identityKey, groupId } = opened;
+  // The others are not encrypted.
+  if (envelopeType === 'receipt' || envelopeType === 'plaintext') return undefined;
+  // Our own other devices have their own ways.
+  if (sender === hub.account.aci) return undefined;
+  const message = encodeRetryRequest({ type: envelopeType, ciphertext, timestamp, senderDevice });
+  if (message === undefined || !mayAsk() || !retryLimits.take(address, timestamp, hub.clock.now())) return undefined;
+  return {
+    sender,
+    senderDevice,
+    timestamp,
+    message,
+    // Copies: the originals are views of the whole message, and thousands of rows may wait in memory for hours.
+    ...(identityKey !== undefined && { identityKey: Uint8Array.from(identityKey) }),
+    ...(groupId?.length === GROUP_ID_BYTES && { groupId: Uint8Array.from(groupId) }),
+  };
+}

@@ -1,0 +1,240 @@
+import { accessKeyFor } from '../../access/access-mode.js';
+import { Semaphore } from '../../util/semaphore.js';
+import { SendGuard } from '../../runtime/send-guard.js';
+import { unlessAborted } from '../../util/unless-aborted.js';
+import { backoffMs, wait } from '../../util/sleep.js';
+import { AbortWatch } from '../../util/abort-watch.js';
+import { USMC_TYPE, encodeUsmc } from '../../content/index.js';
+import { SealcastError } from '../../errors.js';
+import { serviceWaitMs } from '../../util/service-wait.js';
+import type { ContactRecord, Device } from '../../store/records.js';
+import type { RetryRecord } from '../../store/records-inbox.js';
+import type { OutboundMessage, PreKeysOutcome, Refusal, SendOutcome } from '../../transport/transport.js';
+import type { Services } from '../context.js';
+
+/** A request is tried so many times; devices that are others than we thought are one of them. */
+const MAX_ATTEMPTS = 5;
+const CONCURRENCY = 4;
+/** Requests that may lie in the store and wait to be sent: of what comes unsealed, the service makes up as many senders as it likes. */
+const MAX_WAITING = 16_384;
+const BASE_MS = 1_000;
+const CEILING_MS = 60_000;
+/** Longest Retry-After that is waited out, ms. */
+const MAX_RETRY_AFTER_MS = 3_600_000;
+
+/** What ended it. `denied`: the sender takes nothing sealed, and nothing is sent unsealed; or he is blocked. */
+interface Ended {
+  readonly status: 'sent' | 'denied' | 'not-found' | 'gave-up';
+  /** Requests that were sent. */
+  readonly attempts: number;
+}
+
+/** It is tried again, not before so many ms. */
+interface Again {
+  readonly waitMs: number;
+}
+const AT_ONCE: Again = { waitMs: 0 };
+/** The contact was changed before a request could begin: it is read again. */
+const CHANGED = 'changed';
+
+/** How it goes to the sender, as far as that is known by now. */
+interface Way {
+  target: Target | undefined;
+  isUnsealed: boolean;
+}
+
+/** Whom a request goes to, and what is needed for it. */
+interface Target {
+  readonly identityKey: Uint8Array;
+  readonly devices: readonly Device[];
+}
+
+/**
+ * Tells senders which of their messages could not be decrypted (PlaintextContent, sealed where the sender takes sealed messages), so
+ * that they begin a new session and send them again. Each request lies in the store until it was sent or given up.
+ */
+export class RetrySender {
+  readonly #services: Services;
+  readonly #guard: SendGuard;
+  readonly #permits: Semaphore;
+  readonly #controller = new AbortController();
+  readonly #underway = new Set<Promise<void>>();
+  readonly #onEnded: (key: string) => void;
+  /** Rows that failed for a reason of our own, and stay in the store for the Receiver that is opened next. */
+  #leftCount = 0;
+
+  /** @param onEnded hears of the rows that can go. */
+  constructor(services: Services, onEnded: (key: string) => void) {
+    this.#services = services;
+    this.#guard = SendGuard.of(services.hub.options.store);
+    this.#permits = new Semaphore(CONCURRENCY, new AbortWatch());
+    this.#onEnded = onEnded;
+  }
+
+  /** Whether one more may be added. */
+  get hasRoom(): boolean {
+    return this.#underway.size + this.#leftCount < MAX_WAITING;
+  }
+
+  /** Sends it when its time has come. */
+  add(key: string, row: RetryRecord): void {
+    const sending: Promise<void> = this.#run(key, row)
+      .catch(() => {
+        this.#leftCount += 1;
+      })
+      .finally(() => this.#underway.delete(sending));
+    this.#underway.add(sending);
+  }
+
+  /** Stops; what was not sent lies in the store. */
+  async close(): Promise<void> {
+    this.#controller.abort(new SealcastError('ERR_CLOSED', 'this Receiver is closed'));
+    await Promise.all(this.#underway);
+  }
+
+  async #run(key: string, row: RetryRecord): Promise<void> {
+    const { status, attempts } = await this.#send(row).catch(endingOf);
+    this.#services.telemetry.publish('retry-request', { status, attempts });
+    this.#onEnded(key);
+  }
+
+  async #send(row: RetryRecord): Promise<Ended> {
+    const { signal } = this.#controller;
+    const way: Way = { target: undefined, isUnsealed: false };
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      // Thousands whose sessions broke together do not ask together; who waits keeps nobody's place.
+      await wait(backoffMs(attempt, BASE_MS, CEILING_MS) * Math.random(), signal);
+      await this.#permits.acquire(signal);
+      let result;
+      try {
+        do result = await this.#attempt(row, way, attempt, signal);
+        while (result === CHANGED);
+      } finally {
+        this.#permits.release();
+      }
+      if ('status' in result) return result;
+      // Of one sender the service may want us to wait for hours. The others do not wait with him.
+      await wait(result.waitMs, signal);
+    }
+    return { status: 'gave-up', attempts: MAX_ATTEMPTS };
+  }
+
+  async #attempt(
+    row: RetryRecord,
+    way: Way,
+    attempt: number,
+    signal: AbortSignal,
+  ): Promise<Ended | Again | typeof CHANGED> {
+    const { revision } = this.#guard;
+    const contact = await this.#services.records.contact(row.sender);
+    const accessKey = way.isUnsealed ? null : accessKeyFor(row.sender, contact);
+    const isDenied = accessKey === null && this.#services.policies.unsealedFallback === 'never';
+    // Also who was blocked since: he is not to hear that we read what he sends.
+    if (isDenied || contact.blocked) return { status: 'denied', attempts: attempt };
+    way.target ??= knownTarget(row, contact);
+    if (way.target === undefined) {
+      const answer = await this.#fetchTarget(row.sender, accessKey, revision, signal);
+      if (answer === CHANGED) return CHANGED;
+      if (answer.status === 'not-found') return { status: 'not-found', attempts: attempt };
+      if (answer.status !== 'ok') {
+        way.isUnsealed ||= answer.status === 'unauthorized';
+        return againAfter(answer, attempt);
+      }
+      way.target = { identityKey: answer.identityKey, devices: answer.bundles };
+    }
+    const answer = await this.#post(row, way.target, { accessKey, revision }, signal);
+    if (answer === CHANGED) return CHANGED;
+    const attempts = attempt + 1;
+    if (answer.status === 'sent' || answer.status === 'not-found') return { status: answer.status, attempts };
+    if (answer.status === 'too-large' || answer.status === 'rejected') return { status: 'gave-up', attempts };
+    if (answer.status === 'unauthorized') {
+      if (accessKey === null) return { status: 'gave-up', attempts };
+      way.isUnsealed = true;
+      return AT_ONCE;
+    }
+    if (answer.status !== 'mismatched-devices') return againAfter(answer, attempt);
+    // Devices that are others than we thought are looked up, whatever we know.
+    const fetched = await this.#fetchTarget(row.sender, accessKey, revision, signal);
+    if (fetched === CHANGED) return AT_ONCE;
+    if (fetched.status === 'ok') way.target = { identityKey: fetched.identityKey, devices: fetched.bundles };
+    return AT_ONCE;
+  }
+
+  async #fetchTarget(
+    destination: string,
+    accessKey: Uint8Array<ArrayBuffer> | null,
+    revision: number,
+    signal: AbortSignal,
+  ): Promise<PreKeysOutcome | typeof CHANGED> {
+    const { transport } = this.#services.hub.options;
+    const request = { destination, device: 'all', accessKey } as const;
+    if (!this.#guard.mayBegin(destination, revision)) return CHANGED;
+    // A transport that ignores its signal does not hold up a close.
+    return unlessAborted(() => transport.fetchPreKeys(request, { signal }), signal);
+  }
+
+  async #post(
+    row: RetryRecord,
+    target: Target,
+    { accessKey, revision }: { readonly accessKey: Uint8Array<ArrayBuffer> | null; readonly revision: number },
+    signal: AbortSignal,
+  ): Promise<SendOutcome | typeof CHANGED> {
+    const { hub } = this.#services;
+    const { transport } = hub.options;
+    await unlessAborted(() => hub.certificates.settleClock(), signal);
+    const request = { destination: row.sender, timestamp: hub.clock.now(), online: false, urgent: false };
+    const devices = target.devices.map(({ deviceId, registrationId }) => ({ deviceId, registrationId }));
+    if (accessKey === null) {
+      const content = Uint8Array.from(row.message);
+      const messages = devices.map((device) => ({ ...device, type: 'plaintext' as const, content }));
+      if (!this.#guard.mayBegin(row.sender, revision)) return CHANGED;
+      return unlessAborted(() => transport.sendUnsealed({ ...request, messages }, { signal }), signal);
+    }
+    const certificate = await hub.certificates.get(signal);
+    const content = encodeUsmc({
+      type: USMC_TYPE.plaintext,
+      senderCertificate: certificate.bytes,
+      content: row.message,
+      contentHint: 'implicit',
+      groupId: row.groupId,
+    });
+    const results = await hub.seals.seal(
+      devices.map(() => ({ recipientIdentityKey: Uint8Array.from(target.identityKey), content })),
+    );
+    const messages: OutboundMessage[] = [];
+    devices.forEach((device, i) => {
+      const result = results[i];
+      if (result?.ok === true) messages.push({ ...device, content: result.envelope });
+    });
+    // It could not be sealed for one of them, and the service takes all or none.
+    if (messages.length < devices.length) return { status: 'rejected', httpStatus: 0 };
+    // Certificate and seals were waited for; nothing is from here on.
+    if (!this.#guard.mayBegin(row.sender, revision)) return CHANGED;
+    return unlessAborted(() => transport.sendSealed({ ...request, accessKey, messages }, { signal }), signal);
+  }
+}
+
+/** It goes to all devices of the account, for the service takes all or none; each knows whether it is meant. */
+function knownTarget(
+  { senderDevice, identityKey: sealingKey }: RetryRecord,
+  { identityKey, devices }: ContactRecord,
+): Target | undefined {
+  const key = sealingKey ?? identityKey;
+  const isKnown = devices.some(({ deviceId }) => deviceId === senderDevice);
+  return key === undefined || !isKnown ? undefined : { identityKey: key, devices };
+}
+
+/** A second at least, and longer each time, also where the service names no time; other refusals do not pass with time. */
+function againAfter(refusal: Refusal, refusals: number): Again {
+  const { status } = refusal;
+  if (status !== 'unavailable' && status !== 'rate-limited' && status !== 'challenge') return AT_ONCE;
+  const { retryAfterMs } = refusal;
+  return { waitMs: serviceWaitMs({ retryAfterMs, refusals, ceilingMs: MAX_RETRY_AFTER_MS }) };
+}
+
+/** What the transport can make nothing of, it never will. Anything else that stops it is no fault of the request's. */
+function endingOf(error: unknown): Ended {
+  if (error instanceof SealcastError && error.code === 'ERR_INVALID_ARGUMENT')
+    return { status: 'gave-up', attempts: 1 };
+  throw error;
+}

@@ -1,0 +1,68 @@
+import { createHash } from 'node:crypto';
+import { SealcastError } from '../errors.js';
+import { refuse } from '../sealer/options.js';
+import { decodeAccount, encodeAccount, type AccountRecord } from '../store/records.js';
+import type { Change, Store } from '../store/store.js';
+
+/** There is one account in a store. */
+const ACCOUNT_KEY = 'self';
+
+const hashOf = (profileKey: Uint8Array): Buffer => createHash('sha256').update(profileKey).digest();
+const isRetired = (retired: readonly Uint8Array[], profileKey: Uint8Array): boolean =>
+  retired.some((hash) => Buffer.compare(hash, hashOf(profileKey)) === 0);
+
+/**
+ * The store's account; the one given is put into a store that has none, and must be the same in one that has. A profile key
+ * that was rotated away since is not taken back: whoever gives it has it from before.
+ *
+ * @throws SealcastError ERR_ACCOUNT_MISMATCH, ERR_INVALID_ARGUMENT: there is none anywhere.
+ */
+export async function openAccountRecord(store: Store, given: AccountRecord | undefined): Promise<AccountRecord> {
+  const [bytes] = await store.getMany('account', [ACCOUNT_KEY]);
+  const known = bytes === undefined ? undefined : decodeAccount(bytes);
+  if (given === undefined) return known ?? refuse('account', 'given, as the store has none yet');
+  if (known !== undefined) {
+    const isSame =
+      known.aci === given.aci &&
+      known.deviceId === given.deviceId &&
+      Buffer.compare(known.identityPublicKey, given.identityPublicKey) === 0;
+    if (!isSame) {
+      known.identityPrivateKey.fill(0);
+      const message = 'the store belongs to another account, device or identity key than the one given';
+      throw new SealcastError('ERR_ACCOUNT_MISMATCH', message, { field: 'account' });
+    }
+  }
+  const retiredProfileKeys = known?.retiredProfileKeys ?? [];
+  const isOld = given.profileKey !== undefined && isRetired(retiredProfileKeys, given.profileKey);
+  const profileKey = isOld ? known?.profileKey : (given.profileKey ?? known?.profileKey);
+  const account: AccountRecord = {
+    ...given,
+    ...(profileKey !== undefined && { profileKey }),
+    ...(retiredProfileKeys.length > 0 && { retiredProfileKeys }),
+  };
+  const value = encodeAccount(account);
+  const isNew = bytes === undefined || Buffer.compare(bytes, value) !== 0;
+  // A view of the bytes: what the store gave is not needed any more.
+  known?.identityPrivateKey.fill(0);
+  if (isNew) {
+    await store.commit([{ table: 'account', key: ACCOUNT_KEY, value }]);
+  }
+  value.fill(0);
+  return account;
+}
+
+/**
+ * The change that gives the store's account another profile key, and retires the one it has. The private key is in it: its
+ * value is to be wiped once it is committed.
+ */
+export async function profileKeyChange(store: Store, profileKey: Uint8Array): Promise<Change & { value: Uint8Array }> {
+  const [bytes] = await store.getMany('account', [ACCOUNT_KEY]);
+  if (bytes === undefined) throw new SealcastError('ERR_STORE_FAILED', 'the store has no account any more');
+  const known = decodeAccount(bytes);
+  const retired = known.retiredProfileKeys ?? [];
+  const old = known.profileKey;
+  const retiredProfileKeys = old === undefined || isRetired(retired, old) ? retired : [...retired, hashOf(old)];
+  const value = encodeAccount({ ...known, profileKey, retiredProfileKeys });
+  bytes.fill(0);
+  return { table: 'account', key: ACCOUNT_KEY, value };
+}

@@ -1,0 +1,191 @@
+import { SenderCertificateCache } from '../access/sender-certificate.js';
+import { engineOf } from '../sealer/engines.js';
+import type { SealcastError } from '../errors.js';
+import { refuse } from '../sealer/options.js';
+import { Sealer } from '../sealer/sealer.js';
+import type { AccountRecord } from '../store/records.js';
+import type { Store } from '../store/store.js';
+import { checkedTransport } from '../transport/checked-transport.js';
+import type { MeasuredClock } from '../util/service-clock.js';
+import { openAccountRecord } from './account-record.js';
+import { AddressLocks } from '../session/recipient-locks.js';
+import { certificateSource } from './certificate-source.js';
+import type { HubOptions } from './options.js';
+import { LOCKS_WHILE_ASKING, OWN_LOCKS } from './own-records.js';
+import { PublicIds } from './public-ids.js';
+import { RatchetClient } from '../session/session-client.js';
+import { ResendQueue } from './resend-queue.js';
+import { SealQueue } from './seal-queue.js';
+import { ServiceTime } from './service-time.js';
+import { claimStore, releaseStore } from './store-claims.js';
+import { wait } from '../util/sleep.js';
+
+type OnCertificateProblem = (error: SealcastError, attempt: number) => void;
+
+interface Opened {
+  readonly hub: Promise<Hub>;
+  readonly options: HubOptions;
+  users: number;
+}
+/** Two who take steps on the sessions of one store without knowing of each other would use a message key twice. */
+const openedByStore = new WeakMap<Store, Opened>();
+/** Hubs that were let go, and whose last steps on the store are not over yet: the next one waits for them. */
+const endingByStore = new WeakMap<Store, Promise<void>>();
+
+/**
+ * What all who act for one account share: its keys, one Sealer with its workers, one sender certificate, and one lock an address.
+ * There is one for each store, however many open it.
+ */
+export class Hub {
+  readonly options: HubOptions;
+  readonly sealer: Sealer;
+  readonly ratchet: RatchetClient;
+  readonly seals: SealQueue;
+  readonly certificates: SenderCertificateCache;
+  readonly time: ServiceTime;
+  readonly locks = new AddressLocks();
+  /** Names of broadcasts in log lines and metrics. */
+  readonly publicIds: PublicIds;
+  /** Whoever wants to hear that no sender certificate can be had. */
+  readonly onCertificateProblem = new Set<OnCertificateProblem>();
+  /** Requests of recipients to send a message again, with or without a Broadcaster on the store. */
+  readonly resends: ResendQueue;
+  /** The private key in it is wiped: the workers have it. The profile key may change. */
+  account: AccountRecord;
+
+  private constructor(options: HubOptions, sealer: Sealer, account: AccountRecord, publicIds: PublicIds) {
+    options.telemetry.nameWith(publicIds);
+    this.publicIds = publicIds;
+    const { store, transport, trustRoots, includePhoneNumber, telemetry } = options;
+    this.options = options;
+    this.sealer = sealer;
+    this.account = account;
+    this.time = new ServiceTime(transport, telemetry, options.clock);
+    this.ratchet = new RatchetClient(engineOf(sealer), sealer.stats().threads, account, this.clock);
+    this.seals = new SealQueue(sealer);
+    this.resends = new ResendQueue(store);
+    this.certificates = new SenderCertificateCache({
+      source: certificateSource({ store, transport, ownAci: account.aci, includePhoneNumber }),
+      trustRoots,
+      own: { aci: account.aci, deviceId: account.deviceId, identityKey: account.identityPublicKey },
+      wait,
+      clock: this.clock,
+      onProblem: (error, attempt) => {
+        telemetry.publish('certificate', { errorCode: error.code, attempt });
+        telemetry.log.warn({ code: error.code, attempt }, 'no usable sender certificate; sends wait');
+        for (const listener of this.onCertificateProblem) listener(error, attempt);
+      },
+    });
+  }
+
+  /** The service's time, as far as it is known. */
+  get clock(): MeasuredClock {
+    return this.time.clock;
+  }
+
+  /**
+   * The hub of the store; each call wants a `release()`.
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT: it is in use with another transport or other trust roots; ERR_ACCOUNT_MISMATCH;
+   *   what the store and {@link Sealer.create} throw.
+   */
+  static async open(options: HubOptions): Promise<Hub> {
+    const { store } = options;
+    const opened = openedByStore.get(store);
+    if (opened !== undefined) {
+      opened.users += 1;
+      try {
+        const hub = await opened.hub;
+        // It must be the same account; a profile key that is given now is taken.
+        if (options.account !== undefined) await hub.#rename(options.account);
+        checkSame(opened.options, options);
+        options.telemetry.nameWith(hub.publicIds);
+        return hub;
+      } catch (error) {
+        await Hub.#letGo(store, opened);
+        throw error;
+      } finally {
+        options.account?.identityPrivateKey.fill(0);
+      }
+    }
+    claimStore(store);
+    const hub = Hub.#create(options);
+    openedByStore.set(store, { hub, options, users: 1 });
+    hub.catch(() => {
+      openedByStore.delete(store);
+      releaseStore(store);
+    });
+    return hub;
+  }
+
+  static async #create(options: HubOptions): Promise<Hub> {
+    await endingByStore.get(options.store);
+    let account: AccountRecord | undefined;
+    try {
+      account = await openAccountRecord(options.store, options.account);
+      const publicIds = await PublicIds.of(options.store);
+      const sealer = await Sealer.create({
+        ...options.sealerOptions,
+        identityKeyPair: { publicKey: account.identityPublicKey, privateKey: account.identityPrivateKey },
+      });
+      return new Hub(options, sealer, account, publicIds);
+    } finally {
+      // The workers have it in their own memory, or there are none.
+      account?.identityPrivateKey.fill(0);
+      options.account?.identityPrivateKey.fill(0);
+    }
+  }
+
+  async #rename(given: AccountRecord): Promise<void> {
+    // Not while the profile key is being changed: one of the two would be lost.
+    await this.locks.with([OWN_LOCKS.records], async () => {
+      const account = await openAccountRecord(this.options.store, given);
+      account.identityPrivateKey.fill(0);
+      this.account = account;
+    });
+  }
+
+  /** The last one to let go waits for what is being done in the store, ends the workers, and wipes the keys. */
+  async release(): Promise<void> {
+    const { store } = this.options;
+    const opened = openedByStore.get(store);
+    if (opened !== undefined) await Hub.#letGo(store, opened);
+  }
+
+  static async #letGo(store: Store, opened: Opened): Promise<void> {
+    opened.users -= 1;
+    if (opened.users > 0) return;
+    openedByStore.delete(store);
+    const ending = opened.hub.then(
+      (hub) => hub.#end(),
+      () => undefined,
+    );
+    endingByStore.set(
+      store,
+      // Unless this copy has opened the store again meanwhile, and waits for this end.
+      ending
+        .catch(() => undefined)
+        .then(() => {
+          if (!openedByStore.has(store)) releaseStore(store);
+        }),
+    );
+    await endingByStore.get(store);
+    await ending;
+  }
+
+  async #end(): Promise<void> {
+    this.time.close();
+    this.certificates.close();
+    await this.locks.close(LOCKS_WHILE_ASKING);
+    await this.sealer.close();
+  }
+}
+
+function checkSame(opened: HubOptions, { transport, trustRoots }: HubOptions): void {
+  if (checkedTransport(transport) !== checkedTransport(opened.transport))
+    refuse('transport', 'the one with which the store is in use already');
+  const namesOf = (roots: HubOptions['trustRoots']): string =>
+    roots.map((root) => Buffer.from(root).toString('hex')).join();
+  if (namesOf(trustRoots) !== namesOf(opened.trustRoots))
+    refuse('trustRoots', 'those with which the store is in use already');
+}

@@ -1,0 +1,60 @@
+import { SealcastError } from '../errors.js';
+import { checkPublicKey, refuse, type PublicKeyInput } from '../sealer/options.js';
+import { decodeContact } from '../store/records.js';
+import type { PendingIdentity } from '../account/account-types.js';
+import { archiveSessions } from './archive-sessions.js';
+import { onAccepted } from '../access/contact-identity.js';
+import type { Hub } from './account-runtime.js';
+import { parseServiceId } from '../util/service-id.js';
+import { contactChange, Records } from './records.js';
+
+/** Rows that are read together. */
+const PAGE_ROWS = 1024;
+
+/** New identity keys of contacts that wait to be accepted. */
+export class Identities {
+  readonly #hub: Hub;
+  readonly #records: Records;
+
+  constructor(hub: Hub) {
+    this.#hub = hub;
+    this.#records = new Records(hub.options.store, hub.clock);
+  }
+
+  /** See `Broadcaster.acceptIdentity`. */
+  async accept(serviceId: string, identityKey?: PublicKeyInput): Promise<void> {
+    const checked = parseServiceId(serviceId) ?? refuse('serviceId', 'a UUID, or PNI: and a UUID');
+    const meant = identityKey === undefined ? undefined : Buffer.of(5, ...checkPublicKey(identityKey, 'identityKey'));
+    await this.#hub.locks.with([checked], async () => {
+      const contact = await this.#records.contact(checked);
+      const { identityKey: known, pendingIdentityKey: pending, devices } = contact;
+      if (pending === undefined) {
+        if (meant !== undefined && known !== undefined && meant.equals(known)) return;
+        refuse('serviceId', 'that of a contact whose new identity key waits');
+      }
+      if (meant?.equals(pending) === false) {
+        const message = 'the identity key that waits is another one than the one given: it changed again';
+        throw new SealcastError('ERR_IDENTITY_CHANGED', message, { serviceId: checked });
+      }
+      const deviceIds = devices.map(({ deviceId }) => deviceId);
+      const archived = await archiveSessions(this.#records, this.#hub.ratchet, checked, deviceIds);
+      await this.#records.commit([...archived, contactChange(checked, onAccepted(contact))]);
+    });
+  }
+
+  /** See `Broadcaster.pendingIdentities`. */
+  async *pending(): AsyncGenerator<PendingIdentity, void, void> {
+    const { store } = this.#hub.options;
+    for (let after: string | undefined; ;) {
+      const page = await store.list('contact', { limit: PAGE_ROWS, ...(after !== undefined && { after }) });
+      for (const { key, value } of page) {
+        const { pendingIdentityKey } = decodeContact(value);
+        if (pendingIdentityKey !== undefined) {
+          yield { serviceId: key, identityKey: Uint8Array.from(pendingIdentityKey) };
+        }
+      }
+      if (page.length < PAGE_ROWS) return;
+      after = page.at(-1)?.key;
+    }
+  }
+}

@@ -1,0 +1,42 @@
+import type { SealcastError } from '../errors.js';
+import type { SealResult } from '../engine/results.js';
+import type { Sealer, SealRequest } from '../sealer/sealer.js';
+
+interface Order {
+  readonly requests: readonly SealRequest[];
+  readonly resolve: (results: readonly SealResult[]) => void;
+  readonly reject: (error: SealcastError) => void;
+}
+
+/** What is to be sealed in one turn of the event loop goes to the pool as one batch. */
+export class SealQueue {
+  readonly #sealer: Sealer;
+  #orders: Order[] = [];
+
+  constructor(sealer: Sealer) {
+    this.#sealer = sealer;
+  }
+
+  /** As {@link Sealer.seal}. */
+  seal(requests: readonly SealRequest[]): Promise<readonly SealResult[]> {
+    return new Promise((resolve, reject) => {
+      this.#orders.push({ requests, resolve, reject });
+      if (this.#orders.length === 1) setImmediate(() => void this.#sealAll());
+    });
+  }
+
+  async #sealAll(): Promise<void> {
+    const orders = this.#orders;
+    this.#orders = [];
+    try {
+      const results = await this.#sealer.seal(orders.flatMap(({ requests }) => requests));
+      let at = 0;
+      for (const { requests, resolve } of orders) {
+        resolve(results.slice(at, at + requests.length));
+        at += requests.length;
+      }
+    } catch (error) {
+      for (const { reject } of orders) reject(error as SealcastError);
+    }
+  }
+}

@@ -1,0 +1,293 @@
+import { KEY_BYTES } from '../../assembly/abi.js';
+import { CertificateMemory } from './certificate-cache.js';
+import { CertificateValidator } from './certificate-validator.js';
+import { LibsignalUnsealer } from './libsignal-unsealer.js';
+
+import { UnsealVerdicts, type UnsealResult, type Validation } from './unseal-verdicts.js';
+import { registerEngine } from './engines.js';
+import { SealcastError } from '../errors.js';
+import {
+  checkArray,
+  checkContent,
+  checkEnvelope,
+  checkOptions,
+  checkPublicKey,
+  checkSealerOptions,
+  checkSignal,
+  checkTimestamp,
+  refuse,
+  type PublicKeyInput,
+  type SealerOptions,
+} from './options.js';
+import { Engine } from '../engine/engine.js';
+import { closedError } from '../engine/scheduler.js';
+import { checkNames, type NamesOf } from '../util/known-names.js';
+import { PrepareBatch } from '../engine/prepare-batch.js';
+import type { PrepareResult, SealResult } from '../engine/results.js';
+import { SealBatch } from '../engine/seal-batch.js';
+import { UnsealBatch } from '../engine/unseal-batch.js';
+import { Unsealing, type UnsealingHost } from './unseal-call.js';
+
+/** One envelope to make. */
+export interface SealRequest {
+  /** A libsignal `PublicKey`, or its 33 bytes. */
+  readonly recipientIdentityKey: PublicKeyInput;
+  /** The serialized USMC, 1 byte to 256 KiB. Must not change until the call has ended. */
+  readonly content: Uint8Array;
+}
+
+export interface CallOptions {
+  /** Ends the call with ERR_ABORTED; chunks that workers have in hand are finished and dropped. */
+  readonly signal?: AbortSignal;
+}
+
+export interface UnsealOptions extends CallOptions {
+  /** With them, and `timestamp`, sender certificates are validated: libsignal `PublicKey`s, or their 33 bytes. */
+  readonly trustRoots?: readonly PublicKeyInput[];
+  /**
+   * The time, in ms since the epoch, at which certificates must not have expired: the envelope's server timestamp. One for
+   * all envelopes, or an array of one for each.
+   */
+  readonly timestamp?: number | readonly number[];
+}
+
+/** A message that all recipients of a v2 envelope get. */
+export interface MultiRecipientRequest {
+  readonly content: Uint8Array;
+  readonly recipients: readonly {
+    readonly serviceId: string;
+    readonly identityKey: PublicKeyInput;
+    readonly devices: readonly { readonly deviceId: number; readonly registrationId: number }[];
+  }[];
+  readonly excludedRecipients?: readonly string[];
+}
+
+export interface SealerStats {
+  /** The kernel in use: `fma` or `int`. */
+  readonly kernel: string;
+  readonly threads: number;
+  /** Parties for which DH(S, R) is kept. */
+  readonly cachedRecipients: number;
+  /** Recipients of whose keys multiples are kept, so that sealing to them needs no ladder. */
+  readonly tables: number;
+  /** Envelopes that were sealed with such tables, since the start. */
+  readonly servedByTable: number;
+  /** Envelopes that were sealed without: first contacts, and recipients for whom there is no room. */
+  readonly servedByLadder: number;
+  /** Bytes that all of it takes, of `recipientCacheBytes`. */
+  readonly cachedBytes: number;
+  /** Entries that wait, for a worker or for this thread. */
+  readonly queueLength: number;
+}
+
+const REQUEST_NAMES = { recipientIdentityKey: true, content: true } satisfies NamesOf<SealRequest>;
+const CALL_NAMES = { signal: true } satisfies NamesOf<CallOptions>;
+const UNSEAL_NAMES = { ...CALL_NAMES, trustRoots: true, timestamp: true } satisfies NamesOf<UnsealOptions>;
+
+/** Sets of trust roots that are remembered with the certificates they vouched for; a service has one. */
+const MAX_VALIDATORS = 4;
+
+/**
+ * Seals and unseals sealed-sender envelopes in batches, in a WebAssembly kernel on worker threads.
+ *
+ * Arguments are checked before any work starts: a wrong one rejects the call with ERR_INVALID_ARGUMENT, naming the entry.
+ * What only the work can find out is that entry's own result, and no entry ever fails another.
+ */
+export class Sealer {
+  readonly #engine: Engine;
+  readonly #threads: number;
+  readonly #certificates = new CertificateMemory();
+  readonly #validators = new Map<string, CertificateValidator>();
+  readonly #unsealingHost: UnsealingHost;
+  /** Calls that are not finished. */
+  readonly #unsealings = new Set<Unsealing>();
+  #libsignal: LibsignalUnsealer | undefined;
+  #closed = false;
+
+  private constructor(engine: Engine, threads: number) {
+    this.#engine = engine;
+    registerEngine(this, engine);
+    this.#threads = threads;
+    this.#unsealingHost = {
+      turns: engine.turns,
+      aborts: engine.aborts,
+      libsignal: () => this.#libsignalUnsealer(),
+    };
+  }
+
+  /**
+   * Starts the workers.
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT (a bad option, a public key that is not the private key's),
+   *   ERR_KERNEL_UNSUPPORTED (this engine cannot run the kernel), ERR_KERNEL_FAULT (its files cannot be read),
+   *   ERR_OUT_OF_MEMORY, ERR_WORKER_LOST (no thread to be had).
+   */
+  static async create(options: SealerOptions): Promise<Sealer> {
+    const checked = checkSealerOptions(options);
+    return new Sealer(await Engine.create(checked), checked.threads);
+  }
+
+  /**
+   * Makes one sealed sender v1 envelope for each entry (libsignal's wire format, `sealed_sender_encrypt`).
+   *
+   * @returns in order, one result each. A key of low order is its entry's ERR_LOW_ORDER_KEY; the death of a worker is
+   *   ERR_WORKER_LOST for the entries that it had in hand.
+   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_QUEUE_FULL, ERR_ABORTED, ERR_CLOSED.
+   */
+  async seal(entries: readonly SealRequest[], options: CallOptions = {}): Promise<SealResult[]> {
+    this.#assertOpen();
+    const signal = checkSignal(checkOptions(options, CALL_NAMES)['signal']);
+    const list = checkArray(entries, 'entries');
+    const keys = new Uint8Array(list.length * KEY_BYTES);
+    const contents: Uint8Array[] = [];
+    const checking = this.#engine.enter(list.length, signal, (index) => {
+      const entry = list[index];
+      if (typeof entry !== 'object' || entry === null) {
+        refuse('entry', 'an object { recipientIdentityKey, content }', index);
+      }
+      checkNames(entry, REQUEST_NAMES, undefined, index);
+      const { recipientIdentityKey, content } = entry as Partial<SealRequest>;
+      keys.set(checkPublicKey(recipientIdentityKey, 'recipientIdentityKey', index), index * KEY_BYTES);
+      contents.push(checkContent(content, index));
+    });
+    if (checking !== undefined) await checking;
+    const batch = new SealBatch(keys, contents, this.#engine.recipients, signal);
+    await this.#engine.pool.run(batch);
+    return batch.results;
+  }
+
+  /**
+   * Opens envelopes: v1 in the workers; v2, and v1 above 256 KiB, with libsignal on this thread, in turns.
+   *
+   * Opening proves only that the certificate inside carries the key that sealed the envelope; anybody can issue such a
+   * certificate to himself. With `trustRoots` and `timestamp` the certificate is validated too, and `sender` says whom it
+   * names.
+   *
+   * @returns in order, one result each. Whatever is wrong with an envelope is ERR_INVALID_ENVELOPE, with libsignal's
+   *   verdict on each; a certificate that does not hold is ERR_INVALID_CERTIFICATE.
+   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_QUEUE_FULL, ERR_ABORTED, ERR_CLOSED.
+   */
+  async unseal(envelopes: readonly Uint8Array[], options: UnsealOptions = {}): Promise<UnsealResult[]> {
+    this.#assertOpen();
+    const checked = checkOptions(options, UNSEAL_NAMES);
+    const signal = checkSignal(checked['signal']);
+    const validation = this.#checkValidation(checked);
+    const list = checkArray(envelopes, 'envelopes');
+    const timestamps = validation?.timestamp;
+    if (Array.isArray(timestamps) && timestamps.length !== list.length) {
+      // The first envelope without a timestamp, or the first timestamp without an envelope.
+      const index = Math.min(timestamps.length, list.length);
+      refuse('timestamp', `one for each envelope (${list.length}), not ${timestamps.length}`, index);
+    }
+    const views: Uint8Array[] = [];
+    const checking = this.#engine.enter(list.length, signal, (index) => {
+      views.push(checkEnvelope(list[index], index));
+      if (Array.isArray(timestamps)) checkTimestamp(timestamps[index], index);
+    });
+    if (checking !== undefined) await checking;
+
+    const verdicts = new UnsealVerdicts(list.length, this.#certificates, validation, (key) => this.#engine.admit(key));
+    const unsealing = new Unsealing(views, verdicts, this.#unsealingHost, signal);
+    this.#unsealings.add(unsealing);
+    try {
+      await this.#engine.pool.run(new UnsealBatch(list.length, unsealing, signal));
+      await unsealing.finish();
+    } catch (error) {
+      unsealing.stop(closedError());
+      throw error;
+    } finally {
+      this.#unsealings.delete(unsealing);
+    }
+    return unsealing.results;
+  }
+
+  #libsignalUnsealer(): LibsignalUnsealer {
+    if (this.#libsignal === undefined) {
+      const privateKey = this.#engine.control.copyPrivateKey();
+      this.#libsignal = new LibsignalUnsealer(privateKey);
+      privateKey.fill(0);
+    }
+    return this.#libsignal;
+  }
+
+  #checkValidation(options: Readonly<Record<string, unknown>>): Validation | undefined {
+    const { trustRoots, timestamp } = options;
+    if (trustRoots === undefined && timestamp === undefined) return undefined;
+    if (trustRoots === undefined) refuse('trustRoots', 'given together with timestamp');
+    const roots = checkArray(trustRoots, 'trustRoots').map((root, index) => {
+      const serialized = new Uint8Array(KEY_BYTES + 1);
+      serialized[0] = 5;
+      serialized.set(checkPublicKey(root, 'trustRoots', index), 1);
+      return serialized;
+    });
+    if (roots.length === 0) refuse('trustRoots', 'at least one public key');
+    // Those of an array are checked in turns, with the envelopes that they belong to.
+    const isEach = Array.isArray(timestamp);
+    const checkedTimestamp = isEach ? (checkArray(timestamp, 'timestamp') as number[]) : checkTimestamp(timestamp);
+    const name = roots.map((root) => Buffer.from(root).toString('base64')).join();
+    let validator = this.#validators.get(name);
+    if (validator === undefined) {
+      if (this.#validators.size >= MAX_VALIDATORS) this.#validators.clear();
+      validator = new CertificateValidator(roots);
+      this.#validators.set(name, validator);
+    }
+    return { validator, timestamp: checkedTimestamp };
+  }
+
+  /** Sealed sender v2, one ciphertext for many recipients: not built yet, rejects with ERR_NOT_IMPLEMENTED. */
+  sealMultiRecipient(_request: MultiRecipientRequest, _options: CallOptions = {}): Promise<Uint8Array> {
+    const message = 'sealMultiRecipient is not implemented yet';
+    return Promise.reject(this.#closed ? closedError() : new SealcastError('ERR_NOT_IMPLEMENTED', message));
+  }
+
+  /**
+   * Computes ahead of a broadcast what can be: DH(S, R) for each key, and tables of the key's multiples, as far as
+   * `recipientCacheBytes` goes. Without it, tables are built at a recipient's second envelope.
+   *
+   * @returns in order, one result each; a key of low order is its entry's ERR_LOW_ORDER_KEY.
+   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_QUEUE_FULL, ERR_ABORTED, ERR_CLOSED.
+   */
+  async prepare(recipientIdentityKeys: readonly PublicKeyInput[], options: CallOptions = {}): Promise<PrepareResult[]> {
+    this.#assertOpen();
+    const signal = checkSignal(checkOptions(options, CALL_NAMES)['signal']);
+    const list = checkArray(recipientIdentityKeys, 'recipientIdentityKeys');
+    const keys = new Uint8Array(list.length * KEY_BYTES);
+    const checking = this.#engine.enter(list.length, signal, (index) => {
+      keys.set(checkPublicKey(list[index], 'recipientIdentityKey', index), index * KEY_BYTES);
+    });
+    if (checking !== undefined) await checking;
+    const batch = new PrepareBatch(keys, this.#engine.recipients, signal);
+    await this.#engine.pool.run(batch);
+    return batch.results;
+  }
+
+  stats(): SealerStats {
+    const { recipients } = this.#engine;
+    return {
+      kernel: this.#engine.kernel,
+      threads: this.#threads,
+      cachedRecipients: recipients.slots.size,
+      tables: recipients.tables.size,
+      servedByTable: recipients.servedByTable,
+      servedByLadder: recipients.servedByLadder,
+      cachedBytes: recipients.bytes,
+      queueLength: this.#engine.queueLength,
+    };
+  }
+
+  /** Rejects what is pending with ERR_CLOSED, ends the workers, wipes the keys. Further calls do nothing. */
+  close(): Promise<void> {
+    this.#closed = true;
+    this.#libsignal = undefined;
+    for (const unsealing of this.#unsealings) unsealing.stop(closedError());
+    return this.#engine.close();
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw closedError();
+  }
+}

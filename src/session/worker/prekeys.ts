@@ -1,0 +1,74 @@
+import {
+  KEMKeyPair,
+  KyberPreKeyRecord,
+  PreKeyRecord,
+  PrivateKey,
+  SignedPreKeyRecord,
+} from '@signalapp/libsignal-client';
+import type {
+  DescribePreKeysReply,
+  DescribePreKeysRequest,
+  GeneratePreKeysReply,
+  GeneratePreKeysRequest,
+  PublicPreKeys,
+} from '../protocol.js';
+import { pack, unpack, type Packed } from '../packed.js';
+
+/** Records of new prekeys, signed with our identity key where the protocol has them signed (PQXDH 3.1). */
+export function generatePreKeys(request: GeneratePreKeysRequest, identityKey: PrivateKey): GeneratePreKeysReply {
+  const { preKeyIds, signedPreKeyIds, kyberPreKeyIds, nowMs } = request;
+  const all = (ids: Uint32Array, make: (id: number) => { serialize(): Uint8Array }): Packed =>
+    pack(Array.from(ids, (id) => make(id).serialize()));
+  return {
+    preKeys: all(preKeyIds, (id) => {
+      const key = PrivateKey.generate();
+      return PreKeyRecord.new(id, key.getPublicKey(), key);
+    }),
+    signedPreKeys: all(signedPreKeyIds, (id) => {
+      const key = PrivateKey.generate();
+      const publicKey = key.getPublicKey();
+      return SignedPreKeyRecord.new(id, nowMs, publicKey, key, identityKey.sign(publicKey.serialize()));
+    }),
+    kyberPreKeys: all(kyberPreKeyIds, (id) => {
+      const keyPair = KEMKeyPair.generate();
+      return KyberPreKeyRecord.new(id, nowMs, keyPair, identityKey.sign(keyPair.getPublicKey().serialize()));
+    }),
+  };
+}
+
+/** What is public of prekeys, as their records have it. */
+export function describePreKeys({
+  preKeys,
+  signedPreKeys,
+  kyberPreKeys,
+}: DescribePreKeysRequest): DescribePreKeysReply {
+  return {
+    preKeys: publicsOf(preKeys, (bytes) => ({ publicKey: PreKeyRecord.deserialize(bytes).publicKey().serialize() })),
+    signedPreKeys: publicsOf(signedPreKeys, (bytes) => signedPublicsOf(SignedPreKeyRecord.deserialize(bytes))),
+    kyberPreKeys: publicsOf(kyberPreKeys, (bytes) => signedPublicsOf(KyberPreKeyRecord.deserialize(bytes))),
+  };
+}
+
+interface Publics {
+  readonly publicKey: Uint8Array;
+  readonly signature?: Uint8Array;
+}
+
+const signedPublicsOf = (record: { publicKey(): { serialize(): Uint8Array }; signature(): Uint8Array }): Publics => ({
+  publicKey: record.publicKey().serialize(),
+  signature: record.signature(),
+});
+
+function publicsOf(records: Packed, read: (bytes: Uint8Array<ArrayBuffer>) => Publics): PublicPreKeys {
+  const publics = unpack(records).map((bytes) => {
+    try {
+      return bytes && read(bytes);
+    } catch {
+      return undefined;
+    }
+  });
+  return {
+    publicKeys: pack(publics.map((each) => each?.publicKey)),
+    signatures: pack(publics.map((each) => each?.signature)),
+  };
+}

@@ -1,0 +1,117 @@
+import type { KeyObject } from 'node:crypto';
+import { beginsWith, type CheckedListOptions } from '../checks.js';
+import { deriveKey, ENCRYPTION_OVERHEAD_BYTES, ValueCipher } from './value-cipher.js';
+import { KeyHasher } from './key-hasher.js';
+import type { StoreEntry, TableName } from '../store.js';
+
+/** Rows that are listed: all from `start` on that begin with `prefix`. */
+export interface KeptRange {
+  readonly start: Uint8Array;
+  readonly prefix: Uint8Array;
+  /** Whether the range has other rows, too. */
+  readonly isMeant: ((key: string) => boolean) | undefined;
+}
+
+/** How a store's entries are kept in LMDB. */
+export interface Entries {
+  /** What is kept as the key. */
+  keptKey(table: TableName, key: Buffer): Buffer;
+  /** Bytes of what is kept as the value. */
+  keptBytes(table: TableName, key: Buffer, value: Uint8Array): number;
+  /** Writes what is kept as the value into `target`, of that length. */
+  seal(table: TableName, key: Buffer, keptKey: Uint8Array, value: Uint8Array, target: Uint8Array): void;
+  /** A copy of its own of a value, alone in its buffer, and its key. @throws SealcastError ERR_STORE_FAILED: it was tampered with. */
+  open(table: TableName, keptKey: Uint8Array, kept: Uint8Array): StoreEntry;
+  rangeOf(table: TableName, options: CheckedListOptions): KeptRange;
+  /** See `Store.orderOf`; undefined: the order of the keys' UTF-8 bytes. */
+  readonly orderOf: ((table: TableName, key: string) => string) | undefined;
+}
+
+/** The first key behind another one. */
+const behind = (key: Uint8Array): Buffer => Buffer.concat([key, Buffer.alloc(1)]);
+
+const later = (a: Uint8Array, b: Uint8Array): Uint8Array => (Buffer.compare(a, b) > 0 ? a : b);
+
+function plainRange({ prefix, after }: CheckedListOptions): KeptRange {
+  return { prefix, start: after.length === 0 ? prefix : later(behind(after), prefix), isMeant: undefined };
+}
+
+const textOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.length).toString();
+
+/** Entries of a store without encryption: as they are. */
+export const PLAIN_ENTRIES: Entries = {
+  keptKey: (_table, key) => key,
+  keptBytes: (_table, _key, value) => value.length,
+  seal: (_table, _key, _keptKey, value, target) => target.set(value),
+  open: (_table, keptKey, kept) => ({ key: textOf(keptKey), value: new Uint8Array(kept) }),
+  rangeOf: (_table, options) => plainRange(options),
+  orderOf: undefined,
+};
+
+/** Of the length of the key in front of a value, big-endian. */
+const LENGTH_BYTES = 2;
+
+/** Its rows are read in the order of their keys, which are numbers and say nothing. */
+const isOrdered = (table: TableName): boolean => table === 'inbox';
+
+/**
+ * Entries of an encrypted store (schema 2): under the hash of its key (see {@link KeyHasher}) each has its length (2 bytes), the key and
+ * the value, encrypted as one. Keys and values of `inbox` stay apart: its keys are kept as they are.
+ */
+export class EncryptedEntries implements Entries {
+  readonly #values: ValueCipher;
+  readonly #keys: KeyHasher;
+  readonly orderOf = (table: TableName, key: string): string => this.keptKey(table, Buffer.from(key)).toString('hex');
+
+  constructor(secret: KeyObject, storeId: Uint8Array, epoch: number) {
+    this.#values = new ValueCipher(secret, storeId, epoch);
+    this.#keys = new KeyHasher(deriveKey(secret, storeId, 'sealcast store keys'));
+  }
+
+  keptKey(table: TableName, key: Buffer): Buffer {
+    return isOrdered(table) ? key : this.#keys.hash(key);
+  }
+
+  keptBytes(table: TableName, key: Buffer, value: Uint8Array): number {
+    const keyBytes = isOrdered(table) ? 0 : LENGTH_BYTES + key.length;
+    return keyBytes + value.length + ENCRYPTION_OVERHEAD_BYTES;
+  }
+
+  seal(table: TableName, key: Buffer, keptKey: Uint8Array, value: Uint8Array, target: Uint8Array): void {
+    if (isOrdered(table)) {
+      this.#values.seal(table, keptKey, [value], target);
+      return;
+    }
+    const length = Buffer.alloc(LENGTH_BYTES);
+    length.writeUInt16BE(key.length);
+    this.#values.seal(table, keptKey, [length, key, value], target);
+  }
+
+  open(table: TableName, keptKey: Uint8Array, kept: Uint8Array): StoreEntry {
+    const opened = this.#values.open(table, keptKey, kept);
+    if (isOrdered(table)) return { key: textOf(keptKey), value: opened };
+    const valueStart = LENGTH_BYTES + new DataView(opened.buffer).getUint16(0);
+    const entry = { key: textOf(opened.subarray(LENGTH_BYTES, valueStart)), value: opened.slice(valueStart) };
+    opened.fill(0);
+    return entry;
+  }
+
+  rangeOf(table: TableName, options: CheckedListOptions): KeptRange {
+    if (isOrdered(table)) return plainRange(options);
+    const { prefix, after } = options;
+    const { start, isExact } = this.#keys.hashPrefix(prefix);
+    const from = after.length === 0 ? start : later(behind(this.#keys.hash(after)), start);
+    const isMeant = isExact ? undefined : (key: string) => beginsWith(Buffer.from(key), prefix);
+    return { start: from, prefix: start, isMeant };
+  }
+
+  /** @returns an entry of schema 1, where keys were kept as they are, in its place of today. */
+  moved(table: TableName, key: Buffer, kept: Uint8Array): { readonly keptKey: Buffer; readonly kept: Buffer } {
+    const value = this.#values.open(table, key, kept);
+    const keptKey = this.keptKey(table, key);
+    const target = Buffer.alloc(this.keptBytes(table, key, value));
+    this.seal(table, key, keptKey, value, target);
+    value.fill(0);
+    return { keptKey, kept: target };
+  }
+}

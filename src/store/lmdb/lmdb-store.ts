@@ -1,0 +1,242 @@
+import type { Database, RootDatabase } from 'lmdb';
+import { beginsWith, checkChanges, checkKeys, checkListOptions, checkTable, type CheckedChange } from '../checks.js';
+import type { Entries } from './entries.js';
+import { storeClosed, storeFailed, storeTakenOver } from '../failures.js';
+import { CommitQueue } from './commit-queue.js';
+import {
+  abandon,
+  HEARTBEAT_INTERVAL_MS,
+  HEARTBEAT_LIFE_MS,
+  putWriter,
+  readWriter,
+  type Meta,
+  type WriterOwner,
+  noteClosed,
+  noteOpen,
+} from './meta.js';
+import { ONE_RECORD, sizeOf, type DataFileRoom } from './file-room.js';
+import type { Change, ListOptions, Store, StoreEntry, TableName } from '../store.js';
+
+/** A table: keys are bytes, so that LMDB's order is that of UTF-8, and so are values. */
+export type Table = Database<Uint8Array, Buffer>;
+export const TABLE_OPTIONS = { encoding: 'binary', keyEncoding: 'binary' } as const;
+
+/** How long an answer of {@link LmdbStore.mayAct} holds while the heart beats: far less than a takeover takes. */
+const OWNERSHIP_FRESH_MS = 1_000;
+
+/** A moment on both clocks: the monotonic one stands still while the machine sleeps, and the other one may be set. */
+class Moment {
+  readonly #monotonicMs = performance.now();
+  readonly #wallMs = Date.now();
+
+  isYoungerThan(ms: number): boolean {
+    return performance.now() - this.#monotonicMs < ms && Math.abs(Date.now() - this.#wallMs) < ms;
+  }
+}
+
+/** An open LMDB environment. */
+export interface LmdbEnv {
+  readonly root: RootDatabase;
+  readonly meta: Meta;
+  readonly room: DataFileRoom;
+}
+
+/** One of which this process is the writer. */
+export interface OpenLmdb extends LmdbEnv {
+  readonly tables: Readonly<Record<TableName, Table>>;
+  readonly epoch: number;
+  readonly owner: WriterOwner;
+  readonly entries: Entries;
+}
+
+/** {@link Store} over LMDB. */
+export class LmdbStore implements Store {
+  readonly epoch: number;
+  readonly orderOf?: NonNullable<Store['orderOf']>;
+  readonly #lmdb: OpenLmdb;
+  readonly #commits: CommitQueue;
+  readonly #heart: NodeJS.Timeout;
+  #heartbeatMs: number;
+  /** Reads under way on another thread. */
+  readonly #prefetches = new Set<Promise<void>>();
+  #isTakenOver = false;
+  /** When the writer record was last seen, and last written, as ours. */
+  #verified = new Moment();
+  #beaten = new Moment();
+  #closing: Promise<void> | undefined;
+
+  constructor(lmdb: OpenLmdb) {
+    this.epoch = lmdb.epoch;
+    if (lmdb.entries.orderOf !== undefined) this.orderOf = lmdb.entries.orderOf;
+    this.#lmdb = lmdb;
+    this.#commits = new CommitQueue(lmdb.root, lmdb.meta, lmdb.room, lmdb.epoch);
+    this.#heartbeatMs = lmdb.owner.heartbeatMs;
+    noteOpen(lmdb.owner);
+    this.#heart = setInterval(() => void this.#beat(), HEARTBEAT_INTERVAL_MS);
+    // A store left open keeps no process alive.
+    this.#heart.unref();
+  }
+
+  async getMany(table: TableName, keys: readonly string[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
+    this.#checkOpen();
+    const name = checkTable(table);
+    const { entries } = this.#lmdb;
+    const keysBytes = checkKeys(keys).map((key) => entries.keptKey(name, key));
+    const from = this.#table(name);
+    // What is not in memory is read by another thread: 256 sessions from a cold disk held this one up for a second.
+    if (keysBytes.length > 0) await this.#waitFor(from.prefetch(keysBytes));
+    return this.#read(() =>
+      keysBytes.map((key) => {
+        // The next read overwrites it, and what it is a view of is longer than its length says (lmdb 3.5.6): copied, or
+        // decrypted, at once.
+        const kept = from.getBinaryFast(key);
+        return kept === undefined ? undefined : entries.open(name, key, kept.subarray(0, kept.length)).value;
+      }),
+    );
+  }
+
+  async list(table: TableName, options: ListOptions): Promise<readonly StoreEntry[]> {
+    this.#checkOpen();
+    const name = checkTable(table);
+    const checked = checkListOptions(options);
+    const { entries } = this.#lmdb;
+    const { prefix, start, isMeant } = entries.rangeOf(name, checked);
+    return this.#read(() => {
+      const listed: StoreEntry[] = [];
+      for (const { key, value } of this.#table(name).getRange({ ...(start.length > 0 && { start }) })) {
+        if (listed.length === checked.limit || !beginsWith(key, prefix)) break;
+        const entry = entries.open(name, key, value);
+        if (isMeant === undefined || isMeant(entry.key)) listed.push(entry);
+      }
+      return listed;
+    });
+  }
+
+  async commit(changes: readonly Change[]): Promise<void> {
+    this.#checkOpen();
+    const copies = this.#copy(checkChanges(changes));
+    const applied = await this.#commits.submit(sizeOf(copies), () => {
+      for (const { table, keyBytes, value } of copies) {
+        if (value === null) void this.#table(table).remove(keyBytes);
+        else void this.#table(table).put(keyBytes, value);
+      }
+    });
+    if (!applied) throw this.#takenOver();
+  }
+
+  /**
+   * The writer record is read again once the last look at it is a second old; each time, once no heartbeat was written for half
+   * of the time after which another writer may take over.
+   */
+  mayAct(): boolean {
+    if (this.#closing !== undefined || this.#isTakenOver) return false;
+    if (this.#verified.isYoungerThan(OWNERSHIP_FRESH_MS) && this.#beaten.isYoungerThan(HEARTBEAT_LIFE_MS / 2))
+      return true;
+    this.#lmdb.root.resetReadTxn();
+    if (readWriter(this.#lmdb.meta)?.epoch !== this.epoch) {
+      this.#takenOver();
+      return false;
+    }
+    this.#verified = new Moment();
+    return true;
+  }
+
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close());
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  async #close(): Promise<void> {
+    clearInterval(this.#heart);
+    await this.#commits.idle();
+    await Promise.allSettled(this.#prefetches);
+    const { meta, root, owner } = this.#lmdb;
+    try {
+      if (!this.#isTakenOver)
+        await this.#commits.submit(ONE_RECORD, () => putWriter(meta, { epoch: this.epoch, owner: null }));
+    } catch {
+      // Nothing is lost: the next writer finds us gone, if not in the store.
+      abandon(owner);
+    }
+    noteClosed(owner);
+    await root.close();
+  }
+
+  #table(name: TableName): Table {
+    return this.#lmdb.tables[name];
+  }
+
+  #takenOver(): Error {
+    this.#isTakenOver = true;
+    noteClosed(this.#lmdb.owner);
+    clearInterval(this.#heart);
+    return storeTakenOver();
+  }
+
+  #checkOpen(): void {
+    if (this.#closing !== undefined) throw storeClosed();
+    if (this.#isTakenOver) throw storeTakenOver();
+  }
+
+  /** LMDB is not closed under a thread that reads. */
+  async #waitFor(prefetch: Promise<void>): Promise<void> {
+    this.#prefetches.add(prefetch);
+    try {
+      await prefetch;
+    } catch (error) {
+      throw storeFailed('The store could not be read', error);
+    } finally {
+      this.#prefetches.delete(prefetch);
+    }
+  }
+
+  /** Reads all from one state of the store. Whatever goes wrong is a rejection. */
+  #read<T>(read: () => T): Promise<T> {
+    return new Promise((resolve) => {
+      this.#checkOpen();
+      try {
+        // lmdb keeps a state of the store for the turn of the event loop; ours is the newest.
+        this.#lmdb.root.resetReadTxn();
+        if (readWriter(this.#lmdb.meta)?.epoch !== this.epoch) throw this.#takenOver();
+        // Not before the next turn: who pages through a table in a loop would otherwise leave the event loop no turn at all.
+        setImmediate(resolve, read());
+      } catch (error) {
+        throw storeFailed('The store could not be read', error);
+      }
+    });
+  }
+
+  /** The changes as they are kept, with copies of their values; all in one buffer, which LMDB's thread reads. */
+  #copy(changes: readonly CheckedChange[]): readonly CheckedChange[] {
+    const { entries } = this.#lmdb;
+    const keptBytes = ({ table, keyBytes, value }: CheckedChange): number =>
+      value === null ? 0 : entries.keptBytes(table, keyBytes, value);
+    const copies = new Uint8Array(changes.reduce((total, change) => total + keptBytes(change), 0));
+    let end = 0;
+    return changes.map((change) => {
+      const { table, keyBytes, value } = change;
+      const keptKey = entries.keptKey(table, keyBytes);
+      if (value === null) return { table, keyBytes: keptKey, value };
+      const copy = copies.subarray(end, (end += keptBytes(change)));
+      entries.seal(table, keyBytes, keptKey, value, copy);
+      return { table, keyBytes: keptKey, value: copy };
+    });
+  }
+
+  async #beat(): Promise<void> {
+    const { meta, owner } = this.#lmdb;
+    // Another number each time, also where the clock stands still or was set back: it is watched for movement alone.
+    this.#heartbeatMs = Math.max(Date.now(), this.#heartbeatMs + 1);
+    const record = { epoch: this.epoch, owner: { ...owner, heartbeatMs: this.#heartbeatMs } };
+    try {
+      const begun = new Moment();
+      if (await this.#commits.submit(ONE_RECORD, () => putWriter(meta, record))) this.#beaten = begun;
+      else this.#takenOver();
+    } catch {
+      // A full disk, say: commits tell their callers, and the next beat tries again.
+    }
+  }
+}

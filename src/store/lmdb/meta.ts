@@ -1,0 +1,175 @@
+import { randomBytes, randomUUID, type KeyObject } from 'node:crypto';
+import { threadId } from 'node:worker_threads';
+import type { Database } from 'lmdb';
+import { SealcastError } from '../../errors.js';
+import { isKeyOf, keyCheckOf } from './value-cipher.js';
+import { storeLocked } from '../failures.js';
+import { isRunning, ownIdentity, type ProcessIdentity } from './process-identity.js';
+
+/** Raised when entries change their form in a way that older versions of sealcast would misread. */
+export const SCHEMA_VERSION = 1;
+/** Of encrypted stores: from 2 on keys are hashed (see EncryptedEntries). */
+export const ENCRYPTED_SCHEMA_VERSION = 2;
+export const HEARTBEAT_INTERVAL_MS = 5_000;
+/** A writer that cannot be looked at (another thread, host or container) is dead when its heartbeat stood still for so long. */
+export const HEARTBEAT_LIFE_MS = 30_000;
+
+export const LAYOUT_KEY = 'layout';
+export const WRITER_KEY = 'writer';
+const STORE_ID_BYTES = 32;
+
+/** What the store is: written once, when it is made. Bytes are in base64. */
+export interface Layout {
+  readonly schema: number;
+  readonly id: string;
+  /** null in a store without encryption. */
+  readonly keyCheck: string | null;
+}
+
+export interface WriterOwner extends ProcessIdentity {
+  /** Random, of this one opening. */
+  readonly openId: string;
+  /** Of `node:worker_threads`; 0: the main thread. Absent in records of 0.1. */
+  readonly threadId?: number;
+  /** Another number with every beat: the writer's clock says when, and no other clock is compared with it. */
+  readonly heartbeatMs: number;
+}
+
+/** Who writes. LMDB keeps the epoch as the record's version too: that is what commits are conditional on. */
+export interface WriterRecord {
+  readonly epoch: number;
+  /** null when the last writer closed the store. */
+  readonly owner: WriterOwner | null;
+}
+
+/** The `meta` database: JSON, each entry with a version. */
+export type Meta = Database<unknown, string>;
+export const META_OPTIONS = { name: 'meta', encoding: 'json', useVersions: true } as const;
+
+/**
+ * Openings of this process whose close() could not be written down (a full disk): they hold nothing any more. It is one
+ * for all copies of this module in the thread.
+ */
+const abandoned: Set<string> = ((globalThis as Record<symbol, unknown>)[Symbol.for('sealcast.abandonedStores')] ??=
+  new Set<string>()) as Set<string>;
+
+export function abandon(owner: WriterOwner): void {
+  abandoned.add(owner.openId);
+  openHere.delete(owner.openId);
+}
+
+/** Openings of this thread that are not closed; one set for all copies of this module in the thread. */
+const openHere: Set<string> = ((globalThis as Record<symbol, unknown>)[Symbol.for('sealcast.openStores')] ??=
+  new Set<string>()) as Set<string>;
+
+export function noteOpen(owner: WriterOwner): void {
+  openHere.add(owner.openId);
+}
+export function noteClosed(owner: WriterOwner): void {
+  openHere.delete(owner.openId);
+}
+
+/**
+ * Whether the holder of a store lives: `dead` and `alive` for certain, else `unknown`, which its heartbeat decides. A main thread
+ * lives as long as its process; another thread of a live process may have been terminated with the store open.
+ */
+export function lifeOf(owner: WriterOwner): 'alive' | 'dead' | 'unknown' {
+  if (abandoned.has(owner.openId)) return 'dead';
+  if (openHere.has(owner.openId)) return 'alive';
+  const running = isRunning(owner);
+  if (running === false) return 'dead';
+  // This very thread, and not in its registry: a context with globals of its own may have it open.
+  const isThisThread = owner.pid === process.pid && owner.threadId === threadId;
+  return running === true && owner.threadId === 0 && !isThisThread ? 'alive' : 'unknown';
+}
+
+/** A holder as it was last seen. */
+export type SeenHolder = Pick<WriterOwner, 'openId' | 'heartbeatMs'>;
+
+export const isSame = (a: SeenHolder | null | undefined, b: SeenHolder): boolean =>
+  a?.openId === b.openId && a.heartbeatMs === b.heartbeatMs;
+
+const schemaFor = (keyCheck: string | null | undefined): number =>
+  typeof keyCheck === 'string' ? ENCRYPTED_SCHEMA_VERSION : SCHEMA_VERSION;
+
+function checkLayout(layout: Layout, secret: KeyObject | undefined): void {
+  const { schema, id, keyCheck } = layout as Partial<Layout>;
+  if (typeof schema !== 'number') throw new SealcastError('ERR_STORE_FAILED', "The store's layout record is damaged");
+  if (schema > schemaFor(keyCheck)) {
+    const message = `The store has schema ${schema}; this version of sealcast knows schemas up to ${schemaFor(keyCheck)}`;
+    throw new SealcastError('ERR_STORE_VERSION', message);
+  }
+  if (typeof id !== 'string' || keyCheck === undefined) {
+    throw new SealcastError('ERR_STORE_FAILED', "The store's layout record is damaged");
+  }
+  if (keyCheck === null && secret !== undefined) {
+    throw new SealcastError('ERR_STORE_KEY', 'The store is not encrypted: it was made without an encryptionKey');
+  }
+  if (keyCheck === null) return;
+  if (secret === undefined) {
+    throw new SealcastError(
+      'ERR_STORE_KEY',
+      'The store is encrypted: it takes the encryptionKey that it was made with',
+    );
+  }
+  if (!isKeyOf(secret, Buffer.from(id, 'base64'), Buffer.from(keyCheck, 'base64'))) {
+    throw new SealcastError('ERR_STORE_KEY', 'The encryptionKey is not the one that the store was made with');
+  }
+}
+
+function newLayout(secret: KeyObject | undefined): Layout {
+  const id = randomBytes(STORE_ID_BYTES);
+  const keyCheck = secret === undefined ? null : Buffer.from(keyCheckOf(secret, id)).toString('base64');
+  return { schema: schemaFor(keyCheck), id: id.toString('base64'), keyCheck };
+}
+
+export function putLayout(meta: Meta, layout: Layout): void {
+  void meta.put(LAYOUT_KEY, layout, 0);
+}
+
+/** Whether an encrypted store's entries are still under their keys. */
+export function needsMove(meta: Meta): boolean {
+  const layout = meta.get(LAYOUT_KEY) as Partial<Layout> | undefined;
+  return typeof layout?.keyCheck === 'string' && layout.schema === SCHEMA_VERSION;
+}
+
+export function readWriter(meta: Meta): WriterRecord | undefined {
+  return meta.get(WRITER_KEY) as WriterRecord | undefined;
+}
+
+/** In a transaction, or as one of the changes of one. */
+export function putWriter(meta: Meta, record: WriterRecord): void {
+  void meta.put(WRITER_KEY, record, record.epoch);
+}
+
+/** A new writer, or the holder whose life is not known. */
+export type Acquired =
+  { readonly layout: Layout; readonly epoch: number; readonly owner: WriterOwner } | { readonly unknown: SeenHolder };
+
+/**
+ * Makes this process the store's writer. It runs within one write transaction, of which LMDB has one at a time across
+ * processes: of two that find a dead writer, one takes over, and the other finds the first.
+ *
+ * @param silent a holder whose heartbeat was seen to stand still for long enough.
+ * @returns the holder where its life is not known; nothing is written then.
+ * @throws SealcastError ERR_STORE_VERSION, ERR_STORE_KEY, ERR_STORE_LOCKED; nothing is written then.
+ */
+export function acquire(meta: Meta, secret: KeyObject | undefined, silent?: SeenHolder): Acquired {
+  let layout = meta.get(LAYOUT_KEY) as Layout | undefined;
+  if (layout !== undefined) checkLayout(layout, secret);
+  const last = readWriter(meta);
+  const nowMs = Date.now();
+  if (last?.owner && (silent === undefined || !isSame(last.owner, silent))) {
+    const life = lifeOf(last.owner);
+    if (life === 'alive') throw storeLocked();
+    if (life === 'unknown') return { unknown: last.owner };
+  }
+  if (layout === undefined) {
+    layout = newLayout(secret);
+    putLayout(meta, layout);
+  }
+  const epoch = (last?.epoch ?? 0) + 1;
+  const owner: WriterOwner = { ...ownIdentity(), openId: randomUUID(), threadId, heartbeatMs: nowMs };
+  putWriter(meta, { epoch, owner });
+  return { layout, epoch, owner };
+}

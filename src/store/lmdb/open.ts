@@ -1,0 +1,198 @@
+import { setTimeout as delay } from 'node:timers/promises';
+import { types } from 'node:util';
+import type { KeyObject } from 'node:crypto';
+import type { RootDatabase } from 'lmdb';
+import { SealcastError } from '../../errors.js';
+import { requireCodeGeneration } from '../../util/code-generation.js';
+import { checkNames, type NamesOf } from '../../util/known-names.js';
+import { checkObject, refuse } from '../checks.js';
+import { ENCRYPTION_KEY_BYTES, importEncryptionKey } from './value-cipher.js';
+import { EncryptedEntries, PLAIN_ENTRIES } from './entries.js';
+import { storeFailed, storeLocked } from '../failures.js';
+import { prepareDirectory, syncDirectory } from './files.js';
+import {
+  acquire,
+  ENCRYPTED_SCHEMA_VERSION,
+  HEARTBEAT_LIFE_MS,
+  isSame,
+  META_OPTIONS,
+  needsMove,
+  putLayout,
+  readWriter,
+  type Meta,
+  type SeenHolder,
+} from './meta.js';
+import { DataFileRoom, type WriteSize } from './file-room.js';
+import { LmdbStore, TABLE_OPTIONS, type LmdbEnv, type Table } from './lmdb-store.js';
+import { TABLES, type Store, type TableName } from '../store.js';
+
+export interface StoreOptions {
+  /** The store's directory; it is made, readable by its owner alone, if it is not there. Not one on a network. */
+  readonly path: string;
+  /**
+   * 32 bytes from a good generator: values are encrypted with it (AES-256-GCM), keys of entries hashed (HMAC-SHA256). A store is made
+   * with one or without, and stays so. It is copied.
+   */
+  readonly encryptionKey?: Uint8Array;
+}
+
+const NAMES = { path: true, encryptionKey: true } satisfies NamesOf<StoreOptions>;
+
+function checkOptions(options: unknown): { readonly path: string; readonly secret: KeyObject | undefined } {
+  const given = checkObject(options, 'options');
+  checkNames(given, NAMES);
+  const { path, encryptionKey } = given;
+  if (typeof path !== 'string' || path === '' || path.includes('\0')) refuse('path', 'the path of a directory');
+  if (encryptionKey === undefined) return { path, secret: undefined };
+  if (!types.isUint8Array(encryptionKey) || encryptionKey.length !== ENCRYPTION_KEY_BYTES) {
+    refuse('encryptionKey', `a Uint8Array of ${ENCRYPTION_KEY_BYTES} bytes`);
+  }
+  return { path, secret: importEncryptionKey(encryptionKey) };
+}
+
+async function openRoot(path: string): Promise<RootDatabase> {
+  // Loaded here, so that who only seals envelopes never loads it.
+  const { open } = await import('lmdb');
+  await prepareDirectory(path);
+  return open({
+    path,
+    ...TABLE_OPTIONS,
+    // A path with a dot in it is a directory nevertheless.
+    noSubdir: false,
+    maxDbs: TABLES.length + 1,
+    // Promises of writes resolve when they are flushed; see CommitQueue.
+    overlappingSync: false,
+    // Transactions begin when CommitQueue has written all of a group, and not in the middle of it.
+    eventTurnBatching: false,
+    ...{ txnStartThreshold: Infinity, batchStartThreshold: Infinity },
+    ...{ permissionsMode: 0o600 },
+  });
+}
+
+function openMeta(root: RootDatabase): Meta {
+  const found = root.openDB<unknown, string>({ ...META_OPTIONS, ...{ create: false } }) as Meta | undefined;
+  if (found !== undefined) return found;
+  if (root.getKeysCount({ limit: 1 }) > 0) {
+    throw new SealcastError('ERR_STORE_FAILED', 'The directory holds an LMDB database that is not a store of sealcast');
+  }
+  return root.openDB<unknown, string>(META_OPTIONS);
+}
+
+/** What opening a store writes: its tables where they are new, and two records of `meta`. */
+const OPENING: WriteSize = { changes: TABLES.length + 3, bytes: 4096, overflowPages: 0 };
+
+function openTables(root: RootDatabase): Record<TableName, Table> {
+  const tables = TABLES.map((name) => [name, root.openDB<Uint8Array, Buffer>({ name, ...TABLE_OPTIONS })]);
+  return Object.fromEntries(tables) as Record<TableName, Table>;
+}
+
+/**
+ * Opens the store in a directory, and makes it if there is none. One writer has it at a time, of all processes on the
+ * machine: sessions that two writers step on are broken for good. The writer number (`epoch`) rises with every opening; one
+ * that was taken for dead and is not (a container that slept) finds its commits refused with ERR_STORE_LOCKED.
+ *
+ * A holder that is dead for certain (its process ended) is taken over at once; one that is alive for certain (this thread, or the
+ * main thread of another process on this machine) is refused at once. Any other (a worker thread, which may have been terminated;
+ * another host or container) is watched: ERR_STORE_LOCKED when its heartbeat moves, which it does every 5 s, and the store is
+ * taken over when it has not moved for 30 s. Clocks of two writers are never compared.
+ * @throws SealcastError ERR_INVALID_ARGUMENT; ERR_STORE_LOCKED while another writer has it; ERR_STORE_KEY for the wrong
+ * encryptionKey, a missing one, or one too many; ERR_STORE_VERSION for a store of a later sealcast; ERR_STORE_FAILED, with
+ * its cause, for a directory that cannot be written, a full disk, a file that is no store.
+ */
+export function openStore(options: StoreOptions): Promise<Store> {
+  return openLmdbStore(options);
+}
+
+/** How a holder whose life is not known is watched. */
+export interface WatchTimes {
+  /** Between two looks at its heartbeat, ms. */
+  readonly lookMs: number;
+  /** A heartbeat that stood still for so long is that of a dead holder, ms. */
+  readonly silenceMs: number;
+}
+const WATCH: WatchTimes = { lookMs: 500, silenceMs: HEARTBEAT_LIFE_MS };
+
+/** {@link openStore}, with times that a test makes short. */
+export async function openLmdbStore(options: StoreOptions, times = WATCH): Promise<Store> {
+  const { path, secret } = checkOptions(options);
+  requireCodeGeneration('openStore');
+  let root: RootDatabase | undefined;
+  try {
+    root = await openRoot(path);
+    await syncDirectory(path);
+    const room = new DataFileRoom(root, path);
+    await room.reserve(OPENING);
+    const meta = openMeta(root);
+    const env = { root, meta, room };
+    if (secret !== undefined && needsMove(meta)) await room.reserveForAll();
+    let result = tryToWrite(env, secret);
+    while ('unknown' in result) {
+      const silent = await watch(root, meta, result.unknown, times);
+      result = tryToWrite(env, secret, silent);
+    }
+    return result;
+  } catch (error) {
+    await root?.close();
+    throw storeFailed('The store could not be opened', error);
+  }
+}
+
+/** One attempt, within the turn of the caller: lmdb 3.5.6 corrupts its memory when it is closed later than that after a failure. */
+function tryToWrite(
+  env: LmdbEnv,
+  secret: KeyObject | undefined,
+  silent?: SeenHolder,
+): LmdbStore | { readonly unknown: SeenHolder } {
+  const attempt = env.root.transactionSync(() => {
+    const writer = acquire(env.meta, secret, silent);
+    if ('unknown' in writer) return writer;
+    const { layout, epoch, owner } = writer;
+    const tables = openTables(env.root);
+    const entries =
+      secret === undefined ? PLAIN_ENTRIES : new EncryptedEntries(secret, Buffer.from(layout.id, 'base64'), epoch);
+    if (entries instanceof EncryptedEntries && layout.schema < ENCRYPTED_SCHEMA_VERSION) {
+      moveEntries(tables, entries);
+      putLayout(env.meta, { ...layout, schema: ENCRYPTED_SCHEMA_VERSION });
+    }
+    return { tables, epoch, owner, entries };
+  });
+  return 'unknown' in attempt ? attempt : new LmdbStore({ ...env, ...attempt });
+}
+
+/**
+ * Watches a holder's heartbeat on this process's own monotonic clock.
+ *
+ * @returns the holder, when its heartbeat stood still for long enough or it is gone.
+ * @throws SealcastError ERR_STORE_LOCKED: it moved.
+ */
+async function watch(root: RootDatabase, meta: Meta, holder: SeenHolder, times: WatchTimes): Promise<SeenHolder> {
+  // Time in which this process itself stood still counts for little: the holder may have been frozen with it.
+  let silentMs = 0;
+  while (silentMs < times.silenceMs) {
+    const sinceMs = performance.now();
+    await delay(times.lookMs);
+    silentMs += Math.min(performance.now() - sinceMs, 2 * times.lookMs);
+    root.resetReadTxn();
+    const owner = readWriter(meta)?.owner;
+    if (owner?.openId !== holder.openId) return holder;
+    if (!isSame(owner, holder)) throw storeLocked();
+  }
+  return holder;
+}
+
+/** From schema 1 to 2, within one transaction. */
+function moveEntries(tables: Readonly<Record<TableName, Table>>, entries: EncryptedEntries): void {
+  for (const name of TABLES) {
+    const table = tables[name];
+    // All keys first: those that are put in meanwhile would come up, too.
+    for (const key of [...table.getKeys()]) {
+      const keyBytes = Buffer.from(key);
+      const kept = table.get(keyBytes);
+      if (kept === undefined) continue;
+      const moved = entries.moved(name, keyBytes, kept);
+      if (moved.keptKey.equals(keyBytes)) continue;
+      table.removeSync(keyBytes);
+      table.putSync(moved.keptKey, moved.kept);
+    }
+  }
+}

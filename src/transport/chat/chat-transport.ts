@@ -1,0 +1,354 @@
+import { SealcastError } from '../../errors.js';
+import { checkAttributes, checkPreKeyUpload, checkProfile, checkProfileVersion } from '../account-arguments.js';
+import { attributesJson, profileJson, profileOfAnswer } from '../json/account.js';
+import { bytesOfBase64, readAnswer } from '../json/answer-fields.js';
+import {
+  checkAccessKey,
+  checkCount,
+  checkDevice,
+  checkListener,
+  checkOptions,
+  checkSend,
+  checkServiceId,
+  checkTypes,
+  refuse,
+} from '../arguments.js';
+import { BACKOFF_NAMES, type BackoffOptions } from '../../util/backoff.js';
+import {
+  chatConnections,
+  type ChatAccount,
+  type AuthenticatedConnection,
+  type ChatNet,
+  type ConnectionSource,
+  type UnauthenticatedConnection,
+} from './connection-source.js';
+import { closedError } from './in-flight.js';
+import type { HttpAnswer } from '../mapping/http.js';
+import { Incoming } from './incoming.js';
+import { base64 } from '../json/fields.js';
+import { Lanes, refusedError } from './connection-pool.js';
+import { loadLibsignal, type Libsignal } from './libsignal.js';
+import { LibsignalRefusals } from '../mapping/libsignal.js';
+import { fieldsOf, preKeyCountOfAnswer, preKeysOfAnswer, preKeyUploadJson } from '../json/prekeys.js';
+import { Requests } from './requests.js';
+import { ServerTimes } from './server-times.js';
+import { checkNames, type NamesOf } from '../../util/known-names.js';
+import type {
+  AccessKey,
+  AccountAttributes,
+  AccountExistsOutcome,
+  AccountTransport,
+  CertificateOutcome,
+  DoneOutcome,
+  PreKeyCountOutcome,
+  PreKeysOutcome,
+  PreKeyUpload,
+  ProfileOutcome,
+  ProfileUpload,
+  Refusal,
+  RequestOptions,
+  SealedSend,
+  SendOutcome,
+  ServerTime,
+  TransportListener,
+  UnsealedMessage,
+  UnsealedSend,
+} from '../transport.js';
+
+export interface ChatTransportOptions {
+  /** Connections as nobody, 1 to 64; a request takes the one with the fewest in flight. Default 1. */
+  readonly unauthenticatedConnections?: number;
+  /** Longest time for a request, in ms, with the wait for a connection. Default 30 s. */
+  readonly requestTimeoutMs?: number;
+  /** Hears what comes for the account for as long as the transport lives; nobody else can {@link ChatTransport.receive} then. */
+  readonly listener?: TransportListener;
+  readonly backoff?: BackoffOptions;
+  /**
+   * Whether to connect again after "connected elsewhere" (4409), which the service sometimes sends to the only client of a
+   * device. Default false: the account's connection ends for good, for two programs with one device's credentials would throw
+   * each other out in turns. `true`: after 15 to 30 s, and ever later, up to 15 to 30 min; or waits of your own, of which half
+   * is random.
+   */
+  readonly retryConnectedElsewhere?: boolean | BackoffOptions;
+}
+
+export interface ChatTransportConnectOptions extends ChatAccount, ChatTransportOptions {
+  /** A libsignal `Net`, set up for the service that is meant: production, staging, a local one. */
+  readonly net: ChatNet;
+}
+
+const NAMES = {
+  unauthenticatedConnections: true,
+  requestTimeoutMs: true,
+  listener: true,
+  backoff: true,
+  retryConnectedElsewhere: true,
+} as const satisfies NamesOf<ChatTransportOptions>;
+const CONNECT_NAMES = {
+  ...NAMES,
+  net: true,
+  username: true,
+  password: true,
+  languages: true,
+} satisfies NamesOf<ChatTransportConnectOptions>;
+
+const MAX_CONNECTIONS = 64;
+const REQUEST_TIMEOUT_MS = 30_000;
+/** What setTimeout takes. */
+const MAX_TIMEOUT_MS = 2 ** 31 - 1;
+/** Envelope types of the service (signalservice.proto: Envelope.Type). */
+const ENVELOPE_TYPE = { whisper: 1, prekey: 3, plaintext: 8 } as const;
+
+const DONE = { status: 'ok' } as const;
+
+/**
+ * The way to the service over libsignal's chat connections: one as the account, one or more as nobody. A connection that is
+ * lost is made again, with exponential backoff; requests wait for it.
+ *
+ * Sealed messages, prekeys for an access key and the question whether an account exists go through libsignal's typed calls;
+ * the certificate, unsealed messages and prekeys as the account through its raw `fetch` (libsignal 0.103 makes no ciphertext
+ * message of serialized bytes, and has no authenticated call for prekeys); so do profiles, own prekeys and account attributes.
+ *
+ * What comes for the account goes to whoever calls `receive`; while nobody does, 1,024 messages and 16 MiB of them are kept, and
+ * the service has the rest.
+ */
+export class ChatTransport implements AccountTransport {
+  readonly #libsignal: Libsignal;
+  readonly #refusals: LibsignalRefusals;
+  readonly #serverTimes = new ServerTimes();
+  readonly #requests: Requests;
+  readonly #incoming: Incoming;
+  readonly #account: Lanes<AuthenticatedConnection>;
+  readonly #nobody: Lanes<UnauthenticatedConnection>;
+  #closing: Promise<void> | undefined;
+
+  private constructor(libsignal: Libsignal, source: ConnectionSource, options: ChatTransportOptions) {
+    const { unauthenticatedConnections = 1, requestTimeoutMs = REQUEST_TIMEOUT_MS, listener, backoff } = options;
+    this.#libsignal = libsignal;
+    const { retryConnectedElsewhere = false } = options;
+    this.#refusals = new LibsignalRefusals(libsignal, retryConnectedElsewhere !== false);
+    const timeoutMs = checkCount('requestTimeoutMs', requestTimeoutMs, MAX_TIMEOUT_MS);
+    this.#requests = new Requests(this.#refusals, timeoutMs, this.#serverTimes);
+    this.#incoming = new Incoming(listener, () => this.redeliver());
+    const common = { refusals: this.#refusals, backoff };
+    this.#account = new Lanes(1, {
+      ...common,
+      elsewhereBackoff: typeof retryConnectedElsewhere === 'object' ? retryConnectedElsewhere : undefined,
+      onRefused: (cause) => this.#incoming.end(refusedError(cause)),
+      connect: (watcher, signal) => source.connectAuthenticated(this.#incoming.connection(watcher), signal),
+    });
+    this.#nobody = new Lanes(checkCount('unauthenticatedConnections', unauthenticatedConnections, MAX_CONNECTIONS), {
+      ...common,
+      connect: (watcher, signal) => source.connectUnauthenticated(watcher, signal),
+    });
+  }
+
+  /**
+   * Connects as the account and as nobody.
+   *
+   * libsignal sends sealed messages, and asks whether an account exists, over gRPC unless the `Net` is told otherwise (0.103.0,
+   * 2026-11). A service that does not speak it, such as Signal's mock service, wants this before connecting:
+   *
+   *     net.setRemoteConfig(new Map([
+   *       ['grpc.MessagesAnonymousSendSingleRecipientMessage', 'ws'],
+   *       ['grpc.AccountsAnonymousCheckAccountExistence.2', 'ws'],
+   *     ]), BuildVariant.Production);
+   *
+   * @throws SealcastError ERR_TRANSPORT_REFUSED when the service refuses the account, or this version of libsignal, for good;
+   *   ERR_SERVICE_UNAVAILABLE when a connection could not be made, with what libsignal threw as its `cause`;
+   *   ERR_INVALID_ARGUMENT; ERR_LIBSIGNAL_UNAVAILABLE.
+   */
+  static async connect(connectOptions: ChatTransportConnectOptions): Promise<ChatTransport> {
+    checkNames(checkOptions(connectOptions), CONNECT_NAMES);
+    const { net, username, password, languages, ...options } = connectOptions;
+    return ChatTransport.over(chatConnections(net, { username, password, languages }), options);
+  }
+
+  /** The same, over connections of another making. */
+  static async over(source: ConnectionSource, options: ChatTransportOptions = {}): Promise<ChatTransport> {
+    checkNames(checkOptions(options), NAMES);
+    checkRetry(options.retryConnectedElsewhere);
+    if (options.backoff !== undefined) checkNames(checkOptions(options.backoff, 'backoff'), BACKOFF_NAMES, 'backoff');
+    const transport = new ChatTransport(await loadLibsignal(), source, options);
+    try {
+      await Promise.all([transport.#account.connect(), transport.#nobody.connect()]);
+      return transport;
+    } catch (cause) {
+      await transport.close();
+      if (transport.#refusals.isForGood(cause)) throw refusedError(cause);
+      throw new SealcastError('ERR_SERVICE_UNAVAILABLE', 'the service could not be reached', { cause });
+    }
+  }
+
+  async sendSealed(request: SealedSend, options?: RequestOptions): Promise<SendOutcome> {
+    const { destination, timestamp, online, urgent, messages } = request;
+    checkSend(request);
+    const sealed = {
+      destination: checkServiceId(this.#libsignal, destination, 'destination'),
+      timestamp,
+      contents: messages.map(({ deviceId, registrationId, content }) => ({
+        deviceId,
+        registrationId,
+        contents: content,
+      })),
+      auth: { accessKey: checkAccessKey(request.accessKey) },
+      onlineOnly: online,
+      urgent,
+    };
+    return this.#requests.call(this.#nobody, options, async (connection, abortSignal) => {
+      await connection.sendMessage(sealed, { abortSignal });
+      return { status: 'sent' };
+    });
+  }
+
+  async sendUnsealed(request: UnsealedSend, options?: RequestOptions): Promise<SendOutcome> {
+    const { timestamp, online, urgent, messages } = request;
+    checkSend(request);
+    checkTypes(messages);
+    const destination = checkServiceId(this.#libsignal, request.destination, 'destination').getServiceIdString();
+    const body = { messages: messages.map(messageJson), online, urgent, timestamp };
+    return this.#put(`/v1/messages/${destination}`, body, () => ({ status: 'sent' }), options);
+  }
+
+  async fetchPreKeys(
+    request: { readonly destination: string; readonly device: 'all' | number; readonly accessKey: AccessKey | null },
+    options?: RequestOptions,
+  ): Promise<PreKeysOutcome> {
+    const target = checkServiceId(this.#libsignal, request.destination, 'destination');
+    const pathDevice = checkDevice(request.device);
+    const device = request.device === 'all' ? request.device : { deviceId: request.device };
+    if (request.accessKey === null) {
+      const path = `/v2/keys/${target.getServiceIdString()}/${pathDevice}`;
+      return this.#get(path, preKeysOfAnswer, options);
+    }
+    const auth = { accessKey: checkAccessKey(request.accessKey) };
+    return this.#requests.call(this.#nobody, options, async (connection, abortSignal) => {
+      const { identityKey, preKeyBundles } = await connection.getPreKeys({ target, device, auth }, { abortSignal });
+      return { status: 'ok', identityKey: identityKey.serialize(), bundles: preKeyBundles.map(fieldsOf) };
+    });
+  }
+
+  async accountExists(serviceId: string, options?: RequestOptions): Promise<AccountExistsOutcome> {
+    const account = checkServiceId(this.#libsignal, serviceId, 'serviceId');
+    return this.#requests.call(this.#nobody, options, async (connection, abortSignal) => ({
+      status: 'ok',
+      exists: await connection.accountExists({ account }, { abortSignal }),
+    }));
+  }
+
+  async fetchSenderCertificate(
+    { includePhoneNumber }: { readonly includePhoneNumber: boolean },
+    options?: RequestOptions,
+  ): Promise<CertificateOutcome> {
+    const path = `/v1/certificate/delivery?includeE164=${includePhoneNumber}`;
+    return this.#get(path, certificateOfAnswer, options);
+  }
+
+  async fetchProfile(
+    request: { readonly serviceId: string; readonly version?: string; readonly accessKey: AccessKey | null },
+    options?: RequestOptions,
+  ): Promise<ProfileOutcome> {
+    const { version, accessKey } = request;
+    const serviceId = checkServiceId(this.#libsignal, request.serviceId, 'serviceId').getServiceIdString();
+    if (version !== undefined && serviceId.startsWith('PNI:')) refuse('serviceId', 'an ACI: only they have a version');
+    const path = `/v1/profile/${serviceId}${version === undefined ? '' : `/${checkProfileVersion(version)}`}`;
+    if (accessKey === null) return this.#get(path, profileOfAnswer, options);
+    const headers: [string, string][] = [['unidentified-access-key', base64(checkAccessKey(accessKey))]];
+    return this.#requests.fetch(this.#nobody, options, { verb: 'GET', path, headers }, profileOfAnswer);
+  }
+
+  async countPreKeys(options?: RequestOptions): Promise<PreKeyCountOutcome> {
+    return this.#get('/v2/keys?identity=aci', preKeyCountOfAnswer, options);
+  }
+
+  async uploadPreKeys(upload: PreKeyUpload, options?: RequestOptions): Promise<DoneOutcome> {
+    checkPreKeyUpload(upload);
+    return this.#put('/v2/keys?identity=aci', preKeyUploadJson(upload), () => DONE, options);
+  }
+
+  async setAccountAttributes(attributes: AccountAttributes, options?: RequestOptions): Promise<DoneOutcome> {
+    checkAttributes(attributes);
+    return this.#put('/v1/accounts/attributes/', attributesJson(attributes), () => DONE, options);
+  }
+
+  async setProfile(profile: ProfileUpload, options?: RequestOptions): Promise<DoneOutcome> {
+    checkProfile(profile);
+    return this.#put('/v1/profile', profileJson(profile), () => DONE, options);
+  }
+
+  /**
+   * The first to call this is given what came since the account connected, and whoever calls it next what came meanwhile; each
+   * of them soon, and not within this call. Where that was more than is kept, the account's connection is made anew then, so
+   * that the service delivers again what was not acknowledged: what was given just before may come twice.
+   */
+  receive(listener: TransportListener): () => void {
+    if (this.#closing !== undefined) throw closedError();
+    checkListener(listener);
+    return this.#incoming.receive(listener);
+  }
+
+  /**
+   * At once; where the connection is being made already, that will do. Requests as the account that are on their way are
+   * answered with `unavailable`, those that follow wait. The listener hears of an interruption without a cause, and nothing
+   * more of what came over the old connection. Does nothing when the transport is closed, or the service refuses the account.
+   */
+  redeliver(): void {
+    if (this.#account.renew(this.#incoming.hasMessages)) this.#incoming.endConnection();
+  }
+
+  /**
+   * Tells the time that the service puts into its answers to raw requests (`x-signal-timestamp`, else `date`), whatever their
+   * status: certificate, profiles, own prekeys, attributes, unsealed messages.
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT
+   * @example
+   * const stop = transport.onServerTime(({ serverMs }) => console.log(new Date(serverMs)));
+   */
+  onServerTime(listener: (time: ServerTime) => void): () => void {
+    if (typeof listener !== 'function') refuse('listener', 'a function');
+    return this.#serverTimes.add(listener);
+  }
+
+  /** Ends all connections. What is still on its way rejects with ERR_CLOSED. */
+  close(): Promise<void> {
+    this.#requests.close();
+    this.#incoming.close(closedError());
+    this.#closing ??= Promise.all([this.#account.close(), this.#nobody.close()]).then(() => undefined);
+    return this.#closing;
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close();
+  }
+
+  #get<T>(path: string, read: (answer: HttpAnswer) => T, options?: RequestOptions): Promise<T | Refusal> {
+    return this.#requests.fetch(this.#account, options, { verb: 'GET', path }, read);
+  }
+
+  #put<T>(path: string, json: object, read: () => T, options?: RequestOptions): Promise<T | Refusal> {
+    return this.#requests.fetch(this.#account, options, { verb: 'PUT', path, json }, read);
+  }
+}
+
+function checkRetry(value: unknown): void {
+  if (value === undefined || typeof value === 'boolean') return;
+  const field = 'retryConnectedElsewhere';
+  if (typeof value !== 'object') refuse(field, 'true, false or waits: { baseMs?, capMs?, random? }');
+  checkNames(checkOptions(value, field), BACKOFF_NAMES, field);
+}
+
+function messageJson({ deviceId, registrationId, content, type }: UnsealedMessage): object {
+  return {
+    type: ENVELOPE_TYPE[type],
+    destinationDeviceId: deviceId,
+    destinationRegistrationId: registrationId,
+    content: base64(content),
+  };
+}
+
+function certificateOfAnswer(answer: HttpAnswer): CertificateOutcome {
+  return readAnswer(answer, ({ certificate }) => ({
+    status: 'ok',
+    certificate: bytesOfBase64(certificate, 'certificate'),
+  }));
+}

@@ -1,0 +1,82 @@
+import { SealcastError } from '../../errors.js';
+import type { Flight } from './in-flight.js';
+import type { LibsignalRefusals } from '../mapping/libsignal.js';
+import { Lane, type Disconnectable, type LaneOptions } from './managed-connection.js';
+
+/** Connections to the same end, any of which will do. */
+export class Lanes<C extends Disconnectable> {
+  readonly #lanes: readonly Lane<C>[];
+  readonly #refusals: LibsignalRefusals;
+  #wake: () => void = () => undefined;
+  #changed = new Promise<void>((resolve) => (this.#wake = resolve));
+
+  constructor(count: number, options: Omit<LaneOptions<C>, 'onChange'>) {
+    this.#refusals = options.refusals;
+    const onChange = (): void => {
+      const wake = this.#wake;
+      this.#changed = new Promise((resolve) => (this.#wake = resolve));
+      wake();
+    };
+    this.#lanes = Array.from({ length: count }, () => new Lane({ ...options, onChange }));
+  }
+
+  /** One attempt for each of them. @throws what the first one that fails failed with. */
+  async connect(): Promise<void> {
+    await Promise.all(this.#lanes.map((lane) => lane.connect()));
+  }
+
+  /**
+   * Runs a request on the connection that has the fewest of them in flight, once there is a connection.
+   * @throws SealcastError ERR_TRANSPORT_REFUSED when there will never be one.
+   */
+  async run<T>(flight: Flight, request: (connection: C) => Promise<T>): Promise<T> {
+    for (;;) {
+      const lane = this.#leastBusy();
+      if (lane?.connection !== undefined) return await this.#runOn(lane, lane.connection, flight, request);
+      this.#throwIfRefused();
+      await flight.race(this.#changed);
+    }
+  }
+
+  /** @see Lane.renew */
+  renew(isSpent: boolean): boolean {
+    return this.#lanes.map((lane) => lane.renew(isSpent)).includes(true);
+  }
+
+  async close(): Promise<void> {
+    await Promise.all(this.#lanes.map((lane) => lane.close()));
+  }
+
+  async #runOn<T>(lane: Lane<C>, connection: C, flight: Flight, request: (connection: C) => Promise<T>): Promise<T> {
+    lane.flights.add(flight);
+    try {
+      const answer = await request(connection);
+      lane.answered();
+      return answer;
+    } catch (error) {
+      // A refusal is an answer, too.
+      if (this.#refusals.of(error).status !== 'unavailable') lane.answered();
+      throw error;
+    } finally {
+      lane.flights.delete(flight);
+    }
+  }
+
+  #leastBusy(): Lane<C> | undefined {
+    let best: Lane<C> | undefined;
+    for (const lane of this.#lanes) {
+      if (lane.connection !== undefined && (best === undefined || lane.flights.size < best.flights.size)) best = lane;
+    }
+    return best;
+  }
+
+  #throwIfRefused(): void {
+    const [first] = this.#lanes;
+    if (first?.refusal === undefined || !this.#lanes.every(({ refusal }) => refusal !== undefined)) return;
+    throw refusedError(first.refusal.cause);
+  }
+}
+
+export function refusedError(cause: unknown): SealcastError {
+  return new SealcastError('ERR_TRANSPORT_REFUSED', 'the service refuses this client for good', { cause });
+}

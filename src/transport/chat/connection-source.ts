@@ -1,0 +1,68 @@
+import type {
+  AuthenticatedChatConnection,
+  Net,
+  UnauthenticatedChatConnection,
+  UnauthKeysService,
+  UnauthMessagesService,
+  UnauthProfilesService,
+} from '@signalapp/libsignal-client/dist/net.js';
+import { checkUsername } from '../arguments.js';
+import type { MessageAck } from '../transport.js';
+
+/** What is asked of a connection as the account: libsignal's `AuthenticatedChatConnection` is one. */
+export type AuthenticatedConnection = Pick<AuthenticatedChatConnection, 'fetch' | 'disconnect'>;
+
+/**
+ * What is asked of a connection as nobody: libsignal's `UnauthenticatedChatConnection` is one. (Its services are named one by
+ * one because libsignal's types add them to a module that TypeScript does not find under NodeNext resolution; 0.103.0, 2026-11.)
+ */
+export type UnauthenticatedConnection = Pick<
+  UnauthenticatedChatConnection & UnauthKeysService & UnauthMessagesService & UnauthProfilesService,
+  'sendMessage' | 'getPreKeys' | 'accountExists' | 'fetch' | 'disconnect'
+>;
+
+/** What a connection tells of itself. */
+export interface ConnectionListener {
+  /** It is over; `cause` is null when it was ended on purpose. Requests on their way reject by themselves. */
+  onConnectionInterrupted(cause: Error | null): void;
+}
+export interface AuthenticatedListener extends ConnectionListener {
+  onIncomingMessage(envelope: Uint8Array<ArrayBuffer>, timestampMs: number, ack: MessageAck): void;
+  onQueueEmpty(): void;
+}
+
+/** Where a transport's connections come from. Each call makes one, and rejects when there is none to be had. */
+export interface ConnectionSource {
+  connectAuthenticated(listener: AuthenticatedListener, signal: AbortSignal): Promise<AuthenticatedConnection>;
+  connectUnauthenticated(listener: ConnectionListener, signal: AbortSignal): Promise<UnauthenticatedConnection>;
+}
+
+/** The part of libsignal's `Net` that connects. */
+export type ChatNet = Pick<Net, 'connectAuthenticatedChat' | 'connectUnauthenticatedChat'>;
+
+export interface ChatAccount {
+  /** `{aci}.{device id}`, as the service knows this device. */
+  readonly username: string;
+  readonly password: string;
+  /** What the service is to answer in, best first, as in Accept-Language. */
+  readonly languages?: readonly string[] | undefined;
+}
+
+/**
+ * libsignal's own connections.
+ * @throws SealcastError ERR_INVALID_ARGUMENT
+ */
+export function chatConnections(net: ChatNet, { username, password, languages = [] }: ChatAccount): ConnectionSource {
+  checkUsername(username);
+  const optionsWith = (abortSignal: AbortSignal): { languages: string[]; abortSignal: AbortSignal } => ({
+    languages: [...languages],
+    abortSignal,
+  });
+  return {
+    connectAuthenticated: (listener, signal) =>
+      net.connectAuthenticatedChat(username, password, false, listener, optionsWith(signal)),
+    connectUnauthenticated: async (listener, signal) =>
+      (await net.connectUnauthenticatedChat(listener, optionsWith(signal))) as UnauthenticatedChatConnection &
+        UnauthenticatedConnection,
+  };
+}

@@ -1,0 +1,82 @@
+import { SealcastError } from '../../errors.js';
+import { AbortWatch } from '../../util/abort-watch.js';
+
+/** A request took longer than it may. What became of it is not known. */
+export class TimedOut extends Error {
+  override readonly name = 'TimedOut';
+}
+
+/** The connection that a request was on was ended on purpose. What became of the request is not known. */
+export class ConnectionEnded extends Error {
+  override readonly name = 'ConnectionEnded';
+}
+
+/** A request on its way, from when it was asked for until it is answered or given up. */
+export class Flight {
+  readonly #controller = new AbortController();
+  readonly #stopped: Promise<never>;
+  #reject!: (reason: Error) => void;
+
+  constructor() {
+    this.#stopped = new Promise<never>((_resolve, reject) => (this.#reject = reject));
+    // It may be stopped while nothing waits for it.
+    this.#stopped.catch(() => undefined);
+  }
+
+  /** For libsignal: lets go of what the request holds there. */
+  get signal(): AbortSignal {
+    return this.#controller.signal;
+  }
+
+  stop(reason: Error): void {
+    this.#reject(reason);
+    this.#controller.abort();
+  }
+
+  /** @throws what `promise` rejects with, or what the request was stopped with, if that comes first. */
+  race<T>(promise: Promise<T>): Promise<T> {
+    return Promise.race([this.#stopped, promise]);
+  }
+}
+
+/** All requests on their way, and what ends them: their time, their signals, the transport's end. */
+export class Flights {
+  readonly #flights = new Set<Flight>();
+  readonly #watch = new AbortWatch();
+  readonly #timeoutMs: number;
+  #closed = false;
+
+  constructor(timeoutMs: number) {
+    this.#timeoutMs = timeoutMs;
+  }
+
+  /** @throws SealcastError ERR_ABORTED, ERR_CLOSED; {@link TimedOut}; whatever `run` throws. */
+  async fly<T>(signal: AbortSignal | undefined, run: (flight: Flight) => Promise<T>): Promise<T> {
+    if (this.#closed) throw closedError();
+    if (signal?.aborted === true) throw abortedError(signal);
+    const flight = new Flight();
+    this.#flights.add(flight);
+    const timer = setTimeout(() => flight.stop(new TimedOut('the request took too long')), this.#timeoutMs);
+    const unwatch = signal && this.#watch.add(signal, () => flight.stop(abortedError(signal)));
+    try {
+      return await flight.race(run(flight));
+    } finally {
+      clearTimeout(timer);
+      unwatch?.();
+      this.#flights.delete(flight);
+    }
+  }
+
+  close(): void {
+    this.#closed = true;
+    for (const flight of this.#flights) flight.stop(closedError());
+  }
+}
+
+export function closedError(): SealcastError {
+  return new SealcastError('ERR_CLOSED', 'the transport is closed');
+}
+
+export function abortedError(signal: AbortSignal): SealcastError {
+  return new SealcastError('ERR_ABORTED', 'the request was aborted', { cause: signal.reason });
+}

@@ -1,0 +1,89 @@
+import { SealcastError } from '../../errors.js';
+import type { AuthenticatedConnection } from './connection-source.js';
+import { Flights, type Flight } from './in-flight.js';
+import { CLIENT_TOO_OLD, refusalOfAnswer, type HttpAnswer } from '../mapping/http.js';
+import type { Disconnectable } from './managed-connection.js';
+import { refusedError, type Lanes } from './connection-pool.js';
+import type { LibsignalRefusals } from '../mapping/libsignal.js';
+import type { ServerTimes } from './server-times.js';
+import type { Refusal, RequestOptions } from '../transport.js';
+
+/** A request that libsignal has no typed call for. */
+export interface RawRequest {
+  readonly verb: 'GET' | 'PUT';
+  readonly path: string;
+  readonly headers?: readonly [name: string, value: string][];
+  /** The body, as JSON. */
+  readonly json?: object | undefined;
+}
+
+const JSON_HEADER: [string, string] = ['content-type', 'application/json'];
+
+/** A connection that takes raw requests. */
+type Fetching = Pick<AuthenticatedConnection, 'fetch' | 'disconnect'>;
+
+/** Asks, and turns all that may come of it into an answer. */
+export class Requests {
+  readonly #refusals: LibsignalRefusals;
+  readonly #timeoutMs: number;
+  readonly #flights: Flights;
+  readonly #serverTimes: ServerTimes;
+
+  /** @param serverTimes told of every raw answer; libsignal's typed calls give none of the headers. */
+  constructor(refusals: LibsignalRefusals, timeoutMs: number, serverTimes: ServerTimes) {
+    this.#refusals = refusals;
+    this.#serverTimes = serverTimes;
+    this.#timeoutMs = timeoutMs;
+    this.#flights = new Flights(timeoutMs);
+  }
+
+  /** A typed call of libsignal. @throws SealcastError ERR_ABORTED, ERR_CLOSED, ERR_TRANSPORT_REFUSED. */
+  call<C extends Disconnectable, T>(
+    lanes: Lanes<C>,
+    options: RequestOptions | undefined,
+    ask: (connection: C, abortSignal: AbortSignal) => Promise<T>,
+  ): Promise<T | Refusal> {
+    return this.#fly(options, (flight) => lanes.run(flight, (connection) => ask(connection, flight.signal)));
+  }
+
+  /** @param read what a successful answer means. @throws as {@link call}. */
+  fetch<T>(
+    lanes: Lanes<Fetching>,
+    options: RequestOptions | undefined,
+    { verb, path, headers = [], json }: RawRequest,
+    read: (answer: HttpAnswer) => T,
+  ): Promise<T | Refusal> {
+    const request = {
+      verb,
+      path,
+      headers: [...headers, ...(json === undefined ? [] : [JSON_HEADER])],
+      ...(json !== undefined && { body: new TextEncoder().encode(JSON.stringify(json)) }),
+      timeoutMillis: this.#timeoutMs,
+    };
+    return this.#fly(options, async (flight) => {
+      const answer = await lanes.run(flight, async (connection) => {
+        // Not the wait for a connection.
+        const startMs = performance.now();
+        const answered = await connection.fetch(request, { abortSignal: flight.signal });
+        this.#serverTimes.note(answered, performance.now() - startMs);
+        return answered;
+      });
+      if (answer.status === CLIENT_TOO_OLD) throw refusedError(new Error('the service answered 499: client too old'));
+      return answer.status >= 200 && answer.status < 300 ? read(answer) : refusalOfAnswer(answer);
+    });
+  }
+
+  close(): void {
+    this.#flights.close();
+  }
+
+  async #fly<T>(options: RequestOptions | undefined, run: (flight: Flight) => Promise<T>): Promise<T | Refusal> {
+    try {
+      return await this.#flights.fly(options?.signal, run);
+    } catch (error) {
+      if (error instanceof SealcastError) throw error;
+      if (this.#refusals.isTooOld(error)) throw refusedError(error);
+      return this.#refusals.of(error);
+    }
+  }
+}

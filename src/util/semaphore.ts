@@ -1,0 +1,57 @@
+import type { AbortWatch } from './abort-watch.js';
+import { Fifo } from './queue.js';
+
+interface Waiter {
+  readonly grant: () => void;
+  readonly isGone: () => boolean;
+}
+
+/** So many permits; who finds none waits for his turn. */
+export class Semaphore {
+  #free: number;
+  readonly #aborts: AbortWatch;
+  readonly #waiting = new Fifo<Waiter>();
+
+  constructor(permits: number, aborts: AbortWatch) {
+    this.#free = permits;
+    this.#aborts = aborts;
+  }
+
+  /** Resolves with so many permits; rejects with the signal's reason. */
+  async acquire(signal: AbortSignal, permits = 1): Promise<void> {
+    for (let i = 0; i < permits; i++) {
+      signal.throwIfAborted();
+      if (this.#free > 0) this.#free -= 1;
+      else await this.#wait(signal);
+    }
+  }
+
+  #wait(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      let gone = false;
+      const unwatch = this.#aborts.add(signal, () => {
+        gone = true;
+        unwatch();
+        reject(signal.reason as Error);
+      });
+      this.#waiting.push({
+        grant: () => {
+          unwatch();
+          resolve();
+        },
+        isGone: () => gone,
+      });
+    });
+  }
+
+  release(): void {
+    this.#free += 1;
+    while (this.#free > 0) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      if (next.isGone()) continue;
+      this.#free -= 1;
+      next.grant();
+    }
+  }
+}

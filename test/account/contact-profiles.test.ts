@@ -1,0 +1,312 @@
+import { randomUUID } from 'node:crypto';
+import { IdentityKeyPair, SessionRecord } from '@signalapp/libsignal-client';
+import { Broadcaster, deriveAccessKey } from 'sealcast';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { Profiles, type ProfilesOptions } from '#dist/src/account/contact-profiles.js';
+import { profileKeyFacts } from '#dist/src/access/profile-version.js';
+import { contactIn, openAccountScene, putContact, type AccountScene } from '../harness/account-scene.js';
+import { collect } from '../harness/broadcasters.js';
+import { refusedField } from '../harness/refusals.js';
+import type { Subscriber } from '../fakes/stand-in-service.js';
+
+const ZEROS = new Uint8Array(16);
+const HOUR_MS = 3_600_000;
+
+let scene: AccountScene;
+let profiles: Profiles;
+let nowMs: number;
+
+beforeEach(async () => {
+  nowMs = Date.UTC(2026, 10, 22);
+  vi.spyOn(Date, 'now').mockImplementation(() => nowMs);
+  scene = await openAccountScene();
+  profiles = new Profiles(scene.hub, scene.service);
+});
+afterEach(async () => {
+  vi.restoreAllMocks();
+  await scene.close();
+});
+
+const asked = (): unknown[] =>
+  scene.service.accountRequests.filter(({ name }) => name === 'fetchProfile').map(({ request }) => request);
+
+async function subscribeKnown(): Promise<Subscriber> {
+  const subscriber = await scene.service.subscribe();
+  scene.service.names.set(subscriber.aci, { given: 'Ada', family: 'Lovelace' });
+  await putContact(scene, subscriber.aci, { profileKey: subscriber.profileKey });
+  return subscriber;
+}
+
+/** Has a session with the subscriber, as a broadcast leaves it. */
+async function writeTo({ aci }: Subscriber): Promise<void> {
+  const { service, store } = scene;
+  const broadcaster = await Broadcaster.open({
+    store,
+    transport: service,
+    trustRoots: [service.trustRoot],
+    threads: 1,
+  });
+  const deliveries = await collect(broadcaster.broadcast({ body: 'a text' }, [aci]));
+  await broadcaster.close();
+  expect(deliveries.get(aci)).toMatchObject({ status: 'sealed' });
+}
+
+describe('a fetched profile', () => {
+  it('is asked for as nobody, with the access key and the version of the profile key, and opened with it', async () => {
+    const { aci, profileKey, identity } = await subscribeKnown();
+    const { version } = await profileKeyFacts(profileKey, aci);
+    expect(await profiles.fetchProfile(aci)).toEqual({
+      accessMode: 'enabled',
+      unrestricted: false,
+      identityKey: Uint8Array.from(identity.publicKey.serialize()),
+      name: { given: 'Ada', family: 'Lovelace' },
+      fetchedAtMs: nowMs,
+    });
+    expect(asked()).toEqual([{ serviceId: aci, version, accessKey: deriveAccessKey(profileKey) }]);
+    expect(await contactIn(scene, aci)).toMatchObject({ accessMode: 'enabled', profileFetchedMs: nowMs });
+  });
+
+  it('makes an unrestricted contact of who takes any key, though we have no profile key of his', async () => {
+    const subscriber = await scene.service.subscribe();
+    subscriber.access = 'unrestricted';
+    const profile = await profiles.fetchProfile(subscriber.aci);
+    expect(profile).toMatchObject({ accessMode: 'unrestricted', unrestricted: true });
+    expect(profile).not.toHaveProperty('name');
+    expect(asked()).toEqual([{ serviceId: subscriber.aci, accessKey: ZEROS }]);
+    expect(await contactIn(scene, subscriber.aci)).toMatchObject({ accessMode: 'unrestricted' });
+  });
+
+  it('is asked for as the account once where the key is not taken, and then disables the contact', async () => {
+    const { aci } = await subscribeKnown();
+    const outdated = new Uint8Array(32).fill(1);
+    await putContact(scene, aci, { profileKey: outdated, accessMode: 'enabled' });
+    const { version } = await profileKeyFacts(outdated, aci);
+    const profile = await profiles.fetchProfile(aci);
+    expect(profile).toMatchObject({ accessMode: 'disabled', unrestricted: false });
+    expect(profile).not.toHaveProperty('name');
+    expect(asked()).toEqual([
+      { serviceId: aci, version, accessKey: deriveAccessKey(outdated) },
+      { serviceId: aci, version, accessKey: null },
+    ]);
+    expect(await contactIn(scene, aci)).toMatchObject({ accessMode: 'disabled' });
+  });
+
+  it('disables who takes nothing sealed, and who has given us no profile key', async () => {
+    const refusing = await subscribeKnown();
+    refusing.access = 'none';
+    expect(await profiles.fetchProfile(refusing.aci)).toMatchObject({ accessMode: 'disabled' });
+    const stranger = await scene.service.subscribe();
+    expect(await profiles.fetchProfile(stranger.aci)).toMatchObject({ accessMode: 'disabled' });
+  });
+
+  it('is asked for as the account where the contact is disabled, and enables him who takes our key again', async () => {
+    const { aci, profileKey } = await subscribeKnown();
+    await putContact(scene, aci, { profileKey, accessMode: 'disabled', accessDeniedMs: Date.now() });
+    expect(await profiles.fetchProfile(aci)).toMatchObject({ accessMode: 'enabled' });
+    expect(asked()).toMatchObject([{ serviceId: aci, accessKey: null }]);
+  });
+
+  it('of a phone-number identity is asked for as the account, without a version', async () => {
+    const subscriber = await scene.service.subscribe();
+    const pni = `PNI:${randomUUID()}`;
+    scene.service.subscribers.set(pni, { ...subscriber, aci: pni, access: 'none' });
+    await putContact(scene, pni, { profileKey: subscriber.profileKey });
+    await profiles.fetchProfile(pni.toUpperCase().replace('PNI', 'pni'));
+    expect(asked()).toEqual([{ serviceId: pni, accessKey: null }]);
+  });
+
+  it('leaves all else that is known of the contact, and what others changed while it was on its way', async () => {
+    const { aci, profileKey } = await subscribeKnown();
+    const known = { profileKey, expireTimer: 60, expireTimerVersion: 3, lastSeenMs: 5 };
+    await putContact(scene, aci, known);
+    scene.service.accountIntercepts.set('fetchProfile', async () => {
+      await putContact(scene, aci, { ...known, blocked: true });
+      return undefined;
+    });
+    await profiles.fetchProfile(aci);
+    expect(await contactIn(scene, aci)).toMatchObject({ ...known, blocked: true, accessMode: 'enabled' });
+  });
+
+  it('does not disable a contact whose new profile key came while it was on its way, and is soon asked for again', async () => {
+    const { aci, profileKey } = await subscribeKnown();
+    const newKey = new Uint8Array(32).fill(2);
+    scene.service.accountIntercepts.set('fetchProfile', async () => {
+      await putContact(scene, aci, { profileKey: newKey });
+      return undefined;
+    });
+    await profiles.fetchProfile(aci);
+    expect(await contactIn(scene, aci)).toMatchObject({
+      profileKey: newKey,
+      accessMode: 'unknown',
+      profileFetchedMs: 0,
+    });
+    expect(profileKey).not.toEqual(newKey);
+  });
+
+  it('holds the lock of the contact while it changes him, and not while the service is asked', async () => {
+    const { aci, profileKey } = await subscribeKnown();
+    let ask!: () => void;
+    const isAsked = new Promise<void>((resolve) => (ask = resolve));
+    const release = await scene.hub.locks.acquire([aci]);
+    scene.service.accountIntercepts.set('fetchProfile', () => {
+      ask();
+      return undefined;
+    });
+    const fetching = profiles.fetchProfile(aci);
+    await isAsked;
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve));
+    expect(await contactIn(scene, aci)).toMatchObject({ profileFetchedMs: 0 });
+    await putContact(scene, aci, { profileKey, blocked: true });
+    release();
+    await fetching;
+    expect(await contactIn(scene, aci)).toMatchObject({ blocked: true, profileFetchedMs: nowMs });
+  });
+});
+
+describe('the cache of profiles', () => {
+  it('answers for six hours, and no longer', async () => {
+    const { aci } = await subscribeKnown();
+    const first = await profiles.fetchProfile(aci);
+    nowMs += 6 * HOUR_MS - 1;
+    expect(await profiles.fetchProfile(aci)).toEqual(first);
+    expect(asked()).toHaveLength(1);
+    nowMs += 1;
+    expect(await profiles.fetchProfile(aci)).toEqual({ ...first, fetchedAtMs: nowMs });
+    expect(asked()).toHaveLength(2);
+  });
+
+  it('is passed by with force, and by a clock that was set back', async () => {
+    const { aci } = await subscribeKnown();
+    await profiles.fetchProfile(aci);
+    await profiles.fetchProfile(aci, { force: true });
+    expect(asked()).toHaveLength(2);
+    nowMs -= 1;
+    await profiles.fetchProfile(aci);
+    expect(asked()).toHaveLength(3);
+  });
+
+  it('is out of date with a new profile key, and not with the same one again', async () => {
+    const { aci, profileKey } = await subscribeKnown();
+    const { service, store } = scene;
+    const trustRoots = [service.trustRoot];
+    await using broadcaster = await Broadcaster.open({ store, transport: service, trustRoots, threads: 1 });
+    await profiles.fetchProfile(aci);
+    await broadcaster.setProfileKey(aci, profileKey);
+    await profiles.fetchProfile(aci);
+    expect(asked()).toHaveLength(1);
+    await broadcaster.setProfileKey(aci, new Uint8Array(32).fill(3));
+    await profiles.fetchProfile(aci);
+    expect(asked().length).toBeGreaterThan(1);
+  });
+
+  it('survives a restart, but for the name, where we have written to the contact', async () => {
+    const subscriber = await subscribeKnown();
+    await writeTo(subscriber);
+    const { name, ...first } = await profiles.fetchProfile(subscriber.aci);
+    expect(name).toEqual({ given: 'Ada', family: 'Lovelace' });
+    const later = new Profiles(scene.hub, scene.service);
+    expect(await later.fetchProfile(subscriber.aci)).toEqual(first);
+    expect(asked()).toHaveLength(1);
+  });
+
+  it('tells what a send has taught since', async () => {
+    const { aci, profileKey } = await subscribeKnown();
+    await profiles.fetchProfile(aci);
+    await putContact(scene, aci, {
+      ...(await contactIn(scene, aci)),
+      profileKey,
+      accessMode: 'disabled',
+      accessDeniedMs: Date.now(),
+    });
+    expect(await profiles.fetchProfile(aci)).toMatchObject({ accessMode: 'disabled', name: { given: 'Ada' } });
+  });
+});
+
+describe('another identity key', () => {
+  const sessionOf = async (aci: string): Promise<SessionRecord> => {
+    const [bytes] = await scene.store.getMany('session', [`${aci}.1`]);
+    return SessionRecord.deserialize(bytes!);
+  };
+  const changes: unknown[] = [];
+  const fetchAfterChange = async (options: ProfilesOptions): Promise<Subscriber> => {
+    changes.length = 0;
+    const subscriber = await subscribeKnown();
+    await writeTo(subscriber);
+    expect((await sessionOf(subscriber.aci)).hasCurrentState(new Date(nowMs))).toBe(true);
+    subscriber.identity = IdentityKeyPair.generate();
+    const onIdentityChange = (change: unknown): void => void changes.push(change);
+    await new Profiles(scene.hub, scene.service, { onIdentityChange, ...options }).fetchProfile(subscriber.aci);
+    return subscriber;
+  };
+
+  it('is told, is taken over, and archives the sessions', async () => {
+    const { aci, identity } = await fetchAfterChange({});
+    expect(changes).toEqual([{ serviceId: aci, accepted: true }]);
+    const contact = await contactIn(scene, aci);
+    expect(Buffer.compare(contact.identityKey!, identity.publicKey.serialize())).toBe(0);
+    expect(contact.devices).toEqual([]);
+    expect((await sessionOf(aci)).hasCurrentState(new Date(nowMs))).toBe(false);
+  });
+
+  it('is not taken over against the policy, and archives the sessions all the same', async () => {
+    const { aci, identity } = await fetchAfterChange({ identityPolicy: 'fail' });
+    expect(changes).toEqual([{ serviceId: aci, accepted: false }]);
+    const contact = await contactIn(scene, aci);
+    expect(Buffer.compare(contact.identityKey!, identity.publicKey.serialize())).not.toBe(0);
+    expect((await sessionOf(aci)).hasCurrentState(new Date(nowMs))).toBe(false);
+  });
+
+  it('is no change for whom we have never written to, whose key is not kept', async () => {
+    const subscriber = await subscribeKnown();
+    const onIdentityChange = vi.fn();
+    const watched = new Profiles(scene.hub, scene.service, { onIdentityChange });
+    await watched.fetchProfile(subscriber.aci);
+    subscriber.identity = IdentityKeyPair.generate();
+    const { identityKey } = await watched.fetchProfile(subscriber.aci, { force: true });
+    expect(identityKey).toEqual(Uint8Array.from(subscriber.identity.publicKey.serialize()));
+    expect(onIdentityChange).not.toHaveBeenCalled();
+    expect(await contactIn(scene, subscriber.aci)).not.toHaveProperty('identityKey');
+  });
+});
+
+describe('a profile that cannot be had', () => {
+  it.each([
+    [{ status: 'rate-limited', retryAfterMs: 1500 }, 'ERR_RATE_LIMITED'],
+    [{ status: 'unavailable' }, 'ERR_SERVICE_UNAVAILABLE'],
+    [{ status: 'rejected', httpStatus: 422 }, 'ERR_SERVICE_REJECTED'],
+    [{ status: 'challenge', token: '', options: [] }, 'ERR_SERVICE_REJECTED'],
+    [{ status: 'not-found' }, 'ERR_RECIPIENT_UNREGISTERED'],
+    [{ status: 'unauthorized' }, 'ERR_SERVICE_REJECTED'],
+  ] as const)('for %j is an error, and changes nothing', async (refusal, code) => {
+    const { aci } = await subscribeKnown();
+    const before = await contactIn(scene, aci);
+    scene.service.answer('fetchProfile', refusal);
+    await expect(profiles.fetchProfile(aci)).rejects.toMatchObject({ name: 'SealcastError', code, serviceId: aci });
+    expect(await contactIn(scene, aci)).toEqual(before);
+  });
+
+  it('of an account that is gone is asked for as the account, to know', async () => {
+    const subscriber = await subscribeKnown();
+    subscriber.registered = false;
+    await expect(profiles.fetchProfile(subscriber.aci)).rejects.toMatchObject({ code: 'ERR_RECIPIENT_UNREGISTERED' });
+    expect(asked()).toHaveLength(2);
+  });
+
+  it('is refused for wrong arguments before the service is asked', async () => {
+    await expect(profiles.fetchProfile('nobody')).rejects.toMatchObject(refusedField('serviceId'));
+    const aci = randomUUID();
+    await expect(profiles.fetchProfile(aci, { force: 1 } as never)).rejects.toMatchObject(refusedField('force'));
+    await expect(profiles.fetchProfile(aci, { signal: {} } as never)).rejects.toMatchObject(refusedField('signal'));
+    await expect(profiles.fetchProfile(aci, null as never)).rejects.toMatchObject(refusedField('options'));
+    expect(asked()).toEqual([]);
+  });
+
+  it('hands the signal on', async () => {
+    const { aci } = await subscribeKnown();
+    const reason = new Error('enough');
+    await expect(profiles.fetchProfile(aci, { signal: AbortSignal.abort(reason) })).rejects.toMatchObject({
+      code: 'ERR_ABORTED',
+      cause: reason,
+    });
+  });
+});

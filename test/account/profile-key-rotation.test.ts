@@ -1,0 +1,403 @@
+import { randomUUID } from 'node:crypto';
+import { Broadcaster, deriveAccessKey, type Change, type Store } from 'sealcast';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { decryptProfileName } from '#dist/src/access/profile-cipher.js';
+import { profileKeyFacts } from '#dist/src/access/profile-version.js';
+import {
+  contactIn,
+  DISKS,
+  openAccountScene,
+  putContact,
+  storedProfileKey,
+  type AccountScene,
+} from '../harness/account-scene.js';
+import { collect } from '../harness/broadcasters.js';
+import { refusedField } from '../harness/refusals.js';
+import type { AccountAnswer, AccountRequestName, StandInAccountService } from '../fakes/stand-in-account-service.js';
+import { WatchedStore } from '../fakes/watched-store.js';
+
+const ATTRIBUTES = { pniRegistrationId: 12, registrationLock: 'ab'.repeat(32), discoverableByPhoneNumber: false };
+const PROFILE = { given: 'Alerts', family: 'Harbour' };
+
+/** An account that is set up: profile and access key are registered. */
+async function setUp(scene: AccountScene): Promise<void> {
+  await scene.own.setAttributes(ATTRIBUTES);
+  await scene.own.setProfile(PROFILE);
+  await scene.own.registerAccessKey();
+  scene.service.accountRequests.length = 0;
+}
+
+const names = ({ service }: AccountScene): string[] => service.accountRequests.map(({ name }) => name);
+
+/** Whether whoever has the profile key reads our profile with it, and sends to us sealed with it. */
+async function isGood(service: StandInAccountService, profileKey: Uint8Array): Promise<boolean> {
+  const { version } = await profileKeyFacts(profileKey, service.sender.aci);
+  const upload = service.profiles.get(version);
+  const name = upload === undefined ? null : decryptProfileName(profileKey, upload.name);
+  const isRegistered = Buffer.compare(service.attributes!.accessKey, deriveAccessKey(profileKey)) === 0;
+  return isRegistered && name?.given === 'Alerts' && name.family === 'Harbour';
+}
+
+/** Hub and store have the same profile key, another one than at first, and the service has all that belongs to it. */
+async function expectRotated(scene: AccountScene): Promise<void> {
+  const { service, hub } = scene;
+  const { profileKey } = hub.account;
+  expect(profileKey).toHaveLength(32);
+  expect(profileKey).not.toEqual(service.sender.profileKey);
+  expect(Buffer.compare((await storedProfileKey(scene))!, profileKey!)).toBe(0);
+  expect(await isGood(service, profileKey!)).toBe(true);
+  expect(service.attributes).toMatchObject({ registrationLock: 'ab'.repeat(32), pniRegistrationId: 12 });
+  expect(await scene.store.getMany('account', ['rotation'])).toEqual([undefined]);
+}
+
+/** Nobody sees any difference yet: what messages carry is what the service has. */
+async function expectAsBefore(scene: AccountScene): Promise<void> {
+  const { service, hub } = scene;
+  expect(hub.account.profileKey).toEqual(service.sender.profileKey);
+  expect(Buffer.compare((await storedProfileKey(scene))!, service.sender.profileKey)).toBe(0);
+  expect(await isGood(service, service.sender.profileKey)).toBe(true);
+}
+
+describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
+  const disk = { current: make() };
+  let scene: AccountScene;
+  beforeEach(async () => {
+    disk.current = make();
+    scene = await openAccountScene(await disk.current.open());
+    await setUp(scene);
+  });
+  afterEach(async () => {
+    await scene.close();
+    await disk.current.remove();
+  });
+  const reopen = async (wrap: (store: Store) => Store = (store) => store): Promise<void> => {
+    const { service } = scene;
+    await scene.close();
+    scene = await openAccountScene(wrap(await disk.current.open()), service);
+  };
+
+  it('uploads the profile, then registers the access key, then has messages carry the new key', async () => {
+    const before = scene.hub.account.profileKey!;
+    const copy = Uint8Array.from(before);
+    const seen: [string, Uint8Array | undefined][] = [];
+    for (const name of ['setProfile', 'setAccountAttributes'] as const) {
+      scene.service.accountIntercepts.set(name, () => {
+        seen.push([name, scene.hub.account.profileKey]);
+        return undefined;
+      });
+    }
+    await scene.own.rotateProfileKey();
+    expect(seen).toEqual([
+      ['setProfile', before],
+      ['setAccountAttributes', before],
+    ]);
+    expect(scene.hub.account.profileKey).not.toBe(before);
+    expect(before).toEqual(copy);
+    await expectRotated(scene);
+  });
+
+  it('is another key each time, and goes on from the one before after a restart', async () => {
+    await scene.own.rotateProfileKey();
+    const first = scene.hub.account.profileKey;
+    await reopen();
+    expect(scene.hub.account.profileKey).toEqual(first);
+    await scene.own.rotateProfileKey();
+    expect(scene.hub.account.profileKey).not.toEqual(first);
+    await expectRotated(scene);
+  });
+
+  it('is not undone by an account that is given with a key from before, but by one with another key', async () => {
+    await scene.own.rotateProfileKey();
+    await scene.own.rotateProfileKey();
+    const { profileKey } = scene.hub.account;
+    const { service, store } = scene;
+    // While it is open, and when it is opened again.
+    const second = await openAccountScene(store, service);
+    expect(second.hub.account.profileKey).toEqual(profileKey);
+    await second.close();
+    await reopen();
+    expect(scene.hub.account.profileKey).toEqual(profileKey);
+    await scene.close();
+    const other = new Uint8Array(32).fill(7);
+    scene = await openAccountScene(await disk.current.open(), service, { profileKey: other });
+    expect(scene.hub.account.profileKey).toEqual(other);
+  });
+
+  it('has messages carry the new key', async () => {
+    const { service, store } = scene;
+    const subscriber = await service.subscribe();
+    await using broadcaster = await Broadcaster.open({
+      store,
+      transport: service,
+      trustRoots: [service.trustRoot],
+      threads: 1,
+    });
+    await broadcaster.setProfileKey(subscriber.aci, subscriber.profileKey);
+    await collect(broadcaster.broadcast({ body: 'one' }, [subscriber.aci]));
+    await scene.own.rotateProfileKey();
+    await collect(broadcaster.broadcast({ body: 'two' }, [subscriber.aci]));
+    const carried = service.arrivals.map(({ message }) => Uint8Array.from(message.profileKey!));
+    expect(carried).toEqual([service.sender.profileKey, scene.hub.account.profileKey]);
+  });
+
+  it('keeps the unrestricted mode', async () => {
+    await scene.own.registerAccessKey({ unrestricted: true });
+    await reopen();
+    await scene.own.rotateProfileKey();
+    expect(scene.service.attributes?.unrestrictedAccess).toBe(true);
+  });
+
+  it('is one for all who ask at once', async () => {
+    await Promise.all([scene.own.rotateProfileKey(), scene.own.rotateProfileKey(), scene.own.rotateProfileKey()]);
+    expect(names(scene)).toEqual(['setProfile', 'setAccountAttributes']);
+    await expectRotated(scene);
+  });
+
+  it.each<[AccountRequestName, AccountAnswer]>([
+    ['setProfile', { status: 'rate-limited', retryAfterMs: 60_000 }],
+    ['setProfile', { status: 'rejected', httpStatus: 403 }],
+    ['setProfile', 'lost'],
+    ['setAccountAttributes', { status: 'rate-limited', retryAfterMs: 60_000 }],
+    ['setAccountAttributes', { status: 'rejected', httpStatus: 422 }],
+  ])('changes nothing for anybody where %s is answered %j, and is finished after a restart', async (name, answer) => {
+    scene.service.answer(name, answer);
+    await expect(scene.own.rotateProfileKey()).rejects.toThrow(/new profile key is kept/);
+    await expectAsBefore(scene);
+    await reopen();
+    await expectAsBefore(scene);
+    scene.service.answer(name, undefined);
+    await scene.own.finishPending();
+    await expectRotated(scene);
+  });
+
+  it('is finished with the same key where the answer to the registration was lost', async () => {
+    scene.service.answer('setAccountAttributes', 'lost');
+    await expect(scene.own.rotateProfileKey()).rejects.toMatchObject({ code: 'ERR_SERVICE_UNAVAILABLE' });
+    const registered = scene.service.attributes!.accessKey;
+    expect(scene.hub.account.profileKey).toEqual(scene.service.sender.profileKey);
+    scene.service.answer('setAccountAttributes', undefined);
+    await reopen();
+    await scene.own.rotateProfileKey();
+    await expectRotated(scene);
+    expect(scene.service.attributes!.accessKey).toEqual(registered);
+  });
+
+  it.each<[string, AccountRequestName]>([
+    ['the profile is uploaded', 'setProfile'],
+    ['the access key is registered', 'setAccountAttributes'],
+  ])('is taken up by a further call where a refusal came when %s', async (_title, name) => {
+    scene.service.answer(name, { status: 'unavailable' });
+    await expect(scene.own.rotateProfileKey()).rejects.toMatchObject({ code: 'ERR_SERVICE_UNAVAILABLE' });
+    scene.service.answer(name, undefined);
+    await scene.own.rotateProfileKey();
+    await expectRotated(scene);
+    expect(
+      new Set(scene.service.accountRequests.map(({ request }) => (request as { version?: string }).version)).size,
+    ).toBe(2);
+  });
+
+  /** Which of a rotation's two commits. */
+  const COMMITS = [
+    ['that a new key is on its way', 0],
+    ['that the new key is ours', 1],
+  ] as const;
+  const isAccount = (changes: readonly Change[]): boolean => changes.some(({ table }) => table === 'account');
+
+  it.each(COMMITS)('is finished after a crash before the commit %s', async (_title, crashAt) => {
+    let commits = 0;
+    await reopen(
+      (store) =>
+        new WatchedStore(store, {
+          before: (changes) => {
+            if (isAccount(changes) && commits++ === crashAt) throw new Error('the process is gone');
+          },
+        }),
+    );
+    await expect(scene.own.rotateProfileKey()).rejects.toThrow('the process is gone');
+    // What is not on the disk is in no message.
+    expect(scene.hub.account.profileKey).toEqual(scene.service.sender.profileKey);
+    await reopen();
+    if (crashAt === 0) await expectAsBefore(scene);
+    const uploaded = [...scene.service.profiles.keys()];
+    await scene.own.finishPending();
+    if (crashAt === 0) await scene.own.rotateProfileKey();
+    else expect([...scene.service.profiles.keys()]).toEqual(uploaded);
+    await expectRotated(scene);
+  });
+
+  it.each(COMMITS)('is finished after a crash behind the commit %s', async (_title, crashAt) => {
+    let commits = 0;
+    await reopen(
+      (store) =>
+        new WatchedStore(store, {
+          after: (changes) => {
+            if (isAccount(changes) && commits++ === crashAt) throw new Error('the process is gone');
+          },
+        }),
+    );
+    await expect(scene.own.rotateProfileKey()).rejects.toThrow('the process is gone');
+    await reopen();
+    if (crashAt === 0) await expectAsBefore(scene);
+    await scene.own.finishPending();
+    await expectRotated(scene);
+    expect(names(scene)).toEqual(['setProfile', 'setAccountAttributes']);
+  });
+
+  it('throws without a profile or attributes, and changes nothing', async () => {
+    const bare = await openAccountScene();
+    await expect(bare.own.rotateProfileKey()).rejects.toMatchObject(refusedField('profile'));
+    await bare.own.setProfile(PROFILE);
+    await expect(bare.own.rotateProfileKey()).rejects.toMatchObject(refusedField('attributes'));
+    expect(names(bare)).toEqual(['setProfile']);
+    expect(bare.hub.account.profileKey).toEqual(bare.service.sender.profileKey);
+    expect(await bare.store.getMany('account', ['rotation'])).toEqual([undefined]);
+    await bare.close();
+  });
+
+  it('takes along a profile and an access key that are told meanwhile', async () => {
+    scene.service.answer('setAccountAttributes', { status: 'unavailable' });
+    await expect(scene.own.rotateProfileKey()).rejects.toMatchObject({ code: 'ERR_SERVICE_UNAVAILABLE' });
+    scene.service.answer('setAccountAttributes', undefined);
+    scene.service.accountRequests.length = 0;
+    await scene.own.setProfile({ ...PROFILE, about: 'another text' });
+    await expectRotated(scene);
+    expect(names(scene)).toEqual(['setProfile', 'setAccountAttributes']);
+    expect(scene.service.accountRequests[0]?.request).toHaveProperty('about');
+
+    scene.service.answer('setProfile', { status: 'unavailable' });
+    await expect(scene.own.rotateProfileKey()).rejects.toMatchObject({ code: 'ERR_SERVICE_UNAVAILABLE' });
+    scene.service.answer('setProfile', undefined);
+    await scene.own.registerAccessKey({ unrestricted: true });
+    await expectRotated(scene);
+    expect(scene.service.attributes?.unrestrictedAccess).toBe(true);
+    // Nothing of it is left to be told.
+    scene.service.accountRequests.length = 0;
+    await scene.own.finishPending();
+    expect(names(scene)).toEqual([]);
+  });
+
+  it('is aborted by its caller, or by the end of the account, and is taken up again', async () => {
+    const controller = new AbortController();
+    scene.service.accountIntercepts.set('setProfile', () => {
+      controller.abort();
+      return new Promise(() => undefined);
+    });
+    const { signal } = controller;
+    await expect(scene.own.rotateProfileKey({ signal })).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    const shared = scene.own.rotateProfileKey();
+    await Promise.all([expect(shared).rejects.toThrow(), scene.close()]);
+    scene.service.answer('setProfile', undefined);
+    scene = await openAccountScene(await disk.current.open(), scene.service);
+    await scene.own.finishPending();
+    await expectRotated(scene);
+  });
+
+  describe('blocking a contact', () => {
+    const aci = randomUUID();
+    const identityKey = new Uint8Array(33).fill(5);
+
+    it('rotates where he may have our profile key, and not where he cannot', async () => {
+      await putContact(scene, aci, { identityKey, expireTimer: 9 });
+      await scene.own.block(aci.toUpperCase());
+      expect(await contactIn(scene, aci)).toMatchObject({ blocked: true, expireTimer: 9 });
+      await expectRotated(scene);
+
+      scene.service.accountRequests.length = 0;
+      const stranger = randomUUID();
+      await scene.own.block(stranger);
+      expect(await contactIn(scene, stranger)).toMatchObject({ blocked: true });
+      expect(names(scene)).toEqual([]);
+    });
+
+    it('costs no second key where he is blocked already, and is taken back', async () => {
+      await putContact(scene, aci, { identityKey });
+      await scene.own.block(aci);
+      await scene.own.block(aci);
+      expect(names(scene)).toEqual(['setProfile', 'setAccountAttributes']);
+      await scene.own.unblock(aci);
+      expect(await contactIn(scene, aci)).toMatchObject({ blocked: false, identityKey });
+    });
+
+    it('takes the key from who was only told to be blocked, once', async () => {
+      await putContact(scene, aci, { identityKey, blocked: true });
+      await scene.own.block(aci);
+      await expectRotated(scene);
+      scene.service.accountRequests.length = 0;
+      await scene.own.block(aci);
+      expect(names(scene)).toEqual([]);
+    });
+
+    it('shares one rotation with others that are blocked at the same time', async () => {
+      const contacts = Array.from({ length: 5 }, () => randomUUID());
+      for (const each of contacts) await putContact(scene, each, { identityKey });
+      await Promise.all(contacts.map((each) => scene.own.block(each)));
+      for (const each of contacts) expect(await contactIn(scene, each)).toMatchObject({ blocked: true });
+      await expectRotated(scene);
+      expect(scene.service.accountCountOf('setProfile')).toBeLessThan(contacts.length);
+    });
+
+    it('begins another rotation where the one under way has given its key away already', async () => {
+      await putContact(scene, aci, { identityKey });
+      await scene.own.rotateProfileKey();
+      const known = scene.hub.account.profileKey!;
+      await scene.own.block(aci);
+      expect(scene.hub.account.profileKey).not.toEqual(known);
+    });
+
+    it('waits for a rotation of its own where the one under way is at its very end', async () => {
+      await putContact(scene, aci, { identityKey });
+      let blocking: Promise<void> | undefined;
+      const isLast = (changes: readonly Change[]): boolean =>
+        changes.some(({ key, value }) => key === 'rotation' && value === null);
+      await reopen(
+        (store) =>
+          new WatchedStore(store, {
+            before: (changes) => {
+              if (isLast(changes)) blocking ??= scene.own.block(aci);
+            },
+          }),
+      );
+      await scene.own.rotateProfileKey();
+      const first = scene.service.accountRequests.slice(0, 2).map(({ name }) => name);
+      await blocking;
+      expect(first).toEqual(['setProfile', 'setAccountAttributes']);
+      expect(scene.service.accountCountOf('setProfile')).toBe(2);
+      await expectRotated(scene);
+    });
+
+    it('says that he is blocked and the new key on its way where the service refuses it', async () => {
+      await putContact(scene, aci, { identityKey });
+      scene.service.answer('setAccountAttributes', { status: 'rate-limited', retryAfterMs: 1000 });
+      const error: unknown = await scene.own.block(aci).catch((thrown: unknown) => thrown);
+      expect(error).toMatchObject({ code: 'ERR_RATE_LIMITED', serviceId: aci });
+      expect((error as Error).message).toMatch(/^the contact is blocked, but .*taken up again/);
+      await reopen();
+      expect(await contactIn(scene, aci)).toMatchObject({ blocked: true });
+      scene.service.answer('setAccountAttributes', undefined);
+      await scene.own.block(aci);
+      await expectRotated(scene);
+    });
+
+    it('is not done where a new key is called for and cannot be made', async () => {
+      const bare = await openAccountScene();
+      await putContact(bare, aci, { identityKey });
+      await expect(bare.own.block(aci)).rejects.toMatchObject(refusedField('profile'));
+      expect(await contactIn(bare, aci)).toMatchObject({ blocked: false });
+      await bare.close();
+    });
+
+    it('is one commit with the new key that is on its way', async () => {
+      await putContact(scene, aci, { identityKey });
+      const commits: string[][] = [];
+      await reopen(
+        (store) =>
+          new WatchedStore(store, {
+            before: (changes) => void commits.push(changes.map(({ table, key }) => `${table} ${key}`)),
+          }),
+      );
+      commits.length = 0;
+      await scene.own.block(aci);
+      expect(commits[0]).toEqual([`contact ${aci}`, 'account rotation']);
+    });
+  });
+});

@@ -1,0 +1,60 @@
+import { describe, expect, it } from 'vitest';
+import { Lanes } from '#dist/src/engine/priority-queue.js';
+
+const item = (name: string): { readonly name: string } => ({ name });
+const drain = (lanes: Lanes<{ name: string }>): string[] => {
+  const names: string[] = [];
+  for (let next = lanes.shift(); next !== undefined; next = lanes.shift()) names.push(next.name);
+  return names;
+};
+
+function filled(incoming: number, outgoing: number): Lanes<{ name: string }> {
+  const lanes = new Lanes<{ name: string }>();
+  for (let i = 0; i < outgoing; i++) lanes.push('outgoing', item(`out ${i}`));
+  for (let i = 0; i < incoming; i++) lanes.push('incoming', item(`in ${i}`));
+  return lanes;
+}
+
+describe('two lanes', () => {
+  it('have the incoming one first, each in its order', () => {
+    expect(drain(filled(3, 2))).toEqual(['in 0', 'in 1', 'in 2', 'out 0', 'out 1']);
+  });
+
+  it('let an outgoing one through after four incoming ones, so that none waits for ever', () => {
+    const names = drain(filled(10, 2));
+    expect(names.indexOf('out 0')).toBe(4);
+    expect(names.indexOf('out 1')).toBe(9);
+    expect(names).toHaveLength(12);
+  });
+
+  it('do not count incoming ones that nothing waited behind', () => {
+    const lanes = filled(4, 0);
+    drain(lanes);
+    lanes.push('outgoing', item('out'));
+    for (let i = 0; i < 4; i++) lanes.push('incoming', item(`in ${i}`));
+    expect(drain(lanes).at(-1)).toBe('out');
+  });
+
+  it('put back what was taken as if it had not been', () => {
+    const lanes = filled(6, 1);
+    for (let i = 0; i < 20; i++) {
+      const taken = lanes.shift();
+      expect(taken?.name).toBe('in 0');
+      if (taken !== undefined) lanes.unshift('incoming', taken);
+    }
+    expect(lanes.length).toBe(7);
+    expect(drain(lanes)).toEqual(['in 0', 'in 1', 'in 2', 'in 3', 'out 0', 'in 4', 'in 5']);
+  });
+
+  it('give out one lane alone when asked for it', () => {
+    const lanes = filled(1, 1);
+    expect([lanes.shift('incoming')?.name, lanes.shift('incoming')?.name]).toEqual(['in 0', undefined]);
+    expect(lanes.shift('outgoing')?.name).toBe('out 0');
+  });
+
+  it('are empty once they are cleared', () => {
+    const lanes = filled(3, 3);
+    lanes.clear();
+    expect([lanes.length, lanes.shift()]).toEqual([0, undefined]);
+  });
+});

@@ -1,0 +1,24 @@
+import { neverHangs, untilTrue } from '../harness/await-condition.js';
+import { FakeService, type FakeResponse } from './fake-service.js';
+
+/** A service that answers when it is told to. */
+export class SlowService extends FakeService {
+  readonly #waiting: ((response: FakeResponse) => void)[] = [];
+
+  constructor() {
+    super();
+    const later = (): Promise<FakeResponse> => new Promise((resolve) => this.#waiting.push(resolve));
+    this.on('PUT', /./, later).on('GET', /./, later).on('HEAD', /./, later);
+  }
+
+  async untilAsked(times: number): Promise<void> {
+    await neverHangs(
+      untilTrue(() => this.requests.length >= times),
+      'a request',
+    );
+  }
+
+  answerAll(response: FakeResponse): void {
+    for (const answer of this.#waiting.splice(0)) answer(response);
+  }
+}

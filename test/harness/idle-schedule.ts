@@ -1,0 +1,12 @@
+// A process of its own: a schedule that waits for its next day, and nothing else to live for.
+import { PreKeysSchedule } from '#dist/src/account/prekeys/schedule.js';
+
+const schedule = new PreKeysSchedule(
+  () => Promise.resolve(undefined),
+  () => undefined,
+);
+schedule.start();
+setImmediate(() => {
+  schedule.soon();
+  console.log('waiting');
+});

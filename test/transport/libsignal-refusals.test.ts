@@ -1,0 +1,47 @@
+import * as libsignal from '@signalapp/libsignal-client';
+import { afterEach, expect, test, vi } from 'vitest';
+import { Lane } from '#dist/src/transport/chat/managed-connection.js';
+import { LibsignalRefusals } from '#dist/src/transport/mapping/libsignal.js';
+
+const { ErrorCode } = libsignal;
+const refusals = new LibsignalRefusals(libsignal);
+const thrown = (code: number, facts: object = {}): Error => Object.assign(new Error('refused'), { code, ...facts });
+
+afterEach(() => vi.useRealTimers());
+
+test.each([
+  ['429', thrown(ErrorCode.RateLimitedError, { retryAfterSecs: 90 }), 90_000],
+  ['428', thrown(ErrorCode.RateLimitChallengeError, { retryAfterSecs: 90 }), 90_000],
+  ['428 without a time', thrown(ErrorCode.RateLimitChallengeError, { retryAfterSecs: null }), undefined],
+  ['5xx', thrown(ErrorCode.IoError), undefined],
+])('%s: how long the service wants to be left alone', (_, error, retryAfterMs) => {
+  expect(refusals.retryAfterMs(error)).toBe(retryAfterMs);
+});
+
+test.each(['RateLimitedError', 'RateLimitChallengeError'] as const)(
+  'a connection that is refused with %s is not tried again before its Retry-After',
+  async (name) => {
+    vi.useFakeTimers();
+    let attempts = 0;
+    const lane = new Lane({
+      connect: async (listener) => {
+        attempts += 1;
+        if (attempts > 1) throw thrown(ErrorCode[name], { retryAfterSecs: 90 });
+        // Lost as soon as it is there.
+        setImmediate(() => listener.onConnectionInterrupted(null));
+        return Promise.resolve({ disconnect: () => Promise.resolve() });
+      },
+      refusals,
+      backoff: { random: () => 0 },
+      onChange: () => undefined,
+    });
+    await lane.connect();
+    await vi.advanceTimersByTimeAsync(10);
+    expect(attempts).toBe(2);
+    await vi.advanceTimersByTimeAsync(89_000);
+    expect(attempts).toBe(2);
+    await vi.advanceTimersByTimeAsync(20_000);
+    expect(attempts).toBe(3);
+    await lane.close();
+  },
+);

@@ -1,0 +1,30 @@
+import fc from 'fast-check';
+import { expect, test } from 'vitest';
+import { Fifo } from '#dist/src/util/queue.js';
+
+test('a Fifo gives what was put in, in its order, whatever is done to it in between', () => {
+  const step = fc.oneof(
+    fc.record({ push: fc.integer({ min: 1, max: 6000 }) }),
+    fc.record({ shift: fc.integer({ min: 1, max: 6000 }) }),
+  );
+  fc.assert(
+    fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
+      const fifo = new Fifo<{ id: number }>();
+      let [pushed, shifted] = [0, 0];
+      for (const action of steps) {
+        if ('push' in action) {
+          for (let i = 0; i < action.push; i++) fifo.push({ id: pushed++ });
+        } else {
+          for (let i = 0; i < action.shift && shifted < pushed; i++) {
+            expect(fifo.peek()?.id).toBe(shifted);
+            expect(fifo.shift()?.id).toBe(shifted++);
+          }
+        }
+        expect(fifo.length).toBe(pushed - shifted);
+      }
+      fifo.clear();
+      expect([fifo.length, fifo.peek(), fifo.shift()]).toEqual([0, undefined, undefined]);
+    }),
+    { numRuns: 30 },
+  );
+});

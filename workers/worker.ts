@@ -1,0 +1,51 @@
+import { randomFillSync } from 'node:crypto';
+import { workerData } from 'node:worker_threads';
+import { entryCount, layScalars } from '../src/kernel/arena.js';
+import { instantiate } from '../src/kernel/instance.js';
+import { ControlBlock } from '../src/kernel/control.js';
+import type { ChunkJob, Job, JobFault, RatchetAnswer, RatchetJob, WorkerStart } from '../src/engine/jobs.js';
+import type { RatchetRequest } from '../src/session/protocol.js';
+import { secretBytes } from '../src/util/secret-bytes.js';
+
+const { module, memory } = workerData as WorkerStart;
+const kernel = instantiate(module, memory);
+
+/**
+ * Fills the chunk's ephemeral scalars from the operating system's generator and seals with them, in one synchronous step:
+ * nothing can come between a scalar's making and its use.
+ */
+function seal(arenaPtr: number): void {
+  // A plain buffer: OpenSSL fills memory that nobody else can see, then it moves into the arena.
+  const random = randomFillSync(secretBytes(entryCount(memory, arenaPtr) * 32));
+  layScalars(memory, arenaPtr, random);
+  random.fill(0);
+  kernel.sealV1(arenaPtr);
+}
+
+function runChunk({ kind, arenaPtr }: ChunkJob): JobFault {
+  try {
+    if (kind === 'seal') seal(arenaPtr);
+    else if (kind === 'unseal') kernel.unsealV1(arenaPtr);
+    else kernel.prepareSlots(arenaPtr);
+    return null;
+  } catch (error) {
+    return describe(error);
+  }
+}
+
+/** libsignal's addon is loaded by the first of these: who only seals has no use for it. */
+async function runRatchetJob({ request }: RatchetJob): Promise<RatchetAnswer> {
+  try {
+    const { runRatchet } = await import('../src/session/worker/worker.js');
+    const copyPrivateKey = (): Uint8Array<ArrayBuffer> => ControlBlock.copyPrivateKeyOf(memory);
+    return { reply: await runRatchet(request as RatchetRequest, copyPrivateKey) };
+  } catch (error) {
+    return { fault: describe(error) };
+  }
+}
+
+const describe = (error: unknown): string => (error instanceof Error ? error.message : 'unknown fault');
+
+export default function run(job: Job): JobFault | Promise<RatchetAnswer> {
+  return job.kind === 'ratchet' ? runRatchetJob(job) : runChunk(job);
+}
