@@ -3,15 +3,15 @@
 import { readFileSync } from 'node:fs';
 import { deserialize } from 'node:v8';
 import { Sealer, openStore, type SealResult } from 'sealcast';
-import { Gate } from '#dist/src/broadcast/flow/pause-gate.js';
-import { Contents } from '#dist/src/broadcast/plaintext-variants.js';
-import { Dispatcher, type DispatchServices } from '#dist/src/broadcast/sender.js';
-import { SendWindow } from '#dist/src/broadcast/flow/send-limiter.js';
+import { PauseGate } from '#dist/src/broadcast/flow/pause-gate.js';
+import { PlaintextVariants } from '#dist/src/broadcast/plaintext-variants.js';
+import { DeliverySender, type DispatchServices } from '#dist/src/broadcast/sender.js';
+import { SendLimiter } from '#dist/src/broadcast/flow/send-limiter.js';
 import { Telemetry } from '#dist/src/runtime/telemetry.js';
 import { sessionChange, sessionKey } from '#dist/src/runtime/records.js';
 import { SendGuard } from '#dist/src/runtime/send-guard.js';
 import { Outbox, rowChange } from '#dist/src/broadcast/outbox.js';
-import { RatchetClient, type Encrypted } from '#dist/src/session/session-client.js';
+import { SessionClient, type Encrypted } from '#dist/src/session/session-client.js';
 import { USMC_TYPE, encodeUsmc } from '#dist/src/content/index.js';
 import { AbortWatch } from '#dist/src/util/abort-watch.js';
 import { engineOf } from '#dist/src/sealer/engines.js';
@@ -43,7 +43,7 @@ const sealer = await Sealer.create({
   recipientCacheBytes: 32 * 1024 * 1024,
 });
 const account = { ...sender, identityPublicKey: sender.publicKey, identityPrivateKey: new Uint8Array(0) };
-const ratchet = new RatchetClient(engineOf(sealer), Number(threads), account, SYSTEM_CLOCK);
+const ratchet = new SessionClient(engineOf(sealer), Number(threads), account, SYSTEM_CLOCK);
 const record = {
   state: 'sending',
   body,
@@ -54,7 +54,7 @@ const record = {
   invalidRecipients: 0,
 } as const;
 const owner = { ...account, profileKey: new Uint8Array(32).fill(7) };
-const contents = new Contents(record, () => owner);
+const contents = new PlaintextVariants(record, () => owner);
 
 const aborts = new AbortWatch();
 const policies = { unsealedFallback: 'never', onIdentityChange: 'accept' } as const;
@@ -170,13 +170,13 @@ async function dispatch(
     notify: () => undefined,
   };
   const limits = {
-    gate: new Gate(aborts),
-    window: new SendWindow(CHUNK, Infinity, aborts),
+    gate: new PauseGate(aborts),
+    window: new SendLimiter(CHUNK, Infinity, aborts),
     maxRetryAfterMs: 0,
-    park: (waiting: () => Promise<void>) => waiting(),
+    releaseSlotWhile: (waiting: () => Promise<void>) => waiting(),
   };
   const { signal } = new AbortController();
-  const dispatcher = new Dispatcher(ID, record, services, undefined as never, limits, signal);
+  const dispatcher = new DeliverySender(ID, record, services, undefined as never, limits, signal);
   const ended = await Promise.all(
     chunk.map((serviceId, i) => {
       const { registrationId, type, ciphertext } = outputs[i]!;

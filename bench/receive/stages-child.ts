@@ -2,11 +2,11 @@
 // takes of the processors.
 import { Sealer, openStore, type Change } from 'sealcast';
 import { Records, contactChange, sessionChange, sessionKey } from '#dist/src/runtime/records.js';
-import { RatchetClient } from '#dist/src/session/session-client.js';
+import { SessionClient } from '#dist/src/session/session-client.js';
 import { engineOf } from '#dist/src/sealer/engines.js';
 import { SYSTEM_CLOCK } from '#dist/src/util/clock.js';
 import { Inbox } from '#dist/src/receive/inbox.js';
-import { Opener, type Opened } from '#dist/src/receive/envelope-opener.js';
+import { EnvelopeOpener, type OpenedEnvelope } from '#dist/src/receive/envelope-opener.js';
 import { SessionDecryptor, type SessionsDecrypted } from '#dist/src/receive/decrypt/sessions.js';
 import { BATCHES, Population, commitInParts } from './population.js';
 
@@ -35,8 +35,8 @@ const sealer = await Sealer.create({
   recipientCacheBytes: 32 * 1024 * 1024,
 });
 const record = { ...account, identityPublicKey: account.publicKey, identityPrivateKey: new Uint8Array(0) };
-const opener = new Opener(sealer, [account.rootPublicKey], record);
-const ratchet = new RatchetClient(engineOf(sealer), Number(threads), record, SYSTEM_CLOCK);
+const opener = new EnvelopeOpener(sealer, [account.rootPublicKey], record);
+const ratchet = new SessionClient(engineOf(sealer), Number(threads), record, SYSTEM_CLOCK);
 
 // The last reading counts: then all is compiled, and every certificate has been seen.
 let reading: StageReading = { unseal: 0, decrypt: 0, store: 0 };
@@ -69,7 +69,7 @@ async function measureStages(name: (typeof BATCHES)[number]): Promise<StageReadi
   return spent;
 }
 
-async function unseal(letters: readonly Uint8Array<ArrayBuffer>[]): Promise<Opened[]> {
+async function unseal(letters: readonly Uint8Array<ArrayBuffer>[]): Promise<OpenedEnvelope[]> {
   const ack = { send: () => undefined };
   const openings = await opener.open(letters.map((bytes) => ({ bytes, deliveredMs: Date.now(), ack })));
   return openings.map((opening) => {
@@ -78,11 +78,11 @@ async function unseal(letters: readonly Uint8Array<ArrayBuffer>[]): Promise<Open
   });
 }
 
-function addressOf({ sender, senderDevice }: Opened): string {
+function addressOf({ sender, senderDevice }: OpenedEnvelope): string {
   return sessionKey(sender, senderDevice);
 }
 
-async function read(opened: readonly Opened[]): Promise<{
+async function read(opened: readonly OpenedEnvelope[]): Promise<{
   contacts: Awaited<ReturnType<Records['contacts']>>;
   sessions: ReadonlyMap<string, Uint8Array<ArrayBuffer> | undefined>;
 }> {
@@ -93,7 +93,7 @@ async function read(opened: readonly Opened[]): Promise<{
 }
 
 function decrypt(
-  opened: readonly Opened[],
+  opened: readonly OpenedEnvelope[],
   sessions: ReadonlyMap<string, Uint8Array<ArrayBuffer> | undefined>,
 ): Promise<SessionsDecrypted> {
   // Sessions were read before, and are no part of this stage.
@@ -115,7 +115,7 @@ function decrypt(
 }
 
 async function write(
-  opened: readonly Opened[],
+  opened: readonly OpenedEnvelope[],
   contacts: Awaited<ReturnType<Records['contacts']>>,
   { outcomes, sessions }: SessionsDecrypted,
 ): Promise<void> {

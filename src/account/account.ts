@@ -1,5 +1,5 @@
 import type { AttributesInput } from './attributes.js';
-import type { AccountCore } from './service.js';
+import type { AccountService } from './service.js';
 import type { PendingIdentity } from './account-types.js';
 import { checkAccountTransport, checkPolicies, checkSharedOptions } from '../runtime/options.js';
 import type { AccessKeyOptions, OwnCallOptions, UnidentifiedAccessPair } from './account-types.js';
@@ -28,10 +28,10 @@ export function openAccount(options: AccountOptions): Promise<Account> {
 export class Account implements AsyncDisposable {
   readonly broadcaster: Broadcaster;
   readonly receiver: Receiver;
-  readonly #core: AccountCore;
+  readonly #core: AccountService;
   #closing: Promise<void> | undefined;
 
-  private constructor(broadcaster: Broadcaster, receiver: Receiver, core: AccountCore) {
+  private constructor(broadcaster: Broadcaster, receiver: Receiver, core: AccountService) {
     this.broadcaster = broadcaster;
     this.receiver = receiver;
     this.#core = core;
@@ -46,7 +46,7 @@ export class Account implements AsyncDisposable {
     try {
       const receiver = await Receiver.open(options);
       opened.push(receiver);
-      const { AccountCore: Core } = await import('./service.js');
+      const { AccountService: Core } = await import('./service.js');
       const core = await Core.open({
         ...checkSharedOptions(options),
         transport,
@@ -130,7 +130,7 @@ export class Account implements AsyncDisposable {
     return this.#open().own.unidentifiedAccess(serviceId, options);
   }
 
-  #open(): AccountCore {
+  #open(): AccountService {
     if (this.#closing !== undefined) throw new SealcastError('ERR_CLOSED', 'this Account is closed');
     return this.#core;
   }

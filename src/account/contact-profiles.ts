@@ -7,7 +7,7 @@ import type { ContactRecord } from '../store/records.js';
 import type { Change } from '../store/store.js';
 import type { AccessKey, AccountTransport, FetchedProfile, ProfileOutcome } from '../transport/transport.js';
 import { FETCH_PROFILE_NAMES, type ContactProfile, type FetchProfileOptions } from './account-types.js';
-import type { Hub } from '../runtime/account-runtime.js';
+import type { AccountRuntime } from '../runtime/account-runtime.js';
 import { parseServiceId } from '../util/service-id.js';
 import { archiveSessions } from '../runtime/archive-sessions.js';
 import { isOtherIdentity, onIdentityKey } from '../access/contact-identity.js';
@@ -41,7 +41,7 @@ interface Fetched {
 
 /** What we know of contacts by their profiles: whether they take sealed messages, and who they are. */
 export class Profiles {
-  readonly #hub: Hub;
+  readonly #runtime: AccountRuntime;
   readonly #transport: AccountTransport;
   readonly #records: Records;
   readonly #options: ProfilesOptions;
@@ -49,10 +49,10 @@ export class Profiles {
   /** By service id, those fetched first first. */
   readonly #remembered = new Map<string, ContactProfile>();
 
-  constructor(hub: Hub, transport: AccountTransport, options: ProfilesOptions = {}) {
-    this.#hub = hub;
+  constructor(runtime: AccountRuntime, transport: AccountTransport, options: ProfilesOptions = {}) {
+    this.#runtime = runtime;
     this.#transport = transport;
-    this.#records = new Records(hub.options.store, hub.clock);
+    this.#records = new Records(runtime.options.store, runtime.clock);
     this.#options = options;
   }
 
@@ -87,7 +87,7 @@ export class Profiles {
   /** What is known already, if it is of the last six hours. A clock that was set back makes no profile last for years. */
   #recall(serviceId: string, contact: ContactRecord): ContactProfile | undefined {
     const { accessMode, profileFetchedMs } = contact;
-    const ageMs = this.#hub.clock.now() - profileFetchedMs;
+    const ageMs = this.#runtime.clock.now() - profileFetchedMs;
     if (ageMs < 0 || ageMs >= FRESH_MS) return undefined;
     const remembered = this.#remembered.get(serviceId);
     // Whom we have never written to has no identity key in the store.
@@ -123,9 +123,9 @@ export class Profiles {
 
   /** Has the store know what the profile says, of the contact as it is by now. */
   async #keep(serviceId: string, { profile, profileKey }: Fetched): Promise<ContactProfile> {
-    const fetchedAtMs = this.#hub.clock.now();
+    const fetchedAtMs = this.#runtime.clock.now();
     const { identityKey, unrestricted, name } = profile;
-    const { accessMode, isOther } = await this.#hub.locks.with([serviceId], async () => {
+    const { accessMode, isOther } = await this.#runtime.locks.with([serviceId], async () => {
       const contact = await this.#records.contact(serviceId);
       const fetched = onProfile(contact, profile, profileKey, fetchedAtMs);
       const isOther = isOtherIdentity(contact, identityKey);
@@ -155,12 +155,12 @@ export class Profiles {
 
   #archive(serviceId: string, { devices }: ContactRecord): Promise<Change[]> {
     const deviceIds = devices.map(({ deviceId }) => deviceId);
-    return archiveSessions(this.#records, this.#hub.ratchet, serviceId, deviceIds);
+    return archiveSessions(this.#records, this.#runtime.ratchet, serviceId, deviceIds);
   }
 
   #tellIdentityChange(serviceId: string): void {
     const policy = this.#options.identityPolicy ?? 'accept';
-    const { telemetry } = this.#hub.options;
+    const { telemetry } = this.#runtime.options;
     telemetry.publish('identity-change', { policy });
     telemetry.log.warn({ policy }, 'a contact has another identity key than before');
     try {

@@ -5,7 +5,7 @@ import type { Change } from '../store/store.js';
 import type { AccountTransport } from '../transport/transport.js';
 import { profileKeyChange } from '../runtime/account-record.js';
 import { attributesWith } from './attributes.js';
-import type { Hub } from '../runtime/account-runtime.js';
+import type { AccountRuntime } from '../runtime/account-runtime.js';
 import {
   attributesChange,
   loadOwnRecords,
@@ -38,14 +38,14 @@ const PENDING = 'the new profile key is kept, and taken up again by the next cal
  * not have it.
  */
 export class Rotation {
-  readonly #hub: Hub;
+  readonly #runtime: AccountRuntime;
   readonly #transport: AccountTransport;
   readonly #signal: AbortSignal;
   #flight: Promise<void> | undefined;
 
   /** @param signal ends what is asked of the service. */
-  constructor(hub: Hub, transport: AccountTransport, signal: AbortSignal) {
-    this.#hub = hub;
+  constructor(runtime: AccountRuntime, transport: AccountTransport, signal: AbortSignal) {
+    this.#runtime = runtime;
     this.#transport = transport;
     this.#signal = signal;
   }
@@ -79,7 +79,7 @@ export class Rotation {
 
   async #fly(): Promise<void> {
     try {
-      await this.#hub.locks.with([OWN_LOCKS.service], () => this.#tellService());
+      await this.#runtime.locks.with([OWN_LOCKS.service], () => this.#tellService());
     } finally {
       this.#flight = undefined;
     }
@@ -91,7 +91,7 @@ export class Rotation {
     if (rotation === undefined) return;
     const known = checkKnown(profile, attributes);
     const { profileKey } = rotation;
-    const { account } = this.#hub;
+    const { account } = this.#runtime;
     const options = { signal: this.#signal };
     const upload = await profileUpload(known.profile, profileKey, account.aci);
     const uploaded = await this.#transport.setProfile(upload, options);
@@ -99,11 +99,11 @@ export class Rotation {
     const whole = attributesWith(known.attributes, account, profileKey);
     const registered = await this.#transport.setAccountAttributes(whole, options);
     if (registered.status !== 'ok') throw refusalError(registered, `the access key was not registered (${PENDING})`);
-    await this.#hub.locks.with([OWN_LOCKS.records], () => this.#take(profileKey));
+    await this.#runtime.locks.with([OWN_LOCKS.records], () => this.#take(profileKey));
   }
 
   async #take(profileKey: Uint8Array): Promise<void> {
-    const { store } = this.#hub.options;
+    const { store } = this.#runtime.options;
     const { profile, attributes } = await this.#load();
     const change = await profileKeyChange(store, profileKey);
     try {
@@ -118,12 +118,12 @@ export class Rotation {
       change.value.fill(0);
     }
     // A new array: messages are told apart by it.
-    this.#hub.account = { ...this.#hub.account, profileKey: Uint8Array.from(profileKey) };
-    this.#hub.options.telemetry.log.info({}, 'the account has a new profile key');
+    this.#runtime.account = { ...this.#runtime.account, profileKey: Uint8Array.from(profileKey) };
+    this.#runtime.options.telemetry.log.info({}, 'the account has a new profile key');
   }
 
   #load(): Promise<OwnRecords> {
-    return loadOwnRecords(this.#hub.options.store);
+    return loadOwnRecords(this.#runtime.options.store);
   }
 }
 

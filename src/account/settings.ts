@@ -14,7 +14,7 @@ import {
   type UnidentifiedAccess,
   type UnidentifiedAccessPair,
 } from './account-types.js';
-import type { Hub } from '../runtime/account-runtime.js';
+import type { AccountRuntime } from '../runtime/account-runtime.js';
 import { parseServiceId } from '../util/service-id.js';
 import { attributesChange, loadOwnRecords, OWN_LOCKS, profileChange, type OwnRecords } from '../runtime/own-records.js';
 import { checkProfile, profileUpload, type ProfileInput } from './profile-upload.js';
@@ -35,17 +35,17 @@ const AGAIN =
  * supported. Rotate where the primary is.
  */
 export class OwnAccount {
-  readonly #hub: Hub;
+  readonly #runtime: AccountRuntime;
   readonly #transport: AccountTransport;
   readonly #records: Records;
   readonly #closing = new AbortController();
   readonly #rotation: Rotation;
 
-  constructor(hub: Hub, transport: AccountTransport) {
-    this.#hub = hub;
+  constructor(runtime: AccountRuntime, transport: AccountTransport) {
+    this.#runtime = runtime;
     this.#transport = transport;
-    this.#records = new Records(hub.options.store, hub.clock);
-    this.#rotation = new Rotation(hub, transport, this.#closing.signal);
+    this.#records = new Records(runtime.options.store, runtime.clock);
+    this.#rotation = new Rotation(runtime, transport, this.#closing.signal);
   }
 
   /** Ends what is asked of the service with ERR_ABORTED: it is taken up again when the account is opened next. */
@@ -101,7 +101,7 @@ export class OwnAccount {
   async #sendAttributes(before: AttributesRecord | undefined): Promise<void> {
     const { attributes } = await this.#load();
     if (attributes === undefined) return;
-    const whole = attributesWith(attributes, this.#hub.account, this.#profileKey());
+    const whole = attributesWith(attributes, this.#runtime.account, this.#profileKey());
     const answer = await this.#transport.setAccountAttributes(whole, { signal: this.#closing.signal });
     const isTaken = answer.status === 'ok';
     if (isTaken || isDefinite(answer)) {
@@ -142,7 +142,7 @@ export class OwnAccount {
 
   /** @param before what is true still if the service refuses. */
   async #uploadProfile(profile: ProfileRecord, before: ProfileRecord | undefined): Promise<void> {
-    const upload = await profileUpload(profile, this.#profileKey(), this.#hub.account.aci);
+    const upload = await profileUpload(profile, this.#profileKey(), this.#runtime.account.aci);
     const answer = await this.#transport.setProfile(upload, { signal: this.#closing.signal });
     const isTaken = answer.status === 'ok';
     if (isTaken) await this.#change(() => [profileChange({ ...profile, isPending: false })]);
@@ -248,12 +248,12 @@ export class OwnAccount {
     const signal = checkSignal(checkOptions(options, OWN_CALL_NAMES)['signal']);
     const [contact, { attributes }] = await Promise.all([this.#records.contact(checked), this.#load()]);
     const target = contact.blocked ? null : accessKeyFor(checked, contact);
-    const { profileKey } = this.#hub.account;
+    const { profileKey } = this.#runtime.account;
     let self = profileKey === undefined ? null : deriveAccessKey(profileKey);
     if (attributes?.unrestricted === true) self = new Uint8Array(ACCESS_KEY_BYTES);
     if (target === null && self === null) return { target: null, self: null };
     const { bytes: certificate } = await withAnySignal([signal, this.#closing.signal], (either) =>
-      unlessAborted(() => this.#hub.certificates.get(either), either),
+      unlessAborted(() => this.#runtime.certificates.get(either), either),
     );
     const accessWith = (accessKey: Uint8Array<ArrayBuffer> | null): UnidentifiedAccess | null =>
       accessKey && { accessKey, certificate: Uint8Array.from(certificate) };
@@ -261,11 +261,11 @@ export class OwnAccount {
   }
 
   #profileKey(): Uint8Array {
-    return this.#hub.account.profileKey ?? refuse('account.profileKey', 'known');
+    return this.#runtime.account.profileKey ?? refuse('account.profileKey', 'known');
   }
 
   #load(): Promise<OwnRecords> {
-    return loadOwnRecords(this.#hub.options.store);
+    return loadOwnRecords(this.#runtime.options.store);
   }
 
   /** @returns the records as they were before. */
@@ -283,7 +283,7 @@ export class OwnAccount {
   }
 
   #locked<Result>(names: readonly string[], work: () => Promise<Result>): Promise<Result> {
-    return this.#hub.locks.with(names, work);
+    return this.#runtime.locks.with(names, work);
   }
 }
 

@@ -1,6 +1,6 @@
 import { EventEmitter } from 'node:events';
 import { onProfileKey } from '../access/access-mode.js';
-import type { BroadcasterCore } from './service.js';
+import type { BroadcastService } from './service.js';
 import type { BroadcasterEvents } from './events.js';
 import type { PendingIdentity } from '../account/account-types.js';
 import { parseServiceId } from '../util/service-id.js';
@@ -44,10 +44,10 @@ const RESUME_NAMES = { signal: true } satisfies NamesOf<ResumeOptions>;
  * again; what a crash left in between goes out once more, with the same ciphertext, and receivers drop it as a duplicate.
  */
 export class Broadcaster extends EventEmitter<BroadcasterEvents> implements AsyncDisposable {
-  readonly #core: BroadcasterCore;
+  readonly #core: BroadcastService;
   #closing: Promise<void> | undefined;
 
-  private constructor(core: BroadcasterCore) {
+  private constructor(core: BroadcastService) {
     super();
     this.#core = core;
     // A skew that was found before anybody could listen is told to the first listener.
@@ -68,7 +68,7 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
     const policies = checkPolicies(given);
     const limits = checkLimits(given);
     const checked = { ...checkSharedOptions(options), policies, limits };
-    const { BroadcasterCore: Core } = await import('./service.js');
+    const { BroadcastService: Core } = await import('./service.js');
     const core = await Core.open({
       ...checked,
       notify: (name, ...facts) => {
@@ -130,7 +130,7 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
     }));
   }
 
-  #change(given: string, change: Parameters<BroadcasterCore['changeContact']>[1]): Promise<void> {
+  #change(given: string, change: Parameters<BroadcastService['changeContact']>[1]): Promise<void> {
     this.#assertOpen();
     const serviceId = parseServiceId(given) ?? refuse('serviceId', 'a UUID, or PNI: and a UUID');
     return this.#core.changeContact(serviceId, change);

@@ -8,9 +8,9 @@ const HIGH_WATER = 262_144;
  * Recipients that wait for their chunk, given out roughly in the order of the store's keys. Neighbours there share pages, so that
  * a transaction on a chunk writes a few of them, and not one for each recipient (100,000 recipients, 2026-11: half of the cost).
  */
-export class Backlog {
+export class ChunkQueue {
   readonly #placeOf: ((serviceId: string) => string) | undefined;
-  /** Places, each with its service id behind it. */
+  /** SlotAllocator, each with its service id behind it. */
   readonly #parts = new Map<string, string[]>();
   /** Names of the parts that are still to come in this round. */
   #round: string[] = [];

@@ -1,29 +1,29 @@
 import type { SenderCertificateCache } from '../access/sender-certificate.js';
 import type { AccountRecord } from '../store/records.js';
 import type { Transport } from '../transport/transport.js';
-import type { AddressLocks } from '../session/recipient-locks.js';
+import type { RecipientLocks } from '../session/recipient-locks.js';
 import type { MeasuredClock } from '../util/service-clock.js';
 import type { Notify } from './events.js';
 import type { Policies } from '../runtime/options.js';
 import type { Outbox } from './outbox.js';
 import type { PreKeyFetches } from './flow/prekey-fetches.js';
 import type { ResendRequests } from '../runtime/resend-queue.js';
-import type { RatchetClient } from '../session/session-client.js';
+import type { SessionClient } from '../session/session-client.js';
 import type { SealQueue } from '../runtime/seal-queue.js';
 import type { SendGuard } from '../runtime/send-guard.js';
 import type { Telemetry } from '../runtime/telemetry.js';
 
 /** What all broadcasts of a Broadcaster share. */
-export interface Services {
+export interface BroadcastContext {
   /** As it is now: its profile key may change. */
   readonly account: () => AccountRecord;
   readonly policies: Policies;
   readonly outbox: Outbox;
   readonly transport: Transport;
-  readonly ratchet: RatchetClient;
+  readonly ratchet: SessionClient;
   readonly seals: SealQueue;
   readonly certificates: Pick<SenderCertificateCache, 'get' | 'isUsable'>;
-  readonly locks: AddressLocks;
+  readonly locks: RecipientLocks;
   readonly resends: ResendRequests;
   readonly preKeys: PreKeyFetches;
   readonly guard: SendGuard;

@@ -1,5 +1,5 @@
 import { SealcastError } from '../errors.js';
-import { Fifo } from '../util/queue.js';
+import { Queue } from '../util/queue.js';
 import type { Delivery } from './delivery.js';
 
 /** Deliveries that may lie ready before whoever iterates slows the broadcast down. */
@@ -17,7 +17,7 @@ const MAX_UNREAD = 65_536;
 export class DeliveryStream {
   readonly #stored: () => AsyncIterable<Delivery>;
   readonly #maxUnread: number;
-  readonly #ready = new Fifo<Delivery>();
+  readonly #ready = new Queue<Delivery>();
   /** Recipients whose outcome is being written to the outbox, and not pushed yet. */
   readonly #writing = new Set<string>();
   /** What no outbox has, entries that are no service ids, since unread deliveries are not kept. */
@@ -69,7 +69,7 @@ export class DeliveryStream {
   }
 
   /** From now on nobody waits for whoever iterates: he may be waiting for the broadcast to stop. */
-  hurry(): void {
+  stopBackpressure(): void {
     this.#hurried = true;
     this.#letFollow();
   }

@@ -16,7 +16,7 @@ export interface Delivery {
 export type Counts = Record<DeliveryStatus, number>;
 
 /** What one recipient is to be sent: encrypted, committed, and not sealed yet. */
-export interface Parcel {
+export interface EncryptedDelivery {
   readonly serviceId: string;
   /** What we may send it with, as known when it was last looked at. */
   readonly access: Access;
@@ -28,13 +28,13 @@ export interface Parcel {
 }
 
 /** Where a step with a recipient leads. */
-export type Step =
-  | { readonly kind: 'parcel'; readonly parcel: Parcel }
+export type DeliveryStep =
+  | { readonly kind: 'parcel'; readonly parcel: EncryptedDelivery }
   | { readonly kind: 'ended'; readonly status: DeliveryStatus; readonly error?: SealcastError }
   /** The service could not do it now. */
   | { readonly kind: 'refused'; readonly refusal: Refusal };
 
-export const failure = (error: SealcastError): Step => ({ kind: 'ended', status: 'failed', error });
+export const failure = (error: SealcastError): DeliveryStep => ({ kind: 'ended', status: 'failed', error });
 
 export const blockedError = (serviceId: string): SealcastError =>
   new SealcastError('ERR_RECIPIENT_BLOCKED', 'the contact is blocked', { serviceId });

@@ -1,5 +1,5 @@
 import { AbortWatch } from '../util/abort-watch.js';
-import { AddressLocks } from '../session/recipient-locks.js';
+import { RecipientLocks } from '../session/recipient-locks.js';
 import { Semaphore } from '../util/semaphore.js';
 import { SendGuard } from '../runtime/send-guard.js';
 import type { SenderCertificate } from '../access/sender-certificate.js';
@@ -13,7 +13,7 @@ import type {
 } from '../transport/transport.js';
 import { Outbox } from './outbox.js';
 import { PreKeyFetches } from './flow/prekey-fetches.js';
-import type { Services } from './context.js';
+import type { BroadcastContext } from './context.js';
 
 /** As long as real ones, so that envelopes are too. */
 const CERTIFICATE_BYTES = 350;
@@ -34,7 +34,7 @@ const MAX_SHARED_VALUES = 256;
  * Its memory grows with the recipients that are on their way, whose sessions it keeps; of one whose part has ended a row remains, so
  * that it is counted once (some 200 bytes).
  */
-export function dryServices(services: Services, store: Store): Services {
+export function dryRunContext(services: BroadcastContext, store: Store): BroadcastContext {
   const overlay = new OverlayStore(store);
   const transport = new DryTransport();
   const guard = SendGuard.of(overlay);
@@ -45,7 +45,7 @@ export function dryServices(services: Services, store: Store): Services {
     guard,
     preKeys: new PreKeyFetches(transport, new Semaphore(1, new AbortWatch()), guard),
     certificates: { get: () => Promise.resolve(DRY_CERTIFICATE), isUsable: () => true },
-    locks: new AddressLocks(),
+    locks: new RecipientLocks(),
     // Requests to send something again are about rows of the store: none is answered here.
     resends: { isRequested: () => false, answering: () => undefined },
     telemetry: services.telemetry.forDryRun(),

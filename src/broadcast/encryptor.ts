@@ -1,9 +1,9 @@
 import { takesSealed } from '../access/access-mode.js';
 import { awaitsAcceptance, isOtherIdentity } from '../access/contact-identity.js';
-import type { Renewal } from '../session/protocol.js';
+import type { BundleSetup } from '../session/protocol.js';
 import type { ContactRecord, Device, EncryptedDevice, OutboxRecord } from '../store/records.js';
 import type { Change } from '../store/store.js';
-import type { Contents } from './plaintext-variants.js';
+import type { PlaintextVariants } from './plaintext-variants.js';
 import { sessionChange, sessionKey, contactChange } from '../runtime/records.js';
 import { rowChange } from './outbox.js';
 import {
@@ -13,16 +13,16 @@ import {
   failure,
   noPreKeysError,
   selfError,
-  type Parcel,
-  type Step,
+  type EncryptedDelivery,
+  type DeliveryStep,
 } from './delivery.js';
 import type { Encrypted, EncryptInput } from '../session/session-client.js';
-import type { Services } from './context.js';
+import type { BroadcastContext } from './context.js';
 
 /** Where the recipients of a chunk are after its sessions were used. */
 export interface ChunkSteps {
   /** A recipient's next step, or undefined where his part had ended before. */
-  readonly steps: ReadonlyMap<string, Step | undefined>;
+  readonly steps: ReadonlyMap<string, DeliveryStep | undefined>;
   /** Those without a usable session: prekeys have to be fetched for them. */
   readonly strangers: readonly string[];
   /** At which the contacts were read, see `SendGuard`. */
@@ -35,10 +35,10 @@ export interface ChunkSteps {
  */
 export class Encryptor {
   readonly #id: string;
-  readonly #services: Services;
-  readonly #contents: Contents;
+  readonly #services: BroadcastContext;
+  readonly #contents: PlaintextVariants;
 
-  constructor(id: string, services: Services, contents: Contents) {
+  constructor(id: string, services: BroadcastContext, contents: PlaintextVariants) {
     this.#id = id;
     this.#services = services;
     this.#contents = contents;
@@ -57,7 +57,7 @@ export class Encryptor {
         outbox.contacts(serviceIds),
         fresh ? [] : outbox.rows(this.#id, serviceIds),
       ]);
-      const steps = new Map<string, Step | undefined>();
+      const steps = new Map<string, DeliveryStep | undefined>();
       const ready: { serviceId: string; contact: ContactRecord }[] = [];
       const strangers: string[] = [];
       serviceIds.forEach((serviceId, i) => {
@@ -94,7 +94,7 @@ export class Encryptor {
     contact: ContactRecord,
     row: OutboxRecord | undefined,
     revision: number,
-  ): Step | undefined | 'to-encrypt' {
+  ): DeliveryStep | undefined | 'to-encrypt' {
     if (row?.state === 'done') return undefined;
     if (contact.blocked) return failure(blockedError(serviceId));
     if (row?.state === 'encrypted' && this.isFor(contact, row.identityKey)) {
@@ -111,7 +111,7 @@ export class Encryptor {
   async #encryptReady(
     ready: readonly { readonly serviceId: string; readonly contact: ContactRecord }[],
     revision: number,
-  ): Promise<Map<string, Step | 'stranger'>> {
+  ): Promise<Map<string, DeliveryStep | 'stranger'>> {
     const { outbox, ratchet, telemetry } = this.#services;
     const addresses = ready.flatMap(({ serviceId, contact }) =>
       contact.devices.map(({ deviceId }) => sessionKey(serviceId, deviceId)),
@@ -127,7 +127,7 @@ export class Encryptor {
     const outputs = await ratchet.encrypt(inputs);
     const encryptedMs = performance.now();
 
-    const steps = new Map<string, Step | 'stranger'>();
+    const steps = new Map<string, DeliveryStep | 'stranger'>();
     const changes: Change[] = [];
     let at = 0;
     for (const { serviceId, contact } of ready) {
@@ -161,7 +161,7 @@ export class Encryptor {
     contact: ContactRecord,
     deviceId: number,
     session: Uint8Array<ArrayBuffer> | undefined,
-    renewal?: Renewal,
+    renewal?: BundleSetup,
   ): EncryptInput {
     return {
       serviceId,
@@ -184,10 +184,10 @@ export class Encryptor {
   async encryptWith(
     serviceId: string,
     contact: ContactRecord,
-    devices: ReadonlyMap<number, Renewal | undefined>,
+    devices: ReadonlyMap<number, BundleSetup | undefined>,
     kept: readonly EncryptedDevice[],
     changes: Change[],
-  ): Promise<Step> {
+  ): Promise<DeliveryStep> {
     const { outbox, ratchet, guard } = this.#services;
     const ids = [...devices.keys()];
     const records = await outbox.sessions(ids.map((deviceId) => sessionKey(serviceId, deviceId)));
@@ -213,7 +213,7 @@ export class Encryptor {
     outputs: readonly Encrypted[],
     kept: readonly EncryptedDevice[],
     changes: Change[],
-  ): Step {
+  ): DeliveryStep {
     const encrypted: EncryptedDevice[] = [...kept];
     const sessions: Change[] = [];
     for (const [i, { deviceId }] of devices.entries()) {
@@ -234,7 +234,7 @@ export class Encryptor {
       ? { state: 'queued' }
       : { state: 'encrypted', identityKey, devices: encrypted };
     changes.push(...sessions, rowChange(this.#id, serviceId, row));
-    const parcel: Parcel = { serviceId, access: contact, revision, identityKey, devices: encrypted };
+    const parcel: EncryptedDelivery = { serviceId, access: contact, revision, identityKey, devices: encrypted };
     return { kind: 'parcel', parcel };
   }
 }

@@ -4,7 +4,7 @@ import type { Change } from '../store/store.js';
 import { contactChange } from '../runtime/records.js';
 import { rowChange } from './outbox.js';
 import type { Delivery } from './delivery.js';
-import type { Services } from './context.js';
+import type { BroadcastContext } from './context.js';
 
 interface Note {
   readonly delivery: Delivery;
@@ -15,13 +15,13 @@ interface Note {
 }
 
 /** Puts down how recipients' parts ended: those that end while one transaction is being flushed share the next one. */
-export class Recorder {
+export class OutcomeWriter {
   readonly #id: string;
-  readonly #services: Services;
+  readonly #services: BroadcastContext;
   #notes: Note[] = [];
   #writing = false;
 
-  constructor(id: string, services: Services) {
+  constructor(id: string, services: BroadcastContext) {
     this.#id = id;
     this.#services = services;
   }

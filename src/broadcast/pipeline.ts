@@ -4,21 +4,21 @@ import { SealcastError } from '../errors.js';
 import type { AbortWatch } from '../util/abort-watch.js';
 import { tooLargeError } from '../content/index.js';
 import type { BroadcastRecord, BroadcastState } from '../store/records.js';
-import { Backlog } from './chunk-queue.js';
-import { Contents } from './plaintext-variants.js';
+import { ChunkQueue } from './chunk-queue.js';
+import { PlaintextVariants } from './plaintext-variants.js';
 import type { DeliveryStream } from './delivery-stream.js';
-import { Dispatcher, type Dispatched } from './sender.js';
+import { DeliverySender, type Dispatched } from './sender.js';
 import { Encryptor } from './encryptor.js';
-import type { Gate } from './flow/pause-gate.js';
+import type { PauseGate } from './flow/pause-gate.js';
 import { ingest } from './ingest.js';
 import type { Recipients } from './options.js';
 import { broadcastChange } from './outbox.js';
-import { failure, type Counts, type Delivery, type Step } from './delivery.js';
-import { Recorder } from './outcome-writer.js';
+import { failure, type Counts, type Delivery, type DeliveryStep } from './delivery.js';
+import { OutcomeWriter } from './outcome-writer.js';
 import { Semaphore } from '../util/semaphore.js';
-import type { SendWindow } from './flow/send-limiter.js';
-import type { Services } from './context.js';
-import { SessionSteps } from './session-manager.js';
+import type { SendLimiter } from './flow/send-limiter.js';
+import type { BroadcastContext } from './context.js';
+import { SessionManager } from './session-manager.js';
 
 /** Chunks whose ratchet steps are under way at the same time: while one is being committed, the next ones are encrypted. */
 const CHUNKS_IN_WORK = 3;
@@ -26,9 +26,9 @@ const CHUNKS_IN_WORK = 3;
 export interface PipelineOptions {
   readonly id: string;
   readonly record: BroadcastRecord;
-  readonly services: Services;
-  readonly gate: Gate;
-  readonly window: SendWindow;
+  readonly services: BroadcastContext;
+  readonly gate: PauseGate;
+  readonly window: SendLimiter;
   readonly maxRetryAfterMs: number;
   /** Recipients that are encrypted and committed together. */
   readonly chunkSize: number;
@@ -50,11 +50,11 @@ export class Pipeline {
   #record: BroadcastRecord;
   #invalidCount = 0;
   /** Why the message is not sent: an older version took longer texts, and some may be in the store. */
-  readonly #refused: Step | undefined;
+  readonly #refused: DeliveryStep | undefined;
   readonly #encryptor: Encryptor;
-  readonly #steps: SessionSteps;
-  readonly #dispatcher: Dispatcher;
-  readonly #recorder: Recorder;
+  readonly #steps: SessionManager;
+  readonly #dispatcher: DeliverySender;
+  readonly #recorder: OutcomeWriter;
   readonly #live: Semaphore;
   readonly #chunks: Semaphore;
   readonly #controller = new AbortController();
@@ -74,22 +74,22 @@ export class Pipeline {
     this.#record = record;
     const error = tooLargeError(record.body);
     this.#refused = error && failure(error);
-    this.#encryptor = new Encryptor(id, services, new Contents(record, services.account));
-    this.#steps = new SessionSteps(id, services, this.#encryptor, signal);
-    this.#dispatcher = new Dispatcher(id, record, services, this.#steps, this.#limits(), signal);
-    this.#recorder = new Recorder(id, services);
+    this.#encryptor = new Encryptor(id, services, new PlaintextVariants(record, services.account));
+    this.#steps = new SessionManager(id, services, this.#encryptor, signal);
+    this.#dispatcher = new DeliverySender(id, record, services, this.#steps, this.#limits(), signal);
+    this.#recorder = new OutcomeWriter(id, services);
     this.#chunks = new Semaphore(CHUNKS_IN_WORK, options.aborts);
     this.#live = new Semaphore(maxLive, options.aborts);
   }
 
-  #limits(): ConstructorParameters<typeof Dispatcher>[4] {
+  #limits(): ConstructorParameters<typeof DeliverySender>[4] {
     const { gate, window, maxRetryAfterMs } = this.#options;
     return {
       gate,
       window,
       maxRetryAfterMs,
       // Who waits for his own time keeps nobody's place.
-      park: async (waiting) => {
+      releaseSlotWhile: async (waiting) => {
         this.#live.release();
         await waiting();
         await this.#live.acquire(this.#controller.signal);
@@ -100,7 +100,7 @@ export class Pipeline {
   /** Stops what is under way; `run` then rejects with the error. What was encrypted stays in the outbox. */
   stop(error: unknown): void {
     this.#controller.abort(error);
-    this.#options.stream.hurry();
+    this.#options.stream.stopBackpressure();
   }
 
   /**
@@ -119,7 +119,7 @@ export class Pipeline {
         if (recipients === 'outbox') this.#countInvalid();
         else await this.#ingest(recipients, isNew);
         this.ingested = true;
-        if (!isNew) await this.#takeUp();
+        if (!isNew) await this.#resumeOutbox();
       }
     } catch (error) {
       this.stop(error);
@@ -149,7 +149,7 @@ export class Pipeline {
   async #ingest(recipients: Recipients, isNew: boolean): Promise<void> {
     const { id, services } = this.#options;
     const { signal } = this.#controller;
-    const backlog = new Backlog(services.outbox.placeOf);
+    const backlog = new ChunkQueue(services.outbox.placeOf);
     const feeding = isNew ? this.#feed(backlog) : Promise.resolve();
     feeding.catch((error: unknown) => {
       this.stop(error);
@@ -179,7 +179,7 @@ export class Pipeline {
     }
   }
 
-  async #feed(backlog: Backlog): Promise<void> {
+  async #feed(backlog: ChunkQueue): Promise<void> {
     const { chunkSize } = this.#options;
     for (;;) {
       const serviceIds = await backlog.next(chunkSize);
@@ -203,7 +203,7 @@ export class Pipeline {
   }
 
   /** Goes on with what the outbox has. */
-  async #takeUp(): Promise<void> {
+  async #resumeOutbox(): Promise<void> {
     const { id, services } = this.#options;
     for await (const page of services.outbox.pages(id)) {
       this.recipientCount += page.length;
@@ -252,14 +252,14 @@ export class Pipeline {
   }
 
   /** A dry run asks nobody for prekeys: it says what would be tried. */
-  async #establish(serviceId: string, revision: number): Promise<Step> {
+  async #establish(serviceId: string, revision: number): Promise<DeliveryStep> {
     const { dryRun, services } = this.#options;
     if (!dryRun) return this.#options.gate.during('prekeys', this.#steps.establish(serviceId, revision));
     const contact = await services.outbox.contact(serviceId);
     return { kind: 'ended', status: takesSealed(serviceId, contact) ? 'sealed' : 'unsealed' };
   }
 
-  async #finish(serviceId: string, begin: () => Step | Promise<Step>): Promise<void> {
+  async #finish(serviceId: string, begin: () => DeliveryStep | Promise<DeliveryStep>): Promise<void> {
     const dispatched = await this.#dispatcher.dispatch(serviceId, await begin());
     const { status, error } = dispatched;
     const delivery: Delivery = { recipient: serviceId, status, ...(error !== undefined && { error }) };

@@ -6,7 +6,7 @@ import { LruMap } from '../util/lru-map.js';
 const MAX_KEPT = 64;
 
 /** Plaintexts of one broadcast: one for each expire timer of its recipients, all with the profile key that we have now. */
-export class Contents {
+export class PlaintextVariants {
   readonly #broadcast: BroadcastRecord;
   readonly #account: () => AccountRecord;
   readonly #kept = new LruMap<string, Uint8Array<ArrayBuffer>>(MAX_KEPT);

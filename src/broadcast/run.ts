@@ -1,5 +1,5 @@
 import type { DeliveryStream } from './delivery-stream.js';
-import type { Gate, WaitReason } from './flow/pause-gate.js';
+import type { PauseGate, WaitReason } from './flow/pause-gate.js';
 import type { Counts, Delivery } from './delivery.js';
 
 /** How a broadcast ended. */
@@ -46,12 +46,12 @@ export interface RunState {
  */
 export class BroadcastRun implements AsyncIterable<Delivery> {
   readonly id: string;
-  readonly #gate: Gate;
+  readonly #gate: PauseGate;
   readonly #stream: DeliveryStream;
   readonly #summary: Promise<BroadcastSummary>;
   #state: RunState | undefined;
 
-  constructor(id: string, gate: Gate, stream: DeliveryStream, summary: Promise<BroadcastSummary>) {
+  constructor(id: string, gate: PauseGate, stream: DeliveryStream, summary: Promise<BroadcastSummary>) {
     this.id = id;
     this.#gate = gate;
     this.#stream = stream;

@@ -4,14 +4,14 @@ import { USMC_TYPE, encodeUsmc } from '../content/index.js';
 import { SealcastError } from '../errors.js';
 import type { BroadcastRecord, DeliveryStatus, EncryptedDevice } from '../store/records.js';
 import type { Refusal, SendOutcome, UnsealedMessage } from '../transport/transport.js';
-import type { Gate } from './flow/pause-gate.js';
-import { deniedError, failure, type Parcel, type Step } from './delivery.js';
-import { OwnFailures, type Failures } from './flow/failure-tracker.js';
+import type { PauseGate } from './flow/pause-gate.js';
+import { deniedError, failure, type EncryptedDelivery, type DeliveryStep } from './delivery.js';
+import { RecipientFailureTracker, type Failures } from './flow/failure-tracker.js';
 import { RefusalWaits, type Challenges, type RateLimits } from './flow/refusal-waits.js';
-import type { SendWindow } from './flow/send-limiter.js';
+import type { SendLimiter } from './flow/send-limiter.js';
 import type { SealQueue } from '../runtime/seal-queue.js';
-import type { Services } from './context.js';
-import type { SessionSteps } from './session-manager.js';
+import type { BroadcastContext } from './context.js';
+import type { SessionManager } from './session-manager.js';
 
 /** After so many rounds of "these are not the devices" it is no use: they change faster than we can encrypt. */
 const MAX_REPAIRS = 4;
@@ -29,17 +29,17 @@ export interface Dispatched {
 }
 
 export interface DispatchLimits {
-  readonly gate: Gate;
-  readonly window: SendWindow;
+  readonly gate: PauseGate;
+  readonly window: SendLimiter;
   /** A Retry-After above it is not waited for, ms. */
   readonly maxRetryAfterMs: number;
   /** Lets others go on while a recipient waits for his own time. */
-  readonly park: (waiting: () => Promise<void>) => Promise<void>;
+  readonly releaseSlotWhile: (waiting: () => Promise<void>) => Promise<void>;
 }
 
 /** What sending takes of all that broadcasts share. */
 export type DispatchServices = Pick<
-  Services,
+  BroadcastContext,
   'account' | 'policies' | 'transport' | 'certificates' | 'guard' | 'telemetry' | 'notify'
 > & {
   readonly seals: Pick<SealQueue, 'seal'>;
@@ -55,8 +55,8 @@ type Answer = { readonly status: 'seal-failed'; readonly error: SealcastError } 
 
 /** What was sent, and the answer to it; or where the recipient's part leads, where its turn came too late for what it was. */
 type Sent =
-  | { readonly kind: 'answered'; readonly parcel: Parcel; readonly answer: Answer }
-  | { readonly kind: 'overtaken'; readonly step: Step };
+  | { readonly kind: 'answered'; readonly parcel: EncryptedDelivery; readonly answer: Answer }
+  | { readonly kind: 'overtaken'; readonly step: DeliveryStep };
 
 /** Counts of one recipient's part, each with a bound. */
 interface Tries extends Failures, RateLimits, Challenges {
@@ -66,23 +66,23 @@ interface Tries extends Failures, RateLimits, Challenges {
 }
 
 /** Seals parcels and sends them, and does what the service's answers ask for. */
-export class Dispatcher {
+export class DeliverySender {
   readonly #id: string;
   readonly #broadcast: BroadcastRecord;
   readonly #services: DispatchServices;
-  readonly #steps: SessionSteps;
+  readonly #steps: SessionManager;
   readonly #limits: DispatchLimits;
   readonly #signal: AbortSignal;
   /** Sends that the service took. */
   #taken = 0;
   readonly #waits: RefusalWaits;
-  readonly #ownFailures: OwnFailures;
+  readonly #ownFailures: RecipientFailureTracker;
 
   constructor(
     id: string,
     broadcast: BroadcastRecord,
     services: DispatchServices,
-    steps: SessionSteps,
+    steps: SessionManager,
     limits: DispatchLimits,
     signal: AbortSignal,
   ) {
@@ -92,13 +92,13 @@ export class Dispatcher {
     this.#steps = steps;
     this.#limits = limits;
     this.#signal = signal;
-    this.#ownFailures = new OwnFailures(services.transport, services.account().aci, signal);
-    const { gate, park, maxRetryAfterMs } = limits;
-    this.#waits = new RefusalWaits({ id, gate, services, maxRetryAfterMs, park, signal });
+    this.#ownFailures = new RecipientFailureTracker(services.transport, services.account().aci, signal);
+    const { gate, releaseSlotWhile, maxRetryAfterMs } = limits;
+    this.#waits = new RefusalWaits({ id, gate, services, maxRetryAfterMs, releaseSlotWhile, signal });
   }
 
   /** From a recipient's first step to the end of his part; rejects when the broadcast cannot go on. */
-  async dispatch(serviceId: string, first: Step): Promise<Dispatched> {
+  async dispatch(serviceId: string, first: DeliveryStep): Promise<Dispatched> {
     const tries: Tries = {
       sends: 0,
       repairs: 0,
@@ -111,7 +111,7 @@ export class Dispatcher {
       silentMs: 0,
     };
     let step = first;
-    let parcel: Parcel | undefined;
+    let parcel: EncryptedDelivery | undefined;
     for (;;) {
       if (step.kind === 'ended') {
         const { status, error } = step;
@@ -158,16 +158,21 @@ export class Dispatcher {
    * Whether it could only go out unsealed, and may not: whoever made the parcel may have found the contact as it was left by
    * another broadcast, or before a crash.
    */
-  #mayNotGo({ serviceId, access }: Parcel): boolean {
+  #mayNotGo({ serviceId, access }: EncryptedDelivery): boolean {
     return this.#services.policies.unsealedFallback === 'never' && !takesSealed(serviceId, access);
   }
 
   /** What follows from a refusal: waiting, another way, or the end. */
-  async #answer(serviceId: string, parcel: Parcel | undefined, refusal: Refusal, tries: Tries): Promise<Step> {
+  async #answer(
+    serviceId: string,
+    parcel: EncryptedDelivery | undefined,
+    refusal: Refusal,
+    tries: Tries,
+  ): Promise<DeliveryStep> {
     const { telemetry } = this.#services;
     telemetry.publish('refusal', { id: this.#id, status: refusal.status });
     if (refusal.status !== 'unavailable') this.#ownFailures.answered(serviceId);
-    const again = (): Step | Promise<Step> =>
+    const again = (): DeliveryStep | Promise<DeliveryStep> =>
       parcel === undefined ? this.#steps.establish(serviceId) : { kind: 'parcel', parcel };
     switch (refusal.status) {
       case 'unauthorized':
@@ -228,10 +233,10 @@ export class Dispatcher {
 
   /** A repair that is itself refused is tried again with the same mismatch, once what refused it has passed. */
   async #repair(
-    parcel: Parcel,
+    parcel: EncryptedDelivery,
     mismatch: Extract<Refusal, { status: 'mismatched-devices' }>,
     tries: Tries,
-  ): Promise<Step> {
+  ): Promise<DeliveryStep> {
     for (;;) {
       const step = await this.#steps.repair(parcel, mismatch);
       if (step.kind !== 'refused') return step;
@@ -250,7 +255,7 @@ export class Dispatcher {
    * the turn has come nothing is waited for any more: a contact that was changed meanwhile is looked at again, and takes
    * another turn if it may still be sent to.
    */
-  async #send(first: Parcel): Promise<Sent> {
+  async #send(first: EncryptedDelivery): Promise<Sent> {
     const { guard } = this.#services;
     const { window } = this.#limits;
     let parcel = first;
@@ -302,7 +307,7 @@ export class Dispatcher {
   }
 
   async #post(
-    { serviceId, access, devices }: Parcel,
+    { serviceId, access, devices }: EncryptedDelivery,
     envelopes: readonly Uint8Array<ArrayBuffer>[],
     signal: AbortSignal,
   ): Promise<SendOutcome> {
@@ -329,7 +334,7 @@ export class Dispatcher {
     return transport.sendSealed({ ...request, accessKey, messages }, { signal });
   }
 
-  async #seal({ serviceId, access, identityKey, devices }: Parcel): Promise<Sealed | SealcastError> {
+  async #seal({ serviceId, access, identityKey, devices }: EncryptedDelivery): Promise<Sealed | SealcastError> {
     if (!takesSealed(serviceId, access)) return { certificate: undefined, envelopes: [] };
     const { certificates, seals } = this.#services;
     for (let attempt = 1; ; attempt++) {
@@ -349,7 +354,7 @@ export class Dispatcher {
 }
 
 /** Whether envelopes of the one are those of the other: an access key is no part of them. */
-function isSealedAlike(a: Parcel, b: Parcel): boolean {
+function isSealedAlike(a: EncryptedDelivery, b: EncryptedDelivery): boolean {
   return a.devices === b.devices && takesSealed(a.serviceId, a.access) === takesSealed(b.serviceId, b.access);
 }
 

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { AbortWatch } from '../util/abort-watch.js';
-import { Hub } from '../runtime/account-runtime.js';
+import { AccountRuntime } from '../runtime/account-runtime.js';
 import { Identities } from '../runtime/pending-identities.js';
 import { contactChange } from '../runtime/records.js';
 import type { ResendQueue } from '../runtime/resend-queue.js';
@@ -11,31 +11,31 @@ import { SealcastError } from '../errors.js';
 import { refuse } from '../sealer/options.js';
 import type { Sealer } from '../sealer/sealer.js';
 import type { BroadcastRecord, ContactRecord } from '../store/records.js';
-import { dryServices } from './dry-run.js';
+import { dryRunContext } from './dry-run.js';
 import type { Notify } from './events.js';
-import type { HubOptions, Policies } from '../runtime/options.js';
+import type { RuntimeOptions, Policies } from '../runtime/options.js';
 import type { BroadcasterLimits, CheckedBroadcast } from './options.js';
 import { Outbox } from './outbox.js';
 import { PreKeyFetches } from './flow/prekey-fetches.js';
 import { Pruner } from './pruner.js';
 import type { BroadcastRun, ResumedBroadcast } from './run.js';
-import type { Services } from './context.js';
+import type { BroadcastContext } from './context.js';
 import type { RunRecipients } from './pipeline.js';
 import { Runs } from './run-registry.js';
 import { startRun, type Opened, type StartOptions } from './start-run.js';
 
 /** What a Broadcaster was opened with, checked. */
-export interface CoreOptions extends HubOptions {
+export interface CoreOptions extends RuntimeOptions {
   readonly policies: Policies;
   readonly limits: BroadcasterLimits;
   readonly notify: Notify;
 }
 
 /** A Broadcaster's inside, loaded when one is opened: who only seals needs none of it. */
-export class BroadcasterCore {
-  readonly #services: Services;
+export class BroadcastService {
+  readonly #services: BroadcastContext;
   readonly #limits: BroadcasterLimits;
-  readonly #hub: Hub;
+  readonly #runtime: AccountRuntime;
   readonly #runs = new Runs();
   readonly #pruner: Pruner;
   /** Of the broadcasts in the store: their ids. */
@@ -46,12 +46,12 @@ export class BroadcasterCore {
   #endSkews: (() => void) | undefined;
   #closed = false;
 
-  private constructor(hub: Hub, limits: BroadcasterLimits, services: Services) {
-    this.#hub = hub;
+  private constructor(runtime: AccountRuntime, limits: BroadcasterLimits, services: BroadcastContext) {
+    this.#runtime = runtime;
     this.#limits = limits;
     this.#services = services;
-    this.#resends = hub.resends;
-    this.identities = new Identities(hub);
+    this.#resends = runtime.resends;
+    this.identities = new Identities(runtime);
     this.#pruner = new Pruner({
       outbox: services.outbox,
       keepFinishedMs: limits.keepFinishedMs,
@@ -65,36 +65,36 @@ export class BroadcasterCore {
     });
   }
 
-  static async open(options: CoreOptions): Promise<BroadcasterCore> {
+  static async open(options: CoreOptions): Promise<BroadcastService> {
     const { store, transport, policies, limits, telemetry, notify } = options;
-    const hub = await Hub.open(options);
+    const runtime = await AccountRuntime.open(options);
     const guard = SendGuard.of(store);
-    const services: Services = {
-      account: () => hub.account,
+    const services: BroadcastContext = {
+      account: () => runtime.account,
       policies,
-      outbox: new Outbox(store, hub.clock),
+      outbox: new Outbox(store, runtime.clock),
       transport,
-      ratchet: hub.ratchet,
-      seals: hub.seals,
-      certificates: hub.certificates,
-      locks: hub.locks,
-      resends: hub.resends,
+      ratchet: runtime.ratchet,
+      seals: runtime.seals,
+      certificates: runtime.certificates,
+      locks: runtime.locks,
+      resends: runtime.resends,
       guard,
       preKeys: new PreKeyFetches(transport, new Semaphore(limits.preKeyConcurrency, new AbortWatch()), guard),
       telemetry,
       notify,
-      clock: hub.clock,
+      clock: runtime.clock,
     };
-    const core = new BroadcasterCore(hub, limits, services);
-    hub.onCertificateProblem.add(core.#onCertificateProblem);
+    const core = new BroadcastService(runtime, limits, services);
+    runtime.onCertificateProblem.add(core.#onCertificateProblem);
     try {
       await core.#pruner.start(({ id, timestamp }) => core.#idsByTimestamp.set(timestamp, id));
-      core.#detach = hub.resends.attach({
+      core.#detach = runtime.resends.attach({
         idOf: (timestamp) => core.#idsByTimestamp.get(timestamp),
         beginResend: (id) => core.#runs.whenIdle(id, () => core.#resend(id)),
       });
     } catch (error) {
-      await core.#letGo();
+      await core.#release();
       throw error;
     }
     return core;
@@ -104,25 +104,25 @@ export class BroadcasterCore {
     this.#services.notify('certificateProblem', { error, attempt });
   };
 
-  async #letGo(): Promise<void> {
-    this.#hub.onCertificateProblem.delete(this.#onCertificateProblem);
+  async #release(): Promise<void> {
+    this.#runtime.onCertificateProblem.delete(this.#onCertificateProblem);
     this.#detach();
     this.#endSkews?.();
     await this.#pruner.stop();
-    await this.#hub.release();
+    await this.#runtime.release();
   }
 
   /** Notifies of clock skews from now on, of one that is known first. Further calls do nothing. */
   tellClockSkews(): void {
-    this.#endSkews ??= this.#hub.time.subscribe((skew) => this.#services.notify('clockSkew', skew));
+    this.#endSkews ??= this.#runtime.time.subscribe((skew) => this.#services.notify('clockSkew', skew));
   }
 
   publicId(id: string): string {
-    return this.#hub.publicIds.nameOf(id);
+    return this.#runtime.publicIds.nameOf(id);
   }
 
   get sealer(): Sealer {
-    return this.#hub.sealer;
+    return this.#runtime.sealer;
   }
 
   broadcast(checked: CheckedBroadcast): BroadcastRun {
@@ -186,7 +186,7 @@ export class BroadcasterCore {
     endState: StartOptions['endState'] = () => this.#resends.stateAfterAll(id),
   ): BroadcastRun {
     const after = this.#runs.endOf(id);
-    const ready = (): Promise<void> => this.#hub.certificates.settleClock();
+    const ready = (): Promise<void> => this.#runtime.certificates.settleClock();
     const common = { services: this.#services, limits: this.#limits, dryRun: false, ready };
     const started = startRun({ ...common, id, signal, recipients, open, endState, after });
     this.#runs.add(id, kind, started);
@@ -195,7 +195,7 @@ export class BroadcasterCore {
 
   /** Shares no state and leaves none: another run of the same id may be under way, or begin. */
   #startDry(id: string, checked: CheckedBroadcast): BroadcastRun {
-    const services = dryServices(this.#services, this.#hub.options.store);
+    const services = dryRunContext(this.#services, this.#runtime.options.store);
     const started = startRun({
       id,
       services,
@@ -283,6 +283,6 @@ export class BroadcasterCore {
   async close(error: SealcastError): Promise<void> {
     this.#closed = true;
     await this.#runs.stop(error);
-    await this.#letGo();
+    await this.#release();
   }
 }

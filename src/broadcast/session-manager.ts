@@ -11,7 +11,7 @@ import type {
   Refusal,
   Transport,
 } from '../transport/transport.js';
-import type { Renewal } from '../session/protocol.js';
+import type { BundleSetup } from '../session/protocol.js';
 import type { Encryptor } from './encryptor.js';
 import { contactChange } from '../runtime/records.js';
 import { rowChange } from './outbox.js';
@@ -21,15 +21,15 @@ import {
   failure,
   identityError,
   noPreKeysError,
-  type Parcel,
-  type Step,
+  type EncryptedDelivery,
+  type DeliveryStep,
 } from './delivery.js';
-import type { Services } from './context.js';
+import type { BroadcastContext } from './context.js';
 
 /** Which devices the service says a request was wrong about. */
 export type Mismatch = Extract<Refusal, { status: 'mismatched-devices' }>;
 
-const UNREGISTERED: Step = { kind: 'ended', status: 'unregistered' };
+const UNREGISTERED: DeliveryStep = { kind: 'ended', status: 'unregistered' };
 
 /** How often the service may deny prekeys, or the session a look at the contact found may be lost again, in one step. */
 const MAX_ROUNDS = 8;
@@ -48,13 +48,13 @@ interface Seen {
  * the recipient are decrypted. With the answer a step takes the lock, looks at the contact again, and uses the answer only
  * where it still fits; the lock is held until the changes are on disk. Otherwise the step begins again.
  */
-export class SessionSteps {
+export class SessionManager {
   readonly #id: string;
-  readonly #services: Services;
+  readonly #services: BroadcastContext;
   readonly #encryptor: Encryptor;
   readonly #signal: AbortSignal;
 
-  constructor(id: string, services: Services, encryptor: Encryptor, signal: AbortSignal) {
+  constructor(id: string, services: BroadcastContext, encryptor: Encryptor, signal: AbortSignal) {
     this.#id = id;
     this.#services = services;
     this.#encryptor = encryptor;
@@ -66,11 +66,11 @@ export class SessionSteps {
    *
    * @param knownAt revision at which some were wanting: if the contact was changed since, sessions may have appeared.
    */
-  establish(serviceId: string, knownAt?: number): Promise<Step> {
+  establish(serviceId: string, knownAt?: number): Promise<DeliveryStep> {
     return orFailure(() => this.#establish(serviceId, knownAt));
   }
 
-  async #establish(serviceId: string, knownAt: number | undefined): Promise<Step> {
+  async #establish(serviceId: string, knownAt: number | undefined): Promise<DeliveryStep> {
     const { guard, policies, preKeys } = this.#services;
     let triedAt = knownAt;
     for (let round = 0; round < MAX_ROUNDS;) {
@@ -108,7 +108,11 @@ export class SessionSteps {
    *
    * @returns undefined where the answer no longer fits the contact, or its bundles are used.
    */
-  #begin(serviceId: string, seen: Seen, answer: Extract<PreKeysOutcome, { status: 'ok' }>): Promise<Step | undefined> {
+  #begin(
+    serviceId: string,
+    seen: Seen,
+    answer: Extract<PreKeysOutcome, { status: 'ok' }>,
+  ): Promise<DeliveryStep | undefined> {
     const { identityKey, bundles } = answer;
     return this.#withContact(serviceId, async (contact) => {
       if (bundles.length === 0) return failure(noPreKeysError(serviceId));
@@ -124,7 +128,7 @@ export class SessionSteps {
       if (isChanged) this.#tellIdentityChange(serviceId);
       if (!this.#services.preKeys.claim(answer)) return undefined;
       const renewals = new Map(
-        bundles.map((bundle): [number, Renewal] => [bundle.deviceId, { bundle, renew: isChanged }]),
+        bundles.map((bundle): [number, BundleSetup] => [bundle.deviceId, { bundle, renew: isChanged }]),
       );
       // A device that came meanwhile is in no bundle.
       const gone = seen.contact.devices.map(({ deviceId }) => deviceId).filter((deviceId) => !renewals.has(deviceId));
@@ -134,11 +138,11 @@ export class SessionSteps {
   }
 
   /** After a 409 or 410: archives extra and stale sessions, begins missing ones, and encrypts for those devices alone. */
-  repair(parcel: Parcel, mismatch: Mismatch): Promise<Step> {
+  repair(parcel: EncryptedDelivery, mismatch: Mismatch): Promise<DeliveryStep> {
     return orFailure(() => this.#repair(parcel, mismatch));
   }
 
-  async #repair(parcel: Parcel, mismatch: Mismatch): Promise<Step> {
+  async #repair(parcel: EncryptedDelivery, mismatch: Mismatch): Promise<DeliveryStep> {
     const { policies, preKeys } = this.#services;
     const { serviceId } = parcel;
     const { missing, extra, stale } = mismatch;
@@ -172,17 +176,17 @@ export class SessionSteps {
 
   /** Encrypts for the devices of the bundles, and keeps what is encrypted for the others. @returns undefined: for another identity */
   #patch(
-    parcel: Parcel,
+    parcel: EncryptedDelivery,
     { missing, extra, stale }: Mismatch,
     bundles: readonly PreKeyBundleFields[],
-  ): Promise<Step | undefined> {
+  ): Promise<DeliveryStep | undefined> {
     const { serviceId, identityKey, devices } = parcel;
     const dropped = new Set([...missing, ...stale, ...extra]);
     const kept = devices.filter(({ deviceId }) => !dropped.has(deviceId));
     return this.#withContact(serviceId, async (contact) => {
       if (!this.#encryptor.isFor(contact, identityKey)) return undefined;
       const changes = await this.#archive(serviceId, extra);
-      const renewals = bundles.map((bundle): [number, Renewal] => [
+      const renewals = bundles.map((bundle): [number, BundleSetup] => [
         bundle.deviceId,
         { bundle, renew: isStale(parcel, bundle, stale) },
       ]);
@@ -197,7 +201,7 @@ export class SessionSteps {
     accessKey: Uint8Array<ArrayBuffer> | null,
     seen: Seen,
     answer: Extract<PreKeysOutcome, { status: 'ok' }>,
-  ): Promise<Step> {
+  ): Promise<DeliveryStep> {
     const all = await this.#services.preKeys.fetchAll(serviceId, accessKey, seen.revision, this.#signal);
     if (all !== undefined && all.status !== 'ok' && all.status !== 'not-found')
       return { kind: 'refused', refusal: all };
@@ -209,7 +213,7 @@ export class SessionSteps {
    * After a 401 or 403: another try with access that came meanwhile, or what the contact's profile says, or the end of the
    * recipient's part, for the service answers the same for accounts that do not exist.
    */
-  denied(parcel: Parcel): Promise<Step> {
+  denied(parcel: EncryptedDelivery): Promise<DeliveryStep> {
     const { serviceId, access } = parcel;
     return orFailure(async () => {
       const seen = await this.#look(serviceId);
@@ -223,7 +227,7 @@ export class SessionSteps {
    *
    * @returns undefined where the recipient's part goes on with that.
    */
-  async #deny(serviceId: string, seen: Seen): Promise<Step | undefined> {
+  async #deny(serviceId: string, seen: Seen): Promise<DeliveryStep | undefined> {
     const { outbox } = this.#services;
     let evidence: AccessEvidence | undefined;
     if (onUnauthorized(seen.contact, seen.contact, undefined, this.#services.clock.now()) === 'ask') {
@@ -244,7 +248,7 @@ export class SessionSteps {
    * First, unauthenticated, whether there is such an account: most of what answers 401 is gone. Then its profile, as the account, where
    * the transport fetches profiles: it says whether the access key that was denied is the registered one.
    */
-  async #askForEvidence(serviceId: string, revision: number): Promise<AccessEvidence | Step | undefined> {
+  async #askForEvidence(serviceId: string, revision: number): Promise<AccessEvidence | DeliveryStep | undefined> {
     const { guard, transport } = this.#services;
     const options = { signal: this.#signal };
     if (!guard.mayBegin(serviceId, revision)) return undefined;
@@ -259,7 +263,7 @@ export class SessionSteps {
   }
 
   /** A parcel as its contact is by now: with other access, for another identity key, or to no one. */
-  async refresh(parcel: Parcel): Promise<Step> {
+  async refresh(parcel: EncryptedDelivery): Promise<DeliveryStep> {
     const { serviceId } = parcel;
     const { contact, revision } = await this.#look(serviceId);
     if (contact.blocked) return failure(blockedError(serviceId));
@@ -268,7 +272,7 @@ export class SessionSteps {
   }
 
   /** What was encrypted before, as the outbox has it. */
-  async reload(serviceId: string): Promise<Step> {
+  async reload(serviceId: string): Promise<DeliveryStep> {
     const { outbox, resends } = this.#services;
     const [{ contact, revision }, [row]] = await Promise.all([
       this.#look(serviceId),
@@ -284,11 +288,11 @@ export class SessionSteps {
   }
 
   /** After a 404: sessions are archived, so that a message that comes late can still be read. */
-  retire(serviceId: string): Promise<Step> {
+  retire(serviceId: string): Promise<DeliveryStep> {
     return orFailure(() => this.#retire(serviceId));
   }
 
-  #retire(serviceId: string): Promise<Step> {
+  #retire(serviceId: string): Promise<DeliveryStep> {
     return this.#services.locks.with([serviceId], async () => {
       const contact = await this.#services.outbox.contact(serviceId);
       const devices = contact.devices.map(({ deviceId }) => deviceId);
@@ -323,10 +327,10 @@ export class SessionSteps {
    * With the contact as it is by now, and its lock. Nothing more is encrypted for a contact that was blocked since the broadcast
    * began: it would carry the profile key that took the place of the one that they have.
    */
-  #withContact<Next extends Step | undefined>(
+  #withContact<Next extends DeliveryStep | undefined>(
     serviceId: string,
     step: (contact: ContactRecord) => Promise<Next>,
-  ): Promise<Next | Step> {
+  ): Promise<Next | DeliveryStep> {
     return this.#services.locks.with([serviceId], async () => {
       const contact = await this.#services.outbox.contact(serviceId);
       return contact.blocked ? failure(blockedError(serviceId)) : step(contact);
@@ -335,7 +339,7 @@ export class SessionSteps {
 }
 
 /** What the transport or libsignal cannot make sense of is this recipient's own failure. */
-async function orFailure(work: () => Promise<Step>): Promise<Step> {
+async function orFailure(work: () => Promise<DeliveryStep>): Promise<DeliveryStep> {
   try {
     return await work();
   } catch (error) {
@@ -354,7 +358,7 @@ function sameKey(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean 
 
 /** Whether the session is to be replaced even if it looks good: unless somebody has replaced it since we encrypted with it. */
 function isStale(
-  { devices }: Parcel,
+  { devices }: EncryptedDelivery,
   { deviceId, registrationId }: PreKeyBundleFields,
   stale: readonly number[],
 ): boolean {

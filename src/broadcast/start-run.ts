@@ -3,12 +3,12 @@ import { AbortWatch } from '../util/abort-watch.js';
 import { abortedError } from '../engine/scheduler.js';
 import type { BroadcastRecord, BroadcastState } from '../store/records.js';
 import { DeliveryStream } from './delivery-stream.js';
-import { Gate } from './flow/pause-gate.js';
+import { PauseGate } from './flow/pause-gate.js';
 import type { BroadcasterLimits, CheckedBroadcast } from './options.js';
 import { Pipeline, type RunRecipients } from './pipeline.js';
 import { BroadcastRun, type BroadcastSummary } from './run.js';
-import { SendWindow } from './flow/send-limiter.js';
-import type { Services } from './context.js';
+import { SendLimiter } from './flow/send-limiter.js';
+import type { BroadcastContext } from './context.js';
 
 /** A broadcast's record, saved, and whether it has no recipients yet. */
 export interface Opened {
@@ -18,7 +18,7 @@ export interface Opened {
 
 export interface StartOptions extends Pick<CheckedBroadcast, 'signal' | 'dryRun'> {
   readonly id: string;
-  readonly services: Services;
+  readonly services: BroadcastContext;
   readonly limits: BroadcasterLimits;
   readonly recipients: RunRecipients;
   readonly endState: (record: BroadcastRecord) => BroadcastState;
@@ -43,7 +43,7 @@ const callersSignals = new AbortWatch();
 export function startRun(options: StartOptions): Started {
   const { id, signal, services } = options;
   const aborts = new AbortWatch();
-  const gate = new Gate(aborts);
+  const gate = new PauseGate(aborts);
   const stream = new DeliveryStream(() => services.outbox.deliveries(id));
   let stopped: { readonly error: unknown } | undefined;
   let pipeline: Pipeline | undefined;
@@ -102,7 +102,7 @@ export function startRun(options: StartOptions): Started {
 function makePipeline(
   options: StartOptions,
   { record }: Opened,
-  gate: Gate,
+  gate: PauseGate,
   stream: DeliveryStream,
   aborts: AbortWatch,
 ): Pipeline {
@@ -112,7 +112,7 @@ function makePipeline(
     record,
     services,
     gate,
-    window: new SendWindow(limits.concurrency, record.maxPerSecond ?? Infinity, aborts, (waiting) =>
+    window: new SendLimiter(limits.concurrency, record.maxPerSecond ?? Infinity, aborts, (waiting) =>
       gate.during('pace', waiting),
     ),
     maxRetryAfterMs: limits.maxRetryAfterMs,

@@ -1,13 +1,13 @@
 import { KEY_BYTES, STATUS_OK } from '../../assembly/abi.js';
 import type { SealcastError } from '../errors.js';
 import type { Arena } from '../kernel/arena.js';
-import type { Batch } from './scheduler.js';
+import type { KernelBatch } from './scheduler.js';
 import type { Recipients } from './recipient-cache/cache.js';
 import type { PrepareResult } from './results.js';
 import { chunkError, entryError } from './seal-batch.js';
 
 /** Keys whose slots are to be filled, and tables to be built, ahead of a broadcast. */
-export class PrepareBatch implements Batch {
+export class PrepareBatch implements KernelBatch {
   readonly kind = 'prepare';
   readonly count: number;
   readonly signal: AbortSignal | undefined;

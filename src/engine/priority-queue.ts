@@ -1,7 +1,7 @@
-import { Fifo } from '../util/queue.js';
+import { Queue } from '../util/queue.js';
 
 /** `incoming`: what somebody's message waits for. `outgoing`: all else. */
-export type Lane = 'incoming' | 'outgoing';
+export type QueueLane = 'incoming' | 'outgoing';
 
 /** Incoming work that may go first while outgoing work waits: its jobs are shorter, so that each gets its share of the threads. */
 const MAX_IN_A_ROW = 4;
@@ -10,21 +10,21 @@ const MAX_IN_A_ROW = 4;
  * Two queues, of which the incoming one goes first: a message that comes in during a broadcast waits for the jobs in hand, and not
  * for those in front of it (2,000 first sessions: 0.5 s at the median, 2026-11). After four in a row it is the other one's turn.
  */
-export class Lanes<T extends object> {
-  readonly #incoming = new Fifo<T>();
-  readonly #outgoing = new Fifo<T>();
+export class TwoLaneQueue<T extends object> {
+  readonly #incoming = new Queue<T>();
+  readonly #outgoing = new Queue<T>();
   #inARow = 0;
 
   get length(): number {
     return this.#incoming.length + this.#outgoing.length;
   }
 
-  push(lane: Lane, item: T): void {
+  push(lane: QueueLane, item: T): void {
     (lane === 'incoming' ? this.#incoming : this.#outgoing).push(item);
   }
 
   /** @param only takes from this lane alone, and is nobody's turn. */
-  shift(only?: Lane): T | undefined {
+  shift(only?: QueueLane): T | undefined {
     if (only !== undefined) return (only === 'incoming' ? this.#incoming : this.#outgoing).shift();
     const isOthersTurn = this.#inARow >= MAX_IN_A_ROW && this.#outgoing.length > 0;
     const item = isOthersTurn ? undefined : this.#incoming.shift();
@@ -34,7 +34,7 @@ export class Lanes<T extends object> {
   }
 
   /** Puts back what `shift` gave, as if that had not been. */
-  unshift(lane: Lane, item: T): void {
+  unshift(lane: QueueLane, item: T): void {
     (lane === 'incoming' ? this.#incoming : this.#outgoing).unshift(item);
     if (lane === 'incoming') this.#inARow = Math.max(0, this.#inARow - 1);
   }

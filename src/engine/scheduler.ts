@@ -2,7 +2,7 @@ import { MAX_CHUNK_ENTRIES } from '../../assembly/abi.js';
 import { SealcastError } from '../errors.js';
 import type { Arena } from '../kernel/arena.js';
 import { AbortWatch } from '../util/abort-watch.js';
-import { Lanes, type Lane } from './priority-queue.js';
+import { TwoLaneQueue, type QueueLane } from './priority-queue.js';
 import type { JobKind } from './jobs.js';
 import { TURN_MS } from '../util/time-slicer.js';
 import type { Workers } from './workers.js';
@@ -12,11 +12,11 @@ const MIN_CHUNK_ENTRIES = 16;
 const CHUNKS_PER_THREAD = 4;
 /** Arenas that chunks of one lane leave to the other: what lies ready in one of them waits for its lane's turn, and for no other's. */
 const ARENAS_LEFT = 1;
-/** Lanes work on four entries at once. */
+/** TwoLaneQueue work on four entries at once. */
 const LANES = 4;
 
 /** A batch as the pool sees it. `index` is an entry's place in the batch, `place` its place in a chunk. */
-export interface Batch {
+export interface KernelBatch {
   readonly kind: JobKind;
   readonly count: number;
   readonly signal?: AbortSignal | undefined;
@@ -30,11 +30,11 @@ export interface Batch {
   fail(index: number, error: SealcastError): void;
 }
 
-const laneOf = ({ kind }: Batch): Lane => (kind === 'unseal' ? 'incoming' : 'outgoing');
+const laneOf = ({ kind }: KernelBatch): QueueLane => (kind === 'unseal' ? 'incoming' : 'outgoing');
 
 /** A batch on its way through the pool. */
-interface Flight {
-  readonly batch: Batch;
+interface PendingBatch {
+  readonly batch: KernelBatch;
   readonly chunkEntries: number;
   /** Ends the promise that the caller holds; called once. */
   readonly settle: (error?: SealcastError) => void;
@@ -63,10 +63,10 @@ export class Pool {
   readonly #threads: number;
   readonly #arenas: readonly Arena[];
   readonly #idle: Arena[];
-  readonly #waiting = new Lanes<Flight>();
+  readonly #waiting = new TwoLaneQueue<PendingBatch>();
   /** Arenas that each lane has. */
-  readonly #inUse: Record<Lane, number> = { incoming: 0, outgoing: 0 };
-  readonly #flights = new Set<Flight>();
+  readonly #inUse: Record<QueueLane, number> = { incoming: 0, outgoing: 0 };
+  readonly #flights = new Set<PendingBatch>();
   /** For whoever else has to hear of the signals of calls under way. */
   readonly aborts = new AbortWatch();
   #queued = 0;
@@ -95,14 +95,14 @@ export class Pool {
    * Rejects with ERR_ABORTED (cause: the signal's reason) once the signal fires, with ERR_CLOSED once the pool closes; what
    * workers have in hand then is finished by them and dropped.
    */
-  run(batch: Batch): Promise<void> {
+  run(batch: KernelBatch): Promise<void> {
     if (this.#closed) return Promise.reject(closedError());
     if (batch.signal?.aborted === true) return Promise.reject(abortedError(batch.signal));
     if (batch.count === 0) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const { signal } = batch;
       const unwatch = signal && this.aborts.add(signal, () => this.#settle(flight, abortedError(signal)));
-      const flight: Flight = {
+      const flight: PendingBatch = {
         batch,
         chunkEntries: chooseChunkEntries(batch.count, this.#threads),
         settle: (error) => {
@@ -123,7 +123,7 @@ export class Pool {
   }
 
   /** Takes a flight, with whatever of it still waits, out of the books, and ends its promise. */
-  #settle(flight: Flight, error?: SealcastError): void {
+  #settle(flight: PendingBatch, error?: SealcastError): void {
     if (flight.settled) return;
     flight.settled = true;
     this.#queued -= flight.batch.count - flight.next;
@@ -133,7 +133,7 @@ export class Pool {
     flight.settle(error);
   }
 
-  #settleIfDone(flight: Flight): void {
+  #settleIfDone(flight: PendingBatch): void {
     if (flight.chunksInWork === 0 && flight.next === flight.batch.count) this.#settle(flight);
   }
 
@@ -168,7 +168,7 @@ export class Pool {
   }
 
   /** Takes the flight whose turn it is out of the queue, if its lane may have one more arena. */
-  #nextWaiting(): Flight | undefined {
+  #nextWaiting(): PendingBatch | undefined {
     const most = this.#arenas.length - ARENAS_LEFT;
     const [mayIn, mayOut] = [this.#inUse.incoming < most, this.#inUse.outgoing < most];
     if (!mayIn && !mayOut) return undefined;
@@ -183,7 +183,7 @@ export class Pool {
    * Lays the next entries of a flight into an arena; gives their indices, by place. Entries that take long to look at, or
    * are many and need no work, make a small chunk or none, and not a long turn.
    */
-  #fillChunk(flight: Flight, arena: Arena): number[] {
+  #fillChunk(flight: PendingBatch, arena: Arena): number[] {
     const { batch, chunkEntries } = flight;
     const indices: number[] = [];
     const first = flight.next;
@@ -199,7 +199,7 @@ export class Pool {
     return indices;
   }
 
-  async #work(flight: Flight, arena: Arena, indices: readonly number[]): Promise<void> {
+  async #work(flight: PendingBatch, arena: Arena, indices: readonly number[]): Promise<void> {
     const { batch } = flight;
     let failure: SealcastError | undefined;
     try {
@@ -219,7 +219,7 @@ export class Pool {
     this.#dispatch();
   }
 
-  #release({ batch }: Flight, arena: Arena, unfinished: boolean): void {
+  #release({ batch }: PendingBatch, arena: Arena, unfinished: boolean): void {
     arena.wipe(unfinished);
     this.#inUse[laneOf(batch)] -= 1;
     this.#idle.push(arena);
@@ -233,7 +233,7 @@ export class Pool {
    * @param buffers move to the worker, and are gone from here.
    * @throws SealcastError ERR_CLOSED, ERR_WORKER_LOST: the thread died, or could not do it; nothing of it was kept.
    */
-  async runRatchet(request: unknown, lane: Lane, buffers: ArrayBuffer[]): Promise<unknown> {
+  async runRatchet(request: unknown, lane: QueueLane, buffers: ArrayBuffer[]): Promise<unknown> {
     if (this.#closed) throw closedError();
     let answer;
     this.#ratchetJobs += 1;
@@ -280,19 +280,19 @@ export class Pool {
 }
 
 /** What cannot be laid into an arena is its own entry's failure: an arena, or its caller, must not be lost over it. */
-function fillOrFail(batch: Batch, arena: Arena, index: number): 'added' | 'skipped' | 'full' {
+function fillOrFail(batch: KernelBatch, arena: Arena, index: number): 'added' | 'skipped' | 'full' {
   const { count } = arena;
   try {
     return batch.fill(arena, index);
   } catch (cause) {
-    // Places in the chunk and entries must go on matching.
+    // SlotAllocator in the chunk and entries must go on matching.
     arena.truncate(count);
     batch.fail(index, new SealcastError('ERR_INVALID_ARGUMENT', 'it changed while it waited', { cause }));
     return 'skipped';
   }
 }
 
-function collectOrFail(batch: Batch, arena: Arena, place: number, index: number, failure?: SealcastError): void {
+function collectOrFail(batch: KernelBatch, arena: Arena, place: number, index: number, failure?: SealcastError): void {
   if (failure !== undefined) {
     batch.fail(index, failure);
     return;

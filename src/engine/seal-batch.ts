@@ -1,10 +1,10 @@
 import { KEY_BYTES, STATUS_LOW_ORDER_KEY, STATUS_OK } from '../../assembly/abi.js';
 import { SealcastError } from '../errors.js';
 import type { Arena } from '../kernel/arena.js';
-import type { Batch } from './scheduler.js';
+import type { KernelBatch } from './scheduler.js';
 import type { Recipients } from './recipient-cache/cache.js';
 import type { SealResult } from './results.js';
-import { intactBytes } from './intact-bytes.js';
+import { viewIfAttached } from './intact-bytes.js';
 
 /** What a key or a status means for its entry. */
 export function entryError(status: number, index: number): SealcastError {
@@ -20,8 +20,8 @@ export function chunkError(error: SealcastError, index: number): SealcastError {
   return new SealcastError(error.code, `entry ${index}: ${error.message}`, { index, cause: error.cause });
 }
 
-/** Contents to seal, one envelope each. */
-export class SealBatch implements Batch {
+/** PlaintextVariants to seal, one envelope each. */
+export class SealBatch implements KernelBatch {
   readonly kind = 'seal';
   readonly count: number;
   readonly signal: AbortSignal | undefined;
@@ -41,7 +41,7 @@ export class SealBatch implements Batch {
   }
 
   fill(arena: Arena, index: number): 'added' | 'skipped' | 'full' {
-    const content = intactBytes(this.#contents[index]);
+    const content = viewIfAttached(this.#contents[index]);
     if (content === null) {
       const message = `entry ${index}: content was resized or transferred while it waited`;
       this.#refuse(index, new SealcastError('ERR_INVALID_ARGUMENT', message, { index, field: 'content' }));

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { TURN_MS } from '../util/time-slicer.js';
-import { Fifo } from '../util/queue.js';
+import { Queue } from '../util/queue.js';
 
 /** The same for checking a call's arguments: long enough that calls of usual sizes are checked where they are made. */
 const CHECK_MS = 8;
@@ -43,7 +43,7 @@ export type TurnJob = () => void | Promise<void>;
  * of it delays himself and the others in this queue, and not the event loop.
  */
 export class Turns {
-  readonly #jobs = new Fifo<TurnJob>();
+  readonly #jobs = new Queue<TurnJob>();
   #running = false;
 
   /** Jobs that wait. */

@@ -2,7 +2,7 @@ import { STATUS_INVALID_ENVELOPE, STATUS_OK } from '../../assembly/abi.js';
 import type { SealcastError } from '../errors.js';
 import type { Arena, Unsealed } from '../kernel/arena.js';
 import type { V1Envelope } from '../kernel/envelope.js';
-import type { Batch } from './scheduler.js';
+import type { KernelBatch } from './scheduler.js';
 import { chunkError, entryError } from './seal-batch.js';
 
 /** Who has the envelopes, and hears what became of each. */
@@ -15,7 +15,7 @@ export interface UnsealListener {
 }
 
 /** v1 envelopes to unseal. They are parsed when their turn comes: a large batch does not hold up its caller. */
-export class UnsealBatch implements Batch {
+export class UnsealBatch implements KernelBatch {
   readonly kind = 'unseal';
   readonly count: number;
   readonly signal: AbortSignal | undefined;

@@ -1,6 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { Piscina, queueOptionsSymbol } from 'piscina';
-import { Lanes, type Lane } from './priority-queue.js';
+import { TwoLaneQueue, type QueueLane } from './priority-queue.js';
 import type { ChunkJob, Job, JobFault, RatchetAnswer, RatchetJob, WorkerStart } from './jobs.js';
 
 const WORKER_FILE = fileURLToPath(new URL('../../workers/worker.js', import.meta.url));
@@ -15,11 +15,11 @@ const YOUNG_MEGABYTES = 2;
 type PiscinaQueue = NonNullable<NonNullable<ConstructorParameters<typeof Piscina>[0]>['taskQueue']>;
 type Task = Parameters<PiscinaQueue['push']>[0];
 
-const laneOf = (task: Task): Lane => (task[queueOptionsSymbol] as { readonly lane: Lane }).lane;
+const laneOf = (task: Task): QueueLane => (task[queueOptionsSymbol] as { readonly lane: QueueLane }).lane;
 
 /** Tasks that wait for a thread, with their lane among their options. */
 class TaskLanes implements PiscinaQueue {
-  readonly #lanes = new Lanes<Task>();
+  readonly #lanes = new TwoLaneQueue<Task>();
 
   get size(): number {
     return this.#lanes.length;
@@ -45,7 +45,7 @@ class TaskLanes implements PiscinaQueue {
 }
 
 /** The job as Piscina takes it: a symbol of its own is not sent to the thread. */
-const inLane = (job: Job, lane: Lane): Job => Object.assign({ [queueOptionsSymbol]: { lane } }, job);
+const inLane = (job: Job, lane: QueueLane): Job => Object.assign({ [queueOptionsSymbol]: { lane } }, job);
 
 /**
  * The worker threads, a Piscina of fixed size. It replaces a thread that dies, but gives up when one dies before it is
@@ -86,13 +86,13 @@ export class Workers {
   }
 
   /** @returns the kernel's fault, or null. Rejects when the thread died. */
-  run(job: ChunkJob, lane: Lane): Promise<JobFault> {
+  run(job: ChunkJob, lane: QueueLane): Promise<JobFault> {
     this.#piscina ??= this.#createPiscina();
     return this.#piscina.run(inLane(job, lane)) as Promise<JobFault>;
   }
 
   /** `buffers` move to the worker, and are gone from here. Rejects when the thread died. */
-  runRatchet(job: RatchetJob, lane: Lane, buffers: ArrayBuffer[]): Promise<RatchetAnswer> {
+  runRatchet(job: RatchetJob, lane: QueueLane, buffers: ArrayBuffer[]): Promise<RatchetAnswer> {
     this.#piscina ??= this.#createPiscina();
     return this.#piscina.run(inLane(job, lane), { transferList: buffers }) as Promise<RatchetAnswer>;
   }

@@ -4,22 +4,22 @@ import { plaintextBodyOf } from '../session/worker/retry.js';
 import type { RetryRecord } from '../store/records-inbox.js';
 import type { Change } from '../store/store.js';
 import { TimeSlicer } from '../util/time-slicer.js';
-import { ContactBook } from './contact-batch.js';
-import { failureOf } from './retry/request.js';
+import { ContactBatch } from './contact-batch.js';
+import { createRetryRequest } from './retry/request.js';
 import type { GroupMessage } from './decrypt/groups.js';
-import type { Letter } from './envelope-queue.js';
-import type { Given } from './message-stream.js';
-import type { Opened, Opening } from './envelope-opener.js';
-import { RetryAnswers } from './retry/handler.js';
-import type { Services } from './context.js';
+import type { IncomingEnvelope } from './envelope-queue.js';
+import type { PendingMessage } from './message-stream.js';
+import type { OpenedEnvelope, OpenResult } from './envelope-opener.js';
+import { RetryRequestHandler } from './retry/handler.js';
+import type { ReceiveContext } from './context.js';
 import { receiptName } from './types.js';
 import { useNames, type Decrypted, type SessionMessage } from './decrypt/sessions.js';
 import { hasNews } from './user-visible.js';
 
 /** A letter, and how far it has got. */
 interface Item {
-  readonly letter: Letter;
-  readonly opened: Opened;
+  readonly letter: IncomingEnvelope;
+  readonly opened: OpenedEnvelope;
   readonly address: string;
   /** What libsignal made of it; undefined before it was asked, and where there is nothing to decrypt. */
   decrypted: Decrypted | undefined;
@@ -30,7 +30,7 @@ interface Item {
 /** What a batch came to, once all of it is on the disk. */
 export interface BatchResult {
   /** Empty where nothing is kept. */
-  readonly given: readonly Given[];
+  readonly given: readonly PendingMessage[];
   /** To be told to senders. */
   readonly retries: readonly { readonly key: string; readonly row: RetryRecord }[];
   /** Letters that are left with the service. */
@@ -51,19 +51,24 @@ const MAX_TIMESTAMPS = 4096;
  */
 export class Batch {
   readonly #number: number;
-  readonly #services: Services;
+  readonly #services: ReceiveContext;
   readonly #items: Item[] = [];
   /** Letters of which nothing more is expected: they are acknowledged with the others. */
-  readonly #ended: Letter[] = [];
+  readonly #ended: IncomingEnvelope[] = [];
   readonly #changes: Change[] = [];
   readonly #retries: { key: string; row: RetryRecord }[] = [];
   /** Sealed letters that workers died of before their sender was known. */
-  readonly #lost: Letter[] = [];
+  readonly #lost: IncomingEnvelope[] = [];
   #deferred = 0;
   /** What happens once all is on the disk. */
   readonly #afterwards: (() => void)[] = [];
 
-  constructor(number: number, letters: readonly Letter[], openings: readonly Opening[], services: Services) {
+  constructor(
+    number: number,
+    letters: readonly IncomingEnvelope[],
+    openings: readonly OpenResult[],
+    services: ReceiveContext,
+  ) {
     this.#number = number;
     this.#services = services;
     letters.forEach((letter, i) => {
@@ -95,10 +100,10 @@ export class Batch {
    * @param keeps whether messages are kept in the inbox for whoever iterates.
    */
   async run(done: () => readonly string[], keeps: boolean): Promise<BatchResult> {
-    const { hub, counters, firstFailure } = this.#services;
+    const { runtime, counters, firstFailure } = this.#services;
     const senders = new Set(this.#items.map(({ opened }) => opened.sender));
     const preKeys = this.#items.flatMap(({ opened }) => (opened.preKeys === undefined ? [] : useNames(opened.preKeys)));
-    const given = await hub.locks.with([...senders, ...preKeys], async () => {
+    const given = await runtime.locks.with([...senders, ...preKeys], async () => {
       try {
         firstFailure.throwIfAny();
         return await this.#work([...senders], done, keeps);
@@ -115,10 +120,10 @@ export class Batch {
     return { given: keeps ? given : [], retries: this.#retries, deferred: this.#deferred };
   }
 
-  async #work(senders: readonly string[], done: () => readonly string[], keeps: boolean): Promise<Given[]> {
+  async #work(senders: readonly string[], done: () => readonly string[], keeps: boolean): Promise<PendingMessage[]> {
     const { records, telemetry } = this.#services;
     const startMs = performance.now();
-    const contacts = await ContactBook.read(senders, this.#services);
+    const contacts = await ContactBatch.read(senders, this.#services);
     const items = this.#items.filter((item) => {
       const isBlocked = contacts.get(item.opened.sender).blocked;
       if (isBlocked) this.#end(item, 'blocked');
@@ -145,7 +150,7 @@ export class Batch {
     if (counted !== undefined) this.#afterwards.push(() => this.#services.counters.count(counted));
   }
 
-  async #decryptSessions(items: readonly Item[], contacts: ContactBook): Promise<void> {
+  async #decryptSessions(items: readonly Item[], contacts: ContactBatch): Promise<void> {
     const { lastResortsAmong, sessions } = this.#services;
     const asked: Item[] = [];
     const messages: SessionMessage[] = [];
@@ -229,11 +234,11 @@ export class Batch {
    *
    * @returns those for which it was the last one. Sealed ones among them are refused, for their sender is not known.
    */
-  async #lastOfLost(items: readonly Item[]): Promise<ReadonlySet<Letter>> {
-    const { counters, hub, lostLetters } = this.#services;
+  async #lastOfLost(items: readonly Item[]): Promise<ReadonlySet<IncomingEnvelope>> {
+    const { counters, runtime, lostLetters } = this.#services;
     const lost = items.filter(({ decrypted }) => decrypted?.status === 'lost').map(({ letter }) => letter);
     if (lost.length + this.#lost.length === 0) return new Set();
-    const isAlive = await hub.ratchet.isAlive();
+    const isAlive = await runtime.ratchet.isAlive();
     for (const letter of this.#lost) {
       if (isAlive && lostLetters.isLast(letter)) {
         this.#ended.push(letter);
@@ -246,12 +251,12 @@ export class Batch {
   /** What each message means to us; gives those that are for whoever iterates. */
   async #takeIn(
     items: readonly Item[],
-    contacts: ContactBook,
-    { keeps, last }: { readonly keeps: boolean; readonly last: ReadonlySet<Letter> },
-  ): Promise<Given[]> {
+    contacts: ContactBatch,
+    { keeps, last }: { readonly keeps: boolean; readonly last: ReadonlySet<IncomingEnvelope> },
+  ): Promise<PendingMessage[]> {
     const { inbox, counters, telemetry } = this.#services;
-    const answers = new RetryAnswers(this.#services, contacts);
-    const given: Given[] = [];
+    const answers = new RetryRequestHandler(this.#services, contacts);
+    const given: PendingMessage[] = [];
     const slicer = new TimeSlicer();
     for (const [place, item] of items.entries()) {
       if (slicer.isOver) await slicer.next();
@@ -310,7 +315,7 @@ export class Batch {
       this.#end(item, 'duplicates');
       return;
     }
-    const row = failureOf(opened, item.address, this.#services);
+    const row = createRetryRequest(opened, item.address, this.#services);
     if (row !== undefined) {
       const change = inbox.retryChange(this.#number, place, row);
       this.#changes.push(change);
@@ -334,7 +339,7 @@ const isRetryRequest = (content: Content): boolean =>
   content.decryptionErrorMessage !== undefined && Object.keys(content).length === 1;
 
 /** The connection may be gone, with all that it delivered: then it comes again, and is known. */
-function acknowledge({ ack }: Letter): void {
+function acknowledge({ ack }: IncomingEnvelope): void {
   try {
     ack.send(200);
   } catch {

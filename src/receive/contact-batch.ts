@@ -6,8 +6,8 @@ import { SealcastError } from '../errors.js';
 import type { ContactRecord } from '../store/records.js';
 import type { Change } from '../store/store.js';
 import { learnFrom } from './contact-updates.js';
-import type { Opened } from './envelope-opener.js';
-import type { Services } from './context.js';
+import type { OpenedEnvelope } from './envelope-opener.js';
+import type { ReceiveContext } from './context.js';
 import type { NewSession } from './decrypt/sessions.js';
 
 /** 14 bits, but for 0. */
@@ -27,25 +27,25 @@ interface Entry {
 }
 
 /** What is known of the senders of a batch, and what its messages make of it. Whoever has it holds their locks. */
-export class ContactBook {
-  readonly #services: Services;
+export class ContactBatch {
+  readonly #services: ReceiveContext;
   readonly #entries: ReadonlyMap<string, Entry>;
   /** By address; null: it is taken out. */
   readonly #sessions = new Map<string, Uint8Array<ArrayBuffer> | null>();
   readonly #identityChanges = new Set<string>();
 
-  private constructor(services: Services, entries: ReadonlyMap<string, Entry>) {
+  private constructor(services: ReceiveContext, entries: ReadonlyMap<string, Entry>) {
     this.#services = services;
     this.#entries = entries;
   }
 
-  static async read(serviceIds: readonly string[], services: Services): Promise<ContactBook> {
+  static async read(serviceIds: readonly string[], services: ReceiveContext): Promise<ContactBatch> {
     const contacts = serviceIds.length === 0 ? [] : await services.records.contacts(serviceIds);
     const entries = serviceIds.flatMap((serviceId, i): [string, Entry][] => {
       const contact = contacts[i];
       return contact === undefined ? [] : [[serviceId, { before: contact, now: contact, outdated: new Set() }]];
     });
-    return new ContactBook(services, new Map(entries));
+    return new ContactBatch(services, new Map(entries));
   }
 
   get(serviceId: string): ContactRecord {
@@ -94,11 +94,11 @@ export class ContactBook {
   }
 
   learn(
-    { sender: serviceId, sealed, serverTimestamp }: Pick<Opened, 'sender' | 'sealed' | 'serverTimestamp'>,
+    { sender: serviceId, sealed, serverTimestamp }: Pick<OpenedEnvelope, 'sender' | 'sealed' | 'serverTimestamp'>,
     content: Content,
   ): void {
     // What our own other devices say of us is no contact's.
-    if (serviceId === this.#services.hub.account.aci) return;
+    if (serviceId === this.#services.runtime.account.aci) return;
     const entry = this.#entry(serviceId);
     const known = sealed ? onSealedReceived(entry.now) : entry.now;
     entry.now = learnFrom(known, content, serverTimestamp);
@@ -131,7 +131,7 @@ export class ContactBook {
   }
 
   async #archiveOutdated(): Promise<void> {
-    const { hub, records } = this.#services;
+    const { runtime, records } = this.#services;
     const addresses = [...this.#entries].flatMap(([serviceId, { outdated }]) =>
       [...outdated].map((deviceId) => sessionKey(serviceId, deviceId)),
     );
@@ -142,7 +142,7 @@ export class ContactBook {
       const record = changed === undefined ? found[i] : changed;
       return record === undefined || record === null ? [] : [{ address, record }];
     });
-    const archived = await hub.ratchet.archive(known.map(({ record }) => record));
+    const archived = await runtime.ratchet.archive(known.map(({ record }) => record));
     known.forEach(({ address }, i) => {
       const record = archived[i];
       if (record !== undefined) this.#sessions.set(address, record);

@@ -1,20 +1,20 @@
-import type { Hub } from '../runtime/account-runtime.js';
+import type { AccountRuntime } from '../runtime/account-runtime.js';
 import type { Policies } from '../runtime/options.js';
 import type { Records } from '../runtime/records.js';
 import type { Telemetry } from '../runtime/telemetry.js';
 import type { Counters } from './counters.js';
 import type { Notify } from './events.js';
-import type { FirstFailure } from './fatal-error-latch.js';
+import type { FatalErrorLatch } from './fatal-error-latch.js';
 import type { GroupDecryptor } from './decrypt/groups.js';
 import type { Inbox } from './inbox.js';
 import type { LostLetters } from './lost-letters.js';
-import type { RecentNames } from './recent-set.js';
+import type { RecentSet } from './recent-set.js';
 import type { RetryLimits } from './retry/limits.js';
 import type { SessionDecryptor } from './decrypt/sessions.js';
 
 /** What all batches of a Receiver share. */
-export interface Services {
-  readonly hub: Hub;
+export interface ReceiveContext {
+  readonly runtime: AccountRuntime;
   readonly records: Records;
   readonly inbox: Inbox;
   readonly sessions: SessionDecryptor;
@@ -25,8 +25,8 @@ export interface Services {
   readonly retryLimits: RetryLimits;
   readonly resendLimits: RetryLimits;
   /** The service's receipts: nothing in them tells one that comes again from another. */
-  readonly receipts: RecentNames;
-  readonly firstFailure: FirstFailure;
+  readonly receipts: RecentSet;
+  readonly firstFailure: FatalErrorLatch;
   readonly lostLetters: LostLetters;
   readonly telemetry: Telemetry;
   readonly notify: Notify;

@@ -19,11 +19,11 @@ import type { Sealer } from '../sealer/sealer.js';
 import type { AccountRecord } from '../store/records.js';
 import type { EnvelopeType } from '../store/records-inbox.js';
 import { TimeSlicer } from '../util/time-slicer.js';
-import type { Letter } from './envelope-queue.js';
+import type { IncomingEnvelope } from './envelope-queue.js';
 import type { ReceiveRefusal } from './types.js';
 
 /** A message of which it is known whom it is from, and no more: its content is still encrypted. */
-export interface Opened {
+export interface OpenedEnvelope {
   readonly sender: string;
   readonly senderDevice: number;
   readonly sealed: boolean;
@@ -43,12 +43,12 @@ export interface Opened {
  * What became of a letter so far. `lost`: a worker died of it, alone; nothing is known of it. `deferred`: it is not its own
  * fault that it could not be opened.
  */
-export type Opening =
-  | { readonly kind: 'opened'; readonly opened: Opened }
+export type OpenResult =
+  | { readonly kind: 'opened'; readonly opened: OpenedEnvelope }
   | { readonly kind: 'refused'; readonly reason: ReceiveRefusal }
   | { readonly kind: 'lost' | 'deferred' };
 
-const refused = (reason: ReceiveRefusal): Opening => ({ kind: 'refused', reason });
+const refused = (reason: ReceiveRefusal): OpenResult => ({ kind: 'refused', reason });
 
 /** Types of the service's envelopes whose sender it names. */
 const UNSEALED_TYPES = new Map<number, EnvelopeType>([
@@ -72,11 +72,11 @@ const LOST: ReadonlySet<SealcastErrorCode> = new Set(['ERR_WORKER_LOST', 'ERR_KE
 interface Sealed {
   readonly index: number;
   readonly envelope: ServiceEnvelope;
-  readonly times: Pick<Opened, 'timestamp' | 'serverTimestamp'>;
+  readonly times: Pick<OpenedEnvelope, 'timestamp' | 'serverTimestamp'>;
 }
 
 /** From what the service delivered to whom it is from: sealed ones are unsealed, and their certificates validated. */
-export class Opener {
+export class EnvelopeOpener {
   readonly #sealer: Pick<Sealer, 'unseal'>;
   readonly #trustRoots: readonly Uint8Array<ArrayBuffer>[];
   readonly #own: Pick<AccountRecord, 'aci' | 'deviceId'>;
@@ -96,9 +96,9 @@ export class Opener {
   }
 
   /** @returns in order. @throws SealcastError ERR_CLOSED */
-  async open(letters: readonly Letter[]): Promise<Opening[]> {
+  async open(letters: readonly IncomingEnvelope[]): Promise<OpenResult[]> {
     const sealed: Sealed[] = [];
-    const openings: Opening[] = [];
+    const openings: OpenResult[] = [];
     const slicer = new TimeSlicer(this.#now);
     for (const [index, letter] of letters.entries()) {
       openings.push(this.#read(letter, index, sealed));
@@ -110,7 +110,7 @@ export class Opener {
   }
 
   /** All but what is sealed, which is added to `sealed`. */
-  #read(letter: Letter, index: number, sealed: Sealed[]): Opening {
+  #read(letter: IncomingEnvelope, index: number, sealed: Sealed[]): OpenResult {
     if (letter.isTooLarge === true) return refused('too-large');
     const envelope = envelopeOf(letter);
     if (envelope === undefined) return refused('malformed-envelope');
@@ -131,7 +131,7 @@ export class Opener {
    * A worker's death is no verdict on the envelopes that it had at the time: they are tried again, each alone, so that one
    * that workers die of costs no other.
    */
-  async #unseal(sealed: readonly Sealed[], openings: Opening[]): Promise<void> {
+  async #unseal(sealed: readonly Sealed[], openings: OpenResult[]): Promise<void> {
     await this.#unsealTogether(sealed, openings);
     for (const one of sealed) {
       for (let attempt = 1; attempt < MAX_UNSEAL_ATTEMPTS && isOpen(openings[one.index]); attempt++) {
@@ -140,7 +140,7 @@ export class Opener {
     }
   }
 
-  async #unsealTogether(sealed: readonly Sealed[], openings: Opening[]): Promise<void> {
+  async #unsealTogether(sealed: readonly Sealed[], openings: OpenResult[]): Promise<void> {
     const results = await this.#sealer.unseal(
       sealed.map(({ envelope }) => envelope.content),
       { trustRoots: this.#trustRoots, timestamp: sealed.map(({ times }) => times.serverTimestamp) },
@@ -153,7 +153,7 @@ export class Opener {
     }
   }
 
-  #judge(result: UnsealResult, times: Sealed['times']): Opening {
+  #judge(result: UnsealResult, times: Sealed['times']): OpenResult {
     if (!result.ok) return refusalOfError(result.error);
     const { sender, content, senderIdentityKey } = result;
     const usmc = usmcOf(content);
@@ -185,9 +185,9 @@ export class Opener {
   }
 }
 
-const isOpen = (opening: Opening | undefined): boolean => opening?.kind === 'lost' || opening?.kind === 'deferred';
+const isOpen = (opening: OpenResult | undefined): boolean => opening?.kind === 'lost' || opening?.kind === 'deferred';
 
-function envelopeOf({ bytes }: Letter): ServiceEnvelope | undefined {
+function envelopeOf({ bytes }: IncomingEnvelope): ServiceEnvelope | undefined {
   try {
     return decodeServiceEnvelope(bytes);
   } catch {
@@ -198,8 +198,8 @@ function envelopeOf({ bytes }: Letter): ServiceEnvelope | undefined {
 /** Times of an envelope as numbers; undefined where they are none that a clock could show. */
 function timesOf(
   { clientTimestamp, serverTimestamp }: ServiceEnvelope,
-  { deliveredMs }: Letter,
-): Pick<Opened, 'timestamp' | 'serverTimestamp'> | undefined {
+  { deliveredMs }: IncomingEnvelope,
+): Pick<OpenedEnvelope, 'timestamp' | 'serverTimestamp'> | undefined {
   // The service puts both into every envelope. A certificate must not be judged against no time at all: then it is the delivery's.
   const server = serverTimestamp === undefined ? deliveredMs : Number(serverTimestamp);
   const timestamp = clientTimestamp === undefined ? server : Number(clientTimestamp);
@@ -208,7 +208,7 @@ function timesOf(
     : undefined;
 }
 
-function openUnsealed(envelope: ServiceEnvelope, letter: Letter): Opening {
+function openUnsealed(envelope: ServiceEnvelope, letter: IncomingEnvelope): OpenResult {
   const envelopeType = UNSEALED_TYPES.get(envelope.type);
   if (envelopeType === undefined) return refused('unknown-type');
   const source = sourceOf(envelope);
@@ -241,7 +241,7 @@ function usmcOf(content: Uint8Array<ArrayBuffer>): Usmc | undefined {
   }
 }
 
-function refusalOfError(error: SealcastError): Opening {
+function refusalOfError(error: SealcastError): OpenResult {
   if (error.code === 'ERR_INVALID_ENVELOPE') return refused(refusalOf(error) ?? 'invalid-envelope');
   if (error.code === 'ERR_INVALID_CERTIFICATE') return refused(refusalOf(error) ?? 'untrusted-certificate');
   return { kind: LOST.has(error.code) ? 'lost' : 'deferred' };

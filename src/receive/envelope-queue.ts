@@ -1,8 +1,8 @@
-import { Fifo } from '../util/queue.js';
+import { Queue } from '../util/queue.js';
 import type { MessageAck } from '../transport/transport.js';
 
 /** What the service delivered: an Envelope of its own, serialized. */
-export interface Letter {
+export interface IncomingEnvelope {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** It is to be refused unread, and its bytes are gone. */
   readonly isTooLarge?: boolean;
@@ -19,8 +19,8 @@ const MAX_BYTES = 32 * 1024 * 1024;
  * Letters that nobody has opened yet. What comes beyond what may lie here is dropped: it is not acknowledged, so the service still
  * has it, and is asked to deliver it again once there is room.
  */
-export class Intake {
-  readonly #letters = new Fifo<Letter>();
+export class EnvelopeQueue {
+  readonly #letters = new Queue<IncomingEnvelope>();
   readonly #settled: () => Promise<void>;
   readonly #redeliver: () => void;
   #bytes = 0;
@@ -43,7 +43,7 @@ export class Intake {
     return this.#letters.length;
   }
 
-  push(letter: Letter): void {
+  push(letter: IncomingEnvelope): void {
     if (this.#ended) return;
     // In order, or not at all: once one was dropped, those behind it are too, until it has come again.
     if (this.#missed || this.#isFull(letter)) {
@@ -58,7 +58,7 @@ export class Intake {
   }
 
   /** An empty one takes any letter: it would come again and again. */
-  #isFull({ bytes }: Letter): boolean {
+  #isFull({ bytes }: IncomingEnvelope): boolean {
     if (this.#letters.length === 0) return false;
     return this.#letters.length >= MAX_LETTERS || this.#bytes + bytes.length > MAX_BYTES;
   }
@@ -91,7 +91,7 @@ export class Intake {
   }
 
   /** Resolves with so many, of so many bytes, or fewer, as soon as there are any: with one at least, and with none at the end. */
-  async next(count: number, bytes = Infinity): Promise<Letter[]> {
+  async next(count: number, bytes = Infinity): Promise<IncomingEnvelope[]> {
     while (this.#letters.length === 0 && !this.#ended) {
       if (this.#missed) {
         await this.#settled();
@@ -102,7 +102,7 @@ export class Intake {
         this.#onChange = resolve;
       });
     }
-    const taken: Letter[] = [];
+    const taken: IncomingEnvelope[] = [];
     let takenBytes = 0;
     while (taken.length < count) {
       const letter = this.#letters.peek();

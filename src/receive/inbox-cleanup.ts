@@ -1,7 +1,7 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
 /** A batch in work, which takes rows along. */
-export interface Taker {
+export interface CleanupTicket {
   /** All that can go by now. */
   take(): readonly string[];
   /** It has ended: nothing more is to be expected of it. */
@@ -13,7 +13,7 @@ export interface Taker {
  * their own; those that are added while one is being flushed share the next. A transaction of their own for each few, while batches
  * wait for the same disk, took a sixth of all the processors' time.
  */
-export class DoneRows {
+export class InboxCleanup {
   readonly #remove: (keys: readonly string[]) => Promise<void>;
   readonly #onError: (error: unknown) => void;
   #keys: string[] = [];
@@ -35,7 +35,7 @@ export class DoneRows {
   }
 
   /** A batch will take some along: until it has, or has ended, none go alone. */
-  expectTaker(): Taker {
+  expectTaker(): CleanupTicket {
     let isWaiting = true;
     this.#takers += 1;
     const stopWaiting = (): void => {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { LruMap } from '../util/lru-map.js';
-import type { Letter } from './envelope-queue.js';
+import type { IncomingEnvelope } from './envelope-queue.js';
 
 /** Deliveries in which a letter cost workers, after which it is not waited for again. */
 const MAX_LOSSES = 3;
@@ -16,7 +16,7 @@ export class LostLetters {
   readonly #losses = new LruMap<string, number>(MAX_REMEMBERED);
 
   /** Counts one more loss. @returns whether it was the last one: the letter is to be acknowledged. */
-  isLast({ bytes }: Pick<Letter, 'bytes'>): boolean {
+  isLast({ bytes }: Pick<IncomingEnvelope, 'bytes'>): boolean {
     const name = createHash('sha256').update(bytes).digest('base64');
     const losses = (this.#losses.get(name) ?? 0) + 1;
     this.#losses.set(name, losses);

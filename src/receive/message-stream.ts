@@ -1,9 +1,9 @@
 import { SealcastError } from '../errors.js';
-import { Fifo } from '../util/queue.js';
+import { Queue } from '../util/queue.js';
 import type { ReceivedMessage } from './types.js';
 
 /** A message, and its row in the inbox. */
-export interface Given {
+export interface PendingMessage {
   readonly key: string;
   readonly message: ReceivedMessage;
 }
@@ -17,7 +17,7 @@ const MAX_BYTES = 16 * 1024 * 1024;
  * is given it again.
  */
 export class MessageStream {
-  readonly #ready = new Fifo<Given>();
+  readonly #ready = new Queue<PendingMessage>();
   readonly #onDone: (key: string) => void;
   #bytes = 0;
   #iterating = false;
@@ -39,7 +39,7 @@ export class MessageStream {
     return this.#ready.length;
   }
 
-  push(given: readonly Given[]): void {
+  push(given: readonly PendingMessage[]): void {
     for (const each of given) {
       if (this.isDiscarding) this.#onDone(each.key);
       else {
@@ -102,7 +102,7 @@ export class MessageStream {
     return this.#ended !== undefined && !(this.#isDraining && this.#ready.peek() !== undefined);
   }
 
-  #take(): Given | undefined {
+  #take(): PendingMessage | undefined {
     const given = this.#ready.shift();
     if (given !== undefined) this.#bytes -= given.message.contentBytes.length;
     if (!this.#isFull()) this.#letFollow();

@@ -9,7 +9,7 @@ import {
 } from '../runtime/options.js';
 import { OPENER_NAMES } from '../runtime/option-names.js';
 import { checkOptions } from '../sealer/options.js';
-import type { ReceiverCore } from './service.js';
+import type { ReceiveService } from './service.js';
 import type { ReceiverEvents } from './events.js';
 import type { ReceivedMessage, ReceiverStats } from './types.js';
 import type { AccountTransport } from '../transport/transport.js';
@@ -34,10 +34,10 @@ export interface ReceiverOptions extends SharedOptions, Partial<Policies> {
  * disk yet. Messages of one sender keep their order. Whoever iterates slowly makes the service wait.
  */
 export class Receiver extends EventEmitter<ReceiverEvents> implements AsyncDisposable, AsyncIterable<ReceivedMessage> {
-  readonly #core: ReceiverCore;
+  readonly #core: ReceiveService;
   #closing: Promise<void> | undefined;
 
-  private constructor(core: ReceiverCore) {
+  private constructor(core: ReceiveService) {
     super();
     this.#core = core;
     // A skew that was found before anybody could listen is told to the first listener.
@@ -59,7 +59,7 @@ export class Receiver extends EventEmitter<ReceiverEvents> implements AsyncDispo
     const maintainPreKeys = checkBoolean(given['maintainPreKeys'], 'maintainPreKeys', true);
     let tell: ((name: keyof ReceiverEvents, facts: readonly unknown[]) => void) | undefined;
     const untold: [keyof ReceiverEvents, readonly unknown[]][] = [];
-    const { ReceiverCore: Core } = await import('./service.js');
+    const { ReceiveService: Core } = await import('./service.js');
     const core = await Core.open({
       ...checkSharedOptions(options),
       transport,

@@ -1,5 +1,5 @@
 /** Names that came lately; of more than so many, the oldest are forgotten. */
-export class RecentNames {
+export class RecentSet {
   readonly #max: number;
   readonly #names = new Set<string>();
 

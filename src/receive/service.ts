@@ -1,6 +1,6 @@
 import { AbortWatch } from '../util/abort-watch.js';
-import { Hub } from '../runtime/account-runtime.js';
-import type { HubOptions, Policies } from '../runtime/options.js';
+import { AccountRuntime } from '../runtime/account-runtime.js';
+import type { RuntimeOptions, Policies } from '../runtime/options.js';
 import { PreKeys } from '../account/prekeys/manager.js';
 import { Records } from '../runtime/records.js';
 import { Semaphore } from '../util/semaphore.js';
@@ -12,20 +12,20 @@ import type { AccountTransport } from '../transport/transport.js';
 import { TimeSlicer } from '../util/time-slicer.js';
 import { Batch } from './batch.js';
 import { Counters } from './counters.js';
-import { DoneRows } from './inbox-cleanup.js';
+import { InboxCleanup } from './inbox-cleanup.js';
 import type { Notify } from './events.js';
-import { FirstFailure } from './fatal-error-latch.js';
+import { FatalErrorLatch } from './fatal-error-latch.js';
 import { GroupDecryptor } from './decrypt/groups.js';
 import { Inbox } from './inbox.js';
-import { Intake, type Letter } from './envelope-queue.js';
+import { EnvelopeQueue, type IncomingEnvelope } from './envelope-queue.js';
 import { LostLetters } from './lost-letters.js';
 import { MessageStream } from './message-stream.js';
-import { Opener } from './envelope-opener.js';
+import { EnvelopeOpener } from './envelope-opener.js';
 import { MAX_ENVELOPE_BYTES, receiptName, type ReceivedMessage, type ReceiverStats } from './types.js';
-import { RecentNames } from './recent-set.js';
+import { RecentSet } from './recent-set.js';
 import { RetryLimits } from './retry/limits.js';
 import { RetrySender } from './retry/sender.js';
-import type { Services } from './context.js';
+import type { ReceiveContext } from './context.js';
 import { SessionDecryptor } from './decrypt/sessions.js';
 
 /**
@@ -44,7 +44,7 @@ const REDELIVERY_BASE_MS = 1_000;
 const REDELIVERY_CEILING_MS = 60_000;
 
 /** What a Receiver was opened with, checked. */
-export interface CoreOptions extends HubOptions {
+export interface CoreOptions extends RuntimeOptions {
   readonly transport: AccountTransport;
   readonly policies: Policies;
   readonly maintainPreKeys: boolean;
@@ -52,14 +52,14 @@ export interface CoreOptions extends HubOptions {
 }
 
 /** A Receiver's inside, loaded when one is opened. */
-export class ReceiverCore {
-  readonly hub: Hub;
+export class ReceiveService {
+  readonly runtime: AccountRuntime;
   readonly #options: CoreOptions;
-  readonly #services: Services;
-  readonly #opener: Opener;
-  readonly #intake: Intake;
+  readonly #services: ReceiveContext;
+  readonly #opener: EnvelopeOpener;
+  readonly #intake: EnvelopeQueue;
   readonly #stream: MessageStream;
-  readonly #done: DoneRows;
+  readonly #done: InboxCleanup;
   readonly #retries: RetrySender;
   readonly #preKeys: PreKeys;
   readonly #batches = new Semaphore(BATCHES_IN_WORK, new AbortWatch());
@@ -75,24 +75,24 @@ export class ReceiverCore {
   #stopListening: () => void = () => undefined;
   #endSkews: (() => void) | undefined;
 
-  private constructor(hub: Hub, options: CoreOptions) {
+  private constructor(runtime: AccountRuntime, options: CoreOptions) {
     const { store, transport, policies, telemetry, notify, trustRoots, maintainPreKeys } = options;
-    const records = new Records(store, hub.clock);
+    const records = new Records(store, runtime.clock);
     const inbox = new Inbox(store);
-    this.hub = hub;
+    this.runtime = runtime;
     this.#options = options;
     this.#services = {
-      hub,
+      runtime,
       records,
       inbox,
-      sessions: new SessionDecryptor(store, hub.ratchet),
-      groups: new GroupDecryptor(store, hub.ratchet),
+      sessions: new SessionDecryptor(store, runtime.ratchet),
+      groups: new GroupDecryptor(store, runtime.ratchet),
       policies,
       counters: new Counters(telemetry, notify),
       retryLimits: new RetryLimits(),
       resendLimits: new RetryLimits(),
-      receipts: new RecentNames(MAX_RECEIPTS),
-      firstFailure: new FirstFailure(),
+      receipts: new RecentSet(MAX_RECEIPTS),
+      firstFailure: new FatalErrorLatch(),
       lostLetters: new LostLetters(),
       telemetry,
       notify,
@@ -102,13 +102,13 @@ export class ReceiverCore {
         maintainPreKeys ? this.#preKeys.lastResortsAmong(ids) : Promise.resolve(new Set(ids)),
       onPreKeysUsed: (count) => this.#preKeys.noteUsed(count),
     };
-    this.#preKeys = new PreKeys(hub, transport, { onError: (error) => notify('preKeyProblem', { error }) });
-    this.#opener = new Opener(hub.sealer, trustRoots, hub.account);
-    this.#intake = new Intake(
+    this.#preKeys = new PreKeys(runtime, transport, { onError: (error) => notify('preKeyProblem', { error }) });
+    this.#opener = new EnvelopeOpener(runtime.sealer, trustRoots, runtime.account);
+    this.#intake = new EnvelopeQueue(
       () => this.#settled(),
       () => transport.redeliver(),
     );
-    this.#done = new DoneRows(
+    this.#done = new InboxCleanup(
       (keys) => records.commit(inbox.remove(keys)),
       (error) => this.#fail(error),
     );
@@ -117,16 +117,16 @@ export class ReceiverCore {
   }
 
   /** Takes what the inbox has, and then what comes. */
-  static async open(options: CoreOptions): Promise<ReceiverCore> {
-    const hub = await Hub.open(options);
-    const core = new ReceiverCore(hub, options);
-    hub.onCertificateProblem.add(core.#onCertificateProblem);
+  static async open(options: CoreOptions): Promise<ReceiveService> {
+    const runtime = await AccountRuntime.open(options);
+    const core = new ReceiveService(runtime, options);
+    runtime.onCertificateProblem.add(core.#onCertificateProblem);
     try {
       await core.#readInbox();
       core.#listen();
     } catch (error) {
       await core.#retries.close();
-      await core.#letGo();
+      await core.#release();
       throw error;
     }
     if (options.maintainPreKeys) core.#preKeys.start();
@@ -206,7 +206,7 @@ export class ReceiverCore {
   }
 
   /** Batches are worked through side by side, and given out one after the other. */
-  #take(batch: Batch, letters: readonly Letter[]): void {
+  #take(batch: Batch, letters: readonly IncomingEnvelope[]): void {
     const taker = this.#done.expectTaker();
     const working = batch.run(() => taker.take(), !this.#stream.isDiscarding);
     const before = this.#tail;
@@ -274,7 +274,7 @@ export class ReceiverCore {
 
   /** Notifies of clock skews from now on, of one that is known first. Further calls do nothing. */
   tellClockSkews(): void {
-    this.#endSkews ??= this.hub.time.subscribe((skew) => this.#options.notify('clockSkew', skew));
+    this.#endSkews ??= this.runtime.time.subscribe((skew) => this.#options.notify('clockSkew', skew));
   }
 
   iterate(): AsyncGenerator<ReceivedMessage, void, void> {
@@ -296,20 +296,20 @@ export class ReceiverCore {
     await this.#tail;
     await Promise.all([this.#retries.close(), this.#preKeys.stop()]);
     await this.#done.close();
-    await this.#letGo();
+    await this.#release();
   }
 
-  async #letGo(): Promise<void> {
-    this.hub.onCertificateProblem.delete(this.#onCertificateProblem);
+  async #release(): Promise<void> {
+    this.runtime.onCertificateProblem.delete(this.#onCertificateProblem);
     this.#endSkews?.();
-    await this.hub.release();
+    await this.runtime.release();
   }
 }
 
 const codeOf = (error: unknown): string => (error instanceof SealcastError ? error.code : 'UNKNOWN');
 
 /** Anything but bytes is told to the transport that gives it. Of an envelope that is too large only that is kept: it is refused. */
-function checkLetter(bytes: Uint8Array<ArrayBuffer>): Pick<Letter, 'bytes' | 'isTooLarge'> {
+function checkLetter(bytes: Uint8Array<ArrayBuffer>): Pick<IncomingEnvelope, 'bytes' | 'isTooLarge'> {
   if (viewOf(bytes) === null) refuse('envelope', 'a Uint8Array');
   const isTooLarge = bytes.length > MAX_ENVELOPE_BYTES;
   return { bytes: isTooLarge ? new Uint8Array(0) : bytes, isTooLarge };

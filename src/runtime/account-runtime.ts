@@ -8,12 +8,12 @@ import type { Store } from '../store/store.js';
 import { checkedTransport } from '../transport/checked-transport.js';
 import type { MeasuredClock } from '../util/service-clock.js';
 import { openAccountRecord } from './account-record.js';
-import { AddressLocks } from '../session/recipient-locks.js';
+import { RecipientLocks } from '../session/recipient-locks.js';
 import { certificateSource } from './certificate-source.js';
-import type { HubOptions } from './options.js';
+import type { RuntimeOptions } from './options.js';
 import { LOCKS_WHILE_ASKING, OWN_LOCKS } from './own-records.js';
 import { PublicIds } from './public-ids.js';
-import { RatchetClient } from '../session/session-client.js';
+import { SessionClient } from '../session/session-client.js';
 import { ResendQueue } from './resend-queue.js';
 import { SealQueue } from './seal-queue.js';
 import { ServiceTime } from './service-time.js';
@@ -23,8 +23,8 @@ import { wait } from '../util/sleep.js';
 type OnCertificateProblem = (error: SealcastError, attempt: number) => void;
 
 interface Opened {
-  readonly hub: Promise<Hub>;
-  readonly options: HubOptions;
+  readonly runtime: Promise<AccountRuntime>;
+  readonly options: RuntimeOptions;
   users: number;
 }
 /** Two who take steps on the sessions of one store without knowing of each other would use a message key twice. */
@@ -36,14 +36,14 @@ const endingByStore = new WeakMap<Store, Promise<void>>();
  * What all who act for one account share: its keys, one Sealer with its workers, one sender certificate, and one lock an address.
  * There is one for each store, however many open it.
  */
-export class Hub {
-  readonly options: HubOptions;
+export class AccountRuntime {
+  readonly options: RuntimeOptions;
   readonly sealer: Sealer;
-  readonly ratchet: RatchetClient;
+  readonly ratchet: SessionClient;
   readonly seals: SealQueue;
   readonly certificates: SenderCertificateCache;
   readonly time: ServiceTime;
-  readonly locks = new AddressLocks();
+  readonly locks = new RecipientLocks();
   /** Names of broadcasts in log lines and metrics. */
   readonly publicIds: PublicIds;
   /** Whoever wants to hear that no sender certificate can be had. */
@@ -53,7 +53,7 @@ export class Hub {
   /** The private key in it is wiped: the workers have it. The profile key may change. */
   account: AccountRecord;
 
-  private constructor(options: HubOptions, sealer: Sealer, account: AccountRecord, publicIds: PublicIds) {
+  private constructor(options: RuntimeOptions, sealer: Sealer, account: AccountRecord, publicIds: PublicIds) {
     options.telemetry.nameWith(publicIds);
     this.publicIds = publicIds;
     const { store, transport, trustRoots, includePhoneNumber, telemetry } = options;
@@ -61,7 +61,7 @@ export class Hub {
     this.sealer = sealer;
     this.account = account;
     this.time = new ServiceTime(transport, telemetry, options.clock);
-    this.ratchet = new RatchetClient(engineOf(sealer), sealer.stats().threads, account, this.clock);
+    this.ratchet = new SessionClient(engineOf(sealer), sealer.stats().threads, account, this.clock);
     this.seals = new SealQueue(sealer);
     this.resends = new ResendQueue(store);
     this.certificates = new SenderCertificateCache({
@@ -84,41 +84,41 @@ export class Hub {
   }
 
   /**
-   * The hub of the store; each call wants a `release()`.
+   * The runtime of the store; each call wants a `release()`.
    *
    * @throws SealcastError ERR_INVALID_ARGUMENT: it is in use with another transport or other trust roots; ERR_ACCOUNT_MISMATCH;
    *   what the store and {@link Sealer.create} throw.
    */
-  static async open(options: HubOptions): Promise<Hub> {
+  static async open(options: RuntimeOptions): Promise<AccountRuntime> {
     const { store } = options;
     const opened = openedByStore.get(store);
     if (opened !== undefined) {
       opened.users += 1;
       try {
-        const hub = await opened.hub;
+        const runtime = await opened.runtime;
         // It must be the same account; a profile key that is given now is taken.
-        if (options.account !== undefined) await hub.#rename(options.account);
+        if (options.account !== undefined) await runtime.#rename(options.account);
         checkSame(opened.options, options);
-        options.telemetry.nameWith(hub.publicIds);
-        return hub;
+        options.telemetry.nameWith(runtime.publicIds);
+        return runtime;
       } catch (error) {
-        await Hub.#letGo(store, opened);
+        await AccountRuntime.#letGo(store, opened);
         throw error;
       } finally {
         options.account?.identityPrivateKey.fill(0);
       }
     }
     claimStore(store);
-    const hub = Hub.#create(options);
-    openedByStore.set(store, { hub, options, users: 1 });
-    hub.catch(() => {
+    const runtime = AccountRuntime.#create(options);
+    openedByStore.set(store, { runtime, options, users: 1 });
+    runtime.catch(() => {
       openedByStore.delete(store);
       releaseStore(store);
     });
-    return hub;
+    return runtime;
   }
 
-  static async #create(options: HubOptions): Promise<Hub> {
+  static async #create(options: RuntimeOptions): Promise<AccountRuntime> {
     await endingByStore.get(options.store);
     let account: AccountRecord | undefined;
     try {
@@ -128,7 +128,7 @@ export class Hub {
         ...options.sealerOptions,
         identityKeyPair: { publicKey: account.identityPublicKey, privateKey: account.identityPrivateKey },
       });
-      return new Hub(options, sealer, account, publicIds);
+      return new AccountRuntime(options, sealer, account, publicIds);
     } finally {
       // The workers have it in their own memory, or there are none.
       account?.identityPrivateKey.fill(0);
@@ -149,15 +149,15 @@ export class Hub {
   async release(): Promise<void> {
     const { store } = this.options;
     const opened = openedByStore.get(store);
-    if (opened !== undefined) await Hub.#letGo(store, opened);
+    if (opened !== undefined) await AccountRuntime.#letGo(store, opened);
   }
 
   static async #letGo(store: Store, opened: Opened): Promise<void> {
     opened.users -= 1;
     if (opened.users > 0) return;
     openedByStore.delete(store);
-    const ending = opened.hub.then(
-      (hub) => hub.#end(),
+    const ending = opened.runtime.then(
+      (runtime) => runtime.#end(),
       () => undefined,
     );
     endingByStore.set(
@@ -181,10 +181,10 @@ export class Hub {
   }
 }
 
-function checkSame(opened: HubOptions, { transport, trustRoots }: HubOptions): void {
+function checkSame(opened: RuntimeOptions, { transport, trustRoots }: RuntimeOptions): void {
   if (checkedTransport(transport) !== checkedTransport(opened.transport))
     refuse('transport', 'the one with which the store is in use already');
-  const namesOf = (roots: HubOptions['trustRoots']): string =>
+  const namesOf = (roots: RuntimeOptions['trustRoots']): string =>
     roots.map((root) => Buffer.from(root).toString('hex')).join();
   if (namesOf(trustRoots) !== namesOf(opened.trustRoots))
     refuse('trustRoots', 'those with which the store is in use already');

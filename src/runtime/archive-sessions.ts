@@ -1,5 +1,5 @@
 import type { Change } from '../store/store.js';
-import type { RatchetClient } from '../session/session-client.js';
+import type { SessionClient } from '../session/session-client.js';
 import { sessionChange, sessionKey, type Records } from './records.js';
 
 /**
@@ -8,7 +8,7 @@ import { sessionChange, sessionKey, type Records } from './records.js';
  */
 export async function archiveSessions(
   records: Records,
-  ratchet: RatchetClient,
+  ratchet: SessionClient,
   serviceId: string,
   deviceIds: readonly number[],
 ): Promise<Change[]> {

@@ -90,7 +90,7 @@ const ACCOUNT_NAMES = {
 const RECIPIENT_CACHE_BYTES = 32 * 1024 * 1024;
 
 /** With what an account is opened, checked. Whoever comes second shares what the first one set up. */
-export interface HubOptions {
+export interface RuntimeOptions {
   readonly store: Store;
   readonly transport: Transport;
   readonly trustRoots: readonly Uint8Array<ArrayBuffer>[];
@@ -102,7 +102,7 @@ export interface HubOptions {
   readonly clock?: Clock;
 }
 
-export function checkSharedOptions(options: SharedOptions): HubOptions {
+export function checkSharedOptions(options: SharedOptions): RuntimeOptions {
   requireCodeGeneration('an account');
   const given = checkObject(options, 'options');
   const { account, threads, kernel, recipientCacheBytes = RECIPIENT_CACHE_BYTES } = options;

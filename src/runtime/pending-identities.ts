@@ -4,7 +4,7 @@ import { decodeContact } from '../store/records.js';
 import type { PendingIdentity } from '../account/account-types.js';
 import { archiveSessions } from './archive-sessions.js';
 import { onAccepted } from '../access/contact-identity.js';
-import type { Hub } from './account-runtime.js';
+import type { AccountRuntime } from './account-runtime.js';
 import { parseServiceId } from '../util/service-id.js';
 import { contactChange, Records } from './records.js';
 
@@ -13,19 +13,19 @@ const PAGE_ROWS = 1024;
 
 /** New identity keys of contacts that wait to be accepted. */
 export class Identities {
-  readonly #hub: Hub;
+  readonly #runtime: AccountRuntime;
   readonly #records: Records;
 
-  constructor(hub: Hub) {
-    this.#hub = hub;
-    this.#records = new Records(hub.options.store, hub.clock);
+  constructor(runtime: AccountRuntime) {
+    this.#runtime = runtime;
+    this.#records = new Records(runtime.options.store, runtime.clock);
   }
 
   /** See `Broadcaster.acceptIdentity`. */
   async accept(serviceId: string, identityKey?: PublicKeyInput): Promise<void> {
     const checked = parseServiceId(serviceId) ?? refuse('serviceId', 'a UUID, or PNI: and a UUID');
     const meant = identityKey === undefined ? undefined : Buffer.of(5, ...checkPublicKey(identityKey, 'identityKey'));
-    await this.#hub.locks.with([checked], async () => {
+    await this.#runtime.locks.with([checked], async () => {
       const contact = await this.#records.contact(checked);
       const { identityKey: known, pendingIdentityKey: pending, devices } = contact;
       if (pending === undefined) {
@@ -37,14 +37,14 @@ export class Identities {
         throw new SealcastError('ERR_IDENTITY_CHANGED', message, { serviceId: checked });
       }
       const deviceIds = devices.map(({ deviceId }) => deviceId);
-      const archived = await archiveSessions(this.#records, this.#hub.ratchet, checked, deviceIds);
+      const archived = await archiveSessions(this.#records, this.#runtime.ratchet, checked, deviceIds);
       await this.#records.commit([...archived, contactChange(checked, onAccepted(contact))]);
     });
   }
 
   /** See `Broadcaster.pendingIdentities`. */
   async *pending(): AsyncGenerator<PendingIdentity, void, void> {
-    const { store } = this.#hub.options;
+    const { store } = this.#runtime.options;
     for (let after: string | undefined; ;) {
       const page = await store.list('contact', { limit: PAGE_ROWS, ...(after !== undefined && { after }) });
       for (const { key, value } of page) {

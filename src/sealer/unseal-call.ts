@@ -6,7 +6,7 @@ import { MAX_UNSEALED_BYTES, type Unsealed } from '../kernel/arena.js';
 import { parseV1Envelope, type V1Envelope } from '../kernel/envelope.js';
 import type { AbortWatch } from '../util/abort-watch.js';
 import { abortedError } from '../engine/scheduler.js';
-import { intactBytes } from '../engine/intact-bytes.js';
+import { viewIfAttached } from '../engine/intact-bytes.js';
 import type { Turns, TurnJob } from '../engine/turns.js';
 import type { UnsealListener } from '../engine/unseal-batch.js';
 
@@ -48,7 +48,7 @@ export class Unsealing implements UnsealListener {
   }
 
   parse(index: number): V1Envelope | null {
-    const envelope = intactBytes(this.#envelopes[index]);
+    const envelope = viewIfAttached(this.#envelopes[index]);
     if (envelope === null) {
       this.#failMoved(index);
       return null;
@@ -82,7 +82,7 @@ export class Unsealing implements UnsealListener {
 
   #openWithLibsignal(index: number, envelope: Uint8Array, version: 1 | 2): void {
     this.#later(index, async () => {
-      const intact = intactBytes(envelope);
+      const intact = viewIfAttached(envelope);
       if (intact === null) {
         this.#failMoved(index);
         return;

@@ -2,7 +2,7 @@ import type { PreKeyBundleFields } from '../transport/transport.js';
 import type { Packed } from './packed.js';
 
 /** What a new session of one device is begun with. */
-export interface Renewal {
+export interface BundleSetup {
   readonly bundle: PreKeyBundleFields;
   /** Whether even a session that looks good is to be replaced. */
   readonly renew: boolean;
@@ -33,7 +33,7 @@ export interface EncryptRequest {
    * To begin new sessions with, by index: where there is none or it is over, or `renew` says so, or it is with a device of
    * another registration id. What is left of an old session is archived in the record.
    */
-  readonly renewals: ReadonlyMap<number, Renewal>;
+  readonly renewals: ReadonlyMap<number, BundleSetup>;
 }
 
 /**

@@ -4,7 +4,7 @@ import { SealcastError } from '../errors.js';
  * One lock for each service id: whoever takes a step on a session of one of its devices, or changes what is known of the
  * contact, holds it until that is on the disk.
  */
-export class AddressLocks {
+export class RecipientLocks {
   /** Of each service id that is held or waited for, when the last of those is done. */
   readonly #tails = new Map<string, Promise<void>>();
   #closed = false;

@@ -12,7 +12,7 @@ import {
   type RatchetRequest,
   type GeneratePreKeysReply,
   type GeneratePreKeysRequest,
-  type Renewal,
+  type BundleSetup,
 } from './protocol.js';
 import { pack, unpack } from './packed.js';
 import type { AccountRecord } from '../store/records.js';
@@ -28,7 +28,7 @@ export interface EncryptInput {
   readonly identityKey: Uint8Array;
   /** Its record, if there is one. */
   readonly session: Uint8Array<ArrayBuffer> | undefined;
-  readonly renewal: Renewal | undefined;
+  readonly renewal: BundleSetup | undefined;
 }
 
 /** What became of it; see {@link EncryptReply}. */
@@ -63,7 +63,7 @@ const MAX_SHARE_STEPS = 256;
 const STEPS_OF_RENEWAL = 32;
 
 /** Has the workers take steps on sessions. Whoever asks holds the locks of the addresses, and commits what comes back. */
-export class RatchetClient {
+export class SessionClient {
   readonly #engine: Engine;
   readonly #threads: number;
   readonly #own: EncryptRequest['own'];

@@ -2,7 +2,7 @@
 const PLACES_KEPT = 4096;
 
 /** A queue whose front can be taken at no cost, however long it is; what was taken is let go at once. */
-export class Fifo<T extends object> {
+export class Queue<T extends object> {
   #items: (T | undefined)[] = [];
   #first = 0;
 

@@ -1,5 +1,5 @@
 import type { AbortWatch } from './abort-watch.js';
-import { Fifo } from './queue.js';
+import { Queue } from './queue.js';
 
 interface Waiter {
   readonly grant: () => void;
@@ -10,7 +10,7 @@ interface Waiter {
 export class Semaphore {
   #free: number;
   readonly #aborts: AbortWatch;
-  readonly #waiting = new Fifo<Waiter>();
+  readonly #waiting = new Queue<Waiter>();
 
   constructor(permits: number, aborts: AbortWatch) {
     this.#free = permits;

@@ -2,7 +2,7 @@ import { IdentityKeyPair, PrivateKey } from '@signalapp/libsignal-client';
 import { MemoryStore, openAccount } from 'sealcast';
 import { expect, it } from 'vitest';
 import { checkAccount } from '#dist/src/runtime/options.js';
-import { Hub } from '#dist/src/runtime/account-runtime.js';
+import { AccountRuntime } from '#dist/src/runtime/account-runtime.js';
 import { Telemetry } from '#dist/src/runtime/telemetry.js';
 import { StandInAccountService } from '../fakes/stand-in-account-service.js';
 
@@ -41,7 +41,7 @@ it('the copy of a private key is wiped though the store is another account’s, 
     [failing, 'the disk is gone'],
   ] as const) {
     const account = checkAccount(other);
-    const opening = Hub.open({
+    const opening = AccountRuntime.open({
       store: each,
       transport: service,
       trustRoots: [Uint8Array.from(service.trustRoot.serialize())],

@@ -20,7 +20,7 @@ beforeEach(async () => {
   nowMs = Date.UTC(2026, 10, 22);
   vi.spyOn(Date, 'now').mockImplementation(() => nowMs);
   scene = await openAccountScene();
-  profiles = new Profiles(scene.hub, scene.service);
+  profiles = new Profiles(scene.runtime, scene.service);
 });
 afterEach(async () => {
   vi.restoreAllMocks();
@@ -147,7 +147,7 @@ describe('a fetched profile', () => {
     const { aci, profileKey } = await subscribeKnown();
     let ask!: () => void;
     const isAsked = new Promise<void>((resolve) => (ask = resolve));
-    const release = await scene.hub.locks.acquire([aci]);
+    const release = await scene.runtime.locks.acquire([aci]);
     scene.service.accountIntercepts.set('fetchProfile', () => {
       ask();
       return undefined;
@@ -204,7 +204,7 @@ describe('the cache of profiles', () => {
     await writeTo(subscriber);
     const { name, ...first } = await profiles.fetchProfile(subscriber.aci);
     expect(name).toEqual({ given: 'Ada', family: 'Lovelace' });
-    const later = new Profiles(scene.hub, scene.service);
+    const later = new Profiles(scene.runtime, scene.service);
     expect(await later.fetchProfile(subscriber.aci)).toEqual(first);
     expect(asked()).toHaveLength(1);
   });
@@ -235,7 +235,7 @@ describe('another identity key', () => {
     expect((await sessionOf(subscriber.aci)).hasCurrentState(new Date(nowMs))).toBe(true);
     subscriber.identity = IdentityKeyPair.generate();
     const onIdentityChange = (change: unknown): void => void changes.push(change);
-    await new Profiles(scene.hub, scene.service, { onIdentityChange, ...options }).fetchProfile(subscriber.aci);
+    await new Profiles(scene.runtime, scene.service, { onIdentityChange, ...options }).fetchProfile(subscriber.aci);
     return subscriber;
   };
 
@@ -259,7 +259,7 @@ describe('another identity key', () => {
   it('is no change for whom we have never written to, whose key is not kept', async () => {
     const subscriber = await subscribeKnown();
     const onIdentityChange = vi.fn();
-    const watched = new Profiles(scene.hub, scene.service, { onIdentityChange });
+    const watched = new Profiles(scene.runtime, scene.service, { onIdentityChange });
     await watched.fetchProfile(subscriber.aci);
     subscriber.identity = IdentityKeyPair.generate();
     const { identityKey } = await watched.fetchProfile(subscriber.aci, { force: true });

@@ -38,10 +38,10 @@ async function isGood(service: StandInAccountService, profileKey: Uint8Array): P
   return isRegistered && name?.given === 'Alerts' && name.family === 'Harbour';
 }
 
-/** Hub and store have the same profile key, another one than at first, and the service has all that belongs to it. */
+/** AccountRuntime and store have the same profile key, another one than at first, and the service has all that belongs to it. */
 async function expectRotated(scene: AccountScene): Promise<void> {
-  const { service, hub } = scene;
-  const { profileKey } = hub.account;
+  const { service, runtime } = scene;
+  const { profileKey } = runtime.account;
   expect(profileKey).toHaveLength(32);
   expect(profileKey).not.toEqual(service.sender.profileKey);
   expect(Buffer.compare((await storedProfileKey(scene))!, profileKey!)).toBe(0);
@@ -52,8 +52,8 @@ async function expectRotated(scene: AccountScene): Promise<void> {
 
 /** Nobody sees any difference yet: what messages carry is what the service has. */
 async function expectAsBefore(scene: AccountScene): Promise<void> {
-  const { service, hub } = scene;
-  expect(hub.account.profileKey).toEqual(service.sender.profileKey);
+  const { service, runtime } = scene;
+  expect(runtime.account.profileKey).toEqual(service.sender.profileKey);
   expect(Buffer.compare((await storedProfileKey(scene))!, service.sender.profileKey)).toBe(0);
   expect(await isGood(service, service.sender.profileKey)).toBe(true);
 }
@@ -77,12 +77,12 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
   };
 
   it('uploads the profile, then registers the access key, then has messages carry the new key', async () => {
-    const before = scene.hub.account.profileKey!;
+    const before = scene.runtime.account.profileKey!;
     const copy = Uint8Array.from(before);
     const seen: [string, Uint8Array | undefined][] = [];
     for (const name of ['setProfile', 'setAccountAttributes'] as const) {
       scene.service.accountIntercepts.set(name, () => {
-        seen.push([name, scene.hub.account.profileKey]);
+        seen.push([name, scene.runtime.account.profileKey]);
         return undefined;
       });
     }
@@ -91,36 +91,36 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
       ['setProfile', before],
       ['setAccountAttributes', before],
     ]);
-    expect(scene.hub.account.profileKey).not.toBe(before);
+    expect(scene.runtime.account.profileKey).not.toBe(before);
     expect(before).toEqual(copy);
     await expectRotated(scene);
   });
 
   it('is another key each time, and goes on from the one before after a restart', async () => {
     await scene.own.rotateProfileKey();
-    const first = scene.hub.account.profileKey;
+    const first = scene.runtime.account.profileKey;
     await reopen();
-    expect(scene.hub.account.profileKey).toEqual(first);
+    expect(scene.runtime.account.profileKey).toEqual(first);
     await scene.own.rotateProfileKey();
-    expect(scene.hub.account.profileKey).not.toEqual(first);
+    expect(scene.runtime.account.profileKey).not.toEqual(first);
     await expectRotated(scene);
   });
 
   it('is not undone by an account that is given with a key from before, but by one with another key', async () => {
     await scene.own.rotateProfileKey();
     await scene.own.rotateProfileKey();
-    const { profileKey } = scene.hub.account;
+    const { profileKey } = scene.runtime.account;
     const { service, store } = scene;
     // While it is open, and when it is opened again.
     const second = await openAccountScene(store, service);
-    expect(second.hub.account.profileKey).toEqual(profileKey);
+    expect(second.runtime.account.profileKey).toEqual(profileKey);
     await second.close();
     await reopen();
-    expect(scene.hub.account.profileKey).toEqual(profileKey);
+    expect(scene.runtime.account.profileKey).toEqual(profileKey);
     await scene.close();
     const other = new Uint8Array(32).fill(7);
     scene = await openAccountScene(await disk.current.open(), service, { profileKey: other });
-    expect(scene.hub.account.profileKey).toEqual(other);
+    expect(scene.runtime.account.profileKey).toEqual(other);
   });
 
   it('has messages carry the new key', async () => {
@@ -137,7 +137,7 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
     await scene.own.rotateProfileKey();
     await collect(broadcaster.broadcast({ body: 'two' }, [subscriber.aci]));
     const carried = service.arrivals.map(({ message }) => Uint8Array.from(message.profileKey!));
-    expect(carried).toEqual([service.sender.profileKey, scene.hub.account.profileKey]);
+    expect(carried).toEqual([service.sender.profileKey, scene.runtime.account.profileKey]);
   });
 
   it('keeps the unrestricted mode', async () => {
@@ -174,7 +174,7 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
     scene.service.answer('setAccountAttributes', 'lost');
     await expect(scene.own.rotateProfileKey()).rejects.toMatchObject({ code: 'ERR_SERVICE_UNAVAILABLE' });
     const registered = scene.service.attributes!.accessKey;
-    expect(scene.hub.account.profileKey).toEqual(scene.service.sender.profileKey);
+    expect(scene.runtime.account.profileKey).toEqual(scene.service.sender.profileKey);
     scene.service.answer('setAccountAttributes', undefined);
     await reopen();
     await scene.own.rotateProfileKey();
@@ -215,7 +215,7 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
     );
     await expect(scene.own.rotateProfileKey()).rejects.toThrow('the process is gone');
     // What is not on the disk is in no message.
-    expect(scene.hub.account.profileKey).toEqual(scene.service.sender.profileKey);
+    expect(scene.runtime.account.profileKey).toEqual(scene.service.sender.profileKey);
     await reopen();
     if (crashAt === 0) await expectAsBefore(scene);
     const uploaded = [...scene.service.profiles.keys()];
@@ -249,7 +249,7 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
     await bare.own.setProfile(PROFILE);
     await expect(bare.own.rotateProfileKey()).rejects.toMatchObject(refusedField('attributes'));
     expect(names(bare)).toEqual(['setProfile']);
-    expect(bare.hub.account.profileKey).toEqual(bare.service.sender.profileKey);
+    expect(bare.runtime.account.profileKey).toEqual(bare.service.sender.profileKey);
     expect(await bare.store.getMany('account', ['rotation'])).toEqual([undefined]);
     await bare.close();
   });
@@ -339,9 +339,9 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
     it('begins another rotation where the one under way has given its key away already', async () => {
       await putContact(scene, aci, { identityKey });
       await scene.own.rotateProfileKey();
-      const known = scene.hub.account.profileKey!;
+      const known = scene.runtime.account.profileKey!;
       await scene.own.block(aci);
-      expect(scene.hub.account.profileKey).not.toEqual(known);
+      expect(scene.runtime.account.profileKey).not.toEqual(known);
     });
 
     it('waits for a rotation of its own where the one under way is at its very end', async () => {

@@ -213,7 +213,7 @@ describe('unidentified access', () => {
     const { target, self } = await scene.own.unidentifiedAccess(aci);
     expect(target?.accessKey).toEqual(deriveAccessKey(profileKey));
     expect(self?.accessKey).toEqual(deriveAccessKey(scene.service.sender.profileKey));
-    const { bytes } = await scene.hub.certificates.get();
+    const { bytes } = await scene.runtime.certificates.get();
     expect(target?.certificate).toEqual(Uint8Array.from(bytes));
     expect(self?.certificate).toEqual(Uint8Array.from(bytes));
   });

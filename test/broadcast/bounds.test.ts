@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events';
 import { randomBytes, randomUUID } from 'node:crypto';
 import type * as DeliveryStreams from '#dist/src/broadcast/delivery-stream.js';
-import { Contents } from '#dist/src/broadcast/plaintext-variants.js';
+import { PlaintextVariants } from '#dist/src/broadcast/plaintext-variants.js';
 import { NEW_CONTACT, type AccountRecord, type BroadcastRecord } from '#dist/src/store/records.js';
 import { LruMap } from '#dist/src/util/lru-map.js';
 import { afterEach, describe, expect, it, vi } from 'vitest';
@@ -38,7 +38,7 @@ describe('plaintexts of a broadcast', () => {
 
   it('of 100,000 expire timers are kept for a few, and each contact gets its own', () => {
     let account = { profileKey: randomBytes(32) } as unknown as AccountRecord;
-    const contents = new Contents(record, () => account);
+    const contents = new PlaintextVariants(record, () => account);
     const plaintextOf = (expireTimer: number): Buffer =>
       Buffer.from(contents.plaintextFor({ ...NEW_CONTACT, expireTimer, expireTimerVersion: 1 }));
     const first = plaintextOf(1);

@@ -1,8 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
-import { Backlog } from '#dist/src/broadcast/chunk-queue.js';
+import { ChunkQueue } from '#dist/src/broadcast/chunk-queue.js';
 
-async function drain(backlog: Backlog, count: number): Promise<string[][]> {
+async function drain(backlog: ChunkQueue, count: number): Promise<string[][]> {
   const chunks: string[][] = [];
   for (;;) {
     const chunk = await backlog.next(count);
@@ -13,7 +13,7 @@ async function drain(backlog: Backlog, count: number): Promise<string[][]> {
 
 describe('recipients that wait', () => {
   it('come out once each, those who wait together in the order of the store', async () => {
-    const backlog = new Backlog();
+    const backlog = new ChunkQueue();
     const serviceIds: string[] = [...Array.from({ length: 3_000 }, () => randomUUID()), `PNI:${randomUUID()}`];
     await backlog.add(serviceIds);
     backlog.end();
@@ -23,7 +23,7 @@ describe('recipients that wait', () => {
   });
 
   it('come out while others still come in', async () => {
-    const backlog = new Backlog();
+    const backlog = new ChunkQueue();
     const first = backlog.next(10);
     await backlog.add(['b', 'a']);
     expect(await first).toEqual(['a', 'b']);
@@ -37,13 +37,13 @@ describe('recipients that wait', () => {
 
   it('hold up whoever adds, once they are very many, and let him go when they are fewer, or at the end', async () => {
     const many = Array.from({ length: 262_145 }, (_, i) => String(i).padStart(6, '0'));
-    const makeRoom = async (backlog: Backlog): Promise<unknown> => backlog.next(1);
-    const end = async (backlog: Backlog): Promise<void> => {
+    const makeRoom = async (backlog: ChunkQueue): Promise<unknown> => backlog.next(1);
+    const end = async (backlog: ChunkQueue): Promise<void> => {
       await Promise.resolve();
       backlog.end();
     };
     for (const goOn of [makeRoom, end]) {
-      const backlog = new Backlog();
+      const backlog = new ChunkQueue();
       let added = false;
       const adding = backlog.add(many).then(() => (added = true));
       await new Promise((resolve) => setImmediate(resolve));

@@ -1,8 +1,8 @@
 import { MemoryStore, openAccount, type BroadcastSummary } from 'sealcast';
-import { Hub } from '#dist/src/runtime/account-runtime.js';
+import { AccountRuntime } from '#dist/src/runtime/account-runtime.js';
 import { PreKeys } from '#dist/src/account/prekeys/manager.js';
 import { Telemetry } from '#dist/src/runtime/telemetry.js';
-import { BroadcasterCore } from '#dist/src/broadcast/service.js';
+import { BroadcastService } from '#dist/src/broadcast/service.js';
 import { checkBroadcast, checkLimits } from '#dist/src/broadcast/options.js';
 import { PRUNE_INTERVAL_MS } from '#dist/src/broadcast/pruner.js';
 import { onProfileKey } from '#dist/src/access/access-mode.js';
@@ -23,7 +23,7 @@ const SOON_MS = MINUTE_MS / 2;
 let service: StandInAccountService;
 let store: MemoryStore;
 let subscriber: Subscriber;
-let core: BroadcasterCore | undefined;
+let core: BroadcastService | undefined;
 let warnings: string[];
 let events: [string, unknown][];
 beforeEach(async () => {
@@ -41,7 +41,7 @@ async function close(): Promise<void> {
   core = undefined;
 }
 
-function hubOptions(clock: ManualClock): Parameters<typeof Hub.open>[0] {
+function hubOptions(clock: ManualClock): Parameters<typeof AccountRuntime.open>[0] {
   const { aci, deviceId, registrationId, identityKeyPair } = service.sender;
   const noop = (): void => undefined;
   const warn = (_: object, message: string): number => warnings.push(message);
@@ -66,7 +66,7 @@ function hubOptions(clock: ManualClock): Parameters<typeof Hub.open>[0] {
 /** Opens a Broadcaster on a machine whose clock is ahead by that. */
 async function open(aheadMs: number): Promise<ManualClock> {
   const clock = new ManualClock(trueNow() + aheadMs);
-  core = await BroadcasterCore.open({
+  core = await BroadcastService.open({
     ...hubOptions(clock),
     policies: { unsealedFallback: 'never', onIdentityChange: 'accept' },
     limits: checkLimits({}),
@@ -157,9 +157,9 @@ describe('a clock that is days ahead', () => {
   it('does not date prekeys in the future, which would be replaced once the clock is right', async () => {
     tellTimes(service);
     for (const aheadMs of [5 * DAY_MS, 0]) {
-      const hub = await Hub.open(hubOptions(new ManualClock(trueNow() + aheadMs)));
-      await new PreKeys(hub, service).maintain();
-      await hub.release();
+      const runtime = await AccountRuntime.open(hubOptions(new ManualClock(trueNow() + aheadMs)));
+      await new PreKeys(runtime, service).maintain();
+      await runtime.release();
     }
     expect(service.accountCountOf('countPreKeys')).toBe(2);
     expect(service.accountCountOf('uploadPreKeys')).toBe(1);

@@ -1,6 +1,6 @@
 import { MemoryStore } from 'sealcast';
 import { Telemetry } from '#dist/src/runtime/telemetry.js';
-import { BroadcasterCore } from '#dist/src/broadcast/service.js';
+import { BroadcastService } from '#dist/src/broadcast/service.js';
 import { checkBroadcast, checkLimits } from '#dist/src/broadcast/options.js';
 import { PRUNE_INTERVAL_MS } from '#dist/src/broadcast/pruner.js';
 import { afterEach, beforeEach, expect, it } from 'vitest';
@@ -11,12 +11,12 @@ import { StandInService } from '../fakes/stand-in-service.js';
 const service = new StandInService();
 let clock: ManualClock;
 let store: MemoryStore;
-let core: BroadcasterCore;
+let core: BroadcastService;
 beforeEach(async () => {
   clock = new ManualClock();
   store = new MemoryStore();
   const { aci, deviceId, registrationId, identityKeyPair } = service.sender;
-  core = await BroadcasterCore.open({
+  core = await BroadcastService.open({
     store,
     transport: service,
     trustRoots: [Uint8Array.from(service.trustRoot.serialize())],

@@ -1,15 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { Lanes } from '#dist/src/engine/priority-queue.js';
+import { TwoLaneQueue } from '#dist/src/engine/priority-queue.js';
 
 const item = (name: string): { readonly name: string } => ({ name });
-const drain = (lanes: Lanes<{ name: string }>): string[] => {
+const drain = (lanes: TwoLaneQueue<{ name: string }>): string[] => {
   const names: string[] = [];
   for (let next = lanes.shift(); next !== undefined; next = lanes.shift()) names.push(next.name);
   return names;
 };
 
-function filled(incoming: number, outgoing: number): Lanes<{ name: string }> {
-  const lanes = new Lanes<{ name: string }>();
+function filled(incoming: number, outgoing: number): TwoLaneQueue<{ name: string }> {
+  const lanes = new TwoLaneQueue<{ name: string }>();
   for (let i = 0; i < outgoing; i++) lanes.push('outgoing', item(`out ${i}`));
   for (let i = 0; i < incoming; i++) lanes.push('incoming', item(`in ${i}`));
   return lanes;

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest';
 import { TABLES_NONE, TABLES_READY, TABLES_WANTED } from '#dist/assembly/abi.js';
-import { Places } from '#dist/src/engine/recipient-cache/slot-allocator.js';
+import { SlotAllocator } from '#dist/src/engine/recipient-cache/slot-allocator.js';
 import { RecipientTables, type TablesLease } from '#dist/src/engine/recipient-cache/tables.js';
 import { cyclic } from '../harness/opening.js';
 import { seededBytes, seededInteger } from '../harness/seeded-random.js';
@@ -154,7 +154,7 @@ describe('places', () => {
   };
 
   test('are given one after the other while there are any, and nobody loses his', () => {
-    const places = new Places(5, noLuck);
+    const places = new SlotAllocator(5, noLuck);
     expect(Array.from({ length: 5 }, () => places.take(neverEvicts))).toEqual([0, 1, 2, 3, 4]);
     places.free(3);
     places.free(1);
@@ -165,7 +165,7 @@ describe('places', () => {
   });
 
   test('that are none at all are given to nobody', () => {
-    const places = new Places(0, () => 0);
+    const places = new SlotAllocator(0, () => 0);
     for (let use = 0; use < 100; use++) {
       places.tick();
       expect(places.take(neverEvicts)).toBe(-1);
@@ -174,7 +174,7 @@ describe('places', () => {
   });
 
   test('that are all taken are given to a newcomer by luck, once in 32', () => {
-    const places = new Places(100, fractions('luck'));
+    const places = new SlotAllocator(100, fractions('luck'));
     for (let i = 0; i < 100; i++) places.use(places.take(neverEvicts));
     let admitted = 0;
     for (let newcomer = 0; newcomer < 6400; newcomer++) {
@@ -189,7 +189,7 @@ describe('places', () => {
   });
 
   test('that nobody used for eight laps are given to whoever comes, those in use to nobody', () => {
-    const places = new Places(8, noLuck);
+    const places = new SlotAllocator(8, noLuck);
     for (let i = 0; i < 8; i++) places.use(places.take(neverEvicts));
     for (let use = 0; use < 64; use++) {
       places.tick();
@@ -205,7 +205,7 @@ describe('places', () => {
 
   test('keep their count through any order of takes, refusals and frees', () => {
     for (const count of [1, 2, 7, 9, 50]) {
-      const places = new Places(count, fractions(`places ${count}`));
+      const places = new SlotAllocator(count, fractions(`places ${count}`));
       const random = seededBytes(`places ${count}`);
       const taken = new Set<number>();
       let mostTaken = 0;

@@ -2,7 +2,7 @@ import { expect } from 'vitest';
 import { STATUS_OK } from '#dist/assembly/abi.js';
 import { ARENA_BYTES, type Arena } from '#dist/src/kernel/arena.js';
 import { createMemory } from '#dist/src/kernel/instance.js';
-import type { Batch } from '#dist/src/engine/scheduler.js';
+import type { KernelBatch } from '#dist/src/engine/scheduler.js';
 import { seededBytes, seededInteger } from '../harness/seeded-random.js';
 
 export const ARENAS = 4;
@@ -51,7 +51,7 @@ function setStatus(arena: Arena, place: number): void {
 }
 
 /** Counts what happens to each entry. */
-export class CountingBatch implements Batch {
+export class CountingBatch implements KernelBatch {
   readonly kind = 'prepare';
   readonly collected: number[];
   readonly failed: number[];

@@ -1,5 +1,5 @@
 import { MemoryStore, openStore, type Store } from 'sealcast';
-import { Hub } from '#dist/src/runtime/account-runtime.js';
+import { AccountRuntime } from '#dist/src/runtime/account-runtime.js';
 import { OwnAccount } from '#dist/src/account/settings.js';
 import { Telemetry } from '#dist/src/runtime/telemetry.js';
 import {
@@ -16,7 +16,7 @@ import { temporaryDirectory } from './store-files.js';
 export interface AccountScene {
   readonly service: StandInAccountService;
   readonly store: Store;
-  readonly hub: Hub;
+  readonly runtime: AccountRuntime;
   readonly own: OwnAccount;
   close(): Promise<void>;
 }
@@ -28,7 +28,7 @@ export async function openAccountScene(
 ): Promise<AccountScene> {
   const { aci, deviceId, registrationId, identityKeyPair, profileKey } = service.sender;
   const given = options.profileKey === undefined ? profileKey : options.profileKey;
-  const hub = await Hub.open({
+  const runtime = await AccountRuntime.open({
     store,
     transport: service,
     trustRoots: [Uint8Array.from(service.trustRoot.serialize())],
@@ -44,12 +44,12 @@ export async function openAccountScene(
     sealerOptions: { threads: 1 },
     telemetry: new Telemetry(),
   });
-  const own = new OwnAccount(hub, service);
+  const own = new OwnAccount(runtime, service);
   const close = async (): Promise<void> => {
     own.close();
-    await hub.release();
+    await runtime.release();
   };
-  return { service, store, hub, own, close };
+  return { service, store, runtime, own, close };
 }
 
 /** The store's own idea of our profile key. */

@@ -1,5 +1,5 @@
 import { MemoryStore, SealcastError } from 'sealcast';
-import type { RatchetClient } from '#dist/src/session/session-client.js';
+import type { SessionClient } from '#dist/src/session/session-client.js';
 import { DECRYPT_STATUSES, type DecryptReply, type DecryptRequest } from '#dist/src/session/protocol.js';
 import { pack, unpack } from '#dist/src/session/packed.js';
 import { RetryLimits } from '#dist/src/receive/retry/limits.js';
@@ -9,7 +9,7 @@ import { describe, expect, it } from 'vitest';
 const POISON = 'b.1';
 
 /** Workers that die of what one sender sends, and otherwise give messages back as they are. */
-function dyingWorkers(asked: string[]): RatchetClient {
+function dyingWorkers(asked: string[]): SessionClient {
   const run = (make: () => { readonly request: unknown }): Promise<DecryptReply> => {
     const { addresses, messages } = make().request as DecryptRequest;
     asked.push(addresses);
@@ -28,7 +28,7 @@ function dyingWorkers(asked: string[]): RatchetClient {
     });
   };
   const own = { serviceId: 'us', deviceId: 1, registrationId: 1 };
-  return { run, own, shareOf: () => 16 } as unknown as RatchetClient;
+  return { run, own, shareOf: () => 16 } as unknown as SessionClient;
 }
 
 const message = (address: string, byte: number): SessionMessage => ({

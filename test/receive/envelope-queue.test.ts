@@ -1,25 +1,25 @@
-import { Intake, type Letter } from '#dist/src/receive/envelope-queue.js';
+import { EnvelopeQueue, type IncomingEnvelope } from '#dist/src/receive/envelope-queue.js';
 import { describe, expect, it } from 'vitest';
 import { manyTurns } from '../harness/await-condition.js';
 
-const letter = (name: number, lengthBytes = 1): Letter => ({
+const letter = (name: number, lengthBytes = 1): IncomingEnvelope => ({
   bytes: new Uint8Array(lengthBytes),
   deliveredMs: name,
   ack: { send: () => undefined },
 });
-const namesOf = (letters: readonly Letter[]): number[] => letters.map(({ deliveredMs }) => deliveredMs);
+const namesOf = (letters: readonly IncomingEnvelope[]): number[] => letters.map(({ deliveredMs }) => deliveredMs);
 
 /** An intake in front of a service that delivers all from the first one on that is not taken. */
 function openIntake(
   count: number,
   lengthBytes: number,
-): { intake: Intake; taken: number[]; redeliveries: () => number } {
+): { intake: EnvelopeQueue; taken: number[]; redeliveries: () => number } {
   const taken: number[] = [];
   let redeliveries = 0;
   const deliver = (): void => {
     for (let name = taken.length; name < count; name++) intake.push(letter(name, lengthBytes));
   };
-  const intake = new Intake(
+  const intake = new EnvelopeQueue(
     () => Promise.resolve(),
     () => {
       redeliveries += 1;
@@ -47,7 +47,7 @@ describe('an intake', () => {
     let settle = (): void => undefined;
     let redeliveries = 0;
     const settled = new Promise<void>((resolve) => (settle = resolve));
-    const intake = new Intake(
+    const intake = new EnvelopeQueue(
       () => settled,
       () => (redeliveries += 1),
     );

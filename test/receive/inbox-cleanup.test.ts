@@ -1,12 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { describe, expect, it } from 'vitest';
-import { DoneRows } from '#dist/src/receive/inbox-cleanup.js';
+import { InboxCleanup } from '#dist/src/receive/inbox-cleanup.js';
 
 /** Rows that were taken out in transactions of their own, one list each. */
-function observed(fail?: Error): { rows: DoneRows; removed: (readonly string[])[]; errors: unknown[] } {
+function observed(fail?: Error): { rows: InboxCleanup; removed: (readonly string[])[]; errors: unknown[] } {
   const removed: (readonly string[])[] = [];
   const errors: unknown[] = [];
-  const rows = new DoneRows(
+  const rows = new InboxCleanup(
     async (keys) => {
       await nextTurn();
       if (fail !== undefined) throw fail;

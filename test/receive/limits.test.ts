@@ -1,6 +1,6 @@
 import { MAX_ENVELOPE_BYTES } from '#dist/src/receive/types.js';
-import { Intake } from '#dist/src/receive/envelope-queue.js';
-import { Opener } from '#dist/src/receive/envelope-opener.js';
+import { EnvelopeQueue } from '#dist/src/receive/envelope-queue.js';
+import { EnvelopeOpener } from '#dist/src/receive/envelope-opener.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { countTurns } from '../harness/count-turns.js';
 import { serviceEnvelope } from '../fakes/mailbox-service.js';
@@ -30,8 +30,8 @@ describe('an envelope above the limit', () => {
 });
 
 describe('letters that wait', () => {
-  const intakeOf = (lengths: readonly number[]): Intake => {
-    const intake = new Intake(
+  const intakeOf = (lengths: readonly number[]): EnvelopeQueue => {
+    const intake = new EnvelopeQueue(
       () => Promise.resolve(),
       () => undefined,
     );
@@ -52,7 +52,12 @@ describe('letters that wait', () => {
 it('what is opened is read in turns of the event loop', async () => {
   let nowMs = 0;
   // Each look at the clock is a long time after the one before.
-  const opener = new Opener({ unseal: () => Promise.resolve([]) }, [], { aci: '', deviceId: 1 }, () => (nowMs += 10));
+  const opener = new EnvelopeOpener(
+    { unseal: () => Promise.resolve([]) },
+    [],
+    { aci: '', deviceId: 1 },
+    () => (nowMs += 10),
+  );
   const bytes = serviceEnvelope({ type: 99, content: Uint8Array.of(1) });
   const letters = Array.from({ length: 128 }, () => ({ bytes, deliveredMs: 0, ack: { send: () => undefined } }));
   expect(await countTurns(opener.open(letters))).toBeGreaterThanOrEqual(letters.length - 1);

@@ -1,5 +1,5 @@
 import { Sealer, SealcastError, type ReceiverEvents } from 'sealcast';
-import { RatchetClient } from '#dist/src/session/session-client.js';
+import { SessionClient } from '#dist/src/session/session-client.js';
 import type * as Waiting from '#dist/src/util/sleep.js';
 import type { DecryptRequest, RatchetRequest } from '#dist/src/session/protocol.js';
 import { unpack } from '#dist/src/session/packed.js';
@@ -26,8 +26,8 @@ type Make = () => { readonly request: RatchetRequest; readonly moved: ArrayBuffe
 /** Has workers die of every request that `kills` says so of. */
 function haveWorkersDie(kills: (request: RatchetRequest) => boolean): void {
   // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the object that it was called on
-  const original = RatchetClient.prototype.run;
-  vi.spyOn(RatchetClient.prototype, 'run').mockImplementation(function (this: RatchetClient, make: Make) {
+  const original = SessionClient.prototype.run;
+  vi.spyOn(SessionClient.prototype, 'run').mockImplementation(function (this: SessionClient, make: Make) {
     return kills(make().request) ? Promise.reject(died()) : Reflect.apply(original, this, [make]);
   });
 }

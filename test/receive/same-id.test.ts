@@ -12,13 +12,13 @@ import type { Subscriber } from '../fakes/stand-in-service.js';
 const paces = vi.hoisted((): number[] => []);
 vi.mock('#dist/src/broadcast/flow/send-limiter.js', async (importOriginal) => {
   const original = await importOriginal<typeof SendWindows>();
-  class SendWindow extends original.SendWindow {
-    constructor(...[maxSends, perSecond, ...others]: ConstructorParameters<typeof original.SendWindow>) {
+  class SendLimiter extends original.SendLimiter {
+    constructor(...[maxSends, perSecond, ...others]: ConstructorParameters<typeof original.SendLimiter>) {
       paces.push(perSecond);
       super(maxSends, Infinity, ...others);
     }
   }
-  return { ...original, SendWindow };
+  return { ...original, SendLimiter };
 });
 
 let scene: ReceiverScene;

@@ -1,9 +1,9 @@
 import { getEventListeners } from 'node:events';
 import { randomUUID } from 'node:crypto';
-import { ContactBook, MAX_SESSION_BYTES } from '#dist/src/receive/contact-batch.js';
-import { failureOf } from '#dist/src/receive/retry/request.js';
+import { ContactBatch, MAX_SESSION_BYTES } from '#dist/src/receive/contact-batch.js';
+import { createRetryRequest } from '#dist/src/receive/retry/request.js';
 import { RetrySender } from '#dist/src/receive/retry/sender.js';
-import type { Opened } from '#dist/src/receive/envelope-opener.js';
+import type { OpenedEnvelope } from '#dist/src/receive/envelope-opener.js';
 import type * as Waiting from '#dist/src/util/sleep.js';
 import { NEW_CONTACT, type ContactRecord } from '#dist/src/store/records.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -67,7 +67,7 @@ describe('requests to strangers to send again', () => {
   it('that stay in the store since this side fails count among those that may wait', async () => {
     const contact = (): Promise<never> => Promise.reject(new Error('the store fails'));
     const sender = new RetrySender(
-      { records: { contact }, hub: { options: { store: scene.store } } } as never,
+      { records: { contact }, runtime: { options: { store: scene.store } } } as never,
       () => undefined,
     );
     const row = { sender: randomUUID(), senderDevice: 1, timestamp: 1, message: new Uint8Array(1) };
@@ -80,7 +80,7 @@ describe('requests to strangers to send again', () => {
 
   it('keep a group id of its length only, and nothing of the message around it', () => {
     const message = new Uint8Array(100_000);
-    const opened = (groupId: Uint8Array<ArrayBuffer>): Opened => ({
+    const opened = (groupId: Uint8Array<ArrayBuffer>): OpenedEnvelope => ({
       sender: randomUUID(),
       senderDevice: 1,
       sealed: true,
@@ -92,9 +92,10 @@ describe('requests to strangers to send again', () => {
       contentHint: 'resendable',
       groupId,
     });
-    const hub = { account: { aci: '' }, clock: new ManualClock() };
-    const services = { retryLimits: { take: () => true }, hub, mayAsk: () => true };
-    const rowOf = (groupId: Uint8Array<ArrayBuffer>) => failureOf(opened(groupId), 'address', services as never);
+    const runtime = { account: { aci: '' }, clock: new ManualClock() };
+    const services = { retryLimits: { take: () => true }, runtime, mayAsk: () => true };
+    const rowOf = (groupId: Uint8Array<ArrayBuffer>) =>
+      createRetryRequest(opened(groupId), 'address', services as never);
     expect(rowOf(message)?.groupId).toBeUndefined();
     const row = rowOf(message.subarray(0, 32));
     expect(row?.groupId).toHaveLength(32);
@@ -110,7 +111,7 @@ describe('a session', () => {
     const aci = randomUUID();
     const contact: ContactRecord = { ...NEW_CONTACT, devices: [{ deviceId: 1, registrationId: 5 }] };
     const services = { records: { contacts: () => Promise.resolve([contact]) } };
-    const book = await ContactBook.read([aci], services as never);
+    const book = await ContactBatch.read([aci], services as never);
     const record = new Uint8Array(length);
     book.takeSession(`${aci}.1`, { record, registrationId: 5, identityKey: undefined });
     expect(await book.session(`${aci}.1`)).toBe(isKept ? record : undefined);

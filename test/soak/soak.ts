@@ -6,7 +6,7 @@ import { join } from 'node:path';
 import { openStore, Receiver, type Store, type TableName } from 'sealcast';
 import { Telemetry } from '#dist/src/runtime/telemetry.js';
 import { checkSharedOptions } from '#dist/src/runtime/options.js';
-import { BroadcasterCore } from '#dist/src/broadcast/service.js';
+import { BroadcastService } from '#dist/src/broadcast/service.js';
 import { checkBroadcast, checkLimits } from '#dist/src/broadcast/options.js';
 import { PRUNE_INTERVAL_MS } from '#dist/src/broadcast/pruner.js';
 import { manyTurns, untilTrue } from '../harness/await-condition.js';
@@ -77,7 +77,7 @@ export async function* soak(options: SoakOptions): AsyncGenerator<SoakSample, vo
     account: sender,
     threads: 1,
   };
-  const core = await BroadcasterCore.open({
+  const core = await BroadcastService.open({
     ...checkSharedOptions(shared),
     telemetry: new Telemetry(),
     policies: { unsealedFallback: 'never', onIdentityChange: 'accept' },

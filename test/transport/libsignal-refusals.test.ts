@@ -1,6 +1,6 @@
 import * as libsignal from '@signalapp/libsignal-client';
 import { afterEach, expect, test, vi } from 'vitest';
-import { Lane } from '#dist/src/transport/chat/managed-connection.js';
+import { ManagedConnection } from '#dist/src/transport/chat/managed-connection.js';
 import { LibsignalRefusals } from '#dist/src/transport/mapping/libsignal.js';
 
 const { ErrorCode } = libsignal;
@@ -23,7 +23,7 @@ test.each(['RateLimitedError', 'RateLimitChallengeError'] as const)(
   async (name) => {
     vi.useFakeTimers();
     let attempts = 0;
-    const lane = new Lane({
+    const lane = new ManagedConnection({
       connect: async (listener) => {
         attempts += 1;
         if (attempts > 1) throw thrown(ErrorCode[name], { retryAfterSecs: 90 });

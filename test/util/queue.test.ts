@@ -1,15 +1,15 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { Fifo } from '#dist/src/util/queue.js';
+import { Queue } from '#dist/src/util/queue.js';
 
-test('a Fifo gives what was put in, in its order, whatever is done to it in between', () => {
+test('a Queue gives what was put in, in its order, whatever is done to it in between', () => {
   const step = fc.oneof(
     fc.record({ push: fc.integer({ min: 1, max: 6000 }) }),
     fc.record({ shift: fc.integer({ min: 1, max: 6000 }) }),
   );
   fc.assert(
     fc.property(fc.array(step, { maxLength: 12 }), (steps) => {
-      const fifo = new Fifo<{ id: number }>();
+      const fifo = new Queue<{ id: number }>();
       let [pushed, shifted] = [0, 0];
       for (const action of steps) {
         if ('push' in action) {

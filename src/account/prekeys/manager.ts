@@ -4,7 +4,7 @@ import { pack, unpack, type Packed } from '../../session/packed.js';
 import { decodePreKeys, encodePreKeys, type PreKeyRange, type PreKeysRecord } from '../../store/records-own.js';
 import type { Change, Store, TableName } from '../../store/store.js';
 import type { AccountTransport, PreKeyCountOutcome, PreKeyUpload, Refusal } from '../../transport/transport.js';
-import type { Hub } from '../../runtime/account-runtime.js';
+import type { AccountRuntime } from '../../runtime/account-runtime.js';
 import { OWN_LOCKS } from '../../runtime/own-records.js';
 import {
   idsOf,
@@ -44,18 +44,18 @@ const PAGE_ROWS = 1024;
  * old list before may still be used, and so what is replaced is kept.
  */
 export class PreKeys {
-  readonly #hub: Hub;
+  readonly #runtime: AccountRuntime;
   readonly #transport: AccountTransport;
   readonly #store: Store;
   readonly #schedule: PreKeysSchedule;
   #flight: Promise<Refusal | undefined> | undefined;
   readonly #closing = new AbortController();
 
-  constructor(hub: Hub, transport: AccountTransport, options: PreKeysOptions = {}) {
-    this.#hub = hub;
+  constructor(runtime: AccountRuntime, transport: AccountTransport, options: PreKeysOptions = {}) {
+    this.#runtime = runtime;
     this.#transport = transport;
-    this.#store = hub.options.store;
-    const { log } = hub.options.telemetry;
+    this.#store = runtime.options.store;
+    const { log } = runtime.options.telemetry;
     this.#schedule = new PreKeysSchedule(
       (signal) => this.#shared(signal),
       (error) => {
@@ -113,7 +113,7 @@ export class PreKeys {
   }
 
   #shared(signal: AbortSignal | undefined): Promise<Refusal | undefined> {
-    this.#flight ??= this.#hub.locks
+    this.#flight ??= this.#runtime.locks
       .with([OWN_LOCKS.preKeys], () => this.#maintain(signal))
       .finally(() => {
         this.#flight = undefined;
@@ -124,7 +124,7 @@ export class PreKeys {
   async #maintain(signal: AbortSignal | undefined): Promise<Refusal | undefined> {
     const counts = await this.#transport.countPreKeys({ signal });
     if (counts.status !== 'ok') return counts;
-    const { clock } = this.#hub;
+    const { clock } = this.#runtime;
     // After an answer of the service, so that the clock has been measured.
     const nowMs = clock.now();
     const { state: known, steps } = await this.#plan(await this.#load(), counts, nowMs);
@@ -137,7 +137,7 @@ export class PreKeys {
         if (isDefinite(answer)) await this.#discard(state, made);
         return answer;
       }
-      this.#hub.options.telemetry.log.info({ kinds: [...wanted] }, 'prekeys were uploaded');
+      this.#runtime.options.telemetry.log.info({ kinds: [...wanted] }, 'prekeys were uploaded');
     }
     for (const kind of wanted) state = withUploaded(state, kind, clock.now());
     await this.#prune(state, clock.now());
@@ -175,7 +175,7 @@ export class PreKeys {
       state = made.state;
       ids[KINDS[kind].table].push(...idsOf(made.range));
     }
-    const { preKeys, signedPreKeys, kyberPreKeys } = await this.#hub.ratchet.generatePreKeys({
+    const { preKeys, signedPreKeys, kyberPreKeys } = await this.#runtime.ratchet.generatePreKeys({
       nowMs,
       preKeyIds: Uint32Array.from(ids.preKey),
       signedPreKeyIds: Uint32Array.from(ids.signedPreKey),
@@ -215,7 +215,7 @@ export class PreKeys {
     if (preKeys === undefined || signed === undefined || kyber === undefined || lastResort === undefined) {
       throw new RangeError('records of each kind');
     }
-    const publics = await this.#hub.ratchet.describePreKeys({
+    const publics = await this.#runtime.ratchet.describePreKeys({
       preKeys: pack(preKeys),
       signedPreKeys: pack(signed),
       // They share a table, and a column.

@@ -45,7 +45,7 @@ export type FailureVerdict = 'outage' | 'own' | 'service';
  * service that answers, be it with 5xx alone, and takes nothing. So a recipient's part ends in bounded time while the network is up; while nothing is
  * answered at all, waiting goes on.
  */
-export class OwnFailures {
+export class RecipientFailureTracker {
   readonly #transport: Transport;
   readonly #ownAci: string;
   readonly #signal: AbortSignal;

@@ -12,7 +12,7 @@ export type Closure = 'paused' | 'challenge' | 'outage' | 'resend';
 export type WaitReason = Closure | 'rate-limited' | 'certificate' | 'prekeys' | 'pace';
 
 /** Where all of a broadcast waits while there is a reason to. */
-export class Gate {
+export class PauseGate {
   readonly #closures = new Set<Closure>();
   /** Waits of some recipients, by how many are under way. */
   readonly #waits = new Map<WaitReason, number>();

@@ -1,8 +1,8 @@
 import { backoffMs, wait } from '../../util/sleep.js';
 import type { Refusal } from '../../transport/transport.js';
 import { serviceWaitMs } from '../../util/service-wait.js';
-import type { Gate } from './pause-gate.js';
-import type { Services } from '../context.js';
+import type { PauseGate } from './pause-gate.js';
+import type { BroadcastContext } from '../context.js';
 
 const OUTAGE_BASE_MS = 1_000;
 const OUTAGE_CEILING_MS = 60_000;
@@ -27,12 +27,12 @@ export interface Challenges {
 
 export interface RefusalWaitsOptions {
   readonly id: string;
-  readonly gate: Gate;
-  readonly services: Pick<Services, 'telemetry' | 'notify'>;
+  readonly gate: PauseGate;
+  readonly services: Pick<BroadcastContext, 'telemetry' | 'notify'>;
   /** A Retry-After above it is not waited out, ms. */
   readonly maxRetryAfterMs: number;
   /** Releases a recipient's slot while it waits. */
-  readonly park: (waiting: () => Promise<void>) => Promise<void>;
+  readonly releaseSlotWhile: (waiting: () => Promise<void>) => Promise<void>;
   readonly signal: AbortSignal;
 }
 
@@ -62,12 +62,12 @@ export class RefusalWaits {
   }
 
   async waitOut({ retryAfterMs }: RateLimited, limits: RateLimits): Promise<void> {
-    const { gate, park, maxRetryAfterMs, signal } = this.#options;
+    const { gate, releaseSlotWhile, maxRetryAfterMs, signal } = this.#options;
     // The floor holds also where the caller allows short waits alone.
     const ceilingMs = Math.max(maxRetryAfterMs, OUTAGE_CEILING_MS);
     const waitMs = serviceWaitMs({ retryAfterMs, refusals: limits.rateLimits, ceilingMs });
     limits.rateLimits += 1;
-    await park(() => gate.during('rate-limited', wait(waitMs, signal)));
+    await releaseSlotWhile(() => gate.during('rate-limited', wait(waitMs, signal)));
   }
 
   /** Whether a challenge is waited out: not for ever, though each is answered. */

@@ -13,7 +13,7 @@ export type SendAnswer = 'taken' | 'limited' | 'other';
  * How many sends may be under way, and how many begin in a second. When the service says "too many", the window is halved;
  * each window's worth of sends that it takes makes room for one more, as TCP does it.
  */
-export class SendWindow {
+export class SendLimiter {
   readonly #maxSends: number;
   readonly #millisecondsEach: number;
   readonly #permits: Semaphore;

@@ -12,14 +12,14 @@ const ADMISSION_INTERVAL = 32;
  * throw each out just before its turn and never hit. So a full house stays as it is, but for one newcomer in 32: with places
  * for a share of the cycle about that share is found, and a new set of recipients still moves in by and by.
  */
-export class Places {
+export class SlotAllocator {
   readonly count: number;
   readonly #lastUse: Float64Array;
   readonly #random: () => number;
   #clock = 0;
   #used = 0;
   #hand = 0;
-  /** Places that were taken before and are not now. */
+  /** SlotAllocator that were taken before and are not now. */
   readonly #free: number[] = [];
 
   constructor(count: number, random: () => number) {

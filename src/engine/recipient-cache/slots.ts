@@ -1,17 +1,17 @@
 import { KEY_BYTES } from '../../../assembly/abi.js';
 import type { SlotTable } from '../../kernel/slot-table.js';
-import { Places } from './slot-allocator.js';
+import { SlotAllocator } from './slot-allocator.js';
 
 /** Which parties have a slot for their DH(S, R). Whoever has none is served by the ladder: slower, never wrong. */
 export class RecipientSlots {
   readonly #table: SlotTable;
-  readonly #places: Places;
+  readonly #places: SlotAllocator;
   readonly #release: (slot: number) => boolean;
 
   /** `release` is asked before a slot is taken away; it may refuse. */
   constructor(table: SlotTable, random: () => number = Math.random, release: (slot: number) => boolean = () => true) {
     this.#table = table;
-    this.#places = new Places(table.slotCount, random);
+    this.#places = new SlotAllocator(table.slotCount, random);
     this.#release = release;
   }
 

@@ -1,5 +1,5 @@
 import { TABLES_NONE, TABLES_READY, TABLES_WANTED } from '../../../assembly/abi.js';
-import { Places } from './slot-allocator.js';
+import { SlotAllocator } from './slot-allocator.js';
 
 const NO_TABLES = -1;
 /** The key is on the twist: the kernel found that it can have none. */
@@ -21,7 +21,7 @@ const NO_LEASE: TablesLease = { tables: NO_TABLES, state: TABLES_NONE };
  * what nobody has pinned, so a worker never reads tables that another one writes.
  */
 export class RecipientTables {
-  readonly #places: Places;
+  readonly #places: SlotAllocator;
   /** By slot: its tables, NO_TABLES or IMPOSSIBLE. */
   readonly #ofSlot: Int32Array;
   /** By slot: 1 once it was sealed to. */
@@ -33,7 +33,7 @@ export class RecipientTables {
   #builtCount = 0;
 
   constructor(tablesCount: number, slotCount: number, random: () => number) {
-    this.#places = new Places(tablesCount, random);
+    this.#places = new SlotAllocator(tablesCount, random);
     this.#ofSlot = new Int32Array(slotCount).fill(NO_TABLES);
     this.#sealedTo = new Uint8Array(slotCount);
     this.#slotOf = new Int32Array(tablesCount);

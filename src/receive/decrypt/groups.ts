@@ -1,4 +1,4 @@
-import type { RatchetClient } from '../../session/session-client.js';
+import type { SessionClient } from '../../session/session-client.js';
 import { distributionIdOf } from '../../content/index.js';
 import { SealcastError } from '../../errors.js';
 import { DECRYPT_STATUSES, GROUP_MESSAGE_TYPES, type GroupReply, type GroupRequest } from '../../session/protocol.js';
@@ -36,9 +36,9 @@ const chainKey = (address: string, distributionId: string): string => `${address
 /** Has a worker take sender keys and decrypt with them. Whoever asks holds the locks of the senders, and commits what comes back. */
 export class GroupDecryptor {
   readonly #store: Store;
-  readonly #ratchet: RatchetClient;
+  readonly #ratchet: SessionClient;
 
-  constructor(store: Store, ratchet: RatchetClient) {
+  constructor(store: Store, ratchet: SessionClient) {
     this.#store = store;
     this.#ratchet = ratchet;
   }

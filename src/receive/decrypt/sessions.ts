@@ -1,4 +1,4 @@
-import type { RatchetClient } from '../../session/session-client.js';
+import type { SessionClient } from '../../session/session-client.js';
 import type { PreKeyIds } from '../../content/index.js';
 import { SealcastError } from '../../errors.js';
 import {
@@ -67,9 +67,9 @@ type Wanted = Readonly<Record<PreKeyTable, ReadonlySet<number>>>;
 /** Has the workers decrypt. Whoever asks holds the locks of the senders, and commits what comes back. */
 export class SessionDecryptor {
   readonly #store: Store;
-  readonly #ratchet: RatchetClient;
+  readonly #ratchet: SessionClient;
 
-  constructor(store: Store, ratchet: RatchetClient) {
+  constructor(store: Store, ratchet: SessionClient) {
     this.#store = store;
     this.#ratchet = ratchet;
   }

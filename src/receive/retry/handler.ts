@@ -1,9 +1,9 @@
 import { sessionKey } from '../../runtime/records.js';
 import type { Requeued } from '../../runtime/resend-queue.js';
 import { decodeRetryRequest } from '../../session/worker/retry.js';
-import type { ContactBook } from '../contact-batch.js';
-import type { Opened } from '../envelope-opener.js';
-import type { Services } from '../context.js';
+import type { ContactBatch } from '../contact-batch.js';
+import type { OpenedEnvelope } from '../envelope-opener.js';
+import type { ReceiveContext } from '../context.js';
 
 const NOTHING: Requeued = { changes: [], begin: () => undefined };
 
@@ -12,24 +12,24 @@ const NOTHING: Requeued = { changes: [], begin: () => undefined };
  * so that a new one is begun; and what was sent is put back into the outbox, to go out once more with the same timestamp, by which
  * devices that have it already know it.
  */
-export class RetryAnswers {
-  readonly #services: Services;
-  readonly #contacts: ContactBook;
+export class RetryRequestHandler {
+  readonly #services: ReceiveContext;
+  readonly #contacts: ContactBatch;
 
-  constructor(services: Services, contacts: ContactBook) {
+  constructor(services: ReceiveContext, contacts: ContactBatch) {
     this.#services = services;
     this.#contacts = contacts;
   }
 
-  async answer({ sender, senderDevice }: Opened, bytes: Uint8Array<ArrayBuffer>): Promise<Requeued> {
-    const { hub, resendLimits, telemetry } = this.#services;
+  async answer({ sender, senderDevice }: OpenedEnvelope, bytes: Uint8Array<ArrayBuffer>): Promise<Requeued> {
+    const { runtime, resendLimits, telemetry } = this.#services;
     const request = decodeRetryRequest(bytes);
     // It goes to all our devices, and means one of them.
-    if (request?.deviceId !== hub.account.deviceId) return NOTHING;
+    if (request?.deviceId !== runtime.account.deviceId) return NOTHING;
     const address = sessionKey(sender, senderDevice);
-    if (!resendLimits.take(address, request.timestamp, hub.clock.now())) return NOTHING;
+    if (!resendLimits.take(address, request.timestamp, runtime.clock.now())) return NOTHING;
     if (request.ratchetKey !== undefined) await this.#archive(address, request.ratchetKey);
-    const requeued = await hub.resends.requeue(sender, request.timestamp);
+    const requeued = await runtime.resends.requeue(sender, request.timestamp);
     telemetry.publish('resend', { known: requeued !== undefined });
     return requeued ?? NOTHING;
   }
@@ -37,7 +37,7 @@ export class RetryAnswers {
   async #archive(address: string, ratchetKey: Uint8Array<ArrayBuffer>): Promise<void> {
     const record = await this.#contacts.session(address);
     if (record === undefined) return;
-    const [archived] = await this.#services.hub.ratchet.archive([record], [ratchetKey]);
+    const [archived] = await this.#services.runtime.ratchet.archive([record], [ratchetKey]);
     if (archived !== undefined) this.#contacts.setSession(address, archived);
   }
 }

@@ -1,7 +1,7 @@
 import { encodeRetryRequest } from '../../session/worker/retry.js';
 import type { RetryRecord } from '../../store/records-inbox.js';
-import type { Opened } from '../envelope-opener.js';
-import type { Services } from '../context.js';
+import type { OpenedEnvelope } from '../envelope-opener.js';
+import type { ReceiveContext } from '../context.js';
 
 /** libsignal: `GROUP_IDENTIFIER_LEN`. Anything else is no group's, and may be as long as a message. */
 const GROUP_ID_BYTES = 32;
@@ -10,18 +10,19 @@ const GROUP_ID_BYTES = 32;
  * What is to be told to the sender of a message that could not be decrypted; undefined where nothing is: it is too malformed, or he
  * was asked often enough, or too many are to be asked already.
  */
-export function failureOf(
-  opened: Opened,
+export function createRetryRequest(
+  opened: OpenedEnvelope,
   address: string,
-  { retryLimits, hub, mayAsk }: Services,
+  { retryLimits, runtime, mayAsk }: ReceiveContext,
 ): RetryRecord | undefined {
   const { sender, senderDevice, timestamp, envelopeType, ciphertext, identityKey, groupId } = opened;
   // The others are not encrypted.
   if (envelopeType === 'receipt' || envelopeType === 'plaintext') return undefined;
   // Our own other devices have their own ways.
-  if (sender === hub.account.aci) return undefined;
+  if (sender === runtime.account.aci) return undefined;
   const message = encodeRetryRequest({ type: envelopeType, ciphertext, timestamp, senderDevice });
-  if (message === undefined || !mayAsk() || !retryLimits.take(address, timestamp, hub.clock.now())) return undefined;
+  if (message === undefined || !mayAsk() || !retryLimits.take(address, timestamp, runtime.clock.now()))
+    return undefined;
   return {
     sender,
     senderDevice,

@@ -10,7 +10,7 @@ import { serviceWaitMs } from '../../util/service-wait.js';
 import type { ContactRecord, Device } from '../../store/records.js';
 import type { RetryRecord } from '../../store/records-inbox.js';
 import type { OutboundMessage, PreKeysOutcome, Refusal, SendOutcome } from '../../transport/transport.js';
-import type { Services } from '../context.js';
+import type { ReceiveContext } from '../context.js';
 
 /** A request is tried so many times; devices that are others than we thought are one of them. */
 const MAX_ATTEMPTS = 5;
@@ -54,7 +54,7 @@ interface Target {
  * that they begin a new session and send them again. Each request lies in the store until it was sent or given up.
  */
 export class RetrySender {
-  readonly #services: Services;
+  readonly #services: ReceiveContext;
   readonly #guard: SendGuard;
   readonly #permits: Semaphore;
   readonly #controller = new AbortController();
@@ -64,9 +64,9 @@ export class RetrySender {
   #leftCount = 0;
 
   /** @param onEnded hears of the rows that can go. */
-  constructor(services: Services, onEnded: (key: string) => void) {
+  constructor(services: ReceiveContext, onEnded: (key: string) => void) {
     this.#services = services;
-    this.#guard = SendGuard.of(services.hub.options.store);
+    this.#guard = SendGuard.of(services.runtime.options.store);
     this.#permits = new Semaphore(CONCURRENCY, new AbortWatch());
     this.#onEnded = onEnded;
   }
@@ -166,7 +166,7 @@ export class RetrySender {
     revision: number,
     signal: AbortSignal,
   ): Promise<PreKeysOutcome | typeof CHANGED> {
-    const { transport } = this.#services.hub.options;
+    const { transport } = this.#services.runtime.options;
     const request = { destination, device: 'all', accessKey } as const;
     if (!this.#guard.mayBegin(destination, revision)) return CHANGED;
     // A transport that ignores its signal does not hold up a close.
@@ -179,10 +179,10 @@ export class RetrySender {
     { accessKey, revision }: { readonly accessKey: Uint8Array<ArrayBuffer> | null; readonly revision: number },
     signal: AbortSignal,
   ): Promise<SendOutcome | typeof CHANGED> {
-    const { hub } = this.#services;
-    const { transport } = hub.options;
-    await unlessAborted(() => hub.certificates.settleClock(), signal);
-    const request = { destination: row.sender, timestamp: hub.clock.now(), online: false, urgent: false };
+    const { runtime } = this.#services;
+    const { transport } = runtime.options;
+    await unlessAborted(() => runtime.certificates.settleClock(), signal);
+    const request = { destination: row.sender, timestamp: runtime.clock.now(), online: false, urgent: false };
     const devices = target.devices.map(({ deviceId, registrationId }) => ({ deviceId, registrationId }));
     if (accessKey === null) {
       const content = Uint8Array.from(row.message);
@@ -190,7 +190,7 @@ export class RetrySender {
       if (!this.#guard.mayBegin(row.sender, revision)) return CHANGED;
       return unlessAborted(() => transport.sendUnsealed({ ...request, messages }, { signal }), signal);
     }
-    const certificate = await hub.certificates.get(signal);
+    const certificate = await runtime.certificates.get(signal);
     const content = encodeUsmc({
       type: USMC_TYPE.plaintext,
       senderCertificate: certificate.bytes,
@@ -198,7 +198,7 @@ export class RetrySender {
       contentHint: 'implicit',
       groupId: row.groupId,
     });
-    const results = await hub.seals.seal(
+    const results = await runtime.seals.seal(
       devices.map(() => ({ recipientIdentityKey: Uint8Array.from(target.identityKey), content })),
     );
     const messages: OutboundMessage[] = [];

@@ -18,7 +18,7 @@ import {
   type EncryptReply,
   type EncryptRequest,
   type EncryptStatus,
-  type Renewal,
+  type BundleSetup,
 } from '../protocol.js';
 import { pack, unpack } from '../packed.js';
 import { TaskIdentities, TaskSession } from './task-stores.js';
@@ -33,7 +33,7 @@ interface Task {
   readonly plaintext: Uint8Array<ArrayBuffer> | undefined;
   readonly identityKey: Uint8Array<ArrayBuffer> | undefined;
   readonly record: Uint8Array<ArrayBuffer> | undefined;
-  readonly renewal: Renewal | undefined;
+  readonly renewal: BundleSetup | undefined;
 }
 
 type Step =
@@ -134,7 +134,7 @@ class Encryption {
     }
   }
 
-  #isWanted({ renew, bundle }: Renewal): boolean {
+  #isWanted({ renew, bundle }: BundleSetup): boolean {
     const { record } = this.#sessions;
     if (renew || record?.hasCurrentState(this.#now) !== true) return true;
     return record.remoteRegistrationId() !== bundle.registrationId;

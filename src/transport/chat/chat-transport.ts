@@ -26,7 +26,7 @@ import { closedError } from './in-flight.js';
 import type { HttpAnswer } from '../mapping/http.js';
 import { Incoming } from './incoming.js';
 import { base64 } from '../json/fields.js';
-import { Lanes, refusedError } from './connection-pool.js';
+import { ConnectionPool, refusedError } from './connection-pool.js';
 import { loadLibsignal, type Libsignal } from './libsignal.js';
 import { LibsignalRefusals } from '../mapping/libsignal.js';
 import { fieldsOf, preKeyCountOfAnswer, preKeysOfAnswer, preKeyUploadJson } from '../json/prekeys.js';
@@ -118,8 +118,8 @@ export class ChatTransport implements AccountTransport {
   readonly #serverTimes = new ServerTimes();
   readonly #requests: Requests;
   readonly #incoming: Incoming;
-  readonly #account: Lanes<AuthenticatedConnection>;
-  readonly #nobody: Lanes<UnauthenticatedConnection>;
+  readonly #account: ConnectionPool<AuthenticatedConnection>;
+  readonly #nobody: ConnectionPool<UnauthenticatedConnection>;
   #closing: Promise<void> | undefined;
 
   private constructor(libsignal: Libsignal, source: ConnectionSource, options: ChatTransportOptions) {
@@ -131,16 +131,19 @@ export class ChatTransport implements AccountTransport {
     this.#requests = new Requests(this.#refusals, timeoutMs, this.#serverTimes);
     this.#incoming = new Incoming(listener, () => this.redeliver());
     const common = { refusals: this.#refusals, backoff };
-    this.#account = new Lanes(1, {
+    this.#account = new ConnectionPool(1, {
       ...common,
       elsewhereBackoff: typeof retryConnectedElsewhere === 'object' ? retryConnectedElsewhere : undefined,
       onRefused: (cause) => this.#incoming.end(refusedError(cause)),
       connect: (watcher, signal) => source.connectAuthenticated(this.#incoming.connection(watcher), signal),
     });
-    this.#nobody = new Lanes(checkCount('unauthenticatedConnections', unauthenticatedConnections, MAX_CONNECTIONS), {
-      ...common,
-      connect: (watcher, signal) => source.connectUnauthenticated(watcher, signal),
-    });
+    this.#nobody = new ConnectionPool(
+      checkCount('unauthenticatedConnections', unauthenticatedConnections, MAX_CONNECTIONS),
+      {
+        ...common,
+        connect: (watcher, signal) => source.connectUnauthenticated(watcher, signal),
+      },
+    );
   }
 
   /**

@@ -1,11 +1,11 @@
 import { SealcastError } from '../../errors.js';
-import type { Flight } from './in-flight.js';
+import type { InFlightRequest } from './in-flight.js';
 import type { LibsignalRefusals } from '../mapping/libsignal.js';
-import { Lane, type Disconnectable, type LaneOptions } from './managed-connection.js';
+import { ManagedConnection, type Disconnectable, type LaneOptions } from './managed-connection.js';
 
 /** Connections to the same end, any of which will do. */
-export class Lanes<C extends Disconnectable> {
-  readonly #lanes: readonly Lane<C>[];
+export class ConnectionPool<C extends Disconnectable> {
+  readonly #lanes: readonly ManagedConnection<C>[];
   readonly #refusals: LibsignalRefusals;
   #wake: () => void = () => undefined;
   #changed = new Promise<void>((resolve) => (this.#wake = resolve));
@@ -17,7 +17,7 @@ export class Lanes<C extends Disconnectable> {
       this.#changed = new Promise((resolve) => (this.#wake = resolve));
       wake();
     };
-    this.#lanes = Array.from({ length: count }, () => new Lane({ ...options, onChange }));
+    this.#lanes = Array.from({ length: count }, () => new ManagedConnection({ ...options, onChange }));
   }
 
   /** One attempt for each of them. @throws what the first one that fails failed with. */
@@ -29,7 +29,7 @@ export class Lanes<C extends Disconnectable> {
    * Runs a request on the connection that has the fewest of them in flight, once there is a connection.
    * @throws SealcastError ERR_TRANSPORT_REFUSED when there will never be one.
    */
-  async run<T>(flight: Flight, request: (connection: C) => Promise<T>): Promise<T> {
+  async run<T>(flight: InFlightRequest, request: (connection: C) => Promise<T>): Promise<T> {
     for (;;) {
       const lane = this.#leastBusy();
       if (lane?.connection !== undefined) return await this.#runOn(lane, lane.connection, flight, request);
@@ -38,7 +38,7 @@ export class Lanes<C extends Disconnectable> {
     }
   }
 
-  /** @see Lane.renew */
+  /** @see ManagedConnection.renew */
   renew(isSpent: boolean): boolean {
     return this.#lanes.map((lane) => lane.renew(isSpent)).includes(true);
   }
@@ -47,7 +47,12 @@ export class Lanes<C extends Disconnectable> {
     await Promise.all(this.#lanes.map((lane) => lane.close()));
   }
 
-  async #runOn<T>(lane: Lane<C>, connection: C, flight: Flight, request: (connection: C) => Promise<T>): Promise<T> {
+  async #runOn<T>(
+    lane: ManagedConnection<C>,
+    connection: C,
+    flight: InFlightRequest,
+    request: (connection: C) => Promise<T>,
+  ): Promise<T> {
     lane.flights.add(flight);
     try {
       const answer = await request(connection);
@@ -62,8 +67,8 @@ export class Lanes<C extends Disconnectable> {
     }
   }
 
-  #leastBusy(): Lane<C> | undefined {
-    let best: Lane<C> | undefined;
+  #leastBusy(): ManagedConnection<C> | undefined {
+    let best: ManagedConnection<C> | undefined;
     for (const lane of this.#lanes) {
       if (lane.connection !== undefined && (best === undefined || lane.flights.size < best.flights.size)) best = lane;
     }

@@ -12,7 +12,7 @@ export class ConnectionEnded extends Error {
 }
 
 /** A request on its way, from when it was asked for until it is answered or given up. */
-export class Flight {
+export class InFlightRequest {
   readonly #controller = new AbortController();
   readonly #stopped: Promise<never>;
   #reject!: (reason: Error) => void;
@@ -40,8 +40,8 @@ export class Flight {
 }
 
 /** All requests on their way, and what ends them: their time, their signals, the transport's end. */
-export class Flights {
-  readonly #flights = new Set<Flight>();
+export class InFlightRequests {
+  readonly #flights = new Set<InFlightRequest>();
   readonly #watch = new AbortWatch();
   readonly #timeoutMs: number;
   #closed = false;
@@ -51,10 +51,10 @@ export class Flights {
   }
 
   /** @throws SealcastError ERR_ABORTED, ERR_CLOSED; {@link TimedOut}; whatever `run` throws. */
-  async fly<T>(signal: AbortSignal | undefined, run: (flight: Flight) => Promise<T>): Promise<T> {
+  async fly<T>(signal: AbortSignal | undefined, run: (flight: InFlightRequest) => Promise<T>): Promise<T> {
     if (this.#closed) throw closedError();
     if (signal?.aborted === true) throw abortedError(signal);
-    const flight = new Flight();
+    const flight = new InFlightRequest();
     this.#flights.add(flight);
     const timer = setTimeout(() => flight.stop(new TimedOut('the request took too long')), this.#timeoutMs);
     const unwatch = signal && this.#watch.add(signal, () => flight.stop(abortedError(signal)));

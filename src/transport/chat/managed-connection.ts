@@ -1,7 +1,7 @@
 import { serviceWaitMs } from '../../util/service-wait.js';
 import { Backoff, type BackoffOptions } from '../../util/backoff.js';
 import type { ConnectionListener } from './connection-source.js';
-import { ConnectionEnded, type Flight } from './in-flight.js';
+import { ConnectionEnded, type InFlightRequest } from './in-flight.js';
 import type { LibsignalRefusals } from '../mapping/libsignal.js';
 
 /** A connection, as far as keeping it up is concerned. */
@@ -43,7 +43,7 @@ interface Attempt<C> {
  * One connection that is made again whenever it is lost: one attempt at a time, the attempts ever further apart. A
  * connection that is refused for good is not tried again.
  */
-export class Lane<C extends Disconnectable> {
+export class ManagedConnection<C extends Disconnectable> {
   readonly #options: LaneOptions<C>;
   readonly #backoff: Backoff;
   /** After "connected elsewhere", where that is retried: no short wait, or two clients throw each other out in turns. */
@@ -57,7 +57,7 @@ export class Lane<C extends Disconnectable> {
   #refusal: { readonly cause: unknown } | undefined;
   #timer: NodeJS.Timeout | undefined;
   /** Requests on their way over this connection. */
-  readonly flights = new Set<Flight>();
+  readonly flights = new Set<InFlightRequest>();
 
   constructor(options: LaneOptions<C>) {
     this.#options = options;

@@ -1,9 +1,9 @@
 import { SealcastError } from '../../errors.js';
 import type { AuthenticatedConnection } from './connection-source.js';
-import { Flights, type Flight } from './in-flight.js';
+import { InFlightRequests, type InFlightRequest } from './in-flight.js';
 import { CLIENT_TOO_OLD, refusalOfAnswer, type HttpAnswer } from '../mapping/http.js';
 import type { Disconnectable } from './managed-connection.js';
-import { refusedError, type Lanes } from './connection-pool.js';
+import { refusedError, type ConnectionPool } from './connection-pool.js';
 import type { LibsignalRefusals } from '../mapping/libsignal.js';
 import type { ServerTimes } from './server-times.js';
 import type { Refusal, RequestOptions } from '../transport.js';
@@ -26,7 +26,7 @@ type Fetching = Pick<AuthenticatedConnection, 'fetch' | 'disconnect'>;
 export class Requests {
   readonly #refusals: LibsignalRefusals;
   readonly #timeoutMs: number;
-  readonly #flights: Flights;
+  readonly #flights: InFlightRequests;
   readonly #serverTimes: ServerTimes;
 
   /** @param serverTimes told of every raw answer; libsignal's typed calls give none of the headers. */
@@ -34,12 +34,12 @@ export class Requests {
     this.#refusals = refusals;
     this.#serverTimes = serverTimes;
     this.#timeoutMs = timeoutMs;
-    this.#flights = new Flights(timeoutMs);
+    this.#flights = new InFlightRequests(timeoutMs);
   }
 
   /** A typed call of libsignal. @throws SealcastError ERR_ABORTED, ERR_CLOSED, ERR_TRANSPORT_REFUSED. */
   call<C extends Disconnectable, T>(
-    lanes: Lanes<C>,
+    lanes: ConnectionPool<C>,
     options: RequestOptions | undefined,
     ask: (connection: C, abortSignal: AbortSignal) => Promise<T>,
   ): Promise<T | Refusal> {
@@ -48,7 +48,7 @@ export class Requests {
 
   /** @param read what a successful answer means. @throws as {@link call}. */
   fetch<T>(
-    lanes: Lanes<Fetching>,
+    lanes: ConnectionPool<Fetching>,
     options: RequestOptions | undefined,
     { verb, path, headers = [], json }: RawRequest,
     read: (answer: HttpAnswer) => T,
@@ -77,7 +77,10 @@ export class Requests {
     this.#flights.close();
   }
 
-  async #fly<T>(options: RequestOptions | undefined, run: (flight: Flight) => Promise<T>): Promise<T | Refusal> {
+  async #fly<T>(
+    options: RequestOptions | undefined,
+    run: (flight: InFlightRequest) => Promise<T>,
+  ): Promise<T | Refusal> {
     try {
       return await this.#flights.fly(options?.signal, run);
     } catch (error) {

@@ -35,7 +35,7 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
     nowMs = Date.UTC(2026, 10, 22);
     disk.current = make();
     scene = await openAccountScene(await disk.current.open());
-    preKeys = new PreKeys(scene.hub, scene.service);
+    preKeys = new PreKeys(scene.runtime, scene.service);
     vi.spyOn(Date, 'now').mockImplementation(() => nowMs);
   });
   afterEach(async () => {
@@ -47,7 +47,7 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
     const { service } = scene;
     await scene.close();
     scene = await openAccountScene(wrap(await disk.current.open()), service);
-    preKeys = new PreKeys(scene.hub, service);
+    preKeys = new PreKeys(scene.runtime, service);
   };
 
   const kept = async (table: (typeof TABLES)[number]): Promise<number[]> => {
@@ -212,7 +212,7 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
   it('begin with other ids on each device that is set up anew', async () => {
     await preKeys.maintain();
     const other = await openAccountScene();
-    await new PreKeys(other.hub, other.service).maintain();
+    await new PreKeys(other.runtime, other.service).maintain();
     const firstIds = [scene, other].map(({ service }) => service.preKeys.signedPreKey!.id);
     expect(firstIds[0]).not.toBe(firstIds[1]);
     await other.close();

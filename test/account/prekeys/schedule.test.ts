@@ -176,7 +176,7 @@ describe('prekeys that are started', () => {
   it('are maintained, and what fails of it is told; what is noted before counts for nothing', async () => {
     const scene = await openAccountScene();
     const onError = vi.fn();
-    const preKeys = new PreKeys(scene.hub, scene.service, { onError });
+    const preKeys = new PreKeys(scene.runtime, scene.service, { onError });
     preKeys.noteUsed(1);
     preKeys.start();
     await neverHangs(
@@ -200,7 +200,7 @@ describe('prekeys that are started', () => {
   it('that are stopped end what is under way', async () => {
     const scene = await openAccountScene();
     const onError = vi.fn();
-    const preKeys = new PreKeys(scene.hub, scene.service, { onError });
+    const preKeys = new PreKeys(scene.runtime, scene.service, { onError });
     scene.service.accountIntercepts.set('uploadPreKeys', () => new Promise(() => undefined));
     preKeys.start();
     await neverHangs(
