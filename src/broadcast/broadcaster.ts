@@ -153,7 +153,7 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
     return this.#core.identities.accept(serviceId, identityKey);
   }
 
-  /** Contacts whose new identity key waits to be accepted, in the order of their service ids. Reads all contacts. */
+  /** Contacts whose new identity key waits to be accepted, in the store's order. Reads all contacts. */
   pendingIdentities(): AsyncIterable<PendingIdentity> {
     this.#assertOpen();
     return this.#core.identities.pending();

@@ -10,7 +10,7 @@ const HIGH_WATER = 262_144;
  */
 export class ChunkQueue {
   readonly #placeOf: ((serviceId: string) => string) | undefined;
-  /** SlotAllocator, each with its service id behind it. */
+  /** Places, each with its service id behind it. */
   readonly #parts = new Map<string, string[]>();
   /** Names of the parts that are still to come in this round. */
   #round: string[] = [];

@@ -1,6 +1,6 @@
 import { Queue } from '../util/queue.js';
 
-/** `incoming`: what somebody's message waits for. `outgoing`: all else. */
+/** `incoming`: work that a received message waits for. `outgoing`: all else. */
 export type QueueLane = 'incoming' | 'outgoing';
 
 /** Incoming work that may go first while outgoing work waits: its jobs are shorter, so that each gets its share of the threads. */
@@ -13,7 +13,9 @@ const MAX_IN_A_ROW = 4;
 export class TwoLaneQueue<T extends object> {
   readonly #incoming = new Queue<T>();
   readonly #outgoing = new Queue<T>();
+  /** Incoming items since an outgoing one waited and got its turn; and as it was before the last `shift`. */
   #inARow = 0;
+  #inARowBefore = 0;
 
   get length(): number {
     return this.#incoming.length + this.#outgoing.length;
@@ -23,9 +25,10 @@ export class TwoLaneQueue<T extends object> {
     (lane === 'incoming' ? this.#incoming : this.#outgoing).push(item);
   }
 
-  /** @param only takes from this lane alone, and is nobody's turn. */
+  /** @param only takes from this lane alone, and changes no turns. */
   shift(only?: QueueLane): T | undefined {
     if (only !== undefined) return (only === 'incoming' ? this.#incoming : this.#outgoing).shift();
+    this.#inARowBefore = this.#inARow;
     const isOthersTurn = this.#inARow >= MAX_IN_A_ROW && this.#outgoing.length > 0;
     const item = isOthersTurn ? undefined : this.#incoming.shift();
     // What nothing waited behind does not count.
@@ -33,10 +36,13 @@ export class TwoLaneQueue<T extends object> {
     return item ?? this.#outgoing.shift();
   }
 
-  /** Puts back what `shift` gave, as if that had not been. */
+  /**
+   * Puts back what the last `shift` gave, as if that had not been: Piscina takes one more than it has threads for, every time, and
+   * an outgoing item would else lose its turn by it for as long as incoming ones follow.
+   */
   unshift(lane: QueueLane, item: T): void {
     (lane === 'incoming' ? this.#incoming : this.#outgoing).unshift(item);
-    if (lane === 'incoming') this.#inARow = Math.max(0, this.#inARow - 1);
+    this.#inARow = this.#inARowBefore;
   }
 
   clear(): void {

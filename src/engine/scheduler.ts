@@ -12,7 +12,7 @@ const MIN_CHUNK_ENTRIES = 16;
 const CHUNKS_PER_THREAD = 4;
 /** Arenas that chunks of one lane leave to the other: what lies ready in one of them waits for its lane's turn, and for no other's. */
 const ARENAS_LEFT = 1;
-/** TwoLaneQueue work on four entries at once. */
+/** Lanes of the kernel work on four entries at once. */
 const LANES = 4;
 
 /** A batch as the pool sees it. `index` is an entry's place in the batch, `place` its place in a chunk. */
@@ -285,7 +285,7 @@ function fillOrFail(batch: KernelBatch, arena: Arena, index: number): 'added' | 
   try {
     return batch.fill(arena, index);
   } catch (cause) {
-    // SlotAllocator in the chunk and entries must go on matching.
+    // Places in the chunk and entries must go on matching.
     arena.truncate(count);
     batch.fail(index, new SealcastError('ERR_INVALID_ARGUMENT', 'it changed while it waited', { cause }));
     return 'skipped';

@@ -20,7 +20,7 @@ export function chunkError(error: SealcastError, index: number): SealcastError {
   return new SealcastError(error.code, `entry ${index}: ${error.message}`, { index, cause: error.cause });
 }
 
-/** PlaintextVariants to seal, one envelope each. */
+/** Contents to seal, one envelope each. */
 export class SealBatch implements KernelBatch {
   readonly kind = 'seal';
   readonly count: number;

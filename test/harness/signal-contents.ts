@@ -1,4 +1,4 @@
-// PlaintextVariants as Signal's own definitions write them, of the fields that a test gives: its encoder wants all of them named.
+// Contents as Signal's own definitions write them, of the fields that a test gives: its encoder wants all of them named.
 import mockProtos from '@signalapp/mock-server/protos/compiled.js';
 
 const { signalservice: signal } = mockProtos;

@@ -79,7 +79,7 @@ function draw(count: number, kinds: readonly Kind[]): Kind[] {
   });
 }
 
-/** SlotAllocator of the records' tables, in an order of their own. */
+/** Places of the records' tables, in an order of their own. */
 const placeOf = (i: number): number => (i * 13 + 5) % PLACES;
 
 describe.each(kernelBuilds)('a chunk with tables in the debug build of $file', (build) => {

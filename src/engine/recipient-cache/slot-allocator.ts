@@ -19,7 +19,7 @@ export class SlotAllocator {
   #clock = 0;
   #used = 0;
   #hand = 0;
-  /** SlotAllocator that were taken before and are not now. */
+  /** Places that were taken before and are not now. */
   readonly #free: number[] = [];
 
   constructor(count: number, random: () => number) {

@@ -3,7 +3,7 @@ import { LruMap } from '../../util/lru-map.js';
 
 /** Of the HMAC: enough that no two segments of a store meet. */
 const HASH_BYTES = 16;
-/** What is behind the last of so many segments is one more, so that a hashed key fits into LMDB's longest (511 bytes). */
+/** What is behind the last of so many segments is one more, so that a hashed key stays short: 152 bytes at most. */
 const MAX_SEGMENTS = 8;
 /** Segments whose hash is remembered: a recipient's id is hashed for a contact, sessions and an outbox row within one window. */
 const MAX_CACHED = 8_192;
@@ -16,7 +16,7 @@ const POINT = 0x2e;
  * or `.`, is HMAC-SHA256 of it, 16 bytes, with the separator behind it. Keys that share their first segments stay neighbours, so that
  * rows with a prefix (a broadcast's recipients, a device's chains) are one range; in all other respects the order is of chance.
  *
- * A segment has the same hash wherever it stands: a reader of the file sees which rows are about the same subscriber, and not about whom.
+ * A segment has the same hash wherever it stands: a reader of the file sees which rows belong to one subscriber, and no subscriber's id.
  */
 export class KeyHasher {
   readonly #secret: KeyObject;
