@@ -44,14 +44,7 @@ export type { UnsealResult } from './sealer/unseal-verdicts.js';
 export { Receiver, type ReceiverOptions } from './receive/receiver.js';
 export type { ReceiverEvents } from './receive/events.js';
 export type { ReceivedMessage, ReceiveRefusal, ReceiverStats } from './receive/types.js';
-export {
-  Sealer,
-  type CallOptions,
-  type MultiRecipientRequest,
-  type SealerStats,
-  type SealRequest,
-  type UnsealOptions,
-} from './sealer/sealer.js';
+export { Sealer, type CallOptions, type SealerStats, type SealRequest, type UnsealOptions } from './sealer/sealer.js';
 export { openStore, type StoreOptions } from './store/lmdb/open.js';
 export { MemoryStore } from './store/memory.js';
 export type { DeliveryStatus } from './store/records.js';

@@ -5,7 +5,6 @@ import { LibsignalUnsealer } from './libsignal-unsealer.js';
 
 import { UnsealVerdicts, type UnsealResult, type Validation } from './unseal-verdicts.js';
 import { registerEngine } from './engines.js';
-import { SealcastError } from '../errors.js';
 import {
   checkArray,
   checkContent,
@@ -49,17 +48,6 @@ export interface UnsealOptions extends CallOptions {
    * all envelopes, or an array of one for each.
    */
   readonly timestamp?: number | readonly number[];
-}
-
-/** A message that all recipients of a v2 envelope get. */
-export interface MultiRecipientRequest {
-  readonly content: Uint8Array;
-  readonly recipients: readonly {
-    readonly serviceId: string;
-    readonly identityKey: PublicKeyInput;
-    readonly devices: readonly { readonly deviceId: number; readonly registrationId: number }[];
-  }[];
-  readonly excludedRecipients?: readonly string[];
 }
 
 export interface SealerStats {
@@ -232,12 +220,6 @@ export class Sealer {
       this.#validators.set(name, validator);
     }
     return { validator, timestamp: checkedTimestamp };
-  }
-
-  /** Sealed sender v2, one ciphertext for many recipients: not built yet, rejects with ERR_NOT_IMPLEMENTED. */
-  sealMultiRecipient(_request: MultiRecipientRequest, _options: CallOptions = {}): Promise<Uint8Array> {
-    const message = 'sealMultiRecipient is not implemented yet';
-    return Promise.reject(this.#closed ? closedError() : new SealcastError('ERR_NOT_IMPLEMENTED', message));
   }
 
   /**

@@ -202,7 +202,7 @@ const CONSUMER_SOURCE = `
 import { IdentityKeyPair, type PublicKey } from '@signalapp/libsignal-client';
 import {
   deriveAccessKey, Sealer, SealcastError,
-  type CallOptions, type KernelChoice, type MultiRecipientRequest, type PrepareResult, type PrivateKeyInput,
+  type CallOptions, type KernelChoice, type PrepareResult, type PrivateKeyInput,
   type PublicKeyInput, type SealcastErrorCode, type SealcastErrorFacts, type SealerOptions, type SealerStats,
   type SealRequest, type SealResult, type SerializableKey, type UnsealOptions, type UnsealResult,
 } from 'sealcast';
@@ -237,18 +237,14 @@ export async function main(recipient: PublicKey, content: Uint8Array, signal: Ab
     const isValid: boolean = first.certificateValidated;
     console.log(first.content, first.senderIdentityKey, version, isValid);
   }
-  const request: MultiRecipientRequest = {
-    content,
-    recipients: [{ serviceId: 'x', identityKey: recipient, devices: [{ deviceId: 1, registrationId: 2 }] }],
-    excludedRecipients: ['y'],
-  };
-  await sealer.sealMultiRecipient(request, call).catch((error: unknown) => error instanceof SealcastError);
   const stats: SealerStats = sealer.stats();
   const load: LoadKernelOptions = { kernel: 'int' };
   const kernel: Primitives = await loadKernel(load);
   const name: KernelName | string = kernel.name;
   console.log(name, stats.kernel, stats.threads, stats.cachedBytes, stats.cachedRecipients, stats.queueLength);
   const digest: Uint8Array = kernel.hkdfSha256(kernel.sha256(content), content, content, 42);
+  // @ts-expect-error It is not part of the package until it is built.
+  await sealer.sealMultiRecipient({ content, recipients: [] });
   // @ts-expect-error A text is no key.
   await sealer.prepare(['key']);
   // @ts-expect-error There is no such kernel.

@@ -69,7 +69,6 @@ test('every method rejects with ERR_CLOSED from the moment on that close() is ca
     sealer.unseal([]),
     sealer.prepare([key]),
     sealer.prepare([]),
-    sealer.sealMultiRecipient({ content, recipients: [] }),
   ];
   const closing = sealer.close();
   const during = await Promise.allSettled(callAll());

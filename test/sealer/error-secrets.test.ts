@@ -148,12 +148,5 @@ describe('no error shows key bytes or plaintext', () => {
     await sealer.close();
     expectDiscreet(await pending, 'ERR_CLOSED');
     expectDiscreet(await rejection(sealer.seal(makeBatch(1))), 'ERR_CLOSED');
-    expectDiscreet(await rejection(sealer.sealMultiRecipient({ content, recipients: [] })), 'ERR_CLOSED');
-  });
-
-  test('of what is not built yet', async () => {
-    const open = await Sealer.create({ identityKeyPair: world.sender, threads: 1 });
-    expectDiscreet(await rejection(open.sealMultiRecipient({ content, recipients: [] })), 'ERR_NOT_IMPLEMENTED');
-    await open.close();
   });
 });
