@@ -2,6 +2,18 @@ import js from '@eslint/js';
 import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
+const MODE_FIELDS = '/^(accessMode|accessDeniedMs)$/';
+const ACCESS_MODE_MESSAGE = 'Only src/access/access-mode.ts assigns an access mode: call one of its transitions.';
+/** "Never unsealed" is decided by `maySend`. */
+const UNSEALED_RULE = {
+  selector: ':matches(BinaryExpression, SwitchCase) > Literal[value=/^(never|when-denied)$/]',
+  message: 'Only src/access/access-mode.ts reads unsealedFallback: call maySend().',
+};
+const MODE_ASSIGNMENT_RULE = {
+  selector: `AssignmentExpression > MemberExpression.left[property.name=${MODE_FIELDS}]`,
+  message: ACCESS_MODE_MESSAGE,
+};
+
 export default defineConfig(
   {
     ignores: [
@@ -36,6 +48,33 @@ export default defineConfig(
   },
   { files: ['src/kernel/**', 'test/**', 'bench/**'], rules: { 'no-restricted-globals': 'off' } },
   { files: ['test/**', 'bench/**'], rules: { '@typescript-eslint/no-non-null-assertion': 'off' } },
+  {
+    files: ['src/**/*.ts'],
+    ignores: ['src/access/access-mode.ts', 'src/store/**'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        { selector: `ObjectExpression > Property[key.name=${MODE_FIELDS}]`, message: ACCESS_MODE_MESSAGE },
+        MODE_ASSIGNMENT_RULE,
+        UNSEALED_RULE,
+      ],
+    },
+  },
+  {
+    // The codec reads a mode from the disk; it names none.
+    files: ['src/store/**/*.ts'],
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        {
+          selector: `ObjectExpression > Property[key.name=${MODE_FIELDS}] > Literal[value=/^(unknown|enabled|unrestricted|disabled)$/]`,
+          message: ACCESS_MODE_MESSAGE,
+        },
+        MODE_ASSIGNMENT_RULE,
+        UNSEALED_RULE,
+      ],
+    },
+  },
   {
     files: ['**/*.mjs'],
     languageOptions: {

@@ -1,25 +1,35 @@
 /*
- * Access mode of a contact: whether, and with which access key, the contact lets us send sealed. This file is the only one that
+ * Access mode of a contact: whether, and with which access key, the contact accepts sealed messages. This file is the only one that
  * assigns a mode. Each event is a pure function from a contact to the contact afterwards; it returns the same object where
- * nothing changes, so that nothing is written then.
+ * nothing changes, so that the caller writes nothing then.
+ *
+ *   state          meaning                                                       key that is sent
+ *   unknown        not tried yet, or to be tried again                           derived; zeros without a profile key
+ *   enabled        the service accepted the key derived from the profile key     derived
+ *   unrestricted   the contact accepts sealed messages with any key              zeros
+ *   disabled       the service denied the key; `accessDeniedMs` says when        none: unsealed, if the policy allows it
  *
  *   event                                     from                  to
- *   onSealed            sealed send taken     unknown, disabled     enabled with a profile key, else unrestricted
- *   onUnauthorized      401 or 403            unrestricted + key    unknown: the next try takes the key
- *                       profile: verifier     any                   enabled (another try, however often: MAX_DENIALS ends it)
+ *   NEW_ACCESS          first sight           (none)                unknown
+ *   onSealed            sealed send accepted  unknown, disabled     enabled with a profile key, else unrestricted
+ *   onUnauthorized      401 or 403            unrestricted + key    unknown: the next try sends the derived key
+ *                       profile: verifier     any                   enabled (another try; MAX_DENIALS ends the series)
  *                       profile: unrestricted any                   unrestricted
  *                       profile: neither      any                   disabled
- *                       no profile to be had  any                   disabled, if the account exists
- *   onProfile           profile fetched       any                   what the profile proves
+ *                       no profile available  any                   disabled, if the account exists
+ *   onProfile           profile fetched       any                   the mode that the profile proves
  *   onProfileKey        the same key again    disabled              unknown
  *                       another key           any                   unknown
  *   onSealedReceived    sealed message came   disabled              unknown
  *   onTimePassed        DENIAL_LIFE_MS        disabled              unknown: one more try, and a profile if it is denied
  *
- * What one answer of the service writes about a contact, and what leads out of it:
+ * A transition whose evidence is about another profile key or mode than the contact has by now changes nothing. Any event or
+ * state that the table does not list changes nothing either.
  *
- *   disabled (401)                any row above; where it was a mistake, after DENIAL_LIFE_MS at the latest
- *   unrestricted (zeros taken)    a 401
+ * What one answer of the service writes about a contact, and the ways out of it:
+ *
+ *   disabled (401)                any row above; after a wrong denial, DENIAL_LIFE_MS at the latest
+ *   unrestricted (zeros accepted) a 401
  *   devices: [] (404, another     the next broadcast asks for prekeys
  *     identity key)
  *   pending identity key          acceptIdentity(); an answer or message with the key that is known; policy `accept`
@@ -51,6 +61,9 @@ export interface AccessState extends Access {
   readonly profileFetchedMs: number;
 }
 
+/** Access of a contact that is new to us. */
+export const NEW_ACCESS: AccessState = { accessMode: 'unknown', accessDeniedMs: 0, profileFetchedMs: 0 };
+
 /** How long a denial is believed without another look: a contact is tried sealed again once a day at most. */
 export const DENIAL_LIFE_MS = 24 * 3_600_000;
 
@@ -61,6 +74,24 @@ export const isPni = (serviceId: string): boolean => serviceId.startsWith('PNI:'
 export function takesSealed(serviceId: string, { accessMode }: Access): boolean {
   return accessMode !== 'disabled' && !isPni(serviceId);
 }
+
+/** What the user decided about contacts that accept no sealed messages. */
+export interface UnsealedPolicy {
+  readonly unsealedFallback: 'never' | 'when-denied';
+}
+
+/**
+ * Whether a message or request may leave at all: sealed always, unsealed if the policy allows it. "Never unsealed" is decided
+ * here and in no other place.
+ *
+ * @param isSealed whether it would leave sealed: {@link takesSealed}, or an access key that is not null.
+ */
+export function maySend(isSealed: boolean, { unsealedFallback }: UnsealedPolicy): boolean {
+  return isSealed || unsealedFallback !== 'never';
+}
+
+/** The mode alone, as the public API reports it. */
+export const modeOf = ({ accessMode }: Access): Pick<Access, 'accessMode'> => ({ accessMode });
 
 /**
  * The access key to send with, 16 bytes; null where nothing is sent sealed.
@@ -79,9 +110,12 @@ export function isSameAccess(a: Access, b: Access): boolean {
   return a.accessMode === b.accessMode && isSameKey(a.profileKey, b.profileKey);
 }
 
-/** The service took a sealed message that was sent with this access. */
+/** Whether an accepted message that was sent with this access proves something that the contact does not say yet. */
+export const isUnproven = ({ accessMode }: Access): boolean => accessMode === 'unknown';
+
+/** The service accepted a sealed message that was sent with this access. */
 export function onSealed<Contact extends AccessState>(contact: Contact, sentWith: Access): Contact {
-  // A profile key that came meanwhile is not the one that was taken; a mode that is known has nothing to learn.
+  // A profile key that came meanwhile is not the one that was accepted; a mode that is known has nothing to learn.
   if (!isSameKey(contact.profileKey, sentWith.profileKey)) return contact;
   if (contact.accessMode === 'enabled' || contact.accessMode === 'unrestricted') return contact;
   return withMode(contact, contact.profileKey === undefined ? 'unrestricted' : 'enabled', 0);
@@ -93,7 +127,7 @@ export type AccessEvidence = ProfileAccess | 'exists';
 /**
  * The service answered 401 or 403 to this access.
  *
- * @param evidence undefined before anybody asked for it.
+ * @param evidence undefined before the service was asked for it.
  * @returns 'ask' where the verdict needs evidence.
  */
 export function onUnauthorized<Contact extends AccessState>(

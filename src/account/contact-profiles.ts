@@ -1,4 +1,4 @@
-import { accessKeyFor, isPni, onProfile } from '../access/access-mode.js';
+import { accessKeyFor, isPni, modeOf, onProfile } from '../access/access-mode.js';
 import { decryptProfileName } from '../access/profile-cipher.js';
 import { profileKeyFacts } from '../access/profile-version.js';
 import { SealcastError } from '../errors.js';
@@ -95,7 +95,7 @@ export class Profiles {
     if (identityKey === undefined) return undefined;
     return {
       // What was learned by sending is newer than what was fetched.
-      accessMode,
+      ...modeOf(contact),
       unrestricted: accessMode === 'unrestricted',
       identityKey: Uint8Array.from(identityKey),
       fetchedAtMs: profileFetchedMs,
@@ -125,19 +125,19 @@ export class Profiles {
   async #keep(serviceId: string, { profile, profileKey }: Fetched): Promise<ContactProfile> {
     const fetchedAtMs = this.#runtime.clock.now();
     const { identityKey, unrestricted, name } = profile;
-    const { accessMode, isOther } = await this.#runtime.locks.with([serviceId], async () => {
+    const { access, isOther } = await this.#runtime.locks.with([serviceId], async () => {
       const contact = await this.#records.contact(serviceId);
       const fetched = onProfile(contact, profile, profileKey, fetchedAtMs);
       const isOther = isOtherIdentity(contact, identityKey);
       const changes = isOther ? await this.#archive(serviceId, contact) : [];
       const known = this.#withIdentity(fetched, identityKey);
       await this.#records.commit([...changes, contactChange(serviceId, isOther ? { ...known, devices: [] } : known)]);
-      return { accessMode: known.accessMode, isOther };
+      return { access: modeOf(known), isOther };
     });
     if (isOther) this.#tellIdentityChange(serviceId);
     const decrypted = profileKey === undefined || name === undefined ? null : decryptProfileName(profileKey, name);
     const known: ContactProfile = {
-      accessMode,
+      ...access,
       unrestricted,
       identityKey: Uint8Array.from(identityKey),
       fetchedAtMs,

@@ -1,4 +1,4 @@
-import { takesSealed } from '../access/access-mode.js';
+import { maySend, takesSealed } from '../access/access-mode.js';
 import { awaitsAcceptance, isOtherIdentity } from '../access/contact-identity.js';
 import type { BundleSetup } from '../session/protocol.js';
 import type { ContactRecord, Device, EncryptedDevice, OutboxRecord } from '../store/records.js';
@@ -102,9 +102,8 @@ export class Encryptor {
       return { kind: 'parcel', parcel: { serviceId, access: contact, revision, identityKey, devices } };
     }
     if (serviceId === this.#services.account().aci) return failure(selfError(serviceId));
-    if (!takesSealed(serviceId, contact) && this.#services.policies.unsealedFallback === 'never') {
-      return failure(deniedError(serviceId));
-    }
+    const isSealed = takesSealed(serviceId, contact);
+    if (!maySend(isSealed, this.#services.policies)) return failure(deniedError(serviceId));
     return 'to-encrypt';
   }
 

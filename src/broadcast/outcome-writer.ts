@@ -1,4 +1,4 @@
-import { onSealed, type Access } from '../access/access-mode.js';
+import { isUnproven, onSealed, type Access } from '../access/access-mode.js';
 import type { OutboxRecord } from '../store/records.js';
 import type { Change } from '../store/store.js';
 import { contactChange } from '../runtime/records.js';
@@ -28,7 +28,7 @@ export class OutcomeWriter {
 
   /** Resolves once it is on the disk. @param sealedWith what a message that was taken sealed was sent with */
   record(delivery: Delivery, sealedWith?: Access): Promise<void> {
-    const learned = sealedWith?.accessMode === 'unknown' ? sealedWith : undefined;
+    const learned = sealedWith !== undefined && isUnproven(sealedWith) ? sealedWith : undefined;
     return new Promise((resolve, reject) => {
       this.#notes.push({ delivery, learned, resolve, reject });
       // Those that end in the same turn of the event loop go together.

@@ -1,4 +1,4 @@
-import { accessKeyFor, takesSealed, type Access } from '../access/access-mode.js';
+import { accessKeyFor, maySend, takesSealed, type Access } from '../access/access-mode.js';
 import type { SenderCertificate } from '../access/sender-certificate.js';
 import { USMC_TYPE, encodeUsmc } from '../content/index.js';
 import { SealcastError } from '../errors.js';
@@ -159,7 +159,7 @@ export class DeliverySender {
    * another broadcast, or before a crash.
    */
   #mayNotGo({ serviceId, access }: EncryptedDelivery): boolean {
-    return this.#services.policies.unsealedFallback === 'never' && !takesSealed(serviceId, access);
+    return !maySend(takesSealed(serviceId, access), this.#services.policies);
   }
 
   /** What follows from a refusal: waiting, another way, or the end. */

@@ -1,4 +1,4 @@
-import { accessKeyFor, isSameAccess, onUnauthorized, type AccessEvidence } from '../access/access-mode.js';
+import { accessKeyFor, isSameAccess, maySend, onUnauthorized, type AccessEvidence } from '../access/access-mode.js';
 import { archiveSessions } from '../runtime/archive-sessions.js';
 import { isOtherIdentity, onIdentityKey } from '../access/contact-identity.js';
 import { SealcastError } from '../errors.js';
@@ -85,7 +85,7 @@ export class SessionManager {
       }
       triedAt = revision;
       const accessKey = accessKeyFor(serviceId, contact);
-      if (accessKey === null && policies.unsealedFallback === 'never') return failure(deniedError(serviceId));
+      if (!maySend(accessKey !== null, policies)) return failure(deniedError(serviceId));
       const answer = await preKeys.fetchAll(serviceId, accessKey, revision, this.#signal);
       // The contact was changed before the request could begin.
       if (answer === undefined) continue;
@@ -157,7 +157,7 @@ export class SessionManager {
       if (wanted.length === 0)
         return (await this.#patch(parcel, mismatch, [])) ?? this.#establish(serviceId, undefined);
       const accessKey = accessKeyFor(serviceId, contact);
-      if (accessKey === null && policies.unsealedFallback === 'never') return failure(deniedError(serviceId));
+      if (!maySend(accessKey !== null, policies)) return failure(deniedError(serviceId));
       const request = { destination: serviceId, device, accessKey } as const;
       const answer = await preKeys.fetch(request, revision, this.#signal);
       if (answer === undefined) continue;

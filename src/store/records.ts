@@ -1,5 +1,5 @@
 import protobuf from 'protobufjs/light.js';
-import type { AccessMode } from '../access/access-mode.js';
+import { NEW_ACCESS, type AccessMode } from '../access/access-mode.js';
 import { SealcastError } from '../errors.js';
 
 /** Who sends: one device of one account. */
@@ -47,15 +47,13 @@ export interface ContactRecord {
   readonly pendingIdentityKey?: Uint8Array;
 }
 export const NEW_CONTACT: ContactRecord = {
-  accessMode: 'unknown',
+  ...NEW_ACCESS,
   devices: [],
   blocked: false,
   expireTimer: 0,
   expireTimerVersion: 0,
   lastSeenMs: 0,
-  profileFetchedMs: 0,
   lacksProfileKey: false,
-  accessDeniedMs: 0,
 };
 
 /** `ingesting`: not all recipients are in the outbox yet. `sending`: they are. `pruned`: its rows are being taken out. */

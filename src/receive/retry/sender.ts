@@ -1,4 +1,4 @@
-import { accessKeyFor } from '../../access/access-mode.js';
+import { accessKeyFor, maySend } from '../../access/access-mode.js';
 import { Semaphore } from '../../util/semaphore.js';
 import { SendGuard } from '../../runtime/send-guard.js';
 import { unlessAborted } from '../../util/unless-aborted.js';
@@ -128,7 +128,7 @@ export class RetrySender {
     const { revision } = this.#guard;
     const contact = await this.#services.records.contact(row.sender);
     const accessKey = way.isUnsealed ? null : accessKeyFor(row.sender, contact);
-    const isDenied = accessKey === null && this.#services.policies.unsealedFallback === 'never';
+    const isDenied = !maySend(accessKey !== null, this.#services.policies);
     // Also who was blocked since: he is not to hear that we read what he sends.
     if (isDenied || contact.blocked) return { status: 'denied', attempts: attempt };
     way.target ??= knownTarget(row, contact);
