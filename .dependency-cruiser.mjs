@@ -7,7 +7,7 @@ const only = (name, from, allowed, comment) => ({
   comment,
   severity: 'error',
   from: { path: from },
-  to: { path: '^(src|workers|assembly|bench|test)/', pathNot: [from, ...allowed] },
+  to: { path: '^(src|workers|assembly|bench|examples|test)/', pathNot: [from, ...allowed] },
 });
 const ERRORS = '^src/errors\\.ts$';
 const UTIL = '^src/util/';
@@ -138,12 +138,18 @@ export default {
       ],
       'An account opens Broadcasters and Receivers.',
     ),
+    only(
+      'examples-import-the-package',
+      '^examples/',
+      ['^test/mock-service/(mock-service|net)\\.ts$'],
+      'Examples import the package by its name, as its users do, and the mock service that they run against.',
+    ),
     {
       name: 'shipped-never-imports-dev',
-      comment: 'Nothing shipped imports test/ or bench/.',
+      comment: 'Nothing shipped imports test/, bench/ or examples/.',
       severity: 'error',
       from: { path: '^(src|workers|assembly)/' },
-      to: { path: '^(test|bench)/' },
+      to: { path: '^(test|bench|examples)/' },
     },
     {
       name: 'shipped-imports-only-dependencies',

@@ -117,7 +117,7 @@ function digestOf(names) {
 }
 const KERNEL_INPUTS = ['assembly', 'build.mjs', 'package-lock.json', 'package.json'];
 const TSCONFIGS = ['tsconfig.base.json', 'tsconfig.json', 'tsconfig.dev.json'];
-const ALL_INPUTS = [...KERNEL_INPUTS, 'src', 'workers', 'bench', 'test', ...TSCONFIGS];
+const ALL_INPUTS = [...KERNEL_INPUTS, 'src', 'workers', 'bench', 'examples', 'test', ...TSCONFIGS];
 
 /** Empties a folder of everything but its kernels. */
 function keepKernels(folder) {

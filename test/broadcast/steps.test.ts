@@ -1,6 +1,6 @@
 import type { ChatServerMessageAck } from '@signalapp/libsignal-client/dist/net.js';
 import { describe, expect, test } from 'vitest';
-import { confirmDecrypted } from '../examples/broadcast/confirm.js';
+import { confirmDecrypted } from '../../examples/broadcast/confirm.js';
 import { Inbox } from '../harness/plain-client/inbox.js';
 import type { Decryption, MockService } from '../mock-service/mock-service.js';
 

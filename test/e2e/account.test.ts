@@ -1,6 +1,6 @@
 import { deriveAccessKey, type ReceivedMessage } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { announce } from '../examples/announcements.js';
+import { announce } from '../../examples/newsletter/newsletter.js';
 import { MockService, type LoggedRequest } from '../mock-service/mock-service.js';
 import { NetworkAccount } from '../harness/network-account.js';
 import { take } from '../harness/receivers.js';

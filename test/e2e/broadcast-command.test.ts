@@ -5,7 +5,7 @@ import { builtFile } from '../harness/built-file.js';
 import { runProcess } from '../harness/run-process.js';
 import { temporaryDirectory } from '../harness/store-files.js';
 
-const COMMAND = builtFile('test/examples/broadcast/main.js');
+const COMMAND = builtFile('examples/broadcast/main.js');
 
 describe('the broadcast command', () => {
   test.each([

@@ -1,10 +1,11 @@
 import { MemoryStore } from 'sealcast';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { broadcast, succeeded, type BroadcastReport } from '../examples/broadcast/broadcast.js';
-import { connectAs, netOf } from '../examples/broadcast/connect.js';
+import { broadcast, succeeded, type BroadcastReport } from '../../examples/broadcast/broadcast.js';
+import { connectAs } from '../harness/plain-client/connect.js';
+import { netOf } from '../mock-service/net.js';
 import { Inbox } from '../harness/plain-client/inbox.js';
-import { silentReporter, type Reporter } from '../examples/broadcast/reporter.js';
-import { summarize } from '../examples/broadcast/summary.js';
+import { silentReporter, type Reporter } from '../../examples/broadcast/reporter.js';
+import { summarize } from '../../examples/broadcast/summary.js';
 import { MockService, type LoggedRequest } from '../mock-service/mock-service.js';
 import { identifiersOf, senderIdentityIn } from '../harness/sender-identity.js';
 

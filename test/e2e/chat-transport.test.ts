@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ChatTransport, deriveAccessKey, Sealer, type MessageAck, type PreKeyBundleFields } from 'sealcast';
 import { encodeContent, encodeUsmc, padPlaintext, usmcTypeOfCiphertext } from '#dist/src/content/index.js';
 import { createClient, type Client } from '../harness/plain-client/client.js';
-import { netOf } from '../examples/broadcast/connect.js';
+import { netOf } from '../mock-service/net.js';
 import { receiveHellos } from '../harness/plain-client/receive-hellos.js';
 import { MockService } from '../mock-service/mock-service.js';
 import { neverHangs, untilTrue } from '../harness/await-condition.js';

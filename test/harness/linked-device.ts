@@ -2,7 +2,7 @@ import { sealedSenderDecryptToUsmc } from '@signalapp/libsignal-client';
 import type { AuthenticatedChatConnection } from '@signalapp/libsignal-client/dist/net.js';
 import { decodeServiceEnvelope } from '#dist/src/content/index.js';
 import { createClient, type Client } from './plain-client/client.js';
-import { connectAs } from '../examples/broadcast/connect.js';
+import { connectAs } from './plain-client/connect.js';
 import { Inbox } from './plain-client/inbox.js';
 import { decrypt, openUsmc } from './plain-client/read-message.js';
 import { uploadPreKeys } from './plain-client/upload-prekeys.js';

@@ -1,6 +1,6 @@
 import { PrivateKey } from '@signalapp/libsignal-client';
 import { ChatTransport, openAccount, openStore, type Account, type AccountOptions, type Store } from 'sealcast';
-import { netOf } from '../examples/broadcast/connect.js';
+import { netOf } from '../mock-service/net.js';
 import type { MockService } from '../mock-service/mock-service.js';
 
 /** The broadcaster's account over libsignal's network connections, with a store on the disk. */

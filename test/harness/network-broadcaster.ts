@@ -1,6 +1,6 @@
 import { PrivateKey } from '@signalapp/libsignal-client';
 import { Broadcaster, ChatTransport, openStore, type BroadcasterOptions, type Delivery } from 'sealcast';
-import { netOf } from '../examples/broadcast/connect.js';
+import { netOf } from '../mock-service/net.js';
 import type { LoggedRequest, MockService } from '../mock-service/mock-service.js';
 
 /** What a request is about. */

@@ -11,7 +11,7 @@ const readme = readFileSync(join(root, 'README.md'), 'utf8');
 const typedExamples = [...readme.matchAll(/^```ts\n(.*?)^```$/gms)].map((match) => match[1] ?? '');
 const examples = [...readme.matchAll(/^```js\n(.*?)^```$/gms)].map((match) => match[1] ?? '');
 
-const announcements = readFileSync(join(root, 'test/examples/announcements.ts'), 'utf8');
+const announcements = readFileSync(join(root, 'examples/newsletter/newsletter.ts'), 'utf8');
 
 async function runExample(index: number): Promise<string> {
   // Under the package's root, so that it finds `sealcast` by name, as a user's file would.

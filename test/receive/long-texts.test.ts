@@ -8,7 +8,7 @@ import {
   type OutboxRecord,
 } from '#dist/src/store/records.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { announce } from '../examples/announcements.js';
+import { announce } from '../../examples/newsletter/newsletter.js';
 import { manyTurns, untilTrue } from '../harness/await-condition.js';
 import { failTest } from '../harness/broadcasters.js';
 import { openReceiverScene, text, type ReceiverScene } from '../harness/receivers.js';

@@ -2,7 +2,7 @@ import { Broadcaster, type Account, type BroadcastRun } from 'sealcast';
 import type * as SendWindows from '#dist/src/broadcast/flow/send-limiter.js';
 import { decodeBroadcast } from '#dist/src/store/records.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { announce } from '../examples/announcements.js';
+import { announce } from '../../examples/newsletter/newsletter.js';
 import { manyTurns, neverHangs, untilTrue } from '../harness/await-condition.js';
 import { acis, failTest } from '../harness/broadcasters.js';
 import { openReceiverScene, text, untilDelivered, type ReceiverScene } from '../harness/receivers.js';

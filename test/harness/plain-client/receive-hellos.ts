@@ -2,7 +2,7 @@ import { PublicKey } from '@signalapp/libsignal-client';
 import { Sealer } from 'sealcast';
 import type { MockService } from '../../mock-service/mock-service.js';
 import { createClient } from './client.js';
-import { connectAs } from '../../examples/broadcast/connect.js';
+import { connectAs } from './connect.js';
 import { Inbox } from './inbox.js';
 import { learnProfileKeys, type ProfileKeyLessons } from './learn-profile-keys.js';
 import { uploadPreKeys } from './upload-prekeys.js';

@@ -1,9 +1,9 @@
 import { performance } from 'node:perf_hooks';
 import { PrivateKey } from '@signalapp/libsignal-client';
 import { ChatTransport, openAccount, type Account, type AccountInput, type BroadcastRun, type Store } from 'sealcast';
-import type { BroadcasterAccount, MockService } from '../../mock-service/mock-service.js';
+import type { BroadcasterAccount, MockService } from '../../test/mock-service/mock-service.js';
 import { confirmDecrypted } from './confirm.js';
-import { netOf } from './connect.js';
+import { netOf } from '../../test/mock-service/net.js';
 import { CountingTransport } from './counting-transport.js';
 import type { Failure } from './failure.js';
 import type { BroadcastOptions } from './options.js';

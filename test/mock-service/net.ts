@@ -1,6 +1,5 @@
-import { BuildVariant, Net, type AuthenticatedChatConnection } from '@signalapp/libsignal-client/dist/net.js';
-import type { DeviceAccount, ServiceDescription } from '../../mock-service/mock-service.js';
-import type { Inbox } from '../../harness/plain-client/inbox.js';
+import { BuildVariant, Net } from '@signalapp/libsignal-client/dist/net.js';
+import type { ServiceDescription } from './protocol.js';
 
 /** libsignal's network, set up for the mock service. */
 export function netOf(service: Pick<ServiceDescription, 'port' | 'caCertificateDer'>): Net {
@@ -24,13 +23,4 @@ export function netOf(service: Pick<ServiceDescription, 'port' | 'caCertificateD
     BuildVariant.Production,
   );
   return net;
-}
-
-/** A connection as the account, for what a Transport does not do: prekeys of one's own, and what comes in. */
-export function connectAs(
-  { aci, deviceId, password }: DeviceAccount,
-  service: ServiceDescription,
-  inbox: Inbox,
-): Promise<AuthenticatedChatConnection> {
-  return netOf(service).connectAuthenticatedChat(`${aci}.${deviceId}`, password, false, inbox);
 }

@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { deserialize, serialize } from 'node:v8';
 import { openStore, type Store } from 'sealcast';
-import type { MockService, ServiceState } from '../../mock-service/mock-service.js';
+import type { MockService, ServiceState } from '../../test/mock-service/mock-service.js';
 
 /**
  * Where a run leaves what the next one goes on with: the broadcaster's store, which is all that a real service needs, and

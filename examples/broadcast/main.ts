@@ -1,5 +1,5 @@
 // One sealed message to many subscribers, from beginning to end. `npm run broadcast -- --help` says more.
-import { MockService } from '../../mock-service/mock-service.js';
+import { MockService } from '../../test/mock-service/mock-service.js';
 import { broadcast, succeeded } from './broadcast.js';
 import { parseOptions, USAGE, UsageError, type BroadcastOptions } from './options.js';
 import { barReporter, plainReporter } from './reporter.js';

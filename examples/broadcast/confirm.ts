@@ -1,4 +1,4 @@
-import type { MockService } from '../../mock-service/mock-service.js';
+import type { MockService } from '../../test/mock-service/mock-service.js';
 import type { Failure } from './failure.js';
 
 export interface Confirmation {
