@@ -34,6 +34,46 @@ export type SealcastErrorCode =
   | 'ERR_CLOSED'
   | 'ERR_NOT_IMPLEMENTED';
 
+/**
+ * Whether the same call with the same arguments can succeed later although the application changes nothing: a queue drains,
+ * a lock expires, the service recovers. Errors that need another argument, a decision, a repair or an upgrade are false.
+ */
+const RETRYABLE: Readonly<Record<SealcastErrorCode, boolean>> = {
+  ERR_INVALID_ARGUMENT: false,
+  ERR_LOW_ORDER_KEY: false,
+  ERR_INVALID_ENVELOPE: false,
+  ERR_INVALID_CERTIFICATE: false,
+  ERR_KERNEL_UNSUPPORTED: false,
+  ERR_KERNEL_FAULT: false,
+  ERR_WORKER_LOST: true,
+  ERR_LIBSIGNAL_UNAVAILABLE: false,
+  ERR_QUEUE_FULL: true,
+  ERR_OUT_OF_MEMORY: true,
+  ERR_STORE_LOCKED: true,
+  ERR_STORE_FAILED: false,
+  ERR_STORE_KEY: false,
+  ERR_STORE_VERSION: false,
+  ERR_TRANSPORT_REFUSED: false,
+  ERR_ACCOUNT_MISMATCH: false,
+  ERR_BROADCAST_MISMATCH: false,
+  ERR_RECIPIENT_INVALID: false,
+  ERR_RECIPIENT_BLOCKED: false,
+  ERR_RECIPIENT_UNREGISTERED: false,
+  ERR_ACCESS_DENIED: false,
+  ERR_IDENTITY_CHANGED: false,
+  ERR_NO_PREKEYS: true,
+  ERR_ENCRYPTION_FAILED: false,
+  ERR_DEVICES_CHANGING: true,
+  ERR_MESSAGE_TOO_LARGE: false,
+  ERR_RATE_LIMITED: true,
+  ERR_SERVICE_UNAVAILABLE: true,
+  ERR_SERVICE_REJECTED: false,
+  ERR_CLOCK_SKEW: false,
+  ERR_ABORTED: false,
+  ERR_CLOSED: false,
+  ERR_NOT_IMPLEMENTED: false,
+};
+
 /** Public facts about a failure. Never key bytes, never plaintext. */
 export interface SealcastErrorFacts {
   /** Index, in the array that the caller gave, of the entry at fault. */
@@ -42,29 +82,45 @@ export interface SealcastErrorFacts {
   readonly field?: string;
   /** Service id of the recipient at fault. */
   readonly serviceId?: string;
-  /** What failed underneath. */
+  /** Milliseconds before which the service takes no further request of this kind. */
+  readonly retryAfterMs?: number;
+  /** The underlying failure. */
   readonly cause?: unknown;
 }
 
 /**
- * The one error class of sealcast. Branch on `code`; `index`, `field` and `serviceId` say which entry, which of its
- * fields and which recipient was at fault, where there is one.
+ * The error class of sealcast. Branch on `code`, or on `retryable` alone; `index`, `field` and `serviceId` name the entry, its
+ * field and the recipient at fault, where there is one.
  *
- * What an attacker must not tell apart is one code: a wrong MAC, a wrong key, a malformed inside of an envelope are all
+ * An attacker must not tell apart a wrong MAC, a wrong key and a malformed plaintext of an envelope: all are
  * `ERR_INVALID_ENVELOPE`.
  */
 export class SealcastError extends Error {
   override readonly name = 'SealcastError';
   readonly code: SealcastErrorCode;
+  /**
+   * Whether the same call with the same arguments can succeed later although the application changes nothing. A function of
+   * `code`; false for a code that this version does not know.
+   */
+  readonly retryable: boolean;
   readonly index?: number;
   readonly field?: string;
   readonly serviceId?: string;
+  /** Milliseconds to wait before the next attempt, as the service said; only on retryable errors, a finite number from 0. */
+  readonly retryAfterMs?: number;
 
   constructor(code: SealcastErrorCode, message: string, facts: SealcastErrorFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
     this.code = code;
+    // A stored code can be one of a newer version.
+    this.retryable = Object.hasOwn(RETRYABLE, code) && RETRYABLE[code];
     if (facts.index !== undefined) this.index = facts.index;
     if (facts.field !== undefined) this.field = facts.field;
     if (facts.serviceId !== undefined) this.serviceId = facts.serviceId;
+    const { retryAfterMs } = facts;
+    // Transports answer with any number: a timer takes NaN, negative numbers and Infinity for 1 ms.
+    if (this.retryable && retryAfterMs !== undefined && Number.isFinite(retryAfterMs) && retryAfterMs >= 0) {
+      this.retryAfterMs = retryAfterMs;
+    }
   }
 }

@@ -3,7 +3,8 @@ import { serviceWaitMs } from '../util/service-wait.js';
 
 /** The service named a time before which it is not to be asked again. */
 export class CertificateDelayed extends SealcastError {
-  readonly retryAfterMs: number;
+  /** Number of the service as it came, ms: of any size. */
+  readonly delayMs: number;
   /** Longest time that is waited for it, ms: every broadcast waits meanwhile. */
   readonly ceilingMs: number;
 
@@ -17,8 +18,8 @@ export class CertificateDelayed extends SealcastError {
     },
   ) {
     const { code, retryAfterMs, ceilingMs, cause } = facts;
-    super(code, message, { cause });
-    this.retryAfterMs = retryAfterMs;
+    super(code, message, { cause, retryAfterMs });
+    this.delayMs = retryAfterMs;
     this.ceilingMs = ceilingMs;
   }
 }
@@ -60,7 +61,7 @@ export class CertificateFailures {
   #conclusive = 0;
   #answered = 0;
   #waitedMs = 0;
-  #delay: Pick<CertificateDelayed, 'retryAfterMs' | 'ceilingMs'> | undefined;
+  #delay: Pick<CertificateDelayed, 'delayMs' | 'ceilingMs'> | undefined;
   /** Fetches that failed, counted or not. */
   count = 0;
   /** What ended the waiting; everybody who waited gets it. */
@@ -82,8 +83,8 @@ export class CertificateFailures {
 
   /** Wait before the next fetch, ms: the service's number, growth, jitter and ceiling. */
   waitMs(random = Math.random): number {
-    const { retryAfterMs, ceilingMs } = this.#delay ?? { retryAfterMs: undefined, ceilingMs: OWN_CEILING_MS };
-    return serviceWaitMs({ retryAfterMs, refusals: this.count, ceilingMs, random });
+    const { delayMs, ceilingMs } = this.#delay ?? { delayMs: undefined, ceilingMs: OWN_CEILING_MS };
+    return serviceWaitMs({ retryAfterMs: delayMs, refusals: this.count, ceilingMs, random });
   }
 
   #endOf(error: SealcastError): SealcastError {
@@ -91,6 +92,10 @@ export class CertificateFailures {
     const message =
       `fetch the sender certificate: none after ${this.#answered} attempts in ${minutes} min, ` +
       `the last one: ${error.message}; resume() goes on with the broadcast`;
-    return new SealcastError(error.code, message, { cause: error });
+    const { retryAfterMs } = error;
+    return new SealcastError(error.code, message, {
+      cause: error,
+      ...(retryAfterMs !== undefined && { retryAfterMs }),
+    });
   }
 }

@@ -199,7 +199,9 @@ export class OwnAccount {
       } catch (error) {
         if (!(error instanceof SealcastError)) throw error;
         const message = `the contact is blocked, but ${error.message}`;
-        throw new SealcastError(error.code, message, { serviceId: checked, cause: error.cause });
+        const { code, retryAfterMs, cause } = error;
+        const facts = { serviceId: checked, cause, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+        throw new SealcastError(code, message, facts);
       }
     }, signal);
   }

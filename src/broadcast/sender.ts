@@ -3,6 +3,7 @@ import type { SenderCertificate } from '../access/sender-certificate.js';
 import { USMC_TYPE, encodeUsmc } from '../content/index.js';
 import { SealcastError } from '../errors.js';
 import type { BroadcastRecord, DeliveryStatus, EncryptedDevice } from '../store/records.js';
+import { retryFactsOf } from '../transport/refusal-errors.js';
 import type { Refusal, SendOutcome, UnsealedMessage } from '../transport/transport.js';
 import type { PauseGate } from './flow/pause-gate.js';
 import { deniedError, failure, type EncryptedDelivery, type DeliveryStep } from './delivery.js';
@@ -201,7 +202,7 @@ export class DeliverySender {
         const times = tries.rateLimits === 0 ? '' : `, after ${tries.rateLimits} waits of that kind`;
         const seconds = Math.ceil(refusal.retryAfterMs / 1000);
         const message = `the service wants ${seconds} s to pass before the next message${times}`;
-        return failure(new SealcastError('ERR_RATE_LIMITED', message, { serviceId }));
+        return failure(new SealcastError('ERR_RATE_LIMITED', message, { serviceId, ...retryFactsOf(refusal) }));
       }
       case 'challenge':
         if (!this.#waits.mayAnswer(tries)) {
@@ -218,12 +219,13 @@ export class DeliverySender {
         const { cause } = refusal;
         if (verdict === 'service') {
           const message = 'the service is there and has taken no message for long; resume() goes on with the broadcast';
-          throw new SealcastError('ERR_SERVICE_UNAVAILABLE', message, { cause });
+          throw new SealcastError('ERR_SERVICE_UNAVAILABLE', message, { cause, ...retryFactsOf(refusal) });
         }
         if (verdict === 'own') {
           const message = 'the service failed again and again with this recipient, and answered other requests';
           this.#ownFailures.answered(serviceId);
-          return failure(new SealcastError('ERR_SERVICE_UNAVAILABLE', message, { serviceId, cause }));
+          const facts = { serviceId, cause, ...retryFactsOf(refusal) };
+          return failure(new SealcastError('ERR_SERVICE_UNAVAILABLE', message, facts));
         }
         await this.#waits.outage(refusal.retryAfterMs);
         return again();

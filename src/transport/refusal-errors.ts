@@ -1,4 +1,4 @@
-import { SealcastError, type SealcastErrorCode } from '../errors.js';
+import { SealcastError, type SealcastErrorCode, type SealcastErrorFacts } from '../errors.js';
 import type { Refusal } from './transport.js';
 
 /** What a refusal is called where it is an exception: the codes are those of a broadcast's deliveries. */
@@ -31,10 +31,16 @@ function reasonOf(refusal: Refusal): string {
   }
 }
 
+/** The delay that the service asks for, as an error's fact. */
+export function retryFactsOf(refusal: Refusal): Pick<SealcastErrorFacts, 'retryAfterMs'> {
+  const retryAfterMs = 'retryAfterMs' in refusal ? refusal.retryAfterMs : undefined;
+  return retryAfterMs === undefined ? {} : { retryAfterMs };
+}
+
 /** @param what was asked, as a sentence that `reason` ends: `the profile was not uploaded`. */
 export function refusalError(refusal: Refusal, what: string, serviceId?: string): SealcastError {
   const cause = 'cause' in refusal ? refusal.cause : undefined;
-  const facts = { cause, ...(serviceId !== undefined && { serviceId }) };
+  const facts = { cause, ...(serviceId !== undefined && { serviceId }), ...retryFactsOf(refusal) };
   return new SealcastError(CODES[refusal.status], `${what}: ${reasonOf(refusal)}`, facts);
 }
 

@@ -71,7 +71,9 @@ describe('a wait for a sender certificate ends', () => {
     ['rate limit of a year', { status: 'rate-limited', retryAfterMs: 365 * 86_400_000 }],
   ])('after an hour or little more, each time after a %s', async (_, answer) => {
     const { cache, waits } = openCache(() => answer);
-    await expect(cache.get()).rejects.toMatchObject({ cause: { code: expect.stringMatching(/^ERR_/) as string } });
+    const { retryAfterMs } = answer as { retryAfterMs: number };
+    const cause = { code: expect.stringMatching(/^ERR_/) as string, retryAfterMs };
+    await expect(cache.get()).rejects.toMatchObject({ retryable: true, retryAfterMs, cause });
     expect(minutes(waits)).toBeGreaterThanOrEqual(60);
     expect(minutes(waits)).toBeLessThan(75);
   });

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { IdentityKeyPair, SessionRecord } from '@signalapp/libsignal-client';
-import { Broadcaster, deriveAccessKey } from 'sealcast';
+import { Broadcaster, deriveAccessKey, type SealcastError } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Profiles, type ProfilesOptions } from '#dist/src/account/contact-profiles.js';
 import { profileKeyFacts } from '#dist/src/access/profile-version.js';
@@ -281,7 +281,9 @@ describe('a profile that cannot be had', () => {
     const { aci } = await subscribeKnown();
     const before = await contactIn(scene, aci);
     scene.service.answer('fetchProfile', refusal);
-    await expect(profiles.fetchProfile(aci)).rejects.toMatchObject({ name: 'SealcastError', code, serviceId: aci });
+    const error: unknown = await profiles.fetchProfile(aci).catch((thrown: unknown) => thrown);
+    expect(error).toMatchObject({ name: 'SealcastError', code, serviceId: aci });
+    expect((error as SealcastError).retryAfterMs).toBe(code === 'ERR_RATE_LIMITED' ? 1500 : undefined);
     expect(await contactIn(scene, aci)).toEqual(before);
   });
 

@@ -53,6 +53,13 @@ describe('what the service refuses for one recipient', () => {
     expect(scene.service.countOf('sendSealed', special.aci)).toBe(1);
   });
 
+  it('429 for longer than we wait: the delivery says how long, and that it can be repeated', async () => {
+    const subscriber = await subscribeOne();
+    scene.service.intercepts.set('sendSealed', () => ({ status: 'rate-limited', retryAfterMs: 60_001 }));
+    const error = { code: 'ERR_RATE_LIMITED', retryable: true, retryAfterMs: 60_001 };
+    expect(await deliveryTo(scene, subscriber)).toMatchObject({ status: 'failed', error });
+  });
+
   it.each(['fetchPreKeys', 'sendSealed'] as const)('429 on %s is waited out, while the others go on', async (name) => {
     await scene.broadcaster.close();
     scene = await openScene({ chunkSize: 1, concurrency: 1, preKeyConcurrency: 1 });

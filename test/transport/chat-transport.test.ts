@@ -145,6 +145,19 @@ describe('a service that refuses the account for good', () => {
     expect(service.connectAttempts).toBe(2);
   });
 
+  test('when it limits how often it is connected to: says how long to wait', async () => {
+    const service = new FakeService();
+    service.refuseConnections(() => {
+      const limited = new LibSignalErrorBase('rate limited', 'RateLimitedError', 'connect');
+      return Object.assign(limited, { retryAfterSecs: 90 });
+    });
+    await expect(openTransport(service)).rejects.toMatchObject({
+      code: 'ERR_SERVICE_UNAVAILABLE',
+      retryable: true,
+      retryAfterMs: 90_000,
+    });
+  });
+
   test('later on: is not asked again, and what needs no account goes on', async () => {
     const service = new FakeService().on('PUT', /./, () => OK);
     await open(service);

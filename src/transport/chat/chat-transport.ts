@@ -179,7 +179,9 @@ export class ChatTransport implements AccountTransport {
     } catch (cause) {
       await transport.close();
       if (transport.#refusals.isForGood(cause)) throw refusedError(cause);
-      throw new SealcastError('ERR_SERVICE_UNAVAILABLE', 'the service could not be reached', { cause });
+      const retryAfterMs = transport.#refusals.retryAfterMs(cause);
+      const facts = { cause, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+      throw new SealcastError('ERR_SERVICE_UNAVAILABLE', 'the service could not be reached', facts);
     }
   }
 
