@@ -24,7 +24,7 @@ import { MAX_EXPIRE_TIMER } from '../content/index.js';
 import { SealcastError } from '../errors.js';
 import { OPENER_NAMES } from '../runtime/option-names.js';
 import { checkInteger, checkOptions, checkSignal, refuse, type PublicKeyInput } from '../sealer/options.js';
-import type { Sealer } from '../sealer/sealer.js';
+import type { SealerStats } from '../sealer/sealer.js';
 import type { NamesOf } from '../util/known-names.js';
 
 export interface BroadcasterOptions extends SharedOptions, Partial<Policies>, Partial<BroadcasterLimits> {}
@@ -174,8 +174,8 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
     return this.#core.publicId(id);
   }
 
-  /** Of the Sealer in use. */
-  stats(): ReturnType<Sealer['stats']> {
+  /** Statistics of the Sealer in use. */
+  stats(): SealerStats {
     return this.#core.sealer.stats();
   }
 

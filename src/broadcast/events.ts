@@ -4,7 +4,7 @@ import type { SealcastError } from '../errors.js';
 /** What a Broadcaster emits, for whoever has to act on it. */
 export interface BroadcasterEvents {
   /**
-   * The service wants proof of a person (428): the broadcast is paused until its `continue()` is called, after token and
+   * The service wants proof of a person (428): the broadcast is paused until its `run.resume()` is called, after token and
    * captcha or push were handed in.
    */
   challenge: [{ readonly id: string; readonly token: string; readonly options: readonly string[] }];

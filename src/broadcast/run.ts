@@ -78,15 +78,24 @@ export class BroadcastRun implements AsyncIterable<Delivery> {
     };
   }
 
-  /** Sends nothing more, until `continue()`; what is on its way to the service arrives. */
+  /** Holds the broadcast until `resume()`; requests that are on their way to the service end as usual. */
   pause(): void {
     this.#gate.close('paused');
   }
 
-  /** Goes on after `pause()`, or after a challenge was answered. */
-  continue(): void {
+  /** Goes on after `pause()`, or once a challenge is answered. Does nothing where the broadcast is not held. */
+  resume(): void {
     this.#gate.open('paused');
     this.#gate.open('challenge');
+  }
+
+  /**
+   * Does what {@link resume} does.
+   *
+   * @deprecated Use {@link resume}.
+   */
+  continue(): void {
+    this.resume();
   }
 
   /**

@@ -155,7 +155,7 @@ describe('a broadcast of so many a second', () => {
 });
 
 describe('a challenge', () => {
-  it('pauses the broadcast, is told with token and options, and is over with continue()', async () => {
+  it.each(['resume', 'continue'] as const)('pauses the broadcast, with token and options, until %s()', async (goOn) => {
     const subscribers = await subscribeKnown(scene, 5);
     const challenges: BroadcasterEvents['challenge'][0][] = [];
     scene.broadcaster.on('challenge', (challenge) => challenges.push(challenge));
@@ -170,7 +170,7 @@ describe('a challenge', () => {
     await manyTurns();
     expect(scene.service.countOf('sendSealed')).toBe(asked);
     scene.service.intercepts.clear();
-    run.continue();
+    run[goOn]();
     expect(await run.summary()).toMatchObject({ sealed: 5 });
   });
 });

@@ -138,7 +138,7 @@ describe('a service that wants a challenge answered again and again', () => {
     const run = scene.broadcaster.broadcast({ body: 'x' }, acis([subscriber!]));
     scene.broadcaster.on('challenge', () => {
       answered += 1;
-      run.continue();
+      run.resume();
     });
     expect((await collect(run)).get(subscriber!.aci)).toMatchObject({
       status: 'failed',

@@ -118,7 +118,7 @@ describe('the log, and what is published', () => {
     const id = `${ids[0]}:+15550123456`.replace('+', '_');
     const options = { id };
     const run = scene.broadcaster.broadcast({ body: BODY }, [...ids, 'no service id', '+15550123456'], options);
-    scene.broadcaster.on('challenge', () => setImmediate(() => run.continue()));
+    scene.broadcaster.on('challenge', () => setImmediate(() => run.resume()));
     const deliveries = await collect(run);
     expect(new Set([...deliveries.values()].map(({ error, status }) => error?.code ?? status))).toEqual(
       new Set([

@@ -55,7 +55,7 @@ describe('a dry run', () => {
     const real = broadcaster.broadcast({ body: 'x' }, acis(subscribers), SAME);
     expect(await real.summary()).toMatchObject({ sealed: 6 });
     expect(await other.summary()).toMatchObject({ recipients: 6 });
-    dry.continue();
+    dry.resume();
     expect(await dry.summary()).toMatchObject({ recipients: 6 });
     for (const subscriber of subscribers) expect(scene.service.textsOf(subscriber).at(-1)).toBe('x');
     expect(await broadcaster.resume()).toEqual([]);

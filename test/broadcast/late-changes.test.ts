@@ -53,7 +53,7 @@ describe('a contact that is blocked once its message is encrypted', () => {
     if (blocked === undefined) return failTest('subscriber');
     const { run, deliveries } = await pausedBroadcast(subscribers);
     await scene.broadcaster.setBlocked(blocked.aci, true);
-    run.continue();
+    run.resume();
     expect((await deliveries).get(blocked.aci)).toMatchObject(BLOCKED);
     expect(requestsTo(blocked)).toEqual([]);
     for (const other of others) expect((await deliveries).get(other.aci)).toMatchObject({ status: 'sealed' });
@@ -104,7 +104,7 @@ describe('a contact that is blocked once its message is encrypted', () => {
     scene.service.requests.length = 0;
     const { run, deliveries } = await pausedBroadcast([subscriber]);
     await scene.broadcaster.setBlocked(subscriber.aci, true);
-    run.continue();
+    run.resume();
     expect((await deliveries).get(subscriber.aci)).toMatchObject(BLOCKED);
     expect(requestsTo(subscriber)).toEqual([]);
   });
@@ -143,7 +143,7 @@ describe('a contact whose access changes once its message is sealed', () => {
     const { run, deliveries } = await pausedBroadcast([subscriber]);
     subscriber.profileKey = new Uint8Array(32).fill(5);
     await scene.broadcaster.setProfileKey(subscriber.aci, subscriber.profileKey);
-    run.continue();
+    run.resume();
     expect((await deliveries).get(subscriber.aci)).toMatchObject({ status: 'sealed' });
     const keys = scene.service.requests.map(({ accessKey }) => accessKey);
     expect(keys).toEqual([deriveAccessKey(subscriber.profileKey)]);
@@ -159,7 +159,7 @@ describe('a contact whose access changes once its message is sealed', () => {
     subscriber.access = 'key';
     subscriber.profileKey = new Uint8Array(32).fill(6);
     await scene.broadcaster.setProfileKey(subscriber.aci, subscriber.profileKey);
-    run.continue();
+    run.resume();
     expect((await deliveries).get(subscriber.aci)).toMatchObject({ status: 'sealed' });
     expect(requestsTo(subscriber)).toEqual(['sendSealed']);
   });
@@ -181,7 +181,7 @@ describe('a store that another process has taken over', () => {
     const { run, deliveries } = await pausedBroadcast(subscribers);
     deliveries.catch(() => undefined);
     store.isLost = true;
-    run.continue();
+    run.resume();
     await expect(run.summary()).rejects.toMatchObject({ code: 'ERR_STORE_LOCKED' });
     await expect(deliveries).rejects.toMatchObject({ code: 'ERR_STORE_LOCKED' });
     expect(scene.service.requests).toEqual([]);

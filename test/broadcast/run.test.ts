@@ -93,7 +93,7 @@ describe('iterating a run', () => {
 });
 
 describe('a run', () => {
-  it('sends nothing while it is paused, and says so', async () => {
+  it.each(['resume', 'continue'] as const)('sends nothing while it is paused, until %s()', async (goOn) => {
     const subscribers = await subscribeKnown(scene, 5);
     const run = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers));
     run.pause();
@@ -102,7 +102,7 @@ describe('a run', () => {
     await manyTurns();
     expect(run.progress).toMatchObject({ recipients: 5, pending: 5, sealed: 0, waitingFor: ['paused'] });
     expect(scene.service.countOf('sendSealed')).toBe(0);
-    run.continue();
+    run[goOn]();
     expect(await run.summary()).toMatchObject({ sealed: 5 });
     expect(run.progress).toMatchObject({ pending: 0, sealed: 5, waitingFor: [] });
   });

@@ -4,7 +4,7 @@ import type { AbortWatch } from '../../util/abort-watch.js';
 export type Closure = 'paused' | 'challenge' | 'outage' | 'resend';
 
 /**
- * A wait of a broadcast, or of some of its recipients: `paused`, until `continue()`; `challenge`, for the answer to one;
+ * A wait of a broadcast, or of some of its recipients: `paused`, until `run.resume()`; `challenge`, for the answer to one;
  * `outage` of the service; `resend`, for the end of a send to recipients that asked for the message again; `rate-limited`
  * recipients, for their Retry-After; the sender `certificate`; `prekeys` of recipients without a session; `pace`, for
  * `maxPerSecond`.
