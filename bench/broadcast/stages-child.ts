@@ -2,7 +2,7 @@
 // each takes of the processors. None of it is sent, so nothing but the benchmark's own store remembers it.
 import { readFileSync } from 'node:fs';
 import { deserialize } from 'node:v8';
-import { Sealer, openStore, type SealResult } from 'sealcast';
+import { openStore, type SealResult } from 'sealcast';
 import { PauseGate } from '#dist/src/broadcast/flow/pause-gate.js';
 import { PlaintextVariants } from '#dist/src/broadcast/plaintext-variants.js';
 import { DeliverySender, type DispatchServices } from '#dist/src/broadcast/sender.js';
@@ -14,10 +14,10 @@ import { Outbox, rowChange } from '#dist/src/broadcast/outbox.js';
 import { SessionClient, type Encrypted } from '#dist/src/session/session-client.js';
 import { USMC_TYPE, encodeUsmc } from '#dist/src/content/index.js';
 import { AbortWatch } from '#dist/src/util/abort-watch.js';
-import { engineOf } from '#dist/src/sealer/engines.js';
 import { SYSTEM_CLOCK } from '#dist/src/util/clock.js';
 import type { ContactRecord } from '#dist/src/store/records.js';
 import { CountingTransport } from './counting-transport.js';
+import { startSealerOnEngine } from '../measure/sealer-on-engine.js';
 import type { SenderKeys } from './population.js';
 
 /** Microseconds of all processors, a recipient. */
@@ -37,13 +37,9 @@ const acis = (deserialize(readFileSync(acisPath)) as string[]).sort();
 const store = await openStore({ path: storePath });
 const outbox = new Outbox(store, SYSTEM_CLOCK);
 const guard = SendGuard.of(store);
-const sealer = await Sealer.create({
-  identityKeyPair: { publicKey: sender.publicKey, privateKey: sender.privateKey },
-  threads: Number(threads),
-  recipientCacheBytes: 32 * 1024 * 1024,
-});
+const { engine, sealer } = await startSealerOnEngine(sender, Number(threads));
 const account = { ...sender, identityPublicKey: sender.publicKey, identityPrivateKey: new Uint8Array(0) };
-const ratchet = new SessionClient(engineOf(sealer), Number(threads), account, SYSTEM_CLOCK);
+const ratchet = new SessionClient(engine, engine.threads, account, SYSTEM_CLOCK);
 const record = {
   state: 'sending',
   body,

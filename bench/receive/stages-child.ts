@@ -1,13 +1,13 @@
 // Runs in a process of its own (see receive.ts): the stages of receiving one after the other, each for everybody, and what each
 // takes of the processors.
-import { Sealer, openStore, type Change } from 'sealcast';
+import { openStore, type Change } from 'sealcast';
 import { Records, contactChange, sessionChange, sessionKey } from '#dist/src/runtime/records.js';
 import { SessionClient } from '#dist/src/session/session-client.js';
-import { engineOf } from '#dist/src/sealer/engines.js';
 import { SYSTEM_CLOCK } from '#dist/src/util/clock.js';
 import { Inbox } from '#dist/src/receive/inbox.js';
 import { EnvelopeOpener, type OpenedEnvelope } from '#dist/src/receive/envelope-opener.js';
 import { SessionDecryptor, type SessionsDecrypted } from '#dist/src/receive/decrypt/sessions.js';
+import { startSealerOnEngine } from '../measure/sealer-on-engine.js';
 import { BATCHES, Population, commitInParts } from './population.js';
 
 /** Microseconds of all processors, a message. */
@@ -28,15 +28,10 @@ const acis = population.acis();
 const store = await openStore({ path: storePath });
 const records = new Records(store, SYSTEM_CLOCK);
 const inbox = new Inbox(store);
-const sealer = await Sealer.create({
-  // It wipes nothing of the caller's, and copies both.
-  identityKeyPair: { publicKey: account.publicKey, privateKey: account.privateKey },
-  threads: Number(threads),
-  recipientCacheBytes: 32 * 1024 * 1024,
-});
+const { engine, sealer } = await startSealerOnEngine(account, Number(threads));
 const record = { ...account, identityPublicKey: account.publicKey, identityPrivateKey: new Uint8Array(0) };
 const opener = new EnvelopeOpener(sealer, [account.rootPublicKey], record);
-const ratchet = new SessionClient(engineOf(sealer), Number(threads), record, SYSTEM_CLOCK);
+const ratchet = new SessionClient(engine, engine.threads, record, SYSTEM_CLOCK);
 
 // The last reading counts: then all is compiled, and every certificate has been seen.
 let reading: StageReading = { unseal: 0, decrypt: 0, store: 0 };

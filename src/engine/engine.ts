@@ -9,21 +9,32 @@ import { SlotTable } from '../kernel/slot-table.js';
 import type { AbortWatch } from '../util/abort-watch.js';
 import type { EngineOptions } from './engine-options.js';
 import type { WorkerStart } from './jobs.js';
-import { Pool, abortedError, closedError } from './scheduler.js';
+import { Scheduler, abortedError, closedError } from './scheduler.js';
 import { Recipients } from './recipient-cache/cache.js';
 import { Turns, forEachInTurns } from './turns.js';
 import { Workers } from './workers.js';
 
-/** While a worker has one chunk in hand, the next one lies ready; see Pool for the one that is left free. */
+/** While a worker has one chunk in hand, the next one lies ready; see Scheduler for the one that is left free. */
 const arenasFor = (threads: number): number => 2 * threads + 1;
 /** While arguments are being checked, an abort or a close is noticed within as many entries. */
 const ENTRIES_PER_LOOK = 256;
 const HASH_SEEDS_BYTES = CONTROL_SLOTS_PTR_OFFSET - CONTROL_HASH_SEEDS_OFFSET;
 
-/** Kernel, memory, slots, workers and pool of one Sealer. */
+interface EngineParts {
+  readonly kernel: string;
+  readonly threads: number;
+  readonly scheduler: Scheduler;
+  readonly control: ControlBlock;
+  readonly table: SlotTable;
+  readonly plan: MemoryPlan;
+  readonly maxQueue: number;
+}
+
+/** Kernel, memory, slots, workers and scheduler of one Sealer. */
 export class Engine {
   readonly kernel: string;
-  readonly pool: Pool;
+  readonly threads: number;
+  readonly scheduler: Scheduler;
   readonly recipients: Recipients;
   readonly control: ControlBlock;
   /** What has to be done on this thread. */
@@ -35,17 +46,11 @@ export class Engine {
   #entering = 0;
   #closing: Promise<void> | undefined;
 
-  private constructor(
-    kernel: string,
-    pool: Pool,
-    control: ControlBlock,
-    table: SlotTable,
-    plan: MemoryPlan,
-    maxQueue: number,
-  ) {
+  private constructor({ kernel, threads, scheduler, control, table, plan, maxQueue }: EngineParts) {
     this.kernel = kernel;
-    this.pool = pool;
-    this.aborts = pool.aborts;
+    this.threads = threads;
+    this.scheduler = scheduler;
+    this.aborts = scheduler.aborts;
     this.recipients = new Recipients(table, plan);
     this.control = control;
     this.#table = table;
@@ -67,10 +72,10 @@ export class Engine {
       const table = new SlotTable(memory, instantiate(module, memory), plan);
       const control = new ControlBlock(memory, plan, randomBytes(HASH_SEEDS_BYTES));
       const arenas = plan.arenaPtrs.map((ptr) => new Arena(memory, ptr));
-      const pool = new Pool(startWorkers({ module, memory }, threads), arenas, threads);
+      const scheduler = new Scheduler(startWorkers({ module, memory }, threads), arenas, threads);
       // Last, when nothing can fail any more: no key is left in a memory that nobody will wipe.
       control.setIdentity(privateKey, publicKey);
-      return new Engine(name, pool, control, table, plan, maxQueue);
+      return new Engine({ kernel: name, threads, scheduler, control, table, plan, maxQueue });
     } finally {
       privateKey.fill(0);
     }
@@ -78,7 +83,7 @@ export class Engine {
 
   /** Entries that wait: to be checked, for a worker, or for this thread. */
   get queueLength(): number {
-    return this.#entering + this.pool.queueLength + this.turns.length;
+    return this.#entering + this.scheduler.queueLength + this.turns.length;
   }
 
   /**
@@ -121,9 +126,9 @@ export class Engine {
     this.recipients.slots.touch(ControlBlock.HOST_KEY_PTR, key);
   }
 
-  /** Ends the pool, then leaves zeros wherever secrets were. */
+  /** Ends the scheduler, then leaves zeros wherever secrets were. */
   close(): Promise<void> {
-    this.#closing ??= this.pool.close().then(() => {
+    this.#closing ??= this.scheduler.close().then(() => {
       const { slots, tables } = this.recipients;
       this.#table.wipe(slots.used, tables.used);
       this.control.wipe();

@@ -15,7 +15,7 @@ export interface ChunkJob {
 /** A worker's answer to a chunk: null, or what the kernel stumbled over. */
 export type JobFault = string | null;
 
-/** Work on sessions, of which the pool knows only that a worker does it: see src/session/protocol.ts. */
+/** Work on sessions, of which the scheduler knows only that a worker does it: see src/session/protocol.ts. */
 export interface RatchetJob {
   readonly kind: 'ratchet';
   readonly request: unknown;

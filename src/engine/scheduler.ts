@@ -15,7 +15,7 @@ const ARENAS_LEFT = 1;
 /** Lanes of the kernel work on four entries at once. */
 const LANES = 4;
 
-/** A batch as the pool sees it. `index` is an entry's place in the batch, `place` its place in a chunk. */
+/** A batch as the scheduler sees it. `index` is an entry's place in the batch, `place` its place in a chunk. */
 export interface KernelBatch {
   readonly kind: JobKind;
   readonly count: number;
@@ -32,7 +32,7 @@ export interface KernelBatch {
 
 const laneOf = ({ kind }: KernelBatch): QueueLane => (kind === 'unseal' ? 'incoming' : 'outgoing');
 
-/** A batch on its way through the pool. */
+/** A batch on its way through the scheduler. */
 interface PendingBatch {
   readonly batch: KernelBatch;
   readonly chunkEntries: number;
@@ -58,7 +58,7 @@ export function chooseChunkEntries(batchEntries: number, threads: number): numbe
  * no copies. Batches take turns, a chunk each: a small one does not wait for a large one to end. What is to be unsealed goes before what
  * is to be sealed.
  */
-export class Pool {
+export class Scheduler {
   readonly #workers: Workers;
   readonly #threads: number;
   readonly #arenas: readonly Arena[];
@@ -92,7 +92,7 @@ export class Pool {
   /**
    * Works through a batch; each entry is collected, or failed, once.
    *
-   * Rejects with ERR_ABORTED (cause: the signal's reason) once the signal fires, with ERR_CLOSED once the pool closes; what
+   * Rejects with ERR_ABORTED (cause: the signal's reason) once the signal fires, with ERR_CLOSED once the scheduler closes; what
    * workers have in hand then is finished by them and dropped.
    */
   run(batch: KernelBatch): Promise<void> {

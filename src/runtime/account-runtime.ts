@@ -1,7 +1,7 @@
 import { SenderCertificateCache } from '../access/sender-certificate.js';
-import { engineOf } from '../sealer/engines.js';
+import { Engine } from '../engine/engine.js';
 import type { SealcastError } from '../errors.js';
-import { refuse } from '../sealer/options.js';
+import { checkSealerOptions, refuse } from '../sealer/options.js';
 import { Sealer } from '../sealer/sealer.js';
 import type { AccountRecord } from '../store/records.js';
 import type { Store } from '../store/store.js';
@@ -53,16 +53,16 @@ export class AccountRuntime {
   /** The private key in it is wiped: the workers have it. The profile key may change. */
   account: AccountRecord;
 
-  private constructor(options: RuntimeOptions, sealer: Sealer, account: AccountRecord, publicIds: PublicIds) {
+  private constructor(options: RuntimeOptions, engine: Engine, account: AccountRecord, publicIds: PublicIds) {
     options.telemetry.nameWith(publicIds);
     this.publicIds = publicIds;
     const { store, transport, trustRoots, includePhoneNumber, telemetry } = options;
     this.options = options;
-    this.sealer = sealer;
+    this.sealer = Sealer.on(engine);
     this.account = account;
     this.time = new ServiceTime(transport, telemetry, options.clock);
-    this.ratchet = new SessionClient(engineOf(sealer), sealer.stats().threads, account, this.clock);
-    this.seals = new SealQueue(sealer);
+    this.ratchet = new SessionClient(engine, engine.threads, account, this.clock);
+    this.seals = new SealQueue(this.sealer);
     this.resends = new ResendQueue(store);
     this.certificates = new SenderCertificateCache({
       source: certificateSource({ store, transport, ownAci: account.aci, includePhoneNumber }),
@@ -124,11 +124,9 @@ export class AccountRuntime {
     try {
       account = await openAccountRecord(options.store, options.account);
       const publicIds = await PublicIds.of(options.store);
-      const sealer = await Sealer.create({
-        ...options.sealerOptions,
-        identityKeyPair: { publicKey: account.identityPublicKey, privateKey: account.identityPrivateKey },
-      });
-      return new AccountRuntime(options, sealer, account, publicIds);
+      const identityKeyPair = { publicKey: account.identityPublicKey, privateKey: account.identityPrivateKey };
+      const engine = await Engine.create(checkSealerOptions({ ...options.sealerOptions, identityKeyPair }));
+      return new AccountRuntime(options, engine, account, publicIds);
     } finally {
       // The workers have it in their own memory, or there are none.
       account?.identityPrivateKey.fill(0);

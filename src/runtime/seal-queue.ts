@@ -8,7 +8,7 @@ interface Order {
   readonly reject: (error: SealcastError) => void;
 }
 
-/** What is to be sealed in one turn of the event loop goes to the pool as one batch. */
+/** What is to be sealed in one turn of the event loop goes to the Sealer as one batch. */
 export class SealQueue {
   readonly #sealer: Sealer;
   #orders: Order[] = [];

@@ -4,7 +4,6 @@ import { CertificateValidator } from './certificate-validator.js';
 import { LibsignalUnsealer } from './libsignal-unsealer.js';
 
 import { UnsealVerdicts, type UnsealResult, type Validation } from './unseal-verdicts.js';
-import { registerEngine } from './engines.js';
 import {
   checkArray,
   checkContent,
@@ -83,7 +82,6 @@ const MAX_VALIDATORS = 4;
  */
 export class Sealer {
   readonly #engine: Engine;
-  readonly #threads: number;
   readonly #certificates = new CertificateMemory();
   readonly #validators = new Map<string, CertificateValidator>();
   readonly #unsealingHost: UnsealingHost;
@@ -92,10 +90,8 @@ export class Sealer {
   #libsignal: LibsignalUnsealer | undefined;
   #closed = false;
 
-  private constructor(engine: Engine, threads: number) {
+  private constructor(engine: Engine) {
     this.#engine = engine;
-    registerEngine(this, engine);
-    this.#threads = threads;
     this.#unsealingHost = {
       turns: engine.turns,
       aborts: engine.aborts,
@@ -111,8 +107,16 @@ export class Sealer {
    *   ERR_OUT_OF_MEMORY, ERR_WORKER_LOST (no thread to be had).
    */
   static async create(options: SealerOptions): Promise<Sealer> {
-    const checked = checkSealerOptions(options);
-    return new Sealer(await Engine.create(checked), checked.threads);
+    return Sealer.on(await Engine.create(checkSealerOptions(options)));
+  }
+
+  /**
+   * Puts a Sealer on an engine that others use too; closing it closes the engine.
+   *
+   * @internal
+   */
+  static on(engine: Engine): Sealer {
+    return new Sealer(engine);
   }
 
   /**
@@ -140,7 +144,7 @@ export class Sealer {
     });
     if (checking !== undefined) await checking;
     const batch = new SealBatch(keys, contents, this.#engine.recipients, signal);
-    await this.#engine.pool.run(batch);
+    await this.#engine.scheduler.run(batch);
     return batch.results;
   }
 
@@ -178,7 +182,7 @@ export class Sealer {
     const unsealing = new Unsealing(views, verdicts, this.#unsealingHost, signal);
     this.#unsealings.add(unsealing);
     try {
-      await this.#engine.pool.run(new UnsealBatch(list.length, unsealing, signal));
+      await this.#engine.scheduler.run(new UnsealBatch(list.length, unsealing, signal));
       await unsealing.finish();
     } catch (error) {
       unsealing.stop(closedError());
@@ -239,7 +243,7 @@ export class Sealer {
     });
     if (checking !== undefined) await checking;
     const batch = new PrepareBatch(keys, this.#engine.recipients, signal);
-    await this.#engine.pool.run(batch);
+    await this.#engine.scheduler.run(batch);
     return batch.results;
   }
 
@@ -247,7 +251,7 @@ export class Sealer {
     const { recipients } = this.#engine;
     return {
       kernel: this.#engine.kernel,
-      threads: this.#threads,
+      threads: this.#engine.threads,
       cachedRecipients: recipients.slots.size,
       tables: recipients.tables.size,
       servedByTable: recipients.servedByTable,

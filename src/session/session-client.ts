@@ -131,7 +131,7 @@ export class SessionClient {
   run<Reply>(make: () => { readonly request: RatchetRequest; readonly moved: ArrayBuffer[] }): Promise<Reply> {
     return outliveWorkers(async () => {
       const { request, moved } = make();
-      return (await this.#engine.pool.runRatchet(request, LANES[request.kind], moved)) as Reply;
+      return (await this.#engine.scheduler.runRatchet(request, LANES[request.kind], moved)) as Reply;
     });
   }
 

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { MAX_CONTENT_BYTES } from '#dist/assembly/abi.js';
 import type { SealcastError } from '#dist/src/errors.js';
 import { ARENA_BYTES, Arena } from '#dist/src/kernel/arena.js';
-import { chooseChunkEntries, Pool } from '#dist/src/engine/scheduler.js';
+import { chooseChunkEntries, Scheduler } from '#dist/src/engine/scheduler.js';
 import type { Recipients } from '#dist/src/engine/recipient-cache/cache.js';
 import { SealBatch } from '#dist/src/engine/seal-batch.js';
 import type { Workers } from '#dist/src/engine/workers.js';
@@ -44,23 +44,23 @@ const ResizableBuffer = ArrayBuffer as unknown as new (
 ) => ArrayBuffer & { resize(lengthBytes: number): void };
 
 let workers: FakeWorkers;
-let pool: Pool;
+let scheduler: Scheduler;
 beforeEach(() => {
   workers = new FakeWorkers();
   workers.arenas.push(...Array.from({ length: ARENAS }, (_, i) => new Arena(memory, i * ARENA_BYTES)));
-  pool = new Pool(workers as unknown as Workers, workers.arenas, 2);
+  scheduler = new Scheduler(workers as unknown as Workers, workers.arenas, 2);
 });
 
-describe('a batch in the pool', () => {
+describe('a batch in the scheduler', () => {
   test.each([1, 15, 16, 17, 255, 600, 5000])('of %i has each entry laid in once and collected once', async (count) => {
     const batch = new CountingBatch(count);
-    await pool.run(batch);
+    await scheduler.run(batch);
     expect(batch.filled).toEqual(Array.from({ length: count }, (_, i) => i));
     expect(batch.collected).toEqual(new Array(count).fill(1));
     expect(batch.failed).toEqual(new Array(count).fill(0));
     expect(workers.chunks.reduce((sum, entries) => sum + entries, 0)).toBe(count);
     expect(Math.max(...workers.chunks)).toBeLessThanOrEqual(chooseChunkEntries(count, 2));
-    expect(pool.queueLength).toBe(0);
+    expect(scheduler.queueLength).toBe(0);
   });
 
   test.each([
@@ -70,24 +70,24 @@ describe('a batch in the pool', () => {
     ['a whole chunk amid the batch', (index: number) => index >= 200 && index < 600],
   ])('may skip %s', async (_name, isSkipped) => {
     const batch = new CountingBatch(1000, isSkipped);
-    await pool.run(batch);
+    await scheduler.run(batch);
     expect(batch.filled).toEqual(Array.from({ length: 1000 }, (_, i) => i));
     expect(batch.collected).toEqual(Array.from({ length: 1000 }, (_, i) => (isSkipped(i) ? 0 : 1)));
     expect(batch.failed).toEqual(new Array(1000).fill(0));
-    expect(pool.queueLength).toBe(0);
-    // Nothing of the pool got lost: it still takes a batch of every arena's worth.
+    expect(scheduler.queueLength).toBe(0);
+    // Nothing of the scheduler got lost: it still takes a batch of every arena's worth.
     const next = new CountingBatch(2000);
-    await pool.run(next);
+    await scheduler.run(next);
     expect(next.collected).toEqual(new Array(2000).fill(1));
   });
 
   test('fails the entries of lost and faulty chunks once, and collects the others once', async () => {
     workers.lossesLeft = 3;
     const lost = new CountingBatch(2000);
-    await pool.run(lost);
+    await scheduler.run(lost);
     workers.faultsLeft = 2;
     const faulty = new CountingBatch(2000);
-    await pool.run(faulty);
+    await scheduler.run(faulty);
     // Chunks are of all sizes: the last of a batch, and what was laid in when its turn was over.
     expect(workers.dropped).toHaveLength(5);
     for (const [batch, dropped] of [
@@ -111,7 +111,7 @@ describe('a batch in the pool', () => {
     batch.fail = (index: number, error?: SealcastError) => {
       if (error !== undefined) errors.push([index, error]);
     };
-    await pool.run(batch);
+    await scheduler.run(batch);
     expect(errors).toMatchObject([[7, { code: 'ERR_OUT_OF_MEMORY' }]]);
     expect(batch.collected).toEqual(Array.from({ length: 40 }, (_, i) => (i === 7 ? 0 : 1)));
   });
@@ -127,15 +127,15 @@ describe('a batch in the pool', () => {
     batch.fail = (index: number, error?: SealcastError) => {
       if (error !== undefined) errors.push([index, error]);
     };
-    await pool.run(batch);
+    await scheduler.run(batch);
     expect(errors).toHaveLength(30);
     for (const [index, error] of errors) {
       expect(index % 100).toBe(42);
       expect(error.code).toBe('ERR_INVALID_ARGUMENT');
     }
     expect(batch.collected.reduce((sum, count) => sum + count, 0)).toBe(2970);
-    expect(pool.queueLength).toBe(0);
-    await pool.close();
+    expect(scheduler.queueLength).toBe(0);
+    await scheduler.close();
   });
 
   test('matches results with entries even when laying one in failed half-way', async () => {
@@ -147,7 +147,7 @@ describe('a batch in the pool', () => {
       if (index % 50 === 7) throw new RangeError('the end of the stack, say');
       return outcome;
     };
-    await pool.run(batch);
+    await scheduler.run(batch);
     const wrong = Array.from({ length: 600 }, (_, i) => (i % 50 === 7 ? 1 : 0));
     expect(batch.failed).toEqual(wrong);
     expect(batch.collected).toEqual(wrong.map((failed) => 1 - failed));
@@ -160,28 +160,28 @@ describe('a batch in the pool', () => {
       spin(0.2);
       return 'skipped';
     };
-    expect(await countTurns(pool.run(batch))).toBeGreaterThan(5);
+    expect(await countTurns(scheduler.run(batch))).toBeGreaterThan(5);
   });
 
   test('shares the arenas with other batches, a chunk each in turn', async () => {
     const batches = Array.from({ length: 9 }, (_, i) => new CountingBatch(100 * (i + 1)));
     const ended: number[] = [];
-    await Promise.all(batches.map((batch, i) => pool.run(batch).then(() => ended.push(i))));
+    await Promise.all(batches.map((batch, i) => scheduler.run(batch).then(() => ended.push(i))));
     for (const batch of batches) expect(batch.collected).toEqual(new Array(batch.count).fill(1));
     expect(ended[0]).toBe(0);
-    expect(pool.queueLength).toBe(0);
+    expect(scheduler.queueLength).toBe(0);
   });
 
   test('is dropped by close() and by an abort, and nothing of it is collected afterwards', async () => {
     const controller = new AbortController();
     const aborted = Object.assign(new CountingBatch(3000), { signal: controller.signal });
-    const aborting = pool.run(aborted);
+    const aborting = scheduler.run(aborted);
     controller.abort('enough');
     await expect(aborting).rejects.toMatchObject({ code: 'ERR_ABORTED', cause: 'enough' });
 
     const closed = new CountingBatch(3000);
-    const closing = pool.run(closed);
-    const end = pool.close();
+    const closing = scheduler.run(closed);
+    const end = scheduler.close();
     await expect(closing).rejects.toMatchObject({ code: 'ERR_CLOSED' });
     await end;
     for (const batch of [aborted, closed]) {
@@ -189,8 +189,8 @@ describe('a batch in the pool', () => {
       expect(batch.failed).toEqual(new Array(3000).fill(0));
       expect(batch.filled.length).toBeLessThan(3000);
     }
-    expect(pool.queueLength).toBe(0);
-    await expect(pool.run(new CountingBatch(1))).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+    expect(scheduler.queueLength).toBe(0);
+    await expect(scheduler.run(new CountingBatch(1))).rejects.toMatchObject({ code: 'ERR_CLOSED' });
   });
 });
 
@@ -199,7 +199,7 @@ describe('a batch of contents', () => {
   const nobody = { useForSealing: ignore, release: ignore, countSealed: ignore } as unknown as Recipients;
   const sealWith = async (contents: Uint8Array[]): Promise<SealBatch> => {
     const batch = new SealBatch(new Uint8Array(contents.length * 32), contents, nobody);
-    await pool.run(batch);
+    await scheduler.run(batch);
     return batch;
   };
 
