@@ -163,11 +163,12 @@ async function dispatch(
     seals,
     guard,
     telemetry,
-    notify: () => undefined,
+    events: { emit: () => undefined },
   };
+  const gate = new PauseGate(aborts);
   const limits = {
-    gate: new PauseGate(aborts),
-    window: new SendLimiter(CHUNK, Infinity, aborts),
+    gate,
+    window: new SendLimiter({ maxSends: CHUNK, perSecond: Infinity, aborts, gate }),
     maxRetryAfterMs: 0,
     releaseSlotWhile: (waiting: () => Promise<void>) => waiting(),
   };

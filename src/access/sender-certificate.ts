@@ -1,6 +1,7 @@
 import type { SenderCertificate as LibsignalCertificate } from '@signalapp/libsignal-client';
 import { AbortWatch } from '../util/abort-watch.js';
 import { SealcastError, type SealcastErrorCode } from '../errors.js';
+import type { Emitter } from '../util/emitter.js';
 import type { MeasuredClock } from '../util/service-clock.js';
 import { CertificateFailures } from './certificate-failures.js';
 import { expirationOf } from '../sealer/certificate-validator.js';
@@ -39,8 +40,12 @@ const FINAL: ReadonlySet<SealcastErrorCode> = new Set([
   'ERR_CLOSED',
 ]);
 
-/** What went wrong while somebody waits for a certificate. */
-export type CertificateProblem = (error: SealcastError, attempt: number) => void;
+/** A fetch that gave no certificate. */
+export interface CertificateProblem {
+  readonly error: SealcastError;
+  /** Fetches in a row that failed, this one included. */
+  readonly attempt: number;
+}
 
 const HOUR_MS = 60 * 60 * 1000;
 const DAY_MS = 24 * HOUR_MS;
@@ -58,7 +63,7 @@ export interface CacheOptions {
   /** Public keys, 33 bytes each. */
   readonly trustRoots: readonly Uint8Array<ArrayBuffer>[];
   readonly own: OwnDevice;
-  readonly onProblem: CertificateProblem;
+  readonly problems: Pick<Emitter<CertificateProblem>, 'emit'>;
   /** Resolves after about that many ms, or rejects when the signal fires. */
   readonly wait: (ms: number, signal: AbortSignal | undefined) => Promise<void>;
   /** By which certificates expire; while it is provisional, the service is asked, for its answer tells its time. */
@@ -230,7 +235,7 @@ export class SenderCertificateCache {
           this.#giveUpSettling();
           failures.add(problem, this.#current === undefined || !this.isUsable(this.#current));
           if (failures.end !== undefined) this.#failures = new CertificateFailures();
-          this.#options.onProblem(problem, failures.count);
+          this.#options.problems.emit({ error: problem, attempt: failures.count });
           throw problem;
         },
       )

@@ -117,8 +117,7 @@ export class Rotation {
     } finally {
       change.value.fill(0);
     }
-    // A new array: messages are told apart by it.
-    this.#runtime.account = { ...this.#runtime.account, profileKey: Uint8Array.from(profileKey) };
+    this.#runtime.setProfileKey(profileKey);
     this.#runtime.options.telemetry.log.info({}, 'the account has a new profile key');
   }
 

@@ -25,6 +25,7 @@ import { SealcastError } from '../errors.js';
 import { OPENER_NAMES } from '../runtime/option-names.js';
 import { checkInteger, checkOptions, checkSignal, refuse, type PublicKeyInput } from '../sealer/options.js';
 import type { SealerStats } from '../sealer/sealer.js';
+import { EventRelay } from '../util/event-relay.js';
 import type { NamesOf } from '../util/known-names.js';
 
 export interface BroadcasterOptions extends SharedOptions, Partial<Policies>, Partial<BroadcasterLimits> {}
@@ -64,21 +65,14 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
    */
   static async open(options: BroadcasterOptions): Promise<Broadcaster> {
     const given = checkOptions(options, OPENER_NAMES satisfies NamesOf<BroadcasterOptions>);
-    const opened: { broadcaster?: Broadcaster } = {};
     const policies = checkPolicies(given);
     const limits = checkLimits(given);
     const checked = { ...checkSharedOptions(options), policies, limits };
     const { BroadcastService: Core } = await import('./service.js');
-    const core = await Core.open({
-      ...checked,
-      notify: (name, ...facts) => {
-        const { broadcaster } = opened;
-        // Nothing happens before it is open.
-        if (broadcaster !== undefined) broadcaster.#notify(name, facts);
-      },
-    });
-    opened.broadcaster = new Broadcaster(core);
-    return opened.broadcaster;
+    const events = new EventRelay<BroadcasterEvents>();
+    const broadcaster = new Broadcaster(await Core.open({ ...checked, events }));
+    events.forwardTo(broadcaster);
+    return broadcaster;
   }
 
   /**
@@ -191,17 +185,6 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
 
   #assertOpen(): void {
     if (this.#closing !== undefined) throw closedError();
-  }
-
-  /** A listener's own failure stops no broadcast; it is not lost either. */
-  #notify<Name extends keyof BroadcasterEvents>(name: Name, facts: BroadcasterEvents[Name]): void {
-    try {
-      (this as EventEmitter).emit(name, ...facts);
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
   }
 }
 

@@ -3,7 +3,8 @@ import type { AccountRecord } from '../store/records.js';
 import type { Transport } from '../transport/transport.js';
 import type { RecipientLocks } from '../session/recipient-locks.js';
 import type { MeasuredClock } from '../util/service-clock.js';
-import type { Notify } from './events.js';
+import type { BroadcasterEvents } from './events.js';
+import type { EventSink } from '../util/event-relay.js';
 import type { Policies } from '../runtime/options.js';
 import type { Outbox } from './outbox.js';
 import type { PreKeyFetches } from './flow/prekey-fetches.js';
@@ -28,7 +29,7 @@ export interface BroadcastContext {
   readonly preKeys: PreKeyFetches;
   readonly guard: SendGuard;
   readonly telemetry: Telemetry;
-  readonly notify: Notify;
+  readonly events: EventSink<BroadcasterEvents>;
   readonly clock: MeasuredClock;
   /** Hears of each recipient whose part has ended. */
   readonly onPartEnded?: (serviceId: string) => void;

@@ -49,7 +49,7 @@ export function dryRunContext(services: BroadcastContext, store: Store): Broadca
     // Requests to send something again are about rows of the store: none is answered here.
     resends: { isRequested: () => false, answering: () => undefined },
     telemetry: services.telemetry.forDryRun(),
-    notify: () => undefined,
+    events: { emit: () => undefined },
     onPartEnded: (serviceId) => overlay.forget(serviceId),
   };
 }

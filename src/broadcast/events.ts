@@ -18,6 +18,3 @@ export interface BroadcasterEvents {
    */
   clockSkew: [ClockSkew];
 }
-
-/** Tells whoever listens; no listener's exception comes back. */
-export type Notify = <Name extends keyof BroadcasterEvents>(name: Name, ...facts: BroadcasterEvents[Name]) => void;

@@ -1,7 +1,9 @@
 import type { Telemetry } from '../runtime/telemetry.js';
 import { SealcastError } from '../errors.js';
 import type { MeasuredClock } from '../util/service-clock.js';
+import type { BroadcastIndex, IndexedBroadcast } from './broadcast-index.js';
 import type { Outbox } from './outbox.js';
+import type { Runs } from './run-registry.js';
 
 const HOUR_MS = 3_600_000;
 /** Between two looks. */
@@ -11,20 +13,13 @@ const MAX_JUMP_MS = HOUR_MS;
 /** Without a trace of the account for so long, beyond the time that broadcasts are kept, a clock is not believed at first sight. */
 const MAX_SILENCE_MS = 24 * HOUR_MS;
 
-/** A broadcast in the store. */
-export interface Kept {
-  readonly id: string;
-  readonly timestamp: number;
-}
-
 export interface PrunerOptions {
   readonly outbox: Outbox;
   readonly keepFinishedMs: number;
   readonly clock: MeasuredClock;
   readonly telemetry: Telemetry;
-  /** Does the work while no run of the broadcast is under way, nor begins; not at all where one is. */
-  readonly whileIdle: (id: string, work: () => Promise<void>) => Promise<void>;
-  readonly onPruned: (broadcast: Kept) => void;
+  readonly runs: Pick<Runs, 'whileIdle'>;
+  readonly index: Pick<BroadcastIndex, 'add' | 'pruned'>;
 }
 
 /**
@@ -49,13 +44,12 @@ export class Pruner {
   }
 
   /**
-   * Looks for the first time, and from then on by itself.
+   * Looks for the first time, adds the broadcasts that stay to the index, and looks by itself from then on.
    *
-   * @param onKept called for each broadcast that stays.
    * @throws SealcastError what the store throws.
    */
-  async start(onKept: (broadcast: Kept) => void): Promise<void> {
-    const first = this.#look(onKept);
+  async start(): Promise<void> {
+    const first = this.#look(true);
     // Its failure is the caller's.
     this.#looking = first.catch(() => undefined);
     this.#cancelMeasured = this.#options.clock.whenMeasured(() => {
@@ -76,7 +70,7 @@ export class Pruner {
   async #lookAgain(): Promise<void> {
     if (this.#stopped) return;
     try {
-      await this.#look();
+      await this.#look(false);
     } catch (error) {
       const code = error instanceof SealcastError ? error.code : 'UNKNOWN';
       this.#options.telemetry.log.warn({ code }, 'prune outbox: failed, retry in six hours');
@@ -92,30 +86,29 @@ export class Pruner {
     await this.#looking;
   }
 
-  async #look(onKept?: (broadcast: Kept) => void): Promise<void> {
-    const { outbox, keepFinishedMs, clock, telemetry } = this.#options;
+  async #look(isFirst: boolean): Promise<void> {
+    const { outbox, keepFinishedMs, clock, telemetry, index } = this.#options;
     const nowMs = clock.now();
     const { isProvisional } = clock;
     const isEven = this.#isEven(nowMs, isProvisional);
     const beforeMs = nowMs - keepFinishedMs;
     let newestMs = 0;
-    const old: Kept[] = [];
-    const leftOver: Kept[] = [];
+    const old: IndexedBroadcast[] = [];
+    const leftOver: IndexedBroadcast[] = [];
     for await (const { id, record } of outbox.broadcasts()) {
       const broadcast = { id, timestamp: record.timestamp };
       newestMs = Math.max(newestMs, record.createdAtMs, record.finishedAtMs);
       if (record.state === 'pruned') leftOver.push(broadcast);
       else if (record.state === 'finished' && record.finishedAtMs < beforeMs) old.push(broadcast);
-      else onKept?.(broadcast);
+      else if (isFirst) index.add(broadcast);
     }
-    const isFirst = onKept !== undefined;
     const isPlausible = newestMs > beforeMs - MAX_SILENCE_MS || !(isFirst || isProvisional);
     const isCredible = isEven && isPlausible && !(isFirst && isProvisional);
     if (!isCredible && old.length > 0) {
       if (!(isFirst && isProvisional)) {
         telemetry.log.warn({ broadcasts: old.length }, 'prune outbox: clock may be wrong, retry in six hours');
       }
-      for (const broadcast of old.splice(0)) onKept?.(broadcast);
+      for (const broadcast of old.splice(0)) if (isFirst) index.add(broadcast);
     }
     for (const broadcast of [...leftOver, ...old]) await this.#prune(broadcast);
   }
@@ -129,15 +122,15 @@ export class Pruner {
     return Math.abs(nowMs - last.nowMs - (monotonicMs - last.monotonicMs)) <= MAX_JUMP_MS;
   }
 
-  #prune(broadcast: Kept): Promise<void> {
-    const { outbox, whileIdle, onPruned } = this.#options;
-    return whileIdle(broadcast.id, async () => {
+  #prune(broadcast: IndexedBroadcast): Promise<void> {
+    const { outbox, runs, index } = this.#options;
+    return runs.whileIdle(broadcast.id, async () => {
       const record = await outbox.broadcast(broadcast.id);
       // Since it was read a run may have gone on with it, or a recipient may have asked for it again.
       const isOver = record?.state === 'finished' || record?.state === 'pruned';
       if (this.#stopped || record === undefined || !isOver) return;
       await outbox.prune(broadcast.id, record);
-      onPruned(broadcast);
+      index.pruned(broadcast);
     });
   }
 }

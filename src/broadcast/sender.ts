@@ -41,7 +41,7 @@ export interface DispatchLimits {
 /** What sending takes of all that broadcasts share. */
 export type DispatchServices = Pick<
   BroadcastContext,
-  'account' | 'policies' | 'transport' | 'certificates' | 'guard' | 'telemetry' | 'notify'
+  'account' | 'policies' | 'transport' | 'certificates' | 'guard' | 'telemetry' | 'events'
 > & {
   readonly seals: Pick<SealQueue, 'seal'>;
 };

@@ -12,7 +12,9 @@ import { refuse } from '../sealer/options.js';
 import type { Sealer } from '../sealer/sealer.js';
 import type { BroadcastRecord, ContactRecord } from '../store/records.js';
 import { dryRunContext } from './dry-run.js';
-import type { Notify } from './events.js';
+import type { BroadcasterEvents } from './events.js';
+import type { EventSink } from '../util/event-relay.js';
+import { BroadcastIndex } from './broadcast-index.js';
 import type { RuntimeOptions, Policies } from '../runtime/options.js';
 import type { BroadcasterLimits, CheckedBroadcast } from './options.js';
 import { Outbox } from './outbox.js';
@@ -28,7 +30,7 @@ import { startRun, type Opened, type StartOptions } from './start-run.js';
 export interface CoreOptions extends RuntimeOptions {
   readonly policies: Policies;
   readonly limits: BroadcasterLimits;
-  readonly notify: Notify;
+  readonly events: EventSink<BroadcasterEvents>;
 }
 
 /** A Broadcaster's inside, loaded when one is opened: who only seals needs none of it. */
@@ -38,10 +40,10 @@ export class BroadcastService {
   readonly #runtime: AccountRuntime;
   readonly #runs = new Runs();
   readonly #pruner: Pruner;
-  /** Of the broadcasts in the store: their ids. */
-  readonly #idsByTimestamp = new Map<number, string>();
+  readonly #index: BroadcastIndex;
   readonly #resends: ResendQueue;
   readonly identities: Identities;
+  #endProblems: () => void = () => undefined;
   #detach: () => void = () => undefined;
   #endSkews: (() => void) | undefined;
   #closed = false;
@@ -52,21 +54,19 @@ export class BroadcastService {
     this.#services = services;
     this.#resends = runtime.resends;
     this.identities = new Identities(runtime);
+    this.#index = new BroadcastIndex(runtime.resends);
     this.#pruner = new Pruner({
       outbox: services.outbox,
       keepFinishedMs: limits.keepFinishedMs,
       clock: services.clock,
       telemetry: services.telemetry,
-      whileIdle: (id, work) => this.#runs.whileIdle(id, work),
-      onPruned: ({ id, timestamp }) => {
-        if (this.#idsByTimestamp.get(timestamp) === id) this.#idsByTimestamp.delete(timestamp);
-        this.#resends.pruned(id);
-      },
+      runs: this.#runs,
+      index: this.#index,
     });
   }
 
   static async open(options: CoreOptions): Promise<BroadcastService> {
-    const { store, transport, policies, limits, telemetry, notify } = options;
+    const { store, transport, policies, limits, telemetry, events } = options;
     const runtime = await AccountRuntime.open(options);
     const guard = SendGuard.of(store);
     const services: BroadcastContext = {
@@ -82,15 +82,15 @@ export class BroadcastService {
       guard,
       preKeys: new PreKeyFetches(transport, new Semaphore(limits.preKeyConcurrency, new AbortWatch()), guard),
       telemetry,
-      notify,
+      events,
       clock: runtime.clock,
     };
     const core = new BroadcastService(runtime, limits, services);
-    runtime.onCertificateProblem.add(core.#onCertificateProblem);
+    core.#endProblems = runtime.certificateProblems.subscribe((problem) => events.emit('certificateProblem', problem));
     try {
-      await core.#pruner.start(({ id, timestamp }) => core.#idsByTimestamp.set(timestamp, id));
+      await core.#pruner.start();
       core.#detach = runtime.resends.attach({
-        idOf: (timestamp) => core.#idsByTimestamp.get(timestamp),
+        idOf: (timestamp) => core.#index.idOf(timestamp),
         beginResend: (id) => core.#runs.whenIdle(id, () => core.#resend(id)),
       });
     } catch (error) {
@@ -100,12 +100,8 @@ export class BroadcastService {
     return core;
   }
 
-  readonly #onCertificateProblem = (error: SealcastError, attempt: number): void => {
-    this.#services.notify('certificateProblem', { error, attempt });
-  };
-
   async #release(): Promise<void> {
-    this.#runtime.onCertificateProblem.delete(this.#onCertificateProblem);
+    this.#endProblems();
     this.#detach();
     this.#endSkews?.();
     await this.#pruner.stop();
@@ -114,7 +110,7 @@ export class BroadcastService {
 
   /** Notifies of clock skews from now on, of one that is known first. Further calls do nothing. */
   tellClockSkews(): void {
-    this.#endSkews ??= this.#runtime.time.subscribe((skew) => this.#services.notify('clockSkew', skew));
+    this.#endSkews ??= this.#runtime.time.subscribe((skew) => this.#services.events.emit('clockSkew', skew));
   }
 
   publicId(id: string): string {
@@ -128,20 +124,21 @@ export class BroadcastService {
   broadcast(checked: CheckedBroadcast): BroadcastRun {
     const id = checked.id ?? randomUUID();
     if (!checked.dryRun && this.#runs.hasUsersRun(id)) refuse('id', 'that of no broadcast that is under way');
-    if (checked.timestamp !== undefined) this.#assertFree(checked.timestamp, id);
+    if (checked.timestamp !== undefined) this.#index.assertFree({ id, timestamp: checked.timestamp });
     if (checked.dryRun) return this.#startDry(id, checked);
     return this.#start(id, 'run', checked.signal, checked.recipients, async () => {
       const { outbox } = this.#services;
       const known = await outbox.broadcast(id);
       // In one step: of two broadcasts that begin together, each takes a time of its own.
       const record = this.#recordOf(checked, known);
-      this.#assertFree(record.timestamp, id);
-      this.#idsByTimestamp.set(record.timestamp, id);
+      const { timestamp } = record;
+      this.#index.assertFree({ id, timestamp });
+      this.#index.add({ id, timestamp });
       this.#resends.reopened(id);
       try {
         await outbox.saveBroadcast(id, record);
       } catch (error) {
-        if (known === undefined) this.#idsByTimestamp.delete(record.timestamp);
+        if (known === undefined) this.#index.remove({ id, timestamp });
         throw error;
       }
       return { record, isNew: known === undefined };
@@ -247,26 +244,13 @@ export class BroadcastService {
     return {
       state: 'ingesting',
       body,
-      timestamp: known?.timestamp ?? timestamp ?? this.#nextTimestamp(nowMs),
+      timestamp: known?.timestamp ?? timestamp ?? this.#index.freeTimestamp(nowMs),
       urgent,
       createdAtMs: known?.createdAtMs ?? nowMs,
       finishedAtMs: 0,
       invalidRecipients: 0,
       ...(maxPerSecond !== undefined && { maxPerSecond }),
     };
-  }
-
-  /** Receivers would take two messages with one timestamp for the same, and show the first alone. */
-  #assertFree(timestamp: number, id: string): void {
-    const other = this.#idsByTimestamp.get(timestamp);
-    if (other !== undefined && other !== id) refuse('timestamp', 'that of no other broadcast in the store');
-  }
-
-  /** Receivers take two messages with one timestamp for the same. A clock may be set back, and show a time twice. */
-  #nextTimestamp(nowMs: number): number {
-    let timestamp = nowMs;
-    while (this.#idsByTimestamp.has(timestamp)) timestamp += 1;
-    return timestamp;
   }
 
   /** Many at once share a transaction. */

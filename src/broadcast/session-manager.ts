@@ -310,9 +310,9 @@ export class SessionManager {
   }
 
   #tellIdentityChange(serviceId: string): void {
-    const { notify, policies, telemetry } = this.#services;
+    const { events, policies, telemetry } = this.#services;
     const policy = policies.onIdentityChange;
-    notify('identityChange', { serviceId, accepted: policy === 'accept' });
+    events.emit('identityChange', { serviceId, accepted: policy === 'accept' });
     telemetry.publish('identity-change', { policy });
     telemetry.log.warn({ policy }, 'a recipient has another identity key than before');
   }

@@ -112,9 +112,12 @@ function makePipeline(
     record,
     services,
     gate,
-    window: new SendLimiter(limits.concurrency, record.maxPerSecond ?? Infinity, aborts, (waiting) =>
-      gate.during('pace', waiting),
-    ),
+    window: new SendLimiter({
+      maxSends: limits.concurrency,
+      perSecond: record.maxPerSecond ?? Infinity,
+      aborts,
+      gate,
+    }),
     maxRetryAfterMs: limits.maxRetryAfterMs,
     chunkSize: limits.chunkSize,
     maxLive: 4 * Math.max(limits.chunkSize, limits.concurrency),

@@ -8,6 +8,7 @@ import { ContactBatch } from './contact-batch.js';
 import { createRetryRequest } from './retry/request.js';
 import type { GroupMessage } from './decrypt/groups.js';
 import type { IncomingEnvelope } from './envelope-queue.js';
+import type { CleanupTicket } from './inbox-cleanup.js';
 import type { PendingMessage } from './message-stream.js';
 import type { OpenedEnvelope, OpenResult } from './envelope-opener.js';
 import { RetryRequestHandler } from './retry/handler.js';
@@ -96,17 +97,17 @@ export class Batch {
    * Works through it. The locks are asked for before the first turn of the event loop: two batches with the same sender go one
    * after the other, in the order of their calls.
    *
-   * @param done rows of the inbox that were dealt with meanwhile, to be taken out in the same transaction.
+   * @param ticket gives the rows of the inbox that were dealt with meanwhile, to be taken out in the same transaction.
    * @param keeps whether messages are kept in the inbox for whoever iterates.
    */
-  async run(done: () => readonly string[], keeps: boolean): Promise<BatchResult> {
+  async run(ticket: Pick<CleanupTicket, 'take'>, keeps: boolean): Promise<BatchResult> {
     const { runtime, counters, firstFailure } = this.#services;
     const senders = new Set(this.#items.map(({ opened }) => opened.sender));
     const preKeys = this.#items.flatMap(({ opened }) => (opened.preKeys === undefined ? [] : useNames(opened.preKeys)));
     const given = await runtime.locks.with([...senders, ...preKeys], async () => {
       try {
         firstFailure.throwIfAny();
-        return await this.#work([...senders], done, keeps);
+        return await this.#work([...senders], ticket, keeps);
       } catch (error) {
         // Before the locks are let go.
         firstFailure.note(error);
@@ -120,7 +121,11 @@ export class Batch {
     return { given: keeps ? given : [], retries: this.#retries, deferred: this.#deferred };
   }
 
-  async #work(senders: readonly string[], done: () => readonly string[], keeps: boolean): Promise<PendingMessage[]> {
+  async #work(
+    senders: readonly string[],
+    ticket: Pick<CleanupTicket, 'take'>,
+    keeps: boolean,
+  ): Promise<PendingMessage[]> {
     const { records, telemetry } = this.#services;
     const startMs = performance.now();
     const contacts = await ContactBatch.read(senders, this.#services);
@@ -135,7 +140,7 @@ export class Batch {
     const last = await this.#lastOfLost(items);
     const decryptedMs = performance.now();
     const given = await this.#takeIn(items, contacts, { keeps, last });
-    this.#changes.push(...(await contacts.changes()), ...this.#services.inbox.remove(done()));
+    this.#changes.push(...(await contacts.changes()), ...this.#services.inbox.remove(ticket.take()));
     await records.commit(this.#changes);
     const envelopes = this.#items.length;
     telemetry.publish('received:stage', { stage: 'decrypt', envelopes, durationMs: decryptedMs - startMs });
@@ -151,7 +156,7 @@ export class Batch {
   }
 
   async #decryptSessions(items: readonly Item[], contacts: ContactBatch): Promise<void> {
-    const { lastResortsAmong, sessions } = this.#services;
+    const { preKeys, sessions } = this.#services;
     const asked: Item[] = [];
     const messages: SessionMessage[] = [];
     for (const item of items) {
@@ -166,7 +171,7 @@ export class Batch {
     for (const [address, session] of decrypted.sessions) contacts.takeSession(address, session);
     for (const id of decrypted.usedPreKeys) this.#changes.push({ table: 'preKey', key: String(id), value: null });
     const kyberIds = decrypted.usedKyberPreKeys.map(({ kyberPreKeyId }) => kyberPreKeyId);
-    const lastResorts = kyberIds.length === 0 ? new Set<number>() : await lastResortsAmong(kyberIds);
+    const lastResorts = kyberIds.length === 0 ? new Set<number>() : await preKeys.lastResortsAmong(kyberIds);
     for (const use of decrypted.usedKyberPreKeys) {
       const { kyberPreKeyId, signedPreKeyId, baseKey } = use;
       // One that is handed out again and again must not be used twice with the same keys.
@@ -176,7 +181,7 @@ export class Batch {
       this.#changes.push(change);
     }
     const used = decrypted.usedPreKeys.length + decrypted.usedKyberPreKeys.length;
-    if (used > 0) this.#afterwards.push(() => this.#services.onPreKeysUsed(used));
+    if (used > 0) this.#afterwards.push(() => this.#services.preKeys.noteUsed(used));
   }
 
   /** In turns of the event loop: whoever sent them decides how long each takes. */
@@ -309,7 +314,7 @@ export class Batch {
 
   /** What could not be decrypted: known already, or to be asked for again. */
   #fail(item: Item, place: number, status: Exclude<Decrypted['status'], 'ok'>): void {
-    const { counters, inbox, notify, telemetry } = this.#services;
+    const { counters, events, inbox, telemetry } = this.#services;
     const { opened } = item;
     if (status === 'duplicate') {
       this.#end(item, 'duplicates');
@@ -327,7 +332,7 @@ export class Batch {
       const retryRequested = row !== undefined;
       counters.count('undecryptable');
       telemetry.publish('received:undecryptable', { retryRequested });
-      notify('undecryptable', { sender, senderDevice, timestamp, contentHint, retryRequested });
+      events.emit('undecryptable', { sender, senderDevice, timestamp, contentHint, retryRequested });
     });
   }
 }

@@ -151,18 +151,18 @@ export class ContactBatch {
 
   /** What whoever listens is told once it is on the disk. */
   news(): (() => void)[] {
-    const { notify, policies, telemetry } = this.#services;
+    const { events, policies, telemetry } = this.#services;
     const news: (() => void)[] = [];
     for (const [serviceId, { before, now }] of this.#entries) {
-      if (now.profileKey !== before.profileKey) news.push(() => notify('profileKey', { serviceId }));
+      if (now.profileKey !== before.profileKey) news.push(() => events.emit('profileKey', { serviceId }));
       const { expireTimer, expireTimerVersion } = now;
       if (expireTimer !== before.expireTimer) {
-        news.push(() => notify('expireTimer', { serviceId, expireTimer, expireTimerVersion }));
+        news.push(() => events.emit('expireTimer', { serviceId, expireTimer, expireTimerVersion }));
       }
     }
     for (const serviceId of this.#identityChanges) {
       news.push(() => {
-        notify('identityChange', { serviceId, accepted: policies.onIdentityChange === 'accept' });
+        events.emit('identityChange', { serviceId, accepted: policies.onIdentityChange === 'accept' });
         telemetry.publish('identity-change', { policy: policies.onIdentityChange });
       });
     }

@@ -3,7 +3,8 @@ import type { Policies } from '../runtime/options.js';
 import type { Records } from '../runtime/records.js';
 import type { Telemetry } from '../runtime/telemetry.js';
 import type { Counters } from './counters.js';
-import type { Notify } from './events.js';
+import type { ReceiverEvents } from './events.js';
+import type { EventSink } from '../util/event-relay.js';
 import type { FatalErrorLatch } from './fatal-error-latch.js';
 import type { GroupDecryptor } from './decrypt/groups.js';
 import type { Inbox } from './inbox.js';
@@ -29,11 +30,21 @@ export interface ReceiveContext {
   readonly firstFailure: FatalErrorLatch;
   readonly lostLetters: LostLetters;
   readonly telemetry: Telemetry;
-  readonly notify: Notify;
-  /** Whether one more sender may be asked to send something again. */
-  readonly mayAsk: () => boolean;
+  readonly events: EventSink<ReceiverEvents>;
+  readonly retries: RetryCapacity;
+  readonly preKeys: PreKeyUses;
+}
+
+/** Requests to send something again, as far as they are bounded. */
+export interface RetryCapacity {
+  /** Whether one more may be added. */
+  readonly hasRoom: boolean;
+}
+
+/** Our own prekeys, as far as receiving uses them. */
+export interface PreKeyUses {
   /** Those of Kyber prekeys that are handed out again and again. */
-  readonly lastResortsAmong: (kyberPreKeyIds: readonly number[]) => Promise<ReadonlySet<number>>;
+  lastResortsAmong(kyberPreKeyIds: readonly number[]): Promise<ReadonlySet<number>>;
   /** So many prekeys are used up. */
-  readonly onPreKeysUsed: (count: number) => void;
+  noteUsed(count: number): void;
 }

@@ -1,5 +1,6 @@
 import type { Telemetry } from '../runtime/telemetry.js';
-import type { Notify } from './events.js';
+import type { ReceiverEvents } from './events.js';
+import type { EventSink } from '../util/event-relay.js';
 import { REFUSALS, type ReceiveRefusal, type ReceiverStats } from './types.js';
 
 type Counted = 'messages' | 'duplicates' | 'blocked' | 'undecryptable' | 'internal' | 'deferred';
@@ -7,7 +8,7 @@ type Counted = 'messages' | 'duplicates' | 'blocked' | 'undecryptable' | 'intern
 /** Counts what became of envelopes. */
 export class Counters {
   readonly #telemetry: Telemetry;
-  readonly #notify: Notify;
+  readonly #events: EventSink<ReceiverEvents>;
   readonly #counts: Record<Counted, number> = {
     messages: 0,
     duplicates: 0,
@@ -18,9 +19,9 @@ export class Counters {
   };
   readonly #refused = Object.fromEntries(REFUSALS.map((reason) => [reason, 0])) as Record<ReceiveRefusal, number>;
 
-  constructor(telemetry: Telemetry, notify: Notify) {
+  constructor(telemetry: Telemetry, events: EventSink<ReceiverEvents>) {
     this.#telemetry = telemetry;
-    this.#notify = notify;
+    this.#events = events;
   }
 
   count(what: Counted, count = 1): void {
@@ -30,7 +31,7 @@ export class Counters {
   refused(reason: ReceiveRefusal): void {
     this.#refused[reason] += 1;
     this.#telemetry.publish('received:refused', { reason });
-    this.#notify('refused', { reason });
+    this.#events.emit('refused', { reason });
   }
 
   get snapshot(): Omit<ReceiverStats, 'waiting' | 'ready'> {

@@ -1,4 +1,5 @@
 import { Queue } from '../util/queue.js';
+import type { Redelivery } from './redelivery.js';
 import type { MessageAck } from '../transport/transport.js';
 
 /** What the service delivered: an Envelope of its own, serialized. */
@@ -21,8 +22,7 @@ const MAX_BYTES = 32 * 1024 * 1024;
  */
 export class EnvelopeQueue {
   readonly #letters = new Queue<IncomingEnvelope>();
-  readonly #settled: () => Promise<void>;
-  readonly #redeliver: () => void;
+  readonly #redelivery: Pick<Redelivery, 'settled' | 'request'>;
   #bytes = 0;
   #missed = false;
   #ended = false;
@@ -30,13 +30,9 @@ export class EnvelopeQueue {
   /** Letters that were dropped. */
   dropped = 0;
 
-  /**
-   * @param settled resolves when all that was taken out of here is acknowledged: it must not be delivered again.
-   * @param redeliver has the service deliver again.
-   */
-  constructor(settled: () => Promise<void>, redeliver: () => void) {
-    this.#settled = settled;
-    this.#redeliver = redeliver;
+  /** @param redelivery asked once it has settled: what was taken out of here must not be delivered again. */
+  constructor(redelivery: Pick<Redelivery, 'settled' | 'request'>) {
+    this.#redelivery = redelivery;
   }
 
   get length(): number {
@@ -87,14 +83,14 @@ export class EnvelopeQueue {
   #askAgain(): void {
     if (!this.#missed || this.#ended) return;
     this.#missed = false;
-    this.#redeliver();
+    this.#redelivery.request();
   }
 
   /** Resolves with so many, of so many bytes, or fewer, as soon as there are any: with one at least, and with none at the end. */
   async next(count: number, bytes = Infinity): Promise<IncomingEnvelope[]> {
     while (this.#letters.length === 0 && !this.#ended) {
       if (this.#missed) {
-        await this.#settled();
+        await this.#redelivery.settled();
         this.#askAgain();
         continue;
       }

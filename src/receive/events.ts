@@ -42,6 +42,3 @@ export interface ReceiverEvents {
    */
   clockSkew: [ClockSkew];
 }
-
-/** Tells whoever listens; no listener's exception comes back. */
-export type Notify = <Name extends keyof ReceiverEvents>(name: Name, ...facts: ReceiverEvents[Name]) => void;

@@ -1,5 +1,6 @@
 import { SealcastError } from '../errors.js';
 import { Queue } from '../util/queue.js';
+import type { InboxCleanup } from './inbox-cleanup.js';
 import type { ReceivedMessage } from './types.js';
 
 /** A message, and its row in the inbox. */
@@ -18,7 +19,7 @@ const MAX_BYTES = 16 * 1024 * 1024;
  */
 export class MessageStream {
   readonly #ready = new Queue<PendingMessage>();
-  readonly #onDone: (key: string) => void;
+  readonly #cleanup: Pick<InboxCleanup, 'add'>;
   #bytes = 0;
   #iterating = false;
   #ended: { readonly error: unknown } | undefined;
@@ -30,9 +31,8 @@ export class MessageStream {
   /** Nobody wants them: they are learned from, and let go. */
   isDiscarding = false;
 
-  /** @param onDone hears of each message that was dealt with. */
-  constructor(onDone: (key: string) => void) {
-    this.#onDone = onDone;
+  constructor(cleanup: Pick<InboxCleanup, 'add'>) {
+    this.#cleanup = cleanup;
   }
 
   get length(): number {
@@ -41,7 +41,7 @@ export class MessageStream {
 
   push(given: readonly PendingMessage[]): void {
     for (const each of given) {
-      if (this.isDiscarding) this.#onDone(each.key);
+      if (this.isDiscarding) this.#cleanup.add(each.key);
       else {
         this.#ready.push(each);
         this.#bytes += each.message.contentBytes.length;
@@ -73,7 +73,7 @@ export class MessageStream {
   discard(): void {
     if (this.#iterating) throw iteratedError();
     this.isDiscarding = true;
-    for (let given = this.#take(); given !== undefined; given = this.#take()) this.#onDone(given.key);
+    for (let given = this.#take(); given !== undefined; given = this.#take()) this.#cleanup.add(given.key);
   }
 
   /** @param error what it stopped with; undefined when it was closed. What was not dealt with is given out the next time. */
@@ -123,7 +123,7 @@ export class MessageStream {
         }
         yield given.message;
         this.#take();
-        this.#onDone(given.key);
+        this.#cleanup.add(given.key);
       }
       if (this.#ended?.error !== undefined) throw this.#ended.error as Error;
     } finally {

@@ -13,6 +13,7 @@ import type { ReceiveService } from './service.js';
 import type { ReceiverEvents } from './events.js';
 import type { ReceivedMessage, ReceiverStats } from './types.js';
 import type { AccountTransport } from '../transport/transport.js';
+import { EventRelay } from '../util/event-relay.js';
 import type { NamesOf } from '../util/known-names.js';
 
 export interface ReceiverOptions extends SharedOptions, Partial<Policies> {
@@ -57,25 +58,18 @@ export class Receiver extends EventEmitter<ReceiverEvents> implements AsyncDispo
     const policies = checkPolicies(given);
     const transport = checkAccountTransport(options.transport);
     const maintainPreKeys = checkBoolean(given['maintainPreKeys'], 'maintainPreKeys', true);
-    let tell: ((name: keyof ReceiverEvents, facts: readonly unknown[]) => void) | undefined;
-    const untold: [keyof ReceiverEvents, readonly unknown[]][] = [];
+    const events = new EventRelay<ReceiverEvents>();
     const { ReceiveService: Core } = await import('./service.js');
     const core = await Core.open({
       ...checkSharedOptions(options),
       transport,
       policies,
       maintainPreKeys,
-      notify: (name, ...facts) => {
-        if (tell === undefined) untold.push([name, facts]);
-        else tell(name, facts);
-      },
+      events,
     });
     const receiver = new Receiver(core);
     // What came before anybody could listen is told to those who listen at once.
-    setImmediate(() => {
-      tell = (name, facts) => receiver.#notify(name, facts);
-      for (const [name, facts] of untold) tell(name, facts);
-    });
+    setImmediate(() => events.forwardTo(receiver));
     return receiver;
   }
 
@@ -114,16 +108,5 @@ export class Receiver extends EventEmitter<ReceiverEvents> implements AsyncDispo
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
-  }
-
-  /** A listener's own failure stops nothing; it is not lost either. */
-  #notify(name: keyof ReceiverEvents, facts: readonly unknown[]): void {
-    try {
-      (this as EventEmitter).emit(name, ...facts);
-    } catch (error) {
-      queueMicrotask(() => {
-        throw error;
-      });
-    }
   }
 }

@@ -4,16 +4,16 @@ import type { RuntimeOptions, Policies } from '../runtime/options.js';
 import { PreKeys } from '../account/prekeys/manager.js';
 import { Records } from '../runtime/records.js';
 import { Semaphore } from '../util/semaphore.js';
-import { backoffMs, wait } from '../util/sleep.js';
 import { decodeContent } from '../content/index.js';
 import { SealcastError } from '../errors.js';
 import { refuse, viewOf } from '../sealer/options.js';
 import type { AccountTransport } from '../transport/transport.js';
+import type { EventSink } from '../util/event-relay.js';
 import { TimeSlicer } from '../util/time-slicer.js';
 import { Batch } from './batch.js';
 import { Counters } from './counters.js';
 import { InboxCleanup } from './inbox-cleanup.js';
-import type { Notify } from './events.js';
+import type { ReceiverEvents } from './events.js';
 import { FatalErrorLatch } from './fatal-error-latch.js';
 import { GroupDecryptor } from './decrypt/groups.js';
 import { Inbox } from './inbox.js';
@@ -23,9 +23,10 @@ import { MessageStream } from './message-stream.js';
 import { EnvelopeOpener } from './envelope-opener.js';
 import { MAX_ENVELOPE_BYTES, receiptName, type ReceivedMessage, type ReceiverStats } from './types.js';
 import { RecentSet } from './recent-set.js';
+import { Redelivery } from './redelivery.js';
 import { RetryLimits } from './retry/limits.js';
 import { RetrySender } from './retry/sender.js';
-import type { ReceiveContext } from './context.js';
+import type { PreKeyUses, ReceiveContext } from './context.js';
 import { SessionDecryptor } from './decrypt/sessions.js';
 
 /**
@@ -39,16 +40,18 @@ const BATCH_BYTES = 1024 * 1024;
 const BATCHES_IN_WORK = 3;
 /** Receipts that are remembered. */
 const MAX_RECEIPTS = 16_384;
-/** Before what no worker could decrypt is delivered again. */
-const REDELIVERY_BASE_MS = 1_000;
-const REDELIVERY_CEILING_MS = 60_000;
+/** Another program's prekeys: nothing here knows which ones stay, so all of them do, and none is used twice with the same keys. */
+const FOREIGN_PREKEYS: PreKeyUses = {
+  lastResortsAmong: (ids) => Promise.resolve(new Set(ids)),
+  noteUsed: () => undefined,
+};
 
 /** What a Receiver was opened with, checked. */
 export interface CoreOptions extends RuntimeOptions {
   readonly transport: AccountTransport;
   readonly policies: Policies;
   readonly maintainPreKeys: boolean;
-  readonly notify: Notify;
+  readonly events: EventSink<ReceiverEvents>;
 }
 
 /** A Receiver's inside, loaded when one is opened. */
@@ -60,6 +63,7 @@ export class ReceiveService {
   readonly #intake: EnvelopeQueue;
   readonly #stream: MessageStream;
   readonly #done: InboxCleanup;
+  readonly #redelivery: Redelivery;
   readonly #retries: RetrySender;
   readonly #preKeys: PreKeys;
   readonly #batches = new Semaphore(BATCHES_IN_WORK, new AbortWatch());
@@ -67,20 +71,25 @@ export class ReceiveService {
   /** Nothing more is taken in: the account's connection is gone, or the Receiver stops. */
   readonly #ending = new AbortController();
   #nextBatch = 1;
-  /** Batches, one behind the other, of which something was left with the service. */
-  #deferrals = 0;
-  /** When the last batch has been given out. */
-  #tail: Promise<void> = Promise.resolve();
   #work: Promise<void> = Promise.resolve();
   #stopListening: () => void = () => undefined;
   #endSkews: (() => void) | undefined;
+  #endProblems: () => void = () => undefined;
 
   private constructor(runtime: AccountRuntime, options: CoreOptions) {
-    const { store, transport, policies, telemetry, notify, trustRoots, maintainPreKeys } = options;
+    const { store, transport, policies, telemetry, events, trustRoots, maintainPreKeys } = options;
     const records = new Records(store, runtime.clock);
     const inbox = new Inbox(store);
     this.runtime = runtime;
     this.#options = options;
+    this.#preKeys = new PreKeys(runtime, transport);
+    this.#preKeys.problems.subscribe((error) => events.emit('preKeyProblem', { error }));
+    this.#redelivery = new Redelivery(transport, this.#ending.signal);
+    this.#done = new InboxCleanup(
+      (keys) => records.commit(inbox.remove(keys)),
+      (error) => this.#fail(error),
+    );
+    this.#retries = new RetrySender({ runtime, records, policies, telemetry }, this.#done);
     this.#services = {
       runtime,
       records,
@@ -88,39 +97,29 @@ export class ReceiveService {
       sessions: new SessionDecryptor(store, runtime.ratchet),
       groups: new GroupDecryptor(store, runtime.ratchet),
       policies,
-      counters: new Counters(telemetry, notify),
+      counters: new Counters(telemetry, events),
       retryLimits: new RetryLimits(),
       resendLimits: new RetryLimits(),
       receipts: new RecentSet(MAX_RECEIPTS),
       firstFailure: new FatalErrorLatch(),
       lostLetters: new LostLetters(),
       telemetry,
-      notify,
-      mayAsk: () => this.#retries.hasRoom,
-      // Of another program's prekeys nobody here knows which ones stay: all of them do, and none is used twice with the same keys.
-      lastResortsAmong: (ids) =>
-        maintainPreKeys ? this.#preKeys.lastResortsAmong(ids) : Promise.resolve(new Set(ids)),
-      onPreKeysUsed: (count) => this.#preKeys.noteUsed(count),
+      events,
+      retries: this.#retries,
+      preKeys: maintainPreKeys ? this.#preKeys : FOREIGN_PREKEYS,
     };
-    this.#preKeys = new PreKeys(runtime, transport, { onError: (error) => notify('preKeyProblem', { error }) });
     this.#opener = new EnvelopeOpener(runtime.sealer, trustRoots, runtime.account);
-    this.#intake = new EnvelopeQueue(
-      () => this.#settled(),
-      () => transport.redeliver(),
-    );
-    this.#done = new InboxCleanup(
-      (keys) => records.commit(inbox.remove(keys)),
-      (error) => this.#fail(error),
-    );
-    this.#stream = new MessageStream((key) => this.#done.add(key));
-    this.#retries = new RetrySender(this.#services, (key) => this.#done.add(key));
+    this.#intake = new EnvelopeQueue(this.#redelivery);
+    this.#stream = new MessageStream(this.#done);
   }
 
   /** Takes what the inbox has, and then what comes. */
   static async open(options: CoreOptions): Promise<ReceiveService> {
     const runtime = await AccountRuntime.open(options);
     const core = new ReceiveService(runtime, options);
-    runtime.onCertificateProblem.add(core.#onCertificateProblem);
+    core.#endProblems = runtime.certificateProblems.subscribe((problem) =>
+      options.events.emit('certificateProblem', problem),
+    );
     try {
       await core.#readInbox();
       core.#listen();
@@ -133,10 +132,6 @@ export class ReceiveService {
     core.#work = core.#receive().catch((error: unknown) => core.#fail(error));
     return core;
   }
-
-  readonly #onCertificateProblem = (error: SealcastError, attempt: number): void => {
-    this.#options.notify('certificateProblem', { error, attempt });
-  };
 
   /** What was decrypted and not dealt with before the last close, or crash. */
   async #readInbox(): Promise<void> {
@@ -164,27 +159,18 @@ export class ReceiveService {
   }
 
   #listen(): void {
-    const { transport, notify } = this.#options;
+    const { transport, events } = this.#options;
     const stopListening: unknown = transport.receive({
       onIncomingMessage: (bytes, deliveredMs, ack) => this.#intake.push({ ...checkLetter(bytes), deliveredMs, ack }),
-      onQueueEmpty: () => notify('queueEmpty'),
+      onQueueEmpty: () => events.emit('queueEmpty'),
       onConnectionInterrupted: (cause) => {
         this.#intake.forget();
-        notify('interrupted', { cause });
+        events.emit('interrupted', { cause });
       },
       onConnectionEnded: (error) => this.#endIntake(error),
     });
     if (typeof stopListening !== 'function') refuse('transport.receive', 'a function that gives one that ends it');
     this.#stopListening = stopListening as () => void;
-  }
-
-  /** All that was taken in is acknowledged; or left with the service, for some time if that happens again and again. */
-  async #settled(): Promise<void> {
-    await this.#tail;
-    if (this.#deferrals === 0) return;
-    const waitMs = backoffMs(this.#deferrals - 1, REDELIVERY_BASE_MS, REDELIVERY_CEILING_MS);
-    // Closed meanwhile: there is nothing to wait for.
-    await wait(waitMs, this.#ending.signal).catch(() => undefined);
   }
 
   async #receive(): Promise<void> {
@@ -208,12 +194,12 @@ export class ReceiveService {
   /** Batches are worked through side by side, and given out one after the other. */
   #take(batch: Batch, letters: readonly IncomingEnvelope[]): void {
     const taker = this.#done.expectTaker();
-    const working = batch.run(() => taker.take(), !this.#stream.isDiscarding);
-    const before = this.#tail;
-    this.#tail = working
+    const working = batch.run(taker, !this.#stream.isDiscarding);
+    const before = this.#redelivery.tail;
+    const givenOut = working
       .then(async ({ given, retries, deferred }) => {
         await before;
-        this.#deferrals = deferred === 0 ? 0 : this.#deferrals + 1;
+        this.#redelivery.noteDeferred(deferred);
         if (deferred > 0) this.#intake.giveBack();
         this.#stream.push(given);
         for (const { key, row } of retries) this.#retries.add(key, row);
@@ -226,6 +212,7 @@ export class ReceiveService {
         taker.end();
         this.#batches.release();
       });
+    this.#redelivery.follow(givenOut);
   }
 
   /**
@@ -243,11 +230,11 @@ export class ReceiveService {
     this.#stream.expectEnd();
     void this.#preKeys.stop();
     void this.#work
-      .then(() => this.#tail)
+      .then(() => this.#redelivery.tail)
       .then(() => {
         if (this.#closing.signal.aborted) return;
         this.#stream.endAfterReady(error);
-        this.#options.notify('stopped', { error });
+        this.#options.events.emit('stopped', { error });
       });
   }
 
@@ -256,7 +243,7 @@ export class ReceiveService {
     if (this.#closing.signal.aborted) return;
     this.#services.telemetry.log.error({ code: codeOf(error) }, 'receiver stopped');
     this.#stop(error);
-    this.#options.notify('stopped', { error });
+    this.#options.events.emit('stopped', { error });
   }
 
   #stop(error: unknown): void {
@@ -274,7 +261,7 @@ export class ReceiveService {
 
   /** Notifies of clock skews from now on, of one that is known first. Further calls do nothing. */
   tellClockSkews(): void {
-    this.#endSkews ??= this.runtime.time.subscribe((skew) => this.#options.notify('clockSkew', skew));
+    this.#endSkews ??= this.runtime.time.subscribe((skew) => this.#options.events.emit('clockSkew', skew));
   }
 
   iterate(): AsyncGenerator<ReceivedMessage, void, void> {
@@ -293,14 +280,14 @@ export class ReceiveService {
   async close(): Promise<void> {
     if (!this.#closing.signal.aborted) this.#stop(undefined);
     await this.#work;
-    await this.#tail;
+    await this.#redelivery.tail;
     await Promise.all([this.#retries.close(), this.#preKeys.stop()]);
     await this.#done.close();
     await this.#release();
   }
 
   async #release(): Promise<void> {
-    this.runtime.onCertificateProblem.delete(this.#onCertificateProblem);
+    this.#endProblems();
     this.#endSkews?.();
     await this.runtime.release();
   }

@@ -1,6 +1,5 @@
-import { SenderCertificateCache } from '../access/sender-certificate.js';
+import { SenderCertificateCache, type CertificateProblem } from '../access/sender-certificate.js';
 import { Engine } from '../engine/engine.js';
-import type { SealcastError } from '../errors.js';
 import { checkSealerOptions, refuse } from '../sealer/options.js';
 import { Sealer } from '../sealer/sealer.js';
 import type { AccountRecord } from '../store/records.js';
@@ -18,9 +17,8 @@ import { ResendQueue } from './resend-queue.js';
 import { SealQueue } from './seal-queue.js';
 import { ServiceTime } from './service-time.js';
 import { claimStore, releaseStore } from './store-claims.js';
+import { Emitter } from '../util/emitter.js';
 import { wait } from '../util/sleep.js';
-
-type OnCertificateProblem = (error: SealcastError, attempt: number) => void;
 
 interface Opened {
   readonly runtime: Promise<AccountRuntime>;
@@ -46,12 +44,10 @@ export class AccountRuntime {
   readonly locks = new RecipientLocks();
   /** Names of broadcasts in log lines and metrics. */
   readonly publicIds: PublicIds;
-  /** Whoever wants to hear that no sender certificate can be had. */
-  readonly onCertificateProblem = new Set<OnCertificateProblem>();
+  readonly certificateProblems = new Emitter<CertificateProblem>();
   /** Requests of recipients to send a message again, with or without a Broadcaster on the store. */
   readonly resends: ResendQueue;
-  /** The private key in it is wiped: the workers have it. The profile key may change. */
-  account: AccountRecord;
+  #account: AccountRecord;
 
   private constructor(options: RuntimeOptions, engine: Engine, account: AccountRecord, publicIds: PublicIds) {
     options.telemetry.nameWith(publicIds);
@@ -59,7 +55,7 @@ export class AccountRuntime {
     const { store, transport, trustRoots, includePhoneNumber, telemetry } = options;
     this.options = options;
     this.sealer = Sealer.on(engine);
-    this.account = account;
+    this.#account = account;
     this.time = new ServiceTime(transport, telemetry, options.clock);
     this.ratchet = new SessionClient(engine, engine.threads, account, this.clock);
     this.seals = new SealQueue(this.sealer);
@@ -70,12 +66,23 @@ export class AccountRuntime {
       own: { aci: account.aci, deviceId: account.deviceId, identityKey: account.identityPublicKey },
       wait,
       clock: this.clock,
-      onProblem: (error, attempt) => {
-        telemetry.publish('certificate', { errorCode: error.code, attempt });
-        telemetry.log.warn({ code: error.code, attempt }, 'no usable sender certificate; sends wait');
-        for (const listener of this.onCertificateProblem) listener(error, attempt);
-      },
+      problems: this.certificateProblems,
     });
+    this.certificateProblems.subscribe(({ error, attempt }) => {
+      telemetry.publish('certificate', { errorCode: error.code, attempt });
+      telemetry.log.warn({ code: error.code, attempt }, 'no usable sender certificate; sends wait');
+    });
+  }
+
+  /** The private key in it is wiped: the workers have it. The profile key may change. */
+  get account(): AccountRecord {
+    return this.#account;
+  }
+
+  /** Has messages carry another profile key from now on; the caller has stored it. */
+  setProfileKey(profileKey: Uint8Array): void {
+    // A new array: messages are told apart by it.
+    this.#account = { ...this.#account, profileKey: Uint8Array.from(profileKey) };
   }
 
   /** The service's time, as far as it is known. */
@@ -139,7 +146,7 @@ export class AccountRuntime {
     await this.locks.with([OWN_LOCKS.records], async () => {
       const account = await openAccountRecord(this.options.store, given);
       account.identityPrivateKey.fill(0);
-      this.account = account;
+      this.#account = account;
     });
   }
 

@@ -1,6 +1,7 @@
 import type { Transport } from '../transport/transport.js';
 import { SYSTEM_CLOCK, type Clock } from '../util/clock.js';
 import { ServiceClock } from '../util/service-clock.js';
+import { Emitter } from '../util/emitter.js';
 import type { Telemetry } from './telemetry.js';
 
 /** The local clock is off by more than a minute. */
@@ -8,7 +9,6 @@ export interface ClockSkew {
   /** ms that it is behind the service's; negative: ahead. */
   readonly offsetMs: number;
 }
-type OnClockSkew = (skew: ClockSkew) => void;
 
 /** From here on it is told, and told again after it changed by as much. */
 const SKEW_MS = 60_000;
@@ -17,7 +17,7 @@ const SKEW_MS = 60_000;
 export class ServiceTime {
   readonly clock: ServiceClock;
   readonly #telemetry: Telemetry;
-  readonly #listeners = new Set<OnClockSkew>();
+  readonly #skews = new Emitter<ClockSkew>();
   /** What was told last; undefined where nothing is wrong. */
   #told: ClockSkew | undefined;
   readonly #stop: () => void;
@@ -38,16 +38,20 @@ export class ServiceTime {
    *
    * @returns a call that ends it.
    */
-  subscribe(listener: OnClockSkew): () => void {
-    this.#listeners.add(listener);
+  subscribe(listener: (skew: ClockSkew) => void): () => void {
+    const unsubscribe = this.#skews.subscribe(listener);
+    let isSubscribed = true;
     const told = this.#told;
     if (told !== undefined) {
       setImmediate(() => {
-        // Another one was told meanwhile, or nobody listens any more.
-        if (this.#told === told && this.#listeners.has(listener)) listener(told);
+        // Another one may have been told meanwhile.
+        if (this.#told === told && isSubscribed) listener(told);
       });
     }
-    return () => this.#listeners.delete(listener);
+    return () => {
+      isSubscribed = false;
+      unsubscribe();
+    };
   }
 
   close(): void {
@@ -73,6 +77,6 @@ export class ServiceTime {
       { ...skew },
       'local clock is wrong: the service’s time is used, set the clock (offsetMs: how far it is behind)',
     );
-    for (const listener of this.#listeners) listener(skew);
+    this.#skews.emit(skew);
   }
 }

@@ -33,7 +33,7 @@ function openCache(answers?: readonly CertificateOutcome[] | (() => CertificateO
     trustRoots: [trustRoot.serialize()],
     own: { aci: sender.aci, deviceId: 1, identityKey: sender.identityKeyPair.publicKey.serialize() },
     clock: new ManualClock(Date.now()),
-    onProblem: (_error, attempt) => problems.push(attempt),
+    problems: { emit: ({ attempt }) => void problems.push(attempt) },
     wait: (ms) => {
       waits.push(ms);
       return new Promise((resolve) => setImmediate(resolve));
@@ -137,7 +137,7 @@ it('a kept certificate that the service’s time shows to have expired is replac
     },
     trustRoots: [trustRoot],
     own: { aci: sender.aci, deviceId: 1, identityKey: sender.identityKeyPair.publicKey.serialize() },
-    onProblem: () => undefined,
+    problems: { emit: () => undefined },
     wait: (ms) => {
       waits.push(ms);
       return Promise.resolve();

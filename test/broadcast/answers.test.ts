@@ -1,5 +1,6 @@
 import type { BroadcasterEvents } from 'sealcast';
 import { AbortWatch } from '#dist/src/util/abort-watch.js';
+import { PauseGate } from '#dist/src/broadcast/flow/pause-gate.js';
 import { SendLimiter } from '#dist/src/broadcast/flow/send-limiter.js';
 import type * as Waiting from '#dist/src/util/sleep.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
@@ -122,7 +123,8 @@ describe('what the service refuses for one recipient', () => {
 describe('many 429s', () => {
   it('halve the sends under way, once for all that were on their way, and each window that is taken adds one', () => {
     const { signal } = new AbortController();
-    const window = new SendLimiter(64, Infinity, new AbortWatch());
+    const aborts = new AbortWatch();
+    const window = new SendLimiter({ maxSends: 64, perSecond: Infinity, aborts, gate: new PauseGate(aborts) });
     for (let i = 0; i < 64; i++) void window.acquire(signal);
     for (let i = 0; i < 64; i++) window.release('limited');
     expect(window.limit).toBe(32);

@@ -70,7 +70,7 @@ async function open(aheadMs: number): Promise<ManualClock> {
     ...hubOptions(clock),
     policies: { unsealedFallback: 'never', onIdentityChange: 'accept' },
     limits: checkLimits({}),
-    notify: (name, facts) => events.push([name, facts]),
+    events: { emit: (name, facts) => void events.push([name, facts]) },
   });
   core.tellClockSkews();
   await core.changeContact(subscriber.aci, (contact) => onProfileKey(contact, subscriber.profileKey));

@@ -32,7 +32,7 @@ beforeEach(async () => {
     telemetry: new Telemetry(),
     policies: { unsealedFallback: 'never', onIdentityChange: 'accept' },
     limits: checkLimits({}),
-    notify: () => undefined,
+    events: { emit: () => undefined },
     clock,
   });
 });

@@ -16,12 +16,15 @@ let store: MemoryStore;
 let clock: ManualClock;
 let runs: Runs;
 let pruner: Pruner;
+/** Ids that the first look left in the store. */
+let kept: string[];
 let pruned: string[];
 let warnings: string[];
 beforeEach(() => {
   store = new MemoryStore();
   clock = new ManualClock();
   runs = new Runs();
+  kept = [];
   pruned = [];
   warnings = [];
   const noop = (): void => undefined;
@@ -31,8 +34,8 @@ beforeEach(() => {
     keepFinishedMs: KEEP_MS,
     clock,
     telemetry: new Telemetry({ debug: noop, info: noop, warn, error: noop }),
-    whileIdle: (id, work) => runs.whileIdle(id, work),
-    onPruned: ({ id }) => pruned.push(id),
+    runs,
+    index: { add: ({ id }) => void kept.push(id), pruned: ({ id }) => void pruned.push(id) },
   });
 });
 afterEach(() => pruner.stop());
@@ -44,7 +47,7 @@ async function put(id: string, finishedAtMs: number, state: BroadcastState = 'fi
     { table: 'outbox', key: `${id}/r`, value: encodeOutbox({ state: 'done', status: 'sealed' }) },
   ]);
 }
-async function kept(): Promise<string[]> {
+async function stored(): Promise<string[]> {
   const [broadcasts, rows] = await Promise.all([
     store.list('broadcast', { limit: 100 }),
     store.list('outbox', { limit: 100 }),
@@ -54,9 +57,8 @@ async function kept(): Promise<string[]> {
   return ids;
 }
 async function start(): Promise<string[]> {
-  const ids: string[] = [];
-  await pruner.start(({ id }) => ids.push(id));
-  return ids;
+  await pruner.start();
+  return kept;
 }
 /** Time passes, look by look. */
 async function pass(ms: number): Promise<void> {
@@ -72,11 +74,11 @@ describe('finished broadcasts', () => {
     await put('young', clock.now() - KEEP_MS + DAY_MS);
     await put('sent', clock.now() - KEEP_MS - DAY_MS, 'sending');
     expect(await start()).toEqual(['sent', 'young']);
-    expect(await kept()).toEqual(['sent', 'young']);
+    expect(await stored()).toEqual(['sent', 'young']);
     await pass(DAY_MS - HOUR_MS);
-    expect(await kept()).toEqual(['sent', 'young']);
+    expect(await stored()).toEqual(['sent', 'young']);
     await pass(2 * PRUNE_INTERVAL_MS);
-    expect(await kept()).toEqual(['sent']);
+    expect(await stored()).toEqual(['sent']);
     expect(pruned).toEqual(['old', 'young']);
   });
 
@@ -85,7 +87,7 @@ describe('finished broadcasts', () => {
     for (let day = 0; day < 365; day++) {
       await put(`day-${String(day).padStart(3, '0')}`, clock.now());
       await pass(DAY_MS);
-      expect((await kept()).length).toBeLessThanOrEqual(15);
+      expect((await stored()).length).toBeLessThanOrEqual(15);
       expect(clock.pending).toBe(1);
     }
     expect(pruned.length).toBeGreaterThan(349);
@@ -98,11 +100,11 @@ describe('finished broadcasts', () => {
     let end!: () => void;
     runs.add('busy', 'run', { stop: () => undefined, ended: new Promise<void>((resolve) => (end = resolve)) });
     await pass(PRUNE_INTERVAL_MS);
-    expect(await kept()).toEqual(['busy']);
+    expect(await stored()).toEqual(['busy']);
     end();
     await put('busy', clock.now() - KEEP_MS - 1, 'sending');
     await pass(PRUNE_INTERVAL_MS);
-    expect(await kept()).toEqual(['busy']);
+    expect(await stored()).toEqual(['busy']);
   });
 
   it('that are being taken out are waited for by a run of the same id', async () => {
@@ -128,21 +130,21 @@ describe('a clock that is not believed prunes nothing', () => {
     await start();
     clock.jump(365 * DAY_MS);
     await pass(PRUNE_INTERVAL_MS);
-    expect(await kept()).toEqual(['young']);
+    expect(await stored()).toEqual(['young']);
     expect(warnings).toEqual(['prune outbox: clock may be wrong, retry in six hours']);
     // And set right again.
     clock.jump(-365 * DAY_MS);
     await pass(4 * PRUNE_INTERVAL_MS);
-    expect(await kept()).toEqual(['young']);
+    expect(await stored()).toEqual(['young']);
     await pass(KEEP_MS);
-    expect(await kept()).toEqual([]);
+    expect(await stored()).toEqual([]);
   });
 
   it('set a year ahead before it is opened', async () => {
     await put('young', clock.now() - DAY_MS);
     clock.jump(365 * DAY_MS);
     expect(await start()).toEqual(['young']);
-    expect(await kept()).toEqual(['young']);
+    expect(await stored()).toEqual(['young']);
     expect(warnings.length).toBe(1);
   });
 
@@ -151,7 +153,7 @@ describe('a clock that is not believed prunes nothing', () => {
     clock.jump(-10 * 365 * DAY_MS);
     await start();
     await pass(DAY_MS);
-    expect(await kept()).toEqual(['old']);
+    expect(await stored()).toEqual(['old']);
   });
 });
 
@@ -159,7 +161,7 @@ it('what a crash left half taken out goes whatever the clock says', async () => 
   await put('half', clock.now() - DAY_MS, 'pruned');
   clock.jump(-365 * DAY_MS);
   await start();
-  expect(await kept()).toEqual([]);
+  expect(await stored()).toEqual([]);
 });
 
 it('a store that fails is tried again', async () => {
@@ -171,7 +173,7 @@ it('a store that fails is tried again', async () => {
   expect(warnings).toEqual(['prune outbox: failed, retry in six hours']);
   store.list = list;
   await pass(PRUNE_INTERVAL_MS);
-  expect(await kept()).toEqual([]);
+  expect(await stored()).toEqual([]);
 });
 
 it('nothing is looked at after it was stopped', async () => {
@@ -180,5 +182,5 @@ it('nothing is looked at after it was stopped', async () => {
   await put('old', clock.now() - KEEP_MS - 1);
   expect(clock.pending).toBe(0);
   await pass(DAY_MS);
-  expect(await kept()).toEqual(['old']);
+  expect(await stored()).toEqual(['old']);
 });

@@ -19,14 +19,14 @@ function openIntake(
   const deliver = (): void => {
     for (let name = taken.length; name < count; name++) intake.push(letter(name, lengthBytes));
   };
-  const intake = new EnvelopeQueue(
-    () => Promise.resolve(),
-    () => {
+  const intake = new EnvelopeQueue({
+    settled: () => Promise.resolve(),
+    request: () => {
       redeliveries += 1;
       intake.forget();
       setImmediate(deliver);
     },
-  );
+  });
   deliver();
   return { intake, taken, redeliveries: () => redeliveries };
 }
@@ -47,10 +47,7 @@ describe('an intake', () => {
     let settle = (): void => undefined;
     let redeliveries = 0;
     const settled = new Promise<void>((resolve) => (settle = resolve));
-    const intake = new EnvelopeQueue(
-      () => settled,
-      () => (redeliveries += 1),
-    );
+    const intake = new EnvelopeQueue({ settled: () => settled, request: () => void (redeliveries += 1) });
     intake.push(letter(1));
     intake.push(letter(2));
     expect(namesOf(await intake.next(1))).toEqual([1]);

@@ -31,10 +31,7 @@ describe('an envelope above the limit', () => {
 
 describe('letters that wait', () => {
   const intakeOf = (lengths: readonly number[]): EnvelopeQueue => {
-    const intake = new EnvelopeQueue(
-      () => Promise.resolve(),
-      () => undefined,
-    );
+    const intake = new EnvelopeQueue({ settled: () => Promise.resolve(), request: () => undefined });
     for (const length of lengths) {
       intake.push({ bytes: new Uint8Array(length), deliveredMs: length, ack: { send: () => undefined } });
     }

@@ -13,9 +13,9 @@ const paces = vi.hoisted((): number[] => []);
 vi.mock('#dist/src/broadcast/flow/send-limiter.js', async (importOriginal) => {
   const original = await importOriginal<typeof SendWindows>();
   class SendLimiter extends original.SendLimiter {
-    constructor(...[maxSends, perSecond, ...others]: ConstructorParameters<typeof original.SendLimiter>) {
-      paces.push(perSecond);
-      super(maxSends, Infinity, ...others);
+    constructor(options: ConstructorParameters<typeof original.SendLimiter>[0]) {
+      paces.push(options.perSecond);
+      super({ ...options, perSecond: Infinity });
     }
   }
   return { ...original, SendLimiter };

@@ -66,10 +66,9 @@ describe('contacts', () => {
 describe('requests to strangers to send again', () => {
   it('that stay in the store since this side fails count among those that may wait', async () => {
     const contact = (): Promise<never> => Promise.reject(new Error('the store fails'));
-    const sender = new RetrySender(
-      { records: { contact }, runtime: { options: { store: scene.store } } } as never,
-      () => undefined,
-    );
+    const sender = new RetrySender({ records: { contact }, runtime: { options: { store: scene.store } } } as never, {
+      add: () => undefined,
+    });
     const row = { sender: randomUUID(), senderDevice: 1, timestamp: 1, message: new Uint8Array(1) };
     for (let i = 0; i < 16_384; i++) sender.add(`r/${i}`, row);
     expect(sender.hasRoom).toBe(false);
@@ -93,7 +92,7 @@ describe('requests to strangers to send again', () => {
       groupId,
     });
     const runtime = { account: { aci: '' }, clock: new ManualClock() };
-    const services = { retryLimits: { take: () => true }, runtime, mayAsk: () => true };
+    const services = { retryLimits: { take: () => true }, runtime, retries: { hasRoom: true } };
     const rowOf = (groupId: Uint8Array<ArrayBuffer>) =>
       createRetryRequest(opened(groupId), 'address', services as never);
     expect(rowOf(message)?.groupId).toBeUndefined();

@@ -82,7 +82,7 @@ export async function* soak(options: SoakOptions): AsyncGenerator<SoakSample, vo
     telemetry: new Telemetry(),
     policies: { unsealedFallback: 'never', onIdentityChange: 'accept' },
     limits: checkLimits({}),
-    notify: () => undefined,
+    events: { emit: () => undefined },
     clock,
   });
   const receiver = await Receiver.open({ ...shared, maintainPreKeys: false });

@@ -21,13 +21,9 @@ import {
   type PreKeyKind,
 } from './plan.js';
 import { PreKeysSchedule } from './schedule.js';
+import { Emitter } from '../../util/emitter.js';
 import { isDefinite, refusalError } from '../../transport/refusal-errors.js';
 import { unlessAborted } from '../../util/unless-aborted.js';
-
-export interface PreKeysOptions {
-  /** Told of what {@link PreKeys.start} could not do; it is tried again later, unless no time mends it. */
-  readonly onError?: (error: SealcastError) => void;
-}
 
 /** Records of a kind, in the order of their ids; undefined where there is none any more. */
 type PreKeyRecords = readonly (Uint8Array<ArrayBuffer> | undefined)[];
@@ -48,21 +44,23 @@ export class PreKeys {
   readonly #transport: AccountTransport;
   readonly #store: Store;
   readonly #schedule: PreKeysSchedule;
+  /** What {@link PreKeys.start} could not do; it is tried again later, unless no time mends it. */
+  readonly problems = new Emitter<SealcastError>();
   #flight: Promise<Refusal | undefined> | undefined;
   readonly #closing = new AbortController();
 
-  constructor(runtime: AccountRuntime, transport: AccountTransport, options: PreKeysOptions = {}) {
+  constructor(runtime: AccountRuntime, transport: AccountTransport) {
     this.#runtime = runtime;
     this.#transport = transport;
     this.#store = runtime.options.store;
     const { log } = runtime.options.telemetry;
-    this.#schedule = new PreKeysSchedule(
-      (signal) => this.#shared(signal),
-      (error) => {
+    this.#schedule = new PreKeysSchedule({
+      run: (signal) => this.#shared(signal),
+      failed: (error) => {
         log.warn({ code: error.code }, 'prekeys could not be seen to');
-        options.onError?.(error);
+        this.problems.emit(error);
       },
-    );
+    });
   }
 
   /**

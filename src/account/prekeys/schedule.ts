@@ -19,14 +19,21 @@ const FINAL: ReadonlySet<SealcastErrorCode> = new Set([
   'ERR_LIBSIGNAL_UNAVAILABLE',
 ]);
 
+/** Work that a schedule runs. */
+export interface ScheduledTask {
+  /** @returns why the service refused, or undefined; rejects with what else failed. */
+  run(signal: AbortSignal): Promise<Refusal | undefined>;
+  /** A run failed. */
+  failed(error: SealcastError): void;
+}
+
 /**
  * Runs a task when it is started, once a day (each time at another time of it, lest all who started together come back
  * together), and when it is asked for; one at a time. What failed is tried again after a while, longer each time, or when the
  * service says. Its timers keep no process alive.
  */
 export class PreKeysSchedule {
-  readonly #task: (signal: AbortSignal) => Promise<Refusal | undefined>;
-  readonly #onError: (error: SealcastError) => void;
+  readonly #task: ScheduledTask;
   #controller: AbortController | undefined;
   #timer: NodeJS.Timeout | undefined;
   #dueMs = Infinity;
@@ -36,9 +43,8 @@ export class PreKeysSchedule {
   /** In a row. */
   #failures = 0;
 
-  constructor(task: (signal: AbortSignal) => Promise<Refusal | undefined>, onError: (error: SealcastError) => void) {
+  constructor(task: ScheduledTask) {
     this.#task = task;
-    this.#onError = onError;
   }
 
   start(): void {
@@ -98,7 +104,7 @@ export class PreKeysSchedule {
     let error: SealcastError;
     let retryAfterMs: number | undefined;
     try {
-      const refusal = await this.#task(signal);
+      const refusal = await this.#task.run(signal);
       if (refusal === undefined) {
         this.#failures = 0;
         return DAY_MS * (0.9 + Math.random() / 5);
@@ -122,7 +128,7 @@ export class PreKeysSchedule {
 
   #report(error: SealcastError): void {
     try {
-      this.#onError(error);
+      this.#task.failed(error);
     } catch (thrown) {
       // Whoever listens fails of his own.
       queueMicrotask(() => {

@@ -28,7 +28,7 @@ export interface Challenges {
 export interface RefusalWaitsOptions {
   readonly id: string;
   readonly gate: PauseGate;
-  readonly services: Pick<BroadcastContext, 'telemetry' | 'notify'>;
+  readonly services: Pick<BroadcastContext, 'telemetry' | 'events'>;
   /** A Retry-After above it is not waited out, ms. */
   readonly maxRetryAfterMs: number;
   /** Releases a recipient's slot while it waits. */
@@ -82,7 +82,7 @@ export class RefusalWaits {
     if (!gate.closures.includes('challenge')) {
       gate.close('challenge');
       services.telemetry.log.warn({ id }, 'the service wants a challenge answered; the broadcast is paused');
-      services.notify('challenge', { id, token, options });
+      services.events.emit('challenge', { id, token, options });
     }
     await gate.pass(signal);
   }

@@ -1,6 +1,7 @@
 import type { AbortWatch } from '../../util/abort-watch.js';
 import { Semaphore } from '../../util/semaphore.js';
 import { wait } from '../../util/sleep.js';
+import type { PauseGate } from './pause-gate.js';
 
 const MIN_SENDS = 1;
 /** After the window was halved it is left alone so long: the answers to what was under way say the same thing again. */
@@ -8,6 +9,15 @@ const CALM_MS = 1_000;
 
 /** What the service made of a send. `limited`: 429. */
 export type SendAnswer = 'taken' | 'limited' | 'other';
+
+export interface SendLimiterOptions {
+  /** Sends that may be under way at the same time. */
+  readonly maxSends: number;
+  /** Sends that may begin in a second; Infinity for as fast as it goes. */
+  readonly perSecond: number;
+  readonly aborts: AbortWatch;
+  readonly gate: Pick<PauseGate, 'during'>;
+}
 
 /**
  * How many sends may be under way, and how many begin in a second. When the service says "too many", the window is halved;
@@ -17,7 +27,7 @@ export class SendLimiter {
   readonly #maxSends: number;
   readonly #millisecondsEach: number;
   readonly #permits: Semaphore;
-  readonly #pacing: (waiting: Promise<void>) => Promise<void>;
+  readonly #gate: Pick<PauseGate, 'during'>;
   /** Sends that may be under way, and permits out of use because of it. */
   #limit: number;
   #withheld = 0;
@@ -25,17 +35,8 @@ export class SendLimiter {
   /** When the next send may begin. */
   #nextMs = 0;
 
-  /**
-   * @param perSecond Infinity for as fast as it goes.
-   * @param pacing names the wait for the next send's time.
-   */
-  constructor(
-    maxSends: number,
-    perSecond: number,
-    aborts: AbortWatch,
-    pacing: (waiting: Promise<void>) => Promise<void> = (waiting) => waiting,
-  ) {
-    this.#pacing = pacing;
+  constructor({ maxSends, perSecond, aborts, gate }: SendLimiterOptions) {
+    this.#gate = gate;
     this.#maxSends = maxSends;
     this.#millisecondsEach = 1000 / perSecond;
     this.#permits = new Semaphore(maxSends, aborts);
@@ -57,7 +58,7 @@ export class SendLimiter {
     this.#nextMs = beginMs + this.#millisecondsEach;
     if (beginMs === nowMs) return;
     try {
-      await this.#pacing(wait(beginMs - nowMs, signal));
+      await this.#gate.during('pace', wait(beginMs - nowMs, signal));
     } catch (error) {
       this.#permits.release();
       throw error;

@@ -13,7 +13,7 @@ const GROUP_ID_BYTES = 32;
 export function createRetryRequest(
   opened: OpenedEnvelope,
   address: string,
-  { retryLimits, runtime, mayAsk }: ReceiveContext,
+  { retryLimits, runtime, retries }: ReceiveContext,
 ): RetryRecord | undefined {
   const { sender, senderDevice, timestamp, envelopeType, ciphertext, identityKey, groupId } = opened;
   // The others are not encrypted.
@@ -21,7 +21,7 @@ export function createRetryRequest(
   // Our own other devices have their own ways.
   if (sender === runtime.account.aci) return undefined;
   const message = encodeRetryRequest({ type: envelopeType, ciphertext, timestamp, senderDevice });
-  if (message === undefined || !mayAsk() || !retryLimits.take(address, timestamp, runtime.clock.now()))
+  if (message === undefined || !retries.hasRoom || !retryLimits.take(address, timestamp, runtime.clock.now()))
     return undefined;
   return {
     sender,

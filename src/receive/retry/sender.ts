@@ -11,6 +11,9 @@ import type { ContactRecord, Device } from '../../store/records.js';
 import type { RetryRecord } from '../../store/records-inbox.js';
 import type { OutboundMessage, PreKeysOutcome, Refusal, SendOutcome } from '../../transport/transport.js';
 import type { ReceiveContext } from '../context.js';
+import type { InboxCleanup } from '../inbox-cleanup.js';
+
+type RetryContext = Pick<ReceiveContext, 'runtime' | 'records' | 'policies' | 'telemetry'>;
 
 /** A request is tried so many times; devices that are others than we thought are one of them. */
 const MAX_ATTEMPTS = 5;
@@ -54,21 +57,20 @@ interface Target {
  * that they begin a new session and send them again. Each request lies in the store until it was sent or given up.
  */
 export class RetrySender {
-  readonly #services: ReceiveContext;
+  readonly #services: RetryContext;
   readonly #guard: SendGuard;
   readonly #permits: Semaphore;
   readonly #controller = new AbortController();
   readonly #underway = new Set<Promise<void>>();
-  readonly #onEnded: (key: string) => void;
+  readonly #cleanup: Pick<InboxCleanup, 'add'>;
   /** Rows that failed for a reason of our own, and stay in the store for the Receiver that is opened next. */
   #leftCount = 0;
 
-  /** @param onEnded hears of the rows that can go. */
-  constructor(services: ReceiveContext, onEnded: (key: string) => void) {
+  constructor(services: RetryContext, cleanup: Pick<InboxCleanup, 'add'>) {
     this.#services = services;
     this.#guard = SendGuard.of(services.runtime.options.store);
     this.#permits = new Semaphore(CONCURRENCY, new AbortWatch());
-    this.#onEnded = onEnded;
+    this.#cleanup = cleanup;
   }
 
   /** Whether one more may be added. */
@@ -95,7 +97,7 @@ export class RetrySender {
   async #run(key: string, row: RetryRecord): Promise<void> {
     const { status, attempts } = await this.#send(row).catch(endingOf);
     this.#services.telemetry.publish('retry-request', { status, attempts });
-    this.#onEnded(key);
+    this.#cleanup.add(key);
   }
 
   async #send(row: RetryRecord): Promise<Ended> {

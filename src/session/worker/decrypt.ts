@@ -98,8 +98,8 @@ class Decryption {
     try {
       if (sender === undefined || message === undefined) throw new Error('the request is incomplete');
       sender.record ??= this.#read(senderIndex);
-      this.#session.record = sender.record;
-      this.#identities.seen = undefined;
+      this.#session.begin(sender.record);
+      this.#identities.begin();
       const plaintext = await this.#decrypt(sender, type, message);
       // libsignal saves a session, and takes a prekey away, after the message was decrypted, and only then.
       sender.record = this.#session.record;

@@ -105,9 +105,9 @@ class Encryption {
     let failed: Exclude<EncryptStatus, 'ok'> = 'failed';
     try {
       if (plaintext === undefined || identityKey === undefined) throw new Error('the request is incomplete');
-      identities.trusted = identityKey;
+      identities.trust(identityKey);
       const address = ProtocolAddress.new(serviceId, deviceId);
-      sessions.record = bytes === undefined ? null : SessionRecord.deserialize(bytes);
+      sessions.begin(bytes === undefined ? null : SessionRecord.deserialize(bytes));
       if (renewal !== undefined && this.#isWanted(renewal)) {
         failed = 'bad-bundle';
         const bundle = bundleOf(renewal.bundle, identityKey);

@@ -10,17 +10,27 @@ import {
 
 /** The one session that a task is about. */
 export class TaskSession extends SessionStore {
-  record: SessionRecord | null = null;
+  #record: SessionRecord | null = null;
+
+  /** Its record, as the last step left it. */
+  get record(): SessionRecord | null {
+    return this.#record;
+  }
+
+  /** Begins a task, with another session or none. */
+  begin(record: SessionRecord | null): void {
+    this.#record = record;
+  }
 
   override getSession(): Promise<SessionRecord | null> {
-    return Promise.resolve(this.record);
+    return Promise.resolve(this.#record);
   }
   override saveSession(_address: ProtocolAddress, record: SessionRecord): Promise<void> {
-    this.record = record;
+    this.#record = record;
     return Promise.resolve();
   }
   override getExistingSessions(): Promise<SessionRecord[]> {
-    return Promise.resolve(this.record === null ? [] : [this.record]);
+    return Promise.resolve(this.#record === null ? [] : [this.#record]);
   }
 }
 
@@ -29,12 +39,17 @@ export class TaskIdentities extends IdentityKeyStore {
   readonly #privateKey: PrivateKey;
   readonly #registrationId: number;
   /** 33 bytes */
-  trusted = new Uint8Array(0);
+  #trusted: Uint8Array = new Uint8Array(0);
 
   constructor(privateKey: PrivateKey, registrationId: number) {
     super();
     this.#privateKey = privateKey;
     this.#registrationId = registrationId;
+  }
+
+  /** Begins a task. @param identityKey 33 bytes: the other side's */
+  trust(identityKey: Uint8Array): void {
+    this.#trusted = identityKey;
   }
 
   override getIdentityKey(): Promise<PrivateKey> {
@@ -47,7 +62,7 @@ export class TaskIdentities extends IdentityKeyStore {
     return Promise.resolve(IdentityChange.NewOrUnchanged);
   }
   override isTrustedIdentity(_address: ProtocolAddress, key: PublicKey): Promise<boolean> {
-    return Promise.resolve(Buffer.compare(key.serialize(), this.trusted) === 0);
+    return Promise.resolve(Buffer.compare(key.serialize(), this.#trusted) === 0);
   }
   override getIdentity(): Promise<PublicKey | null> {
     return Promise.resolve(null);
@@ -56,11 +71,20 @@ export class TaskIdentities extends IdentityKeyStore {
 
 /** Our own identity; any key of a sender is trusted, for what he sends proves it. It says which one that was. */
 export class SenderIdentities extends TaskIdentities {
-  /** 33 bytes */
-  seen: Uint8Array<ArrayBuffer> | undefined;
+  #seen: Uint8Array<ArrayBuffer> | undefined;
+
+  /** The key that the sender proved, 33 bytes; undefined where it proved none. */
+  get seen(): Uint8Array<ArrayBuffer> | undefined {
+    return this.#seen;
+  }
+
+  /** Begins a task. */
+  begin(): void {
+    this.#seen = undefined;
+  }
 
   override saveIdentity(_address: ProtocolAddress, key: PublicKey): Promise<IdentityChange> {
-    this.seen = key.serialize();
+    this.#seen = key.serialize();
     return Promise.resolve(IdentityChange.NewOrUnchanged);
   }
   override isTrustedIdentity(): Promise<boolean> {

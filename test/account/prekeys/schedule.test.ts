@@ -23,13 +23,13 @@ describe('the schedule of prekeys', () => {
     runs.length = 0;
     errors.length = 0;
     outcome = () => Promise.resolve(undefined);
-    schedule = new PreKeysSchedule(
-      (signal) => {
+    schedule = new PreKeysSchedule({
+      run: (signal) => {
         runs.push(signal);
         return outcome();
       },
-      ({ code }) => void errors.push(code),
-    );
+      failed: ({ code }) => void errors.push(code),
+    });
   });
   afterEach(async () => {
     vi.useRealTimers();
@@ -137,12 +137,12 @@ describe('the schedule of prekeys', () => {
         thrown.push(error);
       }
     });
-    const failing = new PreKeysSchedule(
-      () => Promise.reject(new TypeError('odd')),
-      (error) => {
+    const failing = new PreKeysSchedule({
+      run: () => Promise.reject(new TypeError('odd')),
+      failed: (error) => {
         throw error;
       },
-    );
+    });
     failing.start();
     await pass(10 * SECOND_MS);
     expect(thrown.length).toBeGreaterThanOrEqual(2);
@@ -176,7 +176,8 @@ describe('prekeys that are started', () => {
   it('are maintained, and what fails of it is told; what is noted before counts for nothing', async () => {
     const scene = await openAccountScene();
     const onError = vi.fn();
-    const preKeys = new PreKeys(scene.runtime, scene.service, { onError });
+    const preKeys = new PreKeys(scene.runtime, scene.service);
+    preKeys.problems.subscribe(onError);
     preKeys.noteUsed(1);
     preKeys.start();
     await neverHangs(
@@ -200,7 +201,8 @@ describe('prekeys that are started', () => {
   it('that are stopped end what is under way', async () => {
     const scene = await openAccountScene();
     const onError = vi.fn();
-    const preKeys = new PreKeys(scene.runtime, scene.service, { onError });
+    const preKeys = new PreKeys(scene.runtime, scene.service);
+    preKeys.problems.subscribe(onError);
     scene.service.accountIntercepts.set('uploadPreKeys', () => new Promise(() => undefined));
     preKeys.start();
     await neverHangs(

@@ -1,0 +1,50 @@
+import { refuse } from '../sealer/options.js';
+import type { ResendQueue } from '../runtime/resend-queue.js';
+
+/** A broadcast in the store. */
+export interface IndexedBroadcast {
+  readonly id: string;
+  readonly timestamp: number;
+}
+
+/** Broadcasts in the store, by timestamp: receivers take two messages with one timestamp for the same, and show the first alone. */
+export class BroadcastIndex {
+  readonly #resends: Pick<ResendQueue, 'pruned'>;
+  readonly #ids = new Map<number, string>();
+
+  constructor(resends: Pick<ResendQueue, 'pruned'>) {
+    this.#resends = resends;
+  }
+
+  idOf(timestamp: number): string | undefined {
+    return this.#ids.get(timestamp);
+  }
+
+  add({ id, timestamp }: IndexedBroadcast): void {
+    this.#ids.set(timestamp, id);
+  }
+
+  /** The broadcast was not stored. */
+  remove({ id, timestamp }: IndexedBroadcast): void {
+    if (this.#ids.get(timestamp) === id) this.#ids.delete(timestamp);
+  }
+
+  /** The broadcast has left the store. */
+  pruned(broadcast: IndexedBroadcast): void {
+    this.remove(broadcast);
+    this.#resends.pruned(broadcast.id);
+  }
+
+  /** @throws SealcastError ERR_INVALID_ARGUMENT: the timestamp is that of another broadcast. */
+  assertFree({ id, timestamp }: IndexedBroadcast): void {
+    const other = this.#ids.get(timestamp);
+    if (other !== undefined && other !== id) refuse('timestamp', 'that of no other broadcast in the store');
+  }
+
+  /** The first free timestamp from `nowMs` on: a clock that is set back shows a time twice. */
+  freeTimestamp(nowMs: number): number {
+    let timestamp = nowMs;
+    while (this.#ids.has(timestamp)) timestamp += 1;
+    return timestamp;
+  }
+}

@@ -1,0 +1,49 @@
+import type { AccountTransport } from '../transport/transport.js';
+import { backoffMs, wait } from '../util/sleep.js';
+
+/** Before what no worker could decrypt is delivered again. */
+const BASE_MS = 1_000;
+const CEILING_MS = 60_000;
+
+/** Has the service deliver again what was left with it, once all that was taken in is acknowledged. */
+export class Redelivery {
+  readonly #transport: Pick<AccountTransport, 'redeliver'>;
+  readonly #ending: AbortSignal;
+  /** Batches, one behind the other, of which something was left with the service. */
+  #deferrals = 0;
+  #tail: Promise<void> = Promise.resolve();
+
+  /** @param ending fires when nothing more is taken in. */
+  constructor(transport: Pick<AccountTransport, 'redeliver'>, ending: AbortSignal) {
+    this.#transport = transport;
+    this.#ending = ending;
+  }
+
+  /** Resolves when the last batch has been given out. */
+  get tail(): Promise<void> {
+    return this.#tail;
+  }
+
+  /** @param batch resolves when the batch, and all before it, have been given out. */
+  follow(batch: Promise<void>): void {
+    this.#tail = batch;
+  }
+
+  /** A batch has been given out, but for `count` envelopes that are left with the service. */
+  noteDeferred(count: number): void {
+    this.#deferrals = count === 0 ? 0 : this.#deferrals + 1;
+  }
+
+  /** Resolves when all that was taken in is acknowledged or left with the service, and the backoff has passed. */
+  async settled(): Promise<void> {
+    await this.#tail;
+    if (this.#deferrals === 0) return;
+    const waitMs = backoffMs(this.#deferrals - 1, BASE_MS, CEILING_MS);
+    // Closed meanwhile: there is nothing to wait for.
+    await wait(waitMs, this.#ending).catch(() => undefined);
+  }
+
+  request(): void {
+    this.#transport.redeliver();
+  }
+}
