@@ -1,4 +1,4 @@
-// The floors that the kernel is held to (one thread where it says nothing else, 600-byte USMC, 1,024 recipients), and what
+// The floors that the kernel is held to (one thread unless a row says otherwise, 600-byte USMC, 1,024 recipients), and what
 // was measured of each.
 import type { X25519Row } from '../kernel/x25519.js';
 import type { Summary } from '../measure/statistics.js';

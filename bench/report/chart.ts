@@ -1,4 +1,4 @@
-// The chart of README.md: how many times as fast as libsignal everybody seals and unseals, on every line of Node.
+// The chart of README.md and docs/benchmarks.md: how many times as fast as libsignal each peer seals and unseals, on every line of Node.
 import { BarChart, type BarSeriesOption } from 'echarts/charts';
 import {
   GridComponent,

@@ -1,4 +1,4 @@
-// What README.md says of the envelope benchmark.
+// Tables of the envelope benchmark, in Markdown.
 import type { CaseResult, EnvelopeResult } from '../envelope/report.js';
 import { findRow, rowName, type EnvelopeRow, type Operation, type RowIdentity } from '../envelope/rows.js';
 import type { TargetId } from '../envelope/targets.js';
@@ -21,7 +21,10 @@ export function fullCase({ cases: [first] }: EnvelopeResult): CaseResult {
 }
 
 export function ratioTable(results: readonly EnvelopeResult[]): string {
-  const header = ['One thread where it says nothing else', ...results.map(({ environment }) => nodeLine(environment))];
+  const header = [
+    'One thread unless the row says otherwise',
+    ...results.map(({ environment }) => nodeLine(environment)),
+  ];
   const ids = Object.keys(RATIO_NAMES) as TargetId[];
   const rows = ids.map((id) => [
     RATIO_NAMES[id],
@@ -83,7 +86,7 @@ export function casesTable(result: EnvelopeResult): string {
   return formatMarkdownTable(header, rows);
 }
 
-/** A row's name in README: the kernel is named where it is not the one that sealcast picks. */
+/** A row's name in the tables: the kernel is named where it is not the one that sealcast picks. */
 function label(identity: RowIdentity, { kernel }: EnvelopeResult): string {
   const name = rowName(identity);
   return identity.kernel === kernel ? name.replace(` (${kernel})`, '') : name;

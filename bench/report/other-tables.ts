@@ -1,4 +1,4 @@
-// What README.md says of the other benchmarks.
+// Tables of all benchmarks but the envelopes’, in Markdown.
 import type { KernelResult, KernelRow } from '../kernel/report.js';
 import type { EventLoopResult } from '../pool/event-loop.js';
 import { stageName, type MemoryResult } from '../pool/memory.js';

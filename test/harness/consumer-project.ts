@@ -46,8 +46,8 @@ export class ConsumerProject {
     }
   }
 
-  write(path: string, text: string): void {
-    writeFileSync(join(this.directory, path), text);
+  write(path: string, contents: string | Uint8Array): void {
+    writeFileSync(join(this.directory, path), contents);
   }
 
   remove(): void {

@@ -45,7 +45,7 @@ function runWebpack(configuration: webpack.Configuration): Promise<webpack.Stats
   });
 }
 
-describe('a program that a bundler makes one file of, sealcast kept out of it as the README says', () => {
+describe('a program that a bundler makes one file of, sealcast kept out of it as the docs say', () => {
   test('runs when esbuild made it', async () => {
     await build({
       absWorkingDir: project.directory,

@@ -88,7 +88,7 @@ describe.skipIf(process.platform === 'win32')('a process', () => {
     },
   );
 
-  test.skipIf(!hasPermissions)('under the permission model works with the permissions that README names', () => {
+  test.skipIf(!hasPermissions)('under the permission model works with the permissions that the docs name', () => {
     const readable = [packageRoot, realpathSync(join(packageRoot, 'node_modules')), directory, '/etc/alpine-release'];
     expect(
       attempts([

@@ -4,15 +4,15 @@ import { describe, expect, it } from 'vitest';
 import { FULL_PLAN } from '../../bench/envelope/plan.js';
 import { CHART_FILES, renderChart, type Theme } from '../../bench/report/chart.js';
 import { PACKAGE_ROOT, RESULTS_DIRECTORY } from '../../bench/report/environment.js';
-import { END_MARKER, renderReadmeBlock, replaceBlock, START_MARKER } from '../../bench/report/readme-block.js';
+import { END_MARKER, FIGURE_DOCUMENTS, replaceBlock, START_MARKER } from '../../bench/report/documents.js';
 import { BENCHMARKS, nodeLine, readResults, resultsOf } from '../../bench/report/results.js';
 
-describe("README's figures", () => {
-  const readme = readFileSync(join(PACKAGE_ROOT, 'README.md'), 'utf8');
+describe('the figures in the documents', () => {
   const results = readResults(RESULTS_DIRECTORY);
 
-  it('are those of the committed results', () => {
-    expect(replaceBlock(readme, renderReadmeBlock(results))).toBe(readme);
+  it.each(FIGURE_DOCUMENTS)('are those of the committed results: $path', ({ path, render }) => {
+    const text = readFileSync(join(PACKAGE_ROOT, path), 'utf8');
+    expect(replaceBlock(text, render(results))).toBe(text);
   });
 
   it.each(Object.keys(CHART_FILES) as Theme[])('are those of the chart, %s', (theme) => {
@@ -46,8 +46,8 @@ describe("README's figures", () => {
 
 describe('replacing the figures', () => {
   it('leaves everything outside of the markers as it was', () => {
-    const readme = `before\n${START_MARKER}\nold\n${END_MARKER}\nafter\n`;
-    expect(replaceBlock(readme, 'new')).toBe(`before\n${START_MARKER}\n\nnew\n\n${END_MARKER}\nafter\n`);
+    const text = `before\n${START_MARKER}\nold\n${END_MARKER}\nafter\n`;
+    expect(replaceBlock(text, 'new')).toBe(`before\n${START_MARKER}\n\nnew\n\n${END_MARKER}\nafter\n`);
   });
 
   it('fails without the markers rather than writing nowhere', () => {
