@@ -1,5 +1,6 @@
 import { maySend, takesSealed } from '../access/access-mode.js';
 import { awaitsAcceptance, isOtherIdentity } from '../access/contact-identity.js';
+import { archiveSessions } from '../runtime/archive-sessions.js';
 import type { BundleSetup } from '../session/protocol.js';
 import type { ContactRecord, Device, EncryptedDevice, OutboxRecord } from '../store/records.js';
 import type { Change } from '../store/store.js';
@@ -27,6 +28,30 @@ export interface ChunkSteps {
   readonly strangers: readonly string[];
   /** At which the contacts were read, see `SendGuard`. */
   readonly revision: number;
+}
+
+/** Devices of one recipient to encrypt for, and what to begin sessions with. */
+export interface SessionSetup {
+  readonly serviceId: string;
+  /** The contact as it is to be known from now on; its identity key is that of the bundles. */
+  readonly contact: ContactRecord;
+  /** At which the contact was read, see `SendGuard`. */
+  readonly revision: number;
+  /** By device id; undefined where the session that exists is used. */
+  readonly devices: ReadonlyMap<number, BundleSetup | undefined>;
+  /** Devices of an earlier encryption that keep their ciphertexts. */
+  readonly kept: readonly EncryptedDevice[];
+  /** Devices whose sessions are archived. */
+  readonly retired: readonly number[];
+  /** Whether to hold the recipient's lock meanwhile: for a contact that changed each time before. */
+  readonly holdsLock: boolean;
+}
+
+interface SetupEncryption {
+  readonly ids: readonly number[];
+  /** Records that were encrypted with, in the order of the ids. */
+  readonly sessions: readonly (Uint8Array | undefined)[];
+  readonly outputs: readonly Encrypted[];
 }
 
 /**
@@ -174,34 +199,51 @@ export class Encryptor {
   }
 
   /**
-   * Begins sessions where renewals say so, encrypts for these devices, and commits it together with what is kept of an earlier
-   * encryption. The caller holds the recipient's lock.
+   * Begins sessions where the setup says so, encrypts for its devices, and commits both together with what it keeps of an
+   * earlier encryption.
    *
-   * @param contact as it is to be known from now on; its identity key is that of the renewals' bundles.
-   * @param devices to encrypt for, with or without a renewal each.
+   * X25519 and ML-KEM of a first session take a worker milliseconds, and behind other jobs much longer. So the workers encrypt
+   * without the recipient's lock, and messages from the recipient are decrypted meanwhile. With the lock, the contact and
+   * the sessions must be those that were encrypted with; if not, the result is dropped: it never left, and no key of it was kept.
+   *
+   * @returns undefined where the contact or a session changed meanwhile; nothing was kept.
    */
-  async encryptWith(
-    serviceId: string,
-    contact: ContactRecord,
-    devices: ReadonlyMap<number, BundleSetup | undefined>,
-    kept: readonly EncryptedDevice[],
-    changes: Change[],
-  ): Promise<DeliveryStep> {
-    const { outbox, ratchet, guard } = this.#services;
-    const ids = [...devices.keys()];
-    const records = await outbox.sessions(ids.map((deviceId) => sessionKey(serviceId, deviceId)));
-    const inputs = ids.map((id, i) => this.#inputFor(serviceId, contact, id, records[i], devices.get(id)));
-    const outputs = await ratchet.encrypt(inputs);
-    const encrypted = ids.map((deviceId, i) => ({ deviceId, registrationId: outputs[i]?.registrationId ?? 0 }));
-    const step = this.#keep(serviceId, { contact, revision: guard.revision }, encrypted, outputs, kept, changes);
-    if (step.kind === 'parcel') {
-      const known: Device[] = step.parcel.devices.map(({ deviceId, registrationId }) => ({ deviceId, registrationId }));
-      changes.push(contactChange(serviceId, { ...contact, devices: known }));
-      await outbox.commit(changes);
-      // The change of the contact was this one's own: the lock is held, so there is no other.
-      return { kind: 'parcel', parcel: { ...step.parcel, revision: guard.revision } };
+  async encryptWith(setup: SessionSetup): Promise<DeliveryStep | undefined> {
+    const { locks } = this.#services;
+    if (setup.holdsLock) {
+      return locks.with([setup.serviceId], async () => this.#commitSetup(setup, await this.#encryptSetup(setup)));
     }
-    return step;
+    const encrypted = await this.#encryptSetup(setup);
+    return locks.with([setup.serviceId], () => this.#commitSetup(setup, encrypted));
+  }
+
+  async #encryptSetup({ serviceId, contact, devices }: SessionSetup): Promise<SetupEncryption> {
+    const { outbox, ratchet } = this.#services;
+    const ids = [...devices.keys()];
+    const sessions = await outbox.sessions(ids.map((deviceId) => sessionKey(serviceId, deviceId)));
+    const inputs = ids.map((id, i) => this.#inputFor(serviceId, contact, id, sessions[i], devices.get(id)));
+    return { ids, sessions, outputs: await ratchet.encrypt(inputs) };
+  }
+
+  /** Commits what was encrypted, if contact and sessions are still the ones of then. The caller holds the lock. */
+  async #commitSetup(
+    setup: SessionSetup,
+    { ids, sessions, outputs }: SetupEncryption,
+  ): Promise<DeliveryStep | undefined> {
+    const { outbox, ratchet, guard } = this.#services;
+    const { serviceId, contact, revision, kept, retired } = setup;
+    if (!guard.isCurrent(serviceId, revision)) return undefined;
+    const current = await outbox.sessions(ids.map((deviceId) => sessionKey(serviceId, deviceId)));
+    if (current.some((session, i) => !isSameRecord(session, sessions[i]))) return undefined;
+    const changes = await archiveSessions(outbox, ratchet, serviceId, retired);
+    const encrypted = ids.map((deviceId, i) => ({ deviceId, registrationId: outputs[i]?.registrationId ?? 0 }));
+    const step = this.#keep(serviceId, { contact, revision }, encrypted, outputs, kept, changes);
+    if (step.kind !== 'parcel') return step;
+    const known: Device[] = step.parcel.devices.map(({ deviceId, registrationId }) => ({ deviceId, registrationId }));
+    changes.push(contactChange(serviceId, { ...contact, devices: known }));
+    await outbox.commit(changes);
+    // The lock is held, so the contact's latest change is the one just committed.
+    return { kind: 'parcel', parcel: { ...step.parcel, revision: guard.revision } };
   }
 
   /** Adds to the changes what was encrypted for a recipient's devices, or says why it could not be. */
@@ -236,4 +278,8 @@ export class Encryptor {
     const parcel: EncryptedDelivery = { serviceId, access: contact, revision, identityKey, devices: encrypted };
     return { kind: 'parcel', parcel };
   }
+}
+
+function isSameRecord(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  return a === undefined || b === undefined ? a === b : Buffer.compare(a, b) === 0;
 }

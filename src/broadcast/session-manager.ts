@@ -12,7 +12,7 @@ import type {
   Transport,
 } from '../transport/transport.js';
 import type { BundleSetup } from '../session/protocol.js';
-import type { Encryptor } from './encryptor.js';
+import type { Encryptor, SessionSetup } from './encryptor.js';
 import { contactChange } from '../runtime/records.js';
 import { rowChange } from './outbox.js';
 import {
@@ -34,6 +34,9 @@ const UNREGISTERED: DeliveryStep = { kind: 'ended', status: 'unregistered' };
 /** How often the service may deny prekeys, or the session a look at the contact found may be lost again, in one step. */
 const MAX_ROUNDS = 8;
 
+/** Rounds that encrypt without the recipient's lock, which a contact that changes all the time can spoil. */
+const OPTIMISTIC_ROUNDS = 3;
+
 /** A contact, and at which revision it was read. */
 interface Seen {
   readonly contact: ContactRecord;
@@ -44,9 +47,9 @@ interface Seen {
  * Steps with one recipient for which the service is asked: first sessions, devices that came and went, access that was denied,
  * accounts that are gone.
  *
- * The service is asked without the recipient's lock: an answer takes as long as the network does, and until it comes messages of
- * the recipient are decrypted. With the answer a step takes the lock, looks at the contact again, and uses the answer only
- * where it still fits; the lock is held until the changes are on disk. Otherwise the step begins again.
+ * The service is asked, and first sessions are computed, without the recipient's lock: both take long, and meanwhile messages
+ * of the recipient are decrypted. With the answer a step takes the lock, looks at the contact again, and uses the answer only
+ * where it still fits; it holds the lock until the changes are on disk. Otherwise the step begins again.
  */
 export class SessionManager {
   readonly #id: string;
@@ -97,7 +100,7 @@ export class SessionManager {
         continue;
       }
       if (answer.status !== 'ok') return { kind: 'refused', refusal: answer };
-      const step = await this.#begin(serviceId, seen, answer);
+      const step = await this.#begin(serviceId, seen, answer, round > OPTIMISTIC_ROUNDS);
       if (step !== undefined) return step;
     }
     return failure(noPreKeysError(serviceId, 'the contact changed each time'));
@@ -108,32 +111,53 @@ export class SessionManager {
    *
    * @returns undefined where the answer no longer fits the contact, or its bundles are used.
    */
-  #begin(
+  async #begin(
     serviceId: string,
     seen: Seen,
     answer: Extract<PreKeysOutcome, { status: 'ok' }>,
+    holdsLock: boolean,
   ): Promise<DeliveryStep | undefined> {
+    const { policies, preKeys } = this.#services;
     const { identityKey, bundles } = answer;
-    return this.#withContact(serviceId, async (contact) => {
-      if (bundles.length === 0) return failure(noPreKeysError(serviceId));
-      const isChanged = isOtherIdentity(contact, identityKey);
-      // Learned while the answer was on its way: which of the two keys is the newer one, the next answer tells.
-      if (isChanged && !sameKey(contact.identityKey, seen.contact.identityKey)) return undefined;
-      const known = onIdentityKey(contact, identityKey, this.#services.policies.onIdentityChange);
-      if (isChanged && known.identityKey === contact.identityKey) {
-        if (known !== contact) await this.#services.outbox.commit([contactChange(serviceId, known)]);
-        this.#tellIdentityChange(serviceId);
-        return failure(identityError(serviceId));
-      }
-      if (isChanged) this.#tellIdentityChange(serviceId);
-      if (!this.#services.preKeys.claim(answer)) return undefined;
-      const renewals = new Map(
-        bundles.map((bundle): [number, BundleSetup] => [bundle.deviceId, { bundle, renew: isChanged }]),
-      );
+    const now = await this.#look(serviceId);
+    const { contact } = now;
+    if (contact.blocked) return failure(blockedError(serviceId));
+    if (bundles.length === 0) return failure(noPreKeysError(serviceId));
+    const isChanged = isOtherIdentity(contact, identityKey);
+    // Learned while the answer was on its way: which of the two keys is the newer one, the next answer tells.
+    if (isChanged && !sameKey(contact.identityKey, seen.contact.identityKey)) return undefined;
+    const known = onIdentityKey(contact, identityKey, policies.onIdentityChange);
+    if (isChanged && known.identityKey === contact.identityKey) return this.#refuseIdentity(serviceId, now, known);
+    const devices = new Map(
+      bundles.map((bundle): [number, BundleSetup] => [bundle.deviceId, { bundle, renew: isChanged }]),
+    );
+    const setup: SessionSetup = {
+      serviceId,
+      contact: known,
+      revision: now.revision,
+      devices,
+      kept: [],
       // A device that came meanwhile is in no bundle.
-      const gone = seen.contact.devices.map(({ deviceId }) => deviceId).filter((deviceId) => !renewals.has(deviceId));
-      const changes = await this.#archive(serviceId, gone);
-      return this.#encryptor.encryptWith(serviceId, known, renewals, [], changes);
+      retired: seen.contact.devices.map(({ deviceId }) => deviceId).filter((deviceId) => !devices.has(deviceId)),
+      holdsLock,
+    };
+    const step = await preKeys.use(answer, () => this.#encryptor.encryptWith(setup), this.#signal);
+    if (isChanged && step?.kind === 'parcel') this.#tellIdentityChange(serviceId);
+    return step;
+  }
+
+  /** Has the store know the other identity key, which the policy does not accept. @returns undefined: the contact changed. */
+  #refuseIdentity(
+    serviceId: string,
+    { contact, revision }: Seen,
+    known: ContactRecord,
+  ): Promise<DeliveryStep | undefined> {
+    const { guard, locks, outbox } = this.#services;
+    return locks.with([serviceId], async () => {
+      if (!guard.isCurrent(serviceId, revision)) return undefined;
+      if (known !== contact) await outbox.commit([contactChange(serviceId, known)]);
+      this.#tellIdentityChange(serviceId);
+      return failure(identityError(serviceId));
     });
   }
 
@@ -154,8 +178,12 @@ export class SessionManager {
       const { contact, revision } = seen;
       if (contact.blocked) return failure(blockedError(serviceId));
       if (!this.#encryptor.isFor(contact, parcel.identityKey)) return this.#establish(serviceId, undefined);
-      if (wanted.length === 0)
-        return (await this.#patch(parcel, mismatch, [])) ?? this.#establish(serviceId, undefined);
+      if (wanted.length === 0) {
+        round += 1;
+        const step = await this.#patch(parcel, mismatch, [], round > OPTIMISTIC_ROUNDS);
+        if (step !== undefined) return step;
+        continue;
+      }
       const accessKey = accessKeyFor(serviceId, contact);
       if (!maySend(accessKey !== null, policies)) return failure(deniedError(serviceId));
       const request = { destination: serviceId, device, accessKey } as const;
@@ -168,30 +196,40 @@ export class SessionManager {
       if (!isGone && isOtherIdentity(contact, answer.identityKey))
         return this.#reestablish(serviceId, accessKey, seen, answer);
       const bundles = isGone ? [] : answer.bundles.filter(({ deviceId }) => wanted.includes(deviceId));
-      const step = await this.#patch(parcel, mismatch, bundles);
+      const step = await this.#patch(parcel, mismatch, bundles, round > OPTIMISTIC_ROUNDS);
       if (step !== undefined) return step;
     }
     return failure(noPreKeysError(serviceId, 'the contact changed each time'));
   }
 
-  /** Encrypts for the devices of the bundles, and keeps what is encrypted for the others. @returns undefined: for another identity */
-  #patch(
+  /**
+   * Encrypts for the devices of the bundles, and keeps what is encrypted for the others.
+   *
+   * @returns undefined where the contact changed meanwhile, or the parcel is for another identity.
+   */
+  async #patch(
     parcel: EncryptedDelivery,
     { missing, extra, stale }: Mismatch,
     bundles: readonly PreKeyBundleFields[],
+    holdsLock: boolean,
   ): Promise<DeliveryStep | undefined> {
     const { serviceId, identityKey, devices } = parcel;
     const dropped = new Set([...missing, ...stale, ...extra]);
-    const kept = devices.filter(({ deviceId }) => !dropped.has(deviceId));
-    return this.#withContact(serviceId, async (contact) => {
-      if (!this.#encryptor.isFor(contact, identityKey)) return undefined;
-      const changes = await this.#archive(serviceId, extra);
-      const renewals = bundles.map((bundle): [number, BundleSetup] => [
-        bundle.deviceId,
-        { bundle, renew: isStale(parcel, bundle, stale) },
-      ]);
-      const known = { ...contact, identityKey };
-      return this.#encryptor.encryptWith(serviceId, known, new Map(renewals), kept, changes);
+    const { contact, revision } = await this.#look(serviceId);
+    if (contact.blocked) return failure(blockedError(serviceId));
+    if (!this.#encryptor.isFor(contact, identityKey)) return undefined;
+    const renewals = bundles.map((bundle): [number, BundleSetup] => [
+      bundle.deviceId,
+      { bundle, renew: isStale(parcel, bundle, stale) },
+    ]);
+    return this.#encryptor.encryptWith({
+      serviceId,
+      contact: { ...contact, identityKey },
+      revision,
+      devices: new Map(renewals),
+      kept: devices.filter(({ deviceId }) => !dropped.has(deviceId)),
+      retired: extra,
+      holdsLock,
     });
   }
 
@@ -205,7 +243,7 @@ export class SessionManager {
     const all = await this.#services.preKeys.fetchAll(serviceId, accessKey, seen.revision, this.#signal);
     if (all !== undefined && all.status !== 'ok' && all.status !== 'not-found')
       return { kind: 'refused', refusal: all };
-    const step = all && (await this.#begin(serviceId, seen, all.status === 'ok' ? all : answer));
+    const step = all && (await this.#begin(serviceId, seen, all.status === 'ok' ? all : answer, false));
     return step ?? this.#establish(serviceId, undefined);
   }
 

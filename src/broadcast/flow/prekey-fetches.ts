@@ -17,8 +17,8 @@ export class PreKeyFetches {
   readonly #guard: SendGuard;
   /** Requests that broadcasts share, by recipient and access key. */
   readonly #shared = new Map<string, Promise<Fetched>>();
-  /** Answers whose bundles began a session. */
-  readonly #used = new WeakSet<PreKeysOutcome>();
+  /** Answers whose bundles begin sessions, and when that is done; never rejected. */
+  readonly #uses = new WeakMap<PreKeysOutcome, Promise<undefined>>();
 
   constructor(transport: Pick<Transport, 'fetchPreKeys'>, permits: Semaphore, guard: SendGuard) {
     this.#transport = transport;
@@ -42,7 +42,7 @@ export class PreKeyFetches {
 
   /**
    * As {@link PreKeyFetches.fetch} for all devices: broadcasts that find the same stranger at the same time share one answer, of
-   * which one may {@link PreKeyFetches.claim} the bundles.
+   * which one may {@link PreKeyFetches.use} the bundles.
    */
   async fetchAll(
     destination: string,
@@ -68,10 +68,29 @@ export class PreKeyFetches {
     return own;
   }
 
-  /** Whether the caller may begin sessions with the answer's bundles: once, for a one-time prekey serves once. */
-  claim(answer: PreKeysOutcome): boolean {
-    if (this.#used.has(answer)) return false;
-    this.#used.add(answer);
-    return true;
+  /**
+   * Begins sessions with the answer's bundles, once, since a one-time prekey serves once.
+   *
+   * @returns undefined for a later caller, when the first one is done: the sessions are to be looked for in the store.
+   */
+  async use<Result>(
+    answer: PreKeysOutcome,
+    begin: () => Promise<Result>,
+    signal: AbortSignal,
+  ): Promise<Result | undefined> {
+    const first = this.#uses.get(answer);
+    if (first !== undefined) {
+      await unlessAborted(() => first, signal);
+      return undefined;
+    }
+    const work = begin();
+    this.#uses.set(
+      answer,
+      work.then(
+        () => undefined,
+        () => undefined,
+      ),
+    );
+    return work;
   }
 }

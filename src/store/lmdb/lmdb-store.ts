@@ -14,6 +14,7 @@ import {
   noteClosed,
   noteOpen,
 } from './meta.js';
+import { PrefetchQueue } from './prefetch-queue.js';
 import { ONE_RECORD, sizeOf, type DataFileRoom } from './file-room.js';
 import type { Change, ListOptions, Store, StoreEntry, TableName } from '../store.js';
 
@@ -57,8 +58,7 @@ export class LmdbStore implements Store {
   readonly #commits: CommitQueue;
   readonly #heart: NodeJS.Timeout;
   #heartbeatMs: number;
-  /** Reads under way on another thread. */
-  readonly #prefetches = new Set<Promise<void>>();
+  readonly #prefetches = new Map<TableName, PrefetchQueue>();
   #isTakenOver = false;
   /** When the writer record was last seen, and last written, as ours. */
   #verified = new Moment();
@@ -84,7 +84,7 @@ export class LmdbStore implements Store {
     const keysBytes = checkKeys(keys).map((key) => entries.keptKey(name, key));
     const from = this.#table(name);
     // What is not in memory is read by another thread: 256 sessions from a cold disk held this one up for a second.
-    if (keysBytes.length > 0) await this.#waitFor(from.prefetch(keysBytes));
+    if (keysBytes.length > 0) await this.#prefetch(name, keysBytes);
     return this.#read(() =>
       keysBytes.map((key) => {
         // The next read overwrites it, and what it is a view of is longer than its length says (lmdb 3.5.6): copied, or
@@ -152,7 +152,7 @@ export class LmdbStore implements Store {
   async #close(): Promise<void> {
     clearInterval(this.#heart);
     await this.#commits.idle();
-    await Promise.allSettled(this.#prefetches);
+    await Promise.all([...this.#prefetches.values()].map((prefetches) => prefetches.idle()));
     const { meta, root, owner } = this.#lmdb;
     try {
       if (!this.#isTakenOver)
@@ -181,15 +181,16 @@ export class LmdbStore implements Store {
     if (this.#isTakenOver) throw storeTakenOver();
   }
 
-  /** LMDB is not closed under a thread that reads. */
-  async #waitFor(prefetch: Promise<void>): Promise<void> {
-    this.#prefetches.add(prefetch);
+  async #prefetch(name: TableName, keysBytes: readonly Buffer[]): Promise<void> {
+    let prefetches = this.#prefetches.get(name);
+    if (prefetches === undefined) {
+      prefetches = new PrefetchQueue(this.#table(name));
+      this.#prefetches.set(name, prefetches);
+    }
     try {
-      await prefetch;
+      await prefetches.fetch(keysBytes);
     } catch (error) {
       throw storeFailed('The store could not be read', error);
-    } finally {
-      this.#prefetches.delete(prefetch);
     }
   }
 
