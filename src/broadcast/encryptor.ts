@@ -20,14 +20,20 @@ import {
 import type { Encrypted, EncryptInput } from '../session/session-client.js';
 import type { BroadcastContext } from './context.js';
 
+/** A recipient without a usable session, as the contact was read. */
+export interface Stranger {
+  readonly serviceId: string;
+  readonly contact: ContactRecord;
+  /** At which the contact was read, see `SendGuard`. */
+  readonly revision: number;
+}
+
 /** Where the recipients of a chunk are after its sessions were used. */
 export interface ChunkSteps {
   /** A recipient's next step, or undefined where his part had ended before. */
   readonly steps: ReadonlyMap<string, DeliveryStep | undefined>;
   /** Those without a usable session: prekeys have to be fetched for them. */
-  readonly strangers: readonly string[];
-  /** At which the contacts were read, see `SendGuard`. */
-  readonly revision: number;
+  readonly strangers: readonly Stranger[];
 }
 
 /** Devices of one recipient to encrypt for, and what to begin sessions with. */
@@ -84,7 +90,7 @@ export class Encryptor {
       ]);
       const steps = new Map<string, DeliveryStep | undefined>();
       const ready: { serviceId: string; contact: ContactRecord }[] = [];
-      const strangers: string[] = [];
+      const strangers: Stranger[] = [];
       serviceIds.forEach((serviceId, i) => {
         const contact = contacts[i];
         if (contact === undefined) throw new RangeError('a contact for each service id');
@@ -92,15 +98,17 @@ export class Encryptor {
         if (rows[i]?.state === 'queued') this.#services.resends.answering(this.#id, serviceId);
         const known = this.#knownStep(serviceId, contact, rows[i], revision);
         if (known !== 'to-encrypt') steps.set(serviceId, known);
-        else if (contact.devices.length === 0 || !this.isFor(contact, contact.identityKey)) strangers.push(serviceId);
+        else if (contact.devices.length === 0 || !this.isFor(contact, contact.identityKey))
+          strangers.push({ serviceId, contact, revision });
         else ready.push({ serviceId, contact });
       });
       const encrypted = await this.#encryptReady(ready, revision);
-      for (const [serviceId, step] of encrypted) {
-        if (step === 'stranger') strangers.push(serviceId);
+      for (const { serviceId, contact } of ready) {
+        const step = encrypted.get(serviceId);
+        if (step === 'stranger') strangers.push({ serviceId, contact, revision });
         else steps.set(serviceId, step);
       }
-      return { steps, strangers, revision };
+      return { steps, strangers };
     });
   }
 

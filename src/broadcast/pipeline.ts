@@ -8,7 +8,7 @@ import { ChunkQueue } from './chunk-queue.js';
 import { PlaintextVariants } from './plaintext-variants.js';
 import type { DeliveryStream } from './delivery-stream.js';
 import { DeliverySender, type Dispatched } from './sender.js';
-import { Encryptor } from './encryptor.js';
+import { Encryptor, type Stranger } from './encryptor.js';
 import type { PauseGate } from './flow/pause-gate.js';
 import { ingest } from './ingest.js';
 import type { Recipients } from './options.js';
@@ -241,21 +241,21 @@ export class Pipeline {
       }
       return;
     }
-    const { steps, strangers, revision } = await this.#encryptor.encryptChunk(serviceIds, fresh);
+    const { steps, strangers } = await this.#encryptor.encryptChunk(serviceIds, fresh);
     for (const [serviceId, step] of steps) {
       if (step === undefined) this.#live.release();
       else this.#track(this.#finish(serviceId, () => step));
     }
-    for (const serviceId of strangers) {
-      this.#track(this.#finish(serviceId, () => this.#establish(serviceId, revision)));
+    for (const stranger of strangers) {
+      this.#track(this.#finish(stranger.serviceId, () => this.#establish(stranger)));
     }
   }
 
   /** A dry run asks nobody for prekeys: it says what would be tried. */
-  async #establish(serviceId: string, revision: number): Promise<DeliveryStep> {
-    const { dryRun, services } = this.#options;
-    if (!dryRun) return this.#options.gate.during('prekeys', this.#steps.establish(serviceId, revision));
-    const contact = await services.outbox.contact(serviceId);
+  async #establish(stranger: Stranger): Promise<DeliveryStep> {
+    const { dryRun } = this.#options;
+    if (!dryRun) return this.#options.gate.during('prekeys', this.#steps.establish(stranger.serviceId, stranger));
+    const { serviceId, contact } = stranger;
     return { kind: 'ended', status: takesSealed(serviceId, contact) ? 'sealed' : 'unsealed' };
   }
 

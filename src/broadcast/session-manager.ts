@@ -67,17 +67,20 @@ export class SessionManager {
   /**
    * Sessions with all devices of a recipient with whom some are wanting, and the message encrypted for all of them.
    *
-   * @param knownAt revision at which some were wanting: if the contact was changed since, sessions may have appeared.
+   * @param stranger the contact when a session was wanting; if it changed since, sessions may have appeared.
    */
-  establish(serviceId: string, knownAt?: number): Promise<DeliveryStep> {
-    return orFailure(() => this.#establish(serviceId, knownAt));
+  establish(serviceId: string, stranger?: Seen): Promise<DeliveryStep> {
+    return orFailure(() => this.#establish(serviceId, stranger));
   }
 
-  async #establish(serviceId: string, knownAt: number | undefined): Promise<DeliveryStep> {
+  async #establish(serviceId: string, stranger?: Seen): Promise<DeliveryStep> {
     const { guard, policies, preKeys } = this.#services;
-    let triedAt = knownAt;
+    let triedAt = stranger?.revision;
+    let known = stranger;
     for (let round = 0; round < MAX_ROUNDS;) {
-      const seen = await this.#look(serviceId);
+      // Thousands of first sessions begin at once: no second read where the first one still holds.
+      const seen = await this.#look(serviceId, known);
+      known = undefined;
       const { contact, revision } = seen;
       if (contact.blocked) return failure(blockedError(serviceId));
       const mayHaveSessions = contact.devices.length > 0 && this.#encryptor.isFor(contact, contact.identityKey);
@@ -119,7 +122,7 @@ export class SessionManager {
   ): Promise<DeliveryStep | undefined> {
     const { policies, preKeys } = this.#services;
     const { identityKey, bundles } = answer;
-    const now = await this.#look(serviceId);
+    const now = await this.#look(serviceId, seen);
     const { contact } = now;
     if (contact.blocked) return failure(blockedError(serviceId));
     if (bundles.length === 0) return failure(noPreKeysError(serviceId));
@@ -177,7 +180,7 @@ export class SessionManager {
       const seen = await this.#look(serviceId);
       const { contact, revision } = seen;
       if (contact.blocked) return failure(blockedError(serviceId));
-      if (!this.#encryptor.isFor(contact, parcel.identityKey)) return this.#establish(serviceId, undefined);
+      if (!this.#encryptor.isFor(contact, parcel.identityKey)) return this.#establish(serviceId);
       if (wanted.length === 0) {
         round += 1;
         const step = await this.#patch(parcel, mismatch, [], round > OPTIMISTIC_ROUNDS);
@@ -244,7 +247,7 @@ export class SessionManager {
     if (all !== undefined && all.status !== 'ok' && all.status !== 'not-found')
       return { kind: 'refused', refusal: all };
     const step = all && (await this.#begin(serviceId, seen, all.status === 'ok' ? all : answer, false));
-    return step ?? this.#establish(serviceId, undefined);
+    return step ?? this.#establish(serviceId);
   }
 
   /**
@@ -355,10 +358,16 @@ export class SessionManager {
     telemetry.log.warn({ policy }, 'a recipient has another identity key than before');
   }
 
-  /** The contact as it is now, without its lock: what follows from it is asked again by the guard, or under the lock. */
-  async #look(serviceId: string): Promise<Seen> {
-    const { revision } = this.#services.guard;
-    return { revision, contact: await this.#services.outbox.contact(serviceId) };
+  /**
+   * The contact as it is now, without its lock: what follows from it is asked again by the guard, or under the lock.
+   *
+   * @param before an earlier look, which is not repeated where it still holds.
+   */
+  async #look(serviceId: string, before?: Seen): Promise<Seen> {
+    const { guard, outbox } = this.#services;
+    if (before !== undefined && guard.isCurrent(serviceId, before.revision)) return before;
+    const { revision } = guard;
+    return { revision, contact: await outbox.contact(serviceId) };
   }
 
   /**

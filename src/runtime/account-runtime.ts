@@ -58,6 +58,7 @@ export class AccountRuntime {
     this.#account = account;
     this.time = new ServiceTime(transport, telemetry, options.clock);
     this.ratchet = new SessionClient(engine, engine.threads, account, this.clock);
+    void this.ratchet.warmUp();
     this.seals = new SealQueue(this.sealer);
     this.resends = new ResendQueue(store);
     this.certificates = new SenderCertificateCache({

@@ -1,8 +1,18 @@
 import type { Broadcaster } from 'sealcast';
 import { deriveAccessKey, MemoryStore } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { untilTrue } from '../harness/await-condition.js';
-import { acis, collect, deliveryTo, failTest, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
+import { neverHangs, untilTrue } from '../harness/await-condition.js';
+import { WatchedStore, type StoreWatch } from '../fakes/watched-store.js';
+import {
+  acis,
+  collect,
+  contactOf,
+  deliveryTo,
+  failTest,
+  openScene,
+  subscribeKnown,
+  type Scene,
+} from '../harness/broadcasters.js';
 import type { RequestName, Subscriber } from '../fakes/stand-in-service.js';
 
 const BLOCKED = { status: 'failed', error: { code: 'ERR_RECIPIENT_BLOCKED' } };
@@ -215,5 +225,48 @@ describe('a first session', () => {
     for (const run of runs) expect(await run.summary()).toMatchObject({ sealed: 1 });
     expect(scene.service.textsOf(subscriber).sort()).toEqual(['one', 'two']);
     expect(scene.service.countOf('fetchPreKeys')).toBe(1);
+  });
+
+  /** Calls back each time sessions of the recipient are read, which is right before workers begin or continue one. */
+  async function reopenWatched(onRead: (aci: string) => Promise<void>): Promise<void> {
+    const beforeRead: StoreWatch['beforeRead'] = (table, keys) =>
+      table === 'session' && keys[0] !== undefined ? onRead(keys[0].slice(0, 36)) : undefined;
+    await scene.broadcaster.close();
+    scene = await openScene({ store: new WatchedStore(new MemoryStore(), { beforeRead }) }, scene.service);
+  }
+
+  it('is dropped where the contact is blocked while workers compute it', async () => {
+    const blocked: Promise<void>[] = [];
+    await reopenWatched(async (aci) => {
+      if (blocked.length > 0) return;
+      blocked.push(scene.broadcaster.setBlocked(aci, true));
+      await neverHangs(Promise.all(blocked), 'setBlocked');
+    });
+    const subscriber = first(await subscribeKnown(scene, 1));
+    expect(await deliveryTo(scene, subscriber)).toMatchObject(BLOCKED);
+    expect(requestsTo(subscriber)).toEqual(['fetchPreKeys']);
+    expect(await scene.store.getMany('session', [`${subscriber.aci}.1`])).toEqual([undefined]);
+  });
+
+  it('is computed with the lock held after three rounds that changes of the contact spoiled', async () => {
+    const changes: Promise<void>[] = [];
+    const change = async (aci: string): Promise<void> => {
+      await scene.broadcaster.setBlocked(aci, true);
+      await scene.broadcaster.setBlocked(aci, false);
+    };
+    await reopenWatched(async (aci) => {
+      if (changes.length === 4) return;
+      const changed = change(aci);
+      changes.push(changed);
+      // The fourth waits for the lock.
+      if (changes.length < 4) await neverHangs(changed, 'setBlocked');
+    });
+    const subscriber = first(await subscribeKnown(scene, 1));
+    const { aci } = subscriber;
+    expect(await deliveryTo(scene, subscriber)).toMatchObject({ status: 'sealed' });
+    expect(requestsTo(subscriber).filter((name) => name === 'fetchPreKeys')).toHaveLength(4);
+    await Promise.all(changes);
+    expect(scene.service.textsOf(subscriber)).toEqual(['a text']);
+    expect(await contactOf(scene, { aci })).toMatchObject({ blocked: false });
   });
 });

@@ -31,6 +31,8 @@ export interface StoreWatch {
   /** The changes are on the disk; whoever committed them is told when it resolves. */
   readonly after?: (changes: readonly Change[]) => void | Promise<void>;
   readonly failed?: (error: unknown) => void;
+  /** The read begins when it resolves. */
+  readonly beforeRead?: (table: TableName, keys: readonly string[]) => void | Promise<void>;
 }
 
 /** A store whose commits are seen, and held up, by a test. */
@@ -45,7 +47,8 @@ export class WatchedStore implements Store {
     this.epoch = inner.epoch;
   }
 
-  getMany(table: TableName, keys: readonly string[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
+  async getMany(table: TableName, keys: readonly string[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
+    await this.#watch.beforeRead?.(table, keys);
     return this.#inner.getMany(table, keys);
   }
 
