@@ -10,7 +10,7 @@ describe('SessionClient.warmUp', () => {
   it('gives each thread a job before it waits for any, so that every worker loads libsignal', async () => {
     const ends: (() => void)[] = [];
     const runRatchet = (): Promise<unknown> => new Promise((resolve) => ends.push(() => resolve({})));
-    const client = new SessionClient({ pool: { runRatchet } } as unknown as Engine, 3, ACCOUNT, Date);
+    const client = new SessionClient({ scheduler: { runRatchet } } as unknown as Engine, 3, ACCOUNT, Date);
     const warm = client.warmUp();
     expect(ends).toHaveLength(3);
     for (const end of ends) end();
@@ -19,7 +19,7 @@ describe('SessionClient.warmUp', () => {
 
   it('leaves failures to the first job that meets them', async () => {
     const runRatchet = (): Promise<unknown> => Promise.reject(new SealcastError('ERR_CLOSED', 'closed'));
-    const client = new SessionClient({ pool: { runRatchet } } as unknown as Engine, 2, ACCOUNT, Date);
+    const client = new SessionClient({ scheduler: { runRatchet } } as unknown as Engine, 2, ACCOUNT, Date);
     await expect(client.warmUp()).resolves.toBeUndefined();
   });
 });
