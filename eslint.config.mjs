@@ -17,7 +17,7 @@ const MODE_ASSIGNMENT_RULE = {
 export default defineConfig(
   {
     ignores: [
-      'vitest.config.ts',
+      'vitest.config*.ts',
       'dist/',
       'build/',
       'coverage/',

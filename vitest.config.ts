@@ -9,26 +9,23 @@ const HANG_MS = 600_000;
 const warningsFile = fileURLToPath(new URL('build/test-warnings.txt', import.meta.url));
 rmSync(warningsFile, { force: true });
 const redirectWarnings = `--redirect-warnings=${warningsFile}`;
-// Tests run the built package (dist/), worker threads and all.
+// Tests run the built package (dist/), worker threads and all. `npm test` (vitest.config.fast.ts) leaves some out,
+// which `npm run test:all` (test/lines/all.mjs) runs.
 const shared = {
   pool: 'forks' as const,
   testTimeout: HANG_MS,
   hookTimeout: HANG_MS,
+  // No verdict depends on the clock: two test files may share the smallest machine.
+  maxWorkers: Math.max(2, availableParallelism() - 1),
   execArgv: [redirectWarnings],
-  setupFiles: ['test/harness/fail-on-warnings.ts'],
+  setupFiles: ['test/harness/fail-on-warnings.ts', 'test/harness/compare-bytes.ts'],
 } satisfies TestProjectInlineConfiguration['test'];
 
 /** What differs with the kernel, and so what every Node line runs (test/lines). */
 const KERNEL_TESTS = ['test/kernel/**/*.test.ts', 'test/interop/**/*.test.ts', 'test/property/**/*.test.ts'];
-/** They watch no clock: two of them may share the smallest machine. */
-const ofKernels = {
-  ...shared,
-  include: KERNEL_TESTS,
-  maxWorkers: Math.max(2, availableParallelism() - 1),
-  sequence: { groupOrder: 0 },
-};
+const ofKernels = { ...shared, include: KERNEL_TESTS, sequence: { groupOrder: 0 } };
 
-const projects: TestProjectInlineConfiguration[] = [
+export const projects: TestProjectInlineConfiguration[] = [
   { test: { ...ofKernels, name: 'kernels' } },
   {
     test: {
@@ -36,7 +33,6 @@ const projects: TestProjectInlineConfiguration[] = [
       name: 'all else',
       include: ['test/**/*.test.ts'],
       exclude: KERNEL_TESTS,
-      sequence: { groupOrder: 1 },
     },
   },
 ];

@@ -22,15 +22,6 @@ async function stateOf(store: Store, id: string): Promise<string | undefined> {
   return bytes && decodeBroadcast(bytes).state;
 }
 
-/** Does all that a service does, and opens nothing: for many. */
-class TakingService extends StandInService {
-  readonly taken: string[] = [];
-  override sendSealed({ destination }: { destination: string }): Promise<{ status: 'sent' }> {
-    this.taken.push(destination);
-    return Promise.resolve({ status: 'sent' });
-  }
-}
-
 describe('recipients', () => {
   it('that are no service ids count as failed in a resumed broadcast too', async () => {
     const subscribers = await subscribeKnown(scene, 2);
@@ -109,21 +100,6 @@ describe('recipients', () => {
     await scene.broadcaster.setBlocked(blocked.aci, false);
     await scene.broadcaster.setProfileKey(blocked.aci, blocked.profileKey);
     expect(await deliveryTo(scene, blocked)).toMatchObject({ status: 'sealed' });
-  });
-
-  it('may be 3,000, in chunks of 64', async () => {
-    await scene.broadcaster.close();
-    const service = new TakingService();
-    scene = await openScene({ chunkSize: 64 }, service);
-    const one = await scene.service.subscribe();
-    one.access = 'unrestricted';
-    const given = Array.from({ length: 3000 }, () => randomUUID());
-    for (const aci of given) scene.service.subscribers.set(aci, { ...one, aci });
-    const run = scene.broadcaster.broadcast({ body: 'x' }, given);
-    const deliveries = await collect(run);
-    expect(new Set(deliveries.keys())).toEqual(new Set(given));
-    expect(await run.summary()).toMatchObject({ recipients: 3000, sealed: 3000 });
-    expect(service.taken.sort()).toEqual(given.sort());
   });
 
   it('that cannot be read to their end reject the run, which the same id takes up again', async () => {

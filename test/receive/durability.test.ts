@@ -1,7 +1,7 @@
 import { MemoryStore, type Change, type Receiver, type Store } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { manyTurns, untilTrue } from '../harness/await-condition.js';
-import { MailboxService, serviceEnvelope } from '../fakes/mailbox-service.js';
+import { MailboxService } from '../fakes/mailbox-service.js';
 import { bodiesOf, openReceiverScene, take, text, untilDelivered } from '../harness/receivers.js';
 import type { Subscriber } from '../fakes/stand-in-service.js';
 import { WatchedStore, type StoreWatch } from '../fakes/watched-store.js';
@@ -204,45 +204,4 @@ it('only one iterates at a time, and one who left lets the next one in', async (
   expect(() => receiver.discard()).toThrow();
   await first.return();
   await expectRounds(receiver, 1);
-});
-
-describe('while nobody iterates', () => {
-  const receiptOf = ({ aci }: Subscriber, timestamp: number): Uint8Array<ArrayBuffer> =>
-    serviceEnvelope({
-      type: 5,
-      sourceServiceId: aci,
-      sourceDeviceId: 1,
-      clientTimestamp: timestamp,
-      serverTimestamp: 1,
-    });
-
-  it.each([256, Infinity])(
-    '100,000 receipts take a bounded room (window %d), and come in order, once',
-    async (window) => {
-      const count = 100_000;
-      service.window = window;
-      const receiver = await open();
-      const used = (): number => {
-        globalThis.gc?.();
-        const { heapUsed, external, arrayBuffers } = process.memoryUsage();
-        return heapUsed + external + arrayBuffers;
-      };
-      const envelopes = Array.from({ length: count }, (_, i) => receiptOf(senders[i % 4]!, i + 1));
-      const before = used();
-      for (const envelope of envelopes) service.queue(envelope);
-      // The service's own queue of it, in this process, is some 150 bytes a message.
-      await untilTrue(() => receiver.stats().ready >= 1024);
-      await manyTurns();
-      const { ready, waiting } = receiver.stats();
-      expect(ready).toBeLessThan(1024 + 4 * 256);
-      expect(waiting).toBeLessThanOrEqual(Math.min(window, 4096));
-      expect(used() - before).toBeLessThan(96 * 1024 * 1024);
-      const timestamps: number[] = [];
-      for await (const { timestamp } of receiver) if (timestamps.push(timestamp) === count) break;
-      expect(timestamps).toEqual(Array.from({ length: count }, (_, i) => i + 1));
-      await untilDelivered({ service });
-      expect(receiver.stats()).toMatchObject({ messages: count, duplicates: 0 });
-      expect(service.redeliveries > 0).toBe(window === Infinity);
-    },
-  );
 });
