@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { deriveAccessKey } from 'sealcast';
 import { DENIAL_LIFE_MS } from '#dist/src/access/access-mode.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { untilTrue } from '../harness/await-condition.js';
 import {
   changeContact,
   collect,
@@ -282,7 +283,7 @@ describe("where the policy is 'never'", () => {
     scene.service.intercepts.set('sendSealed', () => new Promise(() => undefined));
     const run = scene.broadcaster.broadcast({ body: 'later' }, [subscriber.aci], { id: 'cut-off' });
     run.summary().catch(() => undefined);
-    await expect.poll(() => scene.service.countOf('sendSealed')).toBe(2);
+    await untilTrue(() => scene.service.countOf('sendSealed') === 2);
     // The stand-in hears of no abort: the request's answer is never waited for after a close.
     scene.service.intercepts.clear();
     const copy = await openScene({ store: scene.store }, scene.service);

@@ -1,13 +1,15 @@
 import { setTimeout as delay } from 'node:timers/promises';
-import { openStore, type Store } from 'sealcast';
+import type { Store } from 'sealcast';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import { openLmdbStore } from '#dist/src/store/lmdb/open.js';
 import { decodeBroadcast } from '#dist/src/store/records.js';
+import { untilTrue } from '../harness/await-condition.js';
 import { BroadcastChild } from '../harness/broadcast-child.js';
 import { StandInService } from '../fakes/stand-in-service.js';
 import { temporaryDirectory, withRawStore } from '../harness/store-files.js';
 
 const RECIPIENTS = 6;
-/** Longer than a process may rely on its last look at who owns the store; a takeover takes thirty times as long. */
+/** Longer than a process may rely on its last look at who owns the store. */
 const FROZEN_MS = 1_200;
 
 let directory: ReturnType<typeof temporaryDirectory>;
@@ -27,13 +29,13 @@ const isSending = (path: string, id: string): Promise<boolean> =>
     return bytes !== undefined && decodeBroadcast(bytes).state === 'sending';
   });
 
-/** The store's owner is one that nobody here can see, and that has not been heard of for long: the next one takes over. */
+/** The store's owner is one that nobody here can see, and that is silent, as it is frozen: the next one takes over. */
 async function takeOver(path: string): Promise<Store> {
   await withRawStore(path, (raw) => {
     const { epoch, owner } = raw.readMeta('writer');
     raw.writeWriter({ epoch, owner: { ...owner!, place: 'elsewhere', heartbeatMs: 0 } });
   });
-  return openStore({ path });
+  return openLmdbStore({ path }, { lookMs: 20, silenceMs: 200 });
 }
 
 test.skipIf(process.platform === 'win32')(
@@ -55,9 +57,9 @@ test.skipIf(process.platform === 'win32')(
       return undefined;
     });
     const child = new BroadcastChild(service, { ...job, ask: 'broadcast', id: 'frozen', body: 'frozen' });
-    await expect.poll(() => service.countOf('sendSealed'), { timeout: 30_000 }).toBe(1);
+    await untilTrue(() => service.countOf('sendSealed') === 1);
     // Nothing is being written: a process that is frozen in a transaction would keep everybody out.
-    await expect.poll(() => isSending(path, 'frozen'), { timeout: 30_000 }).toBe(true);
+    await untilTrue(() => isSending(path, 'frozen'));
     process.kill(child.pid, 'SIGSTOP');
     store = await takeOver(path);
     await delay(FROZEN_MS);

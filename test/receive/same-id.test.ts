@@ -70,7 +70,7 @@ describe('the same id again, while who asked for the message is sent it again', 
     await holdResend(timestamp);
     const run = broadcast();
     expect(run.progress.waitingFor).toEqual([]);
-    await manyTurns(20);
+    await untilTrue(() => run.progress.waitingFor.includes('resend'));
     expect(run.progress.waitingFor).toEqual(['resend']);
     expect(() => broadcast()).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT', field: 'id' }) as Error);
     release();
@@ -84,11 +84,11 @@ describe('the same id again, while who asked for the message is sent it again', 
     await holdResend(timestamp);
     const controller = new AbortController();
     const run = broadcast(subscribers, { signal: controller.signal });
-    await manyTurns(20);
+    await untilTrue(() => run.progress.waitingFor.includes('resend'));
     controller.abort();
     await expect(neverHangs(run.summary(), 'abort')).rejects.toMatchObject({ code: 'ERR_ABORTED' });
     const next = broadcast();
-    await manyTurns(20);
+    await untilTrue(() => next.progress.waitingFor.includes('resend'));
     expect(next.progress.waitingFor).toEqual(['resend']);
     release();
     expect(await next.summary()).toMatchObject({ sealed: 3 });
