@@ -23,7 +23,7 @@ const shared = {
 
 /** What differs with the kernel, and so what every Node line runs (test/lines). */
 const KERNEL_TESTS = ['test/kernel/**/*.test.ts', 'test/interop/**/*.test.ts', 'test/property/**/*.test.ts'];
-const ofKernels = { ...shared, include: KERNEL_TESTS, sequence: { groupOrder: 0 } };
+const ofKernels = { ...shared, include: KERNEL_TESTS };
 
 export const projects: TestProjectInlineConfiguration[] = [
   { test: { ...ofKernels, name: 'kernels' } },
