@@ -10,7 +10,8 @@ import { SendLimiter } from '#dist/src/broadcast/flow/send-limiter.js';
 import { Telemetry } from '#dist/src/runtime/telemetry.js';
 import { sessionChange, sessionKey } from '#dist/src/runtime/records.js';
 import { SendGuard } from '#dist/src/runtime/send-guard.js';
-import { Outbox, rowChange } from '#dist/src/broadcast/outbox.js';
+import { DeliveryRows, addedChange } from '#dist/src/broadcast/delivery.js';
+import { Outbox } from '#dist/src/broadcast/outbox.js';
 import { SessionClient, type Encrypted } from '#dist/src/session/session-client.js';
 import { USMC_TYPE, encodeUsmc } from '#dist/src/content/index.js';
 import { AbortWatch } from '#dist/src/util/abort-watch.js';
@@ -58,6 +59,7 @@ const transport = new CountingTransport(sender.certificate);
 const certificate = { bytes: sender.certificate, expiresAtMs: Infinity };
 const certificates = { get: () => Promise.resolve(certificate), isUsable: () => true };
 const telemetry = new Telemetry();
+const rows = new DeliveryRows(ID, { isRequested: () => false, answering: () => undefined });
 
 const readings: StageReading[] = [];
 for (let round = 0; round < 3; round++) readings.push(await measureStages());
@@ -113,20 +115,18 @@ async function write(
   contacts: readonly ContactRecord[],
   outputs: readonly Encrypted[],
 ): Promise<void> {
-  await outbox.commit(chunk.map((serviceId) => rowChange(ID, serviceId, { state: 'queued' })));
+  await outbox.commit(chunk.map((serviceId) => addedChange(ID, serviceId, undefined)));
   await outbox.commit(
     chunk.flatMap((serviceId, i) => {
       const { session, ciphertext, registrationId, type } = outputs[i]!;
       if (session === undefined || ciphertext === undefined) throw new Error('it could not be encrypted');
       const identityKey = contacts[i]?.identityKey ?? new Uint8Array(0);
       const devices = [{ deviceId: 1, registrationId, type, ciphertext }];
-      return [
-        sessionChange(serviceId, 1, session),
-        rowChange(ID, serviceId, { state: 'encrypted', identityKey, devices }),
-      ];
+      rows.begin(serviceId, undefined);
+      return [sessionChange(serviceId, 1, session), rows.encrypted(serviceId, identityKey, devices)];
     }),
   );
-  await outbox.commit(chunk.map((serviceId) => rowChange(ID, serviceId, { state: 'done', status: 'sealed' })));
+  await outbox.commit(chunk.map((recipient) => rows.ended({ recipient, status: 'sealed' })));
 }
 
 async function seal(contacts: readonly ContactRecord[], outputs: readonly Encrypted[]): Promise<readonly SealResult[]> {

@@ -8,7 +8,7 @@ import type { EventSink } from '../util/event-relay.js';
 import type { Policies } from '../runtime/options.js';
 import type { Outbox } from './outbox.js';
 import type { PreKeyFetches } from './flow/prekey-fetches.js';
-import type { ResendRequests } from '../runtime/resend-queue.js';
+import type { ResendRequests } from './delivery.js';
 import type { SessionClient } from '../session/session-client.js';
 import type { SealQueue } from '../runtime/seal-queue.js';
 import type { SendGuard } from '../runtime/send-guard.js';

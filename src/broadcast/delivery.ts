@@ -1,9 +1,152 @@
-import type { Access } from '../access/access-mode.js';
+/*
+ * Delivery of one broadcast to one recipient: its states, its transitions, and the only code that changes its row (table
+ * `outbox`). The lint rules refuse such a change in any other file.
+ *
+ *   state      the row has                            what `resume()` does with it
+ *   none       -                                      nothing: no recipient of this broadcast, or pruned
+ *   queued     -                                      encrypts and sends
+ *   encrypted  identity key, ciphertext per device    sends these ciphertexts; a receiver drops one that came before
+ *   done       status, error code                     nothing
+ *
+ *   event      from                     to         made by, and what else is in its commit
+ *   added      none                     queued     ingest
+ *   encrypted  queued, encrypted        encrypted  Encryptor, with the sessions that the encryption changed; from `encrypted`
+ *                                                  after a repair of devices, or for another identity key
+ *   ended      queued, encrypted        done       OutcomeWriter, with the access mode that the send proved
+ *   requested  encrypted, done          queued     ResendQueue for a retry request, with the rest of the request's envelope
+ *   overtaken  queued, encrypted        queued     instead of `encrypted` and `ended` where a retry request came meanwhile
+ *   pruned     queued, encrypted, done  none       Outbox.prune
+ *
+ *   status of done   how the delivery ended
+ *   sealed           the service accepted the sealed message
+ *   unsealed         the service accepted the message unsealed: the contact accepts none sealed, and the policy allows it
+ *   unregistered     the account is gone (404); its sessions are archived first, so that a late message can still be read
+ *   failed           the error code says why, see the functions below; other recipients are not concerned
+ *
+ * ResendQueue is in `runtime`, as requests come in without a Broadcaster too; it imports this file for its transition.
+ * `requested` and the changes of a run are ordered by commits: whether a request came meanwhile is asked in the step that calls
+ * commit. Any other pair of state and event is a fault of this library: it throws, so that nothing is sent or recorded twice.
+ */
+import { takesSealed, type Access } from '../access/access-mode.js';
 import { SealcastError } from '../errors.js';
-import type { DeliveryStatus, EncryptedDevice } from '../store/records.js';
+import { outboxKey, rowChange } from '../runtime/outbox-rows.js';
+import type { DeliveryStatus, EncryptedDevice, OutboxRecord } from '../store/records.js';
+import type { Change } from '../store/store.js';
 import type { Refusal } from '../transport/transport.js';
 
-/** What became of a recipient. */
+/** State of a delivery; `none` where there is no row. */
+export type DeliveryState = OutboxRecord['state'] | 'none';
+
+export type DeliveryEvent = 'added' | 'encrypted' | 'ended' | 'requested' | 'overtaken' | 'pruned';
+
+const TRANSITIONS: Readonly<
+  Record<DeliveryEvent, { readonly from: readonly DeliveryState[]; readonly to: DeliveryState }>
+> = {
+  added: { from: ['none'], to: 'queued' },
+  encrypted: { from: ['queued', 'encrypted'], to: 'encrypted' },
+  ended: { from: ['queued', 'encrypted'], to: 'done' },
+  requested: { from: ['encrypted', 'done'], to: 'queued' },
+  overtaken: { from: ['queued', 'encrypted'], to: 'queued' },
+  pruned: { from: ['queued', 'encrypted', 'done'], to: 'none' },
+};
+
+/**
+ * State after the event.
+ *
+ * @throws RangeError for a pair that the table above does not have.
+ */
+export function nextState(state: DeliveryState, event: DeliveryEvent): DeliveryState {
+  const { from, to } = TRANSITIONS[event];
+  if (!from.includes(state)) throw new RangeError(`a delivery that is ${state} cannot be ${event}`);
+  return to;
+}
+
+/** State of a row as the store has it. */
+export const stateOf = (row: OutboxRecord | undefined): DeliveryState => row?.state ?? 'none';
+
+/** Change for `added`. @param row as the store has it */
+export function addedChange(id: string, serviceId: string, row: OutboxRecord | undefined): Change {
+  nextState(stateOf(row), 'added');
+  return rowChange(id, serviceId, { state: 'queued' });
+}
+
+/** Change for `requested`. @param row as the store has it */
+export function requestedChange(id: string, serviceId: string, row: OutboxRecord): Change {
+  nextState(stateOf(row), 'requested');
+  return rowChange(id, serviceId, { state: 'queued' });
+}
+
+/** Change for `pruned`. @param row as the store has it */
+export function prunedChange(id: string, serviceId: string, row: OutboxRecord): Change {
+  nextState(stateOf(row), 'pruned');
+  return { table: 'outbox', key: outboxKey(id, serviceId), value: null };
+}
+
+/** Error codes of deliveries that ended before anything was sent. */
+const NEVER_SENT: ReadonlySet<string | undefined> = new Set(['ERR_RECIPIENT_BLOCKED', 'ERR_RECIPIENT_INVALID']);
+
+/** Whether the recipient may have the message, whatever the service answered. */
+export const mayHaveArrived = (row: OutboxRecord): boolean => row.state !== 'done' || !NEVER_SENT.has(row.errorCode);
+
+/** View of the retry requests for a run that encrypts and records. */
+export interface ResendRequests {
+  /** Whether the recipient asked for the message after the run encrypted it: its row stays `queued`. */
+  isRequested(id: string, serviceId: string): boolean;
+  /** A run encrypts for the recipient from now on, with the session as it is now: this answers earlier requests. */
+  answering(id: string, serviceId: string): void;
+}
+
+/** Rows of the recipients that one run has in work: makes the changes for `encrypted` and `ended`, and for `overtaken`. */
+export class DeliveryRows {
+  readonly #id: string;
+  readonly #resends: ResendRequests;
+  readonly #states = new Map<string, DeliveryState>();
+
+  constructor(id: string, resends: ResendRequests) {
+    this.#id = id;
+    this.#resends = resends;
+  }
+
+  /**
+   * Begins or restarts work on a recipient. The message is encrypted with the session as it is from here on, or is not sent, so
+   * retry requests of before are answered.
+   *
+   * @param row as the store has it, not `done`. A row that the store lost is written again: the recipient belongs to the broadcast.
+   */
+  begin(serviceId: string, row: OutboxRecord | undefined): void {
+    const state = row?.state ?? 'queued';
+    if (state === 'queued') this.#resends.answering(this.#id, serviceId);
+    this.#states.set(serviceId, state);
+  }
+
+  /**
+   * Change that keeps what was encrypted. A recipient that asked for the message meanwhile cannot read it: the row stays `queued`,
+   * so that the message is encrypted again after a crash.
+   *
+   * @param identityKey the ciphertexts are for it, 33 bytes
+   */
+  encrypted(serviceId: string, identityKey: Uint8Array, devices: readonly EncryptedDevice[]): Change {
+    return this.#change(serviceId, 'encrypted', { state: 'encrypted', identityKey, devices });
+  }
+
+  /** Change that records the end. The caller commits it in the same step: see `overtaken`. */
+  ended({ recipient, status, error }: Delivery): Change {
+    const errorCode = error === undefined ? {} : { errorCode: error.code };
+    const change = this.#change(recipient, 'ended', { state: 'done', status, ...errorCode });
+    this.#states.delete(recipient);
+    return change;
+  }
+
+  #change(serviceId: string, event: 'encrypted' | 'ended', row: OutboxRecord): Change {
+    const state = this.#states.get(serviceId) ?? 'none';
+    const isRequested = this.#resends.isRequested(this.#id, serviceId);
+    const next = nextState(state, isRequested ? 'overtaken' : event);
+    this.#states.set(serviceId, next);
+    return rowChange(this.#id, serviceId, isRequested ? { state: 'queued' } : row);
+  }
+}
+
+/** How the delivery to a recipient ended. */
 export interface Delivery {
   /** Service id. */
   readonly recipient: string;
@@ -12,13 +155,13 @@ export interface Delivery {
   readonly error?: SealcastError;
 }
 
-/** Recipients whose part has ended, by how. */
+/** Recipients whose delivery has ended, by status. */
 export type Counts = Record<DeliveryStatus, number>;
 
-/** What one recipient is to be sent: encrypted, committed, and not sealed yet. */
+/** Message for one recipient: encrypted, committed, and not sealed yet. */
 export interface EncryptedDelivery {
   readonly serviceId: string;
-  /** What we may send it with, as known when it was last looked at. */
+  /** Access of the contact when it was last read. */
   readonly access: Access;
   /** Of the contact, when access and identity key were read: see `SendGuard`. */
   readonly revision: number;
@@ -27,14 +170,36 @@ export interface EncryptedDelivery {
   readonly devices: readonly EncryptedDevice[];
 }
 
-/** Where a step with a recipient leads. */
+/** Result of a step with a recipient. Between `encrypted` and `ended` a run takes as many steps as the service's answers ask for. */
 export type DeliveryStep =
   | { readonly kind: 'parcel'; readonly parcel: EncryptedDelivery }
-  | { readonly kind: 'ended'; readonly status: DeliveryStatus; readonly error?: SealcastError }
+  | EndedStep
   /** The service could not do it now. */
   | { readonly kind: 'refused'; readonly refusal: Refusal };
 
-export const failure = (error: SealcastError): DeliveryStep => ({ kind: 'ended', status: 'failed', error });
+/** End of a delivery, not recorded yet. */
+export interface EndedStep {
+  readonly kind: 'ended';
+  readonly status: DeliveryStatus;
+  readonly error?: SealcastError;
+  /** Access that a sealed message was accepted with. */
+  readonly sealedWith?: Access;
+}
+
+/** Status of a message that the service accepted with this access. */
+export const acceptedStatus = (serviceId: string, access: Access): 'sealed' | 'unsealed' =>
+  takesSealed(serviceId, access) ? 'sealed' : 'unsealed';
+
+/** The service accepted the message. */
+export function accepted({ serviceId, access }: EncryptedDelivery): EndedStep {
+  const status = acceptedStatus(serviceId, access);
+  return { kind: 'ended', status, ...(status === 'sealed' && { sealedWith: access }) };
+}
+
+/** The account is gone. */
+export const UNREGISTERED: EndedStep = { kind: 'ended', status: 'unregistered' };
+
+export const failure = (error: SealcastError): EndedStep => ({ kind: 'ended', status: 'failed', error });
 
 export const blockedError = (serviceId: string): SealcastError =>
   new SealcastError('ERR_RECIPIENT_BLOCKED', 'the contact is blocked', { serviceId });

@@ -6,7 +6,6 @@ import type { ContactRecord, Device, EncryptedDevice, OutboxRecord } from '../st
 import type { Change } from '../store/store.js';
 import type { PlaintextVariants } from './plaintext-variants.js';
 import { sessionChange, sessionKey, contactChange } from '../runtime/records.js';
-import { rowChange } from './outbox.js';
 import {
   blockedError,
   deniedError,
@@ -14,6 +13,7 @@ import {
   failure,
   noPreKeysError,
   selfError,
+  type DeliveryRows,
   type EncryptedDelivery,
   type DeliveryStep,
 } from './delivery.js';
@@ -68,8 +68,10 @@ export class Encryptor {
   readonly #id: string;
   readonly #services: BroadcastContext;
   readonly #contents: PlaintextVariants;
+  readonly #rows: DeliveryRows;
 
-  constructor(id: string, services: BroadcastContext, contents: PlaintextVariants) {
+  constructor(id: string, services: BroadcastContext, contents: PlaintextVariants, rows: DeliveryRows) {
+    this.#rows = rows;
     this.#id = id;
     this.#services = services;
     this.#contents = contents;
@@ -94,8 +96,7 @@ export class Encryptor {
       serviceIds.forEach((serviceId, i) => {
         const contact = contacts[i];
         if (contact === undefined) throw new RangeError('a contact for each service id');
-        // Encrypted from here on, with the sessions as they are now, if at all.
-        if (rows[i]?.state === 'queued') this.#services.resends.answering(this.#id, serviceId);
+        if (rows[i]?.state !== 'done') this.#rows.begin(serviceId, rows[i]);
         const known = this.#knownStep(serviceId, contact, rows[i], revision);
         if (known !== 'to-encrypt') steps.set(serviceId, known);
         else if (contact.devices.length === 0 || !this.isFor(contact, contact.identityKey))
@@ -277,12 +278,7 @@ export class Encryptor {
       sessions.push(sessionChange(serviceId, deviceId, session));
     }
     const identityKey = contact.identityKey ?? new Uint8Array(0);
-    // A recipient that asked for the message meanwhile cannot read what was kept of it: after a crash it is encrypted again.
-    const isRequested = this.#services.resends.isRequested(this.#id, serviceId);
-    const row: OutboxRecord = isRequested
-      ? { state: 'queued' }
-      : { state: 'encrypted', identityKey, devices: encrypted };
-    changes.push(...sessions, rowChange(this.#id, serviceId, row));
+    changes.push(...sessions, this.#rows.encrypted(serviceId, identityKey, encrypted));
     const parcel: EncryptedDelivery = { serviceId, access: contact, revision, identityKey, devices: encrypted };
     return { kind: 'parcel', parcel };
   }

@@ -2,7 +2,7 @@ import { SealcastError } from '../errors.js';
 import type { Recipients } from './options.js';
 import { parseServiceId } from '../util/service-id.js';
 import type { Outbox } from './outbox.js';
-import { rowChange } from './outbox.js';
+import { addedChange } from './delivery.js';
 
 /** Rows that are put into the outbox together. */
 const BATCH_RECIPIENTS = 1024;
@@ -44,7 +44,7 @@ export async function* ingest(
 async function add(id: string, serviceIds: readonly string[], outbox: Outbox): Promise<string[]> {
   const rows = await outbox.rows(id, serviceIds);
   const added = serviceIds.filter((_, i) => rows[i] === undefined);
-  await outbox.commit(added.map((serviceId) => rowChange(id, serviceId, { state: 'queued' })));
+  await outbox.commit(added.map((serviceId) => addedChange(id, serviceId, undefined)));
   return added;
 }
 

@@ -1,10 +1,10 @@
-import { broadcastChange, outboxKey, rowChange } from '../runtime/outbox-rows.js';
+import { broadcastChange, outboxKey } from '../runtime/outbox-rows.js';
 import { Records } from '../runtime/records.js';
 import { SealcastError, type SealcastErrorCode } from '../errors.js';
 import { decodeBroadcast, decodeOutbox, type BroadcastRecord, type OutboxRecord } from '../store/records.js';
-import type { Delivery } from './delivery.js';
+import { prunedChange, type Delivery } from './delivery.js';
 
-export { broadcastChange, rowChange };
+export { broadcastChange };
 
 /** Rows that are read together. */
 const PAGE_ROWS = 1024;
@@ -79,7 +79,7 @@ export class Outbox extends Records {
   async prune(id: string, record: BroadcastRecord): Promise<void> {
     await this.saveBroadcast(id, { ...record, state: 'pruned' });
     for await (const page of this.pages(id)) {
-      await this.commit(page.map(({ serviceId }) => ({ table: 'outbox', key: outboxKey(id, serviceId), value: null })));
+      await this.commit(page.map(({ serviceId, row }) => prunedChange(id, serviceId, row)));
     }
     await this.commit([{ table: 'broadcast', key: id, value: null }]);
   }

@@ -1,9 +1,7 @@
 import { isUnproven, onSealed, type Access } from '../access/access-mode.js';
-import type { OutboxRecord } from '../store/records.js';
 import type { Change } from '../store/store.js';
 import { contactChange } from '../runtime/records.js';
-import { rowChange } from './outbox.js';
-import type { Delivery } from './delivery.js';
+import type { Delivery, DeliveryRows } from './delivery.js';
 import type { BroadcastContext } from './context.js';
 
 interface Note {
@@ -16,13 +14,13 @@ interface Note {
 
 /** Puts down how recipients' parts ended: those that end while one transaction is being flushed share the next one. */
 export class OutcomeWriter {
-  readonly #id: string;
+  readonly #rows: DeliveryRows;
   readonly #services: BroadcastContext;
   #notes: Note[] = [];
   #writing = false;
 
-  constructor(id: string, services: BroadcastContext) {
-    this.#id = id;
+  constructor(rows: DeliveryRows, services: BroadcastContext) {
+    this.#rows = rows;
     this.#services = services;
   }
 
@@ -73,11 +71,6 @@ export class OutcomeWriter {
 
   /** Made in the step that calls commit: a recipient that asked for the message meanwhile stays queued for it. */
   #rowChanges(notes: readonly Note[]): Change[] {
-    const { resends } = this.#services;
-    return notes.map(({ delivery: { recipient, status, error } }) => {
-      const errorCode = error === undefined ? {} : { errorCode: error.code };
-      const done: OutboxRecord = { state: 'done', status, ...errorCode };
-      return rowChange(this.#id, recipient, resends.isRequested(this.#id, recipient) ? { state: 'queued' } : done);
-    });
+    return notes.map(({ delivery }) => this.#rows.ended(delivery));
   }
 }

@@ -1,5 +1,4 @@
 import { setMaxListeners } from 'node:events';
-import { takesSealed } from '../access/access-mode.js';
 import { SealcastError } from '../errors.js';
 import type { AbortWatch } from '../util/abort-watch.js';
 import { tooLargeError } from '../content/index.js';
@@ -13,7 +12,7 @@ import type { PauseGate } from './flow/pause-gate.js';
 import { ingest } from './ingest.js';
 import type { Recipients } from './options.js';
 import { broadcastChange } from './outbox.js';
-import { failure, type Counts, type Delivery, type DeliveryStep } from './delivery.js';
+import { DeliveryRows, acceptedStatus, failure, type Counts, type Delivery, type DeliveryStep } from './delivery.js';
 import { OutcomeWriter } from './outcome-writer.js';
 import { Semaphore } from '../util/semaphore.js';
 import type { SendLimiter } from './flow/send-limiter.js';
@@ -51,6 +50,7 @@ export class Pipeline {
   #invalidCount = 0;
   /** Why the message is not sent: an older version took longer texts, and some may be in the store. */
   readonly #refused: DeliveryStep | undefined;
+  readonly #rows: DeliveryRows;
   readonly #encryptor: Encryptor;
   readonly #steps: SessionManager;
   readonly #dispatcher: DeliverySender;
@@ -74,10 +74,11 @@ export class Pipeline {
     this.#record = record;
     const error = tooLargeError(record.body);
     this.#refused = error && failure(error);
-    this.#encryptor = new Encryptor(id, services, new PlaintextVariants(record, services.account));
+    this.#rows = new DeliveryRows(id, services.resends);
+    this.#encryptor = new Encryptor(id, services, new PlaintextVariants(record, services.account), this.#rows);
     this.#steps = new SessionManager(id, services, this.#encryptor, signal);
     this.#dispatcher = new DeliverySender(id, record, services, this.#steps, this.#limits(), signal);
-    this.#recorder = new OutcomeWriter(id, services);
+    this.#recorder = new OutcomeWriter(this.#rows, services);
     this.#chunks = new Semaphore(CHUNKS_IN_WORK, options.aborts);
     this.#live = new Semaphore(maxLive, options.aborts);
   }
@@ -234,9 +235,8 @@ export class Pipeline {
   async #encryptChunk(serviceIds: readonly string[], fresh: boolean): Promise<void> {
     const refused = this.#refused;
     if (refused !== undefined) {
-      const { id, services } = this.#options;
       for (const serviceId of serviceIds) {
-        services.resends.answering(id, serviceId);
+        this.#rows.begin(serviceId, undefined);
         this.#track(this.#finish(serviceId, () => refused));
       }
       return;
@@ -256,7 +256,7 @@ export class Pipeline {
     const { dryRun } = this.#options;
     if (!dryRun) return this.#options.gate.during('prekeys', this.#steps.establish(stranger.serviceId, stranger));
     const { serviceId, contact } = stranger;
-    return { kind: 'ended', status: takesSealed(serviceId, contact) ? 'sealed' : 'unsealed' };
+    return { kind: 'ended', status: acceptedStatus(serviceId, contact) };
   }
 
   async #finish(serviceId: string, begin: () => DeliveryStep | Promise<DeliveryStep>): Promise<void> {

@@ -1,12 +1,19 @@
-import { accessKeyFor, maySend, takesSealed, type Access } from '../access/access-mode.js';
+import { accessKeyFor, maySend, takesSealed } from '../access/access-mode.js';
 import type { SenderCertificate } from '../access/sender-certificate.js';
 import { USMC_TYPE, encodeUsmc } from '../content/index.js';
 import { SealcastError } from '../errors.js';
-import type { BroadcastRecord, DeliveryStatus, EncryptedDevice } from '../store/records.js';
+import type { BroadcastRecord, EncryptedDevice } from '../store/records.js';
 import { retryFactsOf } from '../transport/refusal-errors.js';
 import type { Refusal, SendOutcome, UnsealedMessage } from '../transport/transport.js';
 import type { PauseGate } from './flow/pause-gate.js';
-import { deniedError, failure, type EncryptedDelivery, type DeliveryStep } from './delivery.js';
+import {
+  accepted,
+  deniedError,
+  failure,
+  type DeliveryStep,
+  type EncryptedDelivery,
+  type EndedStep,
+} from './delivery.js';
 import { RecipientFailureTracker, type Failures } from './flow/failure-tracker.js';
 import { RefusalWaits, type Challenges, type RateLimits } from './flow/refusal-waits.js';
 import type { SendLimiter } from './flow/send-limiter.js';
@@ -20,13 +27,9 @@ const MAX_REPAIRS = 4;
 const MAX_DENIALS = 4;
 const MAX_SEAL_ATTEMPTS = 3;
 
-/** How a recipient's part ended, and what it took. */
-export interface Dispatched {
-  readonly status: DeliveryStatus;
-  readonly error?: SealcastError;
+/** End of a delivery, and the sends that it took. */
+export interface Dispatched extends EndedStep {
   readonly attempts: number;
-  /** What a message that was taken sealed was sent with. */
-  readonly sealedWith?: Access;
 }
 
 export interface DispatchLimits {
@@ -115,14 +118,14 @@ export class DeliverySender {
     let parcel: EncryptedDelivery | undefined;
     for (;;) {
       if (step.kind === 'ended') {
-        const { status, error } = step;
-        return { status, attempts: tries.sends, ...(error !== undefined && { error }) };
+        return { ...step, attempts: tries.sends };
       }
       let refusal: Refusal;
       if (step.kind === 'refused') refusal = step.refusal;
       else {
         if (this.#mayNotGo(step.parcel)) {
-          return { status: 'failed', error: deniedError(serviceId), attempts: tries.sends };
+          step = failure(deniedError(serviceId));
+          continue;
         }
         const sent = await this.#send(step.parcel);
         if (sent.kind === 'overtaken') {
@@ -132,13 +135,16 @@ export class DeliverySender {
         tries.sends += 1;
         const { answer } = sent;
         parcel = sent.parcel;
-        if (answer.status === 'seal-failed') return { status: 'failed', error: answer.error, attempts: tries.sends };
+        if (answer.status === 'seal-failed') {
+          step = failure(answer.error);
+          continue;
+        }
         if (answer.status === 'sent') {
           this.#taken += 1;
           this.#ownFailures.answered(serviceId);
           this.#waits.sent();
-          if (!takesSealed(serviceId, parcel.access)) return { status: 'unsealed', attempts: tries.sends };
-          return { status: 'sealed', attempts: tries.sends, sealedWith: parcel.access };
+          step = accepted(parcel);
+          continue;
         }
         refusal = answer;
       }

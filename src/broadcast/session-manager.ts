@@ -14,8 +14,8 @@ import type {
 import type { BundleSetup } from '../session/protocol.js';
 import type { Encryptor, SessionSetup } from './encryptor.js';
 import { contactChange } from '../runtime/records.js';
-import { rowChange } from './outbox.js';
 import {
+  UNREGISTERED,
   blockedError,
   deniedError,
   failure,
@@ -28,8 +28,6 @@ import type { BroadcastContext } from './context.js';
 
 /** Which devices the service says a request was wrong about. */
 export type Mismatch = Extract<Refusal, { status: 'mismatched-devices' }>;
-
-const UNREGISTERED: DeliveryStep = { kind: 'ended', status: 'unregistered' };
 
 /** How often the service may deny prekeys, or the session a look at the contact found may be lost again, in one step. */
 const MAX_ROUNDS = 8;
@@ -339,7 +337,6 @@ export class SessionManager {
       const devices = contact.devices.map(({ deviceId }) => deviceId);
       const changes = await this.#archive(serviceId, devices);
       if (devices.length > 0) changes.push(contactChange(serviceId, { ...contact, devices: [] }));
-      changes.push(rowChange(this.#id, serviceId, { state: 'done', status: 'unregistered' }));
       await this.#services.outbox.commit(changes);
       return UNREGISTERED;
     });

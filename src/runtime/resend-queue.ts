@@ -1,12 +1,7 @@
-import {
-  decodeBroadcast,
-  decodeOutbox,
-  type BroadcastRecord,
-  type BroadcastState,
-  type OutboxRecord,
-} from '../store/records.js';
+import { decodeBroadcast, decodeOutbox, type BroadcastRecord, type BroadcastState } from '../store/records.js';
 import type { Change, Store } from '../store/store.js';
-import { broadcastChange, outboxKey, rowChange } from './outbox-rows.js';
+import { mayHaveArrived, requestedChange, type ResendRequests } from '../broadcast/delivery.js';
+import { broadcastChange, outboxKey } from './outbox-rows.js';
 
 /** Changes that put a message back into the outbox, and a call that starts the send once they are on disk. */
 export interface Requeued {
@@ -22,16 +17,6 @@ export interface ResendSender {
   beginResend(id: string): void;
 }
 
-/** View of the queue for a run that encrypts and records. */
-export interface ResendRequests {
-  /** Whether the recipient asked for the message after the run encrypted it: its row stays `queued`. */
-  isRequested(id: string, serviceId: string): boolean;
-  /** A run encrypts for the recipient from now on, with the session as it is now: this answers earlier requests. */
-  answering(id: string, serviceId: string): void;
-}
-
-/** Parts that ended before anything was sent: such a recipient cannot have received the message. */
-const NEVER_SENT: ReadonlySet<string | undefined> = new Set(['ERR_RECIPIENT_BLOCKED', 'ERR_RECIPIENT_INVALID']);
 const PAGE_ROWS = 256;
 const NOTHING: Requeued = { changes: [], begin: () => undefined };
 
@@ -95,7 +80,7 @@ export class ResendQueue implements ResendRequests {
       // It goes out anyway, with the session as this request leaves it.
       if (row.state === 'queued') return NOTHING;
       this.#request(id, serviceId);
-      const changes: Change[] = [rowChange(id, serviceId, { state: 'queued' })];
+      const changes: Change[] = [requestedChange(id, serviceId, row)];
       // Also where it is so already: a run that has just ended may call it finished in a commit before this one.
       if (record.state !== 'ingesting') changes.push(broadcastChange(id, { ...record, state: 'sending' }));
       if (record.state === 'finished') this.#complete.add(id);
@@ -184,6 +169,3 @@ export class ResendQueue implements ResendRequests {
     this.#requested.delete(id);
   }
 }
-
-/** Whether the recipient may have the message, whatever the service answered. */
-const mayHaveArrived = (row: OutboxRecord): boolean => row.state !== 'done' || !NEVER_SENT.has(row.errorCode);
