@@ -3,7 +3,7 @@ import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 
 /** Scripts of package.json; the one that takes longest comes first. */
-const CHECKS = ['lint', 'format:check', 'arrows'];
+const CHECKS = ['lint', 'format:check', 'arrows', 'check:prose'];
 
 /** Resolves with whether the script ended well. */
 function run(name) {

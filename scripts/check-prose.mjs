@@ -1,0 +1,53 @@
+// npm run check:prose: refuses turns of phrase that CONTRIBUTING.md names, in comments, docstrings
+// and texts of what is shipped, of the benchmarks, and in the documents. With file names it checks
+// these alone.
+import { readFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { fileURLToPath } from 'node:url';
+import { checkCode, checkMarkdown } from './prose.mjs';
+
+const root = fileURLToPath(new URL('..', import.meta.url));
+const PLACES = ['src', 'workers', 'assembly', 'bench', 'docs', 'examples', 'scripts', ':(glob)*.md', ':(glob)*.mjs'];
+/** Rooms that are not rewritten yet. */
+const NOT_YET = [
+  'bench/report/',
+  'docs/',
+  'examples/',
+  'README.md',
+  'CHANGELOG.md',
+  'SECURITY.md',
+  'build.mjs',
+  'setup.mjs',
+  'eslint.config.mjs',
+  '.dependency-cruiser.mjs',
+  'src/account/',
+  'src/broadcast/',
+  'src/content/schema.ts',
+  'src/receive/',
+  'src/runtime/',
+  'src/store/',
+];
+/** The word list itself. */
+const WORD_LIST = 'scripts/prose.mjs';
+
+const given = process.argv.slice(2);
+const isGiven = given.length > 0;
+const list = () =>
+  execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '--', ...PLACES], { cwd: root })
+    .toString()
+    .split('\n');
+const files = isGiven
+  ? given
+  : list().filter((file) => file !== WORD_LIST && !NOT_YET.some((place) => file.startsWith(place)));
+
+let count = 0;
+for (const file of files) {
+  const isMarkdown = file.endsWith('.md');
+  if (!isMarkdown && !/\.(?:ts|mjs|rs|proto)$/.test(file)) continue;
+  const source = readFileSync(isGiven ? file : `${root}${file}`, 'utf8');
+  for (const { line, name, found, advice } of isMarkdown ? checkMarkdown(source) : checkCode(source, file)) {
+    count += 1;
+    console.log(`${file}:${line}: ${name}: "${found}" (instead: ${advice})`);
+  }
+}
+if (count > 0) process.exit(1);
