@@ -1,7 +1,8 @@
-// The numbers that the kernel and its hosts share. asc and tsc both compile this file, so it imports nothing and holds
-// only `export const NAME = <integer expression>`. Sizes and offsets are bytes.
+// The numbers that the kernel and its hosts share. asc and tsc both compile this file, so it
+// imports nothing and holds only `export const NAME = <integer expression>`. Sizes and offsets are
+// bytes.
 
-// --- Primitives -----------------------------------------------------------------------------------------------------
+// --- Primitives ----------------------------------------------------------------------------------
 
 /** A scalar, a u-coordinate, an X25519 result, a SHA-256 digest, an AES-256 key. */
 export const KEY_BYTES = 32;
@@ -11,15 +12,18 @@ export const PUBLIC_KEY_BYTES = 33;
 export const PUBLIC_KEY_TYPE = 5;
 export const HASH_BLOCK_BYTES = 64;
 export const CIPHER_BLOCK_BYTES = 16;
-/** What an HKDF of sealed sender v1 gives: chain key, cipher key, MAC key. */
+/** Bytes that one HKDF of sealed sender v1 gives: chain key, cipher key, MAC key. */
 export const DERIVED_KEYS_BYTES = 96;
 
-/** How a batch of X25519 multiplies: by the ladder, by the base point's tables, by tables of the points themselves. */
+/**
+ * How a batch of X25519 multiplies: by the ladder, by the base point's tables, by tables of the
+ * points themselves.
+ */
 export const BY_LADDER = 0;
 export const BY_BASE = 1;
 export const BY_TABLES = 2;
 
-// --- The v1 envelope ------------------------------------------------------------------------------------------------
+// --- The v1 envelope -----------------------------------------------------------------------------
 //
 //     0x11 || protobuf { 1: e_pub(33), 2: static_ct(43), 3: message_ct }
 
@@ -45,7 +49,7 @@ export const MAX_CONTENT_BYTES = 262144;
 export const MAX_MESSAGE_LENGTH_BYTES = 3;
 export const MAX_ENVELOPE_BYTES = MESSAGE_LENGTH_OFFSET + MAX_MESSAGE_LENGTH_BYTES + MAX_CONTENT_BYTES + MAC_BYTES;
 
-// --- Memory ---------------------------------------------------------------------------------------------------------
+// --- Memory --------------------------------------------------------------------------------------
 //
 //     0          constants of the module (every instance lays the same bytes)
 //     CONTROL    one control block, then, wherever the host puts them: slots, index, arenas
@@ -69,9 +73,12 @@ export const CONTROL_INDEX_MASK_OFFSET = 136;
 export const CONTROL_COUNTER_OFFSET = 144;
 export const CONTROL_BYTES = 192;
 
-// --- Slots: DH(S, R) of every recipient seen ------------------------------------------------------------------------
+// --- Slots: DH(S, R) of every recipient seen -----------------------------------------------------
 
-/** u32: generation << SLOT_STATE_BITS | state. Atomic: whoever reads a slot reads it before and after. */
+/**
+ * u32: generation << SLOT_STATE_BITS | state. Atomic: a reader of the slot reads it before and
+ * after the copy.
+ */
 export const SLOT_TAG_OFFSET = 0;
 /** The other party's u-coordinate. */
 export const SLOT_KEY_OFFSET = 16;
@@ -80,11 +87,11 @@ export const SLOT_SECRET_OFFSET = 48;
 export const SLOT_BYTES = 80;
 export const SLOT_STATE_BITS = 2;
 export const SLOT_STATE_MASK = 3;
-/** The key stands there, the secret does not. */
+/** The slot holds the key, and no secret yet. */
 export const SLOT_EMPTY = 0;
 /** A worker is writing the secret. */
 export const SLOT_FILLING = 1;
-/** Key and secret stand there. */
+/** The slot holds key and secret. */
 export const SLOT_READY = 2;
 /** The host is replacing the key. */
 export const SLOT_EVICTED = 3;
@@ -93,12 +100,15 @@ export const SLOT_EVICTED = 3;
 export const INDEX_CELL_BYTES = 8;
 /** A key's cell is one of this many, from the cell that its hash names (wrapping). */
 export const INDEX_WINDOW_CELLS = 16;
-/** What findSlot answers for a key that has none. */
+/** Answer of findSlot for a key that has no slot. */
 export const NO_SLOT = -1;
 
-// --- Tables: multiples of a recipient's key, so that DH(e, R) needs no ladder -------------------------------------------
+// --- Tables: multiples of a recipient's key, so that DH(e, R) needs no ladder --------------------
 
-/** The comb's shape (curve/comb.ts): tables, columns and teeth; 252 digits. assembly/notes/tables.md says why this one. */
+/**
+ * The comb's shape (curve/comb.ts): tables, columns and teeth; 252 digits. assembly/notes/tables.md
+ * says why this one.
+ */
 export const COMB_TABLES = 3;
 export const COMB_COLUMNS = 21;
 export const COMB_TEETH = 4;
@@ -107,48 +117,68 @@ export const TABLE_POINT_BYTES = 128;
 /** All tables of one recipient. */
 export const RECIPIENT_TABLES_BYTES = COMB_TABLES * (1 << (COMB_TEETH - 1)) * TABLE_POINT_BYTES;
 
-// --- A chunk: the records of one call, in an arena --------------------------------------------------------------------
+// --- A chunk: the records of one call, in an arena -----------------------------------------------
 //
 //     header | records | entries (secrets) | pairs (secrets) | scratch (secrets) | payload (envelopes)
 //
-// An arena holds all that a call touches but the control block and the slots, so that whoever owns the arena can wipe it,
-// whatever became of the worker.
+// An arena holds all that a call touches but the control block and the slots, so that the arena's
+// owner can wipe it, whatever became of the worker.
 
 export const MAX_CHUNK_ENTRIES = 256;
 
 /** u32 */
 export const CHUNK_COUNT_OFFSET = 0;
-/** u64, the host's clock in nanoseconds: one more thing that two copies of a virtual machine do not share. */
+/**
+ * u64, the host's clock in nanoseconds: one more thing that two copies of a virtual machine do not
+ * share.
+ */
 export const CHUNK_CLOCK_OFFSET = 8;
 export const CHUNK_HEADER_BYTES = 64;
 
 export const RECORDS_OFFSET = CHUNK_HEADER_BYTES;
 /** u32, one of the STATUS_ values. */
 export const RECORD_STATUS_OFFSET = 0;
-/** u32, sealing: address of the envelope; the content stands behind the place that it will have in it. */
+/**
+ * u32, sealing: address of the envelope; the content stands behind the place that it will have in
+ * it.
+ */
 export const RECORD_ENVELOPE_PTR_OFFSET = 4;
 /**
- * u32, address of message_ct (unsealing) or of the content (sealing). The kernel moves the content to its place in the envelope,
- * or, unsealed, to a multiple of 16, and says where that is.
+ * u32, address of message_ct (unsealing) or of the content (sealing). The kernel moves the content
+ * to its place in the envelope, or, unsealed, to a multiple of 16, and says where that is.
  */
 export const RECORD_MESSAGE_PTR_OFFSET = 8;
 /** u32, bytes of the content, without the MAC. */
 export const RECORD_MESSAGE_BYTES_OFFSET = 12;
-/** u32, unsealing: address of static_ct. The sender's key is left in the record, in the place of e_pub. */
+/**
+ * u32, unsealing: address of static_ct. The sender's key is left in the record, in the place of
+ * e_pub.
+ */
 export const RECORD_STATIC_PTR_OFFSET = 16;
-/** u32, sealing and preparing: address of the tables of the recipient's key, or 0. The chunk has them until it ends. */
+/**
+ * u32, sealing and preparing: address of the tables of the recipient's key, or 0. The chunk has
+ * them until it ends.
+ */
 export const RECORD_TABLES_PTR_OFFSET = 20;
-/** u32, one of the TABLES_ values; the kernel puts TABLES_READY or TABLES_NONE for TABLES_WANTED. */
+/**
+ * u32, one of the TABLES_ values; the kernel puts TABLES_READY or TABLES_NONE for TABLES_WANTED.
+ */
 export const RECORD_TABLES_STATE_OFFSET = 24;
 /** u-coordinate: the recipient's (sealing, preparing), the ephemeral (unsealing). */
 export const RECORD_KEY_OFFSET = 32;
 export const RECORD_BYTES = 64;
 
-/** The record has no tables; or, after TABLES_WANTED, its key can have none: it is on the twist, or of low order. */
+/**
+ * The record has no tables; or, after TABLES_WANTED, its key can have none: it is on the twist, or
+ * of low order.
+ */
 export const TABLES_NONE = 0;
 /** The record has tables. */
 export const TABLES_READY = 1;
-/** The record has room for tables, and they are to be built. Nobody else has them meanwhile. */
+/**
+ * The record has room for tables that the kernel is to build. Only this chunk reads or writes them
+ * meanwhile.
+ */
 export const TABLES_WANTED = 2;
 
 export const STATUS_PENDING = 0;
@@ -161,7 +191,10 @@ export const STATUS_INVALID_ENVELOPE = 3;
 export const STATUS_NO_RANDOMNESS = 4;
 
 export const ENTRIES_OFFSET = RECORDS_OFFSET + MAX_CHUNK_ENTRIES * RECORD_BYTES;
-/** 32 fresh bytes of the operating system's generator; the kernel makes the ephemeral scalar of them in place. */
+/**
+ * 32 fresh bytes of the operating system's generator; the kernel makes the ephemeral scalar of them
+ * in place.
+ */
 export const ENTRY_SCALAR_OFFSET = 0;
 /** DH(e, R) */
 export const ENTRY_EPHEMERAL_SECRET_OFFSET = 32;
@@ -178,7 +211,10 @@ export const ENTRY_TAG_OFFSET = 224;
 export const ENTRY_BYTES = 256;
 
 export const PAIRS_OFFSET = ENTRIES_OFFSET + MAX_CHUNK_ENTRIES * ENTRY_BYTES;
-/** X, Z and the running product of the batched inversion, of two entries. Twice 160 bytes each would do for any field. */
+/**
+ * X, Z and the running product of the batched inversion, of two entries. Twice 160 bytes each would
+ * do for any field.
+ */
 export const PAIR_BYTES = 512;
 export const MAX_CHUNK_PAIRS = MAX_CHUNK_ENTRIES / 2;
 

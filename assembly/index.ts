@@ -1,4 +1,5 @@
-// Exports only. Addresses and lengths are u32; nothing here allocates or keeps state outside what the host hands in.
+// Exports only. Addresses and lengths are u32; nothing here allocates or keeps state outside what
+// the host hands in.
 
 export { x25519Batch, X25519_SCRATCH_BYTES } from './curve/x25519';
 export { sha256, SHA256_SCRATCH_BYTES } from './hash/sha256';

@@ -1,5 +1,6 @@
-// Exports of the debug build only, which is not shipped: what lies under the public primitives, for the tests that hold it
-// against the BigInt twin. The debug build also traps on every bound that the release build has only proven.
+// Exports of the debug build only, which is not shipped: what lies under the public primitives, for
+// the tests that hold it against the BigInt twin. The debug build also traps on every bound that
+// the release build has only proven.
 
 export * from './index';
 export {

@@ -1,12 +1,13 @@
 import { CIPHER_BLOCK_BYTES, KEY_BYTES } from '../abi';
 import { ROW_BYTES, substituteBytes } from './sbox';
 
-// AES-256 (FIPS 197) on 32 blocks at once, each under its own key, bitsliced: no look-up, no branch, no address depends
-// on key or data.
+// AES-256 (FIPS 197) on 32 blocks at once, each under its own key, bitsliced: no look-up, no
+// branch, no address depends on key or data.
 //
-// The state is four rows of eight planes. Bit j of lane c of plane k of row r is bit k of byte 4c + r of block j: row and
-// column as FIPS 197 has them. So SubBytes is a circuit of ANDs and XORs, ShiftRows turns lanes, which is one instruction
-// without a mask, and MixColumns moves nothing: it adds rows.
+// The state is four rows of eight planes. Bit j of lane c of plane k of row r is bit k of byte 4c +
+// r of block j: row and column as FIPS 197 has them. So SubBytes is a circuit of ANDs and XORs,
+// ShiftRows turns lanes, which is one instruction without a mask, and MixColumns moves nothing: it
+// adds rows.
 
 /** Blocks of a sliced state. */
 export const SLICED_BLOCKS: usize = 32;
@@ -18,11 +19,12 @@ export const ROUND_KEYS_BYTES: usize = (ROUNDS + 1) * SLICED_STATE_BYTES;
 /** Scratch that {@link expandKeys} wants. */
 export const EXPAND_KEYS_SCRATCH_BYTES: usize = ROW_BYTES;
 
-// --- Slicing --------------------------------------------------------------------------------------------------------
+// --- Slicing -------------------------------------------------------------------------------------
 
 /**
- * The lower bits of the pairs that each level of {@link transposeBlocks} swaps: 1, 2, 4, 8 and 16 apart. In memory, since
- * newer V8s make a constant vector again at every use, in three instructions.
+ * The lower bits of the pairs that each level of {@link transposeBlocks} swaps: 1, 2, 4, 8 and 16
+ * apart. In memory, since newer V8s make a constant vector again at every use, in three
+ * instructions.
  */
 const LEVEL_MASKS: usize = memory.data<u32>([0x55555555, 0x33333333, 0x0f0f0f0f, 0x00ff00ff, 0x0000ffff]);
 
@@ -32,8 +34,9 @@ const LEVEL_MASKS: usize = memory.data<u32>([0x55555555, 0x33333333, 0x0f0f0f0f,
 }
 
 /**
- * 32 blocks to a sliced state, or back: a 32x32 bit transposition of each column, its own inverse. Every level swaps the
- * bits that `mask << bits` names of one vector with those that `mask` names of another.
+ * 32 blocks to a sliced state, or back: a 32x32 bit transposition of each column, its own inverse.
+ * Every level swaps the bits that `mask << bits` names of one vector with those that `mask` names
+ * of another.
  */
 export function transposeBlocks(state: usize): void {
   const mask1 = v128.load32_splat(LEVEL_MASKS), mask2 = v128.load32_splat(LEVEL_MASKS, 4);
@@ -69,9 +72,9 @@ export function transposeBlocks(state: usize): void {
   }
 }
 
-// --- Key schedule ---------------------------------------------------------------------------------------------------
+// --- Key schedule --------------------------------------------------------------------------------
 
-/** Puts the two halves of a 32-byte key where {@link expandKeys} looks for those of block number `block`. */
+/** Puts the halves of a 32-byte key where {@link expandKeys} reads those of block `block`. */
 @inline export function layKey(roundKeys: usize, block: usize, key: usize): void {
   const out = roundKeys + block * CIPHER_BLOCK_BYTES;
   v128.store(out, v128.load(key));
@@ -84,7 +87,11 @@ export function transposeBlocks(state: usize): void {
   const cd = i32x4.shuffle(v128.load(c), v128.load(d), 2, 6, 3, 7);
   return i64x2.shuffle(ab, cd, 1, 3);
 }
-/** One plane of the next round key from that before the last and from the word that joins them, in all four lanes. */
+/**
+ * One plane of the next round key, in all four lanes.
+ *
+ * Made of the round key before the last and of the word that joins them.
+ */
 @inline function nextPlane(plane: usize, joint: v128, upperHalf: v128): void {
   // Each word is the sum of the old words up to its own, and the joint: prefix sums in two steps.
   const old = v128.load(plane);
@@ -94,9 +101,10 @@ export function transposeBlocks(state: usize): void {
 }
 
 /**
- * The 15 sliced round keys of 32 keys (FIPS 197, section 5.2), whose halves {@link layKey} laid down. All but the first
- * come with the 0x63 that {@link substituteBytes} leaves out: ShiftRows and MixColumns (2 + 3 + 1 + 1 = 1) leave a state of
- * equal bytes as it is. Leaves secrets in `scratch`.
+ * The 15 sliced round keys of 32 keys (FIPS 197, section 5.2). {@link layKey} wrote the keys'
+ * halves. All but the first come with the 0x63 that {@link substituteBytes} leaves out: ShiftRows
+ * and MixColumns (2 + 3 + 1 + 1 = 1) leave a state of equal bytes as it is. Leaves secrets in
+ * `scratch`.
  */
 export function expandKeys(roundKeys: usize, scratch: usize): void {
   transposeBlocks(roundKeys);
@@ -105,7 +113,8 @@ export function expandKeys(roundKeys: usize, scratch: usize): void {
   for (let round: usize = 2; round <= ROUNDS; round++) {
     const last = roundKeys + (round - 1) * SLICED_STATE_BYTES;
     const row0 = last, row1 = last + ROW_BYTES, row2 = last + 2 * ROW_BYTES, row3 = last + 3 * ROW_BYTES;
-    // SubWord of the last word, its four rows side by side; in even rounds after RotWord, which moves them up by one.
+    // SubWord of the last word, its four rows side by side; in even rounds after RotWord, which
+    // moves them up by one.
     for (let at: usize = 0; at < ROW_BYTES; at += PLANE_BYTES) {
       const word = round & 1
         ? lastLanes(row0 + at, row1 + at, row2 + at, row3 + at)
@@ -139,7 +148,7 @@ export function expandKeys(roundKeys: usize, scratch: usize): void {
   v128.store(row, v128.not(v128.load(row, 6 * PLANE_BYTES)), 6 * PLANE_BYTES);
 }
 
-// --- Rounds ---------------------------------------------------------------------------------------------------------
+// --- Rounds --------------------------------------------------------------------------------------
 
 // ShiftRows takes row r of column c from column c + r. These load one plane of a row, shifted.
 @inline function shiftedRow0(plane: usize): v128 {
@@ -171,12 +180,13 @@ export function expandKeys(roundKeys: usize, scratch: usize): void {
 }
 
 /**
- * ShiftRows, MixColumns, AddRoundKey. With rows a0 .. a3, shifted, and sums s0 = a0 + a1, s1 = a1 + a2 and so on in a ring,
- * MixColumns of row 0 is 2 a0 + 3 a1 + a2 + a3 = 2 s0 + a1 + s2, and of the others likewise. Doubling in GF(2^8) moves the
- * planes up by one and adds plane 7 to planes 0, 1, 3 and 4 (x^8 = x^4 + x^3 + x + 1).
+ * ShiftRows, MixColumns, AddRoundKey. With rows a0 .. a3, shifted, and sums s0 = a0 + a1, s1 = a1 +
+ * a2 and so on in a ring, MixColumns of row 0 is 2 a0 + 3 a1 + a2 + a3 = 2 s0 + a1 + s2, and of the
+ * others likewise. Doubling in GF(2^8) moves the planes up by one and adds plane 7 to planes 0, 1,
+ * 3 and 4 (x^8 = x^4 + x^3 + x + 1).
  *
- * Plane k needs the sums of planes k, k - 1 and 7. Plane 7 is written last, so it can be read again: with it, at most 16
- * values are alive.
+ * Plane k needs the sums of planes k, k - 1 and 7. Plane 7 is written last, so it can be read
+ * again: with it, at most 16 values are alive.
  */
 function mixColumns(state: usize, roundKey: usize): void {
   let p = state + 7 * PLANE_BYTES;

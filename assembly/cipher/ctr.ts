@@ -11,11 +11,12 @@ import {
 } from './aes';
 import { ROW_BYTES } from './sbox';
 
-// CTR mode (SP 800-38A, section 6.5) with the counter that libsignal calls Ctr32BE: the last four bytes of the block,
-// big-endian, wrap by themselves and carry into nothing.
+// CTR mode (SP 800-38A, section 6.5) with the counter that libsignal calls Ctr32BE: the last four
+// bytes of the block, big-endian, wrap by themselves and carry into nothing.
 //
-// Up to 32 texts go through the cipher together, each under its own key, all from the same counter block. With n texts
-// the 32 blocks of a pass are the next 32, 16, 8 .. blocks of each, whichever is the most that n texts leave room for.
+// Up to 32 texts go through the cipher together, each under its own key, all from the same counter
+// block. With n texts the 32 blocks of a pass are the next 32, 16, 8 .. blocks of each, whichever
+// is the most that n texts leave room for.
 
 /** Texts of a batch. */
 export const MAX_TEXTS: usize = SLICED_BLOCKS;
@@ -50,15 +51,17 @@ export const CTR_SCRATCH_BYTES: usize = CTR_BATCH_SCRATCH_BYTES + TEXTS_BYTES;
 }
 
 /**
- * XORs into each of `textCount` <= MAX_TEXTS texts, in place, the key stream of its key from the 16-byte block at
- * `counterBlock` on. Uses up the list; leaves secrets in `scratch`.
+ * XORs the key stream of its key into each of `textCount` <= MAX_TEXTS texts, in place. The key
+ * streams begin with the 16-byte block at `counterBlock`. Uses up the list; leaves secrets in
+ * `scratch`.
  */
 export function ctrBatch(texts: usize, textCount: usize, counterBlock: usize, scratch: usize): void {
   assert(textCount <= MAX_TEXTS, 'more texts than a batch has room for');
   let count = dropEnded(texts, textCount);
   let counter = bswap<u32>(load<u32>(counterBlock, 12));
   while (count > 0) {
-    // The largest power of two of blocks that every text can have in a pass: 32 over count, rounded up to a power of two.
+    // The largest power of two of blocks that every text can have in a pass: 32 over count, rounded
+    // up to a power of two.
     const share: usize = SLICED_BLOCKS >> (32 - clz<u32>(<u32>count - 1));
     layKeys(texts, count, share, scratch);
     expandKeys(scratch, scratch + EXPAND_OFFSET);
@@ -77,7 +80,8 @@ export function ctrBatch(texts: usize, textCount: usize, counterBlock: usize, sc
       counter += <u32>share;
       addToCounters(scratch + COUNTERS_OFFSET, <u32>share);
       passesLeft = (longestBytes + share * CIPHER_BLOCK_BYTES - 1) / (share * CIPHER_BLOCK_BYTES);
-      // Where half of the texts have ended the others can have twice the blocks; for that their keys move.
+      // Where half of the texts have ended the others can have twice the blocks; for that their
+      // keys move.
     } while (left * 2 > count || passesLeft == 1);
     count = dropEnded(texts, count);
   }
@@ -95,7 +99,10 @@ function dropEnded(texts: usize, count: usize): usize {
   return kept;
 }
 
-/** Blocks share * i and up take the key of text i; those that no text needs, the last text's, and their stream is dropped. */
+/**
+ * Blocks share * i and up take the key of text i; those that no text needs, the last text's, and
+ * their stream is dropped.
+ */
 function layKeys(texts: usize, count: usize, share: usize, roundKeys: usize): void {
   const shareBits = ctz(share);
   for (let block: usize = 0; block < SLICED_BLOCKS; block++) {
@@ -113,7 +120,10 @@ function layCounters(counters: usize, counterBlock: usize, counter: u32, shareMa
   transposeBlocks(counters);
 }
 
-/** Adds a power of two to the 32 sliced counters, plane by plane. They are public, so it may stop with the last carry. */
+/**
+ * Adds a power of two to the 32 sliced counters, plane by plane. They are public, so it may stop
+ * with the last carry.
+ */
 function addToCounters(counters: usize, addend: u32): void {
   // The counters' bytes are those of column 3, from row 3, the least significant, up to row 0.
   let carry = i32x4(0, 0, 0, -1);
@@ -125,7 +135,10 @@ function addToCounters(counters: usize, addend: u32): void {
   }
 }
 
-/** XORs up to `share` blocks of key stream into a text, and moves it on; gives the bytes that it has left. */
+/**
+ * XORs up to `share` blocks of key stream into a text, and moves it on; gives the bytes that it has
+ * left.
+ */
 @inline function takePass(row: usize, stream: usize, share: usize): usize {
   const data = textData(row);
   const bytes = textBytes(row);
@@ -141,8 +154,8 @@ function addToCounters(counters: usize, addend: u32): void {
 }
 
 /**
- * XORs the key stream of the 32-byte key, from the 16-byte block at `counterBlock` on, into the data, in place.
- * Leaves secrets in `scratch`.
+ * XORs the key stream of the 32-byte key into the data, in place. The key stream begins with the
+ * 16-byte block at `counterBlock`. Leaves secrets in `scratch`.
  */
 export function aes256Ctr(data: usize, dataBytes: usize, key: usize, counterBlock: usize, scratch: usize): void {
   const texts = scratch + CTR_BATCH_SCRATCH_BYTES;

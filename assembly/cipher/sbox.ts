@@ -1,7 +1,7 @@
-// The S-box of AES as a circuit of 32 ANDs and 81 XORs on bit planes, after Boyar, Find and Peralta, "Small low-depth
-// circuits for cryptographic applications" (2018), in an order that keeps few values alive: 16 vector registers hold all
-// but a handful. Its four complements, which are the constant 0x63 of the affine map, are left to whoever calls it. A
-// test runs it on all 256 bytes.
+// The S-box of AES as a circuit of 32 ANDs and 81 XORs on bit planes, after Boyar, Find and
+// Peralta, "Small low-depth circuits for cryptographic applications" (2018), in an order that keeps
+// few values alive: 16 vector registers hold all but a handful. Its four complements, which are the
+// constant 0x63 of the affine map, are left to the caller. A test runs it on all 256 bytes.
 
 /** A row: eight planes, bit k of 16 * 8 bytes in plane k. */
 export const ROW_BYTES: usize = 128;
@@ -13,14 +13,15 @@ export const ROW_BYTES: usize = 128;
   return v128.and(a, b);
 }
 
-/** SubBytes of FIPS 197, section 5.1.1, without its XOR of 0x63, on the rows from `begin` to `end`, in place. */
+/** SubBytes of FIPS 197, 5.1.1, without its XOR of 0x63, on rows `begin` to `end`, in place. */
 export function substituteBytes(begin: usize, end: usize): void {
   for (let row = begin; row < end; row += ROW_BYTES) {
     // As in the paper, x0 is the most significant bit.
     let x7 = v128.load(row), x6 = v128.load(row, 16), x5 = v128.load(row, 32), x4 = v128.load(row, 48);
     let x3 = v128.load(row, 64), x2 = v128.load(row, 80), x1 = v128.load(row, 96), x0 = v128.load(row, 112);
 
-    // The linear layer on top and the products of the first inversion's inputs, mixed, so that inputs die early.
+    // The linear layer on top and the products of the first inversion's inputs, mixed, so that
+    // inputs die early.
     let t0 = xor(x3, x5), t1 = xor(x0, x6), t2 = xor(t1, t0), t3 = xor(x4, t2), t4 = xor(t3, x5), t5 = and(t2, t4);
     let t6 = xor(t4, x7), t7 = xor(t3, x1), t8 = xor(x0, x3), t9 = xor(t7, t8), t10 = and(t8, t9), t11 = xor(x7, t9);
     let t12 = xor(x0, x5), t13 = xor(x1, x2), t14 = xor(t4, t13), t15 = xor(t14, t9), t16 = and(t0, t15), t17 = xor(t16, t10);

@@ -1,8 +1,10 @@
-// Makes curve/base-table.ts, the multiples of the base point that comb.ts adds up. build.mjs runs it at every build
-// and hands its text to asc, so there is nothing to go stale. Plain BigInt arithmetic on public constants.
+// Makes curve/base-table.ts, the multiples of the base point that comb.ts adds up. build.mjs runs
+// it at every build and hands its text to asc, so there is nothing to go stale. Plain BigInt
+// arithmetic on public constants.
 //
-// Twisted Edwards curve -x^2 + y^2 = 1 + d x^2 y^2, birationally equivalent to Curve25519 (RFC 7748, section 4.1; RFC 8032,
-// section 5.1): u = (1 + y) / (1 - y), so the point with u = 9 has y = 4/5.
+// Twisted Edwards curve -x^2 + y^2 = 1 + d x^2 y^2, birationally equivalent to Curve25519 (RFC
+// 7748, section 4.1; RFC 8032, section 5.1): u = (1 + y) / (1 - y), so the point with u = 9 has y =
+// 4/5.
 
 const P = 2n ** 255n - 19n;
 const D = mod(-121665n * invert(121666n));
@@ -10,7 +12,9 @@ const ORDER = 2n ** 252n + 27742317777372353535851937790883648493n;
 const BASE_X = 15112221349535400772501151409588531511454012693041857206046113283949847762202n;
 const BASE_Y = mod(4n * invert(5n));
 
-/** comb.ts says what these are: 17 tables of 16 entries; teeth 51 bits apart, tables 3 bits apart. */
+/**
+ * comb.ts says what these are: 17 tables of 16 entries; teeth 51 bits apart, tables 3 bits apart.
+ */
 export const COMB = { tables: 17, columns: 3, teeth: 5 };
 const ROW_BITS = COMB.tables * COMB.columns;
 const ENTRIES = 2 ** (COMB.teeth - 1);

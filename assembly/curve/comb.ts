@@ -3,39 +3,49 @@ import { EDWARDS_SCRATCH_BYTES, POINT_X2_BYTES, addFromTablesX2, doubleX2, setNe
 import { TABLE_POINT_X2_BYTES } from './look-up';
 import { clampScalar } from './scalar';
 
-// Scalar multiplication by a signed comb (Lim and Lee, 1994; all digits +-1 as in Hedabou, Pinel, Beneteau, 2005).
+// Scalar multiplication by a signed comb (Lim and Lee, 1994; all digits +-1 as in Hedabou, Pinel,
+// Beneteau, 2005).
 //
-// A clamped scalar is k = 8 k', 2^251 <= k' < 2^252, and k R = k' Q with Q = 8 R, which lies in the group of prime order L
-// whatever R is. If k' is even, L - k' is odd, below 2^252 too, and gives the negative point, which has the same u.
-// For an odd k' and N >= 252 digits
+// A clamped scalar is k = 8 k', 2^251 <= k' < 2^252, and k R = k' Q with Q = 8 R, which is in the
+// group of prime order L whatever R is. If k' is even, L - k' is odd, below 2^252 too, and gives
+// the negative point, which has the same u. For an odd k' and N >= 252 digits
 //
 //     k' = sum of s_i 2^i, s_i = +-1, where s_i = 1 exactly if bit i of (k' >> 1) + 2^(N - 1) is set
 //
-// because the sum of all 2^i is 2^N - 1. No digit is zero, so every step adds, and an entry and its negative share a place.
+// because the sum of all 2^i is 2^N - 1. No digit is zero, so every step adds, and an entry and its
+// negative share a place.
 //
-// A comb has `teeth` rows of N / teeth = `tables` * `columns` digits. The digits in one place of all rows are looked up
-// together: place j * columns + c in table j, in pass c over all tables; between the passes the sum is doubled. Table j holds
+// A comb has `teeth` rows of N / teeth = `tables` * `columns` digits. The digits in one place of
+// all rows are looked up together: place j * columns + c in table j, in pass c over all tables;
+// between the passes the sum is doubled. Table j holds
 //
 //     (2^(m (teeth - 1)) +- ... +- 2^m +- 1) 2^(j * columns) Q          m = tables * columns
 //
-// with the signs by the bits of the index, the top one always +; where the top digit is -1, all signs turn: the index's
-// complement, negated.
+// with the signs by the bits of the index, the top one always +; where the top digit is -1, all
+// signs turn: the index's complement, negated.
 
 /** Digits of a row, one a byte. */
 const DIGITS_BYTES: usize = 64;
-/** (k' >> 1) + 2^(N - 1), 256 bits, and zeros that reading 64 bits from anywhere in it may meet. */
+/** (k' >> 1) + 2^(N - 1), 256 bits. Zeros follow, for reads of 64 bits from anywhere in it. */
 const SIGNS_BYTES: usize = KEY_BYTES + 16;
 
 /** Scratch that {@link multiplyByCombX2} wants. */
 export const COMB_SCRATCH_BYTES: usize =
   POINT_X2_BYTES + EDWARDS_SCRATCH_BYTES + TABLE_POINT_X2_BYTES + TABLE_POINT_BYTES + 2 * DIGITS_BYTES + SIGNS_BYTES;
 
-/** L = 2^252 + 27742317777372353535851937790883648493 (RFC 7748, section 4.1), little-endian words. */
+/**
+ * L = 2^252 + 27742317777372353535851937790883648493, little-endian words. See RFC 7748, section
+ * 4.1.
+ */
 const ORDER_0: u64 = 0x5812631a5cf5d3ed;
 const ORDER_1: u64 = 0x14def9dea2f79cd6;
 const ORDER_3: u64 = 0x1000000000000000;
 
-/** signs = (k' >> 1) + 2^topDigit for the odd one of k' and L - k', k' = the clamped scalar / 8. topDigit >= 251. */
+/**
+ * signs = (k' >> 1) + 2^topDigit for the odd one of k' and L - k'.
+ *
+ * k' = the clamped scalar / 8. topDigit >= 251.
+ */
 function recode(signs: usize, scalar: usize, topDigit: u64): void {
   clampScalar(signs, scalar);
   const k0 = load<u64>(signs), k1 = load<u64>(signs, 8), k2 = load<u64>(signs, 16), k3 = load<u64>(signs, 24);
@@ -73,12 +83,18 @@ function recode(signs: usize, scalar: usize, topDigit: u64): void {
   return (load<u64>(ptr) >> shift) | ((load<u64>(ptr, 8) << 1) << (63 - shift));
 }
 
-/** `value` in every byte of 16 whose bit of the two bytes that were spread is set: byte i has bit i of them. */
+/**
+ * `value` in every byte of 16 whose bit of the two bytes that were spread is set: byte i has bit i
+ * of them.
+ */
 @inline function whereSet(spread: v128, value: v128): v128 {
   const bits = i8x16(1, 2, 4, 8, 16, 32, 64, -128, 1, 2, 4, 8, 16, 32, 64, -128);
   return v128.and(i8x16.eq(v128.and(spread, bits), bits), value);
 }
-/** digits[i] = the bits i, i + rowDigits, i + 2 rowDigits, ... of `signs`, lowest first: what is looked up together. */
+/**
+ * digits[i] = the bits i, i + rowDigits, i + 2 rowDigits, ... of `signs`, lowest first: what is
+ * looked up together.
+ */
 function gatherDigits(digits: usize, signs: usize, teeth: usize, rowDigits: usize): void {
   let v0 = i8x16.splat(0), v1 = v0, v2 = v0, v3 = v0;
   for (let tooth: usize = 0; tooth < teeth; tooth++) {
@@ -96,11 +112,13 @@ function gatherDigits(digits: usize, signs: usize, teeth: usize, rowDigits: usiz
 }
 
 /**
- * One lane each: outX : outZ = the u-coordinate of scalar * R, for 32-byte scalars, by the tables of R at `tablesA` and
- * `tablesB`. Tight; outZ is never zero, for k' is not a multiple of L. The shape of the comb is public, and the same for
- * both; teeth * tables * columns is from 252 to 256, tables * columns at most 64, teeth at most 8.
+ * One lane each: outX : outZ = the u-coordinate of scalar * R, for 32-byte scalars, by the tables
+ * of R at `tablesA` and `tablesB`. Tight; outZ is never zero, for k' is not a multiple of L. The
+ * shape of the comb is public, and the same for both; teeth * tables * columns is from 252 to 256,
+ * tables * columns at most 64, teeth at most 8.
  *
- * The scalars meet masks and arithmetic only; tables are read from end to end. Leaves secrets in `scratch`.
+ * The scalars meet masks and arithmetic only; tables are read from end to end. Leaves secrets in
+ * `scratch`.
  */
 export function multiplyByCombX2(
   outX: usize, outZ: usize, scalarA: usize, scalarB: usize,
@@ -121,8 +139,8 @@ export function multiplyByCombX2(
   recode(signs, scalarB, teeth * rowDigits - 1);
   gatherDigits(digitsB, signs, teeth, rowDigits);
   setNeutralX2(point);
-  // The sum is kept up to a sign, that of the last entry added: what follows is negated against it. The sign that is left in
-  // the end changes no u.
+  // The sum is kept up to a sign, that of the last entry added: what follows is negated against it.
+  // The sign that is left in the end changes no u.
   const topTooth = <u32>teeth - 1;
   const indexMask = <u32>entryCount - 1;
   let previousA: u32 = 1;

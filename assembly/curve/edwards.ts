@@ -13,9 +13,10 @@ import {
 } from '../field/field';
 import { TABLE_POINT_X2_BYTES, lookUpPointX2 } from './look-up';
 
-// Points of the twisted Edwards curve -x^2 + y^2 = 1 + d x^2 y^2, two lanes at a time, in extended coordinates
-// (Hisil, Wong, Carter, Dawson, "Twisted Edwards Curves Revisited", 2008): x = X/Z, y = Y/Z, T = XY/Z.
-// d is not a square, so the addition is complete: no point, the neutral one included, is a special case.
+// Points of the twisted Edwards curve -x^2 + y^2 = 1 + d x^2 y^2, two lanes at a time, in extended
+// coordinates (Hisil, Wong, Carter, Dawson, "Twisted Edwards Curves Revisited", 2008): x = X/Z, y =
+// Y/Z, T = XY/Z. d is not a square, so the addition is complete: no point, the neutral one
+// included, is a special case.
 //
 // Z is tight; X, Y and T are loose: they meet single tight factors only, alone or as Y +- X.
 
@@ -36,12 +37,13 @@ export function setNeutralX2(point: usize): void {
 }
 
 /**
- * point = (flip ? -point : point) + the affine point whose (y + x)/2, (x - y)/2, d x y stand at `addend`, tight; lane by
- * lane. The halves spare the addition a doubling of Z. The bits that flip are secret.
+ * point = (flip ? -point : point) + an affine point; lane by lane. `addend` has the affine point's
+ * (y + x)/2, (x - y)/2, d x y, tight. The halves spare the addition a doubling of Z. The bits that
+ * flip are secret.
  *
- * Section 3.2 of the paper, with (x2 - y2)/2 for the second factor of A, so that A' = -A, E = B + A' is a sum and H = B - A'
- * a difference. -(X : Y : Z : T) = (-X : Y : Z : -T): flipping the point, not the addend, exchanges Y - X with Y + X and
- * negates T.
+ * Section 3.2 of the paper, with (x2 - y2)/2 for the second factor of A, so that A' = -A, E = B +
+ * A' is a sum and H = B - A' a difference. -(X : Y : Z : T) = (-X : Y : Z : -T): flipping the
+ * point, not the addend, exchanges Y - X with Y + X and negates T.
  */
 export function addAffineX2(point: usize, flipA: u32, flipB: u32, addend: usize, scratch: usize): void {
   const difference = scratch;
@@ -59,7 +61,10 @@ export function addAffineX2(point: usize, flipA: u32, flipB: u32, addend: usize,
   finishAdditionX2(point, a, b, t, point + Z_OFFSET, scratch);
 }
 
-/** point = the sum of which A', B, C and D are made, all tight. `scratch` may hold a, b, c and d behind its first two places. */
+/**
+ * point = the sum whose A', B, C and D are given, all tight. `scratch` may hold a, b, c and d
+ * behind its first two places.
+ */
 function finishAdditionX2(point: usize, a: usize, b: usize, c: usize, d: usize, scratch: usize): void {
   const e = scratch + 5 * ELEMENT_X2_BYTES;
   const h = e + ELEMENT_X2_BYTES;
@@ -76,8 +81,8 @@ function finishAdditionX2(point: usize, a: usize, b: usize, c: usize, d: usize, 
 }
 
 /**
- * point = (flip ? -point : point) + entry of a table, lane by lane: each lane has a table of its own. The bits that flip
- * and the indices are secret; look-up.ts says what a table is.
+ * point = (flip ? -point : point) + entry of a table, lane by lane: each lane has a table of its
+ * own. The bits that flip and the indices are secret; look-up.ts says what a table is.
  */
 export function addFromTablesX2(
   point: usize, flipA: u32, flipB: u32,
@@ -90,8 +95,8 @@ export function addFromTablesX2(
 }
 
 /**
- * An extended point for {@link addReadyX2}: (Y + X), (X - Y), 2 d T, 2 Z, in the place of X, Y, Z, T. All tight.
- * `d2`: 2 d in both lanes.
+ * An extended point for {@link addReadyX2}: (Y + X), (X - Y), 2 d T, 2 Z, in the place of X, Y, Z,
+ * T. All tight. `d2`: 2 d in both lanes.
  */
 export function makeReadyX2(ready: usize, point: usize, d2: usize, scratch: usize): void {
   const minusY = scratch;
@@ -120,8 +125,8 @@ export function addReadyX2(point: usize, flip: u32, ready: usize, scratch: usize
 }
 
 /**
- * out = 2 point, which may be out. Section 3.3 of the paper, with all signs turned, as in ref10. Unless `withT` (public) is
- * set, T is left as it was: another doubling does not want it.
+ * out = 2 point, which may be out. Section 3.3 of the paper, with all signs turned, as in ref10.
+ * Unless `withT` (public) is set, T is left as it was: another doubling does not want it.
  */
 export function doubleX2(out: usize, point: usize, withT: bool, scratch: usize): void {
   const xx = scratch;

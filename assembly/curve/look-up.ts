@@ -1,15 +1,17 @@
 import { TABLE_POINT_BYTES } from '../abi';
 import { ELEMENT_X2_BYTES, joinLanes } from '../field/field';
 
-// Tables of affine points. An entry is 16 words of 64 bits, two cache lines: (y + x)/2, (x - y)/2 and d x y in five words
-// each, laid out by the field, and one that is not used.
+// Tables of affine points. An entry is 16 words of 64 bits, two cache lines: (y + x)/2, (x - y)/2
+// and d x y in five words each, laid out by the field, and one that is not used.
 
 const WORD_BYTES: usize = 8;
 const VECTOR_BYTES: usize = 16;
 
 /** Where an entry has its second and its third element. */
 export const TABLE_ELEMENT_BYTES: usize = 5 * WORD_BYTES;
-/** What {@link lookUpPointX2} makes: three pairs. It wants TABLE_POINT_BYTES of scratch. */
+/**
+ * Bytes of the three pairs that {@link lookUpPointX2} makes. It wants TABLE_POINT_BYTES of scratch.
+ */
 export const TABLE_POINT_X2_BYTES: usize = 3 * ELEMENT_X2_BYTES;
 
 /** sum | what `vector` of the entry holds where mask is all ones */
@@ -18,8 +20,8 @@ export const TABLE_POINT_X2_BYTES: usize = 3 * ELEMENT_X2_BYTES;
 }
 
 /**
- * out = entry `indexA` of table a in lane a, entry `indexB` of table b in lane b, as three tight pairs.
- * The indices are secret: every entry of both tables is read, from end to end, and masks decide.
+ * out = entry `indexA` of table a in lane a, `indexB` of table b in lane b. Three tight pairs. The
+ * indices are secret: every entry of both tables is read, from end to end, and masks decide.
  */
 export function lookUpPointX2(
   out: usize, tableA: usize, tableB: usize, entryCount: usize, indexA: u32, indexB: u32, scratch: usize,
@@ -56,7 +58,7 @@ export function lookUpPointX2(
   );
 }
 
-/** out = entry `index` of the table, as it lies there. */
+/** out = entry `index` of the table, in the table's own form. */
 function scanTable(out: usize, table: usize, entryCount: usize, secretIndex: u32): void {
   const index = i32x4.splat(secretIndex);
   let v0 = i32x4.splat(0), v1 = v0, v2 = v0, v3 = v0, v4 = v0, v5 = v0, v6 = v0, v7 = v0;

@@ -14,7 +14,8 @@ import {
 import { KEY_BYTES } from '../abi';
 import { clampScalar } from './scalar';
 
-// X25519 on the Montgomery curve v^2 = u^3 + 486662 u^2 + u, two lanes at a time (RFC 7748, section 5).
+// X25519 on the Montgomery curve v^2 = u^3 + 486662 u^2 + u, two lanes at a time (RFC 7748, section
+// 5).
 
 /** (486662 - 2) / 4, RFC 7748 section 5. */
 const A24: u32 = 121665;
@@ -27,11 +28,11 @@ export const LADDER_SCRATCH_BYTES: usize = 12 * ELEMENT_X2_BYTES + 2 * KEY_BYTES
 }
 
 /**
- * One lane each: X : Z = scalar * u, both as 32 bytes little-endian. X and Z tight; Z = 0 exactly where the product is the
- * point at infinity or u was of low order.
+ * One lane each: X : Z = scalar * u, both as 32 bytes little-endian. X and Z tight; Z = 0 exactly
+ * where the product is the point at infinity or u was of low order.
  *
- * The scalars meet only {@link swapX2}'s masks; the sequence of operations and addresses is the same for all.
- * Leaves secrets in `scratch`: the caller wipes it.
+ * The scalars meet only {@link swapX2}'s masks; the sequence of operations and addresses is the
+ * same for all. Leaves secrets in `scratch`: the caller wipes it.
  */
 export function ladderX2(
   outX: usize, outZ: usize,

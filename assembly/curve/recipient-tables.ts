@@ -31,10 +31,12 @@ import {
 } from './edwards';
 import { TABLE_ELEMENT_BYTES } from './look-up';
 
-// The tables of a recipient's key R, for the comb of comb.ts: multiples of Q = 8 R. R is public, and so is all that happens
-// while tables are built; what multiplies by them is constant time.
+// The tables of a recipient's key R, for the comb of comb.ts: multiples of Q = 8 R. R is public,
+// and so is all that happens while tables are built; what multiplies by them is constant time.
 
-/** d = -121665 / 121666 (RFC 7748, section 4.1), 2 d, 4 d, and a square root of -1; 32 bytes each. */
+/**
+ * d = -121665 / 121666 (RFC 7748, section 4.1), 2 d, 4 d, and a square root of -1; 32 bytes each.
+ */
 const CURVE_CONSTANTS: usize = memory.data<u64>([
   0x75eb4dca135978a3, 0x00700a4d4141d8ab, 0x8cc740797779e898, 0x52036cee2b6ffe73,
   0xebd69b9426b2f159, 0x00e0149a8283b156, 0x198e80f2eef3d130, 0x2406d9dc56dffce7,
@@ -52,8 +54,9 @@ const TEETH: usize = COMB_TEETH;
 const ROW_DIGITS: usize = TABLES * COLUMNS;
 const ENTRIES: usize = 1 << (TEETH - 1);
 
-// Scratch of the building, a point's bytes a place: for each table the teeth's points 2^(tooth * ROW_DIGITS + ...) Q, ready to
-// be added but for the top tooth's, and their doubles; then every entry, X, Y, Z and a running product in the place of T.
+// Scratch of the building, a point's bytes a place: for each table the teeth's points 2^(tooth *
+// ROW_DIGITS + ...) Q, ready to be added but for the top tooth's, and their doubles; then every
+// entry, X, Y, Z and a running product in the place of T.
 const TEETH_PLACES: usize = TABLES * TEETH;
 const DOUBLES_OFFSET: usize = TEETH_PLACES * POINT_X2_BYTES;
 const ENTRIES_OFFSET: usize = DOUBLES_OFFSET + TEETH_PLACES * POINT_X2_BYTES;
@@ -66,7 +69,10 @@ export const BUILD_TABLES_SCRATCH_BYTES: usize =
 /** Scratch that {@link multiplyByTablesX2} wants. */
 export const TABLES_SCRATCH_BYTES: usize = COMB_SCRATCH_BYTES;
 
-/** One lane each: outX : outZ = the u-coordinate of scalar * R, by the tables of R. See {@link multiplyByCombX2}. */
+/**
+ * One lane each: outX : outZ = the u-coordinate of scalar * R, by the tables of R. See {@link
+ * multiplyByCombX2}.
+ */
 export function multiplyByTablesX2(
   outX: usize, outZ: usize, scalarA: usize, scalarB: usize, tablesA: usize, tablesB: usize, scratch: usize,
 ): void {
@@ -92,16 +98,18 @@ function laneEquals(f: usize, g: usize, lane: usize, scratch: usize): u32 {
 }
 
 /**
- * point = the point of the Edwards curve with each lane's u-coordinate, either of the two (they are each other's negatives,
- * and every multiple of one has the u of the other's). Bit 0 of the answer: lane a has one, bit 1: lane b. A lane that has
- * none, because u belongs to the twist, gets the neutral element.
+ * point = a point of the Edwards curve with each lane's u-coordinate. Either of the two will do:
+ * they are each other's negatives, and every multiple of one has the u of the other's. Bit 0 of the
+ * answer: lane a has one, bit 1: lane b. A lane that has none, because u belongs to the twist, gets
+ * the neutral element.
  *
  *     y = (u - 1) / (u + 1)          x^2 = (y^2 - 1) / (d y^2 + 1) = n / m,   n = (u - 1)^2 - (u + 1)^2,
  *                                                                             m = d (u - 1)^2 + (u + 1)^2
  *
- * m != 0, for -1/d is not a square (and u - 1 = u + 1 = 0 cannot be). The root as in RFC 8032, section 5.1.3: r = n m^3
- * (n m^7)^((p - 5) / 8) has m r^2 = n, or -n and then r sqrt(-1) is the root, or neither and there is none. u = -1 has
- * y at infinity: then n / m = -1/d, no square, so it takes the twist's way.
+ * m != 0, for -1/d is not a square (and u - 1 = u + 1 = 0 cannot be). The root as in RFC 8032,
+ * section 5.1.3: r = n m^3 (n m^7)^((p - 5) / 8) has m r^2 = n, or -n and then r sqrt(-1) is the
+ * root, or neither and there is none. u = -1 has y at infinity: then n / m = -1/d, no square, so it
+ * takes the twist's way.
  */
 function fromMontgomeryX2(point: usize, uA: usize, uB: usize, scratch: usize): u32 {
   const n = scratch;
@@ -164,9 +172,9 @@ function fromMontgomeryX2(point: usize, uA: usize, uB: usize, scratch: usize): u
 }
 
 /**
- * Builds the tables of two keys (32 bytes each, u-coordinates), which may be the same at the same place. Bit 0 of the answer
- * says that lane a has tables now, bit 1 lane b; a key on the twist, or of low order, has none, and zeros or the neutral
- * element's tables stand in their place.
+ * Builds the tables of two keys (32 bytes each, u-coordinates). The two may be the same key, at the
+ * same place. Bit 0 of the answer says that lane a has tables now, bit 1 lane b; a key on the
+ * twist, or of low order, has none, and its tables are zeros or the neutral element's.
  */
 export function buildTablesX2(tablesA: usize, tablesB: usize, uA: usize, uB: usize, scratch: usize): u32 {
   const point = scratch + INNER_OFFSET;
@@ -211,15 +219,16 @@ function layTeeth(scratch: usize, point: usize, d2: usize, inner: usize): void {
 }
 
 /**
- * The entries of one table, extended: entry 0 is the top tooth's point less all others; entry i with another bit set is twice
- * that tooth's point more.
+ * The entries of one table, extended: entry 0 is the top tooth's point less all others; entry i
+ * with another bit set is twice that tooth's point more.
  */
 function layEntries(scratch: usize, table: usize, inner: usize): void {
   const teeth = scratch + table * TEETH * POINT_X2_BYTES;
   const doubles = teeth + DOUBLES_OFFSET;
   const entries = scratch + ENTRIES_OFFSET + table * ENTRIES * POINT_X2_BYTES;
   memory.copy(entries, teeth + (TEETH - 1) * POINT_X2_BYTES, POINT_X2_BYTES);
-  // -top + all others: minus entry 0. It stays so until all others, which begin by turning it, are made.
+  // -top + all others: minus entry 0. It stays so until all others, which begin by turning it, are
+  // made.
   for (let tooth: usize = 0; tooth < TEETH - 1; tooth++) {
     addReadyX2(entries, <u32>(tooth == 0), teeth + tooth * POINT_X2_BYTES, inner);
   }
@@ -234,7 +243,10 @@ function layEntries(scratch: usize, table: usize, inner: usize): void {
   negateWhereX2(entries, entries, laneMaskX2(1, 1));
 }
 
-/** Makes all entries affine, by one inversion (Montgomery's trick), and writes them where they are looked up. */
+/**
+ * Makes all entries affine and writes them to the tables. One inversion serves them all
+ * (Montgomery's trick).
+ */
 function normalize(tablesA: usize, tablesB: usize, scratch: usize, d4: usize, inner: usize): void {
   const first = scratch + ENTRIES_OFFSET;
   const last = first + (TABLES * ENTRIES - 1) * POINT_X2_BYTES;
@@ -245,7 +257,8 @@ function normalize(tablesA: usize, tablesB: usize, scratch: usize, d4: usize, in
   const halfY = halfX + ELEMENT_X2_BYTES;
   const out = halfY + ELEMENT_X2_BYTES;
 
-  // Products of all 2 Z: their inverses are those of the halves. No Z is zero, the addition being complete.
+  // Products of all 2 Z: their inverses are those of the halves. No Z is zero, the addition being
+  // complete.
   addX2(z2, first + Z_OFFSET, first + Z_OFFSET);
   carryX2(first + PRODUCT_OFFSET, z2);
   for (let entry = first + POINT_X2_BYTES; entry <= last; entry += POINT_X2_BYTES) {

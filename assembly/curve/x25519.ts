@@ -13,9 +13,11 @@ import { FIXED_BASE_SCRATCH_BYTES, fixedBaseX2 } from './fixed-base';
 import { LADDER_SCRATCH_BYTES, ladderX2 } from './montgomery';
 import { TABLES_SCRATCH_BYTES, multiplyByTablesX2 } from './recipient-tables';
 
-// X25519 (RFC 7748, section 5) of a batch: two lanes a ladder, one inversion for all (Montgomery's trick).
+// X25519 (RFC 7748, section 5) of a batch: two lanes a ladder, one inversion for all (Montgomery's
+// trick).
 
-// A pair of entries keeps X, Z, the product of all Z up to its own, and the mask of its lanes with Z != 0.
+// A pair of entries keeps X, Z, the product of all Z up to its own, and the mask of its lanes with
+// Z != 0.
 const X_OFFSET: usize = 0;
 const Z_OFFSET: usize = ELEMENT_X2_BYTES;
 const PRODUCT_OFFSET: usize = 2 * ELEMENT_X2_BYTES;
@@ -42,12 +44,14 @@ export function nonZero(bytes: usize): u32 {
 }
 
 /**
- * out[i] = X25519(scalar[i], u[i]) for `count` >= 1 entries, or for those that `list` (u32 indices, 0 for none) names.
- * The arrays begin at `scalars`, `points`, `outs` and advance by their strides; a stride of 0 gives all entries the same.
- * Points of low order give 32 zeros. How they are multiplied is public: BY_LADDER; BY_BASE, for public keys, reads no
- * points; BY_TABLES reads at `points` the addresses (u32) of the points' tables.
+ * out[i] = X25519(scalar[i], u[i]) for `count` >= 1 entries, or those that `list` names. `list` has
+ * u32 indices; 0 stands for no list. The arrays begin at `scalars`, `points`, `outs` and advance by
+ * their strides; a stride of 0 gives all entries the same. Points of low order give 32 zeros. The
+ * way of multiplying is public: BY_LADDER; BY_BASE, for public keys, reads no points; BY_TABLES
+ * reads at `points` the addresses (u32) of the points' tables.
  *
- * `pairs` has PAIR_BYTES for each two entries. Leaves secrets in `pairs` and `scratch`: the caller wipes them.
+ * `pairs` has PAIR_BYTES for each two entries. Leaves secrets in `pairs` and `scratch`: the caller
+ * wipes them.
  */
 export function x25519Batch(
   list: usize, count: usize,
@@ -77,7 +81,8 @@ export function x25519Batch(
     if (how == BY_LADDER) ladderX2(pair + X_OFFSET, z, scalarA, scalarB, pointA, pointB, scratch);
     else if (how == BY_BASE) fixedBaseX2(pair + X_OFFSET, z, scalarA, scalarB, scratch);
     else multiplyByTablesX2(pair + X_OFFSET, z, scalarA, scalarB, load<u32>(pointA), load<u32>(pointB), scratch);
-    // One zero would make every product zero: put 1 in its place, and remember to answer zero for it.
+    // One zero would make every product zero: put 1 in its place, and remember to answer zero for
+    // it.
     encodeLane(encoded, z, 0);
     const nonZeroA = nonZero(encoded);
     encodeLane(encoded, z, 1);

@@ -22,8 +22,8 @@ const GATHER_BYTES: usize = 128;
 /** Room of one text for a sender's public key: 33 bytes. */
 const SENDER_BYTES: usize = 48;
 
-// The scratch of an arena: list of entries | list of misses | parted list | lane rows | four gather buffers | list of texts |
-// senders | the primitives' scratch.
+// The scratch of an arena: list of entries | list of misses | parted list | lane rows | four gather
+// buffers | list of texts | senders | the primitives' scratch.
 const ACTIVE_OFFSET: usize = SCRATCH_OFFSET;
 const MISSES_OFFSET: usize = ACTIVE_OFFSET + 4 * MAX_CHUNK_ENTRIES;
 const PARTED_OFFSET: usize = MISSES_OFFSET + 4 * MAX_CHUNK_ENTRIES;
@@ -32,7 +32,7 @@ const GATHER_OFFSET: usize = LANES_OFFSET + LANES_BYTES;
 const TEXTS_OFFSET: usize = GATHER_OFFSET + 4 * GATHER_BYTES;
 const SENDERS_OFFSET: usize = TEXTS_OFFSET + TEXTS_BYTES;
 const PRIMITIVES_OFFSET: usize = SENDERS_OFFSET + MAX_TEXTS * SENDER_BYTES;
-/** What primitives may use of it. */
+/** Bytes of the arena's scratch that primitives may use. */
 export const PRIMITIVES_SCRATCH_BYTES: usize = <usize>(SCRATCH_OFFSET + SCRATCH_BYTES) - PRIMITIVES_OFFSET;
 
 @inline export function chunkCount(arena: usize): usize {
@@ -82,7 +82,10 @@ export function gatherActive(arena: usize): usize {
   }
   return activeCount;
 }
-/** Active entry number i; past the end the last one, so that idle lanes repeat its work, to the same result and place. */
+/**
+ * Active entry number i; past the end the last one, so that idle lanes repeat its work, to the same
+ * result and place.
+ */
 @inline export function activeEntry(arena: usize, i: usize, activeCount: usize): usize {
   return load<u32>(activeList(arena) + (min(i, activeCount - 1) << 2));
 }
@@ -97,7 +100,10 @@ export function gatherActive(arena: usize): usize {
   return arena + PARTED_OFFSET;
 }
 
-/** Copies the 32 bytes of a key. In line: memory.copy is a call out of WebAssembly, some 7 ns before V8 14. */
+/**
+ * Copies the 32 bytes of a key. In line: memory.copy is a call out of WebAssembly, some 7 ns before
+ * V8 14.
+ */
 @inline export function copyKey(out: usize, key: usize): void {
   v128.store(out, v128.load(key));
   v128.store(out, v128.load(key, 16), 16);

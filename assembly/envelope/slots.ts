@@ -18,15 +18,20 @@ import {
   SLOT_TAG_OFFSET,
 } from '../abi';
 
-// Slots hold DH(S, R), which depends on the two identity keys only, for every party seen; an index finds a key's slot.
-// All workers read and fill them at the same time as the host, and nobody else, gives them to keys and takes them away.
+// Slots hold DH(S, R), which depends on the two identity keys only, for every party seen; an index
+// finds a key's slot. All workers read and fill slots, while the host alone assigns them to keys
+// and evicts them.
 //
-// A slot's tag joins its generation and its state. A reader copies the secret between two reads of the tag and drops the
-// copy unless they agree; a writer claims the slot by a compare-and-swap from the very tag under which it saw the key.
-// The host moves a slot to the next generation before it touches key or secret, and never while a worker fills it. So
-// nobody ever takes one key's secret for another's, and nobody waits. Keys are public; nothing here looks at secrets.
+// A slot's tag joins its generation and its state. A reader copies the secret between two reads of
+// the tag and drops the copy unless they agree; a writer claims the slot by a compare-and-swap from
+// the very tag under which it saw the key. The host moves a slot to the next generation before it
+// touches key or secret, and never while a worker fills it. So no thread ever takes one key's
+// secret for another's, and no thread waits. Keys are public; nothing here looks at secrets.
 
-/** Where the search for a key begins, and what its cell is tagged with: vector multiply-shift, universal for secret seeds. */
+/**
+ * Where the search for a key begins, and what its cell is tagged with: vector multiply-shift,
+ * universal for secret seeds.
+ */
 function hashOf(key: usize): u32 {
   const seeds: usize = CONTROL_PTR + CONTROL_HASH_SEEDS_OFFSET;
   let sum: u64 = 0;

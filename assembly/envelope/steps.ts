@@ -48,7 +48,8 @@ import {
 } from './chunk';
 import { readSecret, storeSecret } from './slots';
 
-// The steps that sealing and unsealing v1 share. Each works through the whole chunk, on the entries still at work.
+// The steps that sealing and unsealing v1 share. Each works through the whole chunk, on the entries
+// still at work.
 
 const LABEL_BYTES: usize = 20;
 /** "UnidentifiedDelivery" */
@@ -67,7 +68,10 @@ export const OWN_PUBLIC_KEY: usize = CONTROL_PTR + CONTROL_PUBLIC_KEY_OFFSET;
   copyKey(out + 1, u);
 }
 
-/** Gives `status` to the entries at work whose 32 bytes at `entryOffset` are all zero: a DH with a point of low order. */
+/**
+ * Gives `status` to the entries at work whose 32 bytes at `entryOffset` are all zero: a DH with a
+ * point of low order.
+ */
 export function failZeroSecrets(arena: usize, entryOffset: usize, status: u32): void {
   const activeCount = gatherActive(arena);
   for (let i: usize = 0; i < activeCount; i++) {
@@ -79,7 +83,8 @@ export function failZeroSecrets(arena: usize, entryOffset: usize, status: u32): 
 /**
  * chain, ck, mk = HKDF("UnidentifiedDelivery" || R(33) || e_pub(33), DH(e, R))[96]
  *
- * `receiving` says who is R: ourselves, the record's key being e_pub, or the record's key, e_pub being the entry's.
+ * `receiving` says who is R: ourselves, the record's key being e_pub, or the record's key, e_pub
+ * being the entry's.
  */
 export function deriveEphemeralKeys(arena: usize, receiving: bool, ephemeralKeyOffset: usize): void {
   const activeCount = gatherActive(arena);
@@ -100,8 +105,9 @@ export function deriveEphemeralKeys(arena: usize, receiving: bool, ephemeralKeyO
 }
 
 /**
- * X25519(scalar, the key in the record) of the `count` entries in `list`, to `entryOffset` of each: by tables where the
- * record has them, by the ladder where it has not. Which way an entry takes is public.
+ * X25519(scalar, the record's key) of the `count` entries in `list`, to `entryOffset`. It goes by
+ * tables where the record has them, by the ladder where it has not. Which way an entry takes is
+ * public.
  */
 export function multiplyKeys(
   arena: usize, list: usize, count: usize, scalars: usize, scalarStride: usize, entryOffset: usize,
@@ -156,13 +162,15 @@ export function buildTables(arena: usize): void {
     store<u32>(a, built & 1 ? TABLES_READY : TABLES_NONE, RECORD_TABLES_STATE_OFFSET);
     store<u32>(b, built & 2 ? TABLES_READY : TABLES_NONE, RECORD_TABLES_STATE_OFFSET);
   }
-  // All the room of the pairs is scratch of the building, and wiping takes care of the chunk's own pairs only.
+  // All the room of the pairs is scratch of the building, and wiping takes care of the chunk's own
+  // pairs only.
   if (wantedCount > 0) memory.fill(pairsPtr(arena), 0, BUILD_TABLES_SCRATCH_BYTES);
 }
 
 /**
- * The entries' DH(S, R) with the keys in their records: from their slots, or multiplied, all misses in one batch.
- * An empty slot of theirs is filled. Zeros where the key is of low order; that never reaches a slot.
+ * The entries' DH(S, R) with the keys in their records: from their slots, or multiplied, all misses
+ * in one batch. An empty slot of theirs is filled. Zeros where the key is of low order; that never
+ * reaches a slot.
  */
 export function agreeStatic(arena: usize): void {
   const activeCount = gatherActive(arena);
@@ -183,13 +191,16 @@ export function agreeStatic(arena: usize): void {
   }
 }
 
-/** Copies 43 bytes: three vectors, of which the last two overlap. */
+/** Copies 43 bytes: three vectors, the last two overlapping. */
 @inline function copyStatic(out: usize, staticCiphertext: usize): void {
   copyKey(out, staticCiphertext);
   v128.store(out + STATIC_BYTES - 16, v128.load(staticCiphertext + STATIC_BYTES - 16));
 }
 
-/** _, ck2, mk2 = HKDF(chain || static_ct, DH(S, R))[96]. `ptrOffset` and `staticOffset` lead from a record to static_ct. */
+/**
+ * _, ck2, mk2 = HKDF(chain || static_ct, DH(S, R))[96]. `ptrOffset` and `staticOffset` lead from a
+ * record to static_ct.
+ */
 export function deriveStaticKeys(arena: usize, ptrOffset: usize, staticOffset: usize): void {
   const activeCount = gatherActive(arena);
   for (let first: usize = 0; first < activeCount; first += 4) {
@@ -206,8 +217,9 @@ export function deriveStaticKeys(arena: usize, ptrOffset: usize, staticOffset: u
 }
 
 /**
- * tag = HMAC(mk, ciphertext) for all entries at work. `ptrOffset` and `ciphertextOffset` lead from a record to the
- * ciphertext; its length is `bytes`, or the u32 at `bytesOffset` of the record where that is not 0.
+ * tag = HMAC(mk, ciphertext) for all entries at work. `ptrOffset` and `ciphertextOffset` lead from
+ * a record to the ciphertext; its length is `bytes`, or the u32 at `bytesOffset` of the record
+ * where that is not 0.
  */
 export function authenticate(
   arena: usize, ptrOffset: usize, ciphertextOffset: usize,

@@ -73,8 +73,8 @@ import {
   writePublicKey,
 } from './steps';
 
-// Sealed sender v1, whole chunks at a time: Signal's post of 2018 in the form that libsignal ships, in which the second
-// agreement is DH(S, R).
+// Sealed sender v1, whole chunks at a time: Signal's post of 2018 in the form that libsignal ships,
+// in which the second agreement is DH(S, R).
 //
 //     chain, ck, mk = HKDF("UnidentifiedDelivery" || R || e_pub, DH(e, R))
 //     static_ct     = CTR(ck, S) || HMAC(mk, that)[:10]
@@ -88,7 +88,10 @@ const HEDGE_LABEL: usize = memory.data<u8>([
   0x6d, 0x65, 0x72, 0x61, 0x6c, 0x20, 0x73, 0x63, 0x61, 0x6c, 0x61, 0x72, 0, 0, 0, 0,
 ]);
 
-/** Seals the chunk in `arena`. Every record ends with a status; entries, pairs and scratch end as zeros. */
+/**
+ * Seals the chunk in `arena`. Every record ends with a status; entries, pairs and scratch end as
+ * zeros.
+ */
 export function sealV1(arena: usize): void {
   makeEphemeralScalars(arena);
 
@@ -125,10 +128,11 @@ export function sealV1(arena: usize): void {
  *
  *     e = HMAC-SHA256(S private, label || random || R || counter || clock)
  *
- * The worst that can happen to sealed sender is one e used twice towards one R, for it repeats both key streams. The hash
- * keeps e apart, and unknown to others, even where the generator repeats itself (a cloned virtual machine) or is weak.
- * It is no substitute for randomness: an entry whose 32 bytes are all zero is refused, so a chunk that is run twice, or
- * whose filling was forgotten, seals nothing.
+ * The worst that can happen to sealed sender is one e used twice towards one R, for it repeats both
+ * key streams. The hash keeps e apart, and unknown to others, even where the generator repeats
+ * itself (a cloned virtual machine) or is weak. It is no substitute for randomness: an entry whose
+ * 32 bytes are all zero is refused, so a chunk that is run twice, or whose filling was forgotten,
+ * seals nothing.
  */
 function makeEphemeralScalars(arena: usize): void {
   const count = chunkCount(arena);
@@ -158,8 +162,9 @@ function makeEphemeralScalars(arena: usize): void {
 }
 
 /**
- * Lays the envelope around its content: version, e_pub, S as static_ct's plaintext, the tags and lengths of its protobuf. The
- * content, which the host left where it was quick to copy to, moves up to the end of that.
+ * Lays the envelope around its content: version, e_pub, S as static_ct's plaintext, the tags and
+ * lengths of its protobuf. The content, which the host left where it was quick to copy to, moves up
+ * to the end of that.
  */
 function frame(arena: usize): void {
   const activeCount = gatherActive(arena);
@@ -187,7 +192,10 @@ function frame(arena: usize): void {
   }
 }
 
-/** plaintext -> CTR(ck, plaintext) || HMAC(mk, that)[:10], in place. See {@link authenticate} for the parameters. */
+/**
+ * plaintext -> CTR(ck, plaintext) || HMAC(mk, that)[:10], in place. See {@link authenticate} for
+ * the parameters.
+ */
 function encrypt(arena: usize, ptrOffset: usize, plaintextOffset: usize, bytes: usize, bytesOffset: usize): void {
   const activeCount = gatherActive(arena);
   for (let first: usize = 0; first < activeCount; first += MAX_TEXTS) {
@@ -219,9 +227,10 @@ function succeed(arena: usize): void {
 }
 
 /**
- * Unseals the chunk in `arena`. A record that ends with STATUS_OK has the sender's u-coordinate as its key, and the
- * content in the place of message_ct. Every other cause is one status: an attacker learns nothing from which MAC or key
- * it was. Nothing is decrypted before its MAC held. Entries, pairs and scratch end as zeros.
+ * Unseals the chunk in `arena`. A record that ends with STATUS_OK has the sender's u-coordinate as
+ * its key, and the content in the place of message_ct. Every other cause is one status: an attacker
+ * learns nothing from which MAC or key it was. Nothing is decrypted before its MAC held. Entries,
+ * pairs and scratch end as zeros.
  */
 export function unsealV1(arena: usize): void {
   x25519Batch(
@@ -259,7 +268,10 @@ function failWrongMacs(arena: usize, ptrOffset: usize, bytes: usize, bytesOffset
   }
 }
 
-/** S, decrypted beside static_ct (which the next salt wants as it came), takes the place of e_pub in the record. */
+/**
+ * Writes S, decrypted, to the place of e_pub in the record. It is decrypted beside static_ct, which
+ * the next salt wants as it came.
+ */
 function decryptSenders(arena: usize): void {
   const activeCount = gatherActive(arena);
   for (let first: usize = 0; first < activeCount; first += MAX_TEXTS) {
@@ -296,7 +308,10 @@ function decryptMessages(arena: usize): void {
   }
 }
 
-/** Moves each content down to a multiple of 16, over what is left of its envelope: from there hosts copy it quickly. */
+/**
+ * Moves each content down to a multiple of 16, over what is left of its envelope: from there hosts
+ * copy it quickly.
+ */
 function alignContents(arena: usize): void {
   const activeCount = gatherActive(arena);
   for (let i: usize = 0; i < activeCount; i++) {
@@ -308,7 +323,10 @@ function alignContents(arena: usize): void {
   }
 }
 
-/** Builds the tables of the chunk's keys, and computes DH(S, R) into their slots, ahead of a broadcast. */
+/**
+ * Builds the tables of the chunk's keys and computes DH(S, R) into their slots. Runs ahead of a
+ * broadcast.
+ */
 export function prepareSlots(arena: usize): void {
   buildTables(arena);
   agreeStatic(arena);

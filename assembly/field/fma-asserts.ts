@@ -18,7 +18,10 @@ export function checkLimbs(pair: usize, limit: f64): void {
   if (!ASC_NO_ASSERT) checkLimbs(pair, limit);
 }
 
-/** Traps unless |a * b| <= 2^102 in both lanes: what the splitting of a product wants. (Rounding keeps the order.) */
+/**
+ * Traps unless |a * b| <= 2^102 in both lanes: what the splitting of a product wants. (Rounding
+ * keeps the order.)
+ */
 export function checkProduct(a: v128, b: v128): void {
   const product = f64x2.abs(f64x2.mul(a, b));
   assert(f64x2.extract_lane(product, 0) <= MAX_PRODUCT, 'a product is too large to split');
@@ -28,7 +31,10 @@ export function checkProduct(a: v128, b: v128): void {
   if (!ASC_NO_ASSERT) checkProduct(a, b);
 }
 
-/** Traps unless both lanes are below 2^60: a column that has its constant, and did not wrap below zero. */
+/**
+ * Traps unless both lanes are below 2^60: a column that has its constant, and did not wrap below
+ * zero.
+ */
 export function checkColumn(column: v128): void {
   assert(<u64>i64x2.extract_lane(column, 0) < 1 << 60, 'a column left its bounds');
   assert(<u64>i64x2.extract_lane(column, 1) < 1 << 60, 'a column left its bounds');

@@ -1,21 +1,25 @@
 // The `fma` field's products: the hot code of the kernel, straight-line.
 //
-// A product of two limbs is split at 2^51, exactly, by two fused multiply-adds that round to nearest:
+// A product of two limbs is split at 2^51, exactly, by two fused multiply-adds that round to
+// nearest:
 //
 //     c1  = 1.5 * 2^103            hi = fma(a, b, c1)        = c1 + H * 2^51
 //     c12 = c1 + 1.5 * 2^52        lo = fma(a, b, c12 - hi)  = 1.5 * 2^52 + L          a * b = H * 2^51 + L
 //
-// For |a * b| <= 2^102 hi stays in [2^103, 2^104], whose numbers are 2^51 apart: its bits, as an integer, are bits(c1) + H,
-// |H| <= 2^51. (At 2^104 itself the carry runs into the exponent, as it should.) c12 - hi, 1.5 * 2^52 less a multiple of
-// 2^51 of at most 2^102, is exact; |L| <= 2^50, so lo stays in [2^52, 2^53) and its bits are bits(1.5 * 2^52) + L.
-// An engine that rounds a * b before it adds loses the lower half of it, and fails the known answers that `auto` asks for.
+// For |a * b| <= 2^102 hi stays in [2^103, 2^104], whose numbers are 2^51 apart: its bits, as an
+// integer, are bits(c1) + H, |H| <= 2^51. (At 2^104 itself the carry runs into the exponent, as it
+// should.) c12 - hi, 1.5 * 2^52 less a multiple of 2^51 of at most 2^102, is exact; |L| <= 2^50, so
+// lo stays in [2^52, 2^53) and its bits are bits(1.5 * 2^52) + L. An engine that rounds a * b
+// before it adds loses the lower half of it, and fails the known answers that `auto` asks for.
 //
-// L of f[i] g[j] belongs to column i + j, H to the next one. Columns add up bits as integers modulo 2^64; columns 5 to 9
-// fold into 0 to 4 times 19; then one constant a column takes the offsets off again, and adds 2^8 p, so that no column is
-// negative, and 2^50: the mask of the carry leaves a limb + 2^50.
+// L of f[i] g[j] belongs to column i + j, H to the next one. Columns add up bits as integers modulo
+// 2^64; columns 5 to 9 fold into 0 to 4 times 19; then one constant a column takes the offsets off
+// again, and adds 2^8 p, so that no column is negative, and 2^50: the mask of the carry leaves a
+// limb + 2^50.
 //
-// With |H| <= 2^51 and |L| <= 2^50 a folded column is at most (1 + 19 * 4) 2^50 + 19 * 5 * 2^51 = 267 * 2^50 < 2^58.1 in size,
-// that is column 0; 2^8 p has limbs of 2^59 less at most 2^8 * 19. So 0 < column < 2^60.
+// With |H| <= 2^51 and |L| <= 2^50 a folded column is at most (1 + 19 * 4) 2^50 + 19 * 5 * 2^51 =
+// 267 * 2^50 < 2^58.1 in size, that is column 0; 2^8 p has limbs of 2^59 less at most 2^8 * 19. So
+// 0 < column < 2^60.
 
 import { LOOSE_LIMB, SUM_LIMB, TIGHT_LIMB, assertColumn, assertLimbs, assertProduct } from './fma-asserts';
 
@@ -27,8 +31,8 @@ import { LOOSE_LIMB, SUM_LIMB, TIGHT_LIMB, assertColumn, assertLimbs, assertProd
 @inline const P_K: u64 = ((1 << 51) - 1) << 8;
 @inline const HALF_LIMB: u64 = 1 << 50;
 
-// A product's column c has min(c, 8 - c) + 1 terms lo, and as many hi as column c - 1 has lo; folded, with 19 times those of
-// column c + 5: 77, 59, 41, 23, 5 lo and 95, 77, 59, 41, 23 hi.
+// A product's column c has min(c, 8 - c) + 1 terms lo, and as many hi as column c - 1 has lo;
+// folded, with 19 times those of column c + 5: 77, 59, 41, 23, 5 lo and 95, 77, 59, 41, 23 hi.
 @inline const OFFSET_0: u64 = P_0 + HALF_LIMB - 77 * BITS_LO - 95 * BITS_C1;
 @inline const OFFSET_1: u64 = P_K + HALF_LIMB - 59 * BITS_LO - 77 * BITS_C1;
 @inline const OFFSET_2: u64 = P_K + HALF_LIMB - 41 * BITS_LO - 59 * BITS_C1;
@@ -41,7 +45,10 @@ import { LOOSE_LIMB, SUM_LIMB, TIGHT_LIMB, assertColumn, assertLimbs, assertProd
 @inline const CARRY_OFFSET_0: u64 = P_0 + HALF_LIMB - BITS_LO;
 @inline const CARRY_OFFSET_K: u64 = P_K + HALF_LIMB - BITS_LO;
 
-/** Every constant twice, a vector each: a load costs V8 one instruction, a splat three, at every use. */
+/**
+ * Every constant twice, a vector each: a load costs V8 one instruction, a splat three, at every
+ * use.
+ */
 const CONSTANTS: usize = memory.data<u64>([
   BITS_C1, BITS_C1,
   BITS_C1 + 3, BITS_C1 + 3, // c12: 1.5 * 2^52 is three times the 2^51 between c1's neighbours
@@ -89,16 +96,21 @@ const CONSTANTS: usize = memory.data<u64>([
 @inline function doubled(cross: v128, square: v128): v128 {
   return i64x2.add(i64x2.shl(cross, 1), square);
 }
-/** A limb + 2^50, at most 2^51, as f64 and without the 2^50: put behind the exponent of 2^52, it is the last digits. */
+/**
+ * A limb + 2^50, at most 2^51, as f64 and without the 2^50: put behind the exponent of 2^52, it is
+ * the last digits.
+ */
 @inline function toLimb(column: v128, integer: v128, integerAndHalf: v128): v128 {
   return f64x2.sub(i64x2.add(column, integer), integerAndHalf);
 }
 
 /**
- * Carries five columns, 0 <= column < 2^60, to a tight element and stores it. Two chains run side by side: 0 1 2 and 3 4 0 3.
+ * Carries five columns, 0 <= column < 2^60, to a tight element and stores it. Two chains run side
+ * by side: 0 1 2 and 3 4 0 3.
  *
- * 4 -> 0 carries less than 2^9.1, so it adds less than 2^13.4 to limb 0 < 2^51, and the second 0 -> 1 carries at most 1; so
- * does the second 3 -> 4, after 2 -> 3 brought less than 2^9.1. Limbs 1 and 4 are at most 2^51 in the end, the others below.
+ * 4 -> 0 carries less than 2^9.1, so it adds less than 2^13.4 to limb 0 < 2^51, and the second 0 ->
+ * 1 carries at most 1; so does the second 3 -> 4, after 2 -> 3 brought less than 2^9.1. Limbs 1 and
+ * 4 are at most 2^51 in the end, the others below.
  */
 @inline function carryAndStore(out: usize, r0: v128, r1: v128, r2: v128, r3: v128, r4: v128): void {
   assertColumn(r0);
@@ -132,7 +144,10 @@ const CONSTANTS: usize = memory.data<u64>([
   assertLimbs(out, TIGHT_LIMB);
 }
 
-/** One parallel round of carries: each is less than 2^9, and 19 times one less than 2^13.3, so the element is loose. */
+/**
+ * One parallel round of carries: each is less than 2^9, and 19 times one less than 2^13.3, so the
+ * element is loose.
+ */
 @inline function carryLooseAndStore(out: usize, r0: v128, r1: v128, r2: v128, r3: v128, r4: v128): void {
   assertColumn(r0);
   assertColumn(r1);
@@ -254,7 +269,10 @@ const CONSTANTS: usize = memory.data<u64>([
   else carryAndStore(out, r0, r1, r2, r3, r4);
 }
 
-/** The same of f * f. Cross terms x are doubled as integers: doubled limbs would make products beyond 2^102. */
+/**
+ * The same of f * f. Cross terms x are doubled as integers: doubled limbs would make products
+ * beyond 2^102.
+ */
 @inline function multiplyBySelf(out: usize, f: usize, loose: bool): void {
   const f0 = v128.load(f), f1 = v128.load(f + V), f2 = v128.load(f + 2 * V), f3 = v128.load(f + 3 * V), f4 = v128.load(f + 4 * V);
   const c1 = v128.load(CONSTANTS + C1), c12 = v128.load(CONSTANTS + C12);
@@ -344,7 +362,10 @@ export function squareLooseX2(out: usize, f: usize): void {
   return i64x2.add(low(g, factor, hi, c12), f64x2.add(f, integer));
 }
 
-/** out = f + c * g for a small public constant, tight. |f| <= 2^51, |g| <= 2^52, c < 2^17. out may be f or g. */
+/**
+ * out = f + c * g for a small public constant, tight. |f| <= 2^51, |g| <= 2^52, c < 2^17. out may
+ * be f or g.
+ */
 export function addMulSmallX2(out: usize, f: usize, g: usize, c: u32): void {
   assertLimbs(f, SUM_LIMB);
   const factor = f64x2.splat(<f64>c);

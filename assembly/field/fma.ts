@@ -1,7 +1,7 @@
 // GF(2^255 - 19), two elements a vector, on fused multiply-adds (relaxed SIMD).
 //
-// An element has five balanced limbs in radix 2^51, integers held as f64; 255 = 5 * 51, so what overflows comes back
-// times 19. A pair of elements (a, b), `X2`, is five f64x2 vectors, 80 bytes:
+// An element has five balanced limbs in radix 2^51, integers held as f64; 255 = 5 * 51, so what
+// overflows comes back times 19. A pair of elements (a, b), `X2`, is five f64x2 vectors, 80 bytes:
 //
 //     vector k = (a[k], b[k])          k = 0..4
 //
@@ -13,7 +13,8 @@
 //
 //     mul(f, g), square(f): |f| * |g| <= 2^102: sum by sum, or loose +- loose by loose.
 //
-// Limbs are integers of normal size, or zero: no subnormals anywhere, on which processors take their time.
+// Limbs are integers of normal size, or zero: no subnormals anywhere, on which processors take
+// their time.
 
 import { LOOSE_SUM_LIMB, assertLimbs } from './fma-asserts';
 
@@ -65,8 +66,8 @@ export const ELEMENT_X2_BYTES: usize = 80;
 }
 
 /**
- * sum, difference = f + g, f - g, exchanged in the lanes where mask is all ones, in constant time. Both tight or loose.
- * Exchanging them is turning the sign of g.
+ * sum, difference = f + g, f - g, exchanged in the lanes where mask is all ones. Constant time.
+ * Both tight or loose. Exchanging them is turning the sign of g.
  */
 export function addSubX2(sum: usize, difference: usize, f: usize, g: usize, mask: v128): void {
   const signs = signsWhere(mask);
@@ -80,7 +81,10 @@ export function addSubX2(sum: usize, difference: usize, f: usize, g: usize, mask
   assertLimbs(difference, LOOSE_SUM_LIMB);
 }
 
-/** out = mask ? -f : f, lane by lane, in constant time. f tight or loose; out of its size. out may be f. */
+/**
+ * out = mask ? -f : f, lane by lane, in constant time. f tight or loose; out of its size. out may
+ * be f.
+ */
 @inline export function negateWhereX2(out: usize, f: usize, mask: v128): void {
   const signs = signsWhere(mask);
   storeVectors(
@@ -102,8 +106,8 @@ export function setSmallX2(out: usize, c: u32): void {
 }
 
 /**
- * A mask for the functions that take one: lane a all ones where `bitA` is 1, all zeros where it is 0, and so b.
- * The bits are secret; they meet arithmetic only.
+ * A mask for the functions that take one: lane a all ones where `bitA` is 1, all zeros where it is
+ * 0, and so b. The bits are secret; they meet arithmetic only.
  */
 @inline export function laneMaskX2(bitA: u32, bitB: u32): v128 {
   return i64x2.replace_lane(i64x2.splat(0 - <u64>bitA), 1, 0 - <u64>bitB);

@@ -11,8 +11,8 @@ const VECTOR_BYTES: usize = 16;
 }
 
 /**
- * One lane = the 32 little-endian bytes at `bytes`, tight. As RFC 7748 section 5 wants for u-coordinates, the top bit is
- * masked and values from p to 2^255 - 1 are accepted as they stand.
+ * One lane = the 32 little-endian bytes at `bytes`, tight. As RFC 7748 section 5 wants for
+ * u-coordinates, the top bit is masked and values from p to 2^255 - 1 are accepted as they stand.
  */
 export function decodeLane(pair: usize, lane: usize, bytes: usize): void {
   let window: u64 = 0;
@@ -20,8 +20,9 @@ export function decodeLane(pair: usize, lane: usize, bytes: usize): void {
   let next = bytes;
   for (let i: usize = 0; i < 10; i++) {
     const bits = limbBits(i);
-    // Needs at most 26 bits: the window holds < 26 before the refill and < 58 after it. Ten limbs take 255 of 8 * 32 bits,
-    // so the refill reads eight words, and the 256th bit stays in the window.
+    // Needs at most 26 bits: the window holds < 26 before the refill and < 58 after it. Ten limbs
+    // take 255 of 8 * 32 bits, so the refill reads eight words, and the 256th bit stays in the
+    // window.
     if (windowBits < bits) {
       window |= <u64>load<u32>(next) << windowBits;
       windowBits += 32;
@@ -33,10 +34,13 @@ export function decodeLane(pair: usize, lane: usize, bytes: usize): void {
   }
 }
 
-/** The 32 bytes at `bytes` = one lane of a tight element, reduced below p (RFC 7748 section 5). */
+/**
+ * The 32 bytes at `bytes` = one lane of a tight element, reduced below p. See RFC 7748, section 5.
+ */
 export function encodeLane(bytes: usize, pair: usize, lane: usize): void {
-  // Two rounds of carries with the wrap by 19 bring every limb within its bits, hence the value below 2^255 = p + 19:
-  // a tight value is < 2^255 + 2^248, so after a wrap in round 1 it is < 2^248 + 19 and round 2 cannot wrap again.
+  // Two rounds of carries with the wrap by 19 bring every limb within its bits, hence the value
+  // below 2^255 = p + 19: a tight value is < 2^255 + 2^248, so after a wrap in round 1 it is <
+  // 2^248 + 19 and round 2 cannot wrap again.
   for (let round = 0; round < 2; round++) {
     let carry: u32 = 0;
     for (let i: usize = 0; i < 10; i++) {
@@ -48,7 +52,8 @@ export function encodeLane(bytes: usize, pair: usize, lane: usize): void {
     const at0 = pair + limbOffset(lane, 0);
     store<u32>(at0, load<u32>(at0) + 19 * carry);
   }
-  // value >= p exactly if value + 19 carries out of bit 255: then subtract p by adding 19 and dropping that bit.
+  // value >= p exactly if value + 19 carries out of bit 255: then subtract p by adding 19 and
+  // dropping that bit.
   let carry: u32 = 19;
   for (let i: usize = 0; i < 10; i++) carry = (load<u32>(pair + limbOffset(lane, i)) + carry) >> <u32>limbBits(i);
   carry *= 19;

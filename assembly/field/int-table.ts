@@ -1,9 +1,13 @@
-// The `int` field's elements in tables: five words of 64 bits, two limbs each, one element, not a pair.
+// The `int` field's elements in tables: five words of 64 bits, two limbs each, one element, not a
+// pair.
 
 const VECTOR_BYTES: usize = 16;
 const WORD_BYTES: usize = 8;
 
-/** Vector k of a pair: word number `half` (0 or 1, public) of one lane's vector, and the same of the other lane's. */
+/**
+ * Vector k of a pair: word number `half` (0 or 1, public) of one lane's vector, and the same of the
+ * other lane's.
+ */
 @inline export function joinLanes(a: v128, b: v128, half: usize): v128 {
   return half == 0 ? i32x4.shuffle(a, b, 0, 4, 1, 5) : i32x4.shuffle(a, b, 2, 6, 3, 7);
 }

@@ -1,13 +1,14 @@
 // GF(2^255 - 19), two elements a vector, on SIMD128 integers.
 //
-// An element has ten unsigned limbs in radix 2^25.5: limb i weighs 2^ceil(25.5 i), even limbs hold 26 bits, odd ones 25.
-// A pair of elements (a, b), `X2`, is five u32x4 vectors, 80 bytes:
+// An element has ten unsigned limbs in radix 2^25.5: limb i weighs 2^ceil(25.5 i), even limbs hold
+// 26 bits, odd ones 25. A pair of elements (a, b), `X2`, is five u32x4 vectors, 80 bytes:
 //
 //     vector k = (a[2k], b[2k], a[2k+1], b[2k+1])          k = 0..4
 //
-// With t = 2^51, E(t) = sum of the even limbs and O(t) = sum of the odd ones, an element is E + 2^26 O and t^5 = 19.
-// So `extmul_low` multiplies even limbs with even ones, `extmul_high` odd with odd, both lanes at once, and Karatsuba
-// gives the mixed products from (E + O)(E' + O'): 75 products in place of 100, no limb ever changes its lane.
+// With t = 2^51, E(t) = sum of the even limbs and O(t) = sum of the odd ones, an element is E +
+// 2^26 O and t^5 = 19. So `extmul_low` multiplies even limbs with even ones, `extmul_high` odd with
+// odd, both lanes at once, and Karatsuba gives the mixed products from (E + O)(E' + O'): 75
+// products in place of 100, no limb ever changes its lane.
 //
 //     (E + 2^26 O)(E' + 2^26 O') = EE' + 2 t OO' + 2^26 ((E + O)(E' + O') - EE' - OO')
 //
@@ -59,10 +60,11 @@ export const ELEMENT_X2_BYTES: usize = 80;
 /**
  * Carries ten columns of two 64-bit lanes to a tight element and stores it.
  *
- * Each column < 2^63. Two chains run side by side (0..4 and 4..9), as in ref10:
- * after 3 -> 4, column 4 < 2^26 + 2^38, so the second 4 -> 5 carries < 2^13 into column 5 < 2^25 (its own 5 -> 6 came before);
- * 9 -> 0 carries 19 * (2^38 + 1) < 2^43 into column 0 < 2^26, so the last 0 -> 1 carries < 2^17 into column 1 < 2^25.
- * All other limbs are masked to their 26 or 25 bits: the result is tight.
+ * Each column < 2^63. Two chains run side by side (0..4 and 4..9), as in ref10: after 3 -> 4,
+ * column 4 < 2^26 + 2^38, so the second 4 -> 5 carries < 2^13 into column 5 < 2^25 (its own 5 -> 6
+ * came before); 9 -> 0 carries 19 * (2^38 + 1) < 2^43 into column 0 < 2^26, so the last 0 -> 1
+ * carries < 2^17 into column 1 < 2^25. All other limbs are masked to their 26 or 25 bits: the
+ * result is tight.
  */
 @inline function carryAndStore(
   out: usize,
@@ -100,9 +102,10 @@ export const ELEMENT_X2_BYTES: usize = 80;
 /**
  * EE' + 2 t OO' + 2^26 (M - EE' - OO'), M = (E + O)(E' + O'), carried and stored.
  *
- * M - EE' - OO' is a sum of products of limbs, so never negative. 2 t OO' shifts OO' up a column; t^5 = 19 brings the top
- * one to column 0: 38 * OO'[4] <= 38 * 5 * 1.5^2 * 2^52 * (1 + 2^-6) < 2^60.8 in a square of a diff, less in a product, so
- * column 0 < 2^62.2 with EE'[0] <= 77 * 1.5^2 * 2^54 < 2^61.5.
+ * M - EE' - OO' is a sum of products of limbs, so never negative. 2 t OO' shifts OO' up a column;
+ * t^5 = 19 brings the top one to column 0: 38 * OO'[4] <= 38 * 5 * 1.5^2 * 2^52 * (1 + 2^-6) <
+ * 2^60.8 in a square of a diff, less in a product, so column 0 < 2^62.2 with EE'[0] <= 77 * 1.5^2 *
+ * 2^54 < 2^61.5.
  */
 @inline function recombineAndStore(
   out: usize,
@@ -120,7 +123,9 @@ export const ELEMENT_X2_BYTES: usize = 80;
   );
 }
 
-/** Debug build only: traps unless both lanes' even limbs are < `evenEnd` and odd ones < `oddEnd`. */
+/**
+ * Debug build only: traps unless both lanes' even limbs are < `evenEnd` and odd ones < `oddEnd`.
+ */
 function assertForm(pair: usize, evenEnd: u32, oddEnd: u32): void {
   for (let k = 0; k < 5; k++) {
     const v = vectorAt(pair, k);
@@ -150,7 +155,8 @@ export function mulX2(out: usize, f: usize, g: usize): void {
   const h1 = i32x4.mul(g1, nineteen), h2 = i32x4.mul(g2, nineteen);
   const h3 = i32x4.mul(g3, nineteen), h4 = i32x4.mul(g4, nineteen);
 
-  // Columns of EE' and OO' modulo t^5 - 19. With f diff and g sum, EE'[0] <= (1 + 4 * 19) * 1.5 * 2^54 < 2^60.9.
+  // Columns of EE' and OO' modulo t^5 - 19. With f diff and g sum, EE'[0] <= (1 + 4 * 19) * 1.5 *
+  // 2^54 < 2^60.9.
   const ee0 = add64x5(evens(f0, g0), evens(f1, h4), evens(f2, h3), evens(f3, h2), evens(f4, h1));
   const ee1 = add64x5(evens(f0, g1), evens(f1, g0), evens(f2, h4), evens(f3, h3), evens(f4, h2));
   const ee2 = add64x5(evens(f0, g2), evens(f1, g1), evens(f2, g0), evens(f3, h4), evens(f4, h3));
@@ -163,8 +169,8 @@ export function mulX2(out: usize, f: usize, g: usize): void {
   const oo3 = add64x5(odds(f0, g3), odds(f1, g2), odds(f2, g1), odds(f3, g0), odds(f4, h4));
   const oo4 = add64x5(odds(f0, g4), odds(f1, g3), odds(f2, g2), odds(f3, g1), odds(f4, g0));
 
-  // (E + O)(E' + O'). f diff: E + O < 2.25 * 2^27 + 2^17. g sum: E' + O' < 1.5 * 2^27 + 2^18, and 19 times that < 2^31.9.
-  // Column 0 is the largest: 77 * 3.376 * 2^54 < 2^62.1.
+  // (E + O)(E' + O'). f diff: E + O < 2.25 * 2^27 + 2^17. g sum: E' + O' < 1.5 * 2^27 + 2^18, and
+  // 19 times that < 2^31.9. Column 0 is the largest: 77 * 3.376 * 2^54 < 2^62.1.
   const s0 = foldHalves(f0), s1 = foldHalves(f1), s2 = foldHalves(f2), s3 = foldHalves(f3), s4 = foldHalves(f4);
   const r0 = foldHalves(g0), r1 = foldHalves(g1), r2 = foldHalves(g2), r3 = foldHalves(g3), r4 = foldHalves(g4);
   const q1 = foldHalves(h1), q2 = foldHalves(h2), q3 = foldHalves(h3), q4 = foldHalves(h4);
@@ -177,7 +183,9 @@ export function mulX2(out: usize, f: usize, g: usize): void {
   recombineAndStore(out, ee0, ee1, ee2, ee3, ee4, oo0, oo1, oo2, oo3, oo4, m0, m1, m2, m3, m4);
 }
 
-/** {@link mulX2}: other fields have a product with fewer carries and wider limbs, where that does. */
+/**
+ * {@link mulX2}: other fields have a product with fewer carries and wider limbs, where that does.
+ */
 @inline export function mulLooseX2(out: usize, f: usize, g: usize): void {
   mulX2(out, f, g);
 }
@@ -208,8 +216,9 @@ export function squareX2(out: usize, f: usize): void {
   const oo3 = add64(add64(odds(d0, f3), odds(d1, f2)), odds(f4, h4));
   const oo4 = add64(add64(odds(d0, f4), odds(d1, f3)), odds(f2, f2));
 
-  // (E + O)^2. diff form: E + O < 2.25 * 2^27 + 2^17; 19 times that would not fit 32 bits, so here the fold by 19 comes
-  // after the products. Column 0 is the largest: 77 * (2.25 * 2^27 + 2^17)^2 < 2^62.7.
+  // (E + O)^2. diff form: E + O < 2.25 * 2^27 + 2^17; 19 times that would not fit 32 bits, so here
+  // the fold by 19 comes after the products. Column 0 is the largest: 77 * (2.25 * 2^27 + 2^17)^2 <
+  // 2^62.7.
   const s0 = foldHalves(f0), s1 = foldHalves(f1), s2 = foldHalves(f2), s3 = foldHalves(f3), s4 = foldHalves(f4);
   const t0 = i32x4.add(s0, s0), t1 = i32x4.add(s1, s1), t2 = i32x4.add(s2, s2), t3 = i32x4.add(s3, s3);
   const m0 = add64(evens(s0, s0), times19Wide(add64(evens(t1, s4), evens(t2, s3))));
@@ -262,7 +271,10 @@ export function carryX2(out: usize, f: usize): void {
   v128.store(out + 4 * V, i32x4.add(vectorAt(f, 4), vectorAt(g, 4)));
 }
 
-/** out = f - g, as f - g + 2p. Both tight; out diff. No limb is negative: tight even < 2^26 <= 2^27 - 38, odd < 2^26 - 2. */
+/**
+ * out = f - g, as f - g + 2p. Both tight; out diff. No limb is negative: tight even < 2^26 <= 2^27
+ * - 38, odd < 2^26 - 2.
+ */
 @inline export function subX2(out: usize, f: usize, g: usize): void {
   assertTight(f);
   assertTight(g);
@@ -275,7 +287,10 @@ export function carryX2(out: usize, f: usize): void {
   v128.store(out + 4 * V, i32x4.sub(i32x4.add(vectorAt(f, 4), twoP), vectorAt(g, 4)));
 }
 
-/** sum, difference = f + g, f - g, exchanged in the lanes where mask is all ones, in constant time. Both tight; out any. */
+/**
+ * sum, difference = f + g, f - g, exchanged in the lanes where mask is all ones. Constant time.
+ * Both tight; out any.
+ */
 export function addSubX2(sum: usize, difference: usize, f: usize, g: usize, mask: v128): void {
   addX2(sum, f, g);
   subX2(difference, f, g);
@@ -307,8 +322,8 @@ export function setSmallX2(out: usize, c: u32): void {
 }
 
 /**
- * A mask for {@link swapX2} and {@link selectX2}: lane a all ones where `bitA` is 1, all zeros where it is 0, and so b.
- * The bits are secret; they meet arithmetic only.
+ * A mask for {@link swapX2} and {@link selectX2}: lane a all ones where `bitA` is 1, all zeros
+ * where it is 0, and so b. The bits are secret; they meet arithmetic only.
  */
 @inline export function laneMaskX2(bitA: u32, bitB: u32): v128 {
   const a = 0 - bitA, b = 0 - bitB;

@@ -10,9 +10,11 @@ function squareTimesX2(out: usize, f: usize, times: i32): void {
 }
 
 /**
- * x250, x11 = f^(2^250 - 1), f^11: what the chains of {@link invertX2} and {@link powerP58X2} share. f tight or loose.
+ * x250, x11 = f^(2^250 - 1), f^11: what the chains of {@link invertX2} and {@link powerP58X2}
+ * share. f tight or loose.
  *
- * The addition chain is the one of Bernstein's Curve25519 paper: a name gives the exponent, `x250` being 2^250 - 1.
+ * The addition chain is the one of Bernstein's Curve25519 paper: a name gives the exponent, `x250`
+ * being 2^250 - 1.
  */
 function chainX2(x250: usize, x11: usize, f: usize, scratch: usize): void {
   const t0 = scratch;
@@ -41,7 +43,10 @@ function chainX2(x250: usize, x11: usize, f: usize, scratch: usize): void {
   mulX2(x250, t0, t1); // x250
 }
 
-/** out = 1 / f in both lanes, by f^(p - 2), p - 2 = 2^255 - 21; 0 gives 0. f tight or loose; out tight. out may be f. */
+/**
+ * out = 1 / f in both lanes, by f^(p - 2), p - 2 = 2^255 - 21; 0 gives 0. f tight or loose; out
+ * tight. out may be f.
+ */
 export function invertX2(out: usize, f: usize, scratch: usize): void {
   const x250 = scratch + 3 * ELEMENT_X2_BYTES;
   const x11 = x250 + ELEMENT_X2_BYTES;
@@ -50,7 +55,10 @@ export function invertX2(out: usize, f: usize, scratch: usize): void {
   mulX2(out, x250, x11); // 2^255 - 2^5 + 11
 }
 
-/** out = f^((p - 5) / 8), (p - 5) / 8 = 2^252 - 3, for square roots (RFC 8032, section 5.1.3). Forms as {@link invertX2}. */
+/**
+ * out = f^((p - 5) / 8), for square roots (RFC 8032, section 5.1.3). (p - 5) / 8 = 2^252 - 3. Forms
+ * as {@link invertX2}.
+ */
 export function powerP58X2(out: usize, f: usize, scratch: usize): void {
   const x250 = scratch + 3 * ELEMENT_X2_BYTES;
   chainX2(x250, x250 + ELEMENT_X2_BYTES, f, scratch);

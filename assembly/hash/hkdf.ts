@@ -24,7 +24,8 @@ export function hkdf(
   hmacPads(pads, salt, saltBytes, scratch);
   hmacWithPads(prk, pads, ikm, ikmBytes, scratch);
 
-  // T(i) = HMAC(PRK, T(i - 1) || info || i), T(0) empty: input = T(i - 1) || info || i, begun 32 bytes later for i = 1.
+  // T(i) = HMAC(PRK, T(i - 1) || info || i), T(0) empty: input = T(i - 1) || info || i, begun 32
+  // bytes later for i = 1.
   hmacPads(pads, prk, KEY_BYTES, scratch);
   memory.copy(input + KEY_BYTES, info, infoBytes);
   const counter = input + KEY_BYTES + infoBytes;

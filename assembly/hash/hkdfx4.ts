@@ -14,8 +14,8 @@ import {
   storeDigestX4,
 } from './sha256x4';
 
-// HKDF-SHA256 (RFC 5869) of four lanes at once, in the one shape that sealed sender v1 uses: a salt longer than a hash
-// block, 32 bytes of key material, no info, 96 bytes out.
+// HKDF-SHA256 (RFC 5869) of four lanes at once, in the one shape that sealed sender v1 uses: a salt
+// longer than a hash block, 32 bytes of key material, no info, 96 bytes out.
 
 const TAIL_BYTES: usize = 2 * HASH_BLOCK_BYTES;
 
@@ -27,9 +27,10 @@ const TAILS_OFFSET: usize = STATE_OFFSET + STATE_X4_BYTES;
 export const HKDF_X4_SCRATCH_BYTES: usize = TAILS_OFFSET + 4 * TAIL_BYTES;
 
 /**
- * For each lane, out = HKDF-SHA256(salt = the lane's key, ikm = the 32 bytes of its message, info = "")[96].
+ * For each lane, out = HKDF-SHA256(salt = key, ikm = its 32-byte message, info = "")[96].
  *
- * 64 < saltBytes < 120, the same in all lanes: HMAC hashes such a key first, and it fills two blocks with its padding.
+ * 64 < saltBytes < 120, the same in all lanes: HMAC hashes such a key first, and it fills two
+ * blocks with its padding.
  */
 export function hkdf96X4(lanes: usize, saltBytes: usize, scratch: usize): void {
   assert(saltBytes > <usize>HASH_BLOCK_BYTES && saltBytes < TAIL_BYTES - 8, 'a salt of one block or of three');
@@ -55,7 +56,8 @@ export function hkdf96X4(lanes: usize, saltBytes: usize, scratch: usize): void {
   compressX4(state, schedule);
   hmacOuterX4(state, outer, schedule);
 
-  // T(1) = HMAC(PRK, 1), T(i) = HMAC(PRK, T(i - 1) || i): the counter byte and HMAC's 0x80 share a word.
+  // T(1) = HMAC(PRK, 1), T(i) = HMAC(PRK, T(i - 1) || i): the counter byte and HMAC's 0x80 share a
+  // word.
   hmacPadsX4(inner, outer, state, schedule);
   for (let i: u32 = 1; i <= 3; i++) {
     const prefixWords: usize = i == 1 ? 0 : 8;

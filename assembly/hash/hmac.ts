@@ -36,7 +36,10 @@ export function hmacPads(pads: usize, key: usize, keyBytes: usize, scratch: usiz
   absorbPad(pads + SHA256_STATE_BYTES, keyBlock, INNER_PAD ^ OUTER_PAD, scratch);
 }
 
-/** out = HMAC-SHA256 of the message under the key behind `pads`, 32 bytes. out may overlap the message. */
+/**
+ * out = HMAC-SHA256 of the message under the key behind `pads`, 32 bytes. out may overlap the
+ * message.
+ */
 export function hmacWithPads(out: usize, pads: usize, message: usize, messageBytes: usize, scratch: usize): void {
   const schedule = scratch;
   const state = scratch + SHA256_SCHEDULE_BYTES;

@@ -25,7 +25,10 @@ const FINAL_OFFSET: usize = STATE_OFFSET + STATE_X4_BYTES;
 const TAILS_OFFSET: usize = FINAL_OFFSET + STATE_X4_BYTES;
 export const HMAC_X4_SCRATCH_BYTES: usize = TAILS_OFFSET + 4 * TAIL_BYTES;
 
-/** Words 8 to 15 of a block that holds a 32-byte message behind one 64-byte pad: 0x80, zeros, the length in bits. */
+/**
+ * Words 8 to 15 of a block that holds a 32-byte message behind one 64-byte pad: 0x80, zeros, the
+ * length in bits.
+ */
 @inline export function padDigestBlockX4(words: usize): void {
   v128.store(words + 8 * WORD_X4_BYTES, i32x4.splat(<i32>0x80000000));
   for (let i: usize = 9; i < 15; i++) v128.store(words + i * WORD_X4_BYTES, i32x4.splat(0));
@@ -56,7 +59,10 @@ export function hmacOuterX4(state: usize, outer: usize, schedule: usize): void {
   compressX4(state, schedule);
 }
 
-/** The block with this index of a lane's padded message. A lane that has ended gets its last one again. */
+/**
+ * The block with this index of a lane's padded message. A lane that has ended gets its last one
+ * again.
+ */
 @inline function blockOf(lanes: usize, lane: usize, index: usize, tails: usize): usize {
   const fullBlocks = laneMessageBytes(lanes, lane) / HASH_BLOCK_BYTES;
   if (index < fullBlocks) return laneMessage(lanes, lane) + index * HASH_BLOCK_BYTES;
@@ -70,14 +76,19 @@ export function hmacOuterX4(state: usize, outer: usize, schedule: usize): void {
   return i32x4.eq(i32x4(<i32>end0, <i32>end1, <i32>end2, <i32>end3), i32x4.splat(<i32>index));
 }
 
-/** Takes the lanes' keys, 32 bytes each, into `scratch`, which keeps them for any number of {@link hmacMessagesX4}. */
+/**
+ * Takes the lanes' 32-byte keys into `scratch`. They last for any number of {@link hmacMessagesX4}.
+ */
 export function hmacKeysX4(lanes: usize, scratch: usize): void {
   const words = scratch + STATE_OFFSET;
   loadKeyX4(words, laneKey(lanes, 0), laneKey(lanes, 1), laneKey(lanes, 2), laneKey(lanes, 3));
   hmacPadsX4(scratch + INNER_OFFSET, scratch + OUTER_OFFSET, words, scratch);
 }
 
-/** For each lane, out = HMAC-SHA256(key, message), 32 bytes; keys are 32 bytes, messages of any lengths. */
+/**
+ * For each lane, out = HMAC-SHA256(key, message), 32 bytes; keys are 32 bytes, messages of any
+ * lengths.
+ */
 export function hmacX4(lanes: usize, scratch: usize): void {
   hmacKeysX4(lanes, scratch);
   hmacMessagesX4(lanes, scratch);

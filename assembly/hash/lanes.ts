@@ -1,9 +1,13 @@
-// What four lanes are to work on: a row of addresses for each, filled by the caller. The addresses and lengths are public.
+// Work of four lanes: a row of addresses for each, filled by the caller. The addresses and lengths
+// are public.
 
 const ROW_BYTES: usize = 16;
 export const LANES_BYTES: usize = 4 * ROW_BYTES;
 
-/** Lane `lane` works with the key (or salt) at `key` on the message at `message` and leaves its result at `out`. */
+/**
+ * Sets the row of lane `lane`. The lane works with the key (or salt) at `key` on the message at
+ * `message` and leaves its result at `out`.
+ */
 @inline export function setLane(lanes: usize, lane: usize, key: usize, message: usize, messageBytes: usize, out: usize): void {
   const row = lanes + lane * ROW_BYTES;
   store<usize>(row, key);

@@ -2,7 +2,10 @@ import { HASH_BLOCK_BYTES } from '../abi';
 
 // SHA-256 (FIPS 180-4), one message at a time. The state is eight u32 words.
 
-/** FIPS 180-4, section 4.2.2: 32 bits of the fractional parts of the cube roots of the first 64 primes. */
+/**
+ * FIPS 180-4, section 4.2.2: 32 bits of the fractional parts of the cube roots of the first 64
+ * primes.
+ */
 export const ROUND_CONSTANTS: usize = memory.data<u32>([
   0x428a2f98, 0x71374491, 0xb5c0fbcf, 0xe9b5dba5, 0x3956c25b, 0x59f111f1, 0x923f82a4, 0xab1c5ed5,
   0xd807aa98, 0x12835b01, 0x243185be, 0x550c7dc3, 0x72be5d74, 0x80deb1fe, 0x9bdc06a7, 0xc19bf174,
@@ -53,7 +56,10 @@ export function initialize(state: usize): void {
   memory.copy(state, INITIAL_STATE, SHA256_STATE_BYTES);
 }
 
-/** Takes one 64-byte block into the state (FIPS 180-4, section 6.2.2). Leaves the message schedule in `schedule`. */
+/**
+ * Takes one 64-byte block into the state (FIPS 180-4, section 6.2.2). Leaves the message schedule
+ * in `schedule`.
+ */
 export function compress(state: usize, block: usize, schedule: usize): void {
   for (let i: usize = 0; i < 64; i += 4) store<u32>(schedule + i, loadWord(block + i));
   // W[t - 2] comes in a register: its store is recent.
@@ -85,8 +91,9 @@ export function compress(state: usize, block: usize, schedule: usize): void {
 }
 
 /**
- * Writes the end of a message as whole blocks at `blocks` (FIPS 180-4, section 5.1.1): the bytes behind the last full
- * block, 0x80, zeros, and the bit length of `totalBytes`, big-endian. Gives the number of blocks, 1 or 2.
+ * Writes the end of a message as whole blocks at `blocks` (FIPS 180-4, section 5.1.1): the bytes
+ * behind the last full block, 0x80, zeros, and the bit length of `totalBytes`, big-endian. Gives
+ * the number of blocks, 1 or 2.
  */
 export function padTail(blocks: usize, message: usize, messageBytes: usize, totalBytes: u64): usize {
   const tailBytes = messageBytes & (HASH_BLOCK_BYTES - 1);
@@ -99,7 +106,10 @@ export function padTail(blocks: usize, message: usize, messageBytes: usize, tota
   return blockCount;
 }
 
-/** Takes the rest of a message into a state that has taken `prefixBytes` (whole blocks) before; then the state is final. */
+/**
+ * Takes the rest of a message into a state and makes the state final. The state has taken
+ * `prefixBytes` (whole blocks) before.
+ */
 export function finish(state: usize, message: usize, messageBytes: usize, prefixBytes: u64, schedule: usize, blocks: usize): void {
   const fullBytes = messageBytes & ~(<usize>HASH_BLOCK_BYTES - 1);
   for (let i: usize = 0; i < fullBytes; i += HASH_BLOCK_BYTES) compress(state, message + i, schedule);

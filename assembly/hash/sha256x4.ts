@@ -1,13 +1,16 @@
 import { HASH_BLOCK_BYTES } from '../abi';
 import { INITIAL_STATE, ROUND_CONSTANTS } from './sha256';
 
-// SHA-256 (FIPS 180-4) of four messages at once. Word i of all four is one u32x4 vector: a state is eight vectors, a
-// block sixteen, and what HMAC and HKDF pass from one hash to the next never leaves that form.
+// SHA-256 (FIPS 180-4) of four messages at once. Word i of all four is one u32x4 vector: a state is
+// eight vectors, a block sixteen, and what HMAC and HKDF pass from one hash to the next never
+// leaves that form.
 
 export const WORD_X4_BYTES: usize = 16;
 export const STATE_X4_BYTES: usize = 8 * WORD_X4_BYTES;
 export const BLOCK_X4_BYTES: usize = 16 * WORD_X4_BYTES;
-/** A message schedule: the block's 16 words, and behind them the 48 that {@link compressX4} makes. */
+/**
+ * A message schedule: the block's 16 words, and behind them the 48 that {@link compressX4} makes.
+ */
 export const SCHEDULE_X4_BYTES: usize = 64 * WORD_X4_BYTES;
 
 @inline function rotateRight(x: v128, bits: i32): v128 {
@@ -28,7 +31,10 @@ export const SCHEDULE_X4_BYTES: usize = 64 * WORD_X4_BYTES;
   const choose = v128.xor(g, v128.and(e, v128.xor(f, g)));
   return i32x4.add(i32x4.add(i32x4.add(h, i32x4.add(v128.load32_splat(constant), word)), choose), sigma);
 }
-/** Sigma0(a) + Maj(a, b, c), of ab = a + b and bc = b + c in GF(2): the next round's bc is this one's ab. */
+/**
+ * Sigma0(a) + Maj(a, b, c), of ab = a + b and bc = b + c in GF(2): the next round's bc is this
+ * one's ab.
+ */
 @inline function t2(a: v128, b: v128, ab: v128, bc: v128): v128 {
   const sigma = xor3(rotateRight(a, 2), rotateRight(a, 13), rotateRight(a, 22));
   return i32x4.add(sigma, v128.xor(b, v128.and(ab, bc)));
@@ -47,10 +53,11 @@ export function initializeX4(state: usize): void {
 }
 
 /**
- * Takes the block in the first 16 words of `schedule` into the state; the words behind are overwritten.
+ * Takes the block in the first 16 words of `schedule` into the state; the words behind are
+ * overwritten.
  *
- * One round a turn, and with it the word of the round 16 later. Registers are renamed for nothing; unrolled, older V8s
- * order the rounds anew and spill a hundred values in eight.
+ * One round a turn, and with it the word of the round 16 later. Registers are renamed for nothing;
+ * unrolled, older V8s reorder the rounds and spill a hundred values in eight.
  */
 export function compressX4(state: usize, schedule: usize): void {
   let a = v128.load(state), b = v128.load(state, 16), c = v128.load(state, 32), d = v128.load(state, 48);
