@@ -33,7 +33,7 @@ export const ARENA_BYTES = PAYLOAD_OFFSET + PAYLOAD_BYTES;
 /** An envelope larger than this does not go through an arena. */
 export const MAX_UNSEALED_BYTES = MAX_ENVELOPE_BYTES;
 
-/** What unsealing leaves of an envelope. */
+/** Parts of an envelope that unsealing leaves. */
 export interface Unsealed {
   readonly content: Uint8Array<ArrayBuffer>;
   /** u-coordinate, 32 bytes. */
@@ -45,8 +45,9 @@ function varintBytes(value: number): number {
 }
 
 /**
- * The codec of a chunk: lays requests into a piece of shared memory as assembly/abi.ts draws it, and reads results out.
- * The host fills an arena and reads it; in between one worker has it for itself.
+ * The codec of a chunk: lays requests into a piece of shared memory as assembly/abi.ts draws it,
+ * and reads results out. The host fills an arena and reads it; in between one worker has it for
+ * itself.
  */
 export class Arena {
   readonly ptr: number;
@@ -87,9 +88,10 @@ export class Arena {
     return at;
   }
 
-  // In what follows the caller's bytes are copied before the record is added: copying throws when they are gone, and then
-  // the chunk is as it was. What is copied begins at a multiple of 8, here as there: V8 copies to and from shared memory byte by
-  // byte otherwise, 600 bytes in 0.7 us in place of 0.04 (V8 11.3 to 13.6, 2026-11). The kernel moves it where it has to be.
+  // In what follows the caller's bytes are copied before the record is added: copying throws when
+  // they are gone, and then the chunk is as it was. Each copy begins at a multiple of 8, here as
+  // there: V8 copies to and from shared memory byte by byte otherwise, 600 bytes in 0.7 us in place
+  // of 0.04 (V8 11.3 to 13.6, 2026-11). The kernel moves it where it has to be.
 
   /**
    * Adds a content to seal to the recipient whose u-coordinate begins at `keyAt` of `keys`.
@@ -146,7 +148,7 @@ export class Arena {
     return this.#view.getUint32(RECORDS_OFFSET + index * RECORD_BYTES + RECORD_TABLES_PTR_OFFSET, true);
   }
 
-  /** What became of them: one of abi.ts's TABLES_ values. */
+  /** State of the record's tables: one of abi.ts's TABLES_ values. */
   tablesState(index: number): number {
     return this.#view.getUint32(RECORDS_OFFSET + index * RECORD_BYTES + RECORD_TABLES_STATE_OFFSET, true);
   }
@@ -191,8 +193,9 @@ export class Arena {
   }
 
   /**
-   * Leaves zeros wherever this chunk or the kernel may have written, and makes the arena ready for another. A kernel that came
-   * to its end has wiped its own part; then, with `unfinished` false, the host leaves that alone.
+   * Wipes whatever this chunk or the kernel may have written, and makes the arena reusable. A
+   * kernel that came to its end has wiped its own part; then, with `unfinished` false, the host
+   * leaves that alone.
    */
   wipe(unfinished = true): void {
     if (unfinished) this.#bytes.fill(0, ENTRIES_OFFSET, PAYLOAD_OFFSET);
@@ -204,8 +207,9 @@ export class Arena {
 }
 
 /**
- * A worker's side of sealing: lays 32 random bytes of each entry where the kernel makes its ephemeral scalar of them.
- * `random` must be a plain buffer of `entryCount(...)` * 32 bytes, filled by the operating system's generator.
+ * A worker's side of sealing: lays 32 random bytes of each entry where the kernel makes its
+ * ephemeral scalar of them. `random` must be a plain buffer of `entryCount(...)` * 32 bytes, filled
+ * by the operating system's generator.
  */
 export function layScalars(memory: WebAssembly.Memory, arenaPtr: number, random: Uint8Array): void {
   const bytes = new Uint8Array(memory.buffer, arenaPtr, ARENA_BYTES);

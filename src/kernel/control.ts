@@ -22,17 +22,20 @@ const HOST_KEY_PTR = CONTROL_PTR + CONTROL_BYTES;
 const SLOTS_PTR = HOST_KEY_PTR + 64;
 
 /**
- * What a slot costs with its share of the index. The index has the power of two of cells that is at least twice the
- * slots, so that windows hardly ever fill; that is less than four cells a slot.
+ * Bytes of a slot with its share of the index. The index has the power of two of cells that is at
+ * least twice the slots, so that windows hardly ever fill; that is less than four cells a slot.
  */
 export const SLOT_COST_BYTES = SLOT_BYTES + 4 * INDEX_CELL_BYTES;
 
-/** For everybody who has tables there is room for so many slots: those who are written to once need one too. */
+/** Slots for each recipient with tables. Recipients that get a single message need a slot too. */
 const SLOTS_PER_TABLES = 4;
-/** What a recipient with tables costs, with his share of the slots. */
+/** Bytes of a recipient's tables with the recipient's share of the slots. */
 export const TABLES_COST_BYTES = RECIPIENT_TABLES_BYTES + SLOTS_PER_TABLES * SLOT_COST_BYTES;
 
-/** Where things are in the memory of a Sealer: constants | control | a key | slots | index | tables | arenas. */
+/**
+ * Where things are in the memory of a Sealer: constants | control | a key | slots | index | tables
+ * | arenas.
+ */
 export interface MemoryPlan {
   readonly slotCount: number;
   readonly slotsPtr: number;
@@ -47,7 +50,10 @@ export interface MemoryPlan {
 
 const alignUp = (bytes: number, alignment: number): number => Math.ceil(bytes / alignment) * alignment;
 
-/** Lays out `cacheBytes` of tables, slots and index, and as many arenas as are wanted. Too little for tables is all slots. */
+/**
+ * Lays out `cacheBytes` of tables, slots and index, and as many arenas as are wanted. Too little
+ * for tables is all slots.
+ */
 export function planMemory(cacheBytes: number, arenaCount: number): MemoryPlan {
   const tablesCount = Math.floor(cacheBytes / TABLES_COST_BYTES);
   const slotCount = Math.floor((cacheBytes - tablesCount * RECIPIENT_TABLES_BYTES) / SLOT_COST_BYTES);
@@ -80,7 +86,10 @@ export class ControlBlock {
 
   readonly #bytes: Uint8Array;
 
-  /** `hashSeeds`: 64 random bytes, so that nobody can choose keys that crowd one place of the index. */
+  /**
+   * `hashSeeds`: 64 random bytes, so that an attacker cannot choose keys that crowd one place of
+   * the index.
+   */
   constructor(memory: WebAssembly.Memory, plan: MemoryPlan, hashSeeds: Uint8Array) {
     if (hashSeeds.length !== HASH_SEEDS_BYTES) throw new RangeError(`hashSeeds must be ${HASH_SEEDS_BYTES} bytes`);
     this.#bytes = new Uint8Array(memory.buffer, CONTROL_PTR, SLOTS_PTR - CONTROL_PTR);

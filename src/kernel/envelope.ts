@@ -34,7 +34,7 @@ const MESSAGE_FIELD = 3;
 /** Thrown inside this file only; whatever is malformed is one thing to the caller. */
 class Malformed extends Error {}
 
-/** A cursor over protobuf, with the verdicts of prost, which libsignal decodes envelopes with. */
+/** A cursor over protobuf, with the verdicts of prost. libsignal decodes envelopes with prost. */
 class Reader {
   readonly #bytes: Uint8Array;
   #at: number;
@@ -48,7 +48,10 @@ class Reader {
     return this.#at === this.#bytes.length;
   }
 
-  /** Up to ten bytes. Values above 2^53 lose low bits, which nothing here needs: they are only ever too large. */
+  /**
+   * Up to ten bytes. Values above 2^53 lose low bits, which nothing here needs: they are only ever
+   * too large.
+   */
   varint(): number {
     let value = 0;
     let scale = 1;
@@ -58,7 +61,7 @@ class Reader {
       this.#at += 1;
       value += (byte & 0x7f) * scale;
       scale *= 128;
-      // The tenth byte holds the 64th bit, and nothing else.
+      // The tenth byte holds the 64th bit only.
       if (byte < 0x80) {
         if (count === 9 && byte > 1) break;
         return value;
@@ -103,10 +106,11 @@ class Reader {
 }
 
 /**
- * Takes a v1 envelope (version byte, then protobuf) apart, with libsignal's verdicts: unknown fields are skipped, the last
- * of several counts, bytes behind the 33 of e_pub are ignored.
+ * Takes a v1 envelope (version byte, then protobuf) apart, with libsignal's verdicts: unknown
+ * fields are skipped, the last of several counts, bytes behind the 33 of e_pub are ignored.
  *
- * @returns null when it is malformed, or when its parts cannot have the lengths that sealing gives them.
+ * @returns null when it is malformed, or when its parts cannot have the lengths that sealing gives
+ *   them.
  */
 export function parseV1Envelope(envelope: Uint8Array): V1Envelope | null {
   const fields: (Span | undefined)[] = [];
@@ -130,7 +134,8 @@ export function parseV1Envelope(envelope: Uint8Array): V1Envelope | null {
   const message = fields[MESSAGE_FIELD];
   if (ephemeral === undefined || staticPart === undefined || message === undefined) return null;
   if (ephemeral.byteCount < PUBLIC_KEY_BYTES || envelope[ephemeral.begin] !== PUBLIC_KEY_TYPE) return null;
-  // S is compared with the certificate's key, all 33 bytes of it and no others, so nothing else can be in there.
+  // S is compared with the certificate's key, all 33 bytes of it and no others, so no other byte
+  // can be in there.
   if (staticPart.byteCount !== STATIC_BYTES || message.byteCount < MAC_BYTES) return null;
   return {
     bytes: envelope,

@@ -16,9 +16,10 @@ export interface LoadKernelOptions {
 const NAMES = { kernel: true } satisfies NamesOf<LoadKernelOptions>;
 
 /**
- * Loads the kernel's primitives alone, in this thread: for benchmarks, tests, and whoever needs X25519 in bulk.
+ * Loads the kernel's primitives alone, in this thread: for benchmarks, tests, and X25519 in bulk.
  *
- * @throws SealcastError ERR_INVALID_ARGUMENT for an unknown kernel or option, ERR_KERNEL_UNSUPPORTED for one that cannot run here.
+ * @throws SealcastError ERR_INVALID_ARGUMENT for an unknown kernel or option,
+ *   ERR_KERNEL_UNSUPPORTED for one that cannot run here.
  */
 export async function loadKernel(options: LoadKernelOptions = {}): Promise<Primitives> {
   if (typeof options === 'object' && (options as unknown) !== null) checkNames(options, NAMES);

@@ -1,4 +1,7 @@
-/** What a kernel exports (assembly/index.ts). Addresses and lengths are bytes; a list of 0 means all entries. */
+/**
+ * Exports of a kernel (assembly/index.ts). Addresses and lengths are bytes; a list of 0 means all
+ * entries.
+ */
 export interface KernelExports {
   x25519Batch(
     list: number,
@@ -45,14 +48,15 @@ export interface KernelExports {
 }
 
 const PAGE_BYTES = 65536;
-/** What the modules declare as their memory's maximum: 4 GiB, all that 32-bit addresses reach. */
+/** Maximum of memory that the modules declare: 4 GiB, all that 32-bit addresses reach. */
 const MAX_PAGES = 65536;
 export const MAX_MEMORY_BYTES = PAGE_BYTES * MAX_PAGES;
 
 /**
- * Shared memory for a kernel and its workers, zeroed, of at least `bytes`. The operating system gives pages as they are
- * touched, so what is only reserved costs nothing.
- * @param maxBytes what it may grow to; addresses are reserved for as much, which counts where they are limited.
+ * Shared memory for a kernel and its workers, zeroed, of at least `bytes`. The operating system
+ * gives pages as they are touched, so what is only reserved costs nothing.
+ * @param maxBytes what it may grow to; addresses are reserved for as much, which counts where they
+ *   are limited.
  * @throws RangeError when the process cannot reserve that much.
  */
 export function createMemory(bytes: number, maxBytes = MAX_MEMORY_BYTES): WebAssembly.Memory {
@@ -60,7 +64,10 @@ export function createMemory(bytes: number, maxBytes = MAX_MEMORY_BYTES): WebAss
   return new WebAssembly.Memory({ initial, maximum, shared: true });
 }
 
-/** Compiles a kernel; the module can be handed to any thread of the process, and keeps its optimised code. */
+/**
+ * Compiles a kernel; the module can be handed to any thread of the process, and keeps its optimised
+ * code.
+ */
 export function compileModule(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module> {
   return WebAssembly.compile(bytes);
 }
@@ -71,7 +78,10 @@ export function isSupported(bytes: Uint8Array<ArrayBuffer>): boolean {
   return typeof WebAssembly !== 'undefined' && WebAssembly.validate(bytes);
 }
 
-/** Runs a compiled kernel on a memory. All its mutable state is in the memory, where the host lays it out. */
+/**
+ * Runs a compiled kernel on a memory. All its mutable state is in the memory, where the host lays
+ * it out.
+ */
 export function instantiate(module: WebAssembly.Module, memory: WebAssembly.Memory): KernelExports {
   return new WebAssembly.Instance(module, { env: { memory } }).exports as unknown as KernelExports;
 }

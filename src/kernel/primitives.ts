@@ -12,13 +12,14 @@ import {
 } from '../../assembly/abi.js';
 import { MAX_MEMORY_BYTES, type KernelExports } from './instance.js';
 
-// Where the primitives work: scratch and pairs first, then the caller's inputs and outputs, one behind the other.
+// Where the primitives work: scratch and pairs first, then the caller's inputs and outputs, one
+// behind the other.
 const SCRATCH_PTR = CONTROL_PTR + CONTROL_BYTES;
 const PAIRS_PTR = SCRATCH_PTR + SCRATCH_BYTES;
 const DATA_PTR = PAIRS_PTR + MAX_CHUNK_PAIRS * PAIR_BYTES;
 const HMAC_PADS_BYTES = 2 * KEY_BYTES;
 const MAX_HKDF_BYTES = 255 * KEY_BYTES;
-/** What {@link Primitives} needs of a memory before it grows it. */
+/** Bytes of memory that {@link Primitives} needs before it grows it. */
 export const PRIMITIVES_MEMORY_BYTES = DATA_PTR + PAIR_BYTES;
 
 function requireBytes(value: unknown, name: string): asserts value is Uint8Array {
@@ -30,7 +31,7 @@ function requireLength(value: unknown, name: string, bytes: number): asserts val
 }
 
 /**
- * The kernel's primitives, in one thread, on a memory of its own that is wiped after every call.
+ * The kernel's primitives, in one thread, on a memory that is wiped after every call.
  *
  * Wrong argument types throw a TypeError and wrong lengths a RangeError, before any work.
  */
@@ -48,8 +49,9 @@ export class Primitives {
   }
 
   /**
-   * X25519 (RFC 7748, section 5) of n pairs: n*32 bytes of scalars and n*32 of u-coordinates to n*32 bytes, any n.
-   * Scalars are clamped. A point of low order gives 32 zeros here; it is the caller's to refuse them.
+   * X25519 (RFC 7748, section 5) of n pairs: n*32 bytes of scalars and n*32 of u-coordinates to
+   * n*32 bytes, any n. Scalars are clamped. A point of low order gives 32 zeros here; it is the
+   * caller's to refuse them.
    */
   x25519(scalars: Uint8Array, points: Uint8Array): Uint8Array {
     requireBytes(points, 'points');
@@ -122,7 +124,9 @@ export class Primitives {
     });
   }
 
-  /** HKDF-SHA256 (RFC 5869): `length` bytes, at most 255 * 32. An empty salt stands for 32 zeros. */
+  /**
+   * HKDF-SHA256 (RFC 5869): `length` bytes, at most 255 * 32. An empty salt stands for 32 zeros.
+   */
   hkdfSha256(salt: Uint8Array, ikm: Uint8Array, info: Uint8Array, length: number): Uint8Array {
     requireBytes(salt, 'salt');
     requireBytes(ikm, 'ikm');
@@ -130,7 +134,8 @@ export class Primitives {
     if (!Number.isInteger(length) || length < 0 || length > MAX_HKDF_BYTES) {
       throw new RangeError(`length must be an integer from 0 to ${MAX_HKDF_BYTES}`);
     }
-    // The kernel puts T(i - 1) || info || i together behind its fixed scratch, so the scratch comes last here.
+    // The kernel puts T(i - 1) || info || i together behind its fixed scratch, so the scratch comes
+    // last here.
     const dataBytes = salt.length + ikm.length + info.length + length;
     return this.#with(dataBytes + SCRATCH_BYTES + info.length + KEY_BYTES + 1, (view) => {
       const ikmPtr = DATA_PTR + salt.length;
@@ -155,8 +160,9 @@ export class Primitives {
   }
 
   /**
-   * AES-256-CTR (SP 800-38A): the data encrypted, or decrypted, from the 16-byte counter block on. The counter is the
-   * block's last four bytes, big-endian; it wraps by itself and carries into nothing, as libsignal's Ctr32BE does.
+   * AES-256-CTR (SP 800-38A): the data encrypted, or decrypted, from the 16-byte counter block on.
+   * The counter is the block's last four bytes, big-endian; it wraps by itself and carries into
+   * nothing, as libsignal's Ctr32BE does.
    */
   aes256Ctr(key: Uint8Array, counterBlock: Uint8Array, data: Uint8Array): Uint8Array {
     requireLength(key, 'key', KEY_BYTES);
@@ -173,7 +179,10 @@ export class Primitives {
     });
   }
 
-  /** Runs `work` on a view of the memory with `dataBytes` of room behind DATA_PTR; then nothing of it is left there. */
+  /**
+   * Runs `work` on a view of the memory with `dataBytes` of room behind DATA_PTR; then nothing of
+   * it is left there.
+   */
   #with<Result>(dataBytes: number, work: (view: Uint8Array) => Result): Result {
     const neededBytes = DATA_PTR + dataBytes;
     const missingBytes = neededBytes - this.#memory.buffer.byteLength;

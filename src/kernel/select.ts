@@ -13,7 +13,10 @@ export interface SelectedKernel {
   readonly primitives: Primitives;
 }
 
-/** One line of dist/kernel/manifest.json, which build.mjs writes in the order in which kernels are to be tried. */
+/**
+ * One line of dist/kernel/manifest.json. build.mjs writes the lines in the order in which kernels
+ * are to be tried.
+ */
 interface ManifestEntry {
   readonly name: KernelName;
   readonly file: string;
@@ -58,18 +61,20 @@ function candidate(entry: ManifestEntry): Promise<Candidate> {
   if (loading === undefined) {
     loading = loadCandidate(entry);
     candidates.set(entry.name, loading);
-    // What went wrong once, for want of a file descriptor or of memory, may go well the next time.
+    // A load that failed for want of a file descriptor or of memory may succeed the next time.
     loading.catch(() => candidates.delete(entry.name));
   }
   return loading;
 }
 
 /**
- * The kernel that `choice` names, or with `auto` the first that this engine runs: it must validate, and then pass a
- * known-answer test (relaxed SIMD may legally give other results than the kernel wants).
+ * The kernel that `choice` names, or with `auto` the first that this engine runs: it must validate,
+ * and then pass a known-answer test (relaxed SIMD may legally give other results than the kernel
+ * wants).
  *
- * @throws SealcastError ERR_KERNEL_UNSUPPORTED, naming what is missing, when the chosen kernel does not run here, or none;
- *   ERR_OUT_OF_MEMORY when there is no address space for it; ERR_KERNEL_FAULT when its files cannot be read.
+ * @throws SealcastError ERR_KERNEL_UNSUPPORTED, naming what is missing, when the chosen kernel does
+ *   not run here, or none; ERR_OUT_OF_MEMORY when there is no address space for it;
+ *   ERR_KERNEL_FAULT when its files cannot be read.
  */
 export async function selectKernel(choice: KernelChoice): Promise<SelectedKernel> {
   try {
@@ -77,7 +82,8 @@ export async function selectKernel(choice: KernelChoice): Promise<SelectedKernel
   } catch (cause) {
     if (cause instanceof SealcastError) throw cause;
     if (cause instanceof RangeError) {
-      // V8 reserves gigabytes of addresses for a memory, however small, so that it need not check bounds.
+      // V8 reserves gigabytes of addresses for a memory, however small, so that it need not check
+      // bounds.
       const message =
         'no address space for a WebAssembly memory: raise the limit, or run Node with --disable-wasm-trap-handler';
       throw new SealcastError('ERR_OUT_OF_MEMORY', message, { cause });

@@ -18,8 +18,10 @@ import type { KernelExports } from './instance.js';
 const NO_KEY = new Uint8Array(KEY_BYTES);
 
 /**
- * The host's side of the slots (assembly/envelope/slots.ts has the workers' and the protocol): gives slots to keys and
- * takes them away. Workers read and fill them meanwhile; there is one host.
+ * The host's side of the slots: assigns slots to keys and evicts them.
+ *
+ * assembly/envelope/slots.ts has the workers' side and the protocol. Workers read and fill slots
+ * meanwhile; there is one host.
  */
 export class SlotTable {
   readonly #exports: KernelExports;
@@ -48,18 +50,20 @@ export class SlotTable {
   }
 
   /**
-   * Gives a slot that was never used, or was evicted, to a key that has none; a worker will fill it.
+   * Gives a slot that was never used, or was evicted, to a key that has none; a worker will fill
+   * it.
    * @returns false when the index has no cell for the key; the slot stays as it was.
    */
   assign(slot: number, key: Uint8Array): boolean {
     const index = this.#tagIndex(slot);
     const generation = Atomics.load(this.#words, index) & ~SLOT_STATE_MASK;
-    // A slot that was never used looks empty. A worker that met the key in the index could begin to fill it before the
-    // generation below, which would hide that he is at it, and end after the slot has gone to another key.
+    // A slot that was never used looks empty. A worker that met the key in the index could begin to
+    // fill it before the generation below, which would hide that the worker is filling it, and end
+    // after the slot has gone to another key.
     Atomics.store(this.#words, index, generation | SLOT_EVICTED);
     this.#storeKey(slot, key);
     if (this.#exports.indexSlot(slot) === 0) return false;
-    // The next generation: whoever read the slot under the last one drops what he read.
+    // The next generation: a reader that saw the slot under the last one drops its copy.
     Atomics.store(this.#words, index, (generation + (1 << SLOT_STATE_BITS)) | SLOT_EMPTY);
     return true;
   }
@@ -80,8 +84,8 @@ export class SlotTable {
     return true;
   }
 
-  // Word by word with Atomics, as workers read them: plain stores may overtake that of the tag on arm64, and a worker would
-  // take zeros for the secret under a tag that still looks right.
+  // Word by word with Atomics, as workers read them: plain stores may overtake that of the tag on
+  // arm64, and a worker would take zeros for the secret under a tag that still looks right.
 
   #storeKey(slot: number, key: Uint8Array): void {
     const words = new Int32Array(KEY_BYTES / 4);
@@ -96,8 +100,8 @@ export class SlotTable {
   }
 
   /**
-   * Leaves zeros in the first `usedSlots` slots, in the index, and in the first `usedTables` recipients' tables (which are
-   * no secrets, but tell who they are). No worker may be running.
+   * Wipes the index, the first `usedSlots` slots and the first `usedTables` tables. Tables are no
+   * secrets, but tell who the recipients are. No worker may be running.
    */
   wipe(usedSlots: number, usedTables: number): void {
     this.#tables.fill(0, 0, usedTables * RECIPIENT_TABLES_BYTES);

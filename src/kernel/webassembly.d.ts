@@ -1,5 +1,5 @@
-// The part of the WebAssembly JavaScript API that the kernel room uses: @types/node leaves it to the DOM library, which a
-// Node library must not lean on.
+// The part of the WebAssembly JavaScript API that the kernel room uses: @types/node leaves it to
+// the DOM library, which a Node library must not lean on.
 declare namespace WebAssembly {
   class Module {
     constructor(bytes: Uint8Array<ArrayBuffer>);
