@@ -4,8 +4,8 @@ interface Watched {
 }
 
 /**
- * Hears of aborted signals, with one listener on each signal however many calls share it: a dozen listeners of ours on
- * a service's one shutdown signal would have Node warn of a leak.
+ * Hears of aborted signals, with one listener on each signal however many calls share it: a dozen
+ * listeners of ours on a service's one shutdown signal would have Node warn of a leak.
  */
 export class AbortWatch {
   readonly #watched = new Map<AbortSignal, Watched>();

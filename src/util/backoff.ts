@@ -2,7 +2,10 @@ import type { NamesOf } from './known-names.js';
 
 /** How long to wait before the next attempt to connect. */
 export interface BackoffOptions {
-  /** Before the first attempt: up to so many ms. It doubles with every attempt that fails. Default 1 s. */
+  /**
+   * Longest delay before the first attempt, ms. It doubles with every attempt that fails. Default 1
+   * s.
+   */
   readonly baseMs?: number;
   /** The longest wait, in ms. Default 60 s. */
   readonly capMs?: number;
@@ -16,8 +19,9 @@ const BASE_MS = 1_000;
 const CAP_MS = 60_000;
 
 /**
- * Exponential backoff with full jitter: of a thousand clients that lost the service together, no two come back together.
- * (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog, 2015.)
+ * Exponential backoff with full jitter: of a thousand clients that lost the service together, no
+ * two come back together. (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog,
+ * 2015.)
  */
 export class Backoff {
   readonly #floor: number;

@@ -1,8 +1,8 @@
 import { SealcastError } from '../errors.js';
 
 /**
- * Refuses to go on in a process that forbids code generation from strings: lmdb and protobufjs make their coders with it, and
- * would fail in the middle of the work.
+ * Refuses to go on in a process that forbids code generation from strings: lmdb and protobufjs make
+ * their coders with it, and would fail in the middle of the work.
  *
  * @throws SealcastError ERR_NOT_IMPLEMENTED
  */

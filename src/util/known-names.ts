@@ -1,21 +1,29 @@
 import { SealcastError } from '../errors.js';
 
-/** The names that an object may have: all of a type's, so that the compiler misses one that was forgotten. */
+/**
+ * The names that an object may have: all of a type's, so that the compiler misses one that was
+ * forgotten.
+ */
 export type NamesOf<T> = Readonly<Record<keyof T, true>>;
 
 /** Longest name that an error repeats in full, in UTF-16 units. */
 const MAX_SHOWN_LENGTH = 64;
-/** A name this many edits away, or fewer, may be the one that is meant; half of the letters at most. */
+/**
+ * A name this many edits away, or fewer, may be the one that is meant; half of the letters at most.
+ */
 const MAX_EDITS = 3;
 
 /**
  * Refuses an object that has a name it should not have: a misspelt option is silently no option.
  *
- * Looks at own, enumerable, string names alone, and passes over a name whose value is undefined: it asks for nothing.
+ * Looks at own, enumerable, string names alone, and passes over a name whose value is undefined: it
+ * asks for nothing.
  *
- * @param parent name of the object within the call, `account` for example; absent where its names are the call's own.
+ * @param parent name of the object within the call, `account` for example; absent where its names
+ *   are the call's own.
  * @param index of the object, where it is an entry of an array.
- * @throws SealcastError ERR_INVALID_ARGUMENT; `field` is the unknown name, after `parent` and a point.
+ * @throws SealcastError ERR_INVALID_ARGUMENT; `field` is the unknown name, after `parent` and a
+ *   point.
  */
 export function checkNames(
   given: object,
@@ -36,15 +44,18 @@ export function checkNames(
   }
 }
 
-/** Whether the object was written as one, or copied: a class's instance comes from elsewhere and may have more names. */
+/**
+ * Whether the object was written as one, or copied: a class's instance comes from elsewhere and may
+ * have more names.
+ */
 export function isPlainObject(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
   return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
 }
 
-/** The name that differs in case and separators alone, else the one that is the fewest edits away. */
+/** The name that differs in case and separators alone, else the one with the fewest edits. */
 function nearestName(name: string, names: readonly string[]): string | undefined {
-  // What an error does not show in full resembles no name, and is not worth the time.
+  // A name that an error does not show in full resembles no other, and is not worth the time.
   if (name.length > MAX_SHOWN_LENGTH) return undefined;
   const given = normalized(name);
   const maxEdits = Math.min(MAX_EDITS, Math.floor(given.length / 2));
@@ -59,7 +70,7 @@ function nearestName(name: string, names: readonly string[]): string | undefined
 
 const normalized = (name: string): string => name.toLowerCase().replace(/[-_]/g, '');
 
-/** Insertions, deletions, replacements and swaps of neighbours that turn one text into the other. */
+/** Number of insertions, deletions, replacements and swaps of neighbours between two texts. */
 function countEdits(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);

@@ -1,7 +1,10 @@
 /** Empty places at the front before the queue is moved up. */
 const PLACES_KEPT = 4096;
 
-/** A queue whose front can be taken at no cost, however long it is; what was taken is let go at once. */
+/**
+ * A queue whose front can be taken at no cost, however long it is. A taken entry is released at
+ * once.
+ */
 export class Queue<T extends object> {
   #items: (T | undefined)[] = [];
   #first = 0;
@@ -31,7 +34,8 @@ export class Queue<T extends object> {
     this.#first += 1;
     if (this.#first === this.#items.length) this.clear();
     else if (this.#first >= PLACES_KEPT && this.#first * 2 >= this.#items.length) {
-      // Half of it is empty: moving the other half up costs as much as was taken since the last time.
+      // Half of it is empty: moving the other half up costs as much as was taken since the last
+      // time.
       this.#items = this.#items.slice(this.#first);
       this.#first = 0;
     }

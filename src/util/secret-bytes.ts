@@ -1,10 +1,11 @@
 /**
  * Zeroed bytes for a secret that is wiped with `fill(0)` when it is no longer needed.
  *
- * V8 keeps the bytes of a typed array of up to 64 bytes on its own heap, where the garbage collector moves them and leaves
- * the old copy behind: `new Uint8Array(32)`, `Uint8Array.from`, `slice`, `new Uint8Array(bytes)`. Reading `.buffer` moves
- * them out, and leaves a copy too. An ArrayBuffer that is made first is outside of the heap from the start and stays at its
- * address (measured: V8 11.3, Intel Xeon, 2026-11).
+ * V8 keeps the bytes of a typed array of up to 64 bytes on its own heap, where the garbage
+ * collector moves them and leaves the old copy behind: `new Uint8Array(32)`, `Uint8Array.from`,
+ * `slice`, `new Uint8Array(bytes)`. Reading `.buffer` moves them out, and leaves a copy too. An
+ * ArrayBuffer that is made first is outside of the heap from the start and stays at its address
+ * (measured: V8 11.3, Intel Xeon, 2026-11).
  */
 export function secretBytes(lengthBytes: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(new ArrayBuffer(lengthBytes));

@@ -6,7 +6,7 @@ interface Waiter {
   readonly isGone: () => boolean;
 }
 
-/** So many permits; who finds none waits for his turn. */
+/** Counting semaphore with FIFO waiters and AbortSignal support. */
 export class Semaphore {
   #free: number;
   readonly #aborts: AbortWatch;
@@ -17,7 +17,7 @@ export class Semaphore {
     this.#aborts = aborts;
   }
 
-  /** Resolves with so many permits; rejects with the signal's reason. */
+  /** Resolves with the permits; rejects with the signal's reason. */
   async acquire(signal: AbortSignal, permits = 1): Promise<void> {
     for (let i = 0; i < permits; i++) {
       signal.throwIfAborted();

@@ -12,7 +12,10 @@ export interface TimeSample {
 
 /** A clock that may be measured against a better one. */
 export interface MeasuredClock extends Clock {
-  /** Whether a better time than {@link Clock.now} is to be expected: nothing that cannot be undone is decided by this one. */
+  /**
+   * Whether a better time than {@link Clock.now} is to be expected: nothing that cannot be undone
+   * is decided by this one.
+   */
   readonly isProvisional: boolean;
   /**
    * Calls back once, when the clock is no longer provisional. Not called where it is not now.
@@ -26,9 +29,15 @@ export interface MeasuredClock extends Clock {
 const MAX_SAMPLES = 5;
 /** A sample is wrong by up to half its round trip. */
 const MAX_ROUND_TRIP_MS = 5_000;
-/** Half the longest round trip, and half a second of a time that was told in seconds: less than this proves nothing. */
+/**
+ * Half the longest round trip, and half a second of a time that was told in seconds: less than this
+ * proves nothing.
+ */
 const TOLERANCE_MS = 3_000;
-/** The local clock moved this much otherwise than time: it was set, or the machine slept. NTP slews 500 ppm at most. */
+/**
+ * The local clock moved this much otherwise than time: it was set, or the machine slept. NTP slews
+ * 500 ppm at most.
+ */
 const MAX_JUMP_MS = 10_000;
 /** A time outside of these years is no time: 2020 and 2200. */
 const EARLIEST_MS = Date.UTC(2020);
@@ -42,11 +51,13 @@ const LATEST_MS = Date.UTC(2200);
  *   measured      median of the last samples   the local clock jumps: doubtful
  *   doubtful      that of before               a sample: measured
  *
- * A jump back was the local clock being set: time goes on from where it was. A jump forward may also be a sleep of the
- * machine, through which the local clock goes on and the monotonic one does not: the offset stays, so that the time shown
- * is the later of the two possible ones, and what expires has expired rather too early.
+ * A jump back was the local clock being set: time goes on from where it was. A jump forward may
+ * also be a sleep of the machine, through which the local clock goes on and the monotonic one does
+ * not: the offset stays, so that the time shown is the later of the two possible ones, and what
+ * expires has expired rather too early.
  *
- * A correction below {@link TOLERANCE_MS} is not made, so that the time does not go to and fro with the network.
+ * A correction below {@link TOLERANCE_MS} is not made, so that the time does not go to and fro with
+ * the network.
  */
 export class ServiceClock implements MeasuredClock {
   readonly #local: Clock;
@@ -82,7 +93,10 @@ export class ServiceClock implements MeasuredClock {
     return this.#hasSource && this.#offsetsMs.length === 0;
   }
 
-  /** ms that the local clock is behind the service's, negative where it is ahead; undefined where no sample tells. */
+  /**
+   * ms that the local clock is behind the service's, negative where it is ahead; undefined where no
+   * sample tells.
+   */
   get offsetMs(): number | undefined {
     this.#look();
     const sorted = [...this.#offsetsMs].sort((a, b) => a - b);

@@ -1,4 +1,7 @@
-/** Shortest wait before a refused request is repeated, ms: a service that counts in seconds rounds its own number down to 0. */
+/**
+ * Shortest wait before a refused request is repeated, ms: a service that counts in seconds rounds
+ * its own number down to 0.
+ */
 const FLOOR_MS = 1_000;
 /** Up to here the wait doubles with each refusal in a row, ms. */
 const GROWTH_CEILING_MS = 60_000;
@@ -10,7 +13,8 @@ const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} [A-Z][a-z]{2} \d{4} \
  * Parses the header Retry-After (RFC 9110, 10.2.3): a non-negative integer of seconds, or a date.
  *
  * @param nowMs the time that a date is compared with, best that of the answer's own header Date.
- * @returns ms, 0 or more; undefined for an absent header and for anything else, such as `-5` or `1.5`.
+ * @returns ms, 0 or more; undefined for an absent header and for anything else, such as `-5` or
+ *   `1.5`.
  */
 export function parseRetryAfterMs(value: string | undefined, nowMs: number): number | undefined {
   const text = value?.trim() ?? '';
@@ -19,7 +23,10 @@ export function parseRetryAfterMs(value: string | undefined, nowMs: number): num
   return atMs === undefined ? undefined : Math.max(0, atMs - nowMs);
 }
 
-/** ms since the epoch; undefined for anything but an IMF-fixdate. `Date.parse` alone takes `1.5` for a day in January. */
+/**
+ * ms since the epoch; undefined for anything but an IMF-fixdate. `Date.parse` alone takes `1.5` for
+ * a day in January.
+ */
 export function parseHttpDate(value: string | undefined): number | undefined {
   if (value === undefined || !HTTP_DATE.test(value)) return undefined;
   const atMs = Date.parse(value);
@@ -38,8 +45,9 @@ export interface RefusedRequest {
 }
 
 /**
- * Wait before a refused request is repeated, ms: the service's number or 1, 2, 4, ... 60 s, whichever is longer, at most the
- * ceiling; and up to an eighth more, so that requests that were refused together do not come back together.
+ * Wait before a refused request is repeated, ms: the service's number or 1, 2, 4, ... 60 s,
+ * whichever is longer, at most the ceiling; and up to an eighth more, so that requests that were
+ * refused together do not come back together.
  */
 export function serviceWaitMs({ retryAfterMs, refusals, ceilingMs, random = Math.random }: RefusedRequest): number {
   const grownMs = Math.min(GROWTH_CEILING_MS, FLOOR_MS * 2 ** Math.min(Math.max(0, refusals), 30));

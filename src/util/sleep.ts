@@ -8,8 +8,8 @@ const MAX_TIMER_MS = 2 ** 31 - 1;
 const aborts = new AbortWatch();
 
 /**
- * Resolves after that many ms, however many, and in a later turn of the event loop even for none: a loop that waits always lets
- * others run. Rejects with the signal's reason.
+ * Resolves after a number of milliseconds, in a later turn of the event loop even for 0. Any number
+ * will do, and a loop that waits always lets others run. Rejects with the signal's reason.
  */
 export async function wait(ms: number, signal?: AbortSignal): Promise<void> {
   signal?.throwIfAborted();
@@ -46,7 +46,10 @@ export async function wait(ms: number, signal?: AbortSignal): Promise<void> {
   });
 }
 
-/** Up to `ceilingMs`, doubling with each attempt from `baseMs` on, a random part of it: many do not come back together. */
+/**
+ * Up to `ceilingMs`, doubling with each attempt from `baseMs` on, a random part of it: many do not
+ * come back together.
+ */
 export function backoffMs(attempt: number, baseMs: number, ceilingMs: number, random = Math.random): number {
   return Math.min(ceilingMs, baseMs * 2 ** Math.min(attempt, 30)) * (0.5 + random() / 2);
 }

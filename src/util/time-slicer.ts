@@ -1,9 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 
-/** Time that one turn of the event loop may take before the rest of the work waits for the next one, ms. */
+/** Milliseconds that one turn of the event loop may take before the rest of the work waits. */
 export const TURN_MS = 2;
 
-/** Splits work on this thread into turns of the event loop, by the time that it takes: `if (slicer.isOver) await slicer.next()`. */
+/**
+ * Splits work on this thread into turns of the event loop, by the time that it takes: `if
+ * (slicer.isOver) await slicer.next()`.
+ */
 export class TimeSlicer {
   readonly #now: () => number;
   #startMs: number;

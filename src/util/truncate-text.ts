@@ -2,12 +2,16 @@ const ELLIPSIS = '…';
 
 let segmenter: Intl.Segmenter | undefined;
 
-/** The text, or as much of its beginning as fits into so many bytes of UTF-8 with an ellipsis, cut between graphemes. */
+/**
+ * Truncates a text between graphemes to at most `maxBytes` of UTF-8, with an ellipsis. A text that
+ * fits is returned as it is.
+ */
 export function truncateText(text: string, maxBytes: number): string {
   if (Buffer.byteLength(text) <= maxBytes) return text;
   let room = maxBytes - Buffer.byteLength(ELLIPSIS);
   let end = 0;
-  // A UTF-16 unit is at least a byte: what follows these units never fits, and need not be segmented.
+  // A UTF-16 unit is at least a byte: what follows these units never fits, and need not be
+  // segmented.
   segmenter ??= new Intl.Segmenter();
   for (const { segment } of segmenter.segment(text.slice(0, maxBytes + 1))) {
     room -= Buffer.byteLength(segment);
@@ -19,7 +23,10 @@ export function truncateText(text: string, maxBytes: number): string {
   return `${text.slice(0, end)}${ELLIPSIS}`;
 }
 
-/** @returns the length in UTF-16 units of the longest beginning that fits and does not split a surrogate pair. */
+/**
+ * @returns the length in UTF-16 units of the longest beginning that fits and does not split a
+ *   surrogate pair.
+ */
 function codePointsThatFit(text: string, maxBytes: number): number {
   let end = 0;
   let bytes = 0;

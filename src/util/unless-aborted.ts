@@ -9,7 +9,8 @@ const abortedError = (signal: AbortSignal): SealcastError =>
 /**
  * Waits for work that others share: it goes on when one of them is no longer interested in it.
  *
- * @throws SealcastError ERR_ABORTED (cause: the signal's reason) once the signal fires; before it begins, if it has fired.
+ * @throws SealcastError ERR_ABORTED (cause: the signal's reason) once the signal fires; before it
+ *   begins, if it has fired.
  */
 export async function unlessAborted<Result>(
   work: () => Promise<Result>,
@@ -28,7 +29,10 @@ export async function unlessAborted<Result>(
   }
 }
 
-/** Runs `work` with a signal that fires as soon as one of these does; they may live on, and nothing of it is left on them. */
+/**
+ * Runs `work` with a signal that fires as soon as one of these does; they may live on, and nothing
+ * of it is left on them.
+ */
 export async function withAnySignal<Result>(
   signals: readonly (AbortSignal | undefined)[],
   work: (signal: AbortSignal) => Promise<Result>,
