@@ -1,6 +1,6 @@
 import type { KernelChoice } from '../kernel/choice.js';
 
-/** What an engine is made with, checked. */
+/** Options of an engine, checked. */
 export interface EngineOptions {
   /** 32 bytes; a copy, which the engine wipes. */
   readonly privateKey: Uint8Array;

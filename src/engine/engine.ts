@@ -14,7 +14,10 @@ import { Recipients } from './recipient-cache/cache.js';
 import { Turns, forEachInTurns } from './turns.js';
 import { Workers } from './workers.js';
 
-/** While a worker has one chunk in hand, the next one lies ready; see Scheduler for the one that is left free. */
+/**
+ * While a worker processes one chunk, the next one waits in an arena; see Scheduler for the arena that
+ * stays free.
+ */
 const arenasFor = (threads: number): number => 2 * threads + 1;
 /** While arguments are being checked, an abort or a close is noticed within as many entries. */
 const ENTRIES_PER_LOOK = 256;
@@ -37,7 +40,7 @@ export class Engine {
   readonly scheduler: Scheduler;
   readonly recipients: Recipients;
   readonly control: ControlBlock;
-  /** What has to be done on this thread. */
+  /** Jobs for this thread. */
   readonly turns = new Turns();
   readonly aborts: AbortWatch;
   readonly #table: SlotTable;
@@ -57,7 +60,7 @@ export class Engine {
     this.#maxQueue = maxQueue;
   }
 
-  /** Takes the options' private key over into the memory, and wipes it where it came from, whatever happens. */
+  /** Moves the options' private key into the memory and always wipes the original. */
   static async create(options: EngineOptions): Promise<Engine> {
     const { privateKey, publicKey, threads, recipientCacheBytes, maxQueue } = options;
     try {
@@ -87,8 +90,9 @@ export class Engine {
   }
 
   /**
-   * Checks the arguments of a call, entry by entry, in turns of the event loop; meanwhile they count as waiting. A call is
-   * let in while fewer entries wait than may, however many it brings: one of any size works.
+   * Checks the arguments of a call, entry by entry, in turns of the event loop; meanwhile they
+   * count as waiting. A call is let in while fewer entries wait than may, however many it brings:
+   * one of any size works.
    *
    * @returns nothing when that is done already, or a promise of it.
    * @throws SealcastError ERR_ABORTED, ERR_QUEUE_FULL, and what `check` throws.

@@ -1,4 +1,4 @@
-/** What a worker is started with. The memory holds the identity: it is shared, never cloned. */
+/** Start data of a worker. The memory holds the identity: it is shared, never cloned. */
 export interface WorkerStart {
   readonly module: WebAssembly.Module;
   readonly memory: WebAssembly.Memory;
@@ -6,7 +6,7 @@ export interface WorkerStart {
 
 export type JobKind = 'seal' | 'unseal' | 'prepare';
 
-/** One chunk for a worker to work through; all of it but this lies in the shared memory. */
+/** One chunk for a worker to work through; all else of it is in the shared memory. */
 export interface ChunkJob {
   readonly kind: JobKind;
   readonly arenaPtr: number;
@@ -15,7 +15,7 @@ export interface ChunkJob {
 /** A worker's answer to a chunk: null, or what the kernel stumbled over. */
 export type JobFault = string | null;
 
-/** Work on sessions, of which the scheduler knows only that a worker does it: see src/session/protocol.ts. */
+/** Work on sessions. The scheduler knows only that a worker does it: see src/session/protocol.ts. */
 export interface RatchetJob {
   readonly kind: 'ratchet';
   readonly request: unknown;

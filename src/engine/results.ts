@@ -1,5 +1,5 @@
-// Types alone: declarations of what is public must not lead to those of the kernel, which name WebAssembly; without the
-// DOM's types that is nothing to a TypeScript project.
+// Types alone: declarations of what is public must not lead to those of the kernel, which name
+// WebAssembly; without the DOM's types that is nothing to a TypeScript project.
 import type { SealcastError } from '../errors.js';
 
 export type SealResult =

@@ -8,14 +8,20 @@ import { TURN_MS } from '../util/time-slicer.js';
 import type { Workers } from './workers.js';
 
 const MIN_CHUNK_ENTRIES = 16;
-/** Chunks that a batch is cut into for each thread, so that threads finish at about the same time. */
+/** Chunks of a batch for each thread. Threads then finish at about the same time. */
 const CHUNKS_PER_THREAD = 4;
-/** Arenas that chunks of one lane leave to the other: what lies ready in one of them waits for its lane's turn, and for no other's. */
+/**
+ * Arenas that chunks of one lane leave to the other. A chunk in one of them waits for its own
+ * lane's turn only.
+ */
 const ARENAS_LEFT = 1;
 /** Lanes of the kernel work on four entries at once. */
 const LANES = 4;
 
-/** A batch as the scheduler sees it. `index` is an entry's place in the batch, `place` its place in a chunk. */
+/**
+ * A batch as the scheduler sees it. `index` is an entry's place in the batch, `place` its place in a
+ * chunk.
+ */
 export interface KernelBatch {
   readonly kind: JobKind;
   readonly count: number;
@@ -24,7 +30,10 @@ export interface KernelBatch {
   fill(arena: Arena, index: number): 'added' | 'skipped' | 'full';
   /** Takes an entry's result out of the arena. */
   collect(arena: Arena, place: number, index: number): void;
-  /** Takes back what was lent to the arena's records; called once a chunk, when no worker has it any more. */
+  /**
+   * Takes back what was lent to the arena's records; called once a chunk, when no worker has it any
+   * more.
+   */
   release?(arena: Arena): void;
   /** Notes that an entry's chunk was lost. */
   fail(index: number, error: SealcastError): void;
@@ -44,7 +53,10 @@ interface PendingBatch {
   settled: boolean;
 }
 
-/** Entries of a chunk: 16 to 256, a multiple of the lanes, so that every thread gets some of the batch. */
+/**
+ * Entries of a chunk: 16 to 256, a multiple of the lanes, so that every thread gets some of the
+ * batch.
+ */
 export function chooseChunkEntries(batchEntries: number, threads: number): number {
   const share = Math.ceil(batchEntries / (threads * CHUNKS_PER_THREAD));
   const entries = Math.min(MAX_CHUNK_ENTRIES, Math.max(MIN_CHUNK_ENTRIES, share));
@@ -54,9 +66,9 @@ export function chooseChunkEntries(batchEntries: number, threads: number): numbe
 /**
  * Cuts batches into chunks and passes these through the arenas and the workers.
  *
- * A chunk is laid into shared memory only when an arena is free for it, so what waits costs the caller's own objects and
- * no copies. Batches take turns, a chunk each: a small one does not wait for a large one to end. What is to be unsealed goes before what
- * is to be sealed.
+ * A chunk is laid into shared memory only when an arena is free for it, so waiting entries cost the
+ * caller's own objects and no copies. Batches take turns, a chunk each: a small one does not wait
+ * for a large one to end. Unsealing goes before sealing.
  */
 export class Scheduler {
   readonly #workers: Workers;
@@ -67,10 +79,15 @@ export class Scheduler {
   /** Arenas that each lane has. */
   readonly #inUse: Record<QueueLane, number> = { incoming: 0, outgoing: 0 };
   readonly #flights = new Set<PendingBatch>();
-  /** For whoever else has to hear of the signals of calls under way. */
+  /** Tells other parts of the library when the signals of running calls abort. */
   readonly aborts = new AbortWatch();
   #queued = 0;
-  /** A thread that is ended in the middle of libsignal takes the process with it (0.103, neon 1.1.1): they are waited for. */
+  /**
+   * Jobs of libsignal under way; closing waits for them.
+   *
+   * A thread that is ended in the middle of libsignal takes the process with it (0.103, neon
+   * 1.1.1).
+   */
   #ratchetJobs = 0;
   /** Whether the next turn of the event loop goes on with dispatching. */
   #continues = false;
@@ -92,8 +109,8 @@ export class Scheduler {
   /**
    * Works through a batch; each entry is collected, or failed, once.
    *
-   * Rejects with ERR_ABORTED (cause: the signal's reason) once the signal fires, with ERR_CLOSED once the scheduler closes; what
-   * workers have in hand then is finished by them and dropped.
+   * Rejects with ERR_ABORTED (cause: the signal's reason) once the signal fires, with ERR_CLOSED
+   * once the scheduler closes; workers finish the chunks that they process, and the results are dropped.
    */
   run(batch: KernelBatch): Promise<void> {
     if (this.#closed) return Promise.reject(closedError());
@@ -128,7 +145,8 @@ export class Scheduler {
     flight.settled = true;
     this.#queued -= flight.batch.count - flight.next;
     flight.next = flight.batch.count;
-    // It stays in the queue until its turn comes: taking many out of the middle of a long queue would take long.
+    // It stays in the queue until its turn comes: taking many out of the middle of a long queue
+    // would take long.
     this.#flights.delete(flight);
     flight.settle(error);
   }
@@ -137,7 +155,10 @@ export class Scheduler {
     if (flight.chunksInWork === 0 && flight.next === flight.batch.count) this.#settle(flight);
   }
 
-  /** Fills idle arenas for the waiting flights; what does not fit into this turn of the event loop goes on in the next. */
+  /**
+   * Fills idle arenas for the waiting flights; what does not fit into this turn of the event loop
+   * goes on in the next.
+   */
   #dispatch(): void {
     const turnStart = performance.now();
     for (;;) {
@@ -180,8 +201,9 @@ export class Scheduler {
   }
 
   /**
-   * Lays the next entries of a flight into an arena; gives their indices, by place. Entries that take long to look at, or
-   * are many and need no work, make a small chunk or none, and not a long turn.
+   * Lays the next entries of a flight into an arena; gives their indices, by place. Entries that
+   * take long to look at, or are many and need no work, make a small chunk or none, and not a long
+   * turn.
    */
   #fillChunk(flight: PendingBatch, arena: Arena): number[] {
     const { batch, chunkEntries } = flight;
@@ -231,7 +253,8 @@ export class Scheduler {
    *
    * @param lane whether a message that came in waits for it.
    * @param buffers move to the worker, and are gone from here.
-   * @throws SealcastError ERR_CLOSED, ERR_WORKER_LOST: the thread died, or could not do it; nothing of it was kept.
+   * @throws SealcastError ERR_CLOSED, ERR_WORKER_LOST: the thread died, or could not do it; nothing
+   *   of it was kept.
    */
   async runRatchet(request: unknown, lane: QueueLane, buffers: ArrayBuffer[]): Promise<unknown> {
     if (this.#closed) throw closedError();
@@ -251,7 +274,7 @@ export class Scheduler {
     return answer.reply;
   }
 
-  /** Nobody has an arena, or works on sessions. */
+  /** Whether no chunk has an arena and no worker works on sessions. */
   #isIdle(): boolean {
     return this.#idle.length === this.#arenas.length && this.#ratchetJobs === 0;
   }
@@ -265,7 +288,7 @@ export class Scheduler {
     return this.#closed ? closedError() : new SealcastError('ERR_WORKER_LOST', 'its worker thread died', { cause });
   }
 
-  /** Rejects all that is pending with ERR_CLOSED, waits for the workers to finish what they have, and ends them. */
+  /** Rejects all pending work with ERR_CLOSED, waits for the workers to finish, and ends them. */
   async close(): Promise<void> {
     this.#closed = true;
     this.#waiting.clear();
@@ -279,7 +302,10 @@ export class Scheduler {
   }
 }
 
-/** What cannot be laid into an arena is its own entry's failure: an arena, or its caller, must not be lost over it. */
+/**
+ * Fills an arena. A failure is the failing entry's own: neither the arena nor its caller must be
+ * lost over it.
+ */
 function fillOrFail(batch: KernelBatch, arena: Arena, index: number): 'added' | 'skipped' | 'full' {
   const { count } = arena;
   try {
@@ -300,7 +326,8 @@ function collectOrFail(batch: KernelBatch, arena: Arena, place: number, index: n
   try {
     batch.collect(arena, place, index);
   } catch (cause) {
-    // Copying a result out may find no memory left; then it is this entry that is lost, and said to be.
+    // Copying a result out may find no memory left; then it is this entry that is lost, and said to
+    // be.
     batch.fail(index, new SealcastError('ERR_OUT_OF_MEMORY', 'its result could not be copied out', { cause }));
   }
 }

@@ -6,10 +6,10 @@ import type { Recipients } from './recipient-cache/cache.js';
 import type { SealResult } from './results.js';
 import { viewIfAttached } from './intact-bytes.js';
 
-/** What a key or a status means for its entry. */
+/** Error that a key or a status means for its entry. */
 export function entryError(status: number, index: number): SealcastError {
   if (status === STATUS_LOW_ORDER_KEY) {
-    const message = `entry ${index}: the identity key is a point of low order, which nobody owns`;
+    const message = `entry ${index}: the identity key is a point of low order, which no account owns`;
     return new SealcastError('ERR_LOW_ORDER_KEY', message, { index });
   }
   return new SealcastError('ERR_KERNEL_FAULT', `entry ${index}: the kernel gave status ${status}`, { index });

@@ -2,13 +2,17 @@ import { setImmediate as nextTurn } from 'node:timers/promises';
 import { TURN_MS } from '../util/time-slicer.js';
 import { Queue } from '../util/queue.js';
 
-/** The same for checking a call's arguments: long enough that calls of usual sizes are checked where they are made. */
+/**
+ * The same for checking a call's arguments: long enough that calls of usual sizes are checked where
+ * they are made.
+ */
 const CHECK_MS = 8;
 /** The clock costs more than most steps: it is looked at now and then. */
 const STEPS_PER_LOOK = 32;
 
 /**
- * Runs `step` for 0 to count - 1 on this thread: at once, and if that takes long, the rest in turns of the event loop.
+ * Runs `step` for 0 to count - 1 on this thread: at once, and if that takes long, the rest in turns
+ * of the event loop.
  * @returns nothing when all is done, or a promise of it.
  */
 export function forEachInTurns(count: number, step: (index: number) => void): Promise<void> | undefined {
@@ -35,12 +39,12 @@ async function forRestInTurns(first: number, count: number, step: (index: number
   }
 }
 
-/** A piece of work for this thread. It tells its own failure to whoever waits for it. */
+/** A piece of work for this thread. It reports its own failure to the waiting caller. */
 export type TurnJob = () => void | Promise<void>;
 
 /**
- * Work that has to be done on this thread, a few milliseconds at a time, in the order in which it came: whoever makes much
- * of it delays himself and the others in this queue, and not the event loop.
+ * Runs work on this thread a few milliseconds at a time, in order of arrival. A caller with much
+ * work delays its own entries and the others in this queue, not the event loop.
  */
 export class Turns {
   readonly #jobs = new Queue<TurnJob>();
@@ -66,7 +70,7 @@ export class Turns {
         const pending = job();
         if (pending !== undefined) await pending;
       } catch {
-        // Nobody is left to be told, and the others in the queue have nothing to do with it.
+        // No caller waits for the failure, and it does not concern the others in the queue.
       }
       if (performance.now() - turnStart > TURN_MS) {
         await nextTurn();

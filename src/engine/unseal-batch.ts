@@ -5,7 +5,7 @@ import type { V1Envelope } from '../kernel/envelope.js';
 import type { KernelBatch } from './scheduler.js';
 import { chunkError, entryError } from './seal-batch.js';
 
-/** Who has the envelopes, and hears what became of each. */
+/** Owner of the envelopes; hears the outcome of each. */
 export interface UnsealListener {
   /** The envelope for the kernel; null when there is nothing for it to do. May be asked again. */
   parse(index: number): V1Envelope | null;
@@ -14,7 +14,10 @@ export interface UnsealListener {
   failed(index: number, error: SealcastError): void;
 }
 
-/** v1 envelopes to unseal. They are parsed when their turn comes: a large batch does not hold up its caller. */
+/**
+ * v1 envelopes to unseal. They are parsed when their turn comes: a large batch does not hold up its
+ * caller.
+ */
 export class UnsealBatch implements KernelBatch {
   readonly kind = 'unseal';
   readonly count: number;

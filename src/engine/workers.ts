@@ -6,9 +6,10 @@ import type { ChunkJob, Job, JobFault, RatchetAnswer, RatchetJob, WorkerStart } 
 const WORKER_FILE = fileURLToPath(new URL('../../workers/worker.js', import.meta.url));
 
 /**
- * libsignal's objects weigh kilobytes that V8 does not know of, and are freed when it looks through its young objects: a small
- * nursery makes it look often. 10,000 recipients, Node 24, 2026-11: 410 MB in place of 600, and 8 % faster. Sealing allocates
- * next to nothing.
+ * Size of V8's nursery in a worker, MB. libsignal's objects weigh kilobytes that V8 does not know
+ * of, and are freed by its minor collections: a small nursery makes these frequent. 10,000
+ * recipients, Node 24, 2026-11: 410 MB in place of 600, and 8 % faster. Sealing allocates next to
+ * nothing.
  */
 const YOUNG_MEGABYTES = 2;
 
@@ -48,8 +49,9 @@ class TaskLanes implements PiscinaQueue {
 const inLane = (job: Job, lane: QueueLane): Job => Object.assign({ [queueOptionsSymbol]: { lane } }, job);
 
 /**
- * The worker threads, a Piscina of fixed size. It replaces a thread that dies, but gives up when one dies before it is
- * ready (5.3, 2026-11): once none is left the next chunk gets a new Piscina, so that a Sealer never ends up without workers.
+ * The worker threads, a Piscina of fixed size. It replaces a thread that dies, but gives up when
+ * one dies before it is ready (5.3, 2026-11): once none is left the next chunk gets a new Piscina,
+ * so that a Sealer never ends up without workers.
  */
 export class Workers {
   readonly #start: WorkerStart;
@@ -74,7 +76,7 @@ export class Workers {
       stricterFIFO: true,
       resourceLimits: { maxYoungGenerationSizeMb: YOUNG_MEGABYTES },
     });
-    // A thread that dies with no chunk in hand concerns nobody: it is replaced.
+    // The death of an idle thread loses no work: the thread is replaced.
     piscina.on('error', () => undefined);
     piscina.on('workerDestroy', () => {
       // Piscina says it before it starts the replacement.
@@ -101,7 +103,8 @@ export class Workers {
   async close(): Promise<void> {
     const piscina = this.#piscina;
     this.#piscina = undefined;
-    // Once only: a second destroy() would end before the first, and Piscina then replace the threads that it just ended.
+    // Once only: a second destroy() would end before the first, and Piscina then replace the
+    // threads that it just ended.
     await piscina?.destroy();
   }
 }

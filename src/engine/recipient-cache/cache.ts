@@ -5,7 +5,10 @@ import type { SlotTable } from '../../kernel/slot-table.js';
 import { RecipientSlots } from './slots.js';
 import { RecipientTables, type TablesLease } from './tables.js';
 
-/** What is kept of recipients from one envelope to the next: a slot with DH(S, R) each, and tables of the regular ones. */
+/**
+ * State kept of recipients between envelopes: a slot with DH(S, R) each, and tables of the regular
+ * ones.
+ */
 export class Recipients {
   readonly slots: RecipientSlots;
   readonly tables: RecipientTables;
@@ -24,7 +27,7 @@ export class Recipients {
     return this.slots.size * SLOT_COST_BYTES + this.tables.size * RECIPIENT_TABLES_BYTES;
   }
 
-  /** Number of envelopes that were sealed with tables, those for which they were built included. */
+  /** Envelopes that were sealed with tables, including those that the tables were built for. */
   get servedByTable(): number {
     return this.#servedByTable;
   }
@@ -40,7 +43,10 @@ export class Recipients {
     else this.#servedByLadder += 1;
   }
 
-  /** The record at `place` seals to the key at `keyAt` of `keys`: gives it the recipient's tables, if it can have them. */
+  /**
+   * The record at `place` seals to the key at `keyAt` of `keys`: gives it the recipient's tables,
+   * if it can have them.
+   */
   useForSealing(arena: Arena, place: number, keys: Uint8Array, keyAt: number): void {
     this.#lay(arena, place, this.tables.leaseForSealing(this.slots.touch(arena.keyPtr(place), keys, keyAt)));
   }

@@ -1,16 +1,19 @@
 /** How many places are looked at for one to give away. */
 const PROBES = 8;
-/** A place that was not used for this many times as many uses as there are places is given away at once. */
+/**
+ * Age, in laps, at which a place is given away at once. A lap is as many uses as there are places.
+ */
 const STALE_LAPS = 8;
 /** When all places are taken, one newcomer in this many gets in. */
 const ADMISSION_INTERVAL = 32;
 
 /**
- * A fixed number of places, and who loses his when none is left.
+ * Allocates a fixed number of places; decides which owner loses its place when none is free.
  *
- * A broadcast goes through all its recipients in a cycle. Least-recently-used eviction, with places for 80 % of them, would
- * throw each out just before its turn and never hit. So a full house stays as it is, but for one newcomer in 32: with places
- * for a share of the cycle about that share is found, and a new set of recipients still moves in by and by.
+ * A broadcast goes through all its recipients in a cycle. Least-recently-used eviction, with places
+ * for 80 % of them, would throw each out just before its turn and never hit. So a full house stays
+ * as it is, but for one newcomer in 32: with places for a share of the cycle about that share is
+ * found, and a new set of recipients still moves in by and by.
  */
 export class SlotAllocator {
   readonly count: number;
@@ -38,7 +41,10 @@ export class SlotAllocator {
     return this.#used;
   }
 
-  /** One more use of this house, by somebody who has a place or has not: what ages are measured in. */
+  /**
+   * One more use of the allocator, by a party with or without a place: the unit in which age is
+   * measured.
+   */
   tick(): void {
     this.#clock += 1;
   }
@@ -49,7 +55,8 @@ export class SlotAllocator {
   }
 
   /**
-   * A place for a newcomer, or -1. `evict` takes a place away from whom it belongs to, or says that it cannot.
+   * A place for a newcomer, or -1. `evict` takes a place away from whom it belongs to, or says that
+   * it cannot.
    */
   take(evict: (place: number) => boolean): number {
     const free = this.#free.pop();

@@ -2,7 +2,9 @@ import { KEY_BYTES } from '../../../assembly/abi.js';
 import type { SlotTable } from '../../kernel/slot-table.js';
 import { SlotAllocator } from './slot-allocator.js';
 
-/** Which parties have a slot for their DH(S, R). Whoever has none is served by the ladder: slower, never wrong. */
+/**
+ * Parties that have a slot for their DH(S, R). The ladder serves all others: slower, never wrong.
+ */
 export class RecipientSlots {
   readonly #table: SlotTable;
   readonly #places: SlotAllocator;
@@ -26,7 +28,8 @@ export class RecipientSlots {
   }
 
   /**
-   * Notes a use of a key, which stands at `keyPtr` in the kernel's memory and at `keyAt` of `keys`; it may get a slot for it.
+   * Notes a use of a key, which may get a slot for it. The key is at `keyPtr` in the kernel's
+   * memory and at `keyAt` of `keys`.
    * @returns its slot, or -1.
    */
   touch(keyPtr: number, keys: Uint8Array, keyAt = 0): number {

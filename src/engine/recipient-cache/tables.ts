@@ -5,7 +5,7 @@ const NO_TABLES = -1;
 /** The key is on the twist: the kernel found that it can have none. */
 const IMPOSSIBLE = -2;
 
-/** What a record is told about tables: where they are, and one of abi.ts's TABLES_ values. */
+/** Facts about tables for a record: where they are, and one of abi.ts's TABLES_ values. */
 export interface TablesLease {
   /** Number of the tables, or -1. */
   readonly tables: number;
@@ -14,11 +14,12 @@ export interface TablesLease {
 const NO_LEASE: TablesLease = { tables: NO_TABLES, state: TABLES_NONE };
 
 /**
- * Which recipients have tables, kilobytes each, that make DH(e, R) cheap.
+ * Recipients that have tables, kilobytes each, that make DH(e, R) cheap.
  *
- * Who holds a slot gets them at his second sealing, or when he is prepared: somebody who is written to once pays nothing for
- * them. Tables are leased to the chunks that use them, and pinned until these end; only the host gives them away, and only
- * what nobody has pinned, so a worker never reads tables that another one writes.
+ * The holder of a slot gets tables at its second sealing, or when it is prepared: a recipient of a
+ * single message costs no tables. Tables are leased to the chunks that use them, and pinned until
+ * these end; only the host gives them away, and only tables without a pin, so a worker never reads
+ * tables that another one writes.
  */
 export class RecipientTables {
   readonly #places: SlotAllocator;
@@ -51,7 +52,10 @@ export class RecipientTables {
     return this.#places.used;
   }
 
-  /** For one envelope to the holder of a slot, or to somebody who has none (-1). Ends with {@link release}. */
+  /**
+   * For one envelope to the holder of a slot, or to a recipient without one (-1). Ends with {@link
+   * release}.
+   */
   leaseForSealing(slot: number): TablesLease {
     if (slot < 0) return NO_LEASE;
     const wanted = this.#sealedTo[slot] === 1;
@@ -94,12 +98,15 @@ export class RecipientTables {
       this.#builtCount += 1;
       return;
     }
-    // TABLES_WANTED: it never came to it. Whoever comes next tries again.
+    // TABLES_WANTED: they were not built. The next sealing tries again.
     this.#ofSlot[this.#slotOf[tables] ?? 0] = state === TABLES_NONE ? IMPOSSIBLE : NO_TABLES;
     this.#places.free(tables);
   }
 
-  /** The slot goes to another key: takes its tables away. False while a chunk has them; then it must not go. */
+  /**
+   * The slot goes to another key: takes its tables away. False while a chunk has them; then it must
+   * not go.
+   */
   evictSlot(slot: number): boolean {
     const tables = this.#ofSlot[slot] ?? NO_TABLES;
     if (tables >= 0) {
