@@ -14,7 +14,10 @@ interface Remembered {
   readonly parsed: ParsedCertificate;
 }
 
-/** A real certificate has some 250 to 700 bytes; its signature does not cover what anybody appends to it. */
+/**
+ * A real certificate has some 250 to 700 bytes; its signature does not cover what anybody appends
+ * to it.
+ */
 const MAX_CERTIFICATE_BYTES = 2048;
 /** A sender has one certificate a device, and puts it into every message for days. */
 const MAX_CERTIFICATES_PER_SENDER = 4;
@@ -50,9 +53,10 @@ class Shelf {
 }
 
 /**
- * Certificates by their bytes, so that libsignal parses and validates each once (17 and 150 us on the main thread,
- * 2026-11). Nobody can make it grow: a sender has four places, of 2 KiB at most, and those whose certificate was
- * validated have shelves of their own, which strangers do not reach.
+ * Caches certificates by their bytes; libsignal parses and validates each once. That takes 17 and
+ * 150 us on the main thread (2026-11). No sender can make it grow: a sender has four places, of 2
+ * KiB at most, and those whose certificate was validated have shelves of their own, which strangers
+ * do not reach.
  */
 export class CertificateMemory {
   readonly #validated = new Shelf(MAX_VALIDATED_SENDERS);

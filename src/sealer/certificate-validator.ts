@@ -3,20 +3,23 @@ import type { ParsedCertificate } from './certificate-cache.js';
 import { libsignal } from '../access/libsignal.js';
 import type { Refusal } from './unseal-rejections.js';
 
-/** Whom a sender certificate names. */
+/** Sender that a certificate names. */
 export interface CertifiedSender {
-  /** His ACI, a UUID in lower case. */
+  /** ACI of the sender, a UUID in lower case. */
   readonly serviceId: string;
   /** 1 to 127 */
   readonly deviceId: number;
-  /** His phone number, where he had it put in. */
+  /** Phone number of the sender, where the certificate has one. */
   readonly e164?: string;
 }
 
 export type CertificateVerdict =
   { readonly ok: true; readonly sender: CertifiedSender } | { readonly ok: false; readonly refusal: Refusal };
 
-/** Server certificates that libsignal takes from nobody (REVOKED_SERVER_CERTIFICATE_KEY_IDS): this one is its test of that. */
+/**
+ * Ids of server certificates that libsignal always rejects. See its
+ * REVOKED_SERVER_CERTIFICATE_KEY_IDS; this one is its test of that.
+ */
 const REVOKED_SERVER_CERTIFICATE_IDS: readonly number[] = [0xdeadc357];
 
 const MAX_SERVERS = 64;
@@ -26,7 +29,10 @@ function nameOfServer(certificate: SenderCertificate): string {
   return Buffer.from(certificate.serverCertificate().serialize()).toString('latin1');
 }
 
-/** libsignal throws for an expiration that a number cannot hold: it is later than any timestamp that one can. */
+/**
+ * libsignal throws for an expiration that a number cannot hold: it is later than any timestamp that
+ * one can.
+ */
 export function expirationOf(certificate: SenderCertificate): number {
   try {
     return certificate.expiration();
@@ -36,24 +42,26 @@ export function expirationOf(certificate: SenderCertificate): number {
 }
 
 /**
- * Validates sender certificates against one set of trust roots, as libsignal does: signature of the server certificate by
- * a root, its id not revoked, signature of the sender certificate by it, not expired. It has to name an ACI besides, as only
- * those send sealed. A certificate whose signatures held once is only asked for its expiration again.
+ * Validates sender certificates against one set of trust roots, as libsignal does: signature of the
+ * server certificate by a root, its id not revoked, signature of the sender certificate by it, not
+ * expired. It has to name an ACI besides, as only those send sealed. A certificate whose signatures
+ * held once is only asked for its expiration again.
  *
- * The signatures come first, as in libsignal, so that only what a root vouches for is called revoked or expired: a stranger
- * writes into his own certificates what he likes.
+ * The signatures come first, as in libsignal, so that only what a root vouches for is called
+ * revoked or expired: a stranger writes any values into a certificate of their own.
  */
 export class CertificateValidator {
   readonly #trustRoots: readonly Uint8Array<ArrayBuffer>[];
   #parsedRoots: PublicKey[] | undefined;
   /**
-   * Whom they name, of certificates whose signatures held. What fails is not remembered: strangers can make as many of those
-   * as they like.
+   * Senders of certificates whose signatures held. Failures are not remembered: strangers can make
+   * any number of them.
    */
   readonly #senders = new WeakMap<ParsedCertificate, CertifiedSender>();
   /**
-   * Server certificates that libsignal found good, by their bytes, signature and all: thousands of senders have the same one, and
-   * its signature is half of the work. Only what a root signed gets in here.
+   * Server certificates that libsignal found good, by their bytes, signature and all: thousands of
+   * senders have the same one, and its signature is half of the work. Only what a root signed gets
+   * in here.
    */
   readonly #servers = new Map<string, PublicKey>();
 
@@ -92,9 +100,10 @@ export class CertificateValidator {
   }
 
   /**
-   * Whether a server certificate that was found good signed this one. That is all that libsignal would ask of it (sealed_sender.rs,
-   * SenderCertificate::validate_with_trust_roots): what else it asks is asked of the server certificate alone, or of the clock.
-   * Where it is false, libsignal is asked.
+   * Whether a server certificate that was found good signed this one. That is all that libsignal
+   * would ask of it (sealed_sender.rs, SenderCertificate::validate_with_trust_roots): what else it
+   * asks is asked of the server certificate alone, or of the clock. Where it is false, libsignal is
+   * asked.
    */
   #isOfKnownServer(certificate: SenderCertificate): boolean {
     if (this.#servers.size === 0) return false;
@@ -127,7 +136,10 @@ function isRevoked(certificate: SenderCertificate, roots: readonly PublicKey[]):
   }
 }
 
-/** One object for all messages that come with the certificate, and so a frozen one; null where it names no ACI. */
+/**
+ * One object for all messages that come with the certificate, and so a frozen one; null where it
+ * names no ACI.
+ */
 function senderOf(certificate: SenderCertificate): CertifiedSender | null {
   const serviceId = certificate.senderAci()?.getServiceIdString();
   if (serviceId === undefined) return null;

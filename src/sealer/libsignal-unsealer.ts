@@ -1,7 +1,7 @@
 import type { IdentityChange, IdentityKeyStore, PrivateKey, PublicKey } from '@signalapp/libsignal-client';
 import { libsignal } from '../access/libsignal.js';
 
-/** An identity store with a private key and nothing else, all that unsealing asks for. */
+/** An identity store that has only a private key, all that unsealing asks for. */
 function ownIdentity(privateKey: PrivateKey): IdentityKeyStore {
   const unused = libsignal().IdentityChange.NewOrUnchanged;
   class OwnIdentity extends libsignal().IdentityKeyStore {
@@ -25,7 +25,8 @@ function ownIdentity(privateKey: PrivateKey): IdentityKeyStore {
 }
 
 /**
- * Unseals, with libsignal on this thread, what the kernel does not: v2 envelopes, and v1 ones beyond the kernel's size.
+ * Unseals, with libsignal on this thread, what the kernel does not: v2 envelopes, and v1 ones
+ * beyond the kernel's size.
  */
 export class LibsignalUnsealer {
   readonly #identity: IdentityKeyStore;
@@ -35,7 +36,10 @@ export class LibsignalUnsealer {
     this.#identity = ownIdentity(libsignal().PrivateKey.deserialize(privateKey));
   }
 
-  /** @returns the USMC's bytes, its certificate's key held against the sealing key; null when the envelope is invalid. */
+  /**
+   * @returns the USMC's bytes, its certificate's key held against the sealing key; null when the
+   *   envelope is invalid.
+   */
   async unseal(envelope: Uint8Array<ArrayBuffer>): Promise<Uint8Array<ArrayBuffer> | null> {
     try {
       const usmc = await libsignal().sealedSenderDecryptToUsmc(envelope, this.#identity);

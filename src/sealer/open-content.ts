@@ -6,13 +6,14 @@ import type { Refusal } from './unseal-rejections.js';
 import { findCertificate } from './usmc.js';
 
 /**
- * Parses an unsealed USMC and holds the key that sealed it against the one in its certificate, in constant time
- * (libsignal, sealed_sender_decrypt_to_usmc).
+ * Parses an unsealed USMC and compares the sealing key with its certificate's. The comparison takes
+ * constant time (libsignal, sealed_sender_decrypt_to_usmc).
  *
- * libsignal is the judge of what is a USMC. Only a USMC in the one form that encoders give, around a certificate that
- * libsignal has parsed before, is let through without asking it again.
+ * libsignal is the judge of what is a USMC. Only a USMC in the one form that encoders give, around
+ * a certificate that libsignal has parsed before, is let through without asking it again.
  *
- * @param sealingKey the sender's public key as the envelope proved it, 33 bytes; null where that was compared already.
+ * @param sealingKey the sender's public key as the envelope proved it, 33 bytes; null where that
+ *   was compared already.
  * @returns why not, when the content is malformed or the keys differ.
  */
 export function openContent(

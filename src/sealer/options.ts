@@ -8,7 +8,10 @@ import { checkNames, isPlainObject, type NamesOf } from '../util/known-names.js'
 import type { EngineOptions } from '../engine/engine-options.js';
 import { copySecret } from '../util/secret-bytes.js';
 
-/** A libsignal `PublicKey` or `PrivateKey`, of whichever copy of libsignal: all that is asked of it is its bytes. */
+/**
+ * A libsignal `PublicKey` or `PrivateKey`, of whichever copy of libsignal: all that is asked of it
+ * is its bytes.
+ */
 export interface SerializableKey {
   serialize(): Uint8Array;
 }
@@ -17,13 +20,14 @@ export type PublicKeyInput = SerializableKey | Uint8Array;
 /** A libsignal `PrivateKey`, or its 32 bytes. */
 export type PrivateKeyInput = SerializableKey | Uint8Array;
 
-/** How an engine is set up, whoever's keys it works with. */
+/** Settings of an engine, independent of its keys. */
 export interface EngineSettings {
   /** Worker threads, 1 to 64. Default: `os.availableParallelism()`, at most 64. */
   readonly threads?: number;
   /**
-   * Memory for what is precomputed about recipients, in bytes. Default 64 MiB: room for tables of some 19,000 recipients
-   * (3 KiB each) and DH(S, R) of four times as many. It is taken from the system as it is used.
+   * Memory for what is precomputed about recipients, in bytes. Default 64 MiB: room for tables of
+   * some 19,000 recipients (3 KiB each) and DH(S, R) of four times as many. It is taken from the
+   * system as it is used.
    */
   readonly recipientCacheBytes?: number;
   /** Which kernel; `auto`, the default, takes the fastest that this engine runs. */
@@ -33,7 +37,10 @@ export interface EngineSettings {
 export interface SealerOptions extends EngineSettings {
   /** Own identity: a libsignal `IdentityKeyPair`, or its two keys as bytes. */
   readonly identityKeyPair: { readonly publicKey: PublicKeyInput; readonly privateKey: PrivateKeyInput };
-  /** Entries that may wait for the workers before further calls are refused with ERR_QUEUE_FULL. Default 1,048,576. */
+  /**
+   * Entries that may wait for the workers. Further calls are refused with ERR_QUEUE_FULL. Default
+   * 1,048,576.
+   */
   readonly maxQueue?: number;
 }
 
@@ -61,8 +68,9 @@ export function refuse(field: string, expected: string, index?: number): never {
 }
 
 /**
- * The bytes as a view of our own: an object that claims to be a Uint8Array, or one that has its own idea of its length, is
- * found out here and not in the kernel's memory. The view shrinks to nothing when its buffer is taken away.
+ * The bytes as a view of our own: an object that claims to be a Uint8Array, or one that has its own
+ * idea of its length, is found out here and not in the kernel's memory. The view shrinks to nothing
+ * when its buffer is taken away.
  * @returns null for anything else than a Uint8Array.
  */
 export function viewOf(value: unknown): Uint8Array | null {
@@ -104,7 +112,7 @@ export function copyPrivateKey(key: unknown, field = 'identityKeyPair.privateKey
     refuse(field, `a libsignal PrivateKey or its ${KEY_BYTES} bytes`);
   }
   const copy = copySecret(bytes);
-  // What libsignal made for us is ours to wipe; what the caller gave is his.
+  // Bytes that libsignal made here are wiped; bytes that the caller gave stay the caller's.
   made?.fill(0);
   return copy;
 }
@@ -124,7 +132,7 @@ export function checkEnvelope(envelope: unknown, index: number): Uint8Array {
   return viewOf(envelope) ?? refuse('envelope', 'a Uint8Array', index);
 }
 
-/** A copy of the array: the caller may change his own while the entries wait. */
+/** A copy of the array: the caller may change the original while the entries wait. */
 export function checkArray(value: unknown, field: string): readonly unknown[] {
   if (!Array.isArray(value)) refuse(field, 'an array');
   return value.slice();

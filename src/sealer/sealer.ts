@@ -35,16 +35,22 @@ export interface SealRequest {
 }
 
 export interface CallOptions {
-  /** Ends the call with ERR_ABORTED; chunks that workers have in hand are finished and dropped. */
+  /**
+   * Ends the call with ERR_ABORTED; workers finish the chunks that they process, and the results
+   * are dropped.
+   */
   readonly signal?: AbortSignal;
 }
 
 export interface UnsealOptions extends CallOptions {
-  /** With them, and `timestamp`, sender certificates are validated: libsignal `PublicKey`s, or their 33 bytes. */
+  /**
+   * With them, and `timestamp`, sender certificates are validated: libsignal `PublicKey`s, or their
+   * 33 bytes.
+   */
   readonly trustRoots?: readonly PublicKeyInput[];
   /**
-   * The time, in ms since the epoch, at which certificates must not have expired: the envelope's server timestamp. One for
-   * all envelopes, or an array of one for each.
+   * The time, in ms since the epoch, at which certificates must not have expired: the envelope's
+   * server timestamp. One for all envelopes, or an array of one for each.
    */
   readonly timestamp?: number | readonly number[];
 }
@@ -59,7 +65,9 @@ export interface SealerStats {
   readonly tables: number;
   /** Envelopes that were sealed with such tables, since the start. */
   readonly servedByTable: number;
-  /** Envelopes that were sealed without: first contacts, and recipients for whom there is no room. */
+  /**
+   * Envelopes that were sealed without: first contacts, and recipients for whom there is no room.
+   */
   readonly servedByLadder: number;
   /** Bytes that all of it takes, of `recipientCacheBytes`. */
   readonly cachedBytes: number;
@@ -71,14 +79,19 @@ const REQUEST_NAMES = { recipientIdentityKey: true, content: true } satisfies Na
 const CALL_NAMES = { signal: true } satisfies NamesOf<CallOptions>;
 const UNSEAL_NAMES = { ...CALL_NAMES, trustRoots: true, timestamp: true } satisfies NamesOf<UnsealOptions>;
 
-/** Sets of trust roots that are remembered with the certificates they vouched for; a service has one. */
+/**
+ * Sets of trust roots that are remembered with the certificates they vouched for; a service has
+ * one.
+ */
 const MAX_VALIDATORS = 4;
 
 /**
- * Seals and unseals sealed-sender envelopes in batches, in a WebAssembly kernel on worker threads.
+ * Seals and unseals sealed-sender envelopes in batches. The work runs in a WebAssembly kernel on
+ * worker threads.
  *
- * Arguments are checked before any work starts: a wrong one rejects the call with ERR_INVALID_ARGUMENT, naming the entry.
- * What only the work can find out is that entry's own result, and no entry ever fails another.
+ * Arguments are checked before any work starts: a wrong one rejects the call with
+ * ERR_INVALID_ARGUMENT, naming the entry. A failure that only the work can find is that entry's own
+ * result, and no entry ever fails another.
  */
 export class Sealer {
   readonly #engine: Engine;
@@ -102,9 +115,9 @@ export class Sealer {
   /**
    * Starts the workers.
    *
-   * @throws SealcastError ERR_INVALID_ARGUMENT (a bad option, a public key that is not the private key's),
-   *   ERR_KERNEL_UNSUPPORTED (this engine cannot run the kernel), ERR_KERNEL_FAULT (its files cannot be read),
-   *   ERR_OUT_OF_MEMORY, ERR_WORKER_LOST (no thread to be had).
+   * @throws SealcastError ERR_INVALID_ARGUMENT (a bad option, a public key that is not the private
+   *   key's), ERR_KERNEL_UNSUPPORTED (this engine cannot run the kernel), ERR_KERNEL_FAULT (its
+   *   files cannot be read), ERR_OUT_OF_MEMORY, ERR_WORKER_LOST (no thread to be had).
    */
   static async create(options: SealerOptions): Promise<Sealer> {
     return Sealer.on(await Engine.create(checkSealerOptions(options)));
@@ -120,10 +133,11 @@ export class Sealer {
   }
 
   /**
-   * Makes one sealed sender v1 envelope for each entry (libsignal's wire format, `sealed_sender_encrypt`).
+   * Makes one sealed sender v1 envelope for each entry. The format is libsignal's
+   * (`sealed_sender_encrypt`).
    *
-   * @returns in order, one result each. A key of low order is its entry's ERR_LOW_ORDER_KEY; the death of a worker is
-   *   ERR_WORKER_LOST for the entries that it had in hand.
+   * @returns in order, one result each. A key of low order is its entry's ERR_LOW_ORDER_KEY; the
+   *   death of a worker is ERR_WORKER_LOST for the entries that it processed.
    * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_QUEUE_FULL, ERR_ABORTED, ERR_CLOSED.
    */
   async seal(entries: readonly SealRequest[], options: CallOptions = {}): Promise<SealResult[]> {
@@ -149,14 +163,16 @@ export class Sealer {
   }
 
   /**
-   * Opens envelopes: v1 in the workers; v2, and v1 above 256 KiB, with libsignal on this thread, in turns.
+   * Opens envelopes: v1 in the workers; v2, and v1 above 256 KiB, with libsignal on this thread, in
+   * turns.
    *
-   * Opening proves only that the certificate inside carries the key that sealed the envelope; anybody can issue such a
-   * certificate to himself. With `trustRoots` and `timestamp` the certificate is validated too, and `sender` says whom it
-   * names.
+   * Opening proves only that the certificate inside carries the key that sealed the envelope; any
+   * sender can issue such a certificate. With `trustRoots` and `timestamp` the certificate is
+   * validated too, and `sender` is the account that it names.
    *
-   * @returns in order, one result each. Whatever is wrong with an envelope is ERR_INVALID_ENVELOPE, with libsignal's
-   *   verdict on each; a certificate that does not hold is ERR_INVALID_CERTIFICATE.
+   * @returns in order, one result each. Whatever is wrong with an envelope is ERR_INVALID_ENVELOPE,
+   *   with libsignal's verdict on each; a certificate that does not hold is
+   *   ERR_INVALID_CERTIFICATE.
    * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_QUEUE_FULL, ERR_ABORTED, ERR_CLOSED.
    */
   async unseal(envelopes: readonly Uint8Array[], options: UnsealOptions = {}): Promise<UnsealResult[]> {
@@ -213,7 +229,7 @@ export class Sealer {
       return serialized;
     });
     if (roots.length === 0) refuse('trustRoots', 'at least one public key');
-    // Those of an array are checked in turns, with the envelopes that they belong to.
+    // Timestamps of an array are checked in turns, with the envelopes that they belong to.
     const isEach = Array.isArray(timestamp);
     const checkedTimestamp = isEach ? (checkArray(timestamp, 'timestamp') as number[]) : checkTimestamp(timestamp);
     const name = roots.map((root) => Buffer.from(root).toString('base64')).join();
@@ -227,8 +243,9 @@ export class Sealer {
   }
 
   /**
-   * Computes ahead of a broadcast what can be: DH(S, R) for each key, and tables of the key's multiples, as far as
-   * `recipientCacheBytes` goes. Without it, tables are built at a recipient's second envelope.
+   * Computes ahead of a broadcast what can be: DH(S, R) for each key, and tables of the key's
+   * multiples, as far as `recipientCacheBytes` goes. Without it, tables are built at a recipient's
+   * second envelope.
    *
    * @returns in order, one result each; a key of low order is its entry's ERR_LOW_ORDER_KEY.
    * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_QUEUE_FULL, ERR_ABORTED, ERR_CLOSED.
@@ -261,7 +278,10 @@ export class Sealer {
     };
   }
 
-  /** Rejects what is pending with ERR_CLOSED, ends the workers, wipes the keys. Further calls do nothing. */
+  /**
+   * Rejects what is pending with ERR_CLOSED, ends the workers, wipes the keys. Further calls do
+   * nothing.
+   */
   close(): Promise<void> {
     this.#closed = true;
     this.#libsignal = undefined;

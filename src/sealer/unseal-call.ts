@@ -10,7 +10,7 @@ import { viewIfAttached } from '../engine/intact-bytes.js';
 import type { Turns, TurnJob } from '../engine/turns.js';
 import type { UnsealListener } from '../engine/unseal-batch.js';
 
-/** What an unsealing needs of its Sealer. */
+/** Parts of its Sealer that an unsealing needs. */
 export interface UnsealingHost {
   readonly turns: Turns;
   readonly aborts: AbortWatch;
@@ -18,9 +18,9 @@ export interface UnsealingHost {
 }
 
 /**
- * One call's envelopes on their way: the kernel opens v1; libsignal opens the rest on this thread; this thread judges what
- * was opened. What happens on this thread happens in turns, for parsing and validating with libsignal take long enough to
- * be felt, and strangers decide how often.
+ * One call's envelopes on their way: the kernel opens v1; libsignal opens the rest on this thread;
+ * this thread judges the opened ones. Work on this thread runs in turns: parsing and validating
+ * with libsignal delay the event loop, and strangers decide how often.
  */
 export class Unsealing implements UnsealListener {
   readonly #envelopes: readonly Uint8Array[];
@@ -53,7 +53,8 @@ export class Unsealing implements UnsealListener {
       this.#failMoved(index);
       return null;
     }
-    // libsignal takes the high nibble: 0 and 1 are v1, 2 is v2 (sealed_sender.rs, UnidentifiedSenderMessage).
+    // libsignal takes the high nibble: 0 and 1 are v1, 2 is v2 (sealed_sender.rs,
+    // UnidentifiedSenderMessage).
     const version = envelope.length === 0 ? undefined : (envelope[0] ?? 0) >> 4;
     if (version === 2) this.#openWithLibsignal(index, envelope, 2);
     else if (version !== 0 && version !== 1) this.#verdicts.invalid(index);
@@ -105,7 +106,7 @@ export class Unsealing implements UnsealListener {
     try {
       const loading = loadLibsignal();
       if (loading !== undefined) await loading;
-      // Closed or aborted meanwhile: then nobody asks.
+      // Closed or aborted meanwhile: no caller waits for the verdict.
       if (this.#stopped === undefined) await job();
     } catch (cause) {
       const code = cause instanceof SealcastError ? cause.code : 'ERR_OUT_OF_MEMORY';
@@ -116,13 +117,16 @@ export class Unsealing implements UnsealListener {
     }
   }
 
-  /** Nobody waits for the results any more: what is left to do is dropped. */
+  /** Drops the rest of the work: no caller waits for the results any more. */
   stop(error: SealcastError): void {
     this.#stopped ??= error;
     this.#onChange?.();
   }
 
-  /** Resolves once the last envelope was judged; rejects as soon as the signal fires or the call is stopped. */
+  /**
+   * Resolves once the last envelope was judged; rejects as soon as the signal fires or the call is
+   * stopped.
+   */
   async finish(): Promise<void> {
     const signal = this.#signal;
     const unwatch = signal && this.#host.aborts.add(signal, () => this.stop(abortedError(signal)));

@@ -6,18 +6,20 @@ import { openContent } from './open-content.js';
 import { noteRefusal, type Refusal } from './unseal-rejections.js';
 import { findCertificate } from './usmc.js';
 
-/** What became of one envelope. */
+/** Outcome of one envelope. */
 export type UnsealResult =
   | {
       readonly ok: true;
       /** The serialized USMC. */
       readonly content: Uint8Array<ArrayBuffer>;
-      /** 33 bytes; the envelope proves that whoever has its private key sealed it. */
+      /** 33 bytes; the envelope proves that the owner of its private key sealed it. */
       readonly senderIdentityKey: Uint8Array<ArrayBuffer>;
       readonly version: 1 | 2;
       /** Whether the certificate, and so the name in it, was validated against trust roots. */
       readonly certificateValidated: boolean;
-      /** Whom the certificate names: there if, and only if, it was validated. */
+      /**
+       * Sender that the certificate names: present if, and only if, the certificate was validated.
+       */
       readonly sender?: CertifiedSender;
     }
   | { readonly ok: false; readonly error: SealcastError };
@@ -36,7 +38,9 @@ export class UnsealVerdicts {
   readonly #validation: Validation | undefined;
   readonly #onValidSender: (key: Uint8Array) => void;
 
-  /** @param onValidSender hears the u-coordinate of every sender whose certificate was validated. */
+  /**
+   * @param onValidSender hears the u-coordinate of every sender whose certificate was validated.
+   */
   constructor(
     count: number,
     memory: CertificateMemory,
@@ -53,7 +57,10 @@ export class UnsealVerdicts {
     this.results[index] = { ok: false, error };
   }
 
-  /** One code, and one message, for all that an attacker could vary; which of it, is for refusalOf() alone. */
+  /**
+   * One code, and one message, for all that an attacker could vary; which of it, is for refusalOf()
+   * alone.
+   */
   invalid(index: number, refusal: Refusal = 'invalid-envelope'): void {
     const message = `entry ${index}: not a sealed-sender envelope for this identity`;
     const error = new SealcastError('ERR_INVALID_ENVELOPE', message, { index });
@@ -68,7 +75,10 @@ export class UnsealVerdicts {
     this.failed(index, error);
   }
 
-  /** What the kernel gave for a v1 envelope: the content and the u-coordinate that sealed it, or null. */
+  /**
+   * Takes the kernel's result for a v1 envelope: the content and the u-coordinate that sealed it,
+   * or null.
+   */
   unsealed(index: number, unsealed: { content: Uint8Array<ArrayBuffer>; senderKey: Uint8Array } | null): void {
     if (unsealed === null) {
       this.invalid(index);
@@ -80,7 +90,7 @@ export class UnsealVerdicts {
     this.#open(index, unsealed.content, sealingKey, 1);
   }
 
-  /** What libsignal gave, which has compared the keys itself. */
+  /** Takes libsignal's result; libsignal has compared the keys itself. */
   unsealedByLibsignal(index: number, content: Uint8Array<ArrayBuffer> | null, version: 1 | 2): void {
     if (content === null) this.invalid(index);
     else this.#open(index, content, null, version);
@@ -103,7 +113,8 @@ export class UnsealVerdicts {
       ({ sender } = verdict);
       this.#onValidSender(parsed.identityKey.subarray(1));
     }
-    // After the validation, where there is one: what strangers issue to themselves is not worth a place.
+    // After the validation, where there is one: what strangers issue to themselves is not worth a
+    // place.
     const certificateBytes = findCertificate(content);
     if (certificateBytes !== null) this.#memory.remember(certificateBytes, parsed, sender !== undefined);
     this.results[index] = {

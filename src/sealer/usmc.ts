@@ -1,4 +1,6 @@
-/** Fields of the USMC protobuf (libsignal, sealed_sender.proto), as tags: (field << 3) | wire type. */
+/**
+ * Fields of the USMC protobuf (libsignal, sealed_sender.proto), as tags: (field << 3) | wire type.
+ */
 const TYPE_TAG = 0x08;
 const CERTIFICATE_TAG = 0x12;
 const CONTENT_TAG = 0x1a;
@@ -15,7 +17,10 @@ interface Field {
   readonly end: number;
 }
 
-/** The length-delimited field with this tag at `at`, or null. Lengths up to 2^21 - 1, in the shortest form. */
+/**
+ * The length-delimited field with this tag at `at`, or null. Lengths up to 2^21 - 1, in the
+ * shortest form.
+ */
 function readField(bytes: Uint8Array, at: number, tag: number): Field | null {
   if (bytes[at] !== tag) return null;
   let length = 0;
@@ -32,8 +37,8 @@ function readField(bytes: Uint8Array, at: number, tag: number): Field | null {
 }
 
 /**
- * The sender certificate in a USMC that has the form in which every encoder writes it: type, certificate, content, then
- * perhaps a content hint and a group id, each once and in this order.
+ * The sender certificate in a USMC that has the form in which every encoder writes it: type,
+ * certificate, content, then perhaps a content hint and a group id, each once and in this order.
  *
  * @returns null for any other bytes, which may be a valid USMC all the same.
  */
