@@ -1,4 +1,6 @@
-/** Byte strings, one behind the other: one buffer to hand to another thread, however many they are. */
+/**
+ * Byte strings, one behind the other: one buffer to hand to another thread, however many they are.
+ */
 export interface Packed {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Bytes of each; 0 where there is none. */

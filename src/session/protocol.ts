@@ -1,7 +1,7 @@
 import type { PreKeyBundleFields } from '../transport/transport.js';
 import type { Packed } from './packed.js';
 
-/** What a new session of one device is begun with. */
+/** Data with which a new session of one device begins. */
 export interface BundleSetup {
   readonly bundle: PreKeyBundleFields;
   /** Whether even a session that looks good is to be replaced. */
@@ -9,8 +9,8 @@ export interface BundleSetup {
 }
 
 /**
- * Devices to encrypt for, a column for each fact: thousands of small objects would take longer to pass to another thread than
- * to encrypt for.
+ * Devices to encrypt for, a column for each fact: thousands of small objects would take longer to
+ * pass to another thread than to encrypt for.
  */
 export interface EncryptRequest {
   readonly kind: 'encrypt';
@@ -25,20 +25,22 @@ export interface EncryptRequest {
   readonly deviceIds: Uint8Array<ArrayBuffer>;
   /** Which of the plaintexts each gets. */
   readonly contents: Uint32Array<ArrayBuffer>;
-  /** Identity keys (33 bytes) that the devices' sessions must be with, or their bundles signed by. */
+  /** Identity keys (33 bytes) of the devices' sessions, or of the signatures of their bundles. */
   readonly identityKeys: Packed;
   /** The session record of each, or nothing. */
   readonly sessions: Packed;
   /**
-   * To begin new sessions with, by index: where there is none or it is over, or `renew` says so, or it is with a device of
-   * another registration id. What is left of an old session is archived in the record.
+   * Bundles for new sessions, by index. A bundle is used where there is no session or it is over,
+   * where `renew` says so, or where the session is with a device of another registration id. An old
+   * session is archived in the record.
    */
   readonly renewals: ReadonlyMap<number, BundleSetup>;
 }
 
 /**
- * What became of a device. `no-session`: there is none, or it is over, or it is with another identity key: a new one is
- * wanted. `bad-bundle`: its signatures do not hold, or its keys are none. The record comes back as it was given.
+ * Outcome of a device. `no-session`: there is none, or it is over, or it is with another identity
+ * key: a new one is wanted. `bad-bundle`: its signatures do not hold, or its keys are none. The
+ * record comes back as it was given.
  */
 export const ENCRYPT_STATUSES = ['ok', 'no-session', 'bad-bundle', 'failed'] as const;
 export type EncryptStatus = (typeof ENCRYPT_STATUSES)[number];
@@ -52,20 +54,29 @@ export interface EncryptReply {
   readonly types: Uint8Array<ArrayBuffer>;
   /** Of the devices, as their sessions have it. */
   readonly registrationIds: Uint32Array<ArrayBuffer>;
-  /** What libsignal said, by index; names of devices, no secrets. */
+  /** Reasons that libsignal gave, by index; names of devices, no secrets. */
   readonly reasons: ReadonlyMap<number, string>;
   readonly sessions: Packed;
   readonly ciphertexts: Packed;
 }
 
-/** Session records whose current session is to be over: no more is sent with it, what comes late can still be decrypted. */
+/**
+ * Session records whose current session is to be over: no more is sent with it, what comes late can
+ * still be decrypted.
+ */
 export interface ArchiveRequest {
   readonly kind: 'archive';
   readonly sessions: Packed;
-  /** Each is archived only if our side of its current session uses this ratchet key (33 bytes); where there is none, anyway. */
+  /**
+   * Each is archived only if our side of its current session uses this ratchet key (33 bytes);
+   * where there is none, anyway.
+   */
   readonly ratchetKeys?: Packed;
 }
-/** Records in the order of the request; nothing where nothing was archived, or libsignal cannot read the record. */
+/**
+ * Records in the order of the request; nothing where nothing was archived, or libsignal cannot read
+ * the record.
+ */
 export interface ArchiveReply {
   readonly sessions: Packed;
 }
@@ -78,19 +89,28 @@ export interface PreKeyRecords {
 
 export const SESSION_MESSAGE_TYPES = ['prekey', 'whisper'] as const;
 
-/** Messages of senders' devices, a column for each fact; those of one device in the order in which they came. */
+/**
+ * Messages of senders' devices, a column for each fact; those of one device in the order in which
+ * they came.
+ */
 export interface DecryptRequest {
   readonly kind: 'decrypt';
   /** The receiving device. */
   readonly own: EncryptRequest['own'];
-  /** Addresses `serviceId.deviceId`, with a space between each two; their session records, or nothing. */
+  /**
+   * Addresses `serviceId.deviceId`, with a space between each two; their session records, or
+   * nothing.
+   */
   readonly addresses: string;
   readonly sessions: Packed;
-  /** Of each message: which of the addresses it is from, one of SESSION_MESSAGE_TYPES, and libsignal's serialized message. */
+  /**
+   * Of each message: which of the addresses it is from, one of SESSION_MESSAGE_TYPES, and
+   * libsignal's serialized message.
+   */
   readonly senders: Uint32Array<ArrayBuffer>;
   readonly types: Uint8Array<ArrayBuffer>;
   readonly messages: Packed;
-  /** Those that the messages name. */
+  /** Prekeys that the messages name. */
   readonly preKeys: PreKeyRecords;
   readonly signedPreKeys: PreKeyRecords;
   readonly kyberPreKeys: PreKeyRecords;
@@ -99,8 +119,8 @@ export interface DecryptRequest {
 }
 
 /**
- * What became of a message. `duplicate`: it was decrypted before. `no-session`: there is none that it could be of. `failed`: whatever
- * else is wrong with it.
+ * Outcome of a message. `duplicate`: it was decrypted before. `no-session`: there is none that it
+ * could be of. `failed`: any other fault.
  */
 export const DECRYPT_STATUSES = ['ok', 'duplicate', 'no-session', 'failed'] as const;
 export type DecryptStatus = (typeof DECRYPT_STATUSES)[number];
@@ -120,12 +140,15 @@ export interface DecryptReply {
   /** One of DECRYPT_STATUSES each; plaintexts where it is `ok`, padding and all. */
   readonly statuses: Uint8Array<ArrayBuffer>;
   readonly plaintexts: Packed;
-  /** What libsignal said, by index of the message; no secrets. */
+  /** Reasons that libsignal gave, by index of the message; no secrets. */
   readonly reasons: ReadonlyMap<number, string>;
-  /** The session record of each address, where it is another one now, and the registration id that is in it. */
+  /** The changed session record of each address, and the registration id that is in it. */
   readonly sessions: Packed;
   readonly registrationIds: Uint32Array<ArrayBuffer>;
-  /** The identity key that a new session of the address is with, 33 bytes; nothing where no session was begun. */
+  /**
+   * The identity key that a new session of the address is with, 33 bytes; nothing where no session
+   * was begun.
+   */
   readonly identityKeys: Packed;
   /** One-time prekeys that are used up. */
   readonly usedPreKeys: readonly number[];
@@ -134,14 +157,20 @@ export interface DecryptReply {
 
 export const GROUP_MESSAGE_TYPES = ['distribution', 'message'] as const;
 
-/** Sender keys that came, and messages that were encrypted with them; those of one device in the order in which they came. */
+/**
+ * Sender keys that came, and messages that were encrypted with them; those of one device in the
+ * order in which they came.
+ */
 export interface GroupRequest {
   readonly kind: 'group';
-  /** Addresses and distribution ids, with a space between each two, and their sender key records, or nothing. */
+  /** Addresses and distribution ids, separated by spaces, each with a record or none. */
   readonly addresses: string;
   readonly distributionIds: string;
   readonly records: Packed;
-  /** Of each message: which of the records it goes with, one of GROUP_MESSAGE_TYPES, and libsignal's serialized message. */
+  /**
+   * Of each message: which of the records it goes with, one of GROUP_MESSAGE_TYPES, and libsignal's
+   * serialized message.
+   */
   readonly chains: Uint32Array<ArrayBuffer>;
   readonly types: Uint8Array<ArrayBuffer>;
   readonly messages: Packed;
@@ -172,7 +201,7 @@ export interface GeneratePreKeysReply {
   readonly kyberPreKeys: Packed;
 }
 
-/** Records of prekeys, of which what is public is wanted. */
+/** Records of prekeys whose public parts are needed. */
 export interface DescribePreKeysRequest extends GeneratePreKeysReply {
   readonly kind: 'describe-prekeys';
 }

@@ -1,8 +1,8 @@
 import { SealcastError } from '../errors.js';
 
 /**
- * One lock for each service id: whoever takes a step on a session of one of its devices, or changes what is known of the
- * contact, holds it until that is on the disk.
+ * One lock for each service id. A task that takes a step on a session of one of its devices, or
+ * changes the contact's record, holds it until the commit.
  */
 export class RecipientLocks {
   /** Of each service id that is held or waited for, when the last of those is done. */
@@ -10,10 +10,11 @@ export class RecipientLocks {
   #closed = false;
 
   /**
-   * Resolves, once all are held, with what lets them go. All are queued for in one step, so that two who want the same ones
-   * stand in the same order everywhere, and neither waits for the other.
+   * Resolves, once all locks are held, with a function that releases them. All are queued for in
+   * one step, so that two tasks that want the same ones have the same order everywhere, and no
+   * deadlock arises.
    *
-   * @throws SealcastError ERR_CLOSED, also for who still waits when they are closed.
+   * @throws SealcastError ERR_CLOSED, also for tasks that wait when the locks are closed.
    */
   async acquire(serviceIds: Iterable<string>): Promise<() => void> {
     this.#assertOpen();
@@ -48,10 +49,11 @@ export class RecipientLocks {
   }
 
   /**
-   * From now on nobody gets one. Resolves when those that are held are let go: whoever takes them over in other locks, on the same
-   * store, would not know of the steps that are being taken.
+   * Refuses every lock from now on. Resolves when the held ones are released: another owner of the
+   * same store, with other locks, would not know of the steps under way.
    *
-   * @param except names of locks that nobody takes a step in the store with, and that may be held for long.
+   * @param except names of locks under which no task takes a step in the store, and that may be
+   *   held for long.
    */
   async close(except: ReadonlySet<string>): Promise<void> {
     this.#closed = true;

@@ -31,7 +31,7 @@ export interface EncryptInput {
   readonly renewal: BundleSetup | undefined;
 }
 
-/** What became of it; see {@link EncryptReply}. */
+/** Outcome of a device; see {@link EncryptReply}. */
 export interface Encrypted {
   readonly status: EncryptStatus;
   readonly registrationId: number;
@@ -42,7 +42,7 @@ export interface Encrypted {
   readonly ciphertext: Uint8Array<ArrayBuffer> | undefined;
 }
 
-/** What a message that came in waits for goes before what goes out. */
+/** Steps that a received message waits for go before outgoing ones. */
 const LANES: Readonly<Record<RatchetRequest['kind'], 'incoming' | 'outgoing'>> = {
   encrypt: 'outgoing',
   archive: 'incoming',
@@ -56,13 +56,17 @@ const LANES: Readonly<Record<RatchetRequest['kind'], 'incoming' | 'outgoing'>> =
 const MIN_SHARE = 16;
 const MAX_ATTEMPTS = 3;
 /**
- * What a share costs at most, in steps on sessions that are there: some 15 ms, for which what is more urgent has to wait. To begin a
- * session costs as much as many of them (X25519 and ML-KEM of two prekeys).
+ * Highest cost of a share, in steps on existing sessions: some 15 ms, the time that more urgent
+ * work has to wait. To begin a session costs as much as many of them (X25519 and ML-KEM of two
+ * prekeys).
  */
 const MAX_SHARE_STEPS = 256;
 const STEPS_OF_RENEWAL = 32;
 
-/** Has the workers take steps on sessions. Whoever asks holds the locks of the addresses, and commits what comes back. */
+/**
+ * Runs steps on sessions in the workers. The caller holds the locks of the addresses, and commits
+ * the results.
+ */
 export class SessionClient {
   readonly #engine: Engine;
   readonly #threads: number;
@@ -79,7 +83,8 @@ export class SessionClient {
 
   /**
    * @returns in order.
-   * @throws SealcastError ERR_CLOSED, ERR_WORKER_LOST, ERR_LIBSIGNAL_UNAVAILABLE; then nothing of it was done.
+   * @throws SealcastError ERR_CLOSED, ERR_WORKER_LOST, ERR_LIBSIGNAL_UNAVAILABLE; then nothing of
+   *   it was done.
    */
   async encrypt(inputs: readonly EncryptInput[]): Promise<Encrypted[]> {
     const shares = sharesOf(inputs, this.shareOf(inputs.length));
@@ -95,9 +100,11 @@ export class SessionClient {
   }
 
   /**
-   * Session records that no more is sent with; undefined for one that cannot be read, or that no worker outlives.
+   * Session records that no more is sent with; undefined for one that cannot be read, or that no
+   * worker outlives.
    *
-   * @param ratchetKeys of each, if given: archived only if our side of the session uses it, else undefined too.
+   * @param ratchetKeys of each, if given: archived only if our side of the session uses it, else
+   *   undefined too.
    */
   async archive(
     records: readonly Uint8Array<ArrayBuffer>[],
@@ -125,8 +132,10 @@ export class SessionClient {
   /**
    * Has one worker do one thing.
    *
-   * @param make gives the request, and the buffers of it that move to the worker; again for each attempt.
-   * @throws SealcastError ERR_CLOSED, ERR_WORKER_LOST, ERR_LIBSIGNAL_UNAVAILABLE; then nothing of it was done.
+   * @param make gives the request, and the buffers of it that move to the worker; again for each
+   *   attempt.
+   * @throws SealcastError ERR_CLOSED, ERR_WORKER_LOST, ERR_LIBSIGNAL_UNAVAILABLE; then nothing of
+   *   it was done.
    */
   run<Reply>(make: () => { readonly request: RatchetRequest; readonly moved: ArrayBuffer[] }): Promise<Reply> {
     return outliveWorkers(async () => {
@@ -135,7 +144,10 @@ export class SessionClient {
     });
   }
 
-  /** Whether a worker does a task that has nothing in it: what was lost before was not lost for want of workers. */
+  /**
+   * Whether a worker does a task that has nothing in it: what was lost before was not lost for want
+   * of workers.
+   */
   async isAlive(): Promise<boolean> {
     const none = { preKeys: pack([]), signedPreKeys: pack([]), kyberPreKeys: pack([]) };
     try {
@@ -166,18 +178,18 @@ export class SessionClient {
     return this.#own;
   }
 
-  /** Records of new prekeys. Whoever asks commits them before anybody hears of the keys. */
+  /** Generates records of new prekeys. The caller commits them before the public keys leave. */
   generatePreKeys(wanted: Omit<GeneratePreKeysRequest, 'kind'>): Promise<GeneratePreKeysReply> {
     return this.run(() => ({ request: { kind: 'generate-prekeys', ...wanted }, moved: [] }));
   }
 
-  /** What is public of prekeys: of their records, which have the private halves in them. */
+  /** The public parts of prekeys, read from their records. These have the private halves. */
   describePreKeys(records: GeneratePreKeysReply): Promise<DescribePreKeysReply> {
     return this.run(() => ({ request: { kind: 'describe-prekeys', ...records }, moved: [] }));
   }
 }
 
-/** In order, at most so many in each, and none that takes too long. */
+/** Shares in order, at most `maxCount` entries each, and none that takes too long. */
 function sharesOf(inputs: readonly EncryptInput[], maxCount: number): EncryptInput[][] {
   const shares: EncryptInput[][] = [];
   let share: EncryptInput[] = [];
@@ -196,7 +208,10 @@ function sharesOf(inputs: readonly EncryptInput[], maxCount: number): EncryptInp
   return shares;
 }
 
-/** A worker's death loses what it had in hand and nothing else: no record of it was kept, and another one begins anew. */
+/**
+ * A worker's death loses only its running work: no record of it was kept, and another worker begins
+ * again.
+ */
 async function outliveWorkers<Result>(work: () => Promise<Result>): Promise<Result> {
   for (let attempt = 1; ; attempt++) {
     try {

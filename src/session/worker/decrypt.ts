@@ -35,8 +35,9 @@ type Outcome =
   | { readonly status: Exclude<DecryptStatus, 'ok'>; readonly reason?: string };
 
 /**
- * Decrypts one message after the other (libsignal `message_decrypt_prekey`, `message_decrypt_signal`), from record bytes to
- * record bytes: whoever asked must keep what comes back before any of it is acknowledged.
+ * Decrypts one message after the other, from record bytes to record bytes. Calls libsignal's
+ * `message_decrypt_prekey` and `message_decrypt_signal`. The caller must commit the records before
+ * any message is acknowledged.
  */
 export async function decryptAll(request: DecryptRequest, privateKey: PrivateKey): Promise<DecryptReply> {
   const decryption = new Decryption(request, privateKey);
@@ -53,7 +54,7 @@ export async function decryptAll(request: DecryptRequest, privateKey: PrivateKey
   };
 }
 
-/** What libsignal said, by index. */
+/** Reasons that libsignal gave, by index. */
 export function reasonsOf(
   outcomes: readonly { readonly status: DecryptStatus; readonly reason?: string }[],
 ): Map<number, string> {
@@ -101,7 +102,8 @@ class Decryption {
       this.#session.begin(sender.record);
       this.#identities.begin();
       const plaintext = await this.#decrypt(sender, type, message);
-      // libsignal saves a session, and takes a prekey away, after the message was decrypted, and only then.
+      // libsignal saves a session, and takes a prekey away, after the message was decrypted, and
+      // only then.
       sender.record = this.#session.record;
       sender.isChanged = true;
       if (type === 'prekey') sender.identityKey = this.#identities.seen;

@@ -47,9 +47,10 @@ type Step =
   | { readonly status: Exclude<EncryptStatus, 'ok'>; readonly reason?: string };
 
 /**
- * The ratchet's step for one device after the other, from record bytes to record bytes: a bundle is processed where there is
- * one (PQXDH), then the plaintext is encrypted (libsignal `session_encrypt`). What a record went through is in what comes
- * back and nowhere else: whoever asked must keep it before the ciphertext leaves.
+ * The ratchet's step for one device after the other, from record bytes to record bytes: a bundle is
+ * processed where there is one (PQXDH), then the plaintext is encrypted (libsignal
+ * `session_encrypt`). The returned records alone have the new state: the caller must commit them
+ * before a ciphertext leaves.
  */
 export async function encryptAll(request: EncryptRequest, privateKey: PrivateKey): Promise<EncryptReply> {
   const encryption = new Encryption(request, new TaskIdentities(privateKey, request.own.registrationId));

@@ -35,7 +35,8 @@ class Chain extends SenderKeyStore {
   }
 
   override saveSenderKey(_sender: ProtocolAddress, distributionId: string, record: SenderKeyRecord): Promise<void> {
-    // Whoever asked read the id out of the message himself; were it another one, the record would be another chain's.
+    // The caller read the id out of the message itself; under another id the record would be
+    // another chain's.
     if (distributionId !== this.#distributionId) return Promise.reject(new Error('it is of another distribution id'));
     this.#record = record;
     this.#isChanged = true;
@@ -60,7 +61,10 @@ interface Outcome {
   readonly reason?: string;
 }
 
-/** Takes sender keys, and decrypts with them (libsignal `group_decrypt`), one message after the other, from record bytes to record bytes. */
+/**
+ * Takes sender keys and decrypts messages in order, from record bytes to record bytes.
+ * Calls libsignal's `group_decrypt`.
+ */
 export async function decryptGroups(request: GroupRequest): Promise<GroupReply> {
   const distributionIds = request.distributionIds.split(' ');
   const records = unpack(request.records);

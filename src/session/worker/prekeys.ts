@@ -14,7 +14,10 @@ import type {
 } from '../protocol.js';
 import { pack, unpack, type Packed } from '../packed.js';
 
-/** Records of new prekeys, signed with our identity key where the protocol has them signed (PQXDH 3.1). */
+/**
+ * Generates records of new prekeys. Our identity key signs them where the protocol wants it (PQXDH
+ * 3.1).
+ */
 export function generatePreKeys(request: GeneratePreKeysRequest, identityKey: PrivateKey): GeneratePreKeysReply {
   const { preKeyIds, signedPreKeyIds, kyberPreKeyIds, nowMs } = request;
   const all = (ids: Uint32Array, make: (id: number) => { serialize(): Uint8Array }): Packed =>
@@ -36,7 +39,7 @@ export function generatePreKeys(request: GeneratePreKeysRequest, identityKey: Pr
   };
 }
 
-/** What is public of prekeys, as their records have it. */
+/** The public parts of prekeys, from their records. */
 export function describePreKeys({
   preKeys,
   signedPreKeys,

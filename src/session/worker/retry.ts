@@ -1,6 +1,6 @@
 import { CiphertextMessageType, DecryptionErrorMessage, PlaintextContent } from '@signalapp/libsignal-client';
 
-/** What a message was encrypted as, as `CiphertextMessage.type()` numbers it. */
+/** Type of a ciphertext by the number of `CiphertextMessage.type()`. */
 const TYPES = {
   prekey: CiphertextMessageType.PreKey,
   whisper: CiphertextMessageType.Whisper,
@@ -17,10 +17,12 @@ export interface Undecryptable {
 }
 
 /**
- * Asks for a message again: a serialized PlaintextContent around a DecryptionErrorMessage (libsignal
- * `DecryptionErrorMessage::for_original`), which names time and ratchet key of the message.
+ * Asks for a message again: a serialized PlaintextContent around a DecryptionErrorMessage
+ * (libsignal `DecryptionErrorMessage::for_original`), which names time and ratchet key of the
+ * message.
  *
- * @returns undefined where the ciphertext is so malformed that it has no ratchet key: nobody would know what is meant.
+ * @returns undefined where the ciphertext is so malformed that it has no ratchet key: the sender
+ *   could not tell which message is meant.
  */
 export function encodeRetryRequest(message: Undecryptable): Uint8Array<ArrayBuffer> | undefined {
   const { type, ciphertext, timestamp, senderDevice } = message;
@@ -32,13 +34,15 @@ export function encodeRetryRequest(message: Undecryptable): Uint8Array<ArrayBuff
   }
 }
 
-/** What somebody could not decrypt of what we sent. */
+/** A message of ours that a recipient could not decrypt. */
 export interface RetryRequest {
   /** ms since the epoch, as we sent it with. */
   readonly timestamp: number;
   /** Of our devices, the one that sent it. */
   readonly deviceId: number;
-  /** Ours, with which it was encrypted, 33 bytes; absent where it was encrypted with a sender key. */
+  /**
+   * Ours, with which it was encrypted, 33 bytes; absent where it was encrypted with a sender key.
+   */
   readonly ratchetKey?: Uint8Array<ArrayBuffer>;
 }
 

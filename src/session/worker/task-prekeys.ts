@@ -81,8 +81,8 @@ export class TaskSignedPreKeys extends SignedPreKeyStore {
 }
 
 /**
- * Kyber prekeys. A last-resort one is used again and again, but never twice with the same other keys: that is a message which
- * somebody played to us again (libsignal, `KyberPreKeyStore::mark_kyber_pre_key_used`).
+ * Kyber prekeys. A last-resort one is used again and again, but never twice with the same other
+ * keys: that is a replayed message (libsignal, `KyberPreKeyStore::mark_kyber_pre_key_used`).
  */
 export class TaskKyberPreKeys extends KyberPreKeyStore {
   readonly #records: RecordsById;

@@ -69,7 +69,10 @@ export class TaskIdentities extends IdentityKeyStore {
   }
 }
 
-/** Our own identity; any key of a sender is trusted, for what he sends proves it. It says which one that was. */
+/**
+ * Our own identity; any key of a sender is trusted, for the message proves it. `seen` says which
+ * one that was.
+ */
 export class SenderIdentities extends TaskIdentities {
   #seen: Uint8Array<ArrayBuffer> | undefined;
 

@@ -9,7 +9,8 @@ import { describePreKeys, generatePreKeys } from './prekeys.js';
 let privateKey: PrivateKey | undefined;
 
 /**
- * What a worker does of the ratchet. libsignal keeps our private key in this thread from its first use to its end.
+ * A worker's side of the ratchet. libsignal keeps our private key in this thread from its first use
+ * to its end.
  *
  * @param copyPrivateKey gives our private key, 32 bytes, which are wiped here.
  */
