@@ -19,16 +19,19 @@ function checkKey(field: string, value: unknown, lengthBytes: number): void {
 }
 
 /**
- * The access key of an account, which lets its contacts send to it without saying who they are: the first 16 bytes of
- * AES-256-GCM under the profile key with an all-zero nonce and plaintext. GCM's ciphertext does not depend on its tag, so
- * the tag is never computed.
+ * Derives the access key of an account. Contacts send to it anonymously with this key: the first 16
+ * bytes of AES-256-GCM under the profile key with an all-zero nonce and plaintext. GCM's ciphertext
+ * does not depend on its tag, so the tag is never computed.
  */
 export function deriveAccessKey(profileKey: Uint8Array): Uint8Array<ArrayBuffer> {
   checkKey('profileKey', profileKey, PROFILE_KEY_BYTES);
   return new Uint8Array(createCipheriv('aes-256-gcm', profileKey, NONCE).update(ZEROS));
 }
 
-/** What a fetched profile carries, so that its reader can tell whether the access key in hand is the current one. */
+/**
+ * Derives the verifier that a fetched profile carries. Its reader compares it to learn whether an
+ * access key is current.
+ */
 export function deriveAccessKeyVerifier(accessKey: Uint8Array): Uint8Array<ArrayBuffer> {
   checkKey('accessKey', accessKey, ACCESS_KEY_BYTES);
   return new Uint8Array(createHmac('sha256', accessKey).update(VERIFIED_TEXT).digest());

@@ -1,48 +1,40 @@
 /*
- * Access mode of a contact: whether, and with which access key, the contact accepts sealed messages. This file is the only one that
- * assigns a mode. Each event is a pure function from a contact to the contact afterwards; it returns the same object where
- * nothing changes, so that the caller writes nothing then.
+ * Access mode of a contact: whether, and with which access key, the contact accepts sealed
+ * messages. This file is the only one that assigns a mode. Each event is a pure function from a
+ * contact to the contact afterwards; it returns the same object where nothing changes, so that the
+ * caller writes nothing then.
  *
- *   state          meaning                                                       key that is sent
- *   unknown        not tried yet, or to be tried again                           derived; zeros without a profile key
- *   enabled        the service accepted the key derived from the profile key     derived
- *   unrestricted   the contact accepts sealed messages with any key              zeros
- *   disabled       the service denied the key; `accessDeniedMs` says when        none: unsealed, if the policy allows it
+ * state meaning key that is sent unknown not tried yet, or to be tried again derived; zeros without
+ * a profile key enabled the service accepted the key derived from the profile key derived
+ * unrestricted the contact accepts sealed messages with any key zeros disabled the service denied
+ * the key; `accessDeniedMs` says when none: unsealed, if the policy allows it
  *
- *   event                                     from                  to
- *   NEW_ACCESS          first sight           (none)                unknown
- *   onSealed            sealed send accepted  unknown, disabled     enabled with a profile key, else unrestricted
- *   onUnauthorized      401 or 403            unrestricted + key    unknown: the next try sends the derived key
+ *   event from to NEW_ACCESS first sight (none) unknown onSealed sealed send accepted unknown,
+ *   disabled enabled with a profile key, else unrestricted onUnauthorized 401 or 403 unrestricted +
+ *   key unknown: the next try sends the derived key
  *                       profile: verifier     any                   enabled (another try; MAX_DENIALS ends the series)
  *                       profile: unrestricted any                   unrestricted
  *                       profile: neither      any                   disabled
- *                       no profile available  any                   disabled, if the account exists
- *   onProfile           profile fetched       any                   the mode that the profile proves
- *   onProfileKey        the same key again    disabled              unknown
- *                       another key           any                   unknown
- *   onSealedReceived    sealed message came   disabled              unknown
- *   onTimePassed        DENIAL_LIFE_MS        disabled              unknown: one more try, and a profile if it is denied
+ *                       no profile available  any                   disabled, if the account exists onProfile           profile fetched       any                   the mode that the profile proves onProfileKey        the same key again    disabled              unknown
+ *                       another key           any                   unknown onSealedReceived    sealed message came   disabled              unknown onTimePassed        DENIAL_LIFE_MS        disabled              unknown: one more try, and a profile if it is denied
  *
- * A transition whose evidence is about another profile key or mode than the contact has by now changes nothing. Any event or
- * state that the table does not list changes nothing either.
+ * A transition whose evidence is about another profile key or mode than the contact has by now
+ * changes nothing. Any event or state that the table does not list changes nothing either.
  *
- * What one answer of the service writes about a contact, and the ways out of it:
+ * State that one answer of the service writes about a contact, and the ways out of it:
  *
- *   disabled (401)                any row above; after a wrong denial, DENIAL_LIFE_MS at the latest
- *   unrestricted (zeros accepted) a 401
- *   devices: [] (404, another     the next broadcast asks for prekeys
- *     identity key)
- *   pending identity key          acceptIdentity(); an answer or message with the key that is known; policy `accept`
- *   row `unregistered`, `failed`  nothing within this broadcast; the next broadcast asks again
- *   blocked, lacksProfileKey      no answer writes them: setBlocked(false), unblock()
+ *   disabled (401) any row above; after a wrong denial, DENIAL_LIFE_MS at the latest unrestricted
+ *   (zeros accepted) a 401 devices: [] (404, another the next broadcast asks for prekeys
+ *     identity key) pending identity key          acceptIdentity(); an answer or message with the key that is known; policy `accept` row `unregistered`, `failed`  nothing within this broadcast; the next broadcast asks again blocked, lacksProfileKey      no answer writes them: setBlocked(false), unblock()
  */
 import { timingSafeEqual } from 'node:crypto';
 import { ACCESS_KEY_BYTES, deriveAccessKey } from './access-key.js';
 import { isVerifierOf, type ProfileAccess } from './profile-access.js';
 
 /**
- * Whether and with which key a contact lets us send sealed, as Signal's clients keep it: `unknown` until tried; `enabled` with
- * the key derived from its profile key; `unrestricted`, with any key; `disabled`, not at all.
+ * Whether and with which key a contact lets us send sealed, as Signal's clients keep it: `unknown`
+ * until tried; `enabled` with the key derived from its profile key; `unrestricted`, with any key;
+ * `disabled`, not at all.
  */
 export type AccessMode = 'unknown' | 'enabled' | 'unrestricted' | 'disabled';
 
@@ -57,14 +49,20 @@ export interface Access {
 export interface AccessState extends Access {
   /** When `disabled` was concluded, ms since the epoch; 0 in any other mode. */
   readonly accessDeniedMs: number;
-  /** When the profile was fetched last, ms since the epoch; 0: never, or not since the profile key changed. */
+  /**
+   * When the profile was fetched last, ms since the epoch; 0: never, or not since the profile key
+   * changed.
+   */
   readonly profileFetchedMs: number;
 }
 
 /** Access of a contact that is new to us. */
 export const NEW_ACCESS: AccessState = { accessMode: 'unknown', accessDeniedMs: 0, profileFetchedMs: 0 };
 
-/** How long a denial is believed without another look: a contact is tried sealed again once a day at most. */
+/**
+ * How long a denial is believed without another look: a contact is tried sealed again once a day at
+ * most.
+ */
 export const DENIAL_LIFE_MS = 24 * 3_600_000;
 
 /** A phone-number identity: the service answers 401 to any access key for it. */
@@ -75,16 +73,17 @@ export function takesSealed(serviceId: string, { accessMode }: Access): boolean 
   return accessMode !== 'disabled' && !isPni(serviceId);
 }
 
-/** What the user decided about contacts that accept no sealed messages. */
+/** The user's decision about contacts that accept no sealed messages. */
 export interface UnsealedPolicy {
   readonly unsealedFallback: 'never' | 'when-denied';
 }
 
 /**
- * Whether a message or request may leave at all: sealed always, unsealed if the policy allows it. "Never unsealed" is decided
- * here and in no other place.
+ * Whether a message or request may leave at all: sealed always, unsealed if the policy allows it.
+ * "Never unsealed" is decided here and in no other place.
  *
- * @param isSealed whether it would leave sealed: {@link takesSealed}, or an access key that is not null.
+ * @param isSealed whether it would leave sealed: {@link takesSealed}, or an access key that is not
+ *   null.
  */
 export function maySend(isSealed: boolean, { unsealedFallback }: UnsealedPolicy): boolean {
   return isSealed || unsealedFallback !== 'never';
@@ -96,7 +95,8 @@ export const modeOf = ({ accessMode }: Access): Pick<Access, 'accessMode'> => ({
 /**
  * The access key to send with, 16 bytes; null where nothing is sent sealed.
  *
- * unknown: the derived key, or zeros where there is no profile key; enabled: the derived key; unrestricted: zeros.
+ * unknown: the derived key, or zeros where there is no profile key; enabled: the derived key;
+ * unrestricted: zeros.
  */
 export function accessKeyFor(serviceId: string, access: Access): Uint8Array<ArrayBuffer> | null {
   if (!takesSealed(serviceId, access)) return null;
@@ -110,18 +110,19 @@ export function isSameAccess(a: Access, b: Access): boolean {
   return a.accessMode === b.accessMode && isSameKey(a.profileKey, b.profileKey);
 }
 
-/** Whether an accepted message that was sent with this access proves something that the contact does not say yet. */
+/** Whether an accepted message sent with this access proves something new about the contact. */
 export const isUnproven = ({ accessMode }: Access): boolean => accessMode === 'unknown';
 
 /** The service accepted a sealed message that was sent with this access. */
 export function onSealed<Contact extends AccessState>(contact: Contact, sentWith: Access): Contact {
-  // A profile key that came meanwhile is not the one that was accepted; a mode that is known has nothing to learn.
+  // A profile key that came meanwhile is not the one that was accepted; a mode that is known has
+  // nothing to learn.
   if (!isSameKey(contact.profileKey, sentWith.profileKey)) return contact;
   if (contact.accessMode === 'enabled' || contact.accessMode === 'unrestricted') return contact;
   return withMode(contact, contact.profileKey === undefined ? 'unrestricted' : 'enabled', 0);
 }
 
-/** What is known of an account that answered 401: its profile, or no more than that it exists. */
+/** Facts about an account that answered 401: its profile, or only that the account exists. */
 export type AccessEvidence = ProfileAccess | 'exists';
 
 /**
@@ -147,8 +148,8 @@ export function onUnauthorized<Contact extends AccessState>(
 /**
  * A profile was fetched.
  *
- * @param askedWith the contact's profile key when it was asked for. A profile may prove the access of a key that came meanwhile; it
- *   disproves nothing, as it may be older than the key.
+ * @param askedWith the contact's profile key when it was asked for. A profile may prove the access
+ *   of a key that came meanwhile; it disproves nothing, as it may be older than the key.
  */
 export function onProfile<Contact extends AccessState>(
   contact: Contact,
@@ -163,30 +164,37 @@ export function onProfile<Contact extends AccessState>(
 }
 
 /**
- * The contact's profile key, as the contact or the user gives it. Another one than before may come with other access, and with
- * another profile: the one that was fetched is out of date. The same one is a reason to try it again.
+ * The contact's profile key, as the contact or the user gives it. Another one than before may come
+ * with other access, and with another profile: the one that was fetched is out of date. The same
+ * one is a reason to try it again.
  */
 export function onProfileKey<Contact extends AccessState>(contact: Contact, profileKey: Uint8Array): Contact {
   if (isSameKey(contact.profileKey, profileKey)) return tryAgain(contact);
   return withMode({ ...contact, profileKey: Uint8Array.from(profileKey), profileFetchedMs: 0 }, 'unknown', 0);
 }
 
-/** A sealed message of the contact was decrypted: a client that seals for us may let us seal for it. */
+/**
+ * A sealed message of the contact was decrypted: a client that seals for us may let us seal for it.
+ */
 export function onSealedReceived<Contact extends AccessState>(contact: Contact): Contact {
   return tryAgain(contact);
 }
 
-/** Time went by. A clock that was set back shortens the wait: a denial from the future ends at once. */
+/**
+ * Time went by. A clock that was set back shortens the wait: a denial from the future ends at once.
+ */
 export function onTimePassed<Contact extends AccessState>(contact: Contact, nowMs: number): Contact {
   const ageMs = nowMs - contact.accessDeniedMs;
   return ageMs >= 0 && ageMs < DENIAL_LIFE_MS ? contact : tryAgain(contact);
 }
 
 /**
- * The access mode that a profile proves, as Signal-Android's `deriveUnidentifiedAccessMode` has it: never `unknown`.
+ * The access mode that a profile proves; never `unknown`. See Signal-Android,
+ * `deriveUnidentifiedAccessMode`.
  *
- * (Android wants a verifier of an unrestricted account too. The service does not: it delivers to one whatever the key, and is
- * about to have none registered of such accounts, `AccountAttributes.isUnrestrictedUakValid`.)
+ * (Android wants a verifier of an unrestricted account too. The service does not: it delivers to
+ * one whatever the key, and is about to have none registered of such accounts,
+ * `AccountAttributes.isUnrestrictedUakValid`.)
  */
 export function accessModeOf(
   profileKey: Uint8Array | undefined,

@@ -46,7 +46,10 @@ const CONCLUSIVE: ReadonlySet<SealcastErrorCode> = new Set([
 ]);
 /** Conclusive answers in a row, two minutes of them, after which waiting ends. */
 const MAX_CONCLUSIVE = 7;
-/** Failures in a row while the service answers, 25 minutes of them where it names no time, after which waiting ends. */
+/**
+ * Failures in a row, while the service answers, after which waiting ends. They take 25 minutes
+ * where the service names no time.
+ */
 const MAX_ANSWERED = 30;
 /** Waiting, ms, after which the next failure ends it, whatever times the service names. */
 const MAX_WAITED_MS = 3_600_000;
@@ -54,8 +57,9 @@ const MAX_WAITED_MS = 3_600_000;
 const OWN_CEILING_MS = 60_000;
 
 /**
- * Fetches of a certificate in a row that gave none, and the bounds after which a wait for one ends: 7 conclusive answers,
- * 30 failures, or an hour of waiting. While nothing is answered at all, nothing is counted and waiting goes on.
+ * Counts failed fetches of a certificate in a row, and ends the wait for one at a bound: 7
+ * conclusive answers, 30 failures, or an hour of waiting. While nothing is answered at all, nothing
+ * is counted and waiting goes on.
  */
 export class CertificateFailures {
   #conclusive = 0;
@@ -64,10 +68,13 @@ export class CertificateFailures {
   #delay: Pick<CertificateDelayed, 'delayMs' | 'ceilingMs'> | undefined;
   /** Fetches that failed, counted or not. */
   count = 0;
-  /** What ended the waiting; everybody who waited gets it. */
+  /** Error that ended the waiting; every waiting caller gets it. */
   end: SealcastError | undefined;
 
-  /** @param isAwaited whether no usable certificate is left: a refresh ahead of time may fail any number of times. */
+  /**
+   * @param isAwaited whether no usable certificate is left: a refresh ahead of time may fail any
+   *   number of times.
+   */
   add(error: SealcastError, isAwaited: boolean): void {
     this.count += 1;
     this.#delay = error instanceof CertificateDelayed ? error : undefined;

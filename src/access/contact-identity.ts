@@ -1,5 +1,6 @@
 /*
- * Identity key of a contact. This file is the only one that changes it, but for first sessions, where there was none.
+ * Identity key of a contact. This file is the only one that changes it, but for first sessions,
+ * where there was none.
  *
  *   onIdentityKey   a key was seen: the known one                   nothing waits any more
  *                   another one, policy `accept`                    it takes the old one's place; no device is known
@@ -15,7 +16,7 @@ export function isOtherIdentity({ identityKey }: ContactRecord, seen: Uint8Array
   return identityKey !== undefined && Buffer.compare(identityKey, seen) !== 0;
 }
 
-/** Whether nothing may be sent to the contact before its new identity key is accepted, or gone. */
+/** Whether the contact has a new identity key that must be accepted before anything is sent. */
 export function awaitsAcceptance({ pendingIdentityKey }: ContactRecord, policy: IdentityPolicy): boolean {
   return policy === 'fail' && pendingIdentityKey !== undefined;
 }

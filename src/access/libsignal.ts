@@ -6,11 +6,11 @@ type Libsignal = typeof Module;
 let loaded: Libsignal | undefined;
 
 /**
- * libsignal's addon takes longer to load than the first thousand envelopes to seal (80 of 250 ms, 2026-11), and sealing has no
- * use for it: it is loaded when it is first wanted.
+ * Loads libsignal's addon when it is first needed. Loading takes longer than the first thousand
+ * envelopes to seal (80 of 250 ms, 2026-11), and sealing does not need it.
  *
- * @returns nothing when it is there already, or a promise of it, which rejects with ERR_LIBSIGNAL_UNAVAILABLE where its addon
- *   does not load (it has none for musl, 0.103).
+ * @returns nothing when it is there already, or a promise of it, which rejects with
+ *   ERR_LIBSIGNAL_UNAVAILABLE where its addon does not load (it has none for musl, 0.103).
  */
 export function loadLibsignal(): Promise<void> | undefined {
   if (loaded !== undefined) return undefined;

@@ -1,12 +1,18 @@
 import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { SealcastError } from '../errors.js';
 
-/** The fields of a profile are kept by the service as Signal's `ProfileCipher` encrypts them: it sees only padded lengths. */
+/**
+ * The fields of a profile are kept by the service as Signal's `ProfileCipher` encrypts them: it
+ * sees only padded lengths.
+ */
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const PROFILE_KEY_BYTES = 32;
 
-/** The lengths that texts are padded to; the service takes no others (`PUT /v1/profile`: each with 28 bytes more). */
+/**
+ * The lengths that texts are padded to; the service takes no others (`PUT /v1/profile`: each with
+ * 28 bytes more).
+ */
 const NAME_LENGTHS = [53, 257] as const;
 const ABOUT_LENGTHS = [128, 254, 512] as const;
 const EMOJI_LENGTHS = [32] as const;
@@ -24,7 +30,10 @@ function refuse(field: string, expected: string): never {
   throw new SealcastError('ERR_INVALID_ARGUMENT', `${field} must be ${expected}`, { field });
 }
 
-/** AES-256-GCM: a fresh nonce, the ciphertext, the tag. Of one key so few are made that random nonces do not meet. */
+/**
+ * AES-256-GCM: a fresh nonce, the ciphertext, the tag. Of one key so few are made that random
+ * nonces do not meet.
+ */
 function encrypt(profileKey: Uint8Array, padded: Uint8Array): Uint8Array<ArrayBuffer> {
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv('aes-256-gcm', profileKey, nonce);
@@ -61,15 +70,15 @@ function unpadText(padded: Buffer): string {
   return padded.toString('utf8', 0, end);
 }
 
-/** No text of a profile has a zero in it: zeros pad it, and stand between the two names. */
+/** No text of a profile has a zero in it: zeros pad it, and separate the two names. */
 function checkText(field: string, text: string): string {
   if (text.includes('\0')) refuse(field, 'without a zero character');
   return text;
 }
 
 /**
- * @throws SealcastError ERR_INVALID_ARGUMENT: an empty given name, a zero in one of them, or more than 257 bytes of UTF-8
- *   with the zero between them.
+ * @throws SealcastError ERR_INVALID_ARGUMENT: an empty given name, a zero in one of them, or more
+ *   than 257 bytes of UTF-8 with the zero between them.
  */
 export function encryptProfileName(profileKey: Uint8Array, { given, family }: ProfileName): Uint8Array<ArrayBuffer> {
   checkText('given', given);

@@ -1,7 +1,7 @@
 import { SealcastError } from '../errors.js';
 import { libsignal, loadLibsignal } from './libsignal.js';
 
-/** What the service knows a profile key by. It tells nothing of the key to who does not have it. */
+/** Names by which the service knows a profile key. They reveal nothing of the key to others. */
 export interface ProfileKeyFacts {
   /** 64 hex digits: names the profile that is encrypted with the key. */
   readonly version: string;
@@ -20,7 +20,8 @@ export async function profileKeyFacts(profileKey: Uint8Array, aci: string): Prom
   await loadLibsignal();
   let module;
   try {
-    // By its file: the package's own '@signalapp/libsignal-client/zkgroup' does not load as an ES module (0.103.0, 2026-11).
+    // By its file: the package's own '@signalapp/libsignal-client/zkgroup' does not load as an ES
+    // module (0.103.0, 2026-11).
     module = await import('@signalapp/libsignal-client/dist/zkgroup/profiles/ProfileKey.js');
   } catch (cause) {
     throw new SealcastError('ERR_LIBSIGNAL_UNAVAILABLE', 'libsignal could not be loaded', { cause });

@@ -15,7 +15,7 @@ export interface SenderCertificate {
   readonly expiresAtMs: number;
 }
 
-/** Whom the certificate has to name. */
+/** Device that the certificate has to name. */
 export interface OwnDevice {
   readonly aci: string;
   readonly deviceId: number;
@@ -23,16 +23,19 @@ export interface OwnDevice {
   readonly identityKey: Uint8Array;
 }
 
-/** What the service, or the store, gives. */
+/** Access to sender certificates of the service and of the store. */
 export interface CertificateSource {
   /** Asks the service; rejects with why there is none now: see certificate-failures.ts. */
   fetch(): Promise<Uint8Array<ArrayBuffer>>;
-  /** What was saved last, if anything. */
+  /** The certificate saved last, if any. */
   load(): Promise<Uint8Array<ArrayBuffer> | undefined>;
   save(bytes: Uint8Array<ArrayBuffer>): Promise<void>;
 }
 
-/** What asking again does not mend: the service refuses us for good, or the store or the transport is of no more use. */
+/**
+ * Failures that another request does not mend: the service rejects the account permanently, or the
+ * store or the transport is unusable.
+ */
 const FINAL: ReadonlySet<SealcastErrorCode> = new Set([
   'ERR_TRANSPORT_REFUSED',
   'ERR_STORE_FAILED',
@@ -66,19 +69,24 @@ export interface CacheOptions {
   readonly problems: Pick<Emitter<CertificateProblem>, 'emit'>;
   /** Resolves after about that many ms, or rejects when the signal fires. */
   readonly wait: (ms: number, signal: AbortSignal | undefined) => Promise<void>;
-  /** By which certificates expire; while it is provisional, the service is asked, for its answer tells its time. */
+  /**
+   * By which certificates expire; while it is provisional, the service is asked, for its answer
+   * tells its time.
+   */
   readonly clock: MeasuredClock;
 }
 
 /**
- * The account's sender certificate, of one kind (with or without phone number): fetched once for all who want it, kept in the
- * store, fetched again a day ahead of its end, never used in its last hour. There is no timer: whoever uses it looks.
+ * The account's sender certificate, of one kind (with or without phone number): fetched once for
+ * all who want it, kept in the store, fetched again a day ahead of its end, never used in its last
+ * hour. There is no timer: each use checks the age.
  *
- * Where the clock is provisional, one certificate is fetched before one that was kept is used: the local clock may be days
- * behind, and the kept certificate expired. Where that fails, the kept one is used, and the service asked again a minute later.
+ * Where the clock is provisional, one certificate is fetched before one that was kept is used: the
+ * local clock may be days behind, and the kept certificate expired. Where that fails, the kept one
+ * is used, and the service asked again a minute later.
  *
- * A caller that asks while there is none waits, within the bounds of {@link CertificateFailures}: nothing is sent unsealed
- * for want of a certificate.
+ * A caller that asks while there is none waits, within the bounds of {@link CertificateFailures}:
+ * nothing is sent unsealed for want of a certificate.
  */
 export class SenderCertificateCache {
   readonly #options: CacheOptions;
@@ -89,11 +97,17 @@ export class SenderCertificateCache {
   #fetching: Promise<SenderCertificate> | undefined;
   /** By the monotonic clock. */
   #nextRefreshMs = 0;
-  /** What became of the fetch that was to settle a provisional clock. */
+  /** State of the fetch that settles a provisional clock. */
   #settling: 'not asked' | 'asked' | 'failed' = 'not asked';
-  /** Whether the last fetch was one of {@link settleClock} and gave nothing, so that nobody has waited after it yet. */
+  /**
+   * Whether the last fetch was one of {@link settleClock} and failed. No caller has waited after it
+   * yet.
+   */
   #isRefused = false;
-  /** Fetches in a row that gave nothing; replaced by a new count once one gave a certificate, or a bound was reached. */
+  /**
+   * Fetches in a row that gave nothing; replaced by a new count once one gave a certificate, or a
+   * bound was reached.
+   */
   #failures = new CertificateFailures();
 
   constructor(options: CacheOptions) {
@@ -112,10 +126,12 @@ export class SenderCertificateCache {
   }
 
   /**
-   * A usable certificate, now or as soon as the service gives one; it is asked again and again, each time a little later.
+   * A usable certificate, now or as soon as the service gives one; it is asked again and again,
+   * each time a little later.
    *
-   * @throws SealcastError ERR_ABORTED; ERR_SERVICE_REJECTED, ERR_INVALID_CERTIFICATE, ERR_CLOCK_SKEW, ERR_RATE_LIMITED,
-   *   ERR_SERVICE_UNAVAILABLE when a bound of {@link CertificateFailures} is reached; and what no time mends: see FINAL.
+   * @throws SealcastError ERR_ABORTED; ERR_SERVICE_REJECTED, ERR_INVALID_CERTIFICATE,
+   *   ERR_CLOCK_SKEW, ERR_RATE_LIMITED, ERR_SERVICE_UNAVAILABLE when a bound of {@link
+   *   CertificateFailures} is reached; and what no time mends: see FINAL.
    */
   async get(signal?: AbortSignal): Promise<SenderCertificate> {
     const current = this.#current;
@@ -150,8 +166,8 @@ export class SenderCertificateCache {
   }
 
   /**
-   * Has the service tell its time, if the clock is provisional and the service was not asked yet. Never rejects, nor waits for
-   * more than 10 s.
+   * Asks the service for its time if the clock is provisional and was not settled before. Never
+   * rejects, nor waits for more than 10 s.
    */
   async settleClock(): Promise<void> {
     if (!this.#isToSettle()) return;
@@ -184,7 +200,10 @@ export class SenderCertificateCache {
     return this.#clock.isProvisional && this.#settling === 'not asked';
   }
 
-  /** Until it is time to ask again. Of many who wait, one asks; the others wait on if it got nothing either. */
+  /**
+   * Until it is time to ask again. Of many who wait, one asks; the others wait on if it got nothing
+   * either.
+   */
   async #pause(failures: CertificateFailures, signal: AbortSignal | undefined): Promise<void> {
     let count;
     do {
@@ -200,11 +219,14 @@ export class SenderCertificateCache {
     const monotonicMs = this.#clock.monotonicMs();
     if (monotonicMs < this.#nextRefreshMs) return;
     this.#nextRefreshMs = monotonicMs + REFRESH_PAUSE_MS;
-    // What went wrong has been said; the old one is still good.
+    // The failure has been reported; the old certificate is still good.
     this.#fetch().catch(() => undefined);
   }
 
-  /** What the store has is judged like what the service gives: roots, identity and clock may have changed since. */
+  /**
+   * Loads the store's certificate and judges it like one of the service: roots, identity and clock
+   * may have changed since.
+   */
   async #load(): Promise<void> {
     await loadLibsignal();
     const bytes = await this.#options.source.load();
@@ -299,7 +321,10 @@ function asProblem(error: unknown): SealcastError {
 /** Thousands of recipients wait on one signal: with a listener each, Node warns of a leak. */
 const watch = new AbortWatch();
 
-/** Rejects with the signal's reason once it fires; the request goes on for the others who wait for it. */
+/**
+ * Rejects with the signal's reason once it fires; the request goes on for the others who wait for
+ * it.
+ */
 async function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
   if (signal === undefined) return promise;
   let unwatch = (): void => undefined;
