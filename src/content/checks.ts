@@ -37,7 +37,7 @@ export function checkUint32(field: string, value: unknown): void {
   }
 }
 
-/** A uint64 as a number (up to 2^53 - 1, where numbers stop being exact) or as a bigint (all of it). */
+/** A uint64 as a number up to 2^53 - 1 (numbers are exact up to there) or as any bigint. */
 export function checkUint64(field: string, value: unknown): bigint {
   if (typeof value === 'number') {
     if (!Number.isSafeInteger(value) || value < 0) refuse(field, 'must be an integer from 0 to 2^53 - 1, or a bigint');

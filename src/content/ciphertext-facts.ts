@@ -11,7 +11,7 @@ import {
 } from './messages.js';
 import { uuidOfBytes } from './service-ids.js';
 
-/** What a PreKeySignalMessage says of the session that it begins. */
+/** Facts that a PreKeySignalMessage tells about the session that it begins. */
 export interface PreKeyIds {
   /** Our one-time prekey; absent where the sender found none left. */
   readonly preKeyId?: number;
@@ -19,13 +19,16 @@ export interface PreKeyIds {
   readonly kyberPreKeyId?: number;
   /** The sender's, 33 bytes. Only libsignal, which decrypts the message, can say that it is. */
   readonly identityKey: Uint8Array<ArrayBuffer>;
-  /** The key that the sender made for this session, as it stands there. */
+  /** The key that the sender made for this session, as serialized. */
   readonly baseKey: Uint8Array<ArrayBuffer>;
   /** The sender's; 0 where it says none. */
   readonly registrationId: number;
 }
 
-/** Versions that libsignal 0.103 takes, in the high nibble of the first byte: 3 is from before Kyber prekeys. */
+/**
+ * Versions that libsignal 0.103 takes, in the high nibble of the first byte: 3 is from before Kyber
+ * prekeys.
+ */
 const RATCHET_VERSIONS: readonly number[] = [3, 4];
 const SENDER_KEY_VERSION = 3;
 const SIGNATURE_BYTES = 64;
@@ -33,7 +36,7 @@ const CHAIN_KEY_BYTES = 32;
 const PUBLIC_KEY_BYTES = 33;
 const PUBLIC_KEY_TYPE = 0x05;
 
-/** The fields, or undefined where it is no such message or one of those is missing that libsignal insists on. */
+/** The fields; undefined for another type, or where a field that libsignal requires is missing. */
 function parseWhole(type: protobuf.Type, bytes: Uint8Array, required: readonly string[]): object | undefined {
   try {
     const message = parse(type, bytes);
@@ -45,10 +48,10 @@ function parseWhole(type: protobuf.Type, bytes: Uint8Array, required: readonly s
 }
 
 /**
- * What a serialized PreKeySignalMessage says outside of its encryption (libsignal, wire.proto), for what has to be known
- * before it is decrypted: which of our prekeys are wanted. Anybody can have written it.
+ * Reads the unencrypted part of a serialized PreKeySignalMessage (libsignal, wire.proto). It names
+ * the prekeys that decryption needs. Any sender can have forged it.
  *
- * @returns undefined where it is malformed. What libsignal reads, this reads.
+ * @returns undefined where it is malformed. It reads every message that libsignal reads.
  */
 export function preKeyIdsOf(ciphertext: Uint8Array): PreKeyIds | undefined {
   if (!RATCHET_VERSIONS.includes((ciphertext[0] ?? 0) >> 4)) return undefined;
@@ -77,11 +80,12 @@ export function preKeyIdsOf(ciphertext: Uint8Array): PreKeyIds | undefined {
 }
 
 /**
- * The distribution id of a serialized SenderKeyMessage or SenderKeyDistributionMessage, as a UUID in lower case.
+ * The distribution id of a SenderKeyMessage or SenderKeyDistributionMessage. A UUID in lower case.
  *
- * Which of the two it is shows: without its last 64 bytes, a SenderKeyDistributionMessage ends within its chain key.
+ * Which of the two it is shows: without its last 64 bytes, a SenderKeyDistributionMessage ends
+ * within its chain key.
  *
- * @returns undefined where it is neither. What libsignal reads, this reads.
+ * @returns undefined where it is neither. It reads every message that libsignal reads.
  */
 export function distributionIdOf(senderKeyBytes: Uint8Array): string | undefined {
   if ((senderKeyBytes[0] ?? 0) >> 4 !== SENDER_KEY_VERSION) return undefined;

@@ -24,7 +24,7 @@ export interface DataMessageFields {
   readonly requiredProtocolVersion?: number | undefined;
 }
 
-/** What a ratchet message carries, as a caller gives it. */
+/** Content of a ratchet message, as the caller gives it. */
 export interface ContentFields {
   readonly dataMessage?: DataMessageFields | undefined;
   readonly senderKeyDistributionMessage?: Uint8Array | undefined;

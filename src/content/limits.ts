@@ -1,29 +1,39 @@
 import { SealcastError } from '../errors.js';
 import { truncateText } from '../util/truncate-text.js';
 
-// What receivers' clients refuse, or mistreat, although the service takes it: the sender is told that the message was delivered,
-// and no reader sees it. Each limit names where it comes from (sources read 2026-11).
+// Content that receivers' clients drop or mangle although the service accepts it: the sender gets a
+// delivery receipt, and no reader sees the message. Each limit names where it comes from (sources
+// read 2026-11).
 //
-// Kept elsewhere: a DataMessage's timestamp is the envelope's (Android: EnvelopeContentValidator; Desktop: processDataMessage; both
-// drop any other), since both are the broadcast's; a profile key has 32 bytes (content.ts); no two broadcasts have one timestamp.
+// Kept elsewhere: a DataMessage's timestamp is the envelope's (Android: EnvelopeContentValidator;
+// Desktop: processDataMessage; both drop any other), since both are the broadcast's; a profile key
+// has 32 bytes (content.ts); no two broadcasts have one timestamp.
 
 /**
- * Most bytes of UTF-8 that a message's body may have. Clients drop the whole message above it, and send a delivery receipt all
- * the same. (Signal-Android: SignalServiceMessageLimits.MAX_INLINE_BODY_SIZE_BYTES, "shared by the send path, the receive-side
+ * Most bytes of UTF-8 that a message's body may have. Clients drop the whole message above it, and
+ * send a delivery receipt all the same. (Signal-Android:
+ * SignalServiceMessageLimits.MAX_INLINE_BODY_SIZE_BYTES, "shared by the send path, the receive-side
  * content validation"; Signal-Desktop: longAttachment; mautrix/signal#666.)
  */
 export const MAX_BODY_BYTES = 2_048;
 
 /**
- * Latest timestamp of a message, ms since the epoch: 100,000,000 days. Desktop makes an invalid Date of a later one, and the
- * service refuses it. (ECMA-262, Time Values; Signal-Server: MessageController.MAX_TIMESTAMP.)
+ * Latest timestamp of a message, ms since the epoch: 100,000,000 days. Desktop makes an invalid
+ * Date of a later one, and the service refuses it. (ECMA-262, Time Values; Signal-Server:
+ * MessageController.MAX_TIMESTAMP.)
  */
 export const MAX_TIMESTAMP_MS = 8_640_000_000_000_000;
 
-/** Longest expire timer, s, and its highest version: Android reads both into signed 32 bits (Wire's type for `uint32`). */
+/**
+ * Longest expire timer, s, and its highest version: Android reads both into signed 32 bits (Wire's
+ * type for `uint32`).
+ */
 export const MAX_EXPIRE_TIMER = 0x7fff_ffff;
 
-/** @returns the error of a body that no client shows for its length; undefined where it is short enough. */
+/**
+ * @returns the error of a body that no client shows for its length; undefined where it is short
+ *   enough.
+ */
 export function tooLargeError(body: string): SealcastError | undefined {
   const bytes = Buffer.byteLength(body);
   if (bytes <= MAX_BODY_BYTES) return undefined;
@@ -32,8 +42,9 @@ export function tooLargeError(body: string): SealcastError | undefined {
 }
 
 /**
- * @throws SealcastError ERR_INVALID_ARGUMENT: no text, blank, ill-formed, or with a NUL, at which SQLite's functions, and so what
- *   clients keep, end a text (sqlite.org/nulinstr.html); ERR_MESSAGE_TOO_LARGE.
+ * @throws SealcastError ERR_INVALID_ARGUMENT: no text, blank, ill-formed, or with a NUL, at which
+ *   SQLite's functions, and so what clients keep, end a text (sqlite.org/nulinstr.html);
+ *   ERR_MESSAGE_TOO_LARGE.
  */
 export function checkBody(body: unknown): string {
   const field = 'message.body';
@@ -47,8 +58,9 @@ export function checkBody(body: unknown): string {
 }
 
 /**
- * The text itself where it is short enough for a message's body, else its beginning with an ellipsis: at most 2,048 bytes of
- * UTF-8, cut between graphemes. For a text that something is put before, as when a received one is passed on.
+ * Truncates a text to the limit of a message's body, between graphemes, with an ellipsis. The limit
+ * is 2,048 bytes of UTF-8; a shorter text is returned as it is. Use it where a prefix may make a
+ * text too long, as when a received one is forwarded.
  *
  * @throws SealcastError ERR_INVALID_ARGUMENT: it is no string.
  * @example

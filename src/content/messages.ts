@@ -16,7 +16,8 @@ export const usmcMessage = root.lookupType('sealcast.UnidentifiedSenderMessage.M
 
 /** Serializes fields that were checked already; fields that are undefined stay off the wire. */
 export function serialize(message: protobuf.Type, fields: object): Uint8Array<ArrayBuffer> {
-  // Copied, because protobufjs writes into a slab it shares among messages, and what leaves here may be transferred.
+  // Copied, because protobufjs writes into a slab it shares among messages, and what leaves here
+  // may be transferred.
   return new Uint8Array(message.encode(fields).finish());
 }
 
@@ -24,12 +25,14 @@ export function serialize(message: protobuf.Type, fields: object): Uint8Array<Ar
 const MAX_FIELDS = 64;
 
 /**
- * Parses bytes that a sender chose, in bounded time: more fields than `maxFields` are refused before anything is decoded.
- * Beyond that protobufjs keeps nothing of unknown fields, gives up on groups nested more than 100 deep, and no type of the
- * schema contains itself. A field that comes again replaces the earlier one, or is merged into it.
+ * Parses bytes that a sender chose, in bounded time: more fields than `maxFields` are refused
+ * before anything is decoded. Beyond that protobufjs keeps nothing of unknown fields, gives up on
+ * groups nested more than 100 deep, and no type of the schema contains itself. A field that comes
+ * again replaces the earlier one, or is merged into it.
  *
  * @param maxFields of the message and of the nested ones that the schema knows, together.
- * @throws SealcastError ERR_INVALID_ENVELOPE: the code of an envelope that cannot be opened, since its sender chose these bytes.
+ * @throws SealcastError ERR_INVALID_ENVELOPE: the code of an envelope that cannot be opened, since
+ *   its sender chose these bytes.
  */
 export function parse(message: protobuf.Type, bytes: Uint8Array, maxFields = MAX_FIELDS): protobuf.Message {
   if (hasMoreFieldsThan(maxFields, message, bytes)) {
@@ -42,7 +45,10 @@ export function parse(message: protobuf.Type, bytes: Uint8Array, maxFields = MAX
   }
 }
 
-/** The value of a field that was on the wire; undefined for one that was not (protobufjs would answer its default). */
+/**
+ * The value of a field that was on the wire; undefined for one that was not (protobufjs would
+ * answer its default).
+ */
 export function present(message: object, field: string): unknown {
   return Object.hasOwn(message, field) ? (message as Record<string, unknown>)[field] : undefined;
 }
@@ -75,7 +81,11 @@ export function toLong(value: bigint): { low: number; high: number; unsigned: tr
   return { low: Number(BigInt.asIntN(32, value)), high: Number(BigInt.asIntN(32, value >> 32n)), unsigned: true };
 }
 
-/** The exact value of a uint64 that protobufjs read, as it does when the `long` package is there, or as a number. */
+/**
+ * The exact value of a uint64 that protobufjs read.
+ *
+ * protobufjs gives a Long where the `long` package is installed, else a number.
+ */
 export function fromLong(value: unknown): bigint {
   if (typeof value === 'number') return BigInt(value);
   const { low, high } = value as { low: number; high: number };

@@ -30,7 +30,9 @@ export interface Reaction {
   readonly targetSentTimestamp?: bigint;
 }
 
-/** A file that came with a message, as its sender describes it; the file itself is stored elsewhere. */
+/**
+ * A file that came with a message, as its sender describes it; the file itself is stored elsewhere.
+ */
 export interface AttachmentFacts {
   /** MIME type. */
   readonly contentType?: string;
@@ -60,9 +62,10 @@ const PARTS = [
 ] as const;
 
 /**
- * Part of a message that was there and that this version does not read: a reply's quote, a contact card, a link preview, a
- * sticker, styles and mentions (in the body a mention is U+FFFC), a payment, the story that is replied to, a gift badge, a
- * poll; or a field that it has no name for. `contentBytes` of the received message has all of them.
+ * Part of a message that was there and that this version does not read: a reply's quote, a contact
+ * card, a link preview, a sticker, styles and mentions (in the body a mention is U+FFFC), a
+ * payment, the story that is replied to, a gift badge, a poll; or a field that it has no name for.
+ * `contentBytes` of the received message has all of them.
  */
 export type UnsupportedPart = (typeof PARTS)[number] | `field ${number}`;
 
@@ -70,7 +73,10 @@ export type UnsupportedPart = (typeof PARTS)[number] | `field ${number}`;
 export interface DataMessage {
   /** The text; of a longer one its beginning, see {@link truncated}. */
   readonly body?: string;
-  /** True where the body is the beginning of a longer text, which came as an attachment (`text/x-signal-plain`). */
+  /**
+   * True where the body is the beginning of a longer text that came as an attachment. The
+   * attachment has the type `text/x-signal-plain`.
+   */
   readonly truncated?: true;
   /** Pictures, voice notes, files; the long text too. */
   readonly attachments?: readonly AttachmentFacts[];
@@ -90,7 +96,10 @@ export interface DataMessage {
   readonly groupV2?: GroupContext;
   readonly reaction?: Reaction;
   readonly delete?: { readonly targetSentTimestamp?: bigint };
-  /** True if it does something to other messages, and is none itself: a vote, the end of a poll, a pin, a group's call. */
+  /**
+   * True if it does something to other messages, and is none itself: a vote, the end of a poll, a
+   * pin, a group's call.
+   */
   readonly isAct?: true;
 }
 
@@ -99,7 +108,7 @@ export type ReceiptType = 'delivery' | 'read' | 'viewed';
 export interface ReceiptMessage {
   /** A number where this version does not know it. */
   readonly type: ReceiptType | number;
-  /** Of which of our messages, by the ms they were sent with. Some 8,000 at most. */
+  /** Our messages that the receipt is about, by the ms they were sent with. Some 8,000 at most. */
   readonly timestamps: readonly bigint[];
 }
 
@@ -125,7 +134,10 @@ export interface EditMessage {
   readonly dataMessage?: DataMessage;
 }
 
-/** What a ratchet message carried: a field is there if it was on the wire. Bytes are a serialized message of that name. */
+/**
+ * Content of a received ratchet message: a field is there if it was on the wire. Bytes are a
+ * serialized message of that name.
+ */
 export interface Content {
   readonly dataMessage?: DataMessage;
   readonly syncMessage?: Uint8Array<ArrayBuffer>;
@@ -144,7 +156,10 @@ const RECEIPT_TYPES: readonly ReceiptType[] = ['delivery', 'read', 'viewed'];
 const TYPING_ACTIONS = ['started', 'stopped'] as const;
 const ACTS = ['groupCallUpdate', 'pollTerminate', 'pollVote', 'pinMessage', 'unpinMessage', 'adminDelete'] as const;
 
-/** The name of an enum's value, or the number that has none. What is not on the wire is 0, as protobuf has it. */
+/**
+ * The name of an enum's value, or the number that has none. An absent field is 0, as protobuf has
+ * it.
+ */
 function nameOf<Name extends string>(names: readonly Name[], message: object, field: string): Name | number {
   const value = (present(message, field) as number | undefined) ?? 0;
   return names[value] ?? value;
@@ -180,7 +195,10 @@ function readDelete(message: object): object {
 }
 
 const ATTACHMENT_FLAG = { voiceMessage: 1, borderless: 2, gif: 8 } as const;
-/** Content type of the attachment that has the whole of a text whose beginning is the body (Signal-Android: MediaUtil.LONG_TEXT). */
+/**
+ * Content type of the attachment with the whole of a long text (Signal-Android:
+ * MediaUtil.LONG_TEXT). The body is the beginning of that text.
+ */
 const LONG_TEXT = 'text/x-signal-plain';
 
 function readAttachment(message: object): AttachmentFacts {
@@ -245,8 +263,8 @@ function readEdit(message: object, unknownIds: readonly number[]): EditMessage {
 }
 
 /**
- * Fields of a Content and the messages in it. Signal's clients put some hundreds of timestamps into a receipt
- * (Signal-Android: SendReadReceiptJob, 500; 2026); everything else has dozens.
+ * Fields of a Content and the messages in it. Signal's clients put some hundreds of timestamps into
+ * a receipt (Signal-Android: SendReadReceiptJob, 500; 2026); everything else has dozens.
  */
 const MAX_CONTENT_FIELDS = 8_192;
 /** Numbers of the fields that lead to a data message. */

@@ -1,7 +1,7 @@
 import { parse, present, usmcMessage } from './messages.js';
 import { USMC_TYPE, type ContentHint, type UsmcType } from './usmc.js';
 
-/** What an envelope sealed, without the certificate, which is judged elsewhere. */
+/** A message that an envelope sealed, without its certificate, which is judged elsewhere. */
 export interface Usmc {
   readonly type: UsmcType;
   readonly content: Uint8Array<ArrayBuffer>;
@@ -16,8 +16,10 @@ const HINTS = new Map<unknown, ContentHint>([
 const TYPES: readonly unknown[] = Object.values(USMC_TYPE);
 
 /**
- * Reads a USMC that was unsealed, or gives undefined for what is none; throws ERR_INVALID_ENVELOPE for what is no protobuf. The bytes in it are views of what was given. A hint
- * that nobody knows is the default one, as libsignal takes it.
+ * Reads an unsealed USMC, or gives undefined for bytes that are none.
+ *
+ * @throws SealcastError ERR_INVALID_ENVELOPE for bytes that are no protobuf. The bytes in the
+ *   result are views of the input. An unknown hint is the default one, as in libsignal.
  */
 export function decodeUsmc(usmcBytes: Uint8Array<ArrayBuffer>): Usmc | undefined {
   const message = parse(usmcMessage, usmcBytes);

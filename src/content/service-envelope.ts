@@ -2,7 +2,9 @@ import { checkBytes } from './checks.js';
 import { bytesOf, parse, present, serviceEnvelopeMessage, uint64Of, withoutUndefined } from './messages.js';
 import { serviceIdOf, uuidOfBytes, uuidOfText } from './service-ids.js';
 
-/** Kinds of {@link ServiceEnvelope}, as the service numbers them, here and in what a sender uploads. */
+/**
+ * Types of a {@link ServiceEnvelope}, as the service numbers them. Uploads use the same numbers.
+ */
 export const SERVICE_ENVELOPE_TYPE = {
   doubleRatchet: 1,
   prekeyMessage: 3,
@@ -11,18 +13,27 @@ export const SERVICE_ENVELOPE_TYPE = {
   plaintextContent: 8,
 } as const;
 
-/** What the service delivers to a client: a ciphertext and what the service knows about it. */
+/** A message that the service delivers to a client: a ciphertext and facts about it. */
 export interface ServiceEnvelope {
   /** One of {@link SERVICE_ENVELOPE_TYPE}, or a number that this version does not know. */
   readonly type: number;
   /** Empty where there was none, as in a delivery receipt. */
   readonly content: Uint8Array<ArrayBuffer>;
-  /** Service id of the sender, string form; absent where the sender is sealed. {@link sourceOf} reads both forms. */
+  /**
+   * Service id of the sender, string form; absent where the sender is sealed. {@link sourceOf}
+   * reads both forms.
+   */
   readonly sourceServiceId?: string;
-  /** The same in its variable-length binary form (16 bytes an ACI, 17 a PNI); newer services send this one. */
+  /**
+   * The same in its variable-length binary form (16 bytes an ACI, 17 a PNI); newer services send
+   * this one.
+   */
   readonly sourceServiceIdBinary?: Uint8Array<ArrayBuffer>;
   readonly sourceDeviceId?: number;
-  /** Service id of ours that it was sent to, ACI or PNI, string form. {@link destinationOf} reads both forms. */
+  /**
+   * Service id of ours that it was sent to, ACI or PNI, string form. {@link destinationOf} reads
+   * both forms.
+   */
   readonly destinationServiceId?: string;
   readonly destinationServiceIdBinary?: Uint8Array<ArrayBuffer>;
   /** The service's name for this delivery, string form. {@link serverGuidOf} reads both forms. */
@@ -35,7 +46,7 @@ export interface ServiceEnvelope {
   readonly serverTimestamp?: bigint;
   /** Whether it was only to be delivered while we are connected (a typing message). */
   readonly ephemeral?: boolean;
-  /** Whether somebody waits for it; absent means yes. */
+  /** Whether the message is urgent; absent means yes. */
   readonly urgent?: boolean;
   /** Whether it was let through as a story, for which no access key is asked. */
   readonly story?: boolean;
@@ -76,7 +87,7 @@ export function decodeServiceEnvelope(envelopeBytes: Uint8Array): ServiceEnvelop
   };
 }
 
-/** Who sent it, as the service says; undefined where it does not, or nothing that makes sense. */
+/** Sender according to the service; undefined where the service names none, or an invalid one. */
 export function sourceOf(envelope: ServiceEnvelope): EnvelopeSource | undefined {
   const serviceId = serviceIdOf(envelope.sourceServiceId, envelope.sourceServiceIdBinary);
   const deviceId = envelope.sourceDeviceId ?? 0;
@@ -84,7 +95,10 @@ export function sourceOf(envelope: ServiceEnvelope): EnvelopeSource | undefined 
   return { serviceId, deviceId };
 }
 
-/** To which service id of ours it was sent: `uuid` (our ACI) or `PNI:uuid`, lower case; undefined where it makes no sense. */
+/**
+ * To which service id of ours it was sent: `uuid` (our ACI) or `PNI:uuid`, lower case; undefined
+ * where it makes no sense.
+ */
 export function destinationOf(envelope: ServiceEnvelope): string | undefined {
   return serviceIdOf(envelope.destinationServiceId, envelope.destinationServiceIdBinary);
 }

@@ -1,8 +1,8 @@
-/** What goes before the UUID of a PNI, in the string form of a service id. */
+/** Prefix of a PNI's UUID in the string form of a service id. */
 const PNI_PREFIX = 'PNI:';
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const UUID_BYTES = 16;
-/** What goes before the 16 bytes in the fixed-width binary form (libsignal, ServiceIdKind). */
+/** Prefix of the 16 bytes in the fixed-width binary form (libsignal, ServiceIdKind). */
 const ACI_KIND = 0x00;
 const PNI_KIND = 0x01;
 
@@ -34,8 +34,9 @@ function serviceIdOfText(text: string): string | undefined {
 }
 
 /**
- * The service id that a message gives in binary form, as string, or as both, of which Signal's clients take the binary one:
- * `uuid` (an ACI) or `PNI:uuid`, the UUID in lower case; undefined where neither is one.
+ * Parses the service id that a message gives in binary form, as string, or both. Signal's clients
+ * prefer the binary form. The result is `uuid` (an ACI) or `PNI:uuid`, with the UUID in lower case;
+ * undefined where neither form is valid.
  */
 export function serviceIdOf(text: string | undefined, binary: Uint8Array | undefined): string | undefined {
   const ofBytes = binary === undefined ? undefined : serviceIdOfBytes(binary);

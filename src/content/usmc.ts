@@ -1,11 +1,14 @@
 import { checkBytes, checkNonEmptyBytes, checkObject, checkOneOf, refuse } from './checks.js';
 import { serialize, usmcMessage } from './messages.js';
 
-/** What kind of ciphertext a USMC carries, as the wire numbers it. */
+/** Type of the ciphertext in a USMC, as the wire numbers it. */
 export const USMC_TYPE = { prekey: 1, whisper: 2, senderKey: 7, plaintext: 8 } as const;
 export type UsmcType = (typeof USMC_TYPE)[keyof typeof USMC_TYPE];
 
-/** What a receiver that cannot decrypt should do: nothing special, ask for it again, or say nothing at all. */
+/**
+ * Advice to a receiver that cannot decrypt: do nothing special, ask for the message again, or stay
+ * silent.
+ */
 export type ContentHint = 'default' | 'resendable' | 'implicit';
 
 export interface UsmcFields {
@@ -20,7 +23,9 @@ export interface UsmcFields {
 
 const WIRE_HINT = { default: undefined, resendable: 1, implicit: 2 } as const;
 
-/** libsignal's `CiphertextMessage.type()` numbers a prekey message 3; on the wire of a USMC it is 1. */
+/**
+ * libsignal's `CiphertextMessage.type()` numbers a prekey message 3; on the wire of a USMC it is 1.
+ */
 const TYPE_OF_CIPHERTEXT = new Map<number, UsmcType>([
   [2, USMC_TYPE.whisper],
   [3, USMC_TYPE.prekey],
@@ -33,7 +38,10 @@ export function usmcTypeOfCiphertext(ciphertextType: number): UsmcType {
   return TYPE_OF_CIPHERTEXT.get(ciphertextType) ?? refuse('ciphertextType', 'must be one of 2, 3, 7, 8');
 }
 
-/** Serializes a USMC: the same bytes as libsignal's `UnidentifiedSenderMessageContent.new(...).serialize()`. */
+/**
+ * Serializes a USMC: the same bytes as libsignal's
+ * `UnidentifiedSenderMessageContent.new(...).serialize()`.
+ */
 export function encodeUsmc(fields: UsmcFields): Uint8Array<ArrayBuffer> {
   checkObject('fields', fields);
   const { type, senderCertificate, content, contentHint = 'default', groupId } = fields;
