@@ -14,7 +14,10 @@ const MAX_DEVICE_NAME_BYTES = 225;
 const RECOVERY_PASSWORD_BYTES = 32;
 /** libsignal: ProfileKeyCommitment. */
 const COMMITMENT_BYTES = 97;
-/** What the service takes of a profile: padded to these, and encrypted (Signal-Server: CreateProfileRequest). */
+/**
+ * Sizes of profile fields that the service accepts: padded to these, and encrypted (Signal-Server:
+ * CreateProfileRequest).
+ */
 const PROFILE_BYTES = {
   name: [81, 285],
   about: [0, 156, 282, 540],
@@ -31,7 +34,10 @@ interface KeyForm {
 const CURVE25519: KeyForm = { bytes: 33, type: 5 };
 const KYBER1024: KeyForm = { bytes: 1_569, type: 8 };
 
-/** 64 lower-case hex digits: what is compared with what a client wrote in lower case is compared as text. */
+/**
+ * 64 lower-case hex digits: what is compared with what a client wrote in lower case is compared as
+ * text.
+ */
 function checkHex(value: unknown, field: string, or = ''): void {
   if (typeof value !== 'string' || !/^[\da-f]{64}$/.test(value)) refuse(field, `64 lower-case hex digits${or}`);
 }
@@ -44,7 +50,7 @@ function checkFlag(value: unknown, field: string): void {
   if (typeof value !== 'boolean') refuse(field, 'true or false');
 }
 
-/** Of a profile key; it stands in a path. */
+/** Checks the version of a profile key, which is part of a path. */
 export function checkProfileVersion(value: string): string {
   checkHex(value, 'version');
   return value;

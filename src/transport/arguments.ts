@@ -47,13 +47,16 @@ export function checkAccessKey(value: AccessKey): AccessKey {
   return value;
 }
 
-/** @returns the device as it stands in a path. */
+/** @returns the device in the form for a path. */
 export function checkDevice(value: 'all' | number): string {
   if (value === 'all') return '*';
   return isIntegerIn(value, 1, MAX_DEVICE_ID) ? String(value) : refuse('device', `'all' or 1 to ${MAX_DEVICE_ID}`);
 }
 
-/** libsignal's own checks of these are assertions, which end its request with a panic (0.103.0, 2026-11). */
+/**
+ * Checks a send. libsignal's own checks of these are assertions, which end its request with a panic
+ * (0.103.0, 2026-11).
+ */
 export function checkSend({ timestamp, online, urgent, messages }: SealedSend | UnsealedSend): void {
   if (!isIntegerIn(timestamp, 0, Number.MAX_SAFE_INTEGER)) refuse('timestamp', 'ms since the epoch');
   if (typeof online !== 'boolean') refuse('online', 'true or false');
@@ -61,7 +64,7 @@ export function checkSend({ timestamp, online, urgent, messages }: SealedSend | 
   if (!Array.isArray(messages) || messages.length === 0)
     refuse('messages', 'a message for each device of the recipient');
   for (const [i, message] of messages.entries()) {
-    // What JavaScript callers may leave out.
+    // JavaScript callers may leave these out.
     const { deviceId, registrationId, content } = (message as Partial<OutboundMessage> | null | undefined) ?? {};
     if (!isIntegerIn(deviceId, 1, MAX_DEVICE_ID)) refuse('deviceId', `1 to ${MAX_DEVICE_ID}`, i);
     if (!isIntegerIn(registrationId, 0, MAX_REGISTRATION_ID)) refuse('registrationId', '32 bits', i);
@@ -85,7 +88,10 @@ export function checkListener(listener: TransportListener): void {
   refuse('listener', `an object with any of ${names.join(', ')}`);
 }
 
-/** libsignal ends an attempt to connect under a name of another form with a panic (0.103.0, 2026-11). */
+/**
+ * Checks a user name. libsignal ends an attempt to connect under a name of another form with a
+ * panic (0.103.0, 2026-11).
+ */
 export function checkUsername(value: string): void {
   const device = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\.(\d{1,3})$/i.exec(value)?.[1];
   if (device === undefined || !isIntegerIn(Number(device), 1, MAX_DEVICE_ID)) {

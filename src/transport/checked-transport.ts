@@ -7,7 +7,7 @@ import type { Refusal, ServerTime, Transport } from './transport.js';
 
 type Fields = Readonly<Record<string, unknown>>;
 type IsValid = (value: unknown) => boolean;
-/** What an answer of one status must hold. */
+/** Fields that an answer of one status must hold. */
 type Form = Readonly<Record<string, IsValid>>;
 /** Forms by status. */
 type Forms = Readonly<Record<string, Form>>;
@@ -67,7 +67,7 @@ const REFUSALS: Readonly<Record<Refusal['status'], Form>> = {
 };
 const DONE: Forms = { ok: {}, ...REFUSALS };
 
-/** What each request may be answered with. */
+/** Answers that each request may get. */
 const ANSWERS: Readonly<Record<string, Forms>> = {
   sendSealed: { sent: {}, ...REFUSALS },
   sendUnsealed: { sent: {}, ...REFUSALS },
@@ -115,7 +115,10 @@ function readAnswer(request: string, forms: Forms, answer: unknown): unknown {
   }
 }
 
-/** After its signal fired, a transport has this long to settle by itself: an answer that is on its way is worth having, ms. */
+/**
+ * After its signal fired, a transport has this long to settle by itself: an answer that is on its
+ * way is worth having, ms.
+ */
 const GRACE_MS = 2_000;
 /** A request without an answer for so long has none, ms. ChatTransport's own bound is shorter. */
 const MAX_ANSWER_MS = 300_000;
@@ -124,8 +127,8 @@ const NO_ANSWER: Refusal = { status: 'unavailable', cause: new Error('the transp
 const watch = new AbortWatch();
 
 /**
- * Waits for an answer no longer than the caller does, whatever the transport makes of signals: `close()` and abort must end.
- * An answer that comes later is dropped.
+ * Waits for an answer no longer than the caller does. The transport may ignore signals: `close()`
+ * and abort must end. An answer that comes later is dropped.
  *
  * @throws SealcastError ERR_ABORTED a moment after the signal fired.
  */
@@ -152,7 +155,10 @@ async function bounded(answer: unknown, options: unknown): Promise<unknown> {
   }
 }
 
-/** The service takes no request of this client any more: a refusal of all, however the transport says it. */
+/**
+ * The service takes no request of this client any more: a refusal of all, however the transport
+ * says it.
+ */
 const isTooOld = (outcome: unknown): boolean =>
   isObject(outcome) && outcome['status'] === 'rejected' && outcome['httpStatus'] === CLIENT_TOO_OLD;
 
@@ -202,9 +208,10 @@ function checkedTimes(target: Transport): (listener: TimeListener) => () => void
 const checkedByTransport = new WeakMap<object, object>();
 
 /**
- * The transport, whose answers have the form that {@link Transport} promises: one of another form comes out as `rejected`
- * with `httpStatus` 0, so that it fails the request's recipient and nothing else; a malformed time is left out. What a request rejects with passes
- * through; it stops a broadcast, which can be resumed. So does `rejected` with 499 (client too old), as ERR_TRANSPORT_REFUSED.
+ * The transport, whose answers have the form that {@link Transport} promises: one of another form
+ * comes out as `rejected` with `httpStatus` 0, so that it fails only the request's recipient; a
+ * malformed time is left out. A request's rejection passes through; it stops a broadcast, which can
+ * be resumed. So does `rejected` with 499 (client too old), as ERR_TRANSPORT_REFUSED.
  *
  * @returns the same object for the same transport.
  */

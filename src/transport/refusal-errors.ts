@@ -1,7 +1,7 @@
 import { SealcastError, type SealcastErrorCode, type SealcastErrorFacts } from '../errors.js';
 import type { Refusal } from './transport.js';
 
-/** What a refusal is called where it is an exception: the codes are those of a broadcast's deliveries. */
+/** Error codes of refusals that are exceptions: the codes are those of a broadcast's deliveries. */
 const CODES: Readonly<Record<Refusal['status'], SealcastErrorCode>> = {
   unauthorized: 'ERR_SERVICE_REJECTED',
   'not-found': 'ERR_SERVICE_REJECTED',

@@ -15,7 +15,7 @@ export interface PreKeyBundleFields {
   readonly kyberPreKeySignature: Uint8Array<ArrayBuffer>;
 }
 
-/** What one device is sent. */
+/** Message to one device. */
 export interface OutboundMessage {
   readonly deviceId: number;
   readonly registrationId: number;
@@ -24,7 +24,10 @@ export interface OutboundMessage {
 }
 /** Sent unsealed: the service has to be told what kind of ciphertext it is. */
 export interface UnsealedMessage extends OutboundMessage {
-  /** `prekey` establishes a session, `whisper` goes on with one; `plaintext` is no secret: that a message could not be decrypted. */
+  /**
+   * `prekey` establishes a session, `whisper` goes on with one; `plaintext` is no secret: that a
+   * message could not be decrypted.
+   */
   readonly type: 'prekey' | 'whisper' | 'plaintext';
 }
 
@@ -55,15 +58,18 @@ export interface UnsealedSend extends SendRequest {
 }
 
 /**
- * What the service answers when it does not do what it was asked. They are answers, not exceptions: a fan-out meets each of
- * them, and goes on.
+ * Answer of a service that does not do a request. Refusals are answers, not exceptions: a fan-out
+ * meets each of them, and goes on.
  */
 export type Refusal =
   /** 401, 403: the access key is not the recipient's, or there is no such account. */
   | { readonly status: 'unauthorized' }
   /** 404: no such account or device. */
   | { readonly status: 'not-found' }
-  /** 409, 410: which devices are missing from the request, are no longer there, or have other registration ids. */
+  /**
+   * 409, 410: which devices are missing from the request, are no longer there, or have other
+   * registration ids.
+   */
   | {
       readonly status: 'mismatched-devices';
       readonly missing: readonly number[];
@@ -75,7 +81,10 @@ export type Refusal =
   /** 428: to be answered by a person or a push token before the service takes more. */
   | {
       readonly status: 'challenge';
-      /** Empty where libsignal does not pass it on, which is on all but unsealed sends: only they are challenged. */
+      /**
+       * Empty where libsignal does not pass it on, which is on all but unsealed sends: only they
+       * are challenged.
+       */
       readonly token: string;
       readonly options: readonly string[];
       readonly retryAfterMs?: number;
@@ -83,8 +92,9 @@ export type Refusal =
   /** 429 */
   | { readonly status: 'rate-limited'; readonly retryAfterMs: number }
   /**
-   * 5xx, a lost connection, a time-out: whether the service did it is not known. `httpStatus` is that of an answer, and absent where none
-   * came: a service that answers everything with 5xx is waited for less long than a network that is down.
+   * 5xx, a lost connection, a time-out: whether the service did it is not known. `httpStatus` is
+   * that of an answer, and absent where none came: a service that answers everything with 5xx is
+   * waited for less long than a network that is down.
    */
   | {
       readonly status: 'unavailable';
@@ -93,8 +103,9 @@ export type Refusal =
       readonly cause?: unknown;
     }
   /**
-   * Any other answer, or one that nobody can read: asking again would give the same. `httpStatus` is 0 where there was none;
-   * 499 (this client is too old) counts as a rejection with ERR_TRANSPORT_REFUSED.
+   * Any other answer, or an unreadable one: asking again would give the same. `httpStatus` is 0
+   * where there was none; 499 (this client is too old) counts as a rejection with
+   * ERR_TRANSPORT_REFUSED.
    */
   | { readonly status: 'rejected'; readonly httpStatus: number; readonly cause?: unknown };
 
@@ -115,34 +126,42 @@ export type CertificateOutcome = { readonly status: 'ok'; readonly certificate: 
 
 /** Time of the service, as an answer of it tells it. */
 export interface ServerTime {
-  /** ms since the epoch, when the service answered; where it tells seconds, the middle of that second. */
+  /**
+   * ms since the epoch, when the service answered; where it tells seconds, the middle of that
+   * second.
+   */
   readonly serverMs: number;
   /** ms from the request's start to its answer, without the wait for a connection. */
   readonly roundTripMs: number;
 }
 
 /**
- * The way to the service. Nothing here throws for what the service or the network does: see {@link Refusal}. All methods
- * reject with ERR_INVALID_ARGUMENT for arguments of a wrong form, with ERR_ABORTED when their signal fires, and with ERR_CLOSED
- * after `close()`. They reject with ERR_TRANSPORT_REFUSED, and what libsignal said as its `cause`, where the service refuses
- * the connection they need for good: the device was delinked, or the account is connected elsewhere (which concerns what is
- * asked as the account), or this version of libsignal has expired (which concerns all). No time mends that, a person does.
+ * The way to the service. Nothing here throws for what the service or the network does: see {@link
+ * Refusal}. All methods reject with ERR_INVALID_ARGUMENT for arguments of a wrong form, with
+ * ERR_ABORTED when their signal fires, and with ERR_CLOSED after `close()`. They reject with
+ * ERR_TRANSPORT_REFUSED, and what libsignal said as its `cause`, where the service refuses the
+ * connection they need for good: the device was delinked, or the account is connected elsewhere
+ * (which concerns what is asked as the account), or this version of libsignal has expired (which
+ * concerns all). No time mends that, a person does.
  *
- * An answer of another form than these outcomes, or a method that throws instead of returning a promise, counts as `rejected`
- * with `httpStatus` 0: it fails the recipient that the request was for. Any other rejection stops a broadcast, which can be
- * resumed.
+ * An answer of another form than these outcomes, or a method that throws instead of returning a
+ * promise, counts as `rejected` with `httpStatus` 0: it fails the recipient that the request was
+ * for. Any other rejection stops a broadcast, which can be resumed.
  */
 export interface Transport extends AsyncDisposable {
-  /** `PUT /v1/messages/{destination}`, as nobody. */
+  /** `PUT /v1/messages/{destination}`, unauthenticated. */
   sendSealed(request: SealedSend, options?: RequestOptions): Promise<SendOutcome>;
   /** The same, as the account: the service then knows who writes to whom. */
   sendUnsealed(request: UnsealedSend, options?: RequestOptions): Promise<SendOutcome>;
-  /** `GET /v2/keys/{destination}/{device}`: as nobody with an access key, as the account with null. */
+  /**
+   * `GET /v2/keys/{destination}/{device}`: unauthenticated with an access key, authenticated with
+   * null.
+   */
   fetchPreKeys(
     request: { readonly destination: string; readonly device: 'all' | number; readonly accessKey: AccessKey | null },
     options?: RequestOptions,
   ): Promise<PreKeysOutcome>;
-  /** `HEAD /v1/accounts/account/{serviceId}`, as nobody. */
+  /** `HEAD /v1/accounts/account/{serviceId}`, unauthenticated. */
   accountExists(serviceId: string, options?: RequestOptions): Promise<AccountExistsOutcome>;
   /** `GET /v1/certificate/delivery`, as the account. */
   fetchSenderCertificate(
@@ -150,8 +169,9 @@ export interface Transport extends AsyncDisposable {
     options?: RequestOptions,
   ): Promise<CertificateOutcome>;
   /**
-   * Has the listener hear of the service's time, at the moment that an answer with one comes: of any request, and of any
-   * status. By it the account's clock is corrected. Optional: without it the local clock has to be right.
+   * Has the listener hear of the service's time, at the moment that an answer with one comes: of
+   * any request, and of any status. By it the account's clock is corrected. Optional: without it
+   * the local clock has to be right.
    *
    * Only answers have it: a message that is delivered may have waited for weeks.
    *
@@ -161,35 +181,44 @@ export interface Transport extends AsyncDisposable {
   close(): Promise<void>;
 }
 
-/** Tells the service what became of an incoming message; libsignal's `ChatServerMessageAck` is one. */
+/**
+ * Tells the service what became of an incoming message; libsignal's `ChatServerMessageAck` is one.
+ */
 export interface MessageAck {
-  /** 200 takes the message out of the service's queue. Throws when the connection that it came over is gone. */
+  /**
+   * 200 takes the message out of the service's queue. Throws when the connection that it came over
+   * is gone.
+   */
   send(statusCode: number): void;
 }
 
-/** What the service sends to the account, unasked. What these throw is thrown at the process. */
+/** Listener for messages and events of the account. Its exceptions are thrown at the process. */
 export interface TransportListener {
   /**
-   * A message: an Envelope of the service, serialized, and the service's time, ms since the epoch. It stays in the service's
-   * queue until `ack.send(200)`; without this listener, nothing is acknowledged.
+   * A message: an Envelope of the service, serialized, and the service's time, ms since the epoch.
+   * It stays in the service's queue until `ack.send(200)`; without this listener, nothing is
+   * acknowledged.
    */
   onIncomingMessage?(envelope: Uint8Array<ArrayBuffer>, timestampMs: number, ack: MessageAck): void;
-  /** What was queued when the account connected has been delivered; after every connect. */
+  /**
+   * Messages that were queued when the account connected have been delivered; after every connect.
+   */
   onQueueEmpty?(): void;
   /**
-   * The account's connection was lost; it is made again, unless the service refuses it for good. Without a cause where it was
-   * ended on purpose, for the service to deliver again.
+   * The account's connection was lost; it is made again, unless the service refuses it for good.
+   * Without a cause where it was ended on purpose, for the service to deliver again.
    */
   onConnectionInterrupted?(cause: Error | null): void;
   /**
-   * The account's connection will not be made again, and nothing more comes: ERR_TRANSPORT_REFUSED where the service refuses
-   * the account or this client for good (`cause`: what libsignal said), ERR_CLOSED where the transport was closed. Told once,
-   * also to a listener that came later. A transport that never calls it leaves its listener waiting in silence.
+   * The account's connection will not be made again, and nothing more comes: ERR_TRANSPORT_REFUSED
+   * where the service refuses the account or this client for good (`cause`: what libsignal said),
+   * ERR_CLOSED where the transport was closed. Told once, also to a listener that came later. A
+   * transport that never calls it leaves its listener waiting in silence.
    */
   onConnectionEnded?(error: SealcastError): void;
 }
 
-/** A profile as the service hands it out. What is encrypted in it stays so. */
+/** A profile as the service returns it. Its encrypted fields stay encrypted. */
 export interface FetchedProfile {
   /** 33 bytes */
   readonly identityKey: Uint8Array<ArrayBuffer>;
@@ -217,8 +246,8 @@ export interface SignedPublicPreKey extends PublicPreKey {
   readonly signature: Uint8Array;
 }
 /**
- * Public halves to hand out. What is absent stays as the service has it; lists that are given replace the service's, at most 100
- * keys each. Empty ones do not.
+ * Public halves of prekeys for the service. An absent field leaves the service's as it is; a list
+ * replaces the service's, at most 100 keys each. An empty list does not.
  */
 export interface PreKeyUpload {
   readonly preKeys?: readonly PublicPreKey[];
@@ -228,8 +257,8 @@ export interface PreKeyUpload {
 }
 
 /**
- * Attributes of the account and this device, all of them: the service replaces what it has, and clears what is left out
- * (a registration lock too).
+ * Attributes of the account and this device, all of them: the service replaces what it has, and
+ * clears what is left out (a registration lock too).
  */
 export interface AccountAttributes {
   readonly fetchesMessages: boolean;
@@ -251,8 +280,8 @@ export interface AccountAttributes {
 }
 
 /**
- * A profile to be shown to those who have its key: encrypted with it, but for version and commitment, which are made of it. What
- * is left out, or empty, is cleared; an avatar stays.
+ * A profile for the holders of its key: encrypted with it, but for version and commitment, which
+ * are made of it. An absent or empty field is cleared; an avatar stays.
  */
 export interface ProfileUpload {
   /** Of the profile key: 64 lower-case hex digits. */
@@ -274,21 +303,26 @@ export interface ProfileUpload {
 
 export type DoneOutcome = { readonly status: 'ok' } | Refusal;
 
-/** A {@link Transport} that also takes what comes for the account, and changes what the service knows of it. */
+/** A {@link Transport} that also receives messages, and changes the account's own data. */
 export interface AccountTransport extends Transport {
   /**
-   * Gives the listener what comes for the account from now on, and first what came since it connected. One at a time.
+   * Gives the listener the account's messages, first those since it connected. One listener at a
+   * time.
    *
-   * @returns what ends it; what comes afterwards waits for the next one, unacknowledged.
+   * @returns a function that ends it; later messages wait for the next listener, unacknowledged.
    * @throws SealcastError ERR_INVALID_ARGUMENT: there is one already; ERR_CLOSED.
    */
   receive(listener: TransportListener): () => void;
-  /** Has the service deliver again what was not acknowledged: the account's connection is made anew. */
+  /**
+   * Makes the service deliver unacknowledged messages again: the account's connection is replaced.
+   */
   redeliver(): void;
   /**
-   * `GET /v1/profile/{serviceId}[/{version}]`: as nobody with an access key, as the account with null.
+   * `GET /v1/profile/{serviceId}[/{version}]`: unauthenticated with an access key, else as the
+   * account.
    *
-   * @param request.version of the contact's profile key, 64 lower-case hex digits; only an ACI's profile has versions.
+   * @param request.version of the contact's profile key, 64 lower-case hex digits; only an ACI's
+   *   profile has versions.
    */
   fetchProfile(
     request: { readonly serviceId: string; readonly version?: string; readonly accessKey: AccessKey | null },

@@ -56,18 +56,24 @@ import type {
 } from '../transport.js';
 
 export interface ChatTransportOptions {
-  /** Connections as nobody, 1 to 64; a request takes the one with the fewest in flight. Default 1. */
+  /**
+   * Unauthenticated connections, 1 to 64; a request takes the one with the fewest in flight.
+   * Default 1.
+   */
   readonly unauthenticatedConnections?: number;
   /** Longest time for a request, in ms, with the wait for a connection. Default 30 s. */
   readonly requestTimeoutMs?: number;
-  /** Hears what comes for the account for as long as the transport lives; nobody else can {@link ChatTransport.receive} then. */
+  /**
+   * Receives the account's messages for as long as the transport lives; {@link
+   * ChatTransport.receive} then takes no other.
+   */
   readonly listener?: TransportListener;
   readonly backoff?: BackoffOptions;
   /**
-   * Whether to connect again after "connected elsewhere" (4409), which the service sometimes sends to the only client of a
-   * device. Default false: the account's connection ends for good, for two programs with one device's credentials would throw
-   * each other out in turns. `true`: after 15 to 30 s, and ever later, up to 15 to 30 min; or waits of your own, of which half
-   * is random.
+   * Whether to connect again after "connected elsewhere" (4409). The service sometimes sends it to
+   * the only client of a device. Default false: the account's connection ends for good, for two
+   * programs with one device's credentials would throw each other out in turns. `true`: after 15 to
+   * 30 s, and ever later, up to 15 to 30 min; or your own waits, whose second half is random.
    */
   readonly retryConnectedElsewhere?: boolean | BackoffOptions;
 }
@@ -94,7 +100,7 @@ const CONNECT_NAMES = {
 
 const MAX_CONNECTIONS = 64;
 const REQUEST_TIMEOUT_MS = 30_000;
-/** What setTimeout takes. */
+/** Longest delay that setTimeout takes, ms. */
 const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 /** Envelope types of the service (signalservice.proto: Envelope.Type). */
 const ENVELOPE_TYPE = { whisper: 1, prekey: 3, plaintext: 8 } as const;
@@ -102,15 +108,17 @@ const ENVELOPE_TYPE = { whisper: 1, prekey: 3, plaintext: 8 } as const;
 const DONE = { status: 'ok' } as const;
 
 /**
- * The way to the service over libsignal's chat connections: one as the account, one or more as nobody. A connection that is
- * lost is made again, with exponential backoff; requests wait for it.
+ * The way to the service over libsignal's chat connections: one authenticated, one or more
+ * unauthenticated. A connection that is lost is made again, with exponential backoff; requests wait
+ * for it.
  *
- * Sealed messages, prekeys for an access key and the question whether an account exists go through libsignal's typed calls;
- * the certificate, unsealed messages and prekeys as the account through its raw `fetch` (libsignal 0.103 makes no ciphertext
- * message of serialized bytes, and has no authenticated call for prekeys); so do profiles, own prekeys and account attributes.
+ * Sealed messages, prekeys for an access key and the question whether an account exists go through
+ * libsignal's typed calls; the certificate, unsealed messages and prekeys as the account through
+ * its raw `fetch` (libsignal 0.103 makes no ciphertext message of serialized bytes, and has no
+ * authenticated call for prekeys); so do profiles, own prekeys and account attributes.
  *
- * What comes for the account goes to whoever calls `receive`; while nobody does, 1,024 messages and 16 MiB of them are kept, and
- * the service has the rest.
+ * The account's messages go to the listener of `receive`; while there is none, 1,024 messages and
+ * 16 MiB of them are kept, and the service has the rest.
  */
 export class ChatTransport implements AccountTransport {
   readonly #libsignal: Libsignal;
@@ -147,19 +155,20 @@ export class ChatTransport implements AccountTransport {
   }
 
   /**
-   * Connects as the account and as nobody.
+   * Opens the authenticated and the unauthenticated connections.
    *
-   * libsignal sends sealed messages, and asks whether an account exists, over gRPC unless the `Net` is told otherwise (0.103.0,
-   * 2026-11). A service that does not speak it, such as Signal's mock service, wants this before connecting:
+   * libsignal sends sealed messages, and asks whether an account exists, over gRPC unless the `Net`
+   * is told otherwise (0.103.0, 2026-11). A service that does not speak it, such as Signal's mock
+   * service, wants this before connecting:
    *
    *     net.setRemoteConfig(new Map([
    *       ['grpc.MessagesAnonymousSendSingleRecipientMessage', 'ws'],
    *       ['grpc.AccountsAnonymousCheckAccountExistence.2', 'ws'],
    *     ]), BuildVariant.Production);
    *
-   * @throws SealcastError ERR_TRANSPORT_REFUSED when the service refuses the account, or this version of libsignal, for good;
-   *   ERR_SERVICE_UNAVAILABLE when a connection could not be made, with what libsignal threw as its `cause`;
-   *   ERR_INVALID_ARGUMENT; ERR_LIBSIGNAL_UNAVAILABLE.
+   * @throws SealcastError ERR_TRANSPORT_REFUSED when the service refuses the account, or this
+   *   version of libsignal, for good; ERR_SERVICE_UNAVAILABLE when a connection could not be made,
+   *   with libsignal's error as its `cause`; ERR_INVALID_ARGUMENT; ERR_LIBSIGNAL_UNAVAILABLE.
    */
   static async connect(connectOptions: ChatTransportConnectOptions): Promise<ChatTransport> {
     checkNames(checkOptions(connectOptions), CONNECT_NAMES);
@@ -282,9 +291,10 @@ export class ChatTransport implements AccountTransport {
   }
 
   /**
-   * The first to call this is given what came since the account connected, and whoever calls it next what came meanwhile; each
-   * of them soon, and not within this call. Where that was more than is kept, the account's connection is made anew then, so
-   * that the service delivers again what was not acknowledged: what was given just before may come twice.
+   * Gives the listener the account's messages. The first listener also gets the messages since the
+   * account connected, the next one those that came meanwhile; each of them soon, and not within
+   * this call. Where more messages came than are kept, the account's connection is replaced, so
+   * that the service delivers unacknowledged messages again: some may come twice.
    */
   receive(listener: TransportListener): () => void {
     if (this.#closing !== undefined) throw closedError();
@@ -293,17 +303,19 @@ export class ChatTransport implements AccountTransport {
   }
 
   /**
-   * At once; where the connection is being made already, that will do. Requests as the account that are on their way are
-   * answered with `unavailable`, those that follow wait. The listener hears of an interruption without a cause, and nothing
-   * more of what came over the old connection. Does nothing when the transport is closed, or the service refuses the account.
+   * At once; where the connection is being made already, that will do. Requests as the account that
+   * are on their way are answered with `unavailable`, those that follow wait. The listener hears of
+   * an interruption without a cause, and nothing more of what came over the old connection. Does
+   * nothing when the transport is closed, or the service refuses the account.
    */
   redeliver(): void {
     if (this.#account.renew(this.#incoming.hasMessages)) this.#incoming.endConnection();
   }
 
   /**
-   * Tells the time that the service puts into its answers to raw requests (`x-signal-timestamp`, else `date`), whatever their
-   * status: certificate, profiles, own prekeys, attributes, unsealed messages.
+   * Tells the time that the service puts into its answers to raw requests. It is the header
+   * `x-signal-timestamp`, else `date`, whatever the status: certificate, profiles, own prekeys,
+   * attributes, unsealed messages.
    *
    * @throws SealcastError ERR_INVALID_ARGUMENT
    * @example
@@ -314,7 +326,7 @@ export class ChatTransport implements AccountTransport {
     return this.#serverTimes.add(listener);
   }
 
-  /** Ends all connections. What is still on its way rejects with ERR_CLOSED. */
+  /** Ends all connections. Requests under way reject with ERR_CLOSED. */
   close(): Promise<void> {
     this.#requests.close();
     this.#incoming.close(closedError());

@@ -3,7 +3,7 @@ import type { InFlightRequest } from './in-flight.js';
 import type { LibsignalRefusals } from '../mapping/libsignal.js';
 import { ManagedConnection, type Disconnectable, type LaneOptions } from './managed-connection.js';
 
-/** Connections to the same end, any of which will do. */
+/** Connections to the same end; any of them will do. */
 export class ConnectionPool<C extends Disconnectable> {
   readonly #lanes: readonly ManagedConnection<C>[];
   readonly #refusals: LibsignalRefusals;
@@ -26,7 +26,7 @@ export class ConnectionPool<C extends Disconnectable> {
   }
 
   /**
-   * Runs a request on the connection that has the fewest of them in flight, once there is a connection.
+   * Runs a request on the connection with the fewest in flight, once there is one.
    * @throws SealcastError ERR_TRANSPORT_REFUSED when there will never be one.
    */
   async run<T>(flight: InFlightRequest, request: (connection: C) => Promise<T>): Promise<T> {

@@ -9,21 +9,28 @@ import type {
 import { checkUsername } from '../arguments.js';
 import type { MessageAck } from '../transport.js';
 
-/** What is asked of a connection as the account: libsignal's `AuthenticatedChatConnection` is one. */
+/**
+ * Part of an authenticated connection that is used: libsignal's `AuthenticatedChatConnection` is
+ * one.
+ */
 export type AuthenticatedConnection = Pick<AuthenticatedChatConnection, 'fetch' | 'disconnect'>;
 
 /**
- * What is asked of a connection as nobody: libsignal's `UnauthenticatedChatConnection` is one. (Its services are named one by
- * one because libsignal's types add them to a module that TypeScript does not find under NodeNext resolution; 0.103.0, 2026-11.)
+ * Part of an unauthenticated connection that is used: libsignal's `UnauthenticatedChatConnection`
+ * is one. (Its services are named one by one because libsignal's types add them to a module that
+ * TypeScript does not find under NodeNext resolution; 0.103.0, 2026-11.)
  */
 export type UnauthenticatedConnection = Pick<
   UnauthenticatedChatConnection & UnauthKeysService & UnauthMessagesService & UnauthProfilesService,
   'sendMessage' | 'getPreKeys' | 'accountExists' | 'fetch' | 'disconnect'
 >;
 
-/** What a connection tells of itself. */
+/** Events of a connection. */
 export interface ConnectionListener {
-  /** It is over; `cause` is null when it was ended on purpose. Requests on their way reject by themselves. */
+  /**
+   * It is over; `cause` is null when it was ended on purpose. Requests on their way reject by
+   * themselves.
+   */
   onConnectionInterrupted(cause: Error | null): void;
 }
 export interface AuthenticatedListener extends ConnectionListener {
@@ -31,7 +38,10 @@ export interface AuthenticatedListener extends ConnectionListener {
   onQueueEmpty(): void;
 }
 
-/** Where a transport's connections come from. Each call makes one, and rejects when there is none to be had. */
+/**
+ * Where a transport's connections come from. Each call makes one, and rejects when there is none to
+ * be had.
+ */
 export interface ConnectionSource {
   connectAuthenticated(listener: AuthenticatedListener, signal: AbortSignal): Promise<AuthenticatedConnection>;
   connectUnauthenticated(listener: ConnectionListener, signal: AbortSignal): Promise<UnauthenticatedConnection>;
@@ -44,7 +54,7 @@ export interface ChatAccount {
   /** `{aci}.{device id}`, as the service knows this device. */
   readonly username: string;
   readonly password: string;
-  /** What the service is to answer in, best first, as in Accept-Language. */
+  /** Languages of the service's answers, best first, as in Accept-Language. */
   readonly languages?: readonly string[] | undefined;
 }
 

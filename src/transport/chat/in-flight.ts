@@ -1,12 +1,12 @@
 import { SealcastError } from '../../errors.js';
 import { AbortWatch } from '../../util/abort-watch.js';
 
-/** A request took longer than it may. What became of it is not known. */
+/** A request took longer than it may. Its outcome is not known. */
 export class TimedOut extends Error {
   override readonly name = 'TimedOut';
 }
 
-/** The connection that a request was on was ended on purpose. What became of the request is not known. */
+/** The connection of a request was ended on purpose. The outcome of the request is not known. */
 export class ConnectionEnded extends Error {
   override readonly name = 'ConnectionEnded';
 }
@@ -23,7 +23,7 @@ export class InFlightRequest {
     this.#stopped.catch(() => undefined);
   }
 
-  /** For libsignal: lets go of what the request holds there. */
+  /** For libsignal: releases the resources that the request holds there. */
   get signal(): AbortSignal {
     return this.#controller.signal;
   }
@@ -33,13 +33,17 @@ export class InFlightRequest {
     this.#controller.abort();
   }
 
-  /** @throws what `promise` rejects with, or what the request was stopped with, if that comes first. */
+  /**
+   * @throws what `promise` rejects with, or what the request was stopped with, if that comes first.
+   */
   race<T>(promise: Promise<T>): Promise<T> {
     return Promise.race([this.#stopped, promise]);
   }
 }
 
-/** All requests on their way, and what ends them: their time, their signals, the transport's end. */
+/**
+ * All requests on their way, and what ends them: their time, their signals, the transport's end.
+ */
 export class InFlightRequests {
   readonly #flights = new Set<InFlightRequest>();
   readonly #watch = new AbortWatch();

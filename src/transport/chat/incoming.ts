@@ -3,18 +3,21 @@ import { refuse } from '../arguments.js';
 import type { AuthenticatedListener, ConnectionListener } from './connection-source.js';
 import type { TransportListener } from '../transport.js';
 
-/** What is kept while nobody listens. The service has it, too, until it is acknowledged: what is beyond this is not lost. */
+/**
+ * Messages that are kept while there is no listener. The service keeps them, too, until they are
+ * acknowledged: none beyond this number is lost.
+ */
 const MAX_KEPT_MESSAGES = 1_024;
 const MAX_KEPT_BYTES = 16 * 1_024 * 1_024;
 
 type Message = Parameters<AuthenticatedListener['onIncomingMessage']>;
 
-/** What has come over one connection of the account. */
+/** Messages of one connection of the account. */
 interface Feed {
   /** Not given to anybody yet, in order. */
   readonly kept: Message[];
   keptBytes: number;
-  /** Something was dropped. What comes after it is dropped, too: it would come before it. */
+  /** A message was dropped. Later ones are dropped, too: they would come before it. */
   hasMissed: boolean;
   hasMessages: boolean;
   isQueueEmpty: boolean;
@@ -27,9 +30,10 @@ interface Receiver {
 }
 
 /**
- * Hands what comes over the account's connections to whoever listens, and keeps it while nobody does. A message belongs to
- * the connection that it came over: once that is gone nobody can acknowledge it, and the service delivers it again over the
- * next one. So what was kept goes down with its connection, or it would be given twice.
+ * Hands the account's messages to the listener, and keeps them while there is none. A message
+ * belongs to its connection: once that is gone it cannot be acknowledged, and the service delivers
+ * it again over the next one. So kept messages are dropped with their connection, or they would be
+ * given twice.
  */
 export class Incoming {
   readonly #isOneForAll: boolean;
@@ -54,7 +58,7 @@ export class Incoming {
     return this.#feed?.hasMessages === true;
   }
 
-  /** What a new connection is to tell of itself. What those before it tell, late, is heard no more. */
+  /** Listener for a new connection. Late events of older connections are ignored. */
   connection(watcher: ConnectionListener): AuthenticatedListener {
     const feed: Feed = { kept: [], keptBytes: 0, hasMissed: false, hasMessages: false, isQueueEmpty: false };
     this.#feed = feed;
@@ -96,14 +100,16 @@ export class Incoming {
     });
   }
 
-  /** The account's connection is not made again; the listener, or the next one, hears of it once. */
+  /**
+   * The account's connection is not made again; the listener, or the next one, hears of it once.
+   */
   end(error: SealcastError): void {
     if (this.#end !== undefined) return;
     this.#end = error;
     if (this.#receiver !== undefined) this.#tellEndSoon(this.#receiver);
   }
 
-  /** The listener hears of the end and of nothing else from now on. */
+  /** The listener hears of the end, and of nothing afterwards. */
   close(error: SealcastError): void {
     this.end(error);
     this.#receiver = undefined;
@@ -148,7 +154,7 @@ export class Incoming {
       }
       receiver.isBehind = false;
     } finally {
-      // What a listener throws is thrown at the process, and takes nothing of the rest with it.
+      // A listener's exception is thrown at the process, and does not disturb the rest.
       if (receiver.isBehind) this.#catchUpSoon(receiver);
     }
     if (this.#receiver !== receiver || this.#feed === undefined) return;

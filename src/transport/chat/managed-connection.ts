@@ -29,24 +29,28 @@ const MAX_RETRY_AFTER_MS = 3_600_000;
 
 interface Attempt<C> {
   /**
-   * Ends the attempt. It has a signal of its own, since libsignal leaves its listener on the signal that it is given
-   * (0.103.0, 2026-11): one signal for all attempts would have one more with each reconnect.
+   * Ends the attempt. It has a signal of its own, since libsignal leaves its listener on the signal
+   * that it is given (0.103.0, 2026-11): one signal for all attempts would have one more with each
+   * reconnect.
    */
   readonly controller: AbortController;
   connection: C | undefined;
   lost: { readonly cause: Error | null } | undefined;
-  /** Another is to take the place of its connection, as soon as that is in hand. */
+  /** Another connection is to replace this one, as soon as the attempt for it has ended. */
   isOutdated: boolean;
 }
 
 /**
- * One connection that is made again whenever it is lost: one attempt at a time, the attempts ever further apart. A
- * connection that is refused for good is not tried again.
+ * One connection that is made again whenever it is lost: one attempt at a time, the attempts ever
+ * further apart. A connection that is refused for good is not tried again.
  */
 export class ManagedConnection<C extends Disconnectable> {
   readonly #options: LaneOptions<C>;
   readonly #backoff: Backoff;
-  /** After "connected elsewhere", where that is retried: no short wait, or two clients throw each other out in turns. */
+  /**
+   * After "connected elsewhere", where that is retried: no short wait, or two clients throw each
+   * other out in turns.
+   */
   readonly #elsewhere: Backoff;
   #isClosed = false;
   #connection: C | undefined;
@@ -75,7 +79,10 @@ export class ManagedConnection<C extends Disconnectable> {
     return this.#refusal;
   }
 
-  /** One attempt; rejects with what libsignal rejects with. Afterwards the connection is kept up until the lane is closed. */
+  /**
+   * One attempt; rejects with what libsignal rejects with. Afterwards the connection is kept up
+   * until the lane is closed.
+   */
   async connect(): Promise<void> {
     const startMs = performance.now();
     const controller = new AbortController();
@@ -83,7 +90,7 @@ export class ManagedConnection<C extends Disconnectable> {
     const onConnectionInterrupted = (cause: Error | null): void => {
       if (attempt.lost !== undefined) return;
       attempt.lost = { cause };
-      // A connection may be lost before it is in hand here: that is dealt with below.
+      // A connection may be lost before its attempt resolves here: that is dealt with below.
       if (attempt.connection !== undefined) this.#lose(attempt.connection, cause, performance.now() - startMs);
     };
     this.#attempt = attempt;
@@ -105,10 +112,11 @@ export class ManagedConnection<C extends Disconnectable> {
   }
 
   /**
-   * Ends the connection, and makes another at once. Where there is none, one is being made already, or waits for its turn
-   * after a loss; that will do.
+   * Ends the connection, and makes another at once. Where there is none, one is being made already,
+   * or waits for its turn after a loss; that will do.
    *
-   * @param isSpent the connection that is being made will not do: it has been used before it was in hand.
+   * @param isSpent the connection that is being made will not do: it was used before its attempt
+   *   resolved.
    * @returns whether a connection is ended for this.
    */
   renew(isSpent: boolean): boolean {
@@ -136,18 +144,21 @@ export class ManagedConnection<C extends Disconnectable> {
     await Promise.all([connection?.disconnect().catch(() => undefined), this.#ending]);
   }
 
-  /** What the old connection says from now on, of its end too, concerns nobody. */
+  /** Replaces the connection. Its later events, its end included, are ignored. */
   #replace(connection: C): void {
     this.#connection = undefined;
-    // libsignal leaves them to their time-out if the service does not close the connection, too (0.103.0, 2026-11).
-    for (const flight of this.flights) flight.stop(new ConnectionEnded('the connection was ended to be made anew'));
+    // libsignal leaves them to their time-out if the service does not close the connection, too
+    // (0.103.0, 2026-11).
+    for (const flight of this.flights) flight.stop(new ConnectionEnded('the connection was ended to be replaced'));
     this.#ending = this.#end(connection);
     void this.#ending.then(() => this.#connectAgain());
   }
 
   /**
-   * Waited for, because the service ends the older of two connections of a device, and gives what is queued to the one that
-   * it knows of; but not for long, because a network that is away may hold it up.
+   * Ends a connection and waits for the end, but not for long.
+   *
+   * The service ends the older of two connections of a device, and gives queued messages to the one
+   * that it knows of, hence the wait. A network that is away may hold it up, hence the limit.
    */
   async #end(connection: C): Promise<void> {
     let timer: NodeJS.Timeout | undefined;

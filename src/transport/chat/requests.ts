@@ -29,7 +29,9 @@ export class Requests {
   readonly #flights: InFlightRequests;
   readonly #serverTimes: ServerTimes;
 
-  /** @param serverTimes told of every raw answer; libsignal's typed calls give none of the headers. */
+  /**
+   * @param serverTimes told of every raw answer; libsignal's typed calls give none of the headers.
+   */
   constructor(refusals: LibsignalRefusals, timeoutMs: number, serverTimes: ServerTimes) {
     this.#refusals = refusals;
     this.#serverTimes = serverTimes;
@@ -37,7 +39,10 @@ export class Requests {
     this.#flights = new InFlightRequests(timeoutMs);
   }
 
-  /** A typed call of libsignal. @throws SealcastError ERR_ABORTED, ERR_CLOSED, ERR_TRANSPORT_REFUSED. */
+  /**
+   * A typed call of libsignal. @throws SealcastError ERR_ABORTED, ERR_CLOSED,
+   * ERR_TRANSPORT_REFUSED.
+   */
   call<C extends Disconnectable, T>(
     lanes: ConnectionPool<C>,
     options: RequestOptions | undefined,

@@ -7,7 +7,10 @@ const TIMESTAMP_HEADER = 'x-signal-timestamp';
 /** `date` tells whole seconds, and so is half a second early on average. */
 const HALF_SECOND_MS = 500;
 
-/** When the service answered, by its own clock, ms since the epoch; undefined where the answer does not tell. */
+/**
+ * When the service answered, by its own clock, ms since the epoch; undefined where the answer does
+ * not tell.
+ */
 export function serverMsOf({ headers }: HttpAnswer): number | undefined {
   const header = (wanted: string): string | undefined =>
     headers.find(([name]) => name.toLowerCase() === wanted)?.[1].trim();
@@ -29,7 +32,10 @@ export class ServerTimes {
     return () => this.#listeners.delete(own);
   }
 
-  /** An answer has just come. What a listener throws is thrown at the process: the answer is not lost. */
+  /**
+   * Takes an answer that has just come. A listener's exception is thrown at the process: the answer
+   * is not lost.
+   */
   note(answer: HttpAnswer, roundTripMs: number): void {
     if (this.#listeners.size === 0) return;
     const serverMs = serverMsOf(answer);

@@ -6,7 +6,10 @@ import type { AccountAttributes, ProfileOutcome, ProfileUpload } from '../transp
 const IDENTITY_KEY_BYTES = 33;
 const VERIFIER_BYTES = 32;
 
-/** The body of `PUT /v1/accounts/attributes/` (Signal-Server: AccountAttributes, DeviceAttributes, 2026). */
+/**
+ * The body of `PUT /v1/accounts/attributes/` (Signal-Server: AccountAttributes, DeviceAttributes,
+ * 2026).
+ */
 export function attributesJson(attributes: AccountAttributes): object {
   return {
     fetchesMessages: attributes.fetchesMessages,
@@ -14,8 +17,9 @@ export function attributesJson(attributes: AccountAttributes): object {
     pniRegistrationId: attributes.pniRegistrationId,
     name: base64OrNull(attributes.encryptedDeviceName),
     registrationLock: attributes.registrationLock,
-    // Also where access is unrestricted, though the service could do without it then: of an account without a verifier in its
-    // profile, Signal for Android thinks that it takes no sealed messages (RetrieveProfileJob, 2026).
+    // Also where access is unrestricted, though the service could do without it then: of an account
+    // without a verifier in its profile, Signal for Android thinks that it takes no sealed messages
+    // (RetrieveProfileJob, 2026).
     unidentifiedAccessKey: base64(attributes.accessKey),
     unrestrictedUnidentifiedAccess: attributes.unrestrictedAccess,
     discoverableByPhoneNumber: attributes.discoverableByPhoneNumber,
@@ -24,7 +28,10 @@ export function attributesJson(attributes: AccountAttributes): object {
   };
 }
 
-/** The body of `PUT /v1/profile` (Signal-Server: CreateProfileRequest, 2026). The avatar of this version, if any, stays. */
+/**
+ * The body of `PUT /v1/profile` (Signal-Server: CreateProfileRequest, 2026). The avatar of this
+ * version, if any, stays.
+ */
 export function profileJson(profile: ProfileUpload): object {
   return {
     version: profile.version,
@@ -40,7 +47,10 @@ export function profileJson(profile: ProfileUpload): object {
   };
 }
 
-/** The answer to `GET /v1/profile/...` (Signal-Server: BaseProfileResponse, VersionedProfileResponse, 2026). */
+/**
+ * The answer to `GET /v1/profile/...` (Signal-Server: BaseProfileResponse,
+ * VersionedProfileResponse, 2026).
+ */
 export function profileOfAnswer(answer: HttpAnswer): ProfileOutcome {
   return readAnswer(answer, (json) => {
     const verifier = optionalBytesOfBase64(json['unidentifiedAccess'], 'unidentifiedAccess', VERIFIER_BYTES);

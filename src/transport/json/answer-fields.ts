@@ -4,12 +4,15 @@ import type { Refusal } from '../transport.js';
 /** An answer's JSON, or a part of it. */
 export type Fields = Readonly<Record<string, unknown>>;
 
-/** An answer that says that it was done, and whose body nobody can read. */
+/** An answer of success whose body cannot be read. */
 class Malformed extends Error {
   override readonly name = 'Malformed';
 }
 
-/** What `read` makes of the body's JSON; an answer that it finds malformed is a refusal, for asking again would give the same. */
+/**
+ * Reads an answer: `read` takes the body's JSON. A malformed one is a refusal, for asking again
+ * would give the same.
+ */
 export function readAnswer<T>(answer: HttpAnswer, read: (json: Fields) => T): T | Refusal {
   try {
     return read(record(jsonOf(answer), 'a body'));

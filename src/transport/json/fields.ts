@@ -1,6 +1,7 @@
 /**
- * With padding, which all of the service's parsers take: some of them refuse base64 without it, none refuses it
- * (Signal-Server: ByteArrayAdapter, ByteArrayBase64WithPaddingAdapter, AbstractPublicKeyDeserializer; Jackson's own, 2026).
+ * With padding, which all of the service's parsers take: some of them refuse base64 without it,
+ * none refuses it (Signal-Server: ByteArrayAdapter, ByteArrayBase64WithPaddingAdapter,
+ * AbstractPublicKeyDeserializer; Jackson's own, 2026).
  */
 export function base64(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('base64');

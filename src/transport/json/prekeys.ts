@@ -49,8 +49,8 @@ function bundleOf(json: unknown): PreKeyBundleFields {
 }
 
 /**
- * The bundles in the answer to `GET /v2/keys/...`. Only their form is looked at: who makes a session of a bundle checks its
- * keys and signatures.
+ * The bundles in the answer to `GET /v2/keys/...`. Only their form is looked at: who makes a
+ * session of a bundle checks its keys and signatures.
  */
 export function preKeysOfAnswer(answer: HttpAnswer): PreKeysOutcome {
   return readAnswer(answer, ({ identityKey, devices }) => ({
@@ -78,8 +78,9 @@ function signedPreKeyJson(preKey: SignedPublicPreKey): object {
 }
 
 /**
- * The body of `PUT /v2/keys` (Signal-Server: SetKeysRequest, 2026). Lists that are empty leave the service's as they are, as
- * lists that are absent do; Signal's mock service wants the first of them always (27.0.0, 2026-11).
+ * The body of `PUT /v2/keys` (Signal-Server: SetKeysRequest, 2026). Lists that are empty leave the
+ * service's as they are, as lists that are absent do; Signal's mock service wants the first of them
+ * always (27.0.0, 2026-11).
  */
 export function preKeyUploadJson({ preKeys, signedPreKey, kyberPreKeys, lastResortKyberPreKey }: PreKeyUpload): object {
   return {

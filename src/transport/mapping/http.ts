@@ -1,12 +1,20 @@
 import { parseHttpDate, parseRetryAfterMs } from '../../util/service-wait.js';
 import type { Refusal } from '../transport.js';
 
-/** The longest body that is read: what the service answers is kilobytes, and to parse more would hold up the event loop. */
+/**
+ * The longest body that is read: what the service answers is kilobytes, and to parse more would
+ * hold up the event loop.
+ */
 const MAX_JSON_BYTES = 1_024 * 1_024;
-/** How long to wait after a 429 that does not say, in ms. The service counts most of its limits by the minute. */
+/**
+ * How long to wait after a 429 that does not say, in ms. The service counts most of its limits by
+ * the minute.
+ */
 export const DEFAULT_RETRY_AFTER_MS = 60_000;
 
-/** An answer of the service, as libsignal's raw `fetch` gives it. Header names are in lower case. */
+/**
+ * An answer of the service, as libsignal's raw `fetch` gives it. Header names are in lower case.
+ */
 export interface HttpAnswer {
   readonly status: number;
   readonly headers: readonly (readonly [name: string, value: string])[];
@@ -43,7 +51,10 @@ function arrayOf<T>(value: unknown, isOne: (entry: unknown) => entry is T): read
 }
 const isString = (value: unknown): value is string => typeof value === 'string';
 
-/** Device ids are 1 to 127 (Signal-Server: Device.MAXIMUM_DEVICE_ID); a list is not longer than there are ids. */
+/**
+ * Device ids are 1 to 127 (Signal-Server: Device.MAXIMUM_DEVICE_ID); a list is not longer than
+ * there are ids.
+ */
 const MAX_DEVICE_ID = 127;
 
 function deviceIdsOf(value: unknown): readonly number[] | undefined {
@@ -55,7 +66,10 @@ function deviceIdsOf(value: unknown): readonly number[] | undefined {
   return [...ids] as number[];
 }
 
-/** @returns undefined where the lists are no lists of device ids: each id costs a session step, so strangers' numbers are not acted on. */
+/**
+ * @returns undefined where the lists are no lists of device ids: each id costs a session step, so
+ *   strangers' numbers are not acted on.
+ */
 export function mismatchedDevices(lists: {
   readonly missing: unknown;
   readonly extra: unknown;
@@ -65,7 +79,8 @@ export function mismatchedDevices(lists: {
   const extra = deviceIdsOf(lists.extra);
   const stale = deviceIdsOf(lists.stale);
   if (missing === undefined || extra === undefined || stale === undefined) return undefined;
-  // A sender that acted on an answer without a device would ask the same again. (libsignal refuses to read one, too.)
+  // A sender that acted on an answer without a device would ask the same again. (libsignal refuses
+  // to read one, too.)
   if (missing.length + extra.length + stale.length === 0) return undefined;
   return { status: 'mismatched-devices', missing, extra, stale };
 }
@@ -85,7 +100,9 @@ function challenge(json: unknown): Refusal {
   };
 }
 
-/** What an answer other than a success means; the numbers are those of the service's chat API. */
+/**
+ * The refusal that an unsuccessful answer means; the numbers are those of the service's chat API.
+ */
 export function refusalOfAnswer(answer: HttpAnswer, cause?: unknown): Refusal {
   const { status } = answer;
   const retryAfterMs = retryAfterMsOf(answer);
@@ -106,7 +123,8 @@ export function refusalOfAnswer(answer: HttpAnswer, cause?: unknown): Refusal {
       return { ...challenge(jsonOf(answer)), ...(retryAfterMs !== undefined && { retryAfterMs }) };
     case 429:
       return { status: 'rate-limited', retryAfterMs: retryAfterMs ?? DEFAULT_RETRY_AFTER_MS };
-    // Loop detected: the service's own routing is at fault for this request, and asking again adds to the loop.
+    // Loop detected: the service's own routing is at fault for this request, and asking again adds
+    // to the loop.
     case 508:
       return rejected;
     default:

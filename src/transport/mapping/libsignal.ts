@@ -5,9 +5,10 @@ import type { Libsignal } from '../chat/libsignal.js';
 import type { Refusal } from '../transport.js';
 
 /**
- * Statuses that libsignal's typed calls have no error of their own for: all that is left of them is the text of an IoError
- * ("unexpected response status 413 Payload Too Large", "the request did not pass server validation" for a 422, "server-side
- * error" for any 5xx; libsignal 0.103.0, seen with its fake remote, 2026-11). Whoever changes the version of libsignal runs
+ * Statuses that libsignal's typed calls have no error of their own for: all that is left of them is
+ * the text of an IoError ("unexpected response status 413 Payload Too Large", "the request did not
+ * pass server validation" for a 422, "server-side error" for any 5xx; libsignal 0.103.0, seen with
+ * its fake remote, 2026-11). With another version of libsignal, run
  * test/transport/chat-transport-refusals.test.ts, which sends every status through it.
  */
 function statusInMessage(message: string): number | undefined {
@@ -20,7 +21,7 @@ function statusInMessage(message: string): number | undefined {
 /** An error of libsignal, of whichever copy of it, and what some of its kinds carry. */
 type Thrown = Error & { readonly code: number };
 
-/** Turns what libsignal throws into what the transport answers, and knows which of it is for good. */
+/** Turns libsignal's errors into the transport's answers; knows which are permanent. */
 export class LibsignalRefusals {
   readonly #answers: ReadonlyMap<number, (error: Thrown) => Refusal>;
   readonly #forGood: ReadonlySet<number>;
@@ -29,7 +30,10 @@ export class LibsignalRefusals {
   readonly #connectedElsewhere: number;
   readonly #appExpired: number;
 
-  /** @param retryConnectedElsewhere whether the account comes back after another client of the same device took its place. */
+  /**
+   * @param retryConnectedElsewhere whether the account comes back after another client of the same
+   *   device took its place.
+   */
   constructor({ ErrorCode }: Libsignal, retryConnectedElsewhere = false) {
     this.#delaying = new Set([ErrorCode.RateLimitedError, ErrorCode.RateLimitChallengeError]);
     this.#connectedElsewhere = ErrorCode.ConnectedElsewhere;
@@ -54,7 +58,8 @@ export class LibsignalRefusals {
       [ErrorCode.IoError, ioError],
     ]);
     const forGood = [ErrorCode.AppExpired, ErrorCode.DeviceDelinked];
-    // Connected elsewhere: coming back throws out whichever client came, which comes back in turn, and so on.
+    // Connected elsewhere: coming back throws out whichever client came, which comes back in turn,
+    // and so on.
     this.#forGood = new Set(retryConnectedElsewhere ? forGood : [...forGood, ErrorCode.ConnectedElsewhere]);
   }
 
@@ -65,12 +70,15 @@ export class LibsignalRefusals {
     return answer ?? { status: 'rejected', httpStatus: 0, cause: error };
   }
 
-  /** Whether an attempt to connect, or a connection, ended with what every other attempt would end with. */
+  /** Whether the error ends a connection, or an attempt, for a reason that stays. */
   isForGood(error: unknown): boolean {
     return isLibsignals(error) && (this.#forGood.has(error.code) || this.isTooOld(error));
   }
 
-  /** Whether the service, or libsignal itself, finds this version too old: no request will be served. */
+  /**
+   * Whether the service, or libsignal itself, finds this version too old: no request will be
+   * served.
+   */
   isTooOld(error: unknown): boolean {
     if (!isLibsignals(error)) return false;
     return error.code === this.#appExpired || statusInMessage(error.message) === CLIENT_TOO_OLD;
