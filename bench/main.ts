@@ -1,5 +1,6 @@
-// `npm run bench`: all benchmarks, or one (`--only envelope|kernel|start-up|scan|event-loop|memory|broadcast|receive`). What is committed
-// and cited is written by full runs alone; `--quick` prints and writes nothing.
+// `npm run bench`: all benchmarks, or one (`--only
+// envelope|kernel|start-up|scan|event-loop|memory|broadcast|receive`). Only full runs write the
+// committed and cited results; `--quick` prints and writes nothing.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
@@ -71,7 +72,8 @@ async function runBenchmark(name: Benchmark): Promise<{ result: object; text: st
           recipientCounts: quick ? [500, 2_000] : [1_000, 10_000, 100_000],
           roundCount: quick ? 1 : 3,
           threads,
-          // 100,000 recipients take some minutes to make: `--population PATH` keeps them for the next run.
+          // 100,000 recipients take some minutes to make: `--population PATH` keeps them for the
+          // next run.
           population: values.population,
           onProgress,
         });

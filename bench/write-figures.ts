@@ -1,5 +1,5 @@
-// Rewrites the figures in README.md and docs/benchmarks.md from the results in bench/results, the charts included; with --check,
-// says whether they are up to date.
+// Rewrites what README.md shows of the results in bench/results, its chart included; with --check,
+// says whether it is up to date.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { CHART_FILES, renderChart, type Theme } from './report/chart.js';

@@ -1,4 +1,5 @@
-// Runs in a process of its own (see broadcast.ts): broadcasts to everybody in a store, twice, and reads what it took.
+// Runs in a process of its own (see broadcast.ts): broadcasts to everybody in a store, twice, and
+// reads what it took.
 import { readFileSync } from 'node:fs';
 import { deserialize } from 'node:v8';
 import { monitorEventLoopDelay } from 'node:perf_hooks';

@@ -1,5 +1,6 @@
-// A broadcast against the plain loop over libsignal: recipients a second, processors, event loop, memory. The store is LMDB on
-// the disk, recipients have sessions that they answered, one device each; the service is a transport that only counts.
+// A broadcast against the plain loop over libsignal: recipients a second, processors, event loop,
+// memory. The store is LMDB on the disk, recipients have sessions that they answered, one device
+// each; the service is a transport that only counts.
 import { execFile } from 'node:child_process';
 import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,7 +17,10 @@ import { populate, type SenderKeys } from './population.js';
 import type { StageReading } from './stages-child.js';
 
 export interface BroadcastRow extends BroadcastReading {
-  /** Of the process's first broadcast, in which code is compiled and recipients met, and of its last one. */
+  /**
+   * Of the process's first broadcast, or of its last one. In the first, code is compiled and
+   * recipients are new.
+   */
   readonly broadcast: 'first' | 'later';
 }
 
@@ -31,7 +35,10 @@ export interface BroadcastResult {
   /** How many times as fast a later broadcast is, all threads, on the disk. */
   readonly timesLoop: Summary;
   readonly comparedRecipients: number;
-  /** µs of all processors, a recipient: each stage alone, and the whole broadcast, in which they disturb each other. */
+  /**
+   * µs of all processors, a recipient: each stage alone, and the whole broadcast, in which they
+   * disturb each other.
+   */
   readonly stages: StageReading & { readonly whole: number };
   readonly rows: readonly BroadcastRow[];
 }
@@ -118,7 +125,7 @@ function lastOf<Reading>(readings: readonly Reading[]): Reading {
   return last;
 }
 
-/** What the child read, each time that it did what is measured. */
+/** Readings of the child, one for each run of the measured work. */
 async function readChild<Reading>(name: string, { store, sender, acis }: Paths, rest: string[]): Promise<Reading[]> {
   const { stdout } = await run(process.execPath, [childPath(name), store, sender, acis, ...rest], {
     maxBuffer: MAX_OUTPUT_BYTES,

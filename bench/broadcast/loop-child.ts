@@ -1,4 +1,5 @@
-// Runs in a process of its own (see broadcast.ts): the plain loop that everybody writes first, over libsignal alone, in memory.
+// Runs in a process of its own (see broadcast.ts): the plain loop that everybody writes first, over
+// libsignal alone, in memory.
 import { readFileSync } from 'node:fs';
 import { deserialize } from 'node:v8';
 import {
@@ -36,7 +37,7 @@ for (let from = 0; from < acis.length; from += 1000) {
   for (const [i, record] of sessions.entries()) {
     const contact = contacts[i];
     const address = addresses[from + i];
-    if (record === undefined || contact === undefined || address === undefined) throw new Error('nobody there');
+    if (record === undefined || contact === undefined || address === undefined) throw new Error('no listener');
     const { identityKey } = decodeContact(contact);
     await memory.sessions.saveSession(address, SessionRecord.deserialize(record));
     await memory.identities.saveIdentity(address, PublicKey.deserialize(Uint8Array.from(identityKey ?? [])));

@@ -1,5 +1,5 @@
-// Runs in a process of its own (see population.ts): makes recipients with libsignal, and a session with each that both sides
-// have written in.
+// Runs in a process of its own (see population.ts): makes recipients with libsignal, and a session
+// with each that both sides have written in.
 import { randomUUID } from 'node:crypto';
 import {
   IdentityKeyPair,

@@ -1,4 +1,4 @@
-// Who is broadcast to: accounts in a store, each with a session that was answered.
+// Recipients of the broadcasts: accounts in a store, each with a session that was answered.
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Change, Store } from 'sealcast';
@@ -14,7 +14,7 @@ export interface Member {
   readonly session: Uint8Array;
 }
 
-/** What every process of a benchmark has to know of the account that sends. */
+/** Keys of the sending account that every process of a benchmark needs. */
 export interface SenderKeys {
   readonly aci: string;
   readonly deviceId: number;

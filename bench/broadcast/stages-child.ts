@@ -1,5 +1,6 @@
-// Runs in a process of its own (see broadcast.ts): the stages of a broadcast one after the other, each for everybody, and what
-// each takes of the processors. None of it is sent, so nothing but the benchmark's own store remembers it.
+// Runs in a process of its own (see broadcast.ts): the stages of a broadcast one after the other,
+// each for everybody, and what each takes of the processors. None of it is sent, so nothing but the
+// benchmark's own store remembers it.
 import { readFileSync } from 'node:fs';
 import { deserialize } from 'node:v8';
 import { openStore, type SealResult } from 'sealcast';
@@ -33,7 +34,8 @@ const CHUNK = 256;
 const ID = 'stages';
 const [storePath = '', senderPath = '', acisPath = '', threads = '2', body = 'x'] = process.argv.slice(2);
 const sender = deserialize(readFileSync(senderPath)) as SenderKeys;
-// In the order of the store's keys, as the Broadcaster takes them (see src/broadcast/chunk-queue.ts).
+// In the order of the store's keys, as the Broadcaster takes them (see
+// src/broadcast/chunk-queue.ts).
 const acis = (deserialize(readFileSync(acisPath)) as string[]).sort();
 const store = await openStore({ path: storePath });
 const outbox = new Outbox(store, SYSTEM_CLOCK);
@@ -146,7 +148,9 @@ async function seal(contacts: readonly ContactRecord[], outputs: readonly Encryp
   return results;
 }
 
-/** All that is done for a recipient but the other three: access key, USMC, turn, request, answer. */
+/**
+ * All that is done for a recipient but the other three: access key, USMC, turn, request, answer.
+ */
 async function dispatch(
   chunk: readonly string[],
   contacts: readonly ContactRecord[],

@@ -86,7 +86,10 @@ async function runCase(
   }
 }
 
-/** The kernel that sealcast picks by itself, on one thread; with `everything` on all of them too, and the other kernels. */
+/**
+ * The kernel that sealcast picks by itself, on one thread; with `everything` on all of them too,
+ * and the other kernels.
+ */
 function variantsOf({ picked, others }: AvailableKernels, everything: boolean): Variant[] {
   const threads = availableParallelism();
   const oneThread = (kernel: Variant['kernel']): Variant => ({ kernel, threads: 1 });

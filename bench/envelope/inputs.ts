@@ -12,7 +12,7 @@ import type { EnvelopeInputs } from '../peers/peer.js';
 
 const RECIPIENT_NAME = 'recipient';
 
-/** A sender, its subscribers, a content of its own for each, and envelopes from the first of them to the sender. */
+/** A sender, its subscribers, a content for each, and envelopes from the first of them. */
 export async function createInputs(
   subscriberCount: number,
   contentBytes: number,
@@ -47,7 +47,7 @@ export interface IncomingSender {
   readonly store: MemoryIdentityStore;
 }
 
-/** One envelope from each sender, sealed by libsignal with a certificate that the authority issues to him. */
+/** One envelope from each sender, sealed by libsignal with a certificate of the authority. */
 export async function createIncoming(
   authority: SignalAuthority,
   recipient: IdentityKeyPair,

@@ -8,7 +8,7 @@ import type { EnvelopeTask, RustName, SubjectName } from './rows.js';
 
 /** noble takes some twenty times as long as the others: it is timed on fewer envelopes. */
 const NOBLE_ENVELOPE_COUNT = 16;
-/** What libsignal takes for an envelope does not depend on their number: enough of them for a sample. */
+/** Enough envelopes for a sample: libsignal's time for one does not depend on their number. */
 const MAX_ENVELOPE_COUNT = 1_024;
 const MIN_ENVELOPE_COUNT = 256;
 
@@ -67,7 +67,8 @@ function rustPeers(inputs: EnvelopeInputs, envelopeCount: number): [RustName, Pe
 
 function taskOf(operation: 'seal' | 'unseal', subject: SubjectName, peer: Peer): EnvelopeTask {
   const { envelopesPerRound } = peer;
-  // With few subscribers it goes over them several times, for a sample that a clock can tell from the next one.
+  // With few subscribers it goes over them several times, for a sample that a clock can tell from
+  // the next one.
   const callCount = subject === 'noble' ? 1 : Math.ceil(MIN_ENVELOPE_COUNT / envelopesPerRound);
   return {
     identity: { operation, subject, kernel: null, threads: 1, acquaintance: null },

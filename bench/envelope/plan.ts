@@ -1,5 +1,5 @@
-// What is measured: everything at one size, and from there one thing varied at a time. (All of it everywhere would take
-// an hour.)
+// Plan of the measurements: everything at one size, and from there one thing varied at a time. (All
+// of it everywhere would take an hour.)
 
 export interface EnvelopeCase {
   readonly contentBytes: number;
@@ -7,7 +7,10 @@ export interface EnvelopeCase {
   readonly recipientCount: number;
   readonly roundCount: number;
   readonly warmupRoundCount: number;
-  /** All peers, all kernels, all threads and all states; else sealcast's main states and libsignal, on one thread. */
+  /**
+   * All peers, all kernels, all threads and all states; else sealcast's main states and libsignal,
+   * on one thread.
+   */
   readonly everything: boolean;
 }
 

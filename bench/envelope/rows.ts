@@ -7,14 +7,16 @@ import { formatThreads } from '../peers/sealcast.js';
 export type Operation = 'seal' | 'unseal' | 'prepare';
 
 export type SubjectName = 'sealcast' | 'libsignal' | 'openssl' | 'openssl-kept' | 'noble' | RustName;
-/** What the Rust peer keeps of those it meets: nothing, DH(S, R), or tables of R as well. */
+/** State that the Rust peer keeps of each party: nothing, DH(S, R), or tables of R as well. */
 export type RustName = 'rust' | 'rust-kept' | 'rust-tables';
 
-/** What sealcast knows of the other party beforehand. */
+/** State that sealcast has of the other party beforehand. */
 export type Acquaintance =
   /** Sealing: has all that can be computed ahead. */
   | 'prepared'
-  /** Sealing: was sealed for once; what is computed for a recipient who came back is computed now. */
+  /**
+   * Sealing: was sealed for once; what is computed for a recipient who came back is computed now.
+   */
   | 'second-contact'
   /** Sealing, preparing: was never met. */
   | 'first-contact'
@@ -22,7 +24,7 @@ export type Acquaintance =
   | 'known'
   /** Unsealing: the same, and certificates are validated against trust roots. */
   | 'known-validated'
-  /** Unsealing: was never met, and neither was his certificate. */
+  /** Unsealing: neither the sender nor its certificate was met before. */
   | 'never-seen';
 
 export interface RowIdentity {
@@ -41,7 +43,10 @@ export interface EnvelopeRow extends RowIdentity {
   /** Processor time of all threads. */
   readonly cpuMicrosecondsPerEnvelope: Summary;
   readonly envelopesPerSecond: number;
-  /** How many times as fast: quartiles of the ratios within each round. Absent where the other was not timed. */
+  /**
+   * How many times as fast: quartiles of the ratios within each round. Absent where the other was
+   * not timed.
+   */
   readonly timesLibsignal?: Summary;
   readonly timesNoble?: Summary;
   /** Of several threads: against one thread in the same state. */

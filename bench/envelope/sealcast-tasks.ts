@@ -1,4 +1,5 @@
-// What sealcast does in the rounds: each state of acquaintance in a Sealer of its own, which stays in it.
+// Work of sealcast in the rounds: each state of acquaintance has a Sealer of its own, which stays
+// in it.
 import { PrivateKey } from '@signalapp/libsignal-client';
 import type { KernelName } from 'sealcast/kernel';
 import { TABLES_COST_BYTES } from '#dist/src/kernel/control.js';
@@ -26,12 +27,15 @@ export interface SealcastPlan {
   /** Of the rounds, those that warm up included. */
   readonly totalRoundCount: number;
   readonly variants: readonly Variant[];
-  /** Whether there are more states than prepared, first contact and sender known; most of them of the first variant only. */
+  /**
+   * Whether there are more states than prepared, first contact and sender known; most of them of
+   * the first variant only.
+   */
   readonly everyState: boolean;
   readonly checkedEnvelopeCount: number;
 }
 
-/** What is done in a round; `call` counts from 0 to callsPerRound - 1. */
+/** Work of a round; `call` counts from 0 to callsPerRound - 1. */
 interface Work {
   readonly prepare?: () => Promise<void>;
   readonly run: (call: number) => Promise<unknown>;

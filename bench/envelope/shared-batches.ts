@@ -1,6 +1,7 @@
 /**
- * Batches of newcomers, made as they are needed. Whoever reads them gets the same ones in the same rounds, each with a
- * Sealer of its own to which they are new: making them takes longer than what is measured.
+ * Batches of newcomers, made as they are needed. All readers get the same ones in the same rounds,
+ * each with a Sealer of its own to which they are new: making them takes longer than the measured
+ * work.
  */
 export class SharedBatches<T> {
   readonly #make: () => T | Promise<T>;

@@ -1,5 +1,5 @@
-// The floors that the kernel is held to (one thread unless a row says otherwise, 600-byte USMC, 1,024 recipients), and what
-// was measured of each.
+// The floors that the kernel is held to (one thread unless stated otherwise, 600-byte USMC, 1,024
+// recipients), and the measurement of each.
 import type { X25519Row } from '../kernel/x25519.js';
 import type { Summary } from '../measure/statistics.js';
 import { findRow, type EnvelopeRow, type RowIdentity } from './rows.js';

@@ -1,4 +1,5 @@
-// What the kernel does on the curve, two field elements a vector, and who else can do it.
+// Operations of the kernel on the curve, two field elements a vector, and the peers that can do
+// them.
 import { ed25519 } from '@noble/curves/ed25519.js';
 import { bigIntToLittleEndian, concatBytes, littleEndianToBigInt } from '../../test/reference/bytes.js';
 import type { Subject } from '../measure/subject.js';
@@ -140,7 +141,7 @@ function fixedBaseSubject(kernel: InnerKernel, inputs: X25519Inputs): Subject[] 
   return [quotientSubject(kernel, call)];
 }
 
-/** What leaves X and Z in both lanes: the inversion, one for a whole batch, is not in it. */
+/** Leaves X and Z in both lanes: the inversion, one for a whole batch, is not in it. */
 function quotientSubject(kernel: InnerKernel, call: Call): Subject {
   return {
     name: kernel.name,

@@ -1,5 +1,5 @@
-// A kernel with its inner functions exported, at the release's settings (build/kernel/<kernel>.inner.wasm, compiled from
-// assembly/testing.ts), on a memory of its own.
+// A kernel with its inner functions exported, at the release's settings
+// (build/kernel/<kernel>.inner.wasm, compiled from assembly/testing.ts), on a memory of its own.
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
 import { bigIntToLittleEndian, concatBytes, equalBytes, littleEndianToBigInt } from '../../test/reference/bytes.js';
@@ -9,7 +9,10 @@ import { seededBytes } from '../../test/harness/seeded-random.js';
 import { PACKAGE_ROOT } from '../report/environment.js';
 import { repeatCalls, type Call } from './repeat-calls.js';
 
-/** Where the benchmark lays its things; everything in assembly/ that is public begins behind CONTROL_PTR. */
+/**
+ * Where the benchmark lays its things; everything in assembly/ that is public begins behind
+ * CONTROL_PTR.
+ */
 export const AT = {
   f: 0x20000,
   g: 0x20400,
@@ -104,7 +107,10 @@ export interface InnerKernels {
   readonly skipped: readonly string[];
 }
 
-/** What the benchmark reads of dist/kernel/manifest.json: kernels in the order in which they are tried. */
+/**
+ * Fields of dist/kernel/manifest.json that the benchmark reads: kernels in the order in which they
+ * are tried.
+ */
 interface ManifestEntry {
   readonly file: string;
   /** The major versions of V8 that the build is meant for; it works on all. */

@@ -1,4 +1,4 @@
-// What the kernel is made of, each part against the best peer at hand: on the same inputs, in one run.
+// Parts of the kernel, each against the best available peer: on the same inputs, in one run.
 import { runRounds, timesAsFast, samplesOf, type RoundSamples } from '../measure/rounds.js';
 import { quantile, summarize } from '../measure/statistics.js';
 import { calibrated, requireSameResults, type Subject } from '../measure/subject.js';

@@ -6,7 +6,7 @@ export interface KernelOperation {
   readonly name: string;
   /** Bytes that one operation works on, where that says something. */
   readonly bytes?: number;
-  /** What the kernel has for it: nothing, one way, or several (one lane, four lanes). */
+  /** Ways in which the kernel does it: none, one, or several (one lane, four lanes). */
   readonly ofKernel: (kernel: InnerKernel) => readonly Subject[];
   readonly peers: readonly Subject[];
 }

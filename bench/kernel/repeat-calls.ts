@@ -1,6 +1,6 @@
-// Calls exports of a kernel many times over, from WebAssembly: a call from there costs about a nanosecond, one from
-// JavaScript some ten, as much as half of a field multiplication. The module that does it is put together here, byte by
-// byte (WebAssembly Core Specification, section 5).
+// Calls exports of a kernel many times over, from WebAssembly: a call from there costs about a
+// nanosecond, one from JavaScript some ten, as much as half of a field multiplication. The module
+// that does it is put together here, byte by byte (WebAssembly Core Specification, section 5).
 
 /** An export and the addresses and lengths that it is called with. */
 export interface Call {

@@ -65,7 +65,9 @@ function hashOperation(lanes: Lanes): KernelOperation {
   };
 }
 
-/** The kernel has SHA-256 in four lanes only inside of HMAC and HKDF: here it is block after block. */
+/**
+ * The kernel has SHA-256 in four lanes only inside of HMAC and HKDF: here it is block after block.
+ */
 function fourLaneHash(kernel: InnerKernel, lanes: Lanes): Subject {
   const padded = lanes.messages.map(padMessage);
   const blockCount = entry(padded, 0).length / BLOCK_BYTES;
@@ -162,7 +164,10 @@ function cipherSubject(kernel: InnerKernel, key: Uint8Array, data: Uint8Array): 
   };
 }
 
-/** The way of the envelopes: schedules of all keys made together, blocks of all texts encrypted together. */
+/**
+ * The way of the envelopes: schedules of all keys made together, blocks of all texts encrypted
+ * together.
+ */
 function textsSubject(kernel: InnerKernel, { messages, keys }: Lanes): Subject {
   const keyAt = (text: number): number => AT.keys + LANE_STRIDE * text;
   const textAt = (text: number): number => AT.texts + MESSAGE_STRIDE * text;

@@ -1,14 +1,14 @@
-// Interleaved rounds: every task once a round, in an order that moves on by one, so that what disturbs the machine
-// disturbs all of them, and ratios are taken within a round.
+// Interleaved rounds: every task once a round, in an order that moves on by one, so that what
+// disturbs the machine disturbs all of them, and ratios are taken within a round.
 import { Bench } from 'tinybench';
 import { clearGarbage, clearYoungGarbage } from './garbage.js';
 import { summarize, type Summary } from './statistics.js';
 
 export interface RoundTask {
   readonly name: string;
-  /** What one run does of whatever is measured: envelopes, shared secrets, hashes. */
+  /** Operations of one run: envelopes, shared secrets, hashes. */
   readonly operationCount: number;
-  /** What must be ready before the clock runs. */
+  /** Prepares a run before the clock starts. */
   readonly prepare?: () => void | Promise<void>;
   readonly run: () => unknown;
 }
@@ -16,7 +16,9 @@ export interface RoundTask {
 /** Of one task in one round, an operation. */
 export interface RoundSample {
   readonly microseconds: number;
-  /** Of all the process's threads: what a task that works on several of them takes from the machine. */
+  /**
+   * Of all the process's threads: what a task that works on several of them takes from the machine.
+   */
   readonly cpuMicroseconds: number;
 }
 

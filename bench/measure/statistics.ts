@@ -1,4 +1,4 @@
-/** What is reported of a series of measurements: half of them lie between the quartiles. */
+/** Summary of a series of measurements: half of them are between the quartiles. */
 export interface Summary {
   readonly median: number;
   readonly p25: number;

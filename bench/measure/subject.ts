@@ -2,19 +2,28 @@
 import { concatBytes, equalBytes } from '../../test/reference/bytes.js';
 import type { RoundTask } from './rounds.js';
 
-/** Somebody who can do an operation: a kernel, or a peer. */
+/** A kernel or a peer that can do an operation. */
 export interface Subject {
   readonly name: string;
   /** Operations that `run(1)` does. */
   readonly operationsPerTurn: number;
   readonly run: (turns: number) => void;
-  /** What it computes of inputs that are the same for all subjects; undefined where it picks them itself. */
+  /**
+   * Result for inputs that are the same for all subjects; undefined where the subject picks them
+   * itself.
+   */
   readonly result?: () => Uint8Array;
 }
 
-/** One sample: about what a kernel takes for a batch of 256, so that what disturbs the machine meets all alike. */
+/**
+ * One sample: about what a kernel takes for a batch of 256, so that what disturbs the machine meets
+ * all alike.
+ */
 const SAMPLE_MS = 5;
-/** Engines optimise WebAssembly after 5 to 14 ms of work, in the background, where a busy machine takes longer. */
+/**
+ * Time of warming up, ms. Engines optimise WebAssembly after 5 to 14 ms of work, in the background,
+ * where a busy machine takes longer.
+ */
 const WARMUP_MS = 100;
 
 /** One input after the other, over and over; the result is that of the first `checkedCount`. */

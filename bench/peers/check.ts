@@ -1,4 +1,5 @@
-// No peer is timed before libsignal has opened what it seals, and it has opened what libsignal sealed.
+// No peer is timed before libsignal has opened what it seals, and it has opened what libsignal
+// sealed.
 import { sealedSenderDecryptToUsmc } from '@signalapp/libsignal-client';
 import { copyBytes, equalBytes } from '../../test/reference/bytes.js';
 import { entry, type EnvelopeInputs, type Peer } from './peer.js';

@@ -1,6 +1,6 @@
-// libsignal's native addon, as an application drives it: one envelope after the other, with USMCs built beforehand and
-// an identity store in plain JavaScript. (Starting all of them at once and awaiting the lot was measured as well; it
-// takes as long.)
+// libsignal's native addon, as an application drives it: one envelope after the other, with USMCs
+// built beforehand and an identity store in plain JavaScript. (Starting all of them at once and
+// awaiting the lot was measured as well; it takes as long.)
 import { sealedSenderDecryptToUsmc, sealedSenderEncrypt } from '@signalapp/libsignal-client';
 import { entry, type EnvelopeInputs, type Peer } from './peer.js';
 

@@ -11,9 +11,10 @@ export interface KeyPairObjects {
 }
 
 /**
- * Node 20 can hang for ever when it exports a key that it generated: the export holds the key's mutex while it allocates
- * its strings, and if the garbage collector runs just then, the destructor of the key's generation waits for that mutex.
- * A key imported from random bytes has no such destructor, and costs the same there.
+ * Node 20 can hang for ever when it exports a key that it generated: the export holds the key's
+ * mutex while it allocates its strings, and if the garbage collector runs just then, the destructor
+ * of the key's generation waits for that mutex. A key imported from random bytes has no such
+ * destructor, and costs the same there.
  */
 export const generateEphemeral: () => KeyPairObjects =
   NODE_MAJOR < 22 ? importRandomKeyPair : () => generateKeyPairSync('x25519');

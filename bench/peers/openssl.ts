@@ -1,6 +1,7 @@
-// node:crypto (OpenSSL) put together by hand, in the fastest way that was found on Node 20, 22 and 26: KeyObjects of the
-// static keys prepared beforehand, raw public keys moved as JWK (importing or exporting DER took two to nine times as
-// long), hkdfSync, and Hmac and Cipher objects for the rest. (Node 24 takes some 14 us for every such object.)
+// node:crypto (OpenSSL) put together by hand, in the fastest way that was found on Node 20, 22 and
+// 26: KeyObjects of the static keys prepared beforehand, raw public keys moved as JWK (importing or
+// exporting DER took two to nine times as long), hkdfSync, and Hmac and Cipher objects for the
+// rest. (Node 24 takes some 14 us for every such object.)
 import { createCipheriv, createHmac, diffieHellman, hkdfSync, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { exportPublicKey, generateEphemeral, importPrivateKey, importPublicKey } from './openssl-keys.js';
 import { entry, type EnvelopeInputs, type Peer } from './peer.js';

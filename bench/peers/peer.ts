@@ -6,7 +6,7 @@ import type { MemoryIdentityStore, SignalAuthority } from '../../test/harness/si
 export interface Subscriber {
   readonly identity: IdentityKeyPair;
   readonly store: MemoryIdentityStore;
-  /** What the sender's store knows the subscriber by. */
+  /** Address of the subscriber in the sender's store. */
   readonly address: ProtocolAddress;
 }
 
@@ -20,17 +20,22 @@ export interface EnvelopeInputs {
   /** usmcs[i] goes to subscribers[i]; contents[i] are its bytes. */
   readonly usmcs: readonly UnidentifiedSenderMessageContent[];
   readonly contents: readonly Bytes[];
-  /** What libsignal sealed towards the sender: incoming[i] by subscribers[i], with incomingContents[i] inside. */
+  /**
+   * Envelopes that libsignal sealed towards the sender: incoming[i] by subscribers[i], with
+   * incomingContents[i] inside.
+   */
   readonly incoming: readonly Bytes[];
   readonly incomingContents: readonly Bytes[];
-  /** Who signed the certificates in them. */
+  /** Signer of the certificates in them. */
   readonly authority: SignalAuthority;
 }
 
 /** Something that seals and unseals v1 envelopes. */
 export interface Peer {
   readonly name: string;
-  /** One call of `seal` or `unseal` in a round handles this many; the slow ones are timed on fewer. */
+  /**
+   * One call of `seal` or `unseal` in a round handles this many; the slow ones are timed on fewer.
+   */
   readonly envelopesPerRound: number;
   /** Seals contents[i] for subscribers[i], i below `envelopeCount`. */
   seal(envelopeCount: number): Promise<Uint8Array[]>;

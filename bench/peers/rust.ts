@@ -1,5 +1,5 @@
-// The usual Rust crates (curve25519-dalek, aes, ctr, hkdf, hmac, sha2) in WebAssembly, behind wasm-bindgen: what
-// `npm run bench:rust` built from rust/.
+// The usual Rust crates (curve25519-dalek, aes, ctr, hkdf, hmac, sha2) in WebAssembly, behind
+// wasm-bindgen: what `npm run bench:rust` built from rust/.
 import { randomBytes } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { createRequire } from 'node:module';
@@ -18,7 +18,7 @@ export interface RustPrimitives {
   aes256Ctr(key: Uint8Array, counterBlock: Uint8Array, data: Uint8Array): Uint8Array;
 }
 
-/** What a sealer remembers of those it meets: the numbers of `Keep` in rust/src/sealer.rs. */
+/** State that a sealer keeps of each party: the numbers of `Keep` in rust/src/sealer.rs. */
 export const KEEP = { nothing: 0, staticSecrets: 1, tables: 2 } as const;
 
 export interface RustSealer {
@@ -38,8 +38,9 @@ export interface RustModule extends RustPrimitives {
 
 export interface RustPeerOptions {
   /**
-   * nothing; DH(S, R) of every recipient and sender already met; or that, and of recipients a table of R's multiples as
-   * well (curve25519-dalek's own for base points: 30 KB each, built at first sight in 2 ms).
+   * nothing; DH(S, R) of every recipient and sender already met; or that, and of recipients a table
+   * of R's multiples as well (curve25519-dalek's own for base points: 30 KB each, built at first
+   * sight in 2 ms).
    */
   readonly keep: keyof typeof KEEP;
 }

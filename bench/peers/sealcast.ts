@@ -66,7 +66,10 @@ export async function sealFor(
   });
 }
 
-/** With trust roots the certificates are validated, and DH(S, R) is kept of senders whose certificate held. */
+/**
+ * Unseals with trust roots. The certificates are validated, and DH(S, R) is kept of senders whose
+ * certificate held.
+ */
 export async function unsealWith(
   sealer: Sealer,
   envelopes: readonly Uint8Array[],

@@ -1,5 +1,5 @@
-// The wire form of a v1 envelope for the peers that are put together by hand: no more work than a careful application
-// would do, and no less.
+// The wire form of a v1 envelope for the peers that are put together by hand: exactly the work that
+// a careful application does.
 
 export const PUBLIC_KEY_BYTES = 33;
 export const MAC_BYTES = 10;

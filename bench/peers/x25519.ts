@@ -1,4 +1,5 @@
-// Bare X25519, as each peer does it: static keys are in the form that the peer likes best before any clock runs.
+// Bare X25519, as each peer does it: static keys are in the form that the peer likes best before
+// any clock runs.
 import { diffieHellman, generateKeyPairSync } from 'node:crypto';
 import { PrivateKey, PublicKey } from '@signalapp/libsignal-client';
 import { x25519 } from '@noble/curves/ed25519.js';
@@ -37,7 +38,10 @@ export function joinPoints({ publicKeys }: X25519Inputs): Bytes {
   return concatBytes(...publicKeys.map((key) => key.subarray(1)));
 }
 
-/** Shared secrets: of scalar i and public key i, for all i; `checkedCount` of them are in the results. */
+/**
+ * Shared secrets: of scalar i and public key i, for all i; `checkedCount` of them are in the
+ * results.
+ */
 export function sharedSecretPeers(inputs: X25519Inputs, checkedCount: number): Subject[] {
   const { scalars, publicKeys } = inputs;
   const count = scalars.length;

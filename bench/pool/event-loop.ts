@@ -8,7 +8,7 @@ import { entry, type EnvelopeInputs } from '../peers/peer.js';
 import { describeEnvironment, type Environment } from '../report/environment.js';
 import { formatNumber, formatTable } from '../report/table.js';
 
-/** Milliseconds between two turns of a timer of one millisecond, which is therefore what an idle loop shows. */
+/** Milliseconds between two turns of a timer of one millisecond. An idle loop shows 1 ms. */
 export interface LoopDelay {
   readonly name: string;
   readonly envelopeCount: number;
@@ -81,7 +81,8 @@ async function measure(name: string, envelopeCount: number, work: () => Promise<
   const startMs = performance.now();
   await work();
   const elapsedMs = performance.now() - startMs;
-  // A delay is recorded when the timer fires at last: one that lasted until the work's end would otherwise be missed.
+  // A delay is recorded when the timer fires at last: one that lasted until the work's end would
+  // otherwise be missed.
   await sleep(5 * RESOLUTION_MS);
   histogram.disable();
   return {

@@ -1,5 +1,5 @@
-// Keys for a process that is to be measured: it must not spend time or memory on making them. Nothing but Node's own
-// modules is imported here.
+// Keys for a process that is to be measured: it must not spend time or memory on making them.
+// Nothing but Node's own modules is imported here.
 import { readFileSync } from 'node:fs';
 
 export const PUBLIC_KEY_BYTES = 33;

@@ -1,5 +1,5 @@
-// Runs in a process of its own (see memory.ts) and prints its readings as JSON. Nothing but Node's own modules is
-// imported at the top: what sealcast itself costs is to be seen.
+// Runs in a process of its own (see memory.ts) and prints its readings as JSON. Nothing but Node's
+// own modules is imported at the top: what sealcast itself costs is to be seen.
 import { setTimeout as sleep } from 'node:timers/promises';
 import { readKeyFile } from './key-file.js';
 
@@ -50,7 +50,8 @@ function requireOk(results: readonly ({ readonly ok: true } | { readonly ok: fal
 }
 
 async function read(stage: MemoryStage): Promise<void> {
-  // Twice, with turns of the event loop between them: finalizers and workers' messages hold memory until they ran.
+  // Twice, with turns of the event loop between them: finalizers and workers' messages hold memory
+  // until they ran.
   for (let i = 0; i < 2; i++) {
     globalThis.gc?.();
     await sleep(100);

@@ -1,5 +1,5 @@
-// What a Sealer that has seen many recipients, and has prepared them, costs in memory over bare Node: each in a process
-// of its own.
+// Memory, over that of bare Node, of a Sealer that has seen many recipients and has prepared them:
+// each in a process of its own.
 import { execFile } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
@@ -19,7 +19,7 @@ export interface MemoryResult {
   readonly recipientCount: number;
   readonly threads: number;
   readonly recipientCacheBytes: number;
-  /** What the process grows by when all recipients are sealed for once and then prepared, a recipient. */
+  /** Growth of the process for a recipient, when all are sealed for once and then prepared. */
   readonly bytesPerPreparedRecipient: number;
   readonly rows: readonly MemoryRow[];
 }
@@ -31,7 +31,9 @@ export interface MemoryBenchOptions {
 }
 
 const CHILD_PATH = fileURLToPath(new URL('./memory-child.js', import.meta.url));
-/** Over what the tables of all recipients take: the slots of a few may crowd one place of the index. */
+/**
+ * Over what the tables of all recipients take: the slots of a few may crowd one place of the index.
+ */
 const SLACK = 1.05;
 const MEBIBYTE = 2 ** 20;
 const run = promisify(execFile);

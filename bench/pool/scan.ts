@@ -1,5 +1,6 @@
-// A broadcast to more recipients than there is room for, again and again: a cycle, in which evicting whoever was used
-// least recently throws each recipient out just before his turn, so that none would ever be found.
+// A broadcast to more recipients than there is room for, again and again: a cycle, in which
+// evicting the least recently used one throws each recipient out just before its turn, so that none
+// would ever be found.
 import { PrivateKey, IdentityKeyPair } from '@signalapp/libsignal-client';
 import { Sealer } from 'sealcast';
 import { TABLES_COST_BYTES } from '#dist/src/kernel/control.js';

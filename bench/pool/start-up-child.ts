@@ -1,4 +1,5 @@
-// Runs in a process of its own (see start-up.ts): the first envelopes of a fresh process, and when they were ready.
+// Runs in a process of its own (see start-up.ts): the first envelopes of a fresh process, and when
+// they were ready.
 import type { KernelChoice } from 'sealcast/kernel';
 import { readKeyFile } from './key-file.js';
 

@@ -1,4 +1,5 @@
-// How long a fresh process takes until its first envelopes are sealed: loading, compiling and warming up are in it.
+// How long a fresh process takes until its first envelopes are sealed: loading, compiling and
+// warming up are in it.
 import { execFile } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -38,7 +39,7 @@ export interface StartUpBenchOptions {
 }
 
 const CHILD_PATH = fileURLToPath(new URL('./start-up-child.js', import.meta.url));
-/** What the child seals. */
+/** Bytes of a content that the child seals. */
 const CONTENT_BYTES = 600;
 const run = promisify(execFile);
 

@@ -4,7 +4,10 @@ import { CountingTransport } from '../broadcast/counting-transport.js';
 const NOTHING = { status: 'unavailable' } as const;
 const OK = 200;
 
-/** A service that delivers what lies in its queue, so many unacknowledged at a time, and counts what is acknowledged. */
+/**
+ * A service that delivers its queue, a window of unacknowledged messages at a time. It counts the
+ * acknowledgements.
+ */
 export class DeliveringTransport extends CountingTransport implements AccountTransport {
   acknowledged = 0;
   redeliveries = 0;
@@ -15,7 +18,7 @@ export class DeliveringTransport extends CountingTransport implements AccountTra
   /** The first that is not on its way, and how many that are on their way are not acknowledged. */
   #next = 0;
   #underway = 0;
-  /** What is acknowledged over a connection that is gone counts for nothing. */
+  /** An acknowledgement over a connection that is gone counts for nothing. */
   #connection = 0;
   #onAcknowledged: () => void = () => undefined;
 

@@ -1,4 +1,5 @@
-// Runs in a process of its own (see receive.ts): the plain loop that everybody writes first, over libsignal alone, in memory.
+// Runs in a process of its own (see receive.ts): the plain loop that everybody writes first, over
+// libsignal alone, in memory.
 import {
   IdentityKeyPair,
   PrivateKey,

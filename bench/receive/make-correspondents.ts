@@ -1,5 +1,5 @@
-// Runs in a process of its own (see population.ts): makes senders with libsignal, a session with each that both sides have written
-// in, and what each sends to the account.
+// Runs in a process of its own (see population.ts): makes senders with libsignal, a session with
+// each that both sides have written in, and what each sends to the account.
 import { randomBytes, randomUUID } from 'node:crypto';
 import {
   ContentHint,
@@ -35,7 +35,7 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 const CERTIFICATE_DAYS = 30;
 const PROFILE_KEY_BYTES = 32;
 const REPLY = 'Thank you. Is the ferry running in the evening too?';
-/** What the account sends out; only that it does matters. */
+/** Content that the account sends out; only the fact that it sends matters. */
 const ANNOUNCEMENT = new Uint8Array(159);
 /** One for all: making it is half of the work, and no figure depends on it. */
 const KYBER = KEMKeyPair.generate();
@@ -95,7 +95,7 @@ class Conversation {
     for (let reply = 0; reply < REPLY_COUNT; reply++) {
       await this.#announce();
       sessions.push(await this.#ownSession());
-      // A day between each two, so that the account hears of him anew.
+      // A day between each two, so that the account hears of the correspondent again.
       const timestamp = this.#account.lastReplyMs - (REPLY_COUNT - 1 - reply) * DAY_MS;
       const content = encodeContent({ dataMessage: { body: REPLY, timestamp, profileKey: this.#profileKey } });
       const encrypted = await this.#encrypt(content);

@@ -1,4 +1,5 @@
-// Who writes to the account: contacts in its store, each with a session, and what each of them sends.
+// Correspondents of the account: contacts in its store, each with a session, and the messages that
+// each of them sends.
 import { fork } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -10,13 +11,14 @@ import { pack, unpack, type Packed } from '#dist/src/session/packed.js';
 import { NEW_CONTACT, encodeContact } from '#dist/src/store/records.js';
 
 /**
- * What is sent, in the order in which it is: three replies of everybody, each to another message of the account, so that each turns
- * the ratchet, and a delivery receipt behind the last of them, which does not.
+ * Messages in the order of sending: three replies of everybody, each to another message of the
+ * account, so that each turns the ratchet, and a delivery receipt behind the last of them, which
+ * does not.
  */
 export const BATCHES = ['reply-1', 'reply-2', 'reply-3', 'receipt'] as const;
 export const REPLY_COUNT = 3;
 
-/** One who writes, as a maker makes him. */
+/** A correspondent, as a maker creates it. */
 export interface Correspondent {
   readonly aci: string;
   readonly deviceId: number;
@@ -24,12 +26,15 @@ export interface Correspondent {
   /** 33 bytes, and 32. */
   readonly identityKey: Uint8Array;
   readonly profileKey: Uint8Array;
-  /** Of each of BATCHES: the account's session before it comes, serialized, and what comes: an Envelope of the service. */
+  /**
+   * Of each of BATCHES: the account's session before it comes, serialized, and what comes: an
+   * Envelope of the service.
+   */
   readonly sessions: readonly Uint8Array[];
   readonly letters: readonly Uint8Array[];
 }
 
-/** What every process of the benchmark has to know of the account that receives. */
+/** Keys of the receiving account that every process of the benchmark needs. */
 export interface AccountKeys {
   readonly aci: string;
   readonly deviceId: number;
@@ -37,7 +42,10 @@ export interface AccountKeys {
   /** 33 and 32 bytes */
   readonly publicKey: Uint8Array<ArrayBuffer>;
   readonly privateKey: Uint8Array<ArrayBuffer>;
-  /** Trust root, and the server's certificate and key, with which senders' certificates are signed. */
+  /**
+   * Trust root of the certificates. It comes with the server's certificate and key, which sign the
+   * senders' certificates.
+   */
   readonly rootPublicKey: Uint8Array<ArrayBuffer>;
   readonly serverCertificate: Uint8Array<ArrayBuffer>;
   readonly serverPrivateKey: Uint8Array<ArrayBuffer>;
@@ -45,9 +53,9 @@ export interface AccountKeys {
   readonly lastReplyMs: number;
 }
 
-/** What a process is measured with. */
+/** Messages and keys that a process is measured with. */
 export interface LetterBatch {
-  /** Of the account with each correspondent, before his letter comes. */
+  /** Of the account with each correspondent, before the letter comes. */
   readonly sessions: readonly Uint8Array<ArrayBuffer>[];
   readonly letters: readonly Uint8Array<ArrayBuffer>[];
 }

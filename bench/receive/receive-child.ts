@@ -1,4 +1,5 @@
-// Runs in a process of its own (see receive.ts): receives all that everybody sends, and reads what it took.
+// Runs in a process of its own (see receive.ts): receives all that everybody sends, and reads what
+// it took.
 import { subscribe } from 'node:diagnostics_channel';
 import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
@@ -17,7 +18,10 @@ export interface ReceiveReading {
   readonly loopMaxMs: number;
   /** The most that was seen, MB (10^6): anonymous memory of the process. */
   readonly anonymousMegabytes: number;
-  /** ms that batches of letters spent in each stage, a letter; batches are in several stages at once. */
+  /**
+   * ms that batches of letters spent in each stage, a letter; batches are in several stages at
+   * once.
+   */
   readonly stageMsEach: Readonly<Record<string, number>>;
   /** How often the service had to deliver again what there was no room for. */
   readonly redeliveries: number;

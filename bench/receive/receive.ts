@@ -1,5 +1,6 @@
-// Sealed replies of known senders, received, against the plain loop over libsignal: messages a second, processors, event loop,
-// memory. The store is LMDB on the disk; the service is a transport that delivers, and counts what is acknowledged.
+// Sealed replies of known senders, received, against the plain loop over libsignal: messages a
+// second, processors, event loop, memory. The store is LMDB on the disk; the service is a transport
+// that delivers, and counts what is acknowledged.
 import { execFile } from 'node:child_process';
 import { cpSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -13,7 +14,10 @@ import { BATCHES, Population } from './population.js';
 import type { ReceiveReading } from './receive-child.js';
 import type { StageReading } from './stages-child.js';
 
-/** Of a process's first batch, in which code is compiled and certificates are seen for the first time, of a later one, and of receipts. */
+/**
+ * Batches of the rows: a process's first one, a later one, and receipts. In the first, code is
+ * compiled and certificates are new.
+ */
 export const ROW_BATCHES = { first: 'reply-1', later: 'reply-3', receipts: 'receipt' } as const;
 export type RowName = keyof typeof ROW_BATCHES;
 
@@ -41,7 +45,10 @@ export interface ReceiveResult {
   readonly serviceWindow: number;
   /** The plain loop, one thread, in memory: µs a message, of each row's batch. */
   readonly loop: Readonly<Record<RowName, Summary>>;
-  /** µs of all processors, a message: each stage alone, and all of a later batch, in which they disturb each other. */
+  /**
+   * µs of all processors, a message: each stage alone, and all of a later batch, in which they
+   * disturb each other.
+   */
   readonly stages: StageReading & { readonly whole: number };
   readonly rows: readonly ReceiveRow[];
 }
@@ -55,7 +62,7 @@ export interface ReceiveBenchOptions {
   readonly onProgress: (message: string) => void;
 }
 
-/** Signal's service stops when so many are unacknowledged. */
+/** Unacknowledged messages at which Signal's service stops. */
 const SERVICE_WINDOW = 256;
 const MAX_OUTPUT_BYTES = 2 ** 20;
 const run = promisify(execFile);
@@ -63,7 +70,7 @@ const childPath = (name: string): string => fileURLToPath(new URL(`./${name}.js`
 
 interface Round {
   readonly loop: readonly LoopReading[];
-  /** All at once in one round of them: nobody's service delivers like that. */
+  /** Readings of a round that delivers all at once, as no real service does. */
   readonly readings: Readonly<Partial<Record<ReceiveRow['window'], readonly ReceiveReading[]>>>;
 }
 

@@ -124,7 +124,7 @@ async function write(
   const changes = opened.flatMap((each, i): Change[] => {
     const session = sessions.get(addressOf(each));
     const contact = contacts[i];
-    if (session === undefined || contact === undefined) throw new Error('nobody there');
+    if (session === undefined || contact === undefined) throw new Error('no listener');
     return [
       sessionChange(each.sender, each.senderDevice, session.record),
       contactChange(each.sender, { ...contact, lastSeenMs: each.serverTimestamp }),

@@ -1,4 +1,4 @@
-// What the chart shows: a choice of the rows of the envelope benchmark.
+// Rows of the envelope benchmark that the chart shows.
 import type { EnvelopeResult } from '../envelope/report.js';
 import { rowName, type EnvelopeRow, type Operation } from '../envelope/rows.js';
 import { fullCase } from './envelope-tables.js';
@@ -59,7 +59,10 @@ export function chartPanels(results: readonly EnvelopeResult[]): ChartPanel[] {
   }));
 }
 
-/** The kernels stand in the chart's title, and who keeps tables keeps DH(S, R) as well: a label has one line. */
+/**
+ * The name of a row in the chart. The title names the kernels, and a row with tables keeps DH(S, R)
+ * as well: a label has one line.
+ */
 function chartName(row: EnvelopeRow): string {
   return rowName(row)
     .replace(/ \(\w+\), /, ', ')

@@ -1,4 +1,5 @@
-// The chart of README.md and docs/benchmarks.md: how many times as fast as libsignal each peer seals and unseals, on every line of Node.
+// The chart of README.md: how many times as fast as libsignal everybody seals and unseals, on every
+// line of Node.
 import { BarChart, type BarSeriesOption } from 'echarts/charts';
 import {
   GridComponent,
@@ -31,7 +32,10 @@ interface Colors {
   readonly bars: readonly string[];
 }
 
-/** GitHub's own text and rule colours; the bars step away from the background, the newest line the farthest. */
+/**
+ * GitHub's own text and rule colours; the bars step away from the background, the newest line the
+ * farthest.
+ */
 const COLORS: Readonly<Record<Theme, Colors>> = {
   light: { text: '#1f2328', faint: '#d1d9e0', bars: ['#b6d4f5', '#7fb2ec', '#3d87d9', '#0b4f9e'] },
   dark: { text: '#f0f6fc', faint: '#3d444d', bars: ['#1d4373', '#2f6db5', '#5a9ded', '#b3d6ff'] },
@@ -180,7 +184,10 @@ function describe(results: readonly EnvelopeResult[]): string {
   );
 }
 
-/** The renderer numbers its charts and clip paths through the whole process; the file shall not depend on that. */
+/**
+ * The renderer numbers its charts and clip paths through the whole process; the file shall not
+ * depend on that.
+ */
 function stableIds(svg: string): string {
   const numbers = new Map<string, number>();
   return svg.replace(/zr\d+-[\w-]+/g, (id) => {

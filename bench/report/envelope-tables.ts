@@ -1,4 +1,4 @@
-// Tables of the envelope benchmark, in Markdown.
+// Tables of the envelope benchmark.
 import type { CaseResult, EnvelopeResult } from '../envelope/report.js';
 import { findRow, rowName, type EnvelopeRow, type Operation, type RowIdentity } from '../envelope/rows.js';
 import type { TargetId } from '../envelope/targets.js';

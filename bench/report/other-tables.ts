@@ -1,4 +1,4 @@
-// Tables of all benchmarks but the envelopes’, in Markdown.
+// Tables of the other benchmarks.
 import type { KernelResult, KernelRow } from '../kernel/report.js';
 import type { EventLoopResult } from '../pool/event-loop.js';
 import { stageName, type MemoryResult } from '../pool/memory.js';

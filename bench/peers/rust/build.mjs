@@ -1,5 +1,5 @@
-// `npm run bench:rust`: builds the Rust peer of the benchmarks into pkg/. What this machine lacks for it is said in one
-// line, and is no failure: the benchmarks run without this peer.
+// `npm run bench:rust`: builds the Rust peer of the benchmarks into pkg/. Tools that this machine
+// lacks for it are named in one line; that is no failure: the benchmarks run without this peer.
 import { spawnSync } from 'node:child_process';
 import { cpSync, existsSync, mkdtempSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { homedir, tmpdir } from 'node:os';
@@ -11,9 +11,10 @@ const EXE = process.platform === 'win32' ? '.exe' : '';
 const crate = fileURLToPath(new URL('.', import.meta.url));
 
 /**
- * Two forms, each the faster one on some engines (see rust.ts): X25519 with field arithmetic inlined by a larger measure
- * took 15 % less time on Node 24 and 26, and 30 % more on Node 20 and 22. The 64-bit field of curve25519-dalek took two
- * to three times as long as its 32-bit default, and wasm-opt changed nothing that could be measured.
+ * Two forms, each the faster one on some engines (see rust.ts): X25519 with field arithmetic
+ * inlined by a larger measure took 15 % less time on Node 24 and 26, and 30 % more on Node 20 and
+ * 22. The 64-bit field of curve25519-dalek took two to three times as long as its 32-bit default,
+ * and wasm-opt changed nothing that could be measured.
  */
 const FORMS = [
   { name: 'plain', rustFlags: [] },
@@ -37,8 +38,8 @@ const missing = [
 if (missing.length > 0) {
   console.log(`The Rust peer is skipped. Missing: ${missing.join('; ')}.`);
 } else {
-  // Hundreds of megabytes that nobody needs afterwards, and none of them may lie where the project's build would hash or
-  // wipe them.
+  // Hundreds of megabytes that are not needed afterwards. They must be outside of the folders that
+  // the project's build hashes or wipes.
   const workDirectory = mkdtempSync(join(tmpdir(), 'sealcast-rust-'));
   try {
     const built = FORMS.every((form) => build(form, toolchain, workDirectory));
@@ -72,13 +73,15 @@ function build({ name, rustFlags }, { directory, environment, cargoArguments }, 
   return status === 0;
 }
 
-/** Both forms or none: what stood there before stays if one of them could not be built. */
+/** Both forms or none: the old package stays if one of them could not be built. */
 function replacePackage(built) {
   rmSync(join(crate, 'pkg'), { recursive: true, force: true });
   cpSync(built, join(crate, 'pkg'), { recursive: true });
 }
 
-/** How the toolchain in a directory can build for WebAssembly; null if there is none, or it cannot. */
+/**
+ * How the toolchain in a directory can build for WebAssembly; null if there is none, or it cannot.
+ */
 function describeToolchain(directory) {
   const rustc = join(directory, `rustc${EXE}`);
   if (!existsSync(rustc) || !existsSync(join(directory, `cargo${EXE}`))) return null;
@@ -91,7 +94,8 @@ function describeToolchain(directory) {
   ) {
     return { directory, environment: {}, cargoArguments: [] };
   }
-  // Without a standard library for the target, one is built from its sources: unstable in cargo, so allowed expressly.
+  // Without a standard library for the target, one is built from its sources: unstable in cargo, so
+  // allowed expressly.
   const sysroot = run(rustc, ['--print', 'sysroot']);
   const linker = ['rust-lld', 'wasm-ld', 'wasm-ld-21', 'wasm-ld-20', 'wasm-ld-19']
     .map(find)
@@ -132,7 +136,7 @@ function find(program) {
   return paths.find((path) => existsSync(path)) ?? null;
 }
 
-/** What the program prints, trimmed; null if it is missing or fails. */
+/** Output of the program, trimmed; null if the program is missing or fails. */
 function output(program, programArguments) {
   const path = find(program);
   return path === null ? null : run(path, programArguments);

@@ -1,12 +1,13 @@
-//! Sealed-sender envelopes, version 1, by the usual Rust crates: what an application would get that wrote its engine in
-//! Rust and ran it in WebAssembly. Random scalars come from the host. Nothing is wiped: this is measured, not shipped.
+// Sealed-sender envelopes, version 1, by the usual Rust crates: what an application would get that
+// wrote its engine in Rust and ran it in WebAssembly. Random scalars come from the host. Nothing is
+// wiped: this is measured, not shipped.
 
 mod envelope;
 mod primitives;
 mod sealer;
 mod wire;
 
-/// What an operation refuses, in words.
+// Reason for which an operation refuses, in words.
 pub(crate) struct Refusal(&'static str);
 
 impl From<Refusal> for wasm_bindgen::JsError {

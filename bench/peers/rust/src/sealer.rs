@@ -17,7 +17,7 @@ use wasm_bindgen::prelude::*;
 /// Version, three field headers, two keys and two MACs, with a message of less than 2^28 bytes.
 const ENVELOPE_OVERHEAD: usize = 1 + 2 + PUBLIC_KEY_BYTES + 2 + STATIC_BYTES + 5 + MAC_BYTES;
 
-/// What a sealer remembers of the identities that it meets.
+// State that a sealer keeps of each identity.
 #[wasm_bindgen]
 #[derive(Clone, Copy, PartialEq)]
 pub enum Keep {
@@ -51,7 +51,8 @@ impl Sealer {
         })
     }
 
-    /// Seals contents[i] for the holder of recipients[i], with the i-th 32 bytes of fresh randomness.
+    // Seals contents[i] for the holder of recipients[i], with the i-th 32 bytes of fresh
+    // randomness.
     pub fn seal(
         &mut self,
         recipients: Vec<Uint8Array>,

@@ -1,4 +1,5 @@
-//! Protobuf, as far as an envelope needs it. Fields are read as the first of their number, which must be a byte string.
+// Protobuf, as far as an envelope needs it. Fields are read as the first of their number, which
+// must be a byte string.
 
 use crate::Refusal;
 
