@@ -35,8 +35,10 @@ export type SealcastErrorCode =
   | 'ERR_NOT_IMPLEMENTED';
 
 /**
- * Whether the same call with the same arguments can succeed later although the application changes nothing: a queue drains,
- * a lock expires, the service recovers. Errors that need another argument, a decision, a repair or an upgrade are false.
+ * Whether repeating the call can help although the application changes nothing.
+ *
+ * It can where a queue drains, a lock expires, the service recovers. Errors that need another
+ * argument, a decision, a repair or an upgrade are false.
  */
 const RETRYABLE: Readonly<Record<SealcastErrorCode, boolean>> = {
   ERR_INVALID_ARGUMENT: false,
@@ -89,24 +91,28 @@ export interface SealcastErrorFacts {
 }
 
 /**
- * The error class of sealcast. Branch on `code`, or on `retryable` alone; `index`, `field` and `serviceId` name the entry, its
- * field and the recipient at fault, where there is one.
+ * The error class of sealcast. Branch on `code`, or on `retryable` alone; `index`, `field` and
+ * `serviceId` name the entry, its field and the recipient at fault, where there is one.
  *
- * An attacker must not tell apart a wrong MAC, a wrong key and a malformed plaintext of an envelope: all are
- * `ERR_INVALID_ENVELOPE`.
+ * An attacker must not tell apart a wrong MAC, a wrong key and a malformed plaintext of an
+ * envelope: all are `ERR_INVALID_ENVELOPE`.
  */
 export class SealcastError extends Error {
   override readonly name = 'SealcastError';
   readonly code: SealcastErrorCode;
   /**
-   * Whether the same call with the same arguments can succeed later although the application changes nothing. A function of
-   * `code`; false for a code that this version does not know.
+   * Whether repeating the call can help although the application changes nothing.
+   *
+   * A function of `code`; false for a code that this version does not know.
    */
   readonly retryable: boolean;
   readonly index?: number;
   readonly field?: string;
   readonly serviceId?: string;
-  /** Milliseconds to wait before the next attempt, as the service said; only on retryable errors, a finite number from 0. */
+  /**
+   * Milliseconds to wait before the next attempt, as the service said; only on retryable errors, a
+   * finite number from 0.
+   */
   readonly retryAfterMs?: number;
 
   constructor(code: SealcastErrorCode, message: string, facts: SealcastErrorFacts = {}) {

@@ -11,11 +11,12 @@ const { module, memory } = workerData as WorkerStart;
 const kernel = instantiate(module, memory);
 
 /**
- * Fills the chunk's ephemeral scalars from the operating system's generator and seals with them, in one synchronous step:
- * nothing can come between a scalar's making and its use.
+ * Seals a chunk with fresh ephemeral scalars, in one synchronous step. The operating system's
+ * generator fills the scalars; nothing can come between the making of a scalar and its use.
  */
 function seal(arenaPtr: number): void {
-  // A plain buffer: OpenSSL fills memory that nobody else can see, then it moves into the arena.
+  // A plain buffer: OpenSSL fills memory that no other thread can see, then it moves into the
+  // arena.
   const random = randomFillSync(secretBytes(entryCount(memory, arenaPtr) * 32));
   layScalars(memory, arenaPtr, random);
   random.fill(0);
