@@ -7,7 +7,11 @@ export interface SealerOnEngine {
   readonly sealer: Sealer;
 }
 
-/** Starts an engine with 32 MiB of recipient cache and puts a Sealer on it, as an account's runtime does. */
+/**
+ * Starts an engine and puts a Sealer on it, as an account's runtime does.
+ *
+ * The recipient cache has 32 MiB.
+ */
 export async function startSealerOnEngine(
   keys: { readonly publicKey: Uint8Array; readonly privateKey: Uint8Array },
   threads: number,

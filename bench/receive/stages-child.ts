@@ -1,5 +1,5 @@
-// Runs in a process of its own (see receive.ts): the stages of receiving one after the other, each for everybody, and what each
-// takes of the processors.
+// Runs in a process of its own (see receive.ts): the stages of receiving one after the other, each
+// for everybody, and what each takes of the processors.
 import { openStore, type Change } from 'sealcast';
 import { Records, contactChange, sessionChange, sessionKey } from '#dist/src/runtime/records.js';
 import { SessionClient } from '#dist/src/session/session-client.js';

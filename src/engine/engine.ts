@@ -15,8 +15,8 @@ import { Turns, forEachInTurns } from './turns.js';
 import { Workers } from './workers.js';
 
 /**
- * While a worker processes one chunk, the next one waits in an arena; see Scheduler for the arena that
- * stays free.
+ * While a worker processes one chunk, the next one waits in an arena; see Scheduler for the arena
+ * that stays free.
  */
 const arenasFor = (threads: number): number => 2 * threads + 1;
 /** While arguments are being checked, an abort or a close is noticed within as many entries. */
@@ -76,7 +76,7 @@ export class Engine {
       const control = new ControlBlock(memory, plan, randomBytes(HASH_SEEDS_BYTES));
       const arenas = plan.arenaPtrs.map((ptr) => new Arena(memory, ptr));
       const scheduler = new Scheduler(startWorkers({ module, memory }, threads), arenas, threads);
-      // Last, when nothing can fail any more: no key is left in a memory that nobody will wipe.
+      // Last, when nothing can fail any more: no key stays in a memory that no owner will wipe.
       control.setIdentity(privateKey, publicKey);
       return new Engine({ kernel: name, threads, scheduler, control, table, plan, maxQueue });
     } finally {

@@ -15,7 +15,9 @@ export interface ChunkJob {
 /** A worker's answer to a chunk: null, or what the kernel stumbled over. */
 export type JobFault = string | null;
 
-/** Work on sessions. The scheduler knows only that a worker does it: see src/session/protocol.ts. */
+/**
+ * Work on sessions. The scheduler knows only that a worker does it: see src/session/protocol.ts.
+ */
 export interface RatchetJob {
   readonly kind: 'ratchet';
   readonly request: unknown;

@@ -19,8 +19,8 @@ const ARENAS_LEFT = 1;
 const LANES = 4;
 
 /**
- * A batch as the scheduler sees it. `index` is an entry's place in the batch, `place` its place in a
- * chunk.
+ * A batch as the scheduler sees it. `index` is an entry's place in the batch, `place` its place in
+ * a chunk.
  */
 export interface KernelBatch {
   readonly kind: JobKind;
@@ -110,7 +110,8 @@ export class Scheduler {
    * Works through a batch; each entry is collected, or failed, once.
    *
    * Rejects with ERR_ABORTED (cause: the signal's reason) once the signal fires, with ERR_CLOSED
-   * once the scheduler closes; workers finish the chunks that they process, and the results are dropped.
+   * once the scheduler closes; workers finish the chunks that they process, and the results are
+   * dropped.
    */
   run(batch: KernelBatch): Promise<void> {
     if (this.#closed) return Promise.reject(closedError());

@@ -6,7 +6,9 @@ export interface EventSink<Events extends Record<keyof Events, unknown[]>> {
 }
 
 /**
- * Passes the events of a service on to the EventEmitter that its user listens to, which exists only after the service has started.
+ * Passes the events of a service on to the user's EventEmitter.
+ *
+ * That emitter exists only after the service has started.
  *
  *   state        left by
  *   holding      forwardTo(): emits what was held, then forwarding
