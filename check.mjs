@@ -1,4 +1,5 @@
-// Runs every check of the sources, as many at a time as there are CPUs, and prints the output of each as it ends.
+// Runs every check of the sources, as many at a time as there are CPUs, and prints the output of
+// each as it ends.
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 

@@ -1,5 +1,6 @@
-// `npm run dev`: watch mode, on a tree that may never have been built. Builds everything, then compiles each change and runs the
-// fast tests that it touches. Arguments are vitest's: `npm run dev -- test/broadcast`.
+// `npm run dev`: watch mode, on a tree that may never have been built. Builds everything, then
+// compiles each change and runs the fast tests that it touches. Arguments are vitest's: `npm run
+// dev -- test/broadcast`.
 import { spawn, spawnSync } from 'node:child_process';
 import { watch } from 'node:fs';
 import { fileURLToPath } from 'node:url';
@@ -15,7 +16,10 @@ function start(args, stdio) {
   return child;
 }
 
-/** Compiles a project now and after each change. Resolves after the first time: what it writes then makes no test run twice. */
+/**
+ * Compiles a project now and after each change. Resolves after the first time: what it writes then
+ * makes no test run twice.
+ */
 function compile(project) {
   const tsc = start(
     ['node_modules/typescript/bin/tsc', '-p', project, '--watch', '--preserveWatchOutput'],
@@ -46,7 +50,8 @@ if (!build()) process.exit(1);
 await compile('tsconfig.json');
 await compile('tsconfig.dev.json');
 
-// The kernels are not TypeScript's to compile. An editor writes a file in several steps: what comes at once is one change.
+// The kernels are not TypeScript's to compile. An editor writes a file in several steps: what comes
+// at once is one change.
 let timer;
 watch(`${root}assembly`, { recursive: true }, () => {
   clearTimeout(timer);

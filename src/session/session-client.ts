@@ -160,8 +160,9 @@ export class SessionClient {
   }
 
   /**
-   * Has every worker load libsignal's addon, which takes each some 100 ms (measured: Node 20, Zen 4, 2026-11): the first
-   * message of a worker would wait for it. Failures are left to the first job that meets them.
+   * Has every worker load libsignal's addon, which takes each some 100 ms (measured: Node 20, Zen
+   * 4, 2026-11): the first message of a worker would wait for it. Failures are left to the first
+   * job that meets them.
    */
   async warmUp(): Promise<void> {
     // A worker is busy while it loads, so each of these finds another one.
