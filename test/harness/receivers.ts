@@ -57,6 +57,16 @@ export async function take(receiver: Receiver, count: number): Promise<ReceivedM
 export const bodiesOf = (messages: readonly ReceivedMessage[]): (string | undefined)[] =>
   messages.map(({ content }) => content.dataMessage?.body);
 
+/** Texts by sender's device, in the order in which they came. */
+export function threadsOf(messages: readonly ReceivedMessage[]): Map<string, (string | undefined)[]> {
+  const threads = new Map<string, (string | undefined)[]>();
+  for (const { sender, senderDevice, content } of messages) {
+    const name = `${sender}.${senderDevice}`;
+    threads.set(name, [...(threads.get(name) ?? []), content.dataMessage?.body]);
+  }
+  return threads;
+}
+
 export const text = (body: string): object => ({ dataMessage: { body } });
 
 /** What the receiver emits from now on, event by event. */

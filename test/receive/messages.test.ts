@@ -7,11 +7,19 @@ import {
   sealedSenderMultiRecipientMessageForSingleRecipient,
   UnidentifiedSenderMessageContent,
 } from '@signalapp/libsignal-client';
-import { Broadcaster, type ReceivedMessage } from 'sealcast';
+import { Broadcaster } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { failTest } from '../harness/broadcasters.js';
 import { SEALED, paddedContent, serviceEnvelope } from '../fakes/mailbox-service.js';
-import { bodiesOf, openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
+import {
+  bodiesOf,
+  openReceiverScene,
+  take,
+  text,
+  threadsOf,
+  untilDelivered,
+  type ReceiverScene,
+} from '../harness/receivers.js';
 import type { Subscriber } from '../fakes/stand-in-service.js';
 
 let scene: ReceiverScene;
@@ -20,43 +28,12 @@ beforeEach(async () => {
 });
 afterEach(() => scene[Symbol.asyncDispose]());
 
-async function reopen(threads = 1): Promise<void> {
+async function reopen(): Promise<void> {
   await scene.receiver.close();
-  scene = await openReceiverScene({ store: scene.store, threads }, scene.service);
-}
-
-/** Texts by sender's device, in the order in which they came. */
-function threadsOf(messages: readonly ReceivedMessage[]): Map<string, (string | undefined)[]> {
-  const threads = new Map<string, (string | undefined)[]>();
-  for (const { sender, senderDevice, content } of messages) {
-    const name = `${sender}.${senderDevice}`;
-    threads.set(name, [...(threads.get(name) ?? []), content.dataMessage?.body]);
-  }
-  return threads;
+  scene = await openReceiverScene({ store: scene.store }, scene.service);
 }
 
 describe('messages', () => {
-  it.each([1, 2])('of many senders and devices keep their order over many batches (%i threads)', async (threads) => {
-    await reopen(threads);
-    const { service, receiver } = scene;
-    const senders = await Promise.all(Array.from({ length: 150 }, (_, i) => service.subscribe(i % 5 ? [1] : [1, 2])));
-    const devices = senders.flatMap((sender) => [...sender.devices.keys()].map((deviceId) => ({ sender, deviceId })));
-    const texts = Array.from({ length: 6 }, (_, round) => `text ${round}`);
-    const taking = take(receiver, devices.length * texts.length);
-    // Interleaved: a batch has many senders, and a sender many batches.
-    for (const [round, body] of texts.entries()) {
-      for (const [i, { sender, deviceId }] of devices.entries()) {
-        await service.send(sender, text(body), { deviceId, sealed: (i + round) % 3 > 0 });
-      }
-    }
-    const messages = await taking;
-    const threadsByName = threadsOf(messages);
-    expect(threadsByName.size).toBe(devices.length);
-    for (const bodies of threadsByName.values()) expect(bodies).toEqual(texts);
-    await untilDelivered(scene);
-    expect(receiver.stats()).toMatchObject({ messages: messages.length, undecryptable: 0, duplicates: 0, deferred: 0 });
-  });
-
   it('go on as ratchet messages once the account has answered', async () => {
     const { service, receiver, store } = scene;
     const sender = await service.subscribe();
