@@ -88,6 +88,8 @@ export default defineConfig(
     files: ['**/*.mjs'],
     languageOptions: {
       globals: {
+        AbortSignal: 'readonly',
+        fetch: 'readonly',
         clearTimeout: 'readonly',
         console: 'readonly',
         process: 'readonly',

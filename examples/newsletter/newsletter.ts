@@ -1,34 +1,51 @@
-import { truncateBody, type Account } from 'sealcast';
+import { MAX_BODY_BYTES, type Account } from 'sealcast';
+
+/** The list of subscribers. A change is on the disk when it resolves. */
+export interface SubscriberList extends Iterable<string> {
+  add(serviceId: string): Promise<void>;
+  delete(serviceId: string): Promise<void>;
+}
 
 /**
- * An announcement service: people subscribe by sending HELLO and leave by GOODBYE, what an admin writes goes out to all, and what
- * anybody else writes goes to the admins. Ends, with what is in hand, when the account's receiver is closed.
+ * A newsletter: HELLO subscribes, STOP unsubscribes, and an editor's text goes to all subscribers. Texts of others are dropped:
+ * a service that answers everything may talk to another one forever.
+ *
+ * Ends, with the message that it works on, when the receiver is closed. Throws when the service or the store is lost: the
+ * message stays in the store, and the next start goes on with it.
  */
-export async function announce(
+export async function serveNewsletter(
   { broadcaster, receiver }: Account,
-  subscribers: Set<string>,
-  admins: ReadonlySet<string>,
+  subscribers: SubscriberList,
+  editors: ReadonlySet<string>,
 ): Promise<void> {
+  await broadcaster.resume();
   for await (const { sender, timestamp, content } of receiver) {
-    const text = content.dataMessage?.body?.trim() ?? '';
-    if (text === '') continue;
-    // A message that was in hand when the process died is given out again: with the same id, the same broadcast goes on.
-    // The id is a keyed hash: who wrote stays out of the store's keys.
-    const id = broadcaster.publicId(`${sender}:${timestamp}`);
-    const send = (body: string, recipients: Iterable<string>): Promise<unknown> =>
-      broadcaster.broadcast({ body }, [...recipients], { id }).summary();
+    const { body = '', truncated = false, groupV2 } = content.dataMessage ?? {};
+    // A sender may write what no message can be sent with: NUL, and halves of a surrogate pair.
+    const text = body.replaceAll('\0', '').toWellFormed().trim();
+    if (text === '' || groupV2 !== undefined) continue;
 
-    if (text === 'HELLO') {
-      subscribers.add(sender);
-      await send('You are subscribed. Send GOODBYE to leave.', [sender]);
-    } else if (text === 'GOODBYE') {
-      subscribers.delete(sender);
+    // A crash may give a message out again: under the same id, the same broadcast goes on and sends nothing twice.
+    // The id is a keyed hash, so that the store's keys do not tell who wrote.
+    const id = broadcaster.publicId(`${sender}:${timestamp}`);
+    const send = async (message: string, recipients: readonly string[]): Promise<void> => {
+      const run = broadcaster.broadcast({ body: message }, recipients, { id });
+      for await (const { recipient, status, error } of run) {
+        if (status === 'unregistered') await subscribers.delete(recipient);
+        if (status === 'failed') console.warn(`send: a recipient failed with ${error?.code ?? 'no code'}`);
+      }
+    };
+
+    if (text.toUpperCase() === 'HELLO') {
+      await subscribers.add(sender);
+      await send('You are subscribed. Send STOP to leave.', [sender]);
+    } else if (text.toUpperCase() === 'STOP') {
+      await subscribers.delete(sender);
       await send('You are no longer subscribed.', [sender]);
-    } else if (admins.has(sender)) {
-      await send(text, subscribers);
-    } else {
-      // What somebody sent may be as long as a text can be, without what goes before it.
-      await send(truncateBody(`A subscriber writes: ${text}`), admins);
+    } else if (editors.has(sender)) {
+      const isTooLong = truncated || Buffer.byteLength(text) > MAX_BODY_BYTES;
+      if (isTooLong) await send(`Not sent: an issue has at most ${MAX_BODY_BYTES} bytes.`, [sender]);
+      else await send(text, [...subscribers]);
     }
   }
 }

@@ -1,7 +1,11 @@
+import { join } from 'node:path';
 import { deriveAccessKey, type ReceivedMessage } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { announce } from '../../examples/newsletter/newsletter.js';
-import { MockService, type LoggedRequest } from '../mock-service/mock-service.js';
+import { CaseFile } from '../../examples/hotline/case-file.js';
+import { serveHotline } from '../../examples/hotline/hotline.js';
+import { serveNewsletter } from '../../examples/newsletter/newsletter.js';
+import { SubscriberFile } from '../../examples/newsletter/subscriber-file.js';
+import { MockService, type Decryption, type LoggedRequest } from '../mock-service/mock-service.js';
 import { NetworkAccount } from '../harness/network-account.js';
 import { take } from '../harness/receivers.js';
 import { temporaryDirectory } from '../harness/store-files.js';
@@ -28,6 +32,11 @@ afterEach(async () => {
 const nth = (i: number): string => subscribers[i] ?? '';
 const textsOf = (messages: readonly ReceivedMessage[]): unknown[] =>
   messages.map(({ sender, sealed, content }) => [sender, sealed, content.dataMessage?.body]);
+const readersOf = (decryptions: readonly Decryption[], text: string): string[] =>
+  decryptions
+    .filter((decryption) => decryption.text === text)
+    .map(({ subscriber }) => subscriber)
+    .toSorted();
 const accessKeysOf = (requests: readonly LoggedRequest[], recipient: string): (string | undefined)[] =>
   requests
     .filter(({ verb, path }) => verb === 'PUT' && path.startsWith(`/v1/messages/${recipient}`))
@@ -97,28 +106,71 @@ describe('an account over the network', () => {
   });
 });
 
-describe('the announcement service', () => {
-  test('subscribes by HELLO, lets go by GOODBYE, sends an admin’s message to all, and hands on what others write', async () => {
-    const { account } = opened;
-    const [admin, ...people] = [nth(0), nth(1), nth(2), nth(3)];
-    const list = new Set<string>();
-    const serving = announce(account, list, new Set([admin]));
+describe('the newsletter', () => {
+  test('subscribes by HELLO, lets go by STOP, and sends an editor’s text to all, after a restart too', async () => {
+    const [editor, ...people] = [nth(0), nth(1), nth(2), nth(3)];
+    const editors = new Set([editor]);
+    const listPath = join(directory.path, 'subscribers.json');
+    const list = await SubscriberFile.open(listPath);
+    const serving = serveNewsletter(opened.account, list, editors);
 
     for (const person of people) await service.subscriberSends(person, 'HELLO');
-    await service.waitForDecrypted('You are subscribed. Send GOODBYE to leave.', { subscribers: people });
-    await service.subscriberSends(nth(3), 'GOODBYE');
+    await service.waitForDecrypted('You are subscribed. Send STOP to leave.', { subscribers: people });
+    await service.subscriberSends(nth(3), 'STOP');
     await service.waitForDecrypted('You are no longer subscribed.', { subscribers: [nth(3)] });
     expect([...list]).toEqual([nth(1), nth(2)]);
-
-    await service.subscriberSends(admin, 'The bridge is closed.');
-    const heard = await service.waitForDecrypted('The bridge is closed.', { subscribers: [nth(1), nth(2)] });
-    expect(heard.filter(({ text }) => text === 'The bridge is closed.').map(({ subscriber }) => subscriber)).toEqual(
-      expect.not.arrayContaining([nth(3)]),
-    );
-    await service.subscriberSends(nth(2), 'And the ferry?');
-    await service.waitForDecrypted('A subscriber writes: And the ferry?', { subscribers: [admin] });
+    await service.subscriberSends(nth(3), 'What do I miss?');
 
     // What is in hand is finished, and nothing more taken.
+    await opened.account.receiver.close();
+    await serving;
+    await opened[Symbol.asyncDispose]();
+    opened = await NetworkAccount.open(service, directory.path);
+    const servingAgain = serveNewsletter(opened.account, await SubscriberFile.open(listPath), editors);
+    await service.subscriberSends(editor, 'The bridge is closed.');
+    const heard = await service.waitForDecrypted('The bridge is closed.', { subscribers: [nth(1), nth(2)] });
+    expect(readersOf(heard, 'The bridge is closed.')).toEqual([nth(1), nth(2)].toSorted());
+    expect(heard.map(({ text }) => text)).not.toContain('What do I miss?');
+    await opened.account.receiver.close();
+    await servingAgain;
+  });
+});
+
+describe('the hotline', () => {
+  test('relays what callers write to all staff, and an answer to its caller and the other staff', async () => {
+    const { account } = opened;
+    const [dana, eli, caller, otherCaller] = [nth(0), nth(1), nth(2), nth(3)];
+    const staff = [dana, eli];
+    const cases = await CaseFile.open(join(directory.path, 'cases.json'));
+    const serving = serveHotline(account, cases, new Set(staff));
+
+    // From what they write the hotline has their profile keys, and with them the right to send to them sealed.
+    const help = 'Begin an answer with the number of an open case: "#1 ...".';
+    for (const member of staff) await service.subscriberSends(member, 'hello');
+    await service.waitForDecrypted(help, { subscribers: staff });
+    await service.subscriberSends(caller, 'The lift is stuck.');
+    await service.waitForDecrypted('#1: The lift is stuck.', { subscribers: staff });
+    await service.subscriberSends(otherCaller, 'And the ferry?');
+    await service.waitForDecrypted('#2: And the ferry?', { subscribers: staff });
+    await service.subscriberSends(caller, 'Hurry, please.');
+    await service.waitForDecrypted('#1: Hurry, please.', { subscribers: staff });
+
+    await service.subscriberSends(dana, '#3 It runs.');
+    await service.subscriberSends(dana, '#2 It runs.');
+    await service.waitForDecrypted('It runs.', { subscribers: [otherCaller] });
+    const heard = await service.waitForDecrypted('Answered #2: It runs.', { subscribers: [eli] });
+    expect(new Set(readersOf(heard, help))).toEqual(new Set(staff));
+    expect(readersOf(heard, 'It runs.')).toEqual([otherCaller]);
+    expect(readersOf(heard, 'Answered #2: It runs.')).toEqual([eli]);
+    expect(readersOf(heard, '#2: And the ferry?')).toEqual(staff.toSorted());
+    // A number outlives the process.
+    const casesAgain = await CaseFile.open(join(directory.path, 'cases.json'));
+    expect([casesAgain.callerOf(1), casesAgain.callerOf(2), casesAgain.callerOf(3)]).toEqual([
+      caller,
+      otherCaller,
+      undefined,
+    ]);
+
     await account.receiver.close();
     await serving;
   });

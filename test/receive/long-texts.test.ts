@@ -8,7 +8,7 @@ import {
   type OutboxRecord,
 } from '#dist/src/store/records.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { announce } from '../../examples/newsletter/newsletter.js';
+import { serveHotline } from '../../examples/hotline/hotline.js';
 import { manyTurns, untilTrue } from '../harness/await-condition.js';
 import { failTest } from '../harness/broadcasters.js';
 import { openReceiverScene, text, type ReceiverScene } from '../harness/receivers.js';
@@ -126,17 +126,20 @@ describe('a longer text that an older version stored', () => {
   });
 });
 
-it('the announcement service passes a text of 2,048 bytes on, and goes on', async () => {
+it('the hotline passes on a text of 2,048 bytes, and one that could not be sent as it is, and goes on', async () => {
   const { service, receiver } = scene;
   const opened = await openBroadcaster();
   const [admin, writer] = subscribers;
   if (admin === undefined || writer === undefined) failTest('subscribers');
   await opened.setProfileKey(admin.aci, admin.profileKey);
-  const serving = announce({ broadcaster: opened, receiver } as unknown as Account, new Set(), new Set([admin.aci]));
+  const cases = { numberOf: () => Promise.resolve(7), callerOf: () => undefined };
+  const serving = serveHotline({ broadcaster: opened, receiver } as unknown as Account, cases, new Set([admin.aci]));
   await service.send(writer, text('🎈'.repeat(512)));
-  await service.send(writer, text('short'));
-  await untilTrue(() => service.textsOf(admin).length === 2);
-  expect(service.textsOf(admin)).toEqual([`A subscriber writes: ${'🎈'.repeat(506)}…`, 'A subscriber writes: short']);
+  await service.send(writer, text('sh\0ort'));
+  await service.send(writer, text('\0'));
+  await service.send(writer, text('end'));
+  await untilTrue(() => service.textsOf(admin).length === 3);
+  expect(service.textsOf(admin)).toEqual([`#7: ${'🎈'.repeat(510)}…`, '#7: short', '#7: end']);
   await receiver.close();
   await serving;
 });

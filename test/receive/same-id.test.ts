@@ -2,7 +2,7 @@ import { Broadcaster, type Account, type BroadcastRun } from 'sealcast';
 import type * as SendWindows from '#dist/src/broadcast/flow/send-limiter.js';
 import { decodeBroadcast } from '#dist/src/store/records.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { announce } from '../../examples/newsletter/newsletter.js';
+import { serveNewsletter, type SubscriberList } from '../../examples/newsletter/newsletter.js';
 import { manyTurns, neverHangs, untilTrue } from '../harness/await-condition.js';
 import { acis, failTest } from '../harness/broadcasters.js';
 import { openReceiverScene, text, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
@@ -116,10 +116,15 @@ describe('the same id again, while who asked for the message is sent it again', 
   });
 });
 
-it('the announcement service goes on with a message that it is given again during a resend', async () => {
+it('the newsletter goes on with a message that it is given again during a resend', async () => {
   const { service } = scene;
   const [admin, subscriber] = [first(), subscribers[1] ?? failTest('subscriber')];
-  const list = new Set([admin.aci, subscriber.aci]);
+  const serviceIds = new Set([admin.aci, subscriber.aci]);
+  const list: SubscriberList = {
+    add: (serviceId) => Promise.resolve(void serviceIds.add(serviceId)),
+    delete: (serviceId) => Promise.resolve(void serviceIds.delete(serviceId)),
+    [Symbol.iterator]: () => serviceIds.values(),
+  };
   const { receiver } = scene;
   // A crash after the broadcast, and before the message is dealt with: the loop is given it twice.
   let send = 0;
@@ -135,7 +140,7 @@ it('the announcement service goes on with a message that it is given again durin
       }
     },
   };
-  const serving = announce({ broadcaster, receiver: twice } as unknown as Account, list, new Set([admin.aci]));
+  const serving = serveNewsletter({ broadcaster, receiver: twice } as unknown as Account, list, new Set([admin.aci]));
   await service.send(admin, text('The bridge is closed.'));
   await untilTrue(() => send === 2);
   expect(countOf(subscriber)).toBe(1);
