@@ -12,10 +12,10 @@ const waits = vi.hoisted((): number[] => []);
 
 vi.mock('#dist/src/util/sleep.js', async (importOriginal) => {
   const original = await importOriginal<typeof Waiting>();
-  // A hundred times as fast: what is tested is what follows, not how long it takes.
+  // A thousand times as fast: what is tested is what follows, not how long it takes.
   const wait: typeof original.wait = (ms, signal) => {
     waits.push(ms);
-    return original.wait(ms / 100, signal);
+    return original.wait(ms / 1000, signal);
   };
   return { ...original, wait };
 });
