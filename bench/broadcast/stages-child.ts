@@ -168,11 +168,12 @@ async function dispatch(
     guard,
     telemetry,
     events: { emit: () => undefined },
+    clock: SYSTEM_CLOCK,
   };
   const gate = new PauseGate(aborts);
   const limits = {
     gate,
-    window: new SendLimiter({ maxSends: CHUNK, perSecond: Infinity, aborts, gate }),
+    window: new SendLimiter({ maxSends: CHUNK, perSecond: Infinity, aborts, gate, clock: SYSTEM_CLOCK }),
     maxRetryAfterMs: 0,
     releaseSlotWhile: (waiting: () => Promise<void>) => waiting(),
   };

@@ -67,8 +67,6 @@ export interface CacheOptions {
   readonly trustRoots: readonly Uint8Array<ArrayBuffer>[];
   readonly own: OwnDevice;
   readonly problems: Pick<Emitter<CertificateProblem>, 'emit'>;
-  /** Resolves after about that many ms, or rejects when the signal fires. */
-  readonly wait: (ms: number, signal: AbortSignal | undefined) => Promise<void>;
   /**
    * By which certificates expire; while it is provisional, the service is asked, for its answer
    * tells its time.
@@ -208,7 +206,7 @@ export class SenderCertificateCache {
     let count;
     do {
       count = failures.count;
-      await this.#options.wait(failures.waitMs(), signal);
+      await this.#clock.sleep(failures.waitMs(), signal);
     } while (count < failures.count && failures.end === undefined);
   }
 

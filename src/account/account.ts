@@ -1,7 +1,7 @@
 import type { AttributesInput } from './attributes.js';
 import type { AccountService } from './service.js';
 import type { PendingIdentity } from './account-types.js';
-import { checkAccountTransport, checkPolicies, checkSharedOptions } from '../runtime/options.js';
+import { checkAccountTransport, checkPolicies, checkSharedOptions, type Internals } from '../runtime/options.js';
 import type { AccessKeyOptions, OwnCallOptions, UnidentifiedAccessPair } from './account-types.js';
 import type { ProfileInput } from './profile-upload.js';
 import type { ContactProfile, FetchProfileOptions } from './account-types.js';
@@ -38,17 +38,26 @@ export class Account implements AsyncDisposable {
   }
 
   /** As {@link openAccount}. */
-  static async open(options: AccountOptions): Promise<Account> {
+  static open(options: AccountOptions): Promise<Account> {
+    return Account.openWith(options, {});
+  }
+
+  /**
+   * As {@link Account.open}, with parts that a test injects.
+   *
+   * @internal
+   */
+  static async openWith(options: AccountOptions, internals: Internals): Promise<Account> {
     const policies = checkPolicies(checkOptions(options, OPENER_NAMES satisfies NamesOf<AccountOptions>));
     const transport = checkAccountTransport(options.transport);
-    const broadcaster = await Broadcaster.open(options);
+    const broadcaster = await Broadcaster.openWith(options, internals);
     const opened: AsyncDisposable[] = [broadcaster];
     try {
-      const receiver = await Receiver.open(options);
+      const receiver = await Receiver.openWith(options, internals);
       opened.push(receiver);
       const { AccountService: Core } = await import('./service.js');
       const core = await Core.open({
-        ...checkSharedOptions(options),
+        ...checkSharedOptions(options, internals),
         transport,
         policies,
         onIdentityChange: (change) => broadcaster.emit('identityChange', change),

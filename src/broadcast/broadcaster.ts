@@ -17,6 +17,7 @@ import {
   checkPolicies,
   checkProfileKey,
   checkSharedOptions,
+  type Internals,
   type Policies,
   type SharedOptions,
 } from '../runtime/options.js';
@@ -63,11 +64,20 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
    * @throws SealcastError ERR_INVALID_ARGUMENT; ERR_ACCOUNT_MISMATCH: the store is another account's; what {@link Sealer.create}
    *   and the store throw.
    */
-  static async open(options: BroadcasterOptions): Promise<Broadcaster> {
+  static open(options: BroadcasterOptions): Promise<Broadcaster> {
+    return Broadcaster.openWith(options, {});
+  }
+
+  /**
+   * As {@link Broadcaster.open}, with parts that a test injects.
+   *
+   * @internal
+   */
+  static async openWith(options: BroadcasterOptions, internals: Internals): Promise<Broadcaster> {
     const given = checkOptions(options, OPENER_NAMES satisfies NamesOf<BroadcasterOptions>);
     const policies = checkPolicies(given);
     const limits = checkLimits(given);
-    const checked = { ...checkSharedOptions(options), policies, limits };
+    const checked = { ...checkSharedOptions(options, internals), policies, limits };
     const { BroadcastService: Core } = await import('./service.js');
     const events = new EventRelay<BroadcasterEvents>();
     const broadcaster = new Broadcaster(await Core.open({ ...checked, events }));

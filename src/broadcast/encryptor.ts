@@ -145,7 +145,7 @@ export class Encryptor {
     ready: readonly { readonly serviceId: string; readonly contact: ContactRecord }[],
     revision: number,
   ): Promise<Map<string, DeliveryStep | 'stranger'>> {
-    const { outbox, ratchet, telemetry } = this.#services;
+    const { clock, outbox, ratchet, telemetry } = this.#services;
     const addresses = ready.flatMap(({ serviceId, contact }) =>
       contact.devices.map(({ deviceId }) => sessionKey(serviceId, deviceId)),
     );
@@ -156,9 +156,9 @@ export class Encryptor {
         inputs.push(this.#inputFor(serviceId, contact, deviceId, records[inputs.length]));
       }
     }
-    const startMs = performance.now();
+    const startMs = clock.monotonicMs();
     const outputs = await ratchet.encrypt(inputs);
-    const encryptedMs = performance.now();
+    const encryptedMs = clock.monotonicMs();
 
     const steps = new Map<string, DeliveryStep | 'stranger'>();
     const changes: Change[] = [];
@@ -184,7 +184,7 @@ export class Encryptor {
       id: this.#id,
       stage: 'store',
       recipients: ready.length,
-      durationMs: performance.now() - encryptedMs,
+      durationMs: clock.monotonicMs() - encryptedMs,
     });
     return steps;
   }

@@ -1,4 +1,5 @@
 import { accessKeyFor, maySend, takesSealed } from '../access/access-mode.js';
+import type { Clock } from '../util/clock.js';
 import type { SenderCertificate } from '../access/sender-certificate.js';
 import { USMC_TYPE, encodeUsmc } from '../content/index.js';
 import { SealcastError } from '../errors.js';
@@ -47,6 +48,7 @@ export type DispatchServices = Pick<
   'account' | 'policies' | 'transport' | 'certificates' | 'guard' | 'telemetry' | 'events'
 > & {
   readonly seals: Pick<SealQueue, 'seal'>;
+  readonly clock: Pick<Clock, 'sleep'>;
 };
 
 /** A recipient's envelopes, a device each; none where it is sent unsealed. */

@@ -117,6 +117,7 @@ function makePipeline(
       perSecond: record.maxPerSecond ?? Infinity,
       aborts,
       gate,
+      clock: services.clock,
     }),
     maxRetryAfterMs: limits.maxRetryAfterMs,
     chunkSize: limits.chunkSize,
@@ -131,9 +132,9 @@ function makePipeline(
 async function runPipeline(
   pipeline: Pipeline,
   { record, isNew }: Opened,
-  { id, services: { telemetry }, recipients }: StartOptions,
+  { id, services: { clock, telemetry }, recipients }: StartOptions,
 ): Promise<BroadcastSummary> {
-  const startMs = performance.now();
+  const startMs = clock.monotonicMs();
   telemetry.publish('broadcast:start', { id, resumed: !isNew });
   let errorCode: string | undefined;
   try {
@@ -147,6 +148,6 @@ async function runPipeline(
     telemetry.log.info({ id, ...counts, ...(errorCode !== undefined && { code: errorCode }) }, 'broadcast ended');
   }
   const { timestamp } = record;
-  const durationMs = performance.now() - startMs;
+  const durationMs = clock.monotonicMs() - startMs;
   return { id, timestamp, recipients: pipeline.recipientCount, ...pipeline.counts, durationMs };
 }

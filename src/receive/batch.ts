@@ -126,8 +126,9 @@ export class Batch {
     ticket: Pick<CleanupTicket, 'take'>,
     keeps: boolean,
   ): Promise<PendingMessage[]> {
-    const { records, telemetry } = this.#services;
-    const startMs = performance.now();
+    const { records, runtime, telemetry } = this.#services;
+    const { clock } = runtime;
+    const startMs = clock.monotonicMs();
     const contacts = await ContactBatch.read(senders, this.#services);
     const items = this.#items.filter((item) => {
       const isBlocked = contacts.get(item.opened.sender).blocked;
@@ -138,13 +139,13 @@ export class Batch {
     await this.#readContents(items);
     await this.#decryptGroups(items);
     const last = await this.#lastOfLost(items);
-    const decryptedMs = performance.now();
+    const decryptedMs = clock.monotonicMs();
     const given = await this.#takeIn(items, contacts, { keeps, last });
     this.#changes.push(...(await contacts.changes()), ...this.#services.inbox.remove(ticket.take()));
     await records.commit(this.#changes);
     const envelopes = this.#items.length;
     telemetry.publish('received:stage', { stage: 'decrypt', envelopes, durationMs: decryptedMs - startMs });
-    telemetry.publish('received:stage', { stage: 'store', envelopes, durationMs: performance.now() - decryptedMs });
+    telemetry.publish('received:stage', { stage: 'store', envelopes, durationMs: clock.monotonicMs() - decryptedMs });
     this.#afterwards.push(...contacts.news());
     return given;
   }

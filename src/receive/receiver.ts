@@ -4,6 +4,7 @@ import {
   checkBoolean,
   checkPolicies,
   checkSharedOptions,
+  type Internals,
   type Policies,
   type SharedOptions,
 } from '../runtime/options.js';
@@ -53,7 +54,16 @@ export class Receiver extends EventEmitter<ReceiverEvents> implements AsyncDispo
    * @throws SealcastError ERR_INVALID_ARGUMENT; ERR_ACCOUNT_MISMATCH: the store is another account's; what {@link Sealer.create}
    *   and the store throw.
    */
-  static async open(options: ReceiverOptions): Promise<Receiver> {
+  static open(options: ReceiverOptions): Promise<Receiver> {
+    return Receiver.openWith(options, {});
+  }
+
+  /**
+   * As {@link Receiver.open}, with parts that a test injects.
+   *
+   * @internal
+   */
+  static async openWith(options: ReceiverOptions, internals: Internals): Promise<Receiver> {
     const given = checkOptions(options, OPENER_NAMES satisfies NamesOf<ReceiverOptions>);
     const policies = checkPolicies(given);
     const transport = checkAccountTransport(options.transport);
@@ -61,7 +71,7 @@ export class Receiver extends EventEmitter<ReceiverEvents> implements AsyncDispo
     const events = new EventRelay<ReceiverEvents>();
     const { ReceiveService: Core } = await import('./service.js');
     const core = await Core.open({
-      ...checkSharedOptions(options),
+      ...checkSharedOptions(options, internals),
       transport,
       policies,
       maintainPreKeys,

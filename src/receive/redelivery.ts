@@ -1,5 +1,6 @@
 import type { AccountTransport } from '../transport/transport.js';
-import { backoffMs, wait } from '../util/sleep.js';
+import { backoffMs } from '../util/backoff.js';
+import type { Clock } from '../util/clock.js';
 
 /** Before what no worker could decrypt is delivered again. */
 const BASE_MS = 1_000;
@@ -8,14 +9,16 @@ const CEILING_MS = 60_000;
 /** Has the service deliver again what was left with it, once all that was taken in is acknowledged. */
 export class Redelivery {
   readonly #transport: Pick<AccountTransport, 'redeliver'>;
+  readonly #clock: Pick<Clock, 'sleep'>;
   readonly #ending: AbortSignal;
   /** Batches, one behind the other, of which something was left with the service. */
   #deferrals = 0;
   #tail: Promise<void> = Promise.resolve();
 
   /** @param ending fires when nothing more is taken in. */
-  constructor(transport: Pick<AccountTransport, 'redeliver'>, ending: AbortSignal) {
+  constructor(transport: Pick<AccountTransport, 'redeliver'>, clock: Pick<Clock, 'sleep'>, ending: AbortSignal) {
     this.#transport = transport;
+    this.#clock = clock;
     this.#ending = ending;
   }
 
@@ -40,7 +43,7 @@ export class Redelivery {
     if (this.#deferrals === 0) return;
     const waitMs = backoffMs(this.#deferrals - 1, BASE_MS, CEILING_MS);
     // Closed meanwhile: there is nothing to wait for.
-    await wait(waitMs, this.#ending).catch(() => undefined);
+    await this.#clock.sleep(waitMs, this.#ending).catch(() => undefined);
   }
 
   request(): void {

@@ -84,7 +84,7 @@ export class ReceiveService {
     this.#options = options;
     this.#preKeys = new PreKeys(runtime, transport);
     this.#preKeys.problems.subscribe((error) => events.emit('preKeyProblem', { error }));
-    this.#redelivery = new Redelivery(transport, this.#ending.signal);
+    this.#redelivery = new Redelivery(transport, runtime.clock, this.#ending.signal);
     this.#done = new InboxCleanup(
       (keys) => records.commit(inbox.remove(keys)),
       (error) => this.#fail(error),
@@ -180,12 +180,13 @@ export class ReceiveService {
       await this.#batches.acquire(signal);
       const letters = await this.#intake.next(BATCH_LETTERS, BATCH_BYTES);
       if (letters.length === 0) return;
-      const startMs = performance.now();
+      const { clock } = this.runtime;
+      const startMs = clock.monotonicMs();
       const openings = await this.#opener.open(letters);
       this.#services.telemetry.publish('received:stage', {
         stage: 'unseal',
         envelopes: letters.length,
-        durationMs: performance.now() - startMs,
+        durationMs: clock.monotonicMs() - startMs,
       });
       this.#take(new Batch(this.#nextBatch++, letters, openings, this.#services), letters);
     }

@@ -18,7 +18,6 @@ import { SealQueue } from './seal-queue.js';
 import { ServiceTime } from './service-time.js';
 import { claimStore, releaseStore } from './store-claims.js';
 import { Emitter } from '../util/emitter.js';
-import { wait } from '../util/sleep.js';
 
 interface Opened {
   readonly runtime: Promise<AccountRuntime>;
@@ -65,7 +64,6 @@ export class AccountRuntime {
       source: certificateSource({ store, transport, ownAci: account.aci, includePhoneNumber }),
       trustRoots,
       own: { aci: account.aci, deviceId: account.deviceId, identityKey: account.identityPublicKey },
-      wait,
       clock: this.clock,
       problems: this.certificateProblems,
     });

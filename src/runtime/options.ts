@@ -102,7 +102,12 @@ export interface RuntimeOptions {
   readonly clock?: Clock;
 }
 
-export function checkSharedOptions(options: SharedOptions): RuntimeOptions {
+/** What a test has an account use in place of the real thing. */
+export interface Internals {
+  readonly clock?: Clock;
+}
+
+export function checkSharedOptions(options: SharedOptions, { clock }: Internals = {}): RuntimeOptions {
   requireCodeGeneration('an account');
   const given = checkObject(options, 'options');
   const { account, threads, kernel, recipientCacheBytes = RECIPIENT_CACHE_BYTES } = options;
@@ -112,6 +117,7 @@ export function checkSharedOptions(options: SharedOptions): RuntimeOptions {
     trustRoots: checkTrustRoots(given['trustRoots']),
     includePhoneNumber: checkBoolean(given['includePhoneNumber'], 'includePhoneNumber', false),
     telemetry: new Telemetry(checkLogger(given['logger'])),
+    ...(clock !== undefined && { clock }),
     sealerOptions: {
       ...(threads !== undefined && { threads }),
       ...(kernel !== undefined && { kernel }),

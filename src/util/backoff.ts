@@ -53,3 +53,8 @@ export class Backoff {
     this.#failures = 0;
   }
 }
+
+/** Up to `ceilingMs`, doubling with each attempt from `baseMs` on, a random part of it: many do not come back together. */
+export function backoffMs(attempt: number, baseMs: number, ceilingMs: number, random = Math.random): number {
+  return Math.min(ceilingMs, baseMs * 2 ** Math.min(attempt, 30)) * (0.5 + random() / 2);
+}

@@ -1,3 +1,6 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { AbortWatch } from './abort-watch.js';
+
 /** The time, and calls that come at a time. Injected, so that a test moves it by hand. */
 export interface Clock {
   /** ms since the epoch, as the machine has it: it may be set forward or back. */
@@ -10,6 +13,11 @@ export interface Clock {
    * @returns a call that cancels it.
    */
   setTimeout(callback: () => void, ms: number): () => void;
+  /**
+   * Resolves after that many ms, however many, and in a later turn of the event loop even for none: a loop that sleeps always
+   * lets others run. Rejects with the signal's reason. Keeps the process alive.
+   */
+  sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
 /** Longest time that Node's timers take; a longer one fires at once. */
@@ -25,9 +33,48 @@ function systemTimeout(callback: () => void, ms: number): () => void {
   return () => clearTimeout(timer);
 }
 
+/** Thousands of requests sleep on one signal: with a listener each, Node warns of a leak. */
+const aborts = new AbortWatch();
+
+async function systemSleep(ms: number, signal?: AbortSignal): Promise<void> {
+  signal?.throwIfAborted();
+  if (!(ms > 0)) {
+    await nextTurn();
+    signal?.throwIfAborted();
+    return;
+  }
+  await new Promise<void>((resolve, reject) => {
+    const endMs = performance.now() + ms;
+    let timer: NodeJS.Timeout;
+    const unwatch =
+      signal &&
+      aborts.add(signal, () => {
+        clearTimeout(timer);
+        unwatch?.();
+        reject(signal.reason as Error);
+      });
+    const arm = (leftMs: number): void => {
+      timer = setTimeout(
+        () => {
+          const stillMs = endMs - performance.now();
+          if (stillMs > 0) {
+            arm(stillMs);
+            return;
+          }
+          unwatch?.();
+          resolve();
+        },
+        Math.min(leftMs, MAX_TIMER_MS),
+      );
+    };
+    arm(ms);
+  });
+}
+
 /** The machine's own. */
 export const SYSTEM_CLOCK: Clock = {
   now: () => Date.now(),
   monotonicMs: () => performance.now(),
   setTimeout: systemTimeout,
+  sleep: systemSleep,
 };

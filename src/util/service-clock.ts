@@ -88,6 +88,10 @@ export class ServiceClock implements MeasuredClock {
     return this.#local.setTimeout(callback, ms);
   }
 
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return this.#local.sleep(ms, signal);
+  }
+
   get isProvisional(): boolean {
     this.#look();
     return this.#hasSource && this.#offsetsMs.length === 0;

@@ -6,7 +6,7 @@ import { certificateSource } from '#dist/src/runtime/certificate-source.js';
 import { ServiceClock } from '#dist/src/util/service-clock.js';
 import { describe, expect, it } from 'vitest';
 import { failTest } from '../harness/broadcasters.js';
-import { ManualClock } from '../fakes/manual-clock.js';
+import { SleeplessClock } from '../fakes/manual-clock.js';
 import { StandInService } from '../fakes/stand-in-service.js';
 
 /** A cache in front of a service; its waits are noted and take no time. */
@@ -21,8 +21,8 @@ function openCache(answers?: readonly CertificateOutcome[] | (() => CertificateO
       return Promise.resolve(answer ?? failTest('more answers'));
     };
   }
-  const waits: number[] = [];
   const problems: number[] = [];
+  const clock = new SleeplessClock(Date.now());
   const cache = new SenderCertificateCache({
     source: certificateSource({
       store: new MemoryStore(),
@@ -32,14 +32,10 @@ function openCache(answers?: readonly CertificateOutcome[] | (() => CertificateO
     }),
     trustRoots: [trustRoot.serialize()],
     own: { aci: sender.aci, deviceId: 1, identityKey: sender.identityKeyPair.publicKey.serialize() },
-    clock: new ManualClock(Date.now()),
+    clock,
     problems: { emit: ({ attempt }) => void problems.push(attempt) },
-    wait: (ms) => {
-      waits.push(ms);
-      return new Promise((resolve) => setImmediate(resolve));
-    },
   });
-  return { service, cache, waits, problems, fetches: () => fetches };
+  return { service, cache, waits: clock.sleeps, problems, fetches: () => fetches };
 }
 
 const DAY_MS = 86_400_000;
@@ -119,9 +115,8 @@ it('100 waits for one sender certificate share one listener on their signal', as
 
 it('a kept certificate that the service’s time shows to have expired is replaced once the service may be asked again', async () => {
   const { trustRoot, sender, ...service } = certifier();
-  const local = new ManualClock(Date.now() - 5 * DAY_MS);
+  const local = new SleeplessClock(Date.now() - 5 * DAY_MS);
   const clock = new ServiceClock(local, true);
-  const waits: number[] = [];
   let fetches = 0;
   const cache = new SenderCertificateCache({
     source: {
@@ -138,16 +133,12 @@ it('a kept certificate that the service’s time shows to have expired is replac
     trustRoots: [trustRoot],
     own: { aci: sender.aci, deviceId: 1, identityKey: sender.identityKeyPair.publicKey.serialize() },
     problems: { emit: () => undefined },
-    wait: (ms) => {
-      waits.push(ms);
-      return Promise.resolve();
-    },
     clock,
   });
   expect((await cache.get()).expiresAtMs).toBeGreaterThan(Date.now() + DAY_MS);
   expect(fetches).toBe(2);
-  expect(waits).toHaveLength(1);
-  expect(waits[0]).toBeGreaterThanOrEqual(90_000);
+  expect(local.sleeps).toHaveLength(1);
+  expect(local.sleeps[0]).toBeGreaterThanOrEqual(90_000);
 });
 
 function certifier() {

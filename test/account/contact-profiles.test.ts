@@ -8,18 +8,18 @@ import { contactIn, openAccountScene, putContact, type AccountScene } from '../h
 import { collect } from '../harness/broadcasters.js';
 import { refusedField } from '../harness/refusals.js';
 import type { Subscriber } from '../fakes/stand-in-service.js';
+import { ManualClock } from '../fakes/manual-clock.js';
 
 const ZEROS = new Uint8Array(16);
 const HOUR_MS = 3_600_000;
 
 let scene: AccountScene;
 let profiles: Profiles;
-let nowMs: number;
+let clock: ManualClock;
 
 beforeEach(async () => {
-  nowMs = Date.UTC(2026, 10, 22);
-  vi.spyOn(Date, 'now').mockImplementation(() => nowMs);
-  scene = await openAccountScene();
+  clock = new ManualClock();
+  scene = await openAccountScene(undefined, undefined, { clock });
   profiles = new Profiles(scene.runtime, scene.service);
 });
 afterEach(async () => {
@@ -60,10 +60,10 @@ describe('a fetched profile', () => {
       unrestricted: false,
       identityKey: Uint8Array.from(identity.publicKey.serialize()),
       name: { given: 'Ada', family: 'Lovelace' },
-      fetchedAtMs: nowMs,
+      fetchedAtMs: clock.now(),
     });
     expect(asked()).toEqual([{ serviceId: aci, version, accessKey: deriveAccessKey(profileKey) }]);
-    expect(await contactIn(scene, aci)).toMatchObject({ accessMode: 'enabled', profileFetchedMs: nowMs });
+    expect(await contactIn(scene, aci)).toMatchObject({ accessMode: 'enabled', profileFetchedMs: clock.now() });
   });
 
   it('makes an unrestricted contact of who takes any key, though we have no profile key of his', async () => {
@@ -101,7 +101,7 @@ describe('a fetched profile', () => {
 
   it('is asked for as the account where the contact is disabled, and enables him who takes our key again', async () => {
     const { aci, profileKey } = await subscribeKnown();
-    await putContact(scene, aci, { profileKey, accessMode: 'disabled', accessDeniedMs: Date.now() });
+    await putContact(scene, aci, { profileKey, accessMode: 'disabled', accessDeniedMs: clock.now() });
     expect(await profiles.fetchProfile(aci)).toMatchObject({ accessMode: 'enabled' });
     expect(asked()).toMatchObject([{ serviceId: aci, accessKey: null }]);
   });
@@ -159,7 +159,7 @@ describe('a fetched profile', () => {
     await putContact(scene, aci, { profileKey, blocked: true });
     release();
     await fetching;
-    expect(await contactIn(scene, aci)).toMatchObject({ blocked: true, profileFetchedMs: nowMs });
+    expect(await contactIn(scene, aci)).toMatchObject({ blocked: true, profileFetchedMs: clock.now() });
   });
 });
 
@@ -167,11 +167,11 @@ describe('the cache of profiles', () => {
   it('answers for six hours, and no longer', async () => {
     const { aci } = await subscribeKnown();
     const first = await profiles.fetchProfile(aci);
-    nowMs += 6 * HOUR_MS - 1;
+    clock.jump(6 * HOUR_MS - 1);
     expect(await profiles.fetchProfile(aci)).toEqual(first);
     expect(asked()).toHaveLength(1);
-    nowMs += 1;
-    expect(await profiles.fetchProfile(aci)).toEqual({ ...first, fetchedAtMs: nowMs });
+    clock.jump(1);
+    expect(await profiles.fetchProfile(aci)).toEqual({ ...first, fetchedAtMs: clock.now() });
     expect(asked()).toHaveLength(2);
   });
 
@@ -180,7 +180,7 @@ describe('the cache of profiles', () => {
     await profiles.fetchProfile(aci);
     await profiles.fetchProfile(aci, { force: true });
     expect(asked()).toHaveLength(2);
-    nowMs -= 1;
+    clock.jump(-1);
     await profiles.fetchProfile(aci);
     expect(asked()).toHaveLength(3);
   });
@@ -216,7 +216,7 @@ describe('the cache of profiles', () => {
       ...(await contactIn(scene, aci)),
       profileKey,
       accessMode: 'disabled',
-      accessDeniedMs: Date.now(),
+      accessDeniedMs: clock.now(),
     });
     expect(await profiles.fetchProfile(aci)).toMatchObject({ accessMode: 'disabled', name: { given: 'Ada' } });
   });
@@ -232,7 +232,7 @@ describe('another identity key', () => {
     changes.length = 0;
     const subscriber = await subscribeKnown();
     await writeTo(subscriber);
-    expect((await sessionOf(subscriber.aci)).hasCurrentState(new Date(nowMs))).toBe(true);
+    expect((await sessionOf(subscriber.aci)).hasCurrentState(new Date(clock.now()))).toBe(true);
     subscriber.identity = IdentityKeyPair.generate();
     const onIdentityChange = (change: unknown): void => void changes.push(change);
     await new Profiles(scene.runtime, scene.service, { onIdentityChange, ...options }).fetchProfile(subscriber.aci);
@@ -245,7 +245,7 @@ describe('another identity key', () => {
     const contact = await contactIn(scene, aci);
     expect(Buffer.compare(contact.identityKey!, identity.publicKey.serialize())).toBe(0);
     expect(contact.devices).toEqual([]);
-    expect((await sessionOf(aci)).hasCurrentState(new Date(nowMs))).toBe(false);
+    expect((await sessionOf(aci)).hasCurrentState(new Date(clock.now()))).toBe(false);
   });
 
   it('is not taken over against the policy, and archives the sessions all the same', async () => {
@@ -253,7 +253,7 @@ describe('another identity key', () => {
     expect(changes).toEqual([{ serviceId: aci, accepted: false }]);
     const contact = await contactIn(scene, aci);
     expect(Buffer.compare(contact.identityKey!, identity.publicKey.serialize())).not.toBe(0);
-    expect((await sessionOf(aci)).hasCurrentState(new Date(nowMs))).toBe(false);
+    expect((await sessionOf(aci)).hasCurrentState(new Date(clock.now()))).toBe(false);
   });
 
   it('is no change for whom we have never written to, whose key is not kept', async () => {

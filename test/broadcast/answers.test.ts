@@ -2,27 +2,18 @@ import type { BroadcasterEvents } from 'sealcast';
 import { AbortWatch } from '#dist/src/util/abort-watch.js';
 import { PauseGate } from '#dist/src/broadcast/flow/pause-gate.js';
 import { SendLimiter } from '#dist/src/broadcast/flow/send-limiter.js';
-import type * as Waiting from '#dist/src/util/sleep.js';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { manyTurns, untilTrue } from '../harness/await-condition.js';
 import { acis, collect, deliveryTo, failTest, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
 import type { RequestName, Subscriber } from '../fakes/stand-in-service.js';
+import { FastClock } from '../fakes/fast-clock.js';
 
-/** ms of every wait. */
-const waits = vi.hoisted((): number[] => []);
-vi.mock('#dist/src/util/sleep.js', async (importOriginal) => {
-  const original = await importOriginal<typeof Waiting>();
-  // A thousand times as fast: what is tested is what follows, not how long it takes.
-  const wait: typeof original.wait = (ms, signal) => {
-    waits.push(ms);
-    return original.wait(ms / 1000, signal);
-  };
-  return { ...original, wait };
-});
-
+let clock: FastClock;
 let scene: Scene;
 beforeEach(async () => {
-  scene = await openScene({ maxRetryAfterMs: 60_000 });
+  // A thousand times as fast: what is tested is what follows, not how long it takes.
+  clock = new FastClock(1000);
+  scene = await openScene({ maxRetryAfterMs: 60_000 }, undefined, clock);
 });
 afterEach(() => scene[Symbol.asyncDispose]());
 
@@ -63,7 +54,7 @@ describe('what the service refuses for one recipient', () => {
 
   it.each(['fetchPreKeys', 'sendSealed'] as const)('429 on %s is waited out, while the others go on', async (name) => {
     await scene.broadcaster.close();
-    scene = await openScene({ chunkSize: 1, concurrency: 1, preKeyConcurrency: 1 });
+    scene = await openScene({ chunkSize: 1, concurrency: 1, preKeyConcurrency: 1 }, undefined, clock);
     const [special, ...others] = await subscribeKnown(scene, 20);
     if (special === undefined) return failTest('subscriber');
     const { intercepts } = scene.service;
@@ -124,7 +115,7 @@ describe('many 429s', () => {
   it('halve the sends under way, once for all that were on their way, and each window that is taken adds one', () => {
     const { signal } = new AbortController();
     const aborts = new AbortWatch();
-    const window = new SendLimiter({ maxSends: 64, perSecond: Infinity, aborts, gate: new PauseGate(aborts) });
+    const window = new SendLimiter({ maxSends: 64, perSecond: Infinity, aborts, gate: new PauseGate(aborts), clock });
     for (let i = 0; i < 64; i++) void window.acquire(signal);
     for (let i = 0; i < 64; i++) window.release('limited');
     expect(window.limit).toBe(32);
@@ -146,13 +137,13 @@ describe('many 429s', () => {
 describe('a broadcast of so many a second', () => {
   it('has each send wait for its own part of the time', async () => {
     const subscribers = await subscribeKnown(scene, 5);
-    waits.splice(0);
+    clock.sleeps.splice(0);
     const options = { maxPerSecond: 0.1 };
     expect(await scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), options).summary()).toMatchObject({
       sealed: 5,
     });
-    expect(waits).toHaveLength(4);
-    for (const [i, ms] of waits.sort((a, b) => a - b).entries()) expect(Math.ceil(ms / 10_000)).toBe(i + 1);
+    expect(clock.sleeps).toHaveLength(4);
+    for (const [i, ms] of clock.sleeps.sort((a, b) => a - b).entries()) expect(Math.ceil(ms / 10_000)).toBe(i + 1);
   });
 });
 

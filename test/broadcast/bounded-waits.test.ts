@@ -1,28 +1,18 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MemoryStore, openAccount, SealcastError, type Refusal } from 'sealcast';
-import type * as Waiting from '#dist/src/util/sleep.js';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { manyTurns, neverHangs, untilTrue } from '../harness/await-condition.js';
 import { acis, collect, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
 import { StandInAccountService } from '../fakes/stand-in-account-service.js';
 import type { RequestName } from '../fakes/stand-in-service.js';
+import { FastClock } from '../fakes/fast-clock.js';
 
-/** ms of every wait. */
-const waits = vi.hoisted((): number[] => []);
-vi.mock('#dist/src/util/sleep.js', async (importOriginal) => {
-  const original = await importOriginal<typeof Waiting>();
-  // Each wait takes a turn of the event loop: the test is about what follows, and for how long it would have waited.
-  const wait: typeof original.wait = (ms, signal) => {
-    waits.push(ms);
-    return original.wait(0, signal);
-  };
-  return { ...original, wait };
-});
-
+let clock: FastClock;
 let scene: Scene;
 beforeEach(async () => {
-  scene = await openScene();
-  waits.splice(0);
+  // Each sleep takes a turn of the event loop: the test is about what follows, and for how long it would have slept.
+  clock = new FastClock(Infinity);
+  scene = await openScene({}, undefined, clock);
 });
 afterEach(() => scene[Symbol.asyncDispose]());
 
@@ -39,8 +29,8 @@ describe('a service that answers 429 for ever', () => {
       const deliveries = await collect(scene.broadcaster.broadcast({ body: 'x' }, acis([subscriber!])));
       expect(deliveries.get(subscriber!.aci)).toMatchObject({ status: 'failed', error: { code: 'ERR_RATE_LIMITED' } });
       expect(scene.service.countOf('sendSealed')).toBe(13);
-      expect(Math.min(...waits)).toBeGreaterThanOrEqual(1_000);
-      expect(waits.reduce((total, ms) => total + ms)).toBeGreaterThan(400_000);
+      expect(Math.min(...clock.sleeps)).toBeGreaterThanOrEqual(1_000);
+      expect(clock.sleeps.reduce((total, ms) => total + ms)).toBeGreaterThan(400_000);
     },
   );
 
@@ -62,7 +52,7 @@ describe('a service that answers 5xx for ever', () => {
       error: { code: 'ERR_SERVICE_UNAVAILABLE' },
     });
     // Long enough for an outage of half the service to pass.
-    expect(waits.reduce((total, ms) => total + ms)).toBeGreaterThan(600_000);
+    expect(clock.sleeps.reduce((total, ms) => total + ms)).toBeGreaterThan(600_000);
   });
 
   it('to every recipient stops the broadcast, which can be resumed', async () => {
@@ -101,19 +91,19 @@ describe('a service that answers 5xx for ever', () => {
       count <= 3 ? { status: 'unavailable', retryAfterMs: 10 ** 12 } : undefined,
     );
     expect(await scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers)).summary()).toMatchObject({ sealed: 3 });
-    expect(Math.max(...waits)).toBeLessThanOrEqual(337_500);
+    expect(Math.max(...clock.sleeps)).toBeLessThanOrEqual(337_500);
   });
 });
 
 describe('a service that takes no message and names 5 minutes each time', () => {
   it('stops the broadcast after an hour or little more, and it can be resumed', async () => {
     const subscribers = await subscribeKnown(scene, 20);
-    // All of them fail together: waits take no time here, and so one that came first would be through its rounds before.
+    // All of them fail together: clock.sleeps take no time here, and so one that came first would be through its rounds before.
     let fail!: () => void;
     const allSent = new Promise<void>((resolve) => (fail = resolve));
     scene.service.intercepts.set('sendSealed', async (_, count) => {
       if (count === 20) {
-        waits.splice(0);
+        clock.sleeps.splice(0);
         fail();
       }
       await allSent;
@@ -121,10 +111,10 @@ describe('a service that takes no message and names 5 minutes each time', () => 
     });
     const stopped = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), { id: 'slow' }).summary();
     await expect(stopped).rejects.toMatchObject({ code: 'ERR_SERVICE_UNAVAILABLE' });
-    const waitedMs = waits.reduce((total, ms) => total + ms);
+    const waitedMs = clock.sleeps.reduce((total, ms) => total + ms);
     expect(waitedMs).toBeGreaterThanOrEqual(3_600_000);
     expect(waitedMs).toBeLessThan(4_000_000);
-    expect(Math.min(...waits)).toBeGreaterThanOrEqual(300_000);
+    expect(Math.min(...clock.sleeps)).toBeGreaterThanOrEqual(300_000);
     scene.service.intercepts.clear();
     expect(await scene.broadcaster.resume()).toMatchObject([{ status: 'finished', summary: { sealed: 20 } }]);
   });

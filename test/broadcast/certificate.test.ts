@@ -1,40 +1,29 @@
 import { randomUUID } from 'node:crypto';
 import { IdentityKeyPair } from '@signalapp/libsignal-client';
 import { SealcastError, type BroadcasterEvents, type SealcastErrorCode } from 'sealcast';
-import type * as Waiting from '#dist/src/util/sleep.js';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { untilTrue } from '../harness/await-condition.js';
 import { acis, deliveryTo, failTest, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
-import type { CertificateFacts, StandInService } from '../fakes/stand-in-service.js';
-
-/** ms that somebody waited, or would have. */
-const waits = vi.hoisted((): number[] => []);
-
-vi.mock('#dist/src/util/sleep.js', async (importOriginal) => {
-  const original = await importOriginal<typeof Waiting>();
-  // A thousand times as fast: what is tested is what follows, not how long it takes.
-  const wait: typeof original.wait = (ms, signal) => {
-    waits.push(ms);
-    return original.wait(ms / 1000, signal);
-  };
-  return { ...original, wait };
-});
+import { StandInService, type CertificateFacts } from '../fakes/stand-in-service.js';
+import { FastClock } from '../fakes/fast-clock.js';
 
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 
+let clock: FastClock;
 let scene: Scene;
 beforeEach(async () => {
-  scene = await openScene();
+  // A thousand times as fast: what is tested is what follows, not how long it takes.
+  clock = new FastClock(1000);
+  scene = await openScene({}, serviceOn(clock), clock);
 });
-afterEach(async () => {
-  vi.useRealTimers();
-  await scene[Symbol.asyncDispose]();
-});
+afterEach(() => scene[Symbol.asyncDispose]());
 
-/** Only what `Date` says: timers go on. */
-function setClock(nowMs: number): void {
-  vi.useFakeTimers({ toFake: ['Date'], now: nowMs });
+/** A service that has the same time. */
+function serviceOn(clock: FastClock): StandInService {
+  const service = new StandInService();
+  service.now = () => clock.now();
+  return service;
 }
 
 /** When the certificates expire that arrived, in the order of their arrival. */
@@ -55,10 +44,10 @@ describe('the sender certificate', () => {
     scene.service.intercepts.set('fetchSenderCertificate', (_destination, count) => {
       return count === 1 ? { status: 'rate-limited', retryAfterMs: 90_000 } : undefined;
     });
-    waits.splice(0);
+    clock.sleeps.splice(0);
     const summary = await scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers)).summary();
     expect(summary).toMatchObject({ sealed: 1 });
-    expect(waits.some((ms) => ms >= 90_000 && ms <= 101_250)).toBe(true);
+    expect(clock.sleeps.some((ms) => ms >= 90_000 && ms <= 101_250)).toBe(true);
     expect(scene.service.countOf('fetchSenderCertificate')).toBe(2);
   });
 
@@ -67,11 +56,11 @@ describe('the sender certificate', () => {
     scene.service.intercepts.set('fetchSenderCertificate', (_destination, count) => {
       return count === 1 ? { status: 'unavailable', retryAfterMs: 10 ** 12 } : undefined;
     });
-    waits.splice(0);
+    clock.sleeps.splice(0);
     const summary = await scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers)).summary();
     expect(summary).toMatchObject({ sealed: 1 });
-    expect(waits.some((ms) => ms >= 300_000)).toBe(true);
-    expect(Math.max(...waits)).toBeLessThanOrEqual(337_500);
+    expect(clock.sleeps.some((ms) => ms >= 300_000)).toBe(true);
+    expect(Math.max(...clock.sleeps)).toBeLessThanOrEqual(337_500);
   });
 
   it('that the service refuses again and again stops the broadcast, which can be resumed', async () => {
@@ -89,7 +78,7 @@ describe('the sender certificate', () => {
     const subscribers = await subscribeKnown(scene, 1);
     await scene.broadcaster.broadcast({ body: 'one' }, acis(subscribers)).summary();
     await scene.broadcaster.close();
-    scene = await openScene({ store: scene.store }, scene.service);
+    scene = await openScene({ store: scene.store }, scene.service, clock);
     expect(await scene.broadcaster.broadcast({ body: 'two' }, acis(subscribers)).summary()).toMatchObject({
       sealed: 1,
     });
@@ -103,7 +92,7 @@ describe('the sender certificate', () => {
       { table: 'certificate', key: 'without-phone-number', value: new Uint8Array(100).fill(1) },
     ]);
     await scene.broadcaster.close();
-    scene = await openScene({ store: scene.store }, scene.service);
+    scene = await openScene({ store: scene.store }, scene.service, clock);
     expect(await scene.broadcaster.broadcast({ body: 'two' }, acis(subscribers)).summary()).toMatchObject({
       sealed: 1,
     });
@@ -119,7 +108,7 @@ describe('the sender certificate', () => {
     let letGo!: () => void;
     const held = new Promise<undefined>((resolve) => (letGo = () => resolve(undefined)));
     scene.service.intercepts.set('fetchSenderCertificate', () => held);
-    setClock(startMs + 6 * DAY_MS + HOUR_MS);
+    clock.set(startMs + 6 * DAY_MS + HOUR_MS);
     await deliveryTo(scene, subscriber);
     await deliveryTo(scene, subscriber);
     expect(expirations(scene.service)).toEqual([first, first, first]);
@@ -139,24 +128,24 @@ describe('the sender certificate', () => {
     await deliveryTo(scene, subscriber);
     const [first] = expirations(scene.service);
     scene.service.intercepts.set('fetchSenderCertificate', () => ({ status: 'unavailable' }));
-    setClock((first ?? 0) - HOUR_MS - 60_000);
+    clock.set((first ?? 0) - HOUR_MS - 60_000);
     await deliveryTo(scene, subscriber);
     expect(expirations(scene.service)).toEqual([first, first]);
     scene.service.intercepts.clear();
-    setClock((first ?? 0) - HOUR_MS);
+    clock.set((first ?? 0) - HOUR_MS);
     await deliveryTo(scene, subscriber);
     expect(expirations(scene.service).at(-1)).toBeGreaterThan(startMs + 7 * DAY_MS + HOUR_MS);
   });
 
   it('that ends in the middle of a broadcast is replaced for the recipients that follow', async () => {
     await scene.broadcaster.close();
-    scene = await openScene({ concurrency: 1, store: scene.store }, scene.service);
+    scene = await openScene({ concurrency: 1, store: scene.store }, scene.service, clock);
     const subscribers = await subscribeKnown(scene, 6);
     const startMs = Date.now();
     const run = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers));
     let delivered = 0;
     scene.service.intercepts.set('sendSealed', (_, count) => {
-      if (count === 3) setClock(startMs + 7 * DAY_MS - HOUR_MS / 2);
+      if (count === 3) clock.set(startMs + 7 * DAY_MS - HOUR_MS / 2);
       return undefined;
     });
     for await (const { status } of run) {
@@ -225,14 +214,14 @@ describe('a sender certificate that does not hold', () => {
     service.fetchSenderCertificate = () => Promise.resolve({ status: 'ok', certificate: new Uint8Array(9).fill(255) });
     const problems: Problem[] = [];
     scene.broadcaster.on('certificateProblem', (problem) => problems.push(problem));
-    waits.splice(0);
+    clock.sleeps.splice(0);
     const stopped = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), { id: 'malformed' }).summary();
     await expect(stopped).rejects.toMatchObject({
       code: 'ERR_INVALID_CERTIFICATE',
       cause: { code: 'ERR_INVALID_CERTIFICATE' },
     });
     expect(problems.map(({ attempt }) => attempt)).toEqual([1, 2, 3, 4, 5, 6, 7]);
-    expect(Math.max(...waits)).toBeGreaterThanOrEqual(60_000);
+    expect(Math.max(...clock.sleeps)).toBeGreaterThanOrEqual(60_000);
     expect(scene.service.countOf('sendSealed')).toBe(0);
     service.fetchSenderCertificate = fetchSenderCertificate;
     expect(await scene.broadcaster.resume()).toMatchObject([

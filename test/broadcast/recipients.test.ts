@@ -1,9 +1,11 @@
 import { randomUUID } from 'node:crypto';
 import { MemoryStore, type Store } from 'sealcast';
 import { decodeBroadcast } from '#dist/src/store/records.js';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { neverHangs, untilTrue } from '../harness/await-condition.js';
 import { acis, collect, deliveryTo, failTest, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
+import type { Clock } from '#dist/src/util/clock.js';
+import { ManualClock } from '../fakes/manual-clock.js';
 import { StandInService } from '../fakes/stand-in-service.js';
 
 let scene: Scene;
@@ -12,9 +14,9 @@ beforeEach(async () => {
 });
 afterEach(() => scene[Symbol.asyncDispose]());
 
-async function reopen(options: Parameters<typeof openScene>[0] = {}): Promise<void> {
+async function reopen(options: Parameters<typeof openScene>[0] = {}, clock?: Clock): Promise<void> {
   await scene.broadcaster.close();
-  scene = await openScene({ ...options, store: scene.store }, scene.service);
+  scene = await openScene({ ...options, store: scene.store }, scene.service, clock);
 }
 
 async function stateOf(store: Store, id: string): Promise<string | undefined> {
@@ -224,12 +226,7 @@ describe('finished broadcasts', () => {
     await deliveryTo(scene, subscriber);
     await reopen({ keepFinishedMs: 3_600_000 });
     expect(await scene.store.list('broadcast', { limit: 10 })).toHaveLength(1);
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 3_700_000 });
-    try {
-      await reopen({ keepFinishedMs: 3_600_000 });
-    } finally {
-      vi.useRealTimers();
-    }
+    await reopen({ keepFinishedMs: 3_600_000 }, new ManualClock(Date.now() + 3_700_000));
     expect(await scene.store.list('broadcast', { limit: 10 })).toEqual([]);
     expect(await scene.store.list('outbox', { limit: 10 })).toEqual([]);
     expect(await scene.store.list('session', { limit: 10 })).toHaveLength(1);

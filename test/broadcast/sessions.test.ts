@@ -5,7 +5,7 @@ import {
   signalDecrypt,
   signalEncrypt,
 } from '@signalapp/libsignal-client';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import {
   acis,
   changeContact,
@@ -18,18 +18,19 @@ import {
   type Scene,
 } from '../harness/broadcasters.js';
 import { MemoryStores } from '../fakes/memory-stores.js';
-import type { Subscriber } from '../fakes/stand-in-service.js';
+import { FastClock } from '../fakes/fast-clock.js';
+import { StandInService, type Subscriber } from '../fakes/stand-in-service.js';
 
 const DAY_MS = 24 * 3_600_000;
 
+let clock: FastClock;
 let scene: Scene;
 beforeEach(async () => {
-  scene = await openScene();
+  clock = new FastClock();
+  scene = await openScene({}, new StandInService(), clock);
+  scene.service.now = () => clock.now();
 });
-afterEach(async () => {
-  vi.useRealTimers();
-  await scene[Symbol.asyncDispose]();
-});
+afterEach(() => scene[Symbol.asyncDispose]());
 
 async function subscribeOne(): Promise<Subscriber> {
   const [subscriber] = await subscribeKnown(scene, 1);
@@ -72,7 +73,7 @@ describe('a session', () => {
     if (silent === undefined || answering === undefined) return failTest('subscribers');
     await scene.broadcaster.broadcast({ body: 'one' }, acis([silent, answering])).summary();
     await answer(answering);
-    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() + 31 * DAY_MS });
+    clock.set(Date.now() + 31 * DAY_MS);
     await scene.broadcaster.broadcast({ body: 'two' }, acis([silent, answering])).summary();
     expect(scene.service.countOf('fetchPreKeys', silent.aci)).toBe(2);
     expect(scene.service.countOf('fetchPreKeys', answering.aci)).toBe(1);

@@ -2,7 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { MemoryStore, openStore, type Change, type Store, type Transport } from 'sealcast';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { decodeOutbox } from '#dist/src/store/records.js';
 import { manyTurns, untilTrue } from '../harness/await-condition.js';
 import { BroadcastChild, type ChildEnd } from '../harness/broadcast-child.js';
@@ -11,6 +11,7 @@ import { acis, openScene, subscribeKnown, type Scene } from '../harness/broadcas
 import { StandInService, type Subscriber } from '../fakes/stand-in-service.js';
 import { temporaryDirectory, withRawStore } from '../harness/store-files.js';
 import { labelsOf, WatchedStore, type StoreWatch } from '../fakes/watched-store.js';
+import { ManualClock } from '../fakes/manual-clock.js';
 
 const isLinux = process.platform === 'linux';
 const OPTIONS = { chunkSize: 8, concurrency: 8 };
@@ -25,7 +26,6 @@ beforeEach(() => {
   path = join(directory.path, 'store');
 });
 afterEach(async () => {
-  vi.useRealTimers();
   await BroadcastChild.killAll();
   for (const one of opened.splice(0).reverse()) await one[Symbol.asyncDispose]();
   directory.remove();
@@ -250,14 +250,12 @@ describe('a store in another process', () => {
 });
 
 test('a clock that was set back while nothing ran gives no timestamp of a broadcast in the store once more', async () => {
-  vi.useFakeTimers({ toFake: ['Date'] });
   const store = new MemoryStore();
   const service = new StandInService();
   const nowMs = Date.now();
   const timestamps: number[] = [];
   for (const body of ['one', 'two', 'three']) {
-    vi.setSystemTime(nowMs);
-    await using scene = await openScene({ store }, service);
+    await using scene = await openScene({ store }, service, new ManualClock(nowMs));
     timestamps.push((await scene.broadcaster.broadcast({ body }, []).summary()).timestamp);
   }
   expect(timestamps).toEqual([nowMs, nowMs + 1, nowMs + 2]);

@@ -1,4 +1,9 @@
+import { AbortWatch } from '#dist/src/util/abort-watch.js';
+import { SYSTEM_CLOCK } from '#dist/src/util/clock.js';
 import type { MeasuredClock } from '#dist/src/util/service-clock.js';
+import { manyTurns } from '../harness/await-condition.js';
+
+const aborts = new AbortWatch();
 
 interface Timer {
   readonly atMs: number;
@@ -30,6 +35,27 @@ export class ManualClock implements MeasuredClock {
     return () => this.#timers.delete(timer);
   }
 
+  /** Resolves when so much time has passed. */
+  sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      signal?.throwIfAborted();
+      const unwatch =
+        signal &&
+        aborts.add(signal, () => {
+          cancel();
+          unwatch?.();
+          reject(signal.reason as Error);
+        });
+      const cancel = this.setTimeout(
+        () => {
+          unwatch?.();
+          resolve();
+        },
+        Math.max(0, ms),
+      );
+    });
+  }
+
   whenMeasured(): () => void {
     return () => undefined;
   }
@@ -53,8 +79,32 @@ export class ManualClock implements MeasuredClock {
     }
   }
 
+  /** As {@link pass}, with turns of the event loop after each timer, so that what follows from it happens at its time. */
+  async passInTurns(ms: number): Promise<void> {
+    const endMs = this.#monotonicMs + ms;
+    await manyTurns(3);
+    for (;;) {
+      const nextMs = Math.min(endMs, ...[...this.#timers].map(({ atMs }) => atMs));
+      this.pass(nextMs - this.#monotonicMs);
+      await manyTurns(3);
+      const isDue = [...this.#timers].some(({ atMs }) => atMs <= endMs);
+      if (this.#monotonicMs === endMs && !isDue) return;
+    }
+  }
+
   /** The machine's clock is set forward, or back. */
   jump(ms: number): void {
     this.#nowMs += ms;
+  }
+}
+
+/** A clock that stands still, on which sleeps take one turn of the event loop each, and are noted. */
+export class SleeplessClock extends ManualClock {
+  /** ms of each sleep, as it was asked for. */
+  readonly sleeps: number[] = [];
+
+  override sleep(ms: number, signal?: AbortSignal): Promise<void> {
+    this.sleeps.push(ms);
+    return SYSTEM_CLOCK.sleep(0, signal);
   }
 }

@@ -134,6 +134,8 @@ export class StandInService implements Transport {
   readonly intercepts = new Map<RequestName, Intercept>();
   /** ms that a sender certificate lives. */
   certificateLifeMs = 7 * DAY_MS;
+  /** The service's time, by which certificates expire. */
+  now = (): number => Date.now();
   /** What the next certificates say that they would not say of themselves. */
   certificateFacts: Partial<CertificateFacts> = {};
   #turn: Promise<void> = Promise.resolve();
@@ -369,7 +371,7 @@ export class StandInService implements Transport {
     given: Pick<CertificateFacts, 'aci' | 'deviceId' | 'key'> & Partial<CertificateFacts>,
     serverKeyId = 1,
   ): SenderCertificate {
-    const facts: CertificateFacts = { expiresAtMs: Date.now() + this.certificateLifeMs, foreign: false, ...given };
+    const facts: CertificateFacts = { expiresAtMs: this.now() + this.certificateLifeMs, foreign: false, ...given };
     const root = facts.foreign ? PrivateKey.generate() : this.#root;
     const issuer =
       facts.foreign || serverKeyId !== 1

@@ -9,6 +9,7 @@ import {
   NEW_CONTACT,
   type ContactRecord,
 } from '#dist/src/store/records.js';
+import type { Clock } from '#dist/src/util/clock.js';
 import { StandInAccountService } from '../fakes/stand-in-account-service.js';
 import { temporaryDirectory } from './store-files.js';
 
@@ -24,7 +25,7 @@ export interface AccountScene {
 export async function openAccountScene(
   store: Store = new MemoryStore(),
   service = new StandInAccountService(),
-  options: { readonly profileKey?: Uint8Array | null } = {},
+  options: { readonly profileKey?: Uint8Array | null; readonly clock?: Clock } = {},
 ): Promise<AccountScene> {
   const { aci, deviceId, registrationId, identityKeyPair, profileKey } = service.sender;
   const given = options.profileKey === undefined ? profileKey : options.profileKey;
@@ -43,6 +44,7 @@ export async function openAccountScene(
     includePhoneNumber: false,
     sealerOptions: { threads: 1 },
     telemetry: new Telemetry(),
+    ...(options.clock !== undefined && { clock: options.clock }),
   });
   const own = new OwnAccount(runtime, service);
   const close = async (): Promise<void> => {

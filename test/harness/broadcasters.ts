@@ -1,6 +1,8 @@
 import { SessionRecord } from '@signalapp/libsignal-client';
-import { Broadcaster, MemoryStore, type BroadcasterOptions, type Delivery, type Store } from 'sealcast';
+import { MemoryStore, type Broadcaster, type BroadcasterOptions, type Delivery, type Store } from 'sealcast';
 import { decodeContact, encodeContact, type ContactRecord } from '#dist/src/store/records.js';
+import { SYSTEM_CLOCK, type Clock } from '#dist/src/util/clock.js';
+import { openBroadcaster } from './open-with-clock.js';
 import { StandInService, type Subscriber } from '../fakes/stand-in-service.js';
 
 /** A broadcaster in front of a stand-in service, and what it stands on. */
@@ -13,16 +15,11 @@ export interface Scene extends AsyncDisposable {
 export async function openScene(
   options: Partial<BroadcasterOptions> = {},
   service = new StandInService(),
+  clock: Clock = SYSTEM_CLOCK,
 ): Promise<Scene> {
   const store = options.store ?? new MemoryStore();
-  const broadcaster = await Broadcaster.open({
-    transport: service,
-    trustRoots: [service.trustRoot],
-    account: service.sender,
-    threads: 1,
-    ...options,
-    store,
-  });
+  const defaults = { transport: service, trustRoots: [service.trustRoot], account: service.sender, threads: 1 };
+  const broadcaster = await openBroadcaster({ ...defaults, ...options, store }, clock);
   return { service, store, broadcaster, [Symbol.asyncDispose]: () => broadcaster.close() };
 }
 

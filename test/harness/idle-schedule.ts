@@ -1,10 +1,14 @@
 // A process of its own: a schedule that waits for its next day, and nothing else to live for.
+import { SYSTEM_CLOCK } from '#dist/src/util/clock.js';
 import { PreKeysSchedule } from '#dist/src/account/prekeys/schedule.js';
 
-const schedule = new PreKeysSchedule({
-  run: () => Promise.resolve(undefined),
-  failed: () => undefined,
-});
+const schedule = new PreKeysSchedule(
+  {
+    run: () => Promise.resolve(undefined),
+    failed: () => undefined,
+  },
+  SYSTEM_CLOCK,
+);
 schedule.start();
 setImmediate(() => {
   schedule.soon();

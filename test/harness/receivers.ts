@@ -1,11 +1,13 @@
 import {
   MemoryStore,
-  Receiver,
   type ReceivedMessage,
+  type Receiver,
   type ReceiverEvents,
   type ReceiverOptions,
   type Store,
 } from 'sealcast';
+import { SYSTEM_CLOCK, type Clock } from '#dist/src/util/clock.js';
+import { openReceiver } from './open-with-clock.js';
 import { MailboxService } from '../fakes/mailbox-service.js';
 import { untilTrue } from './await-condition.js';
 
@@ -19,17 +21,12 @@ export interface ReceiverScene extends AsyncDisposable {
 export async function openReceiverScene(
   options: Partial<ReceiverOptions> = {},
   service = new MailboxService(),
+  clock: Clock = SYSTEM_CLOCK,
 ): Promise<ReceiverScene> {
   const store = options.store ?? new MemoryStore();
   if (options.store === undefined) await service.publishPreKeys(store);
-  const receiver = await Receiver.open({
-    transport: service,
-    trustRoots: [service.trustRoot],
-    account: service.sender,
-    threads: 1,
-    ...options,
-    store,
-  });
+  const defaults = { transport: service, trustRoots: [service.trustRoot], account: service.sender, threads: 1 };
+  const receiver = await openReceiver({ ...defaults, ...options, store }, clock);
   return { service, store, receiver, [Symbol.asyncDispose]: () => receiver.close() };
 }
 

@@ -1,23 +1,19 @@
-import { Broadcaster } from 'sealcast';
-import type * as Waiting from '#dist/src/util/sleep.js';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { openBroadcaster } from '../harness/open-with-clock.js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { contactIn, putContact } from '../harness/account-scene.js';
 import { manyTurns, untilTrue } from '../harness/await-condition.js';
 import { openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
 import type { Subscriber } from '../fakes/stand-in-service.js';
-
-vi.mock('#dist/src/util/sleep.js', async (importOriginal) => {
-  const original = await importOriginal<typeof Waiting>();
-  // A thousand times as fast: what is tested is what follows.
-  const wait: typeof original.wait = (ms, signal) => original.wait(ms / 1000, signal);
-  return { ...original, wait };
-});
+import { FastClock } from '../fakes/fast-clock.js';
 
 const LONG_MS = 1_000_000_000;
 
+let clock: FastClock;
 let scene: ReceiverScene;
 beforeEach(async () => {
-  scene = await openReceiverScene();
+  // A thousand times as fast: what is tested is what follows.
+  clock = new FastClock(1000);
+  scene = await openReceiverScene({}, undefined, clock);
 });
 afterEach(() => scene[Symbol.asyncDispose]());
 
@@ -28,7 +24,10 @@ async function strangerByAccident(): Promise<Subscriber> {
   await service.send(subscriber, { dataMessage: { body: 'hi', profileKey: subscriber.profileKey } });
   await take(receiver, 1);
   {
-    await using broadcaster = await Broadcaster.open({ store, transport: service, trustRoots: [service.trustRoot] });
+    await using broadcaster = await openBroadcaster(
+      { store, transport: service, trustRoots: [service.trustRoot] },
+      clock,
+    );
     await broadcaster.broadcast({ body: 'welcome' }, [subscriber.aci]).summary();
   }
   await store.commit([{ table: 'session', key: `${subscriber.aci}.1`, value: null }]);
@@ -80,7 +79,10 @@ describe('a request to send something again', () => {
     const { service, store } = scene;
     const blocked = await strangerByAccident();
     await putContact(scene, blocked.aci, { ...(await contactIn(scene, blocked.aci)), devices: [] });
-    await using broadcaster = await Broadcaster.open({ store, transport: service, trustRoots: [service.trustRoot] });
+    await using broadcaster = await openBroadcaster(
+      { store, transport: service, trustRoots: [service.trustRoot] },
+      clock,
+    );
     const before = service.countOf('sendSealed');
     let lookUps = 0;
     service.intercepts.set('fetchPreKeys', async () => {

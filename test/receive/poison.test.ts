@@ -1,17 +1,11 @@
 import { Sealer, SealcastError, type ReceiverEvents } from 'sealcast';
 import { SessionClient } from '#dist/src/session/session-client.js';
-import type * as Waiting from '#dist/src/util/sleep.js';
 import type { DecryptRequest, RatchetRequest } from '#dist/src/session/protocol.js';
 import { unpack } from '#dist/src/session/packed.js';
 import { LostLetters } from '#dist/src/receive/lost-letters.js';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { bodiesOf, openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
-
-vi.mock('#dist/src/util/sleep.js', async (importOriginal) => {
-  const original = await importOriginal<typeof Waiting>();
-  const wait: typeof original.wait = (_ms, signal) => original.wait(0, signal);
-  return { ...original, wait };
-});
+import { FastClock } from '../fakes/fast-clock.js';
 
 let scene: ReceiverScene;
 afterEach(async () => {
@@ -40,7 +34,7 @@ const has = (request: RatchetRequest, poison: Uint8Array): boolean =>
 
 describe('a message that workers die of each time', () => {
   it('is reported and acknowledged after three deliveries, and costs no other message of its sender or of others', async () => {
-    scene = await openReceiverScene();
+    scene = await openReceiverScene({}, undefined, new FastClock(Infinity));
     const { service, receiver } = scene;
     const undecryptable: ReceiverEvents['undecryptable'][0][] = [];
     receiver.on('undecryptable', (facts) => undecryptable.push(facts));
@@ -62,7 +56,7 @@ describe('a message that workers die of each time', () => {
   });
 
   it('is waited for while no worker lives at all', async () => {
-    scene = await openReceiverScene();
+    scene = await openReceiverScene({}, undefined, new FastClock(Infinity));
     const { service, receiver } = scene;
     let deaths = 0;
     haveWorkersDie(() => (deaths += 1) < 30);
@@ -75,7 +69,7 @@ describe('a message that workers die of each time', () => {
 
 describe('an envelope that workers die of unsealing', () => {
   it('is refused after three deliveries, and costs no other envelope', async () => {
-    scene = await openReceiverScene();
+    scene = await openReceiverScene({}, undefined, new FastClock(Infinity));
     const { service, receiver } = scene;
     const sender = await service.subscribe();
     const letters = ['one', 'poison', 'two'];
@@ -103,7 +97,7 @@ describe('an envelope that workers die of unsealing', () => {
 });
 
 it('letters that workers die of are counted by their bytes, and the oldest of thousands are forgotten', async () => {
-  scene = await openReceiverScene();
+  scene = await openReceiverScene({}, undefined, new FastClock(Infinity));
   const lost = new LostLetters();
   const letter = (name: number): { bytes: Uint8Array<ArrayBuffer> } => ({
     bytes: new Uint8Array(new Uint32Array([name]).buffer),

@@ -1,25 +1,22 @@
 import { SessionRecord } from '@signalapp/libsignal-client';
-import { Broadcaster, type BroadcastSummary } from 'sealcast';
-import type * as Waiting from '#dist/src/util/sleep.js';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import type { Broadcaster, BroadcastSummary } from 'sealcast';
+import { openBroadcaster as openWithClock } from '../harness/open-with-clock.js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { decodeBroadcast, decodeOutbox, encodeOutbox, type OutboxRecord } from '#dist/src/store/records.js';
 import { manyTurns, untilTrue } from '../harness/await-condition.js';
 import { acis, failTest } from '../harness/broadcasters.js';
 import { ratchetType } from '../fakes/mailbox-service.js';
 import { openReceiverScene, text, take, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
 import type { Arrival, Subscriber } from '../fakes/stand-in-service.js';
+import { FastClock } from '../fakes/fast-clock.js';
 
-vi.mock('#dist/src/util/sleep.js', async (importOriginal) => {
-  const original = await importOriginal<typeof Waiting>();
-  const wait: typeof original.wait = (ms, signal) => original.wait(ms / 1000, signal);
-  return { ...original, wait };
-});
-
+let clock: FastClock;
 let scene: ReceiverScene;
 let broadcaster: Broadcaster;
 let subscribers: Subscriber[];
 beforeEach(async () => {
-  scene = await openReceiverScene();
+  clock = new FastClock(1000);
+  scene = await openReceiverScene({}, undefined, clock);
   broadcaster = await openBroadcaster();
   subscribers = await Promise.all(Array.from({ length: 6 }, () => scene.service.subscribe()));
   await Promise.all(subscribers.map(({ aci, profileKey }) => broadcaster.setProfileKey(aci, profileKey)));
@@ -37,7 +34,7 @@ afterEach(async () => {
 
 function openBroadcaster(): Promise<Broadcaster> {
   const { store, service } = scene;
-  return Broadcaster.open({ store, transport: service, trustRoots: [service.trustRoot] });
+  return openWithClock({ store, transport: service, trustRoots: [service.trustRoot] }, clock);
 }
 const broadcast = (body: string, to = subscribers): Promise<BroadcastSummary> =>
   broadcaster.broadcast({ body }, acis(to), { id: body }).summary();

@@ -1,7 +1,7 @@
 import { SessionRecord, type DecryptionErrorMessage } from '@signalapp/libsignal-client';
-import { Broadcaster, type ReceiverOptions, type Store } from 'sealcast';
-import type * as Waiting from '#dist/src/util/sleep.js';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type ReceiverOptions, type Store } from 'sealcast';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openBroadcaster } from '../harness/open-with-clock.js';
 import { untilTrue } from '../harness/await-condition.js';
 import { changeContact, failTest } from '../harness/broadcasters.js';
 import {
@@ -14,29 +14,21 @@ import {
   type ReceiverScene,
 } from '../harness/receivers.js';
 import type { Subscriber } from '../fakes/stand-in-service.js';
+import { FastClock } from '../fakes/fast-clock.js';
 
-/** ms of every wait. */
-const waits = vi.hoisted((): number[] => []);
-vi.mock('#dist/src/util/sleep.js', async (importOriginal) => {
-  const original = await importOriginal<typeof Waiting>();
-  // A thousand times as fast: what is tested is what follows.
-  const wait: typeof original.wait = (ms, signal) => {
-    waits.push(ms);
-    return original.wait(ms / 1000, signal);
-  };
-  return { ...original, wait };
-});
-
+let clock: FastClock;
 let scene: ReceiverScene;
 let sender: Subscriber;
 let events: ReturnType<typeof watchEvents>;
 
 async function open(options: Partial<ReceiverOptions> = {}): Promise<void> {
-  scene = await openReceiverScene({ ...options }, scene.service);
+  scene = await openReceiverScene({ ...options }, scene.service, clock);
   events = watchEvents(scene.receiver);
 }
 beforeEach(async () => {
-  scene = await openReceiverScene();
+  // A thousand times as fast: what is tested is what follows.
+  clock = new FastClock(1000);
+  scene = await openReceiverScene({}, undefined, clock);
   events = watchEvents(scene.receiver);
   sender = await scene.service.subscribe();
 });
@@ -62,7 +54,10 @@ async function loseSession(subscriber = sender): Promise<void> {
 /** The account answers, so that the subscriber's next messages are no prekey messages; then it forgets him. */
 async function forget(store: Store, subscriber: Subscriber): Promise<void> {
   const { service } = scene;
-  await using broadcaster = await Broadcaster.open({ store, transport: service, trustRoots: [service.trustRoot] });
+  await using broadcaster = await openBroadcaster(
+    { store, transport: service, trustRoots: [service.trustRoot] },
+    clock,
+  );
   await broadcaster.broadcast({ body: 'welcome' }, [subscriber.aci]).summary();
   const keys = [...subscriber.devices.keys()].map((deviceId) => `${subscriber.aci}.${deviceId}`);
   await store.commit(keys.map((key) => ({ table: 'session', key, value: null })));
@@ -194,7 +189,7 @@ describe('a request to send again', () => {
     await untilEnded();
   }
 
-  it('waits its Retry-After without keeping others from being asked', async () => {
+  it('clock.sleeps its Retry-After without keeping others from being asked', async () => {
     const { service } = scene;
     const limited = await Promise.all(Array.from({ length: 6 }, () => service.subscribe()));
     for (const subscriber of [...limited, sender]) await loseSession(subscriber);
@@ -243,10 +238,10 @@ describe('a request to send again', () => {
   it('is sent a second or more after each 503 without a time, later each time', async () => {
     await loseSession();
     scene.service.intercepts.set('sendSealed', () => ({ status: 'unavailable' }));
-    waits.splice(0);
+    clock.sleeps.splice(0);
     await lose();
     // Those between, of a random part, keep thousands of requests apart.
-    const [, first = 0, , second = 0, , third = 0] = waits;
+    const [, first = 0, , second = 0, , third = 0] = clock.sleeps;
     expect([first >= 1_000, second >= 2_000, third >= 4_000]).toEqual([true, true, true]);
   });
 

@@ -4,26 +4,21 @@ import { ContactBatch, MAX_SESSION_BYTES } from '#dist/src/receive/contact-batch
 import { createRetryRequest } from '#dist/src/receive/retry/request.js';
 import { RetrySender } from '#dist/src/receive/retry/sender.js';
 import type { OpenedEnvelope } from '#dist/src/receive/envelope-opener.js';
-import type * as Waiting from '#dist/src/util/sleep.js';
+import { SYSTEM_CLOCK } from '#dist/src/util/clock.js';
 import { NEW_CONTACT, type ContactRecord } from '#dist/src/store/records.js';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { contactIn } from '../harness/account-scene.js';
 import { manyTurns } from '../harness/await-condition.js';
 import { serviceEnvelope } from '../fakes/mailbox-service.js';
 import { ManualClock } from '../fakes/manual-clock.js';
 import { openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
-
-vi.mock('#dist/src/util/sleep.js', async (importOriginal) => {
-  const original = await importOriginal<typeof Waiting>();
-  // What is tested is what follows.
-  return { ...original, wait: (_ms: number, signal?: AbortSignal) => original.wait(0, signal) };
-});
+import { FastClock } from '../fakes/fast-clock.js';
 
 const RECEIPT = 5;
 
 let scene: ReceiverScene;
 beforeEach(async () => {
-  scene = await openReceiverScene();
+  scene = await openReceiverScene({}, undefined, new FastClock(Infinity));
 });
 afterEach(() => scene[Symbol.asyncDispose]());
 
@@ -122,7 +117,7 @@ describe('a session', () => {
 
 describe('waiting', () => {
   it('thousands of times on one signal leaves one listener on it, and none afterwards', async () => {
-    const { wait } = await vi.importActual<typeof Waiting>('#dist/src/util/sleep.js');
+    const wait = (ms: number, signal: AbortSignal): Promise<void> => SYSTEM_CLOCK.sleep(ms, signal);
     const controller = new AbortController();
     const reason = new Error('over');
     const waiting = Array.from({ length: 2_000 }, () => wait(1e9, controller.signal));

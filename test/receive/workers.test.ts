@@ -1,17 +1,11 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { IdentityKeyPair } from '@signalapp/libsignal-client';
 import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
-import type * as Waiting from '#dist/src/util/sleep.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { untilTrue } from '../harness/await-condition.js';
 import { bodiesOf, openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
 import { WorkerWatch } from '../harness/worker-watch.js';
-
-vi.mock('#dist/src/util/sleep.js', async (importOriginal) => {
-  const original = await importOriginal<typeof Waiting>();
-  const wait: typeof original.wait = (ms, signal) => original.wait(ms / 1000, signal);
-  return { ...original, wait };
-});
+import { FastClock } from '../fakes/fast-clock.js';
 
 let scene: ReceiverScene;
 let workers: WorkerWatch;
@@ -25,7 +19,7 @@ afterEach(async () => {
 
 describe('workers that die', () => {
   it('cost no message, and no order', async () => {
-    scene = await openReceiverScene({ threads: 2 });
+    scene = await openReceiverScene({ threads: 2 }, undefined, new FastClock(1000));
     const { service, receiver } = scene;
     const senders = await Promise.all(Array.from({ length: 40 }, () => service.subscribe()));
     const bodies = Array.from({ length: 12 }, (_, i) => `text ${i}`);
@@ -68,7 +62,7 @@ describe('secrets', () => {
     const onMetric = (message: unknown): number => lines.push(message);
     for (const name of names) subscribe(`sealcast:${name}`, onMetric);
     expect(channel('sealcast:received').hasSubscribers).toBe(true);
-    scene = await openReceiverScene({ logger });
+    scene = await openReceiverScene({ logger }, undefined, new FastClock(1000));
     const { service, receiver, store } = scene;
     for (const name of ['refused', 'undecryptable', 'profileKey', 'identityChange'] as const) {
       receiver.on(name, (facts: object) => lines.push({ ...facts, sender: undefined, serviceId: undefined }));

@@ -4,7 +4,9 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import { openStore, type SealcastError, type Store, type StoreOptions, type TableName } from 'sealcast';
-import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openLmdbStore } from '#dist/src/store/lmdb/open.js';
+import { ManualClock } from '../fakes/manual-clock.js';
 import { refusedField } from '../harness/refusals.js';
 import { runNode } from '../harness/run-node.js';
 import { temporaryDirectory, withRawStore } from '../harness/store-files.js';
@@ -41,7 +43,6 @@ beforeEach(() => {
   path = join(directory.path, 'a.store');
 });
 afterEach(async () => {
-  vi.useRealTimers();
   await Promise.all(opened.splice(0).map((store) => store.close()));
   directory.remove();
 });
@@ -189,18 +190,18 @@ test('reading again and again leaves the event loop its turns', async () => {
 
 describe('the heartbeat', () => {
   test('renews the writer record every five seconds, and ends with the store', async () => {
-    vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval', 'Date'], now: 1_000_000 });
-    const store = await open();
+    const clock = new ManualClock(1_000_000);
+    const store = await openLmdbStore({ path }, undefined, clock);
     const heartbeat = (): Promise<number> => withRawStore(path, (raw) => raw.readMeta('writer').owner!.heartbeatMs);
     expect(await heartbeat()).toBe(1_000_000);
     for (const beat of [1_005_000, 1_010_000]) {
-      vi.advanceTimersByTime(5_000);
+      clock.pass(5_000);
       // Commits are written in order: when this one is there, so is the heartbeat.
       await store.commit([]);
       expect(await heartbeat()).toBe(beat);
     }
     await store.close();
-    expect(vi.getTimerCount()).toBe(0);
+    expect(clock.pending).toBe(0);
     expect(await withRawStore(path, (raw) => raw.readMeta('writer'))).toEqual({ epoch: 1, owner: null });
   });
 });

@@ -1,13 +1,12 @@
 import * as libsignal from '@signalapp/libsignal-client';
-import { afterEach, expect, test, vi } from 'vitest';
+import { expect, test } from 'vitest';
 import { ManagedConnection } from '#dist/src/transport/chat/managed-connection.js';
+import { ManualClock } from '../fakes/manual-clock.js';
 import { LibsignalRefusals } from '#dist/src/transport/mapping/libsignal.js';
 
 const { ErrorCode } = libsignal;
 const refusals = new LibsignalRefusals(libsignal);
 const thrown = (code: number, facts: object = {}): Error => Object.assign(new Error('refused'), { code, ...facts });
-
-afterEach(() => vi.useRealTimers());
 
 test.each([
   ['429', thrown(ErrorCode.RateLimitedError, { retryAfterSecs: 90 }), 90_000],
@@ -21,7 +20,7 @@ test.each([
 test.each(['RateLimitedError', 'RateLimitChallengeError'] as const)(
   'a connection that is refused with %s is not tried again before its Retry-After',
   async (name) => {
-    vi.useFakeTimers();
+    const clock = new ManualClock();
     let attempts = 0;
     const lane = new ManagedConnection({
       connect: async (listener) => {
@@ -33,14 +32,15 @@ test.each(['RateLimitedError', 'RateLimitChallengeError'] as const)(
       },
       refusals,
       backoff: { random: () => 0 },
+      clock,
       onChange: () => undefined,
     });
     await lane.connect();
-    await vi.advanceTimersByTimeAsync(10);
+    await clock.passInTurns(10);
     expect(attempts).toBe(2);
-    await vi.advanceTimersByTimeAsync(89_000);
+    await clock.passInTurns(89_000);
     expect(attempts).toBe(2);
-    await vi.advanceTimersByTimeAsync(20_000);
+    await clock.passInTurns(20_000);
     expect(attempts).toBe(3);
     await lane.close();
   },

@@ -54,13 +54,16 @@ export class PreKeys {
     this.#transport = transport;
     this.#store = runtime.options.store;
     const { log } = runtime.options.telemetry;
-    this.#schedule = new PreKeysSchedule({
-      run: (signal) => this.#shared(signal),
-      failed: (error) => {
-        log.warn({ code: error.code }, 'prekeys could not be seen to');
-        this.problems.emit(error);
+    this.#schedule = new PreKeysSchedule(
+      {
+        run: (signal) => this.#shared(signal),
+        failed: (error) => {
+          log.warn({ code: error.code }, 'prekeys could not be seen to');
+          this.problems.emit(error);
+        },
       },
-    });
+      runtime.clock,
+    );
   }
 
   /**

@@ -2,7 +2,8 @@ import { SealcastError, type SealcastErrorCode } from '../../errors.js';
 import type { Refusal } from '../../transport/transport.js';
 import { refusalError } from '../../transport/refusal-errors.js';
 import { serviceWaitMs } from '../../util/service-wait.js';
-import { backoffMs } from '../../util/sleep.js';
+import { backoffMs } from '../../util/backoff.js';
+import type { Clock } from '../../util/clock.js';
 
 const SECOND_MS = 1_000;
 const HOUR_MS = 3_600_000;
@@ -34,8 +35,9 @@ export interface ScheduledTask {
  */
 export class PreKeysSchedule {
   readonly #task: ScheduledTask;
+  readonly #clock: Clock;
   #controller: AbortController | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  #cancel: () => void = () => undefined;
   #dueMs = Infinity;
   #running: Promise<void> | undefined;
   /** Whether it was asked for while it ran. */
@@ -43,8 +45,9 @@ export class PreKeysSchedule {
   /** In a row. */
   #failures = 0;
 
-  constructor(task: ScheduledTask) {
+  constructor(task: ScheduledTask, clock: Clock) {
     this.#task = task;
+    this.#clock = clock;
   }
 
   start(): void {
@@ -69,17 +72,15 @@ export class PreKeysSchedule {
 
   #arm(delayMs: number): void {
     const controller = this.#controller;
-    const dueMs = performance.now() + delayMs;
+    const dueMs = this.#clock.monotonicMs() + delayMs;
     if (controller === undefined || dueMs >= this.#dueMs) return;
     this.#disarm();
     this.#dueMs = dueMs;
-    this.#timer = setTimeout(() => this.#run(controller), delayMs);
-    this.#timer.unref();
+    this.#cancel = this.#clock.setTimeout(() => this.#run(controller), delayMs);
   }
 
   #disarm(): void {
-    clearTimeout(this.#timer);
-    this.#timer = undefined;
+    this.#cancel();
     this.#dueMs = Infinity;
   }
 

@@ -1,4 +1,5 @@
-import { backoffMs, wait } from '../../util/sleep.js';
+import type { Clock } from '../../util/clock.js';
+import { backoffMs } from '../../util/backoff.js';
 import type { Refusal } from '../../transport/transport.js';
 import { serviceWaitMs } from '../../util/service-wait.js';
 import type { PauseGate } from './pause-gate.js';
@@ -28,7 +29,9 @@ export interface Challenges {
 export interface RefusalWaitsOptions {
   readonly id: string;
   readonly gate: PauseGate;
-  readonly services: Pick<BroadcastContext, 'telemetry' | 'events'>;
+  readonly services: Pick<BroadcastContext, 'telemetry' | 'events'> & {
+    readonly clock: Pick<Clock, 'sleep'>;
+  };
   /** A Retry-After above it is not waited out, ms. */
   readonly maxRetryAfterMs: number;
   /** Releases a recipient's slot while it waits. */
@@ -62,12 +65,12 @@ export class RefusalWaits {
   }
 
   async waitOut({ retryAfterMs }: RateLimited, limits: RateLimits): Promise<void> {
-    const { gate, releaseSlotWhile, maxRetryAfterMs, signal } = this.#options;
+    const { gate, services, releaseSlotWhile, maxRetryAfterMs, signal } = this.#options;
     // The floor holds also where the caller allows short waits alone.
     const ceilingMs = Math.max(maxRetryAfterMs, OUTAGE_CEILING_MS);
     const waitMs = serviceWaitMs({ retryAfterMs, refusals: limits.rateLimits, ceilingMs });
     limits.rateLimits += 1;
-    await releaseSlotWhile(() => gate.during('rate-limited', wait(waitMs, signal)));
+    await releaseSlotWhile(() => gate.during('rate-limited', services.clock.sleep(waitMs, signal)));
   }
 
   /** Whether a challenge is waited out: not for ever, though each is answered. */
@@ -109,7 +112,7 @@ export class RefusalWaits {
     );
     gate.close('outage');
     try {
-      await wait(pauseMs, signal);
+      await services.clock.sleep(pauseMs, signal);
     } finally {
       gate.open('outage');
     }

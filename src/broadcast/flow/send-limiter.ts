@@ -1,6 +1,6 @@
 import type { AbortWatch } from '../../util/abort-watch.js';
 import { Semaphore } from '../../util/semaphore.js';
-import { wait } from '../../util/sleep.js';
+import type { Clock } from '../../util/clock.js';
 import type { PauseGate } from './pause-gate.js';
 
 const MIN_SENDS = 1;
@@ -17,6 +17,7 @@ export interface SendLimiterOptions {
   readonly perSecond: number;
   readonly aborts: AbortWatch;
   readonly gate: Pick<PauseGate, 'during'>;
+  readonly clock: Pick<Clock, 'monotonicMs' | 'sleep'>;
 }
 
 /**
@@ -28,6 +29,7 @@ export class SendLimiter {
   readonly #millisecondsEach: number;
   readonly #permits: Semaphore;
   readonly #gate: Pick<PauseGate, 'during'>;
+  readonly #clock: Pick<Clock, 'monotonicMs' | 'sleep'>;
   /** Sends that may be under way, and permits out of use because of it. */
   #limit: number;
   #withheld = 0;
@@ -35,8 +37,9 @@ export class SendLimiter {
   /** When the next send may begin. */
   #nextMs = 0;
 
-  constructor({ maxSends, perSecond, aborts, gate }: SendLimiterOptions) {
+  constructor({ maxSends, perSecond, aborts, gate, clock }: SendLimiterOptions) {
     this.#gate = gate;
+    this.#clock = clock;
     this.#maxSends = maxSends;
     this.#millisecondsEach = 1000 / perSecond;
     this.#permits = new Semaphore(maxSends, aborts);
@@ -52,13 +55,13 @@ export class SendLimiter {
   async acquire(signal: AbortSignal): Promise<void> {
     await this.#permits.acquire(signal);
     if (this.#millisecondsEach === 0) return;
-    const nowMs = performance.now();
+    const nowMs = this.#clock.monotonicMs();
     // Nobody makes up for time in which nothing was sent: no second has more than its share.
     const beginMs = Math.max(nowMs, this.#nextMs);
     this.#nextMs = beginMs + this.#millisecondsEach;
     if (beginMs === nowMs) return;
     try {
-      await this.#gate.during('pace', wait(beginMs - nowMs, signal));
+      await this.#gate.during('pace', this.#clock.sleep(beginMs - nowMs, signal));
     } catch (error) {
       this.#permits.release();
       throw error;
@@ -66,7 +69,7 @@ export class SendLimiter {
   }
 
   release(answer: SendAnswer): void {
-    const nowMs = performance.now();
+    const nowMs = this.#clock.monotonicMs();
     if (answer === 'taken') this.#limit = Math.min(this.#maxSends, this.#limit + 1 / this.#limit);
     if (answer === 'limited' && nowMs >= this.#calmUntilMs) {
       this.#limit = Math.max(MIN_SENDS, this.#limit / 2);

@@ -2,7 +2,7 @@ import { accessKeyFor, maySend } from '../../access/access-mode.js';
 import { Semaphore } from '../../util/semaphore.js';
 import { SendGuard } from '../../runtime/send-guard.js';
 import { unlessAborted } from '../../util/unless-aborted.js';
-import { backoffMs, wait } from '../../util/sleep.js';
+import { backoffMs } from '../../util/backoff.js';
 import { AbortWatch } from '../../util/abort-watch.js';
 import { USMC_TYPE, encodeUsmc } from '../../content/index.js';
 import { SealcastError } from '../../errors.js';
@@ -102,10 +102,11 @@ export class RetrySender {
 
   async #send(row: RetryRecord): Promise<Ended> {
     const { signal } = this.#controller;
+    const { clock } = this.#services.runtime;
     const way: Way = { target: undefined, isUnsealed: false };
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       // Thousands whose sessions broke together do not ask together; who waits keeps nobody's place.
-      await wait(backoffMs(attempt, BASE_MS, CEILING_MS) * Math.random(), signal);
+      await clock.sleep(backoffMs(attempt, BASE_MS, CEILING_MS) * Math.random(), signal);
       await this.#permits.acquire(signal);
       let result;
       try {
@@ -116,7 +117,7 @@ export class RetrySender {
       }
       if ('status' in result) return result;
       // Of one sender the service may want us to wait for hours. The others do not wait with him.
-      await wait(result.waitMs, signal);
+      await clock.sleep(result.waitMs, signal);
     }
     return { status: 'gave-up', attempts: MAX_ATTEMPTS };
   }

@@ -1,3 +1,4 @@
+import type { Clock } from '../../util/clock.js';
 import type { Database, RootDatabase } from 'lmdb';
 import { beginsWith, checkChanges, checkKeys, checkListOptions, checkTable, type CheckedChange } from '../checks.js';
 import type { Entries } from './entries.js';
@@ -27,11 +28,20 @@ const OWNERSHIP_FRESH_MS = 1_000;
 
 /** A moment on both clocks: the monotonic one stands still while the machine sleeps, and the other one may be set. */
 class Moment {
-  readonly #monotonicMs = performance.now();
-  readonly #wallMs = Date.now();
+  readonly #clock: Clock;
+  readonly #monotonicMs: number;
+  readonly #wallMs: number;
+
+  /** Now. */
+  constructor(clock: Clock) {
+    this.#clock = clock;
+    this.#monotonicMs = clock.monotonicMs();
+    this.#wallMs = clock.now();
+  }
 
   isYoungerThan(ms: number): boolean {
-    return performance.now() - this.#monotonicMs < ms && Math.abs(Date.now() - this.#wallMs) < ms;
+    const ageMs = this.#clock.monotonicMs() - this.#monotonicMs;
+    return ageMs < ms && Math.abs(this.#clock.now() - this.#wallMs) < ms;
   }
 }
 
@@ -40,6 +50,7 @@ export interface LmdbEnv {
   readonly root: RootDatabase;
   readonly meta: Meta;
   readonly room: DataFileRoom;
+  readonly clock: Clock;
 }
 
 /** One of which this process is the writer. */
@@ -56,25 +67,36 @@ export class LmdbStore implements Store {
   readonly orderOf?: NonNullable<Store['orderOf']>;
   readonly #lmdb: OpenLmdb;
   readonly #commits: CommitQueue;
-  readonly #heart: NodeJS.Timeout;
+  readonly #clock: Clock;
+  /** Stops the heartbeat. */
+  #stopHeart: () => void = () => undefined;
   #heartbeatMs: number;
   readonly #prefetches = new Map<TableName, PrefetchQueue>();
   #isTakenOver = false;
   /** When the writer record was last seen, and last written, as ours. */
-  #verified = new Moment();
-  #beaten = new Moment();
+  #verified: Moment;
+  #beaten: Moment;
   #closing: Promise<void> | undefined;
 
   constructor(lmdb: OpenLmdb) {
     this.epoch = lmdb.epoch;
     if (lmdb.entries.orderOf !== undefined) this.orderOf = lmdb.entries.orderOf;
     this.#lmdb = lmdb;
+    this.#clock = lmdb.clock;
+    this.#verified = new Moment(lmdb.clock);
+    this.#beaten = new Moment(lmdb.clock);
     this.#commits = new CommitQueue(lmdb.root, lmdb.meta, lmdb.room, lmdb.epoch);
     this.#heartbeatMs = lmdb.owner.heartbeatMs;
     noteOpen(lmdb.owner);
-    this.#heart = setInterval(() => void this.#beat(), HEARTBEAT_INTERVAL_MS);
-    // A store left open keeps no process alive.
-    this.#heart.unref();
+    this.#beatLater();
+  }
+
+  /** A store left open keeps no process alive. */
+  #beatLater(): void {
+    this.#stopHeart = this.#clock.setTimeout(() => {
+      this.#beatLater();
+      void this.#beat();
+    }, HEARTBEAT_INTERVAL_MS);
   }
 
   async getMany(table: TableName, keys: readonly string[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
@@ -137,7 +159,7 @@ export class LmdbStore implements Store {
       this.#takenOver();
       return false;
     }
-    this.#verified = new Moment();
+    this.#verified = new Moment(this.#clock);
     return true;
   }
 
@@ -150,7 +172,7 @@ export class LmdbStore implements Store {
   }
 
   async #close(): Promise<void> {
-    clearInterval(this.#heart);
+    this.#stopHeart();
     await this.#commits.idle();
     await Promise.all([...this.#prefetches.values()].map((prefetches) => prefetches.idle()));
     const { meta, root, owner } = this.#lmdb;
@@ -172,7 +194,7 @@ export class LmdbStore implements Store {
   #takenOver(): Error {
     this.#isTakenOver = true;
     noteClosed(this.#lmdb.owner);
-    clearInterval(this.#heart);
+    this.#stopHeart();
     return storeTakenOver();
   }
 
@@ -230,10 +252,10 @@ export class LmdbStore implements Store {
   async #beat(): Promise<void> {
     const { meta, owner } = this.#lmdb;
     // Another number each time, also where the clock stands still or was set back: it is watched for movement alone.
-    this.#heartbeatMs = Math.max(Date.now(), this.#heartbeatMs + 1);
+    this.#heartbeatMs = Math.max(this.#clock.now(), this.#heartbeatMs + 1);
     const record = { epoch: this.epoch, owner: { ...owner, heartbeatMs: this.#heartbeatMs } };
     try {
-      const begun = new Moment();
+      const begun = new Moment(this.#clock);
       if (await this.#commits.submit(ONE_RECORD, () => putWriter(meta, record))) this.#beaten = begun;
       else this.#takenOver();
     } catch {

@@ -154,11 +154,14 @@ export type Acquired =
  * @returns the holder where its life is not known; nothing is written then.
  * @throws SealcastError ERR_STORE_VERSION, ERR_STORE_KEY, ERR_STORE_LOCKED; nothing is written then.
  */
-export function acquire(meta: Meta, secret: KeyObject | undefined, silent?: SeenHolder): Acquired {
+export function acquire(
+  meta: Meta,
+  { secret, nowMs }: { readonly secret: KeyObject | undefined; readonly nowMs: number },
+  silent?: SeenHolder,
+): Acquired {
   let layout = meta.get(LAYOUT_KEY) as Layout | undefined;
   if (layout !== undefined) checkLayout(layout, secret);
   const last = readWriter(meta);
-  const nowMs = Date.now();
   if (last?.owner && (silent === undefined || !isSame(last.owner, silent))) {
     const life = lifeOf(last.owner);
     if (life === 'alive') throw storeLocked();

@@ -1,8 +1,8 @@
-import { setTimeout as delay } from 'node:timers/promises';
 import { types } from 'node:util';
 import type { KeyObject } from 'node:crypto';
 import type { RootDatabase } from 'lmdb';
 import { SealcastError } from '../../errors.js';
+import { SYSTEM_CLOCK } from '../../util/clock.js';
 import { requireCodeGeneration } from '../../util/code-generation.js';
 import { checkNames, type NamesOf } from '../../util/known-names.js';
 import { checkObject, refuse } from '../checks.js';
@@ -112,8 +112,8 @@ export interface WatchTimes {
 }
 const WATCH: WatchTimes = { lookMs: 500, silenceMs: HEARTBEAT_LIFE_MS };
 
-/** {@link openStore}, with times that a test makes short. */
-export async function openLmdbStore(options: StoreOptions, times = WATCH): Promise<Store> {
+/** {@link openStore}, with times and a clock that a test injects. */
+export async function openLmdbStore(options: StoreOptions, times = WATCH, clock = SYSTEM_CLOCK): Promise<Store> {
   const { path, secret } = checkOptions(options);
   requireCodeGeneration('openStore');
   let root: RootDatabase | undefined;
@@ -123,11 +123,11 @@ export async function openLmdbStore(options: StoreOptions, times = WATCH): Promi
     const room = new DataFileRoom(root, path);
     await room.reserve(OPENING);
     const meta = openMeta(root);
-    const env = { root, meta, room };
+    const env = { root, meta, room, clock };
     if (secret !== undefined && needsMove(meta)) await room.reserveForAll();
     let result = tryToWrite(env, secret);
     while ('unknown' in result) {
-      const silent = await watch(root, meta, result.unknown, times);
+      const silent = await watch(env, result.unknown, times);
       result = tryToWrite(env, secret, silent);
     }
     return result;
@@ -144,7 +144,7 @@ function tryToWrite(
   silent?: SeenHolder,
 ): LmdbStore | { readonly unknown: SeenHolder } {
   const attempt = env.root.transactionSync(() => {
-    const writer = acquire(env.meta, secret, silent);
+    const writer = acquire(env.meta, { secret, nowMs: env.clock.now() }, silent);
     if ('unknown' in writer) return writer;
     const { layout, epoch, owner } = writer;
     const tables = openTables(env.root);
@@ -165,13 +165,13 @@ function tryToWrite(
  * @returns the holder, when its heartbeat stood still for long enough or it is gone.
  * @throws SealcastError ERR_STORE_LOCKED: it moved.
  */
-async function watch(root: RootDatabase, meta: Meta, holder: SeenHolder, times: WatchTimes): Promise<SeenHolder> {
+async function watch({ root, meta, clock }: LmdbEnv, holder: SeenHolder, times: WatchTimes): Promise<SeenHolder> {
   // Time in which this process itself stood still counts for little: the holder may have been frozen with it.
   let silentMs = 0;
   while (silentMs < times.silenceMs) {
-    const sinceMs = performance.now();
-    await delay(times.lookMs);
-    silentMs += Math.min(performance.now() - sinceMs, 2 * times.lookMs);
+    const sinceMs = clock.monotonicMs();
+    await clock.sleep(times.lookMs);
+    silentMs += Math.min(clock.monotonicMs() - sinceMs, 2 * times.lookMs);
     root.resetReadTxn();
     const owner = readWriter(meta)?.owner;
     if (owner?.openId !== holder.openId) return holder;

@@ -1,3 +1,4 @@
+import { SYSTEM_CLOCK, type Clock } from '../../util/clock.js';
 import { serviceWaitMs } from '../../util/service-wait.js';
 import { Backoff, type BackoffOptions } from '../../util/backoff.js';
 import type { ConnectionListener } from './connection-source.js';
@@ -17,6 +18,8 @@ export interface LaneOptions<C extends Disconnectable> {
   readonly elsewhereBackoff?: BackoffOptions | undefined;
   /** Refused for good: there will be no connection any more. */
   readonly onRefused?: (cause: unknown) => void;
+  /** Default: the machine's. */
+  readonly clock?: Clock;
   /** A connection came, or will never come again. */
   readonly onChange: () => void;
 }
@@ -59,12 +62,15 @@ export class ManagedConnection<C extends Disconnectable> {
   /** Of the connection that another takes the place of. */
   #ending: Promise<void> | undefined;
   #refusal: { readonly cause: unknown } | undefined;
-  #timer: NodeJS.Timeout | undefined;
+  readonly #clock: Clock;
+  /** Ends the wait before the next attempt. */
+  readonly #closing = new AbortController();
   /** Requests on their way over this connection. */
   readonly flights = new Set<InFlightRequest>();
 
   constructor(options: LaneOptions<C>) {
     this.#options = options;
+    this.#clock = options.clock ?? SYSTEM_CLOCK;
     this.#backoff = new Backoff(options.backoff);
     this.#elsewhere = new Backoff({ ...ELSEWHERE, ...options.elsewhereBackoff, floor: 0.5 });
   }
@@ -84,14 +90,14 @@ export class ManagedConnection<C extends Disconnectable> {
    * until the lane is closed.
    */
   async connect(): Promise<void> {
-    const startMs = performance.now();
+    const startMs = this.#clock.monotonicMs();
     const controller = new AbortController();
     const attempt: Attempt<C> = { controller, connection: undefined, lost: undefined, isOutdated: false };
     const onConnectionInterrupted = (cause: Error | null): void => {
       if (attempt.lost !== undefined) return;
       attempt.lost = { cause };
       // A connection may be lost before its attempt resolves here: that is dealt with below.
-      if (attempt.connection !== undefined) this.#lose(attempt.connection, cause, performance.now() - startMs);
+      if (attempt.connection !== undefined) this.#lose(attempt.connection, cause, this.#clock.monotonicMs() - startMs);
     };
     this.#attempt = attempt;
     let connection: C;
@@ -137,7 +143,7 @@ export class ManagedConnection<C extends Disconnectable> {
   async close(): Promise<void> {
     this.#isClosed = true;
     this.#attempt?.controller.abort();
-    clearTimeout(this.#timer);
+    this.#closing.abort();
     const connection = this.#connection;
     this.#connection = undefined;
     // It may be gone already, which is as good.
@@ -161,10 +167,10 @@ export class ManagedConnection<C extends Disconnectable> {
    * that it knows of, hence the wait. A network that is away may hold it up, hence the limit.
    */
   async #end(connection: C): Promise<void> {
-    let timer: NodeJS.Timeout | undefined;
-    const late = new Promise<void>((resolve) => (timer = setTimeout(resolve, this.#backoff.baseMs)));
+    const ended = new AbortController();
+    const late = this.#clock.sleep(this.#backoff.baseMs, ended.signal).catch(() => undefined);
     await Promise.race([connection.disconnect().catch(() => undefined), late]);
-    clearTimeout(timer);
+    ended.abort();
   }
 
   #lose(connection: C, cause: Error | null, heldMs: number): void {
@@ -190,7 +196,10 @@ export class ManagedConnection<C extends Disconnectable> {
     const askedMs =
       retryAfterMs === undefined ? 0 : serviceWaitMs({ retryAfterMs, refusals: 0, ceilingMs: MAX_RETRY_AFTER_MS });
     const waitMs = Math.max(backoffMs, askedMs);
-    this.#timer = setTimeout(() => this.#connectAgain(), waitMs);
+    this.#clock.sleep(waitMs, this.#closing.signal).then(
+      () => this.#connectAgain(),
+      () => undefined,
+    );
   }
 
   #connectAgain(): void {

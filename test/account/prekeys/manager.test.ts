@@ -21,6 +21,7 @@ import { DISKS, openAccountScene, type AccountScene } from '../../harness/accoun
 import { MemoryStores } from '../../fakes/memory-stores.js';
 import type { AccountAnswer, AccountRequestName } from '../../fakes/stand-in-account-service.js';
 import { WatchedStore } from '../../fakes/watched-store.js';
+import { ManualClock } from '../../fakes/manual-clock.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const TABLES = ['preKey', 'signedPreKey', 'kyberPreKey'] as const;
@@ -29,14 +30,13 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
   const disk = { current: make() };
   let scene: AccountScene;
   let preKeys: PreKeys;
-  let nowMs: number;
+  let clock: ManualClock;
 
   beforeEach(async () => {
-    nowMs = Date.UTC(2026, 10, 22);
+    clock = new ManualClock();
     disk.current = make();
-    scene = await openAccountScene(await disk.current.open());
+    scene = await openAccountScene(await disk.current.open(), undefined, { clock });
     preKeys = new PreKeys(scene.runtime, scene.service);
-    vi.spyOn(Date, 'now').mockImplementation(() => nowMs);
   });
   afterEach(async () => {
     vi.restoreAllMocks();
@@ -46,7 +46,7 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
   const reopen = async (wrap: (store: Store) => Store = (store) => store): Promise<void> => {
     const { service } = scene;
     await scene.close();
-    scene = await openAccountScene(wrap(await disk.current.open()), service);
+    scene = await openAccountScene(wrap(await disk.current.open()), service, { clock });
     preKeys = new PreKeys(scene.runtime, service);
   };
 
@@ -90,12 +90,12 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
       expect(Buffer.compare(record.privateKey().getPublicKey().serialize(), publicKey)).toBe(0);
     }
     const signed = SignedPreKeyRecord.deserialize(await bytesOf('signedPreKey', signedPreKey!.id));
-    expect([signed.id(), signed.timestamp()]).toEqual([signedPreKey!.id, nowMs]);
+    expect([signed.id(), signed.timestamp()]).toEqual([signedPreKey!.id, clock.now()]);
     expect(Buffer.compare(signed.publicKey().serialize(), signedPreKey!.publicKey)).toBe(0);
     expect(identityKey.verify(signed.publicKey().serialize(), Uint8Array.from(signedPreKey!.signature))).toBe(true);
     for (const { id, publicKey, signature } of [...kyberPreKeys, lastResortKyberPreKey!]) {
       const record = KyberPreKeyRecord.deserialize(await bytesOf('kyberPreKey', id));
-      expect([record.id(), record.timestamp()]).toEqual([id, nowMs]);
+      expect([record.id(), record.timestamp()]).toEqual([id, clock.now()]);
       expect(Buffer.compare(record.publicKey().serialize(), publicKey)).toBe(0);
       expect(identityKey.verify(Uint8Array.from(publicKey), Uint8Array.from(signature))).toBe(true);
     }
@@ -115,7 +115,7 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
   it('are left alone while there are enough of them, and the signed ones are new', async () => {
     await preKeys.maintain();
     take(90);
-    nowMs += 2 * DAY_MS - 1;
+    clock.jump(2 * DAY_MS - 1);
     await preKeys.maintain();
     expect(uploads()).toHaveLength(1);
     expect(await counts()).toEqual([100, 1, 101]);
@@ -142,13 +142,13 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
   it('that are signed are replaced every two days, and by a clock that was set back', async () => {
     await preKeys.maintain();
     const first = scene.service.preKeys;
-    nowMs += 2 * DAY_MS;
+    clock.jump(2 * DAY_MS);
     await preKeys.maintain();
     expect(uploaded()).toEqual(['lastResortKyberPreKey', 'signedPreKey']);
     const second = scene.service.preKeys;
     expect(second.signedPreKey!.id).not.toBe(first.signedPreKey!.id);
     expect(second.lastResortKyberPreKey!.id).not.toBe(first.lastResortKyberPreKey!.id);
-    nowMs -= DAY_MS;
+    clock.jump(-DAY_MS);
     await preKeys.maintain();
     expect(uploads()).toHaveLength(3);
     expect(await counts()).toEqual([100, 3, 103]);
@@ -166,9 +166,9 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
     const use = `${first.lastResortKyberPreKey!.id}/`;
     const uses = Array.from({ length: 3 }, (_, i) => `${use}${first.signedPreKey!.id}/05${i}`);
     await scene.store.commit(uses.map((key) => ({ table: 'kyberPreKey', key, value: Uint8Array.of(1) })));
-    nowMs += 2 * DAY_MS;
+    clock.jump(2 * DAY_MS);
     await preKeys.maintain();
-    const replacedMs = nowMs;
+    const replacedMs = clock.now();
     const has = async (): Promise<boolean[]> => [
       (await kept('signedPreKey')).includes(first.signedPreKey!.id),
       (await kept('kyberPreKey')).includes(first.lastResortKyberPreKey!.id),
@@ -176,7 +176,7 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
       (await kept('kyberPreKey')).includes(first.kyberPreKeys[99]!.id),
     ];
     const hasAt = async (days: number, extraMs: number): Promise<boolean[]> => {
-      nowMs = replacedMs + days * DAY_MS + extraMs;
+      clock.jump(replacedMs + days * DAY_MS + extraMs - clock.now());
       await preKeys.maintain();
       return has();
     };
@@ -276,7 +276,7 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
     it('by a lost answer count as uploaded where the service has them; signed ones go up again', async () => {
       await preKeys.maintain();
       take(95);
-      nowMs += 2 * DAY_MS;
+      clock.jump(2 * DAY_MS);
       scene.service.answer('uploadPreKeys', 'lost');
       await expect(preKeys.maintain()).rejects.toMatchObject({ code: 'ERR_SERVICE_UNAVAILABLE' });
       scene.service.answer('uploadPreKeys', undefined);

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SealcastError, type Refusal } from 'sealcast';
 import { PreKeys } from '#dist/src/account/prekeys/manager.js';
 import { PreKeysSchedule } from '#dist/src/account/prekeys/schedule.js';
+import { ManualClock } from '../../fakes/manual-clock.js';
 import { openAccountScene } from '../../harness/account-scene.js';
 import { neverHangs, untilTrue } from '../../harness/await-condition.js';
 import { builtFile } from '../../harness/built-file.js';
@@ -17,25 +18,26 @@ describe('the schedule of prekeys', () => {
   const errors: string[] = [];
   let outcome: () => Promise<Refusal | undefined>;
   let schedule: PreKeysSchedule;
+  let clock: ManualClock;
 
   beforeEach(() => {
-    vi.useFakeTimers();
+    clock = new ManualClock();
     runs.length = 0;
     errors.length = 0;
     outcome = () => Promise.resolve(undefined);
-    schedule = new PreKeysSchedule({
-      run: (signal) => {
-        runs.push(signal);
-        return outcome();
+    schedule = new PreKeysSchedule(
+      {
+        run: (signal) => {
+          runs.push(signal);
+          return outcome();
+        },
+        failed: ({ code }) => void errors.push(code),
       },
-      failed: ({ code }) => void errors.push(code),
-    });
+      clock,
+    );
   });
-  afterEach(async () => {
-    vi.useRealTimers();
-    await schedule.stop();
-  });
-  const pass = (ms: number): Promise<unknown> => vi.advanceTimersByTimeAsync(ms);
+  afterEach(() => schedule.stop());
+  const pass = (ms: number): Promise<unknown> => clock.passInTurns(ms);
 
   it('runs when it is started, then about once a day, at another time of it each time', async () => {
     schedule.start();
@@ -43,10 +45,10 @@ describe('the schedule of prekeys', () => {
     await pass(0);
     expect(runs).toHaveLength(1);
     const times: number[] = [];
-    let lastMs = performance.now();
+    let lastMs = clock.monotonicMs();
     outcome = () => {
-      times.push(performance.now() - lastMs);
-      lastMs = performance.now();
+      times.push(clock.monotonicMs() - lastMs);
+      lastMs = clock.monotonicMs();
       return Promise.resolve(undefined);
     };
     await pass(12 * DAY_MS);
@@ -137,12 +139,15 @@ describe('the schedule of prekeys', () => {
         thrown.push(error);
       }
     });
-    const failing = new PreKeysSchedule({
-      run: () => Promise.reject(new TypeError('odd')),
-      failed: (error) => {
-        throw error;
+    const failing = new PreKeysSchedule(
+      {
+        run: () => Promise.reject(new TypeError('odd')),
+        failed: (error) => {
+          throw error;
+        },
       },
-    });
+      clock,
+    );
     failing.start();
     await pass(10 * SECOND_MS);
     expect(thrown.length).toBeGreaterThanOrEqual(2);
