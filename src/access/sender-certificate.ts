@@ -1,5 +1,5 @@
 import type { SenderCertificate as LibsignalCertificate } from '@signalapp/libsignal-client';
-import { AbortWatch } from '../util/abort-watch.js';
+import { untilAborted } from '../util/abort.js';
 import { SealcastError, type SealcastErrorCode } from '../errors.js';
 import type { Emitter } from '../util/emitter.js';
 import type { MeasuredClock } from '../util/service-clock.js';
@@ -145,13 +145,13 @@ export class SenderCertificateCache {
       if (this.#current !== undefined && this.isUsable(this.#current)) {
         if (!this.#isToSettle()) return this.#current;
         // By the time that is told it may have expired.
-        await unlessAborted(this.settleClock(), signal);
+        await untilAborted(() => this.settleClock(), signal);
         continue;
       }
       const failures = this.#failures;
       try {
         // The service has refused one for the time's sake, and may have named a time to wait.
-        if (!this.#isRefused || hasPaused) return await unlessAborted(this.#fetch(), signal);
+        if (!this.#isRefused || hasPaused) return await untilAborted(() => this.#fetch(), signal);
       } catch (error) {
         signal?.throwIfAborted();
         if (error instanceof SealcastError && FINAL.has(error.code)) throw error;
@@ -314,26 +314,4 @@ export class SenderCertificateCache {
 function asProblem(error: unknown): SealcastError {
   if (error instanceof SealcastError) return error;
   return new SealcastError('ERR_SERVICE_UNAVAILABLE', 'the sender certificate could not be fetched', { cause: error });
-}
-
-/** Thousands of recipients wait on one signal: with a listener each, Node warns of a leak. */
-const watch = new AbortWatch();
-
-/**
- * Rejects with the signal's reason once it fires; the request goes on for the others who wait for
- * it.
- */
-async function unlessAborted<Value>(promise: Promise<Value>, signal: AbortSignal | undefined): Promise<Value> {
-  if (signal === undefined) return promise;
-  let unwatch = (): void => undefined;
-  const aborted = new Promise<never>((_resolve, reject) => {
-    const abort = (): void => reject(signal.reason as Error);
-    if (signal.aborted) abort();
-    else unwatch = watch.add(signal, abort);
-  });
-  try {
-    return await Promise.race([promise, aborted]);
-  } finally {
-    unwatch();
-  }
 }

@@ -13,7 +13,8 @@ import { archiveSessions } from '../runtime/archive-sessions.js';
 import { isOtherIdentity, onIdentityKey } from '../access/contact-identity.js';
 import { contactChange, Records } from '../runtime/records.js';
 import { refusalError } from '../transport/refusal-errors.js';
-import { unlessAborted, withAnySignal } from '../util/unless-aborted.js';
+import { LruMap } from '../util/lru-map.js';
+import { unlessAborted, withAnySignal } from '../util/abort.js';
 
 export interface ProfilesOptions {
   /**
@@ -29,7 +30,7 @@ export interface ProfilesOptions {
 const HOUR_MS = 3_600_000;
 /** A profile is taken to be what it was for so long. */
 const FRESH_MS = 6 * HOUR_MS;
-/** Names of so many contacts are remembered; of further ones, those of the contacts fetched first are forgotten. */
+/** Names of so many contacts are remembered; of further ones, those that were asked for longest ago are forgotten. */
 const MAX_REMEMBERED = 16_384;
 
 /** A profile, and what it was asked for with. */
@@ -46,8 +47,8 @@ export class Profiles {
   readonly #records: Records;
   readonly #options: ProfilesOptions;
   readonly #closing = new AbortController();
-  /** By service id, those fetched first first. */
-  readonly #remembered = new Map<string, ContactProfile>();
+  /** By service id. */
+  readonly #remembered = new LruMap<string, ContactProfile>(MAX_REMEMBERED);
 
   constructor(runtime: AccountRuntime, transport: AccountTransport, options: ProfilesOptions = {}) {
     this.#runtime = runtime;
@@ -143,7 +144,7 @@ export class Profiles {
       fetchedAtMs,
       ...(decrypted !== null && { name: decrypted }),
     };
-    this.#remember(serviceId, known);
+    this.#remembered.set(serviceId, known);
     return known;
   }
 
@@ -171,13 +172,5 @@ export class Profiles {
         throw error;
       });
     }
-  }
-
-  #remember(serviceId: string, profile: ContactProfile): void {
-    this.#remembered.delete(serviceId);
-    this.#remembered.set(serviceId, profile);
-    if (this.#remembered.size <= MAX_REMEMBERED) return;
-    const [oldest] = this.#remembered.keys();
-    if (oldest !== undefined) this.#remembered.delete(oldest);
   }
 }

@@ -21,7 +21,7 @@ import { checkProfile, profileUpload, type ProfileInput } from './profile-upload
 import { contactChange, Records } from '../runtime/records.js';
 import { isDefinite, refusalError } from '../transport/refusal-errors.js';
 import { Rotation } from './profile-key-rotation.js';
-import { unlessAborted, withAnySignal } from '../util/unless-aborted.js';
+import { unlessAborted, withAnySignal } from '../util/abort.js';
 
 const AGAIN =
   'whether the service did it is not known; it is told again by the next call and when the account is opened';

@@ -1,4 +1,5 @@
 import { isUnproven, onSealed, type Access } from '../access/access-mode.js';
+import { Coalescer } from '../util/coalescer.js';
 import type { Change } from '../store/store.js';
 import { contactChange } from '../runtime/records.js';
 import type { Delivery, DeliveryRows } from './delivery.js';
@@ -16,8 +17,7 @@ interface Note {
 export class OutcomeWriter {
   readonly #rows: DeliveryRows;
   readonly #services: BroadcastContext;
-  #notes: Note[] = [];
-  #writing = false;
+  readonly #notes = new Coalescer<Note>({ run: (notes) => this.#write(notes) });
 
   constructor(rows: DeliveryRows, services: BroadcastContext) {
     this.#rows = rows;
@@ -27,26 +27,16 @@ export class OutcomeWriter {
   /** Resolves once it is on the disk. @param sealedWith what a message that was taken sealed was sent with */
   record(delivery: Delivery, sealedWith?: Access): Promise<void> {
     const learned = sealedWith !== undefined && isUnproven(sealedWith) ? sealedWith : undefined;
-    return new Promise((resolve, reject) => {
-      this.#notes.push({ delivery, learned, resolve, reject });
-      // Those that end in the same turn of the event loop go together.
-      if (!this.#writing) setImmediate(() => void this.#write());
-      this.#writing = true;
-    });
+    return new Promise((resolve, reject) => this.#notes.add({ delivery, learned, resolve, reject }));
   }
 
-  async #write(): Promise<void> {
-    while (this.#notes.length > 0) {
-      const notes = this.#notes;
-      this.#notes = [];
-      try {
-        await this.#writeAll(notes);
-        for (const { resolve } of notes) resolve();
-      } catch (error) {
-        for (const { reject } of notes) reject(error);
-      }
+  async #write(notes: readonly Note[]): Promise<void> {
+    try {
+      await this.#writeAll(notes);
+      for (const { resolve } of notes) resolve();
+    } catch (error) {
+      for (const { reject } of notes) reject(error);
     }
-    this.#writing = false;
   }
 
   async #writeAll(notes: readonly Note[]): Promise<void> {

@@ -2,6 +2,7 @@ import { accessKeyFor, maySend, takesSealed } from '../access/access-mode.js';
 import type { Clock } from '../util/clock.js';
 import type { SenderCertificate } from '../access/sender-certificate.js';
 import { USMC_TYPE, encodeUsmc } from '../content/index.js';
+import { outliveWorkers } from '../engine/worker-loss.js';
 import { SealcastError } from '../errors.js';
 import type { BroadcastRecord, EncryptedDevice } from '../store/records.js';
 import { retryFactsOf } from '../transport/refusal-errors.js';
@@ -26,7 +27,6 @@ import type { SessionManager } from './session-manager.js';
 const MAX_REPAIRS = 4;
 /** So many times a new profile key, or the service's word on the access, sends a message out once more. */
 const MAX_DENIALS = 4;
-const MAX_SEAL_ATTEMPTS = 3;
 
 /** End of a delivery, and the sends that it took. */
 export interface Dispatched extends EndedStep {
@@ -347,17 +347,22 @@ export class DeliverySender {
   async #seal({ serviceId, access, identityKey, devices }: EncryptedDelivery): Promise<Sealed | SealcastError> {
     if (!takesSealed(serviceId, access)) return { certificate: undefined, envelopes: [] };
     const { certificates, seals } = this.#services;
-    for (let attempt = 1; ; attempt++) {
-      const certificate = await this.#limits.gate.during('certificate', certificates.get(this.#signal));
-      const results = await seals.seal(
-        devices.map((device) => ({ recipientIdentityKey: identityKey, content: usmcOf(device, certificate) })),
-      );
-      const failed = results.find((result) => !result.ok);
-      if (failed === undefined) {
+    let failed: SealcastError | undefined;
+    try {
+      return await outliveWorkers(async () => {
+        failed = undefined;
+        const certificate = await this.#limits.gate.during('certificate', certificates.get(this.#signal));
+        const results = await seals.seal(
+          devices.map((device) => ({ recipientIdentityKey: identityKey, content: usmcOf(device, certificate) })),
+        );
+        failed = results.find((result) => !result.ok)?.error;
+        if (failed !== undefined) throw failed;
         return { certificate, envelopes: results.flatMap((result) => (result.ok ? [result.envelope] : [])) };
-      }
-      const { code, message, cause } = failed.error;
-      if (code === 'ERR_WORKER_LOST' && attempt < MAX_SEAL_ATTEMPTS) continue;
+      });
+    } catch (error) {
+      // What stops the broadcast is no recipient's own failure.
+      if (failed === undefined || error !== failed) throw error;
+      const { code, message, cause } = failed;
       return new SealcastError(code, message.replace(/^entry \d+: /, ''), { serviceId, cause });
     }
   }

@@ -1,20 +1,18 @@
+import { LruMap } from '../util/lru-map.js';
+
 /** Names that came lately; of more than so many, the oldest are forgotten. */
 export class RecentSet {
-  readonly #max: number;
-  readonly #names = new Set<string>();
+  readonly #names: LruMap<string, true>;
 
   constructor(max: number) {
-    this.#max = max;
+    this.#names = new LruMap(max);
   }
 
   /** @returns whether it is a new one. */
   add(name: string): boolean {
-    if (this.#names.has(name)) return false;
-    this.#names.add(name);
-    if (this.#names.size > this.#max) {
-      const oldest = this.#names.values().next();
-      if (oldest.done !== true) this.#names.delete(oldest.value);
-    }
+    // What comes again is no newer: the order is that of the first time.
+    if (this.#names.peek(name) !== undefined) return false;
+    this.#names.set(name, true);
     return true;
   }
 }

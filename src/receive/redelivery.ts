@@ -1,10 +1,9 @@
 import type { AccountTransport } from '../transport/transport.js';
-import { backoffMs } from '../util/backoff.js';
+import { backoffMs, type BackoffGrowth } from '../util/backoff.js';
 import type { Clock } from '../util/clock.js';
 
 /** Before what no worker could decrypt is delivered again. */
-const BASE_MS = 1_000;
-const CEILING_MS = 60_000;
+const BACKOFF: BackoffGrowth = { baseMs: 1_000, capMs: 60_000, floor: 0.5 };
 
 /** Has the service deliver again what was left with it, once all that was taken in is acknowledged. */
 export class Redelivery {
@@ -41,7 +40,7 @@ export class Redelivery {
   async settled(): Promise<void> {
     await this.#tail;
     if (this.#deferrals === 0) return;
-    const waitMs = backoffMs(this.#deferrals - 1, BASE_MS, CEILING_MS);
+    const waitMs = backoffMs(this.#deferrals - 1, BACKOFF);
     // Closed meanwhile: there is nothing to wait for.
     await this.#clock.sleep(waitMs, this.#ending).catch(() => undefined);
   }

@@ -85,10 +85,10 @@ export class ReceiveService {
     this.#preKeys = new PreKeys(runtime, transport);
     this.#preKeys.problems.subscribe((error) => events.emit('preKeyProblem', { error }));
     this.#redelivery = new Redelivery(transport, runtime.clock, this.#ending.signal);
-    this.#done = new InboxCleanup(
-      (keys) => records.commit(inbox.remove(keys)),
-      (error) => this.#fail(error),
-    );
+    this.#done = new InboxCleanup({
+      remove: (keys) => records.commit(inbox.remove(keys)),
+      failed: (error) => this.#fail(error),
+    });
     this.#retries = new RetrySender({ runtime, records, policies, telemetry }, this.#done);
     this.#services = {
       runtime,

@@ -1,6 +1,7 @@
 import type { SealcastError } from '../errors.js';
 import type { SealResult } from '../engine/results.js';
 import type { Sealer, SealRequest } from '../sealer/sealer.js';
+import { Coalescer } from '../util/coalescer.js';
 
 interface Order {
   readonly requests: readonly SealRequest[];
@@ -11,7 +12,8 @@ interface Order {
 /** What is to be sealed in one turn of the event loop goes to the Sealer as one batch. */
 export class SealQueue {
   readonly #sealer: Sealer;
-  #orders: Order[] = [];
+  /** The workers have many batches at a time. */
+  readonly #orders = new Coalescer<Order>({ run: (orders) => this.#sealAll(orders) }, { overlaps: true });
 
   constructor(sealer: Sealer) {
     this.#sealer = sealer;
@@ -19,15 +21,10 @@ export class SealQueue {
 
   /** As {@link Sealer.seal}. */
   seal(requests: readonly SealRequest[]): Promise<readonly SealResult[]> {
-    return new Promise((resolve, reject) => {
-      this.#orders.push({ requests, resolve, reject });
-      if (this.#orders.length === 1) setImmediate(() => void this.#sealAll());
-    });
+    return new Promise((resolve, reject) => this.#orders.add({ requests, resolve, reject }));
   }
 
-  async #sealAll(): Promise<void> {
-    const orders = this.#orders;
-    this.#orders = [];
+  async #sealAll(orders: readonly Order[]): Promise<void> {
     try {
       const results = await this.#sealer.seal(orders.flatMap(({ requests }) => requests));
       let at = 0;

@@ -1,4 +1,5 @@
 import { SealcastError } from '../errors.js';
+import { LruMap } from '../util/lru-map.js';
 import type { Change, Store } from '../store/store.js';
 
 /** Contacts whose last change is remembered: about 2 MB. */
@@ -20,7 +21,7 @@ const guards = new WeakMap<Store, SendGuard>();
 export class SendGuard {
   readonly #store: Pick<Store, 'mayAct'>;
   /** By service id, the oldest change first. */
-  readonly #changes = new Map<string, number>();
+  readonly #changes = new LruMap<string, number>(MAX_REMEMBERED);
   #revision = 0;
   /** Revision of the latest change that was forgotten. */
   #forgotten = 0;
@@ -57,7 +58,7 @@ export class SendGuard {
 
   /** Whether nothing of the contact was written since; `false` also where that is no longer known. */
   isCurrent(serviceId: string, revision: number): boolean {
-    return revision >= (this.#changes.get(serviceId) ?? this.#forgotten);
+    return revision >= (this.#changes.peek(serviceId) ?? this.#forgotten);
   }
 
   /** Notes the contacts among the changes of a commit. */
@@ -67,13 +68,7 @@ export class SendGuard {
 
   #note(serviceId: string): void {
     this.#revision += 1;
-    this.#changes.delete(serviceId);
-    this.#changes.set(serviceId, this.#revision);
-    if (this.#changes.size <= MAX_REMEMBERED) return;
-    for (const [oldest, revision] of this.#changes) {
-      this.#changes.delete(oldest);
-      this.#forgotten = revision;
-      return;
-    }
+    const forgotten = this.#changes.set(serviceId, this.#revision);
+    if (forgotten !== undefined) this.#forgotten = forgotten[1];
   }
 }

@@ -1,3 +1,4 @@
+import { LruMap } from '../util/lru-map.js';
 import type { SenderCertificate } from '@signalapp/libsignal-client';
 
 /** A sender certificate that libsignal has parsed. */
@@ -26,29 +27,23 @@ const MAX_OTHER_SENDERS = 1024;
 
 /** Certificates by sender, those of the senders seen longest ago first. */
 class Shelf {
-  readonly #bySender = new Map<string, readonly Remembered[]>();
-  readonly #maxSenders: number;
+  readonly #bySender: LruMap<string, readonly Remembered[]>;
 
   constructor(maxSenders: number) {
-    this.#maxSenders = maxSenders;
+    this.#bySender = new LruMap(maxSenders);
   }
 
   find(sender: string, bytes: Uint8Array): ParsedCertificate | undefined {
-    const certificates = this.#bySender.get(sender);
+    const certificates = this.#bySender.peek(sender);
     const found = certificates?.find((remembered) => Buffer.compare(remembered.bytes, bytes) === 0);
-    if (certificates === undefined || found === undefined) return undefined;
-    this.#bySender.delete(sender);
-    this.#bySender.set(sender, certificates);
-    return found.parsed;
+    // Only a certificate that was found is a use of the entry.
+    if (found !== undefined) this.#bySender.get(sender);
+    return found?.parsed;
   }
 
   put(sender: string, remembered: Remembered): void {
-    const certificates = this.#bySender.get(sender) ?? [];
-    this.#bySender.delete(sender);
+    const certificates = this.#bySender.peek(sender) ?? [];
     this.#bySender.set(sender, [remembered, ...certificates].slice(0, MAX_CERTIFICATES_PER_SENDER));
-    if (this.#bySender.size <= this.#maxSenders) return;
-    const oldest = this.#bySender.keys().next();
-    if (oldest.done !== true) this.#bySender.delete(oldest.value);
   }
 }
 

@@ -17,6 +17,7 @@ import {
   type PublicKeyInput,
   type SealerOptions,
 } from './options.js';
+import { LruMap } from '../util/lru-map.js';
 import { Engine } from '../engine/engine.js';
 import { closedError } from '../engine/scheduler.js';
 import { checkNames, type NamesOf } from '../util/known-names.js';
@@ -96,7 +97,7 @@ const MAX_VALIDATORS = 4;
 export class Sealer {
   readonly #engine: Engine;
   readonly #certificates = new CertificateMemory();
-  readonly #validators = new Map<string, CertificateValidator>();
+  readonly #validators = new LruMap<string, CertificateValidator>(MAX_VALIDATORS);
   readonly #unsealingHost: UnsealingHost;
   /** Calls that are not finished. */
   readonly #unsealings = new Set<Unsealing>();
@@ -235,7 +236,6 @@ export class Sealer {
     const name = roots.map((root) => Buffer.from(root).toString('base64')).join();
     let validator = this.#validators.get(name);
     if (validator === undefined) {
-      if (this.#validators.size >= MAX_VALIDATORS) this.#validators.clear();
       validator = new CertificateValidator(roots);
       this.#validators.set(name, validator);
     }

@@ -1,5 +1,5 @@
-import { SealcastError } from '../errors.js';
 import type { Engine } from '../engine/engine.js';
+import { outliveWorkers, unlessWorkersDied } from '../engine/worker-loss.js';
 import {
   CIPHERTEXT_TYPES,
   ENCRYPT_STATUSES,
@@ -54,7 +54,6 @@ const LANES: Readonly<Record<RatchetRequest['kind'], 'incoming' | 'outgoing'>> =
 
 /** Each worker gets a share, and as each share is one message, not many small ones. */
 const MIN_SHARE = 16;
-const MAX_ATTEMPTS = 3;
 /**
  * Highest cost of a share, in steps on existing sessions: some 15 ms, the time that more urgent
  * work has to wait. To begin a session costs as much as many of them (X25519 and ML-KEM of two
@@ -120,13 +119,9 @@ export class SessionClient {
       };
       return { request, moved: [sessions.bytes.buffer] };
     });
-    try {
-      return unpack((await asked).sessions);
-    } catch (error) {
-      // An old session that stays is no reason to stop.
-      if (error instanceof SealcastError && error.code === 'ERR_WORKER_LOST') return records.map(() => undefined);
-      throw error;
-    }
+    // An old session that stays is no reason to stop.
+    const reply = await unlessWorkersDied(asked, undefined);
+    return reply === undefined ? records.map(() => undefined) : unpack(reply.sessions);
   }
 
   /**
@@ -150,13 +145,7 @@ export class SessionClient {
    */
   async isAlive(): Promise<boolean> {
     const none = { preKeys: pack([]), signedPreKeys: pack([]), kyberPreKeys: pack([]) };
-    try {
-      await this.describePreKeys(none);
-      return true;
-    } catch (error) {
-      if (error instanceof SealcastError && error.code === 'ERR_WORKER_LOST') return false;
-      throw error;
-    }
+    return (await unlessWorkersDied(this.describePreKeys(none), undefined)) !== undefined;
   }
 
   /**
@@ -207,21 +196,6 @@ function sharesOf(inputs: readonly EncryptInput[], maxCount: number): EncryptInp
   }
   if (share.length > 0) shares.push(share);
   return shares;
-}
-
-/**
- * A worker's death loses only its running work: no record of it was kept, and another worker begins
- * again.
- */
-async function outliveWorkers<Result>(work: () => Promise<Result>): Promise<Result> {
-  for (let attempt = 1; ; attempt++) {
-    try {
-      return await work();
-    } catch (error) {
-      const isLost = error instanceof SealcastError && error.code === 'ERR_WORKER_LOST';
-      if (!isLost || attempt === MAX_ATTEMPTS) throw error;
-    }
-  }
 }
 
 function requestOf(inputs: readonly EncryptInput[], own: EncryptRequest['own'], nowMs: number): EncryptRequest {

@@ -18,6 +18,23 @@ export const BACKOFF_NAMES = { baseMs: true, capMs: true, random: true } satisfi
 const BASE_MS = 1_000;
 const CAP_MS = 60_000;
 
+/** How a wait grows. */
+export interface BackoffGrowth {
+  /** Longest wait after the first failure, ms. */
+  readonly baseMs: number;
+  /** Longest wait, ms. */
+  readonly capMs: number;
+  /** Part of each wait that is not random, 0 (full jitter) to 1 (none). Default 0. */
+  readonly floor?: number;
+  /** 0 to below 1; default `Math.random`. */
+  readonly random?: () => number;
+}
+
+/** Wait after `failures` earlier failures, ms: exponential, with jitter. */
+export function backoffMs(failures: number, { baseMs, capMs, floor = 0, random = Math.random }: BackoffGrowth): number {
+  return Math.min(capMs, baseMs * 2 ** failures) * (floor + (1 - floor) * random());
+}
+
 /**
  * Exponential backoff with full jitter: of a thousand clients that lost the service together, no
  * two come back together. (M. Brooker, "Exponential Backoff And Jitter", AWS Architecture Blog,
@@ -43,18 +60,14 @@ export class Backoff {
 
   /** @returns ms to wait before the next attempt. */
   next(): number {
-    const longestMs = Math.min(this.capMs, this.baseMs * 2 ** this.#failures);
+    const { baseMs, capMs } = this;
+    const waitMs = backoffMs(this.#failures, { baseMs, capMs, floor: this.#floor, random: this.#random });
     this.#failures += 1;
-    return (this.#floor + (1 - this.#floor) * this.#random()) * longestMs;
+    return waitMs;
   }
 
   /** The service answers: the next wait is a short one again. */
   reset(): void {
     this.#failures = 0;
   }
-}
-
-/** Up to `ceilingMs`, doubling with each attempt from `baseMs` on, a random part of it: many do not come back together. */
-export function backoffMs(attempt: number, baseMs: number, ceilingMs: number, random = Math.random): number {
-  return Math.min(ceilingMs, baseMs * 2 ** Math.min(attempt, 30)) * (0.5 + random() / 2);
 }

@@ -20,13 +20,20 @@ export class LruMap<Key, Value> {
     return value;
   }
 
-  set(key: Key, value: Value): void {
+  /** The value, without a use of the entry. */
+  peek(key: Key): Value | undefined {
+    return this.#entries.get(key);
+  }
+
+  /** @returns the entry that made room, if one had to. */
+  set(key: Key, value: Value): readonly [Key, Value] | undefined {
     this.#entries.delete(key);
     this.#entries.set(key, value);
-    if (this.#entries.size <= this.#maxSize) return;
-    for (const oldest of this.#entries.keys()) {
-      this.#entries.delete(oldest);
-      return;
+    if (this.#entries.size <= this.#maxSize) return undefined;
+    for (const oldest of this.#entries) {
+      this.#entries.delete(oldest[0]);
+      return oldest;
     }
+    return undefined;
   }
 }

@@ -1,10 +1,10 @@
+import { backoffMs, type BackoffGrowth } from './backoff.js';
+
 /**
- * Shortest wait before a refused request is repeated, ms: a service that counts in seconds rounds
- * its own number down to 0.
+ * Shortest wait before a refused request is repeated: a service that counts in seconds rounds its own number down to 0. The jitter
+ * comes on top of the longer of this and the service's number.
  */
-const FLOOR_MS = 1_000;
-/** Up to here the wait doubles with each refusal in a row, ms. */
-const GROWTH_CEILING_MS = 60_000;
+const GROWTH: BackoffGrowth = { baseMs: 1_000, capMs: 60_000, floor: 1 };
 
 /** IMF-fixdate, the one form of a date that senders may generate (RFC 9110, 5.6.7). */
 const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
@@ -50,7 +50,7 @@ export interface RefusedRequest {
  * refused together do not come back together.
  */
 export function serviceWaitMs({ retryAfterMs, refusals, ceilingMs, random = Math.random }: RefusedRequest): number {
-  const grownMs = Math.min(GROWTH_CEILING_MS, FLOOR_MS * 2 ** Math.min(Math.max(0, refusals), 30));
+  const grownMs = backoffMs(Math.max(0, refusals), GROWTH);
   // NaN is no wait: Math.max would pass it on, and a timer takes it for 1 ms.
   const askedMs = retryAfterMs === undefined || !(retryAfterMs > 0) ? 0 : retryAfterMs;
   return Math.min(ceilingMs, Math.max(askedMs, grownMs)) * (1 + random() / 8);

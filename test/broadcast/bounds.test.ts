@@ -3,7 +3,6 @@ import { randomBytes, randomUUID } from 'node:crypto';
 import type * as DeliveryStreams from '#dist/src/broadcast/delivery-stream.js';
 import { PlaintextVariants } from '#dist/src/broadcast/plaintext-variants.js';
 import { NEW_CONTACT, type AccountRecord, type BroadcastRecord } from '#dist/src/store/records.js';
-import { LruMap } from '#dist/src/util/lru-map.js';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { untilTrue } from '../harness/await-condition.js';
 import { acis, collect, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
@@ -52,15 +51,6 @@ describe('plaintexts of a broadcast', () => {
     account = { profileKey: randomBytes(32) } as unknown as AccountRecord;
     expect(plaintextOf(7)).not.toEqual(before);
   });
-});
-
-it('the entry that was used longest ago makes room', () => {
-  const map = new LruMap<string, number>(2);
-  map.set('a', 1);
-  map.set('b', 2);
-  expect(map.get('a')).toBe(1);
-  map.set('c', 3);
-  expect([map.get('a'), map.get('b'), map.get('c'), map.size]).toEqual([1, undefined, 3, 2]);
 });
 
 it('recipients with many timers each get their own', async () => {

@@ -6,14 +6,14 @@ import { InboxCleanup } from '#dist/src/receive/inbox-cleanup.js';
 function observed(fail?: Error): { rows: InboxCleanup; removed: (readonly string[])[]; errors: unknown[] } {
   const removed: (readonly string[])[] = [];
   const errors: unknown[] = [];
-  const rows = new InboxCleanup(
-    async (keys) => {
+  const rows = new InboxCleanup({
+    remove: async (keys) => {
       await nextTurn();
       if (fail !== undefined) throw fail;
       removed.push(keys);
     },
-    (error) => errors.push(error),
-  );
+    failed: (error) => void errors.push(error),
+  });
   return { rows, removed, errors };
 }
 

@@ -23,7 +23,7 @@ import {
 import { PreKeysSchedule } from './schedule.js';
 import { Emitter } from '../../util/emitter.js';
 import { isDefinite, refusalError } from '../../transport/refusal-errors.js';
-import { unlessAborted } from '../../util/unless-aborted.js';
+import { unlessAborted } from '../../util/abort.js';
 
 /** Records of a kind, in the order of their ids; undefined where there is none any more. */
 type PreKeyRecords = readonly (Uint8Array<ArrayBuffer> | undefined)[];

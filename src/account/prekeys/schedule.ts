@@ -2,7 +2,7 @@ import { SealcastError, type SealcastErrorCode } from '../../errors.js';
 import type { Refusal } from '../../transport/transport.js';
 import { refusalError } from '../../transport/refusal-errors.js';
 import { serviceWaitMs } from '../../util/service-wait.js';
-import { backoffMs } from '../../util/backoff.js';
+import { backoffMs, type BackoffGrowth } from '../../util/backoff.js';
 import type { Clock } from '../../util/clock.js';
 
 const SECOND_MS = 1_000;
@@ -10,7 +10,7 @@ const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /** What is used within so long is seen to at once: prekeys of a new broadcast's subscribers go by the hundred. */
 const USED_DELAY_MS = 5 * SECOND_MS;
-const BACKOFF_BASE_MS = 10 * SECOND_MS;
+const BACKOFF: BackoffGrowth = { baseMs: 10 * SECOND_MS, capMs: HOUR_MS, floor: 0.5 };
 
 /** What trying again does not mend. */
 const FINAL: ReadonlySet<SealcastErrorCode> = new Set([
@@ -122,7 +122,7 @@ export class PreKeysSchedule {
     if (FINAL.has(error.code)) return undefined;
     const askedMs =
       retryAfterMs === undefined ? 0 : serviceWaitMs({ retryAfterMs, refusals: this.#failures, ceilingMs: DAY_MS });
-    const delayMs = Math.max(askedMs, backoffMs(this.#failures, BACKOFF_BASE_MS, HOUR_MS));
+    const delayMs = Math.max(askedMs, backoffMs(this.#failures, BACKOFF));
     this.#failures += 1;
     return delayMs;
   }

@@ -1,6 +1,6 @@
 import type { SendGuard } from '../../runtime/send-guard.js';
 import type { Semaphore } from '../../util/semaphore.js';
-import { unlessAborted } from '../../util/unless-aborted.js';
+import { unlessAborted } from '../../util/abort.js';
 import type { PreKeysOutcome, Transport } from '../../transport/transport.js';
 
 export type PreKeysRequest = Parameters<Transport['fetchPreKeys']>[0];

@@ -1,12 +1,11 @@
 import type { Clock } from '../../util/clock.js';
-import { backoffMs } from '../../util/backoff.js';
+import { backoffMs, type BackoffGrowth } from '../../util/backoff.js';
 import type { Refusal } from '../../transport/transport.js';
 import { serviceWaitMs } from '../../util/service-wait.js';
 import type { PauseGate } from './pause-gate.js';
 import type { BroadcastContext } from '../context.js';
 
-const OUTAGE_BASE_MS = 1_000;
-const OUTAGE_CEILING_MS = 60_000;
+const OUTAGE: BackoffGrowth = { baseMs: 1_000, capMs: 60_000, floor: 0.5 };
 /** Longest Retry-After of an outage, ms: the whole broadcast waits for it. */
 const OUTAGE_RETRY_AFTER_MS = 300_000;
 /** Rate limits, in all, after which a recipient's part ends. */
@@ -67,7 +66,7 @@ export class RefusalWaits {
   async waitOut({ retryAfterMs }: RateLimited, limits: RateLimits): Promise<void> {
     const { gate, services, releaseSlotWhile, maxRetryAfterMs, signal } = this.#options;
     // The floor holds also where the caller allows short waits alone.
-    const ceilingMs = Math.max(maxRetryAfterMs, OUTAGE_CEILING_MS);
+    const ceilingMs = Math.max(maxRetryAfterMs, OUTAGE.capMs);
     const waitMs = serviceWaitMs({ retryAfterMs, refusals: limits.rateLimits, ceilingMs });
     limits.rateLimits += 1;
     await releaseSlotWhile(() => gate.during('rate-limited', services.clock.sleep(waitMs, signal)));
@@ -101,7 +100,7 @@ export class RefusalWaits {
 
   async #oneOutage(retryAfterMs: number | undefined): Promise<void> {
     const { id, gate, services, signal } = this.#options;
-    const grownMs = backoffMs(this.#outages, OUTAGE_BASE_MS, OUTAGE_CEILING_MS);
+    const grownMs = backoffMs(this.#outages, OUTAGE);
     const askedMs = serviceWaitMs({ retryAfterMs, refusals: 0, ceilingMs: OUTAGE_RETRY_AFTER_MS });
     const pauseMs = retryAfterMs === undefined ? grownMs : Math.max(grownMs, askedMs);
     this.#outages += 1;

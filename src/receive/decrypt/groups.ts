@@ -1,6 +1,6 @@
+import { unlessWorkersDied } from '../../engine/worker-loss.js';
 import type { SessionClient } from '../../session/session-client.js';
 import { distributionIdOf } from '../../content/index.js';
-import { SealcastError } from '../../errors.js';
 import { DECRYPT_STATUSES, GROUP_MESSAGE_TYPES, type GroupReply, type GroupRequest } from '../../session/protocol.js';
 import { pack, unpack } from '../../session/packed.js';
 import type { Change, Store } from '../../store/store.js';
@@ -115,12 +115,8 @@ export class GroupDecryptor {
     return others.map(({ key }): Change => ({ table: 'senderKey', key, value: null }));
   }
 
-  async #ask(make: () => GroupRequest): Promise<GroupReply | undefined> {
-    try {
-      return await this.#ratchet.run<GroupReply>(() => ({ request: make(), moved: [] }));
-    } catch (error) {
-      if (error instanceof SealcastError && error.code === 'ERR_WORKER_LOST') return undefined;
-      throw error;
-    }
+  #ask(make: () => GroupRequest): Promise<GroupReply | undefined> {
+    const replied = this.#ratchet.run<GroupReply>(() => ({ request: make(), moved: [] }));
+    return unlessWorkersDied(replied, undefined);
   }
 }

@@ -1,6 +1,6 @@
+import { unlessWorkersDied } from '../../engine/worker-loss.js';
 import type { SessionClient } from '../../session/session-client.js';
 import type { PreKeyIds } from '../../content/index.js';
-import { SealcastError } from '../../errors.js';
 import {
   DECRYPT_STATUSES,
   SESSION_MESSAGE_TYPES,
@@ -171,28 +171,24 @@ export class SessionDecryptor {
     const places = new Map(addresses.map((address, i) => [address, i]));
     const own = indices.map((index) => messages[index]).filter((message) => message !== undefined);
     const wanted = wantedOf(indices.map((index) => ids[index]));
-    try {
-      return await this.#ratchet.run<DecryptReply>(() => {
-        const sessions = pack(records);
-        const request: DecryptRequest = {
-          kind: 'decrypt',
-          own: this.#ratchet.own,
-          addresses: addresses.join(' '),
-          sessions,
-          senders: Uint32Array.from(own, ({ address }) => places.get(address) ?? 0),
-          types: Uint8Array.from(own, ({ type }) => SESSION_MESSAGE_TYPES.indexOf(type)),
-          messages: pack(own.map(({ bytes }) => bytes)),
-          preKeys: preKeys.recordsOf('preKey', wanted.preKey),
-          signedPreKeys: preKeys.recordsOf('signedPreKey', wanted.signedPreKey),
-          kyberPreKeys: preKeys.recordsOf('kyberPreKey', wanted.kyberPreKey),
-          kyberUses: preKeys.kyberUses,
-        };
-        return { request, moved: [sessions.bytes.buffer] };
-      });
-    } catch (error) {
-      if (error instanceof SealcastError && error.code === 'ERR_WORKER_LOST') return undefined;
-      throw error;
-    }
+    const decrypted = this.#ratchet.run<DecryptReply>(() => {
+      const sessions = pack(records);
+      const request: DecryptRequest = {
+        kind: 'decrypt',
+        own: this.#ratchet.own,
+        addresses: addresses.join(' '),
+        sessions,
+        senders: Uint32Array.from(own, ({ address }) => places.get(address) ?? 0),
+        types: Uint8Array.from(own, ({ type }) => SESSION_MESSAGE_TYPES.indexOf(type)),
+        messages: pack(own.map(({ bytes }) => bytes)),
+        preKeys: preKeys.recordsOf('preKey', wanted.preKey),
+        signedPreKeys: preKeys.recordsOf('signedPreKey', wanted.signedPreKey),
+        kyberPreKeys: preKeys.recordsOf('kyberPreKey', wanted.kyberPreKey),
+        kyberUses: preKeys.kyberUses,
+      };
+      return { request, moved: [sessions.bytes.buffer] };
+    });
+    return unlessWorkersDied(decrypted, undefined);
   }
 
   /** Records of all prekeys that the messages name, and what was done with them before. */

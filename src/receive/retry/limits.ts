@@ -1,3 +1,5 @@
+import { LruMap } from '../../util/lru-map.js';
+
 /** A message is asked for so many times, and no device for more in an hour than that. */
 const MAX_A_MESSAGE = 5;
 const MAX_A_DEVICE = 256;
@@ -10,7 +12,7 @@ const isOver = (sinceMs: number, nowMs: number): boolean => Math.abs(nowMs - sin
 
 /** Counts by name, of the last hour or so, no more than so many names. */
 class Tally {
-  readonly #counts = new Map<string, { count: number; readonly sinceMs: number }>();
+  readonly #counts = new LruMap<string, { count: number; readonly sinceMs: number }>(MAX_REMEMBERED);
   readonly #max: number;
 
   constructor(max: number) {
@@ -18,21 +20,17 @@ class Tally {
   }
 
   allows(name: string, nowMs: number): boolean {
-    const known = this.#counts.get(name);
+    const known = this.#counts.peek(name);
     return known === undefined || known.count < this.#max || isOver(known.sinceMs, nowMs);
   }
 
   add(name: string, nowMs: number): void {
-    const known = this.#counts.get(name);
+    const known = this.#counts.peek(name);
     if (known !== undefined && !isOver(known.sinceMs, nowMs)) {
       known.count += 1;
       return;
     }
-    this.#counts.delete(name);
     this.#counts.set(name, { count: 1, sinceMs: nowMs });
-    if (this.#counts.size <= MAX_REMEMBERED) return;
-    const oldest = this.#counts.keys().next();
-    if (oldest.done !== true) this.#counts.delete(oldest.value);
   }
 }
 

@@ -1,8 +1,8 @@
 import { accessKeyFor, maySend } from '../../access/access-mode.js';
 import { Semaphore } from '../../util/semaphore.js';
 import { SendGuard } from '../../runtime/send-guard.js';
-import { unlessAborted } from '../../util/unless-aborted.js';
-import { backoffMs } from '../../util/backoff.js';
+import { unlessAborted } from '../../util/abort.js';
+import { backoffMs, type BackoffGrowth } from '../../util/backoff.js';
 import { AbortWatch } from '../../util/abort-watch.js';
 import { USMC_TYPE, encodeUsmc } from '../../content/index.js';
 import { SealcastError } from '../../errors.js';
@@ -20,8 +20,7 @@ const MAX_ATTEMPTS = 5;
 const CONCURRENCY = 4;
 /** Requests that may lie in the store and wait to be sent: of what comes unsealed, the service makes up as many senders as it likes. */
 const MAX_WAITING = 16_384;
-const BASE_MS = 1_000;
-const CEILING_MS = 60_000;
+const BACKOFF: BackoffGrowth = { baseMs: 1_000, capMs: 60_000 };
 /** Longest Retry-After that is waited out, ms. */
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
@@ -106,7 +105,7 @@ export class RetrySender {
     const way: Way = { target: undefined, isUnsealed: false };
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       // Thousands whose sessions broke together do not ask together; who waits keeps nobody's place.
-      await clock.sleep(backoffMs(attempt, BASE_MS, CEILING_MS) * Math.random(), signal);
+      await clock.sleep(backoffMs(attempt, BACKOFF), signal);
       await this.#permits.acquire(signal);
       let result;
       try {
