@@ -9,10 +9,10 @@ export interface IndexedBroadcast {
 
 /** Broadcasts in the store, by timestamp: receivers take two messages with one timestamp for the same, and show the first alone. */
 export class BroadcastIndex {
-  readonly #resends: Pick<ResendQueue, 'pruned'>;
+  readonly #resends: Pick<ResendQueue, 'pruned' | 'reopened'>;
   readonly #ids = new Map<number, string>();
 
-  constructor(resends: Pick<ResendQueue, 'pruned'>) {
+  constructor(resends: Pick<ResendQueue, 'pruned' | 'reopened'>) {
     this.#resends = resends;
   }
 
@@ -22,6 +22,17 @@ export class BroadcastIndex {
 
   add({ id, timestamp }: IndexedBroadcast): void {
     this.#ids.set(timestamp, id);
+  }
+
+  /**
+   * A run is about to store the broadcast, or to add recipients to it.
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT: the timestamp is that of another broadcast.
+   */
+  reserve(broadcast: IndexedBroadcast): void {
+    this.assertFree(broadcast);
+    this.add(broadcast);
+    this.#resends.reopened(broadcast.id);
   }
 
   /** The broadcast was not stored. */

@@ -23,7 +23,7 @@ export interface BroadcastContext {
   readonly transport: Transport;
   readonly ratchet: SessionClient;
   readonly seals: SealQueue;
-  readonly certificates: Pick<SenderCertificateCache, 'get' | 'isUsable'>;
+  readonly certificates: Pick<SenderCertificateCache, 'get' | 'isUsable' | 'settleClock'>;
   readonly locks: RecipientLocks;
   readonly resends: ResendRequests;
   readonly preKeys: PreKeyFetches;

@@ -44,7 +44,11 @@ export function dryRunContext(services: BroadcastContext, store: Store): Broadca
     transport,
     guard,
     preKeys: new PreKeyFetches(transport, new Semaphore(1, new AbortWatch()), guard),
-    certificates: { get: () => Promise.resolve(DRY_CERTIFICATE), isUsable: () => true },
+    certificates: {
+      get: () => Promise.resolve(DRY_CERTIFICATE),
+      isUsable: () => true,
+      settleClock: () => Promise.resolve(),
+    },
     locks: new RecipientLocks(),
     // Requests to send something again are about rows of the store: none is answered here.
     resends: { isRequested: () => false, answering: () => undefined },

@@ -2,7 +2,8 @@ import { setMaxListeners } from 'node:events';
 import { SealcastError } from '../errors.js';
 import type { AbortWatch } from '../util/abort-watch.js';
 import { tooLargeError } from '../content/index.js';
-import type { BroadcastRecord, BroadcastState } from '../store/records.js';
+import type { ResendQueue } from '../runtime/resend-queue.js';
+import type { BroadcastRecord } from '../store/records.js';
 import { ChunkQueue } from './chunk-queue.js';
 import { PlaintextVariants } from './plaintext-variants.js';
 import type { DeliveryStream } from './delivery-stream.js';
@@ -36,8 +37,8 @@ export interface PipelineOptions {
   readonly stream: DeliveryStream;
   readonly dryRun: boolean;
   readonly aborts: AbortWatch;
-  /** The broadcast's state once the run has come to its end. */
-  readonly endState: () => BroadcastState;
+  /** Tells the broadcast's state once the run has come to its end. */
+  readonly endStates: Pick<ResendQueue, 'stateAfter'>;
 }
 
 /** To whom a run sends: those that come in, those that are in the outbox, or those of them that are named. */
@@ -127,11 +128,12 @@ export class Pipeline {
     }
     while (this.#running.size > 0) await Promise.all(this.#running);
     if (signal.aborted) throw signal.reason;
-    if (typeof recipients !== 'object' || !('only' in recipients)) this.#assertComplete();
-    const { id, endState, services } = this.#options;
+    const isForSome = typeof recipients === 'object' && 'only' in recipients;
+    if (!isForSome) this.#assertComplete();
+    const { id, endStates, services } = this.#options;
     // What was finished before stays so from then on: sending something again keeps it no longer.
     const finishedAtMs = this.#record.finishedAtMs === 0 ? services.clock.now() : this.#record.finishedAtMs;
-    const state = endState();
+    const state = endStates.stateAfter(id, this.#record, isForSome ? 'some' : 'all');
     if (state === this.#record.state) return;
     await services.outbox.commit([broadcastChange(id, { ...this.#record, state, finishedAtMs })]);
   }

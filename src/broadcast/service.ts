@@ -7,14 +7,15 @@ import type { ResendQueue } from '../runtime/resend-queue.js';
 import { Semaphore } from '../util/semaphore.js';
 import { SendGuard } from '../runtime/send-guard.js';
 import { tooLargeError } from '../content/index.js';
-import { SealcastError } from '../errors.js';
+import type { SealcastError } from '../errors.js';
 import { refuse } from '../sealer/options.js';
 import type { Sealer } from '../sealer/sealer.js';
-import type { BroadcastRecord, ContactRecord } from '../store/records.js';
+import type { ContactRecord } from '../store/records.js';
 import { dryRunContext } from './dry-run.js';
 import type { BroadcasterEvents } from './events.js';
 import type { EventSink } from '../util/event-relay.js';
 import { BroadcastIndex } from './broadcast-index.js';
+import { BroadcastRecords } from './broadcast-records.js';
 import type { RuntimeOptions, Policies } from '../runtime/options.js';
 import type { BroadcasterLimits, CheckedBroadcast } from './options.js';
 import { Outbox } from './outbox.js';
@@ -22,9 +23,8 @@ import { PreKeyFetches } from './flow/prekey-fetches.js';
 import { Pruner } from './pruner.js';
 import type { BroadcastRun, ResumedBroadcast } from './run.js';
 import type { BroadcastContext } from './context.js';
-import type { RunRecipients } from './pipeline.js';
 import { Runs } from './run-registry.js';
-import { startRun, type Opened, type StartOptions } from './start-run.js';
+import { RunTask, type RunTaskOptions } from './run-task.js';
 
 /** What a Broadcaster was opened with, checked. */
 export interface CoreOptions extends RuntimeOptions {
@@ -41,6 +41,7 @@ export class BroadcastService {
   readonly #runs = new Runs();
   readonly #pruner: Pruner;
   readonly #index: BroadcastIndex;
+  readonly #records: BroadcastRecords;
   readonly #resends: ResendQueue;
   readonly identities: Identities;
   #endProblems: () => void = () => undefined;
@@ -55,6 +56,8 @@ export class BroadcastService {
     this.#resends = runtime.resends;
     this.identities = new Identities(runtime);
     this.#index = new BroadcastIndex(runtime.resends);
+    const { outbox, clock } = services;
+    this.#records = new BroadcastRecords({ outbox, clock, index: this.#index, dryRun: false });
     this.#pruner = new Pruner({
       outbox: services.outbox,
       keepFinishedMs: limits.keepFinishedMs,
@@ -125,24 +128,9 @@ export class BroadcastService {
     const id = checked.id ?? randomUUID();
     if (!checked.dryRun && this.#runs.hasUsersRun(id)) refuse('id', 'that of no broadcast that is under way');
     if (checked.timestamp !== undefined) this.#index.assertFree({ id, timestamp: checked.timestamp });
+    const { signal, recipients } = checked;
     if (checked.dryRun) return this.#startDry(id, checked);
-    return this.#start(id, 'run', checked.signal, checked.recipients, async () => {
-      const { outbox } = this.#services;
-      const known = await outbox.broadcast(id);
-      // In one step: of two broadcasts that begin together, each takes a time of its own.
-      const record = this.#recordOf(checked, known);
-      const { timestamp } = record;
-      this.#index.assertFree({ id, timestamp });
-      this.#index.add({ id, timestamp });
-      this.#resends.reopened(id);
-      try {
-        await outbox.saveBroadcast(id, record);
-      } catch (error) {
-        if (known === undefined) this.#index.remove({ id, timestamp });
-        throw error;
-      }
-      return { record, isNew: known === undefined };
-    });
+    return this.#start(id, 'run', { signal, recipients, message: checked });
   }
 
   async resume(signal: AbortSignal | undefined): Promise<ResumedBroadcast[]> {
@@ -164,7 +152,7 @@ export class BroadcastService {
   }
 
   async #resumeOne(id: string, signal: AbortSignal | undefined): Promise<ResumedBroadcast> {
-    const run = this.#start(id, 'run', signal, 'outbox', () => this.#openKnown(id));
+    const run = this.#start(id, 'run', { signal, recipients: 'outbox', message: undefined });
     try {
       return { id, status: 'finished', summary: await run.summary() };
     } catch (error) {
@@ -177,80 +165,50 @@ export class BroadcastService {
   #start(
     id: string,
     kind: 'run' | 'resend',
-    signal: AbortSignal | undefined,
-    recipients: RunRecipients,
-    open: () => Promise<Opened>,
-    endState: StartOptions['endState'] = () => this.#resends.stateAfterAll(id),
+    what: Pick<RunTaskOptions, 'signal' | 'recipients' | 'message'>,
   ): BroadcastRun {
-    const after = this.#runs.endOf(id);
-    const ready = (): Promise<void> => this.#runtime.certificates.settleClock();
-    const common = { services: this.#services, limits: this.#limits, dryRun: false, ready };
-    const started = startRun({ ...common, id, signal, recipients, open, endState, after });
-    this.#runs.add(id, kind, started);
-    return started.run;
+    const task = new RunTask({
+      ...what,
+      id,
+      services: this.#services,
+      limits: this.#limits,
+      dryRun: false,
+      records: this.#records,
+      endStates: this.#resends,
+      after: this.#runs.endOf(id),
+    });
+    this.#runs.add(id, kind, task);
+    return task.run;
   }
 
   /** Shares no state and leaves none: another run of the same id may be under way, or begin. */
-  #startDry(id: string, checked: CheckedBroadcast): BroadcastRun {
+  #startDry(id: string, message: CheckedBroadcast): BroadcastRun {
     const services = dryRunContext(this.#services, this.#runtime.options.store);
-    const started = startRun({
+    const { outbox, clock } = services;
+    const task = new RunTask({
       id,
       services,
       limits: this.#limits,
       dryRun: true,
-      signal: checked.signal,
-      recipients: checked.recipients,
-      open: async () => {
-        const known = await services.outbox.broadcast(id);
-        const record = this.#recordOf(checked, known);
-        await services.outbox.saveBroadcast(id, record);
-        return { record, isNew: known === undefined };
-      },
-      endState: () => 'finished',
+      signal: message.signal,
+      recipients: message.recipients,
+      message,
+      records: new BroadcastRecords({ outbox, clock, index: this.#index, dryRun: true }),
+      endStates: { stateAfter: () => 'finished' },
       after: undefined,
     });
-    this.#runs.addDry(started);
-    return started.run;
-  }
-
-  async #openKnown(id: string): Promise<Opened> {
-    const record = await this.#services.outbox.broadcast(id);
-    if (record === undefined) throw new SealcastError('ERR_STORE_FAILED', 'the broadcast is no longer in the store');
-    return { record, isNew: false };
+    this.#runs.addDry(task);
+    return task.run;
   }
 
   /** Sends once more to those who could not decrypt; the broadcast is not under way. */
   #resend(id: string): void {
     const only = this.#closed ? [] : this.#resends.take(id);
     if (only.length === 0) return;
-    const endState: StartOptions['endState'] = (record) => this.#resends.stateAfterResend(id, record);
     // Nobody waits for it; what it cannot do now is left to resume(). The telemetry has what it failed of.
-    void this.#start(id, 'resend', undefined, { only }, () => this.#openKnown(id), endState)
+    void this.#start(id, 'resend', { signal: undefined, recipients: { only }, message: undefined })
       .summary()
       .catch(() => undefined);
-  }
-
-  /** The broadcast's record as it is to be: from the one that is there, if it is of the same message. */
-  #recordOf(checked: CheckedBroadcast, known: BroadcastRecord | undefined): BroadcastRecord {
-    const { body, timestamp, urgent } = checked;
-    const nowMs = this.#services.clock.now();
-    const maxPerSecond = checked.maxPerSecond ?? known?.maxPerSecond;
-    if (known !== undefined) {
-      if (known.body !== body || known.urgent !== urgent || (timestamp ?? known.timestamp) !== known.timestamp) {
-        const message = 'the broadcast of this id is of another message, timestamp or urgency';
-        throw new SealcastError('ERR_BROADCAST_MISMATCH', message, { field: 'id' });
-      }
-    }
-    return {
-      state: 'ingesting',
-      body,
-      timestamp: known?.timestamp ?? timestamp ?? this.#index.freeTimestamp(nowMs),
-      urgent,
-      createdAtMs: known?.createdAtMs ?? nowMs,
-      finishedAtMs: 0,
-      invalidRecipients: 0,
-      ...(maxPerSecond !== undefined && { maxPerSecond }),
-    };
   }
 
   /** Many at once share a transaction. */

@@ -148,18 +148,15 @@ export class ResendQueue implements ResendRequests {
     this.#complete.delete(id);
   }
 
-  /** State of a broadcast after a run for all its recipients: it is not finished while a recipient waits. */
-  stateAfterAll(id: string): BroadcastState {
-    this.#complete.add(id);
-    return this.#endState(id);
-  }
-
-  /** The same after a run for recipients that waited: if every other part had ended before, it is finished again. */
-  stateAfterResend(id: string, { state }: BroadcastRecord): BroadcastState {
-    return this.#complete.has(id) ? this.#endState(id) : state;
-  }
-
-  #endState(id: string): BroadcastState {
+  /**
+   * State of a broadcast after a run: it is not finished while a recipient waits. After a run for recipients that waited, it is
+   * finished again if every other part had ended before.
+   *
+   * @param scope whether the run was for all recipients.
+   */
+  stateAfter(id: string, { state }: BroadcastRecord, scope: 'all' | 'some'): BroadcastState {
+    if (scope === 'all') this.#complete.add(id);
+    else if (!this.#complete.has(id)) return state;
     return this.#isOpen(id) ? 'sending' : 'finished';
   }
 

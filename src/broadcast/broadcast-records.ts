@@ -1,0 +1,78 @@
+import { SealcastError } from '../errors.js';
+import type { BroadcastRecord } from '../store/records.js';
+import type { Clock } from '../util/clock.js';
+import type { BroadcastIndex } from './broadcast-index.js';
+import type { CheckedBroadcast } from './options.js';
+import type { Outbox } from './outbox.js';
+
+/** A broadcast's record, saved, and whether it has no recipients yet. */
+export interface OpenedBroadcast {
+  readonly record: BroadcastRecord;
+  readonly isNew: boolean;
+}
+
+export interface BroadcastRecordsOptions {
+  readonly outbox: Outbox;
+  readonly clock: Pick<Clock, 'now'>;
+  readonly index: BroadcastIndex;
+  /** Whether the outbox is a dry run's: its broadcasts are in no index. */
+  readonly dryRun: boolean;
+}
+
+/** Opens the record of a broadcast that a run begins or goes on with. */
+export class BroadcastRecords {
+  readonly #options: BroadcastRecordsOptions;
+
+  constructor(options: BroadcastRecordsOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * The record of the message, saved; that of the store where there is no message.
+   *
+   * @throws SealcastError ERR_BROADCAST_MISMATCH, ERR_INVALID_ARGUMENT, ERR_STORE_FAILED, ERR_STORE_LOCKED.
+   */
+  async open(id: string, message: CheckedBroadcast | undefined): Promise<OpenedBroadcast> {
+    const { outbox, index, dryRun } = this.#options;
+    const known = await outbox.broadcast(id);
+    if (message === undefined) {
+      if (known === undefined) throw new SealcastError('ERR_STORE_FAILED', 'the broadcast is no longer in the store');
+      return { record: known, isNew: false };
+    }
+    // In one step: of two broadcasts that begin together, each takes a time of its own.
+    const record = this.#recordOf(message, known);
+    const { timestamp } = record;
+    if (!dryRun) index.reserve({ id, timestamp });
+    try {
+      await outbox.saveBroadcast(id, record);
+    } catch (error) {
+      if (!dryRun && known === undefined) index.remove({ id, timestamp });
+      throw error;
+    }
+    return { record, isNew: known === undefined };
+  }
+
+  /** The broadcast's record as it is to be: from the one that is there, if it is of the same message. */
+  #recordOf(checked: CheckedBroadcast, known: BroadcastRecord | undefined): BroadcastRecord {
+    const { clock, index } = this.#options;
+    const { body, timestamp, urgent } = checked;
+    const nowMs = clock.now();
+    const maxPerSecond = checked.maxPerSecond ?? known?.maxPerSecond;
+    if (known !== undefined) {
+      if (known.body !== body || known.urgent !== urgent || (timestamp ?? known.timestamp) !== known.timestamp) {
+        const message = 'the broadcast of this id is of another message, timestamp or urgency';
+        throw new SealcastError('ERR_BROADCAST_MISMATCH', message, { field: 'id' });
+      }
+    }
+    return {
+      state: 'ingesting',
+      body,
+      timestamp: known?.timestamp ?? timestamp ?? index.freeTimestamp(nowMs),
+      urgent,
+      createdAtMs: known?.createdAtMs ?? nowMs,
+      finishedAtMs: 0,
+      invalidRecipients: 0,
+      ...(maxPerSecond !== undefined && { maxPerSecond }),
+    };
+  }
+}

@@ -1,0 +1,146 @@
+import { SealcastError } from '../errors.js';
+import { AbortWatch } from '../util/abort-watch.js';
+import { abortedError } from '../engine/scheduler.js';
+import type { ResendQueue } from '../runtime/resend-queue.js';
+import type { BroadcastRecord } from '../store/records.js';
+import type { BroadcastRecords } from './broadcast-records.js';
+import { DeliveryStream } from './delivery-stream.js';
+import { PauseGate } from './flow/pause-gate.js';
+import type { BroadcasterLimits, CheckedBroadcast } from './options.js';
+import { Pipeline, type RunRecipients } from './pipeline.js';
+import { BroadcastRun, type BroadcastSummary } from './run.js';
+import { SendLimiter } from './flow/send-limiter.js';
+import type { BroadcastContext } from './context.js';
+import type { Run } from './run-registry.js';
+
+export interface RunTaskOptions {
+  readonly id: string;
+  readonly services: BroadcastContext;
+  readonly limits: BroadcasterLimits;
+  readonly dryRun: boolean;
+  readonly signal: AbortSignal | undefined;
+  readonly recipients: RunRecipients;
+  /** What is sent; undefined: what the store has under the id. */
+  readonly message: CheckedBroadcast | undefined;
+  readonly records: BroadcastRecords;
+  readonly endStates: Pick<ResendQueue, 'stateAfter'>;
+  /** What has to end before it begins. */
+  readonly after: Promise<unknown> | undefined;
+}
+
+/** Many broadcasts may share one signal, a service's that shuts down. */
+const callersSignals = new AbortWatch();
+
+/**
+ * One run of a broadcast, from its start to its summary: waits for the runs before it and for the service's time, opens the
+ * record, and works through the pipeline.
+ */
+export class RunTask implements Run {
+  readonly run: BroadcastRun;
+  /** Settles when nothing of it is under way any more. */
+  readonly ended: Promise<BroadcastSummary>;
+  readonly #options: RunTaskOptions;
+  readonly #aborts = new AbortWatch();
+  readonly #gate = new PauseGate(this.#aborts);
+  readonly #stream: DeliveryStream;
+  readonly #stopping: Promise<void>;
+  #onStop!: () => void;
+  #stopped: { readonly error: unknown } | undefined;
+  #pipeline: Pipeline | undefined;
+
+  /** Begins in a later microtask, when the caller has the handle. */
+  constructor(options: RunTaskOptions) {
+    const { id, services, signal } = options;
+    this.#options = options;
+    this.#stream = new DeliveryStream(() => services.outbox.deliveries(id));
+    this.#stopping = new Promise<void>((resolve) => (this.#onStop = resolve));
+    const unwatch = signal && callersSignals.add(signal, () => this.stop(abortedError(signal)));
+    if (signal?.aborted === true) this.stop(abortedError(signal));
+    this.ended = Promise.resolve()
+      .then(() => this.#work())
+      .finally(() => unwatch?.());
+    this.run = new BroadcastRun(id, this.#gate, this.#stream, this.ended);
+    services.telemetry.log.info({ id }, 'broadcast begins');
+  }
+
+  /** Stops what is under way; `ended` then rejects with the error. */
+  stop(error: unknown): void {
+    this.#stopped ??= { error };
+    this.#onStop();
+    this.#pipeline?.stop(error);
+  }
+
+  async #work(): Promise<BroadcastSummary> {
+    const { id, message, records, services, recipients, after } = this.#options;
+    const { clock, telemetry } = services;
+    try {
+      // What is stopped before it began leaves nothing behind.
+      this.#assertGoing();
+      if (after !== undefined) {
+        this.#gate.close('resend');
+        await Promise.race([after, this.#stopping]);
+        this.#gate.open('resend');
+        this.#assertGoing();
+      }
+      // Where it takes time, it is an answer about the certificate.
+      const settling = Promise.race([services.certificates.settleClock(), this.#stopping]);
+      await this.#gate.during('certificate', settling);
+      this.#assertGoing();
+      const { record, isNew } = await records.open(id, message);
+      const pipeline = this.#makePipeline(record);
+      this.#pipeline = pipeline;
+      this.run.begin(pipeline);
+      if (this.#stopped !== undefined) pipeline.stop(this.#stopped.error);
+      const startMs = clock.monotonicMs();
+      telemetry.publish('broadcast:start', { id, resumed: !isNew });
+      let errorCode: string | undefined;
+      try {
+        await pipeline.run(recipients, isNew);
+      } catch (error) {
+        errorCode = error instanceof SealcastError ? error.code : 'UNKNOWN';
+        throw error;
+      } finally {
+        const counts = { ...pipeline.counts };
+        telemetry.publish('broadcast:end', { id, counts, ...(errorCode !== undefined && { errorCode }) });
+        telemetry.log.info({ id, ...counts, ...(errorCode !== undefined && { code: errorCode }) }, 'broadcast ended');
+      }
+      const { timestamp } = record;
+      const durationMs = clock.monotonicMs() - startMs;
+      this.#stream.end();
+      return { id, timestamp, recipients: pipeline.recipientCount, ...pipeline.counts, durationMs };
+    } catch (error) {
+      this.#stream.end(error);
+      throw error;
+    }
+  }
+
+  #assertGoing(): void {
+    if (this.#stopped !== undefined) throw this.#stopped.error;
+  }
+
+  #makePipeline(record: BroadcastRecord): Pipeline {
+    const { id, services, limits, dryRun, endStates } = this.#options;
+    const { chunkSize, concurrency, maxRetryAfterMs } = limits;
+    const window = new SendLimiter({
+      maxSends: concurrency,
+      perSecond: record.maxPerSecond ?? Infinity,
+      aborts: this.#aborts,
+      gate: this.#gate,
+      clock: services.clock,
+    });
+    return new Pipeline({
+      id,
+      record,
+      services,
+      gate: this.#gate,
+      window,
+      maxRetryAfterMs,
+      chunkSize,
+      maxLive: 4 * Math.max(chunkSize, concurrency),
+      stream: this.#stream,
+      dryRun,
+      aborts: this.#aborts,
+      endStates,
+    });
+  }
+}
