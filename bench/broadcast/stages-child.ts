@@ -59,7 +59,11 @@ const aborts = new AbortWatch();
 const policies = { unsealedFallback: 'never', onIdentityChange: 'accept' } as const;
 const transport = new CountingTransport(sender.certificate);
 const certificate = { bytes: sender.certificate, expiresAtMs: Infinity };
-const certificates = { get: () => Promise.resolve(certificate), isUsable: () => true };
+const certificates = {
+  get: () => Promise.resolve(certificate),
+  isUsable: () => true,
+  settleClock: () => Promise.resolve(),
+};
 const telemetry = new Telemetry();
 const rows = new DeliveryRows(ID, { isRequested: () => false, answering: () => undefined });
 
@@ -175,7 +179,7 @@ async function dispatch(
     gate,
     window: new SendLimiter({ maxSends: CHUNK, perSecond: Infinity, aborts, gate, clock: SYSTEM_CLOCK }),
     maxRetryAfterMs: 0,
-    releaseSlotWhile: (waiting: () => Promise<void>) => waiting(),
+    slots: { releaseWhile: (work: () => Promise<void>) => work() },
   };
   const { signal } = new AbortController();
   const dispatcher = new DeliverySender(ID, record, services, undefined as never, limits, signal);

@@ -73,6 +73,8 @@ export class Pipeline {
     setMaxListeners(0, signal);
     this.#options = options;
     this.#record = record;
+    this.#chunks = new Semaphore(CHUNKS_IN_WORK, options.aborts);
+    this.#live = new Semaphore(maxLive, options.aborts);
     const error = tooLargeError(record.body);
     this.#refused = error && failure(error);
     this.#rows = new DeliveryRows(id, services.resends);
@@ -80,8 +82,6 @@ export class Pipeline {
     this.#steps = new SessionManager(id, services, this.#encryptor, signal);
     this.#dispatcher = new DeliverySender(id, record, services, this.#steps, this.#limits(), signal);
     this.#recorder = new OutcomeWriter(this.#rows, services);
-    this.#chunks = new Semaphore(CHUNKS_IN_WORK, options.aborts);
-    this.#live = new Semaphore(maxLive, options.aborts);
   }
 
   #limits(): ConstructorParameters<typeof DeliverySender>[4] {
@@ -90,12 +90,7 @@ export class Pipeline {
       gate,
       window,
       maxRetryAfterMs,
-      // Who waits for his own time keeps nobody's place.
-      releaseSlotWhile: async (waiting) => {
-        this.#live.release();
-        await waiting();
-        await this.#live.acquire(this.#controller.signal);
-      },
+      slots: this.#live,
     };
   }
 

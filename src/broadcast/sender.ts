@@ -1,5 +1,6 @@
 import { accessKeyFor, maySend, takesSealed } from '../access/access-mode.js';
 import type { Clock } from '../util/clock.js';
+import type { Semaphore } from '../util/semaphore.js';
 import type { SenderCertificate } from '../access/sender-certificate.js';
 import { USMC_TYPE, encodeUsmc } from '../content/index.js';
 import { outliveWorkers } from '../engine/worker-loss.js';
@@ -38,8 +39,8 @@ export interface DispatchLimits {
   readonly window: SendLimiter;
   /** A Retry-After above it is not waited for, ms. */
   readonly maxRetryAfterMs: number;
-  /** Lets others go on while a recipient waits for his own time. */
-  readonly releaseSlotWhile: (waiting: () => Promise<void>) => Promise<void>;
+  /** Slots of recipients: one that waits out its Retry-After releases its slot. */
+  readonly slots: Pick<Semaphore, 'releaseWhile'>;
 }
 
 /** What sending takes of all that broadcasts share. */
@@ -99,8 +100,8 @@ export class DeliverySender {
     this.#limits = limits;
     this.#signal = signal;
     this.#ownFailures = new RecipientFailureTracker(services.transport, services.account().aci, signal);
-    const { gate, releaseSlotWhile, maxRetryAfterMs } = limits;
-    this.#waits = new RefusalWaits({ id, gate, services, maxRetryAfterMs, releaseSlotWhile, signal });
+    const { gate, slots, maxRetryAfterMs } = limits;
+    this.#waits = new RefusalWaits({ id, gate, services, maxRetryAfterMs, slots, signal });
   }
 
   /** From a recipient's first step to the end of his part; rejects when the broadcast cannot go on. */

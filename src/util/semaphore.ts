@@ -44,6 +44,13 @@ export class Semaphore {
     });
   }
 
+  /** Gives the caller's permit to others while the work goes on, and takes one again after it. */
+  async releaseWhile(work: () => Promise<void>, signal: AbortSignal): Promise<void> {
+    this.release();
+    await work();
+    await this.acquire(signal);
+  }
+
   release(): void {
     this.#free += 1;
     while (this.#free > 0) {

@@ -1,6 +1,7 @@
 import type { Clock } from '../../util/clock.js';
 import { backoffMs, type BackoffGrowth } from '../../util/backoff.js';
 import type { Refusal } from '../../transport/transport.js';
+import type { Semaphore } from '../../util/semaphore.js';
 import { serviceWaitMs } from '../../util/service-wait.js';
 import type { PauseGate } from './pause-gate.js';
 import type { BroadcastContext } from '../context.js';
@@ -33,8 +34,8 @@ export interface RefusalWaitsOptions {
   };
   /** A Retry-After above it is not waited out, ms. */
   readonly maxRetryAfterMs: number;
-  /** Releases a recipient's slot while it waits. */
-  readonly releaseSlotWhile: (waiting: () => Promise<void>) => Promise<void>;
+  /** A recipient that waits out its Retry-After releases its slot. */
+  readonly slots: Pick<Semaphore, 'releaseWhile'>;
   readonly signal: AbortSignal;
 }
 
@@ -64,12 +65,12 @@ export class RefusalWaits {
   }
 
   async waitOut({ retryAfterMs }: RateLimited, limits: RateLimits): Promise<void> {
-    const { gate, services, releaseSlotWhile, maxRetryAfterMs, signal } = this.#options;
+    const { gate, services, slots, maxRetryAfterMs, signal } = this.#options;
     // The floor holds also where the caller allows short waits alone.
     const ceilingMs = Math.max(maxRetryAfterMs, OUTAGE.capMs);
     const waitMs = serviceWaitMs({ retryAfterMs, refusals: limits.rateLimits, ceilingMs });
     limits.rateLimits += 1;
-    await releaseSlotWhile(() => gate.during('rate-limited', services.clock.sleep(waitMs, signal)));
+    await slots.releaseWhile(() => gate.during('rate-limited', services.clock.sleep(waitMs, signal)), signal);
   }
 
   /** Whether a challenge is waited out: not for ever, though each is answered. */
