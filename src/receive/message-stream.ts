@@ -12,6 +12,8 @@ export interface PendingMessage {
 /** What may lie ready before no more is opened: messages, and bytes of their contents. */
 const MAX_MESSAGES = 1024;
 const MAX_BYTES = 16 * 1024 * 1024;
+/** Longest delay of a timer. */
+const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Messages on their way to whoever iterates. One is dealt with when the next one is asked for; whoever leaves in the middle of one
@@ -109,6 +111,18 @@ export class MessageStream {
     return given;
   }
 
+  /**
+   * Keeps the process alive meanwhile: connections and workers do not, and Node would end a process that only receives (exit
+   * code 13).
+   */
+  async #nextPush(): Promise<void> {
+    const alive = setInterval(() => undefined, MAX_TIMER_MS);
+    await new Promise<void>((resolve) => {
+      this.#onReady = resolve;
+    });
+    clearInterval(alive);
+  }
+
   async *iterate(): AsyncGenerator<ReceivedMessage, void, void> {
     if (this.#iterating || this.isDiscarding) throw iteratedError();
     this.#iterating = true;
@@ -116,9 +130,7 @@ export class MessageStream {
       while (!this.#isOver) {
         const given = this.#ready.peek();
         if (given === undefined) {
-          await new Promise<void>((resolve) => {
-            this.#onReady = resolve;
-          });
+          await this.#nextPush();
           continue;
         }
         yield given.message;
