@@ -1,4 +1,5 @@
-// Figures in README.md and docs/benchmarks.md: rendered from committed results alone, between two markers.
+// Figures in README.md and docs/benchmarks.md: rendered from committed results alone, between
+// two markers.
 import { broadcastSizesTable, broadcastTable } from '../broadcast/report.js';
 import { receiveTable } from '../receive/report.js';
 import type { EnvelopeResult } from '../envelope/report.js';

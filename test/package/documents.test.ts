@@ -75,6 +75,7 @@ const EXPECTED: Readonly<Record<string, Expectation>> = {
       await service.subscriberSends(firstSubscriber(), 'That is all.');
     },
   },
+  'docs/errors.md: Errors': { prints: new RegExp(`^open\n${SUBSCRIBERS}\n$`) },
   'docs/guide/accounts.md: Accounts': { prints: /^open\n16\n$/ },
   'docs/guide/accounts.md: Identity changes': { prints: /^open\n$/ },
   'docs/guide/stores.md: Stores': { prints: /^\d+\n$/ },

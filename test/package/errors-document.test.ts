@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { SealcastError, type SealcastErrorCode } from 'sealcast';
 import { packageRoot } from '../harness/consumer-project.js';
 
 const text = readFileSync(join(packageRoot, 'docs/errors.md'), 'utf8');
@@ -14,9 +15,10 @@ describe('docs/errors.md', () => {
     expect(entries.map((entry) => /^`(ERR_\w+)`\n/.exec(entry)?.[1])).toEqual(codes);
   });
 
-  it.each(entries)('says cause, what to do, and whether to try again: %s', (entry) => {
-    expect(entry).toMatch(
-      /^`ERR_\w+`\n\n- \*\*Cause:\*\* .+\n- \*\*What to do:\*\* .+\n- \*\*Retryable:\*\* (yes|no)\n/s,
-    );
+  it.each(entries)('says cause, remedy, and whether to try again: %s', (entry) => {
+    const code = /^`(ERR_\w+)`/.exec(entry)?.[1] as SealcastErrorCode;
+    const retryable = new SealcastError(code, '').retryable ? 'yes' : 'no';
+    expect(/\*\*Retryable:\*\* (\w+)/.exec(entry)?.[1]).toBe(retryable);
+    expect(entry).toMatch(/^`ERR_\w+`\n\n- \*\*Cause:\*\* .+\n- \*\*Remedy:\*\* .+\n- \*\*Retryable:\*\* (yes|no)\n/s);
   });
 });
