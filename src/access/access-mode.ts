@@ -4,28 +4,48 @@
  * contact to the contact afterwards; it returns the same object where nothing changes, so that the
  * caller writes nothing then.
  *
- * state meaning key that is sent unknown not tried yet, or to be tried again derived; zeros without
- * a profile key enabled the service accepted the key derived from the profile key derived
- * unrestricted the contact accepts sealed messages with any key zeros disabled the service denied
- * the key; `accessDeniedMs` says when none: unsealed, if the policy allows it
+ * | state        | meaning                                   | access key that is sent       |
+ * | ------------ | ----------------------------------------- | ----------------------------- |
+ * | unknown      | not tried yet, or to be tried again       | derived; zeros without a      |
+ * |              |                                           | profile key                   |
+ * | enabled      | the service accepted the derived key      | derived from the profile key  |
+ * | unrestricted | the contact accepts messages with any key | zeros                         |
+ * | disabled     | denied at `accessDeniedMs`                | none: unsealed, if the policy |
+ * |              |                                           | allows it                     |
  *
- *   event from to NEW_ACCESS first sight (none) unknown onSealed sealed send accepted unknown,
- *   disabled enabled with a profile key, else unrestricted onUnauthorized 401 or 403 unrestricted +
- *   key unknown: the next try sends the derived key
- *                       profile: verifier     any                   enabled (another try; MAX_DENIALS ends the series)
- *                       profile: unrestricted any                   unrestricted
- *                       profile: neither      any                   disabled
- *                       no profile available  any                   disabled, if the account exists onProfile           profile fetched       any                   the mode that the profile proves onProfileKey        the same key again    disabled              unknown
- *                       another key           any                   unknown onSealedReceived    sealed message came   disabled              unknown onTimePassed        DENIAL_LIFE_MS        disabled              unknown: one more try, and a profile if it is denied
+ * | event            | case                  | from               | to                            |
+ * | ---------------- | --------------------- | ------------------ | ----------------------------- |
+ * | NEW_ACCESS       | first sight           | (none)             | unknown                       |
+ * | onSealed         | sealed send accepted  | unknown, disabled  | enabled with a profile key,   |
+ * |                  |                       |                    | else unrestricted             |
+ * | onUnauthorized   | 401 or 403            | unrestricted + key | unknown: next, derived key    |
+ * |                  | profile: verifier     | any other          | enabled: another try, at most |
+ * |                  |                       |                    | MAX_DENIALS times             |
+ * |                  | profile: unrestricted | any other          | unrestricted                  |
+ * |                  | profile: neither      | any other          | disabled                      |
+ * |                  | no profile available  | any other          | disabled, if the account      |
+ * |                  |                       |                    | exists                        |
+ * | onProfile        | profile fetched       | any                | the mode that it proves       |
+ * | onProfileKey     | the same key again    | disabled           | unknown                       |
+ * |                  | another key           | any                | unknown                       |
+ * | onSealedReceived | sealed message came   | disabled           | unknown                       |
+ * | onTimePassed     | after DENIAL_LIFE_MS  | disabled           | unknown: one more try         |
  *
  * A transition whose evidence is about another profile key or mode than the contact has by now
  * changes nothing. Any event or state that the table does not list changes nothing either.
  *
  * State that one answer of the service writes about a contact, and the ways out of it:
  *
- *   disabled (401) any row above; after a wrong denial, DENIAL_LIFE_MS at the latest unrestricted
- *   (zeros accepted) a 401 devices: [] (404, another the next broadcast asks for prekeys
- *     identity key) pending identity key          acceptIdentity(); an answer or message with the key that is known; policy `accept` row `unregistered`, `failed`  nothing within this broadcast; the next broadcast asks again blocked, lacksProfileKey      no answer writes them: setBlocked(false), unblock()
+ * | state                                   | way out                                             |
+ * | --------------------------------------- | --------------------------------------------------- |
+ * | disabled (401)                          | any row above; after a wrong denial, DENIAL_LIFE_MS |
+ * |                                         | at the latest                                       |
+ * | unrestricted (zeros accepted)           | a 401                                               |
+ * | devices: [] (404, another identity key) | the next broadcast asks for prekeys                 |
+ * | pending identity key                    | acceptIdentity(); an answer or message with the     |
+ * |                                         | known key; policy `accept`                          |
+ * | row `unregistered`, `failed`            | none in this broadcast; the next one asks again     |
+ * | blocked, lacksProfileKey                | no answer writes them: setBlocked(false), unblock() |
  */
 import { timingSafeEqual } from 'node:crypto';
 import { ACCESS_KEY_BYTES, deriveAccessKey } from './access-key.js';

@@ -1,31 +1,43 @@
 /*
- * Delivery of one broadcast to one recipient: its states, its transitions, and the only code that changes its row (table
- * `outbox`). The lint rules refuse such a change in any other file.
+ * Delivery of one broadcast to one recipient: its states, its transitions, and the only code that
+ * changes its row (table `outbox`). The lint rules refuse such a change in any other file.
  *
- *   state      the row has                            what `resume()` does with it
- *   none       -                                      nothing: no recipient of this broadcast, or pruned
- *   queued     -                                      encrypts and sends
- *   encrypted  identity key, ciphertext per device    sends these ciphertexts; a receiver drops one that came before
- *   done       status, error code                     nothing
+ * | state     | the row has                         | what `resume()` does with it                |
+ * | --------- | ----------------------------------- | ------------------------------------------- |
+ * | none      | -                                   | nothing: not a recipient of this broadcast, |
+ * |           |                                     | or pruned                                   |
+ * | queued    | -                                   | encrypts and sends                          |
+ * | encrypted | identity key, ciphertext per device | sends these ciphertexts; a receiver drops a |
+ * |           |                                     | copy of one that came before                |
+ * | done      | status, error code                  | nothing                                     |
  *
- *   event      from                     to         made by, and what else is in its commit
- *   added      none                     queued     ingest
- *   encrypted  queued, encrypted        encrypted  Encryptor, with the sessions that the encryption changed; from `encrypted`
- *                                                  after a repair of devices, or for another identity key
- *   ended      queued, encrypted        done       OutcomeWriter, with the access mode that the send proved
- *   requested  encrypted, done          queued     ResendQueue for a retry request, with the rest of the request's envelope
- *   overtaken  queued, encrypted        queued     instead of `encrypted` and `ended` where a retry request came meanwhile
- *   pruned     queued, encrypted, done  none       Outbox.prune
+ * | event     | from                    | to        | made by, and the rest of its commit         |
+ * | --------- | ----------------------- | --------- | ------------------------------------------- |
+ * | added     | none                    | queued    | ingest                                      |
+ * | encrypted | queued, encrypted       | encrypted | Encryptor, with the sessions that changed;  |
+ * |           |                         |           | from `encrypted` after a repair of devices  |
+ * |           |                         |           | or for another identity key                 |
+ * | ended     | queued, encrypted       | done      | OutcomeWriter, with the access mode that    |
+ * |           |                         |           | the send proved                             |
+ * | requested | encrypted, done         | queued    | ResendQueue for a retry request, with the   |
+ * |           |                         |           | rest of the request's envelope              |
+ * | overtaken | queued, encrypted       | queued    | in place of `encrypted` and `ended` where a |
+ * |           |                         |           | retry request came meanwhile                |
+ * | pruned    | queued, encrypted, done | none      | Outbox.prune                                |
  *
- *   status of done   how the delivery ended
- *   sealed           the service accepted the sealed message
- *   unsealed         the service accepted the message unsealed: the contact accepts none sealed, and the policy allows it
- *   unregistered     the account is gone (404); its sessions are archived first, so that a late message can still be read
- *   failed           the error code says why, see the functions below; other recipients are not concerned
+ * | status of done | how the delivery ended                                                      |
+ * | -------------- | --------------------------------------------------------------------------- |
+ * | sealed         | the service accepted the sealed message                                     |
+ * | unsealed       | the service accepted the message unsealed: the contact accepts none sealed, |
+ * |                | and the policy allows it                                                    |
+ * | unregistered   | the account is gone (404); its sessions are archived first, so that a late  |
+ * |                | message can still be read                                                   |
+ * | failed         | for this recipient alone; the error code says why, see the functions below  |
  *
- * ResendQueue is in `runtime`, as requests come in without a Broadcaster too; it imports this file for its transition.
- * `requested` and the changes of a run are ordered by commits: whether a request came meanwhile is asked in the step that calls
- * commit. Any other pair of state and event is a fault of this library: it throws, so that nothing is sent or recorded twice.
+ * ResendQueue is in `runtime`, as requests come in without a Broadcaster too; it imports this file
+ * for its transition. Commits order `requested` and the changes of a run: the step that calls
+ * commit asks whether a request came meanwhile. Any other pair of state and event is a fault of
+ * this library: it throws, so that the run neither sends nor records anything twice.
  */
 import { takesSealed, type Access } from '../access/access-mode.js';
 import { SealcastError } from '../errors.js';
@@ -90,13 +102,21 @@ export const mayHaveArrived = (row: OutboxRecord): boolean => row.state !== 'don
 
 /** View of the retry requests for a run that encrypts and records. */
 export interface ResendRequests {
-  /** Whether the recipient asked for the message after the run encrypted it: its row stays `queued`. */
+  /**
+   * Whether the recipient asked for the message after the run encrypted it: its row stays `queued`.
+   */
   isRequested(id: string, serviceId: string): boolean;
-  /** A run encrypts for the recipient from now on, with the session as it is now: this answers earlier requests. */
+  /**
+   * A run encrypts for the recipient from now on, with the session as it is now: this answers
+   * earlier requests.
+   */
   answering(id: string, serviceId: string): void;
 }
 
-/** Rows of the recipients that one run has in work: makes the changes for `encrypted` and `ended`, and for `overtaken`. */
+/**
+ * Rows of the recipients that one run has in work: makes the changes for `encrypted` and `ended`,
+ * and for `overtaken`.
+ */
 export class DeliveryRows {
   readonly #id: string;
   readonly #resends: ResendRequests;
@@ -108,10 +128,11 @@ export class DeliveryRows {
   }
 
   /**
-   * Begins or restarts work on a recipient. The message is encrypted with the session as it is from here on, or is not sent, so
-   * retry requests of before are answered.
+   * Begins or restarts work on a recipient. The message is encrypted with the session as it is from
+   * here on, or is not sent, so retry requests of before are answered.
    *
-   * @param row as the store has it, not `done`. A row that the store lost is written again: the recipient belongs to the broadcast.
+   * @param row as the store has it, not `done`. A row that the store lost is written again: the
+   *   recipient belongs to the broadcast.
    */
   begin(serviceId: string, row: OutboxRecord | undefined): void {
     const state = row?.state ?? 'queued';
@@ -120,8 +141,8 @@ export class DeliveryRows {
   }
 
   /**
-   * Change that keeps what was encrypted. A recipient that asked for the message meanwhile cannot read it: the row stays `queued`,
-   * so that the message is encrypted again after a crash.
+   * Change that keeps what was encrypted. A recipient that asked for the message meanwhile cannot
+   * read it: the row stays `queued`, so that the message is encrypted again after a crash.
    *
    * @param identityKey the ciphertexts are for it, 33 bytes
    */
@@ -170,7 +191,10 @@ export interface EncryptedDelivery {
   readonly devices: readonly EncryptedDevice[];
 }
 
-/** Result of a step with a recipient. Between `encrypted` and `ended` a run takes as many steps as the service's answers ask for. */
+/**
+ * Result of a step with a recipient. Between `encrypted` and `ended` a run takes as many steps as
+ * the service's answers ask for.
+ */
 export type DeliveryStep =
   | { readonly kind: 'parcel'; readonly parcel: EncryptedDelivery }
   | EndedStep
