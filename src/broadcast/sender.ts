@@ -190,9 +190,9 @@ export class DeliverySender {
         if (parcel === undefined || tries.denials > MAX_DENIALS || !takesSealed(serviceId, parcel.access)) {
           return failure(rejectedError(serviceId, 401));
         }
-        return this.#steps.denied(parcel);
+        return this.#steps.onUnauthorized(parcel);
       case 'not-found':
-        return this.#steps.retire(serviceId);
+        return this.#steps.markUnregistered(serviceId);
       case 'mismatched-devices': {
         tries.repairs += 1;
         if (parcel === undefined || tries.repairs > MAX_REPAIRS) {
@@ -249,7 +249,7 @@ export class DeliverySender {
     tries: Tries,
   ): Promise<DeliveryStep> {
     for (;;) {
-      const step = await this.#steps.repair(parcel, mismatch);
+      const step = await this.#steps.repairDevices(parcel, mismatch);
       if (step.kind !== 'refused') return step;
       const { refusal } = step;
       if (refusal.status === 'rate-limited' && this.#waits.mayWaitOut(refusal, tries)) {

@@ -94,7 +94,7 @@ export class SessionManager {
       // The contact was changed before the request could begin.
       if (answer === undefined) continue;
       round += 1;
-      if (answer.status === 'not-found') return this.#retire(serviceId);
+      if (answer.status === 'not-found') return this.#markUnregistered(serviceId);
       if (answer.status === 'unauthorized' && accessKey !== null) {
         const denied = await this.#deny(serviceId, seen);
         if (denied !== undefined) return denied;
@@ -163,11 +163,11 @@ export class SessionManager {
   }
 
   /** After a 409 or 410: archives extra and stale sessions, begins missing ones, and encrypts for those devices alone. */
-  repair(parcel: EncryptedDelivery, mismatch: Mismatch): Promise<DeliveryStep> {
-    return orFailure(() => this.#repair(parcel, mismatch));
+  repairDevices(parcel: EncryptedDelivery, mismatch: Mismatch): Promise<DeliveryStep> {
+    return orFailure(() => this.#repairDevices(parcel, mismatch));
   }
 
-  async #repair(parcel: EncryptedDelivery, mismatch: Mismatch): Promise<DeliveryStep> {
+  async #repairDevices(parcel: EncryptedDelivery, mismatch: Mismatch): Promise<DeliveryStep> {
     const { policies, preKeys } = this.#services;
     const { serviceId } = parcel;
     const { missing, extra, stale } = mismatch;
@@ -252,7 +252,7 @@ export class SessionManager {
    * After a 401 or 403: another try with access that came meanwhile, or what the contact's profile says, or the end of the
    * recipient's part, for the service answers the same for accounts that do not exist.
    */
-  denied(parcel: EncryptedDelivery): Promise<DeliveryStep> {
+  onUnauthorized(parcel: EncryptedDelivery): Promise<DeliveryStep> {
     const { serviceId, access } = parcel;
     return orFailure(async () => {
       const seen = await this.#look(serviceId);
@@ -293,7 +293,7 @@ export class SessionManager {
     if (!guard.mayBegin(serviceId, revision)) return undefined;
     const answer = await transport.accountExists(serviceId, options);
     if (answer.status !== 'ok') return { kind: 'refused', refusal: answer };
-    if (!answer.exists) return this.#retire(serviceId);
+    if (!answer.exists) return this.#markUnregistered(serviceId);
     if (!fetchesProfiles(transport)) return 'exists';
     if (!guard.mayBegin(serviceId, revision)) return undefined;
     const profile = await transport.fetchProfile({ serviceId, accessKey: null }, options);
@@ -327,11 +327,11 @@ export class SessionManager {
   }
 
   /** After a 404: sessions are archived, so that a message that comes late can still be read. */
-  retire(serviceId: string): Promise<DeliveryStep> {
-    return orFailure(() => this.#retire(serviceId));
+  markUnregistered(serviceId: string): Promise<DeliveryStep> {
+    return orFailure(() => this.#markUnregistered(serviceId));
   }
 
-  #retire(serviceId: string): Promise<DeliveryStep> {
+  #markUnregistered(serviceId: string): Promise<DeliveryStep> {
     return this.#services.locks.with([serviceId], async () => {
       const contact = await this.#services.outbox.contact(serviceId);
       const devices = contact.devices.map(({ deviceId }) => deviceId);
