@@ -9,6 +9,8 @@ export const packageRoot = dirname(createRequire(import.meta.url).resolve('sealc
 
 export interface PackedPackage {
   readonly filename: string;
+  /** Of the tarball, bytes. */
+  readonly size: number;
   readonly files: readonly { readonly path: string; readonly size: number }[];
 }
 
@@ -29,11 +31,13 @@ export class ConsumerProject {
   readonly directory = mkdtempSync(join(tmpdir(), 'sealcast-consumer-'));
   /** Where the package is installed. */
   readonly installed = join(this.directory, 'node_modules/sealcast');
+  readonly tarball: string;
 
   constructor() {
     const { filename } = npmPack('--pack-destination', this.directory);
+    this.tarball = join(this.directory, filename);
     mkdirSync(this.installed, { recursive: true });
-    execFileSync('tar', ['-xzf', join(this.directory, filename), '-C', this.installed, '--strip-components=1']);
+    execFileSync('tar', ['-xzf', this.tarball, '-C', this.installed, '--strip-components=1']);
     this.write('package.json', JSON.stringify({ name: 'consumer', private: true, type: 'module' }));
     const manifest = JSON.parse(readFileSync(join(this.installed, 'package.json'), 'utf8')) as {
       dependencies: Record<string, string>;
@@ -53,4 +57,25 @@ export class ConsumerProject {
   remove(): void {
     rmSync(this.directory, { recursive: true, force: true });
   }
+}
+
+/**
+ * A folder into which npm installed the tarball, without a network: the dependencies are links to those that are installed here.
+ */
+export function installedByNpm(tarball: string): { readonly directory: string; readonly remove: () => void } {
+  const directory = mkdtempSync(join(tmpdir(), 'sealcast-installed-'));
+  const { dependencies } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
+    dependencies: Record<string, string>;
+  };
+  const overrides = Object.fromEntries(
+    Object.keys(dependencies).map((name) => [name, `file:${join(packageRoot, 'node_modules', name)}`]),
+  );
+  const manifest = { name: 'empty', private: true, dependencies: { sealcast: `file:${tarball}` }, overrides };
+  writeFileSync(join(directory, 'package.json'), JSON.stringify(manifest));
+  execFileSync('npm', ['install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
+    cwd: directory,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    shell: process.platform === 'win32',
+  });
+  return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }

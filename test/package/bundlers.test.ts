@@ -74,3 +74,34 @@ describe('a program that a bundler makes one file of, sealcast kept out of it as
     expect(outputOf('webpack.mjs')).toBe(EXPECTED);
   });
 });
+
+describe('what a bundler may leave out, by sideEffects', () => {
+  /** The modules of the package that are left of a program when esbuild has made one file of it. */
+  async function modulesLeft(program: string): Promise<string[]> {
+    project.write('shaken.js', program);
+    const { metafile } = await build({
+      absWorkingDir: project.directory,
+      entryPoints: ['shaken.js'],
+      bundle: true,
+      write: false,
+      metafile: true,
+      platform: 'node',
+      format: 'esm',
+      external: ['@signalapp/*', 'lmdb', 'piscina', 'protobufjs'],
+      logLevel: 'silent',
+    });
+    const [output] = Object.values(metafile.outputs);
+    return Object.entries(output?.inputs ?? {})
+      .filter(([path, { bytesInOutput }]) => path.includes('sealcast/') && bytesInOutput > 0)
+      .map(([path]) => path.slice(path.indexOf('sealcast/')));
+  }
+
+  test('all of it where nothing of it is used', async () => {
+    expect(await modulesLeft(`import 'sealcast';`)).toEqual([]);
+  });
+
+  test('the worker’s entry never: it is there for what it does', async () => {
+    const worker = './node_modules/sealcast/dist/workers/worker.js';
+    expect(await modulesLeft(`import '${worker}';`)).toContain('sealcast/dist/workers/worker.js');
+  });
+});

@@ -1,14 +1,25 @@
 import { readFileSync, readdirSync } from 'node:fs';
-import { dirname, join, resolve, sep } from 'node:path';
+import { join, sep } from 'node:path';
+import { checkPackage, createPackageFromTarballData } from '@arethetypeswrong/core';
+import { publint } from 'publint';
+import { formatMessage } from 'publint/utils';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ConsumerProject, npmPack, packageRoot } from '../harness/consumer-project.js';
+import {
+  ConsumerProject,
+  installedByNpm,
+  npmPack,
+  packageRoot,
+  type PackedPackage,
+} from '../harness/consumer-project.js';
 import { runNode } from '../harness/run-node.js';
 
 let project: ConsumerProject;
+let packed: PackedPackage;
 let paths: string[];
 beforeAll(() => {
   project = new ConsumerProject();
-  paths = npmPack('--dry-run').files.map(({ path }) => path);
+  packed = npmPack('--dry-run');
+  paths = packed.files.map(({ path }) => path);
 });
 afterAll(() => project.remove());
 
@@ -24,6 +35,8 @@ describe('the packed package', () => {
         'README.md',
         'LICENSE',
         'SECURITY.md',
+        'docs/errors.md',
+        'docs/guide/seal.md',
         'dist/src/index.js',
         'dist/src/index.d.ts',
         'dist/src/kernel/index.js',
@@ -36,28 +49,50 @@ describe('the packed package', () => {
   });
 
   test('contains nothing else: no tests, no benchmarks, no sources, no debug kernel', () => {
-    const expected = /^(dist\/(src|workers|kernel|assembly)\/.+|[A-Z]+(\.md)?|package\.json)$/;
+    const expected =
+      /^(dist\/(src|workers|kernel|assembly)\/.+|docs\/(guide\/[a-z-]+|errors)\.md|[A-Z]+(\.md)?|package\.json)$/;
     expect(paths.filter((path) => !expected.test(path))).toEqual([]);
     const unwanted = /debug|\.test\.|(^|\/)(test|bench|build|node_modules)\/|[^d]\.ts$|\.wat$|\.tsbuildinfo$/;
     expect(paths.filter((path) => unwanted.test(path))).toEqual([]);
   });
 
-  test('has a source map’s sources in it, wherever it has a source map', () => {
-    const files = readdirSync(project.installed, { recursive: true, encoding: 'utf8' });
-    const dangling = files
-      .filter((file) => file.endsWith('.map'))
-      .flatMap((file) => {
-        const map = JSON.parse(readFileSync(join(project.installed, file), 'utf8')) as {
-          sources: string[];
-          sourcesContent?: string[];
-        };
-        return map.sources.filter((source, i) => {
-          const path = resolve(project.installed, dirname(file), source);
-          const isPacked = files.includes(path.slice(project.installed.length + 1));
-          return map.sourcesContent?.[i] === undefined && !(path.startsWith(project.installed + sep) && isPacked);
-        });
-      });
-    expect(dangling).toEqual([]);
+  test('has no source map, and no file that names one', () => {
+    expect(paths.filter((path) => path.endsWith('.map'))).toEqual([]);
+    const scripts = paths.filter((path) => path.endsWith('.js') || path.endsWith('.d.ts'));
+    const naming = scripts.filter((path) =>
+      readFileSync(join(project.installed, path), 'utf8').includes('sourceMappingURL'),
+    );
+    expect(naming).toEqual([]);
+  });
+
+  test('is under 800 KB as a tarball', () => {
+    expect(packed.size).toBeGreaterThan(0);
+    expect(packed.size).toBeLessThan(800_000);
+  });
+
+  test('has nothing that publint finds fault with', async () => {
+    const { messages, pkg } = await publint({ pkgDir: project.installed, pack: false, strict: true });
+    expect(messages.map((message) => formatMessage(message, pkg))).toEqual([]);
+  });
+
+  test('has types that every module resolution finds, and that are those of ES modules', async () => {
+    const tarball = new Uint8Array(readFileSync(project.tarball));
+    const analysis = await checkPackage(createPackageFromTarballData(tarball));
+    if (analysis.types === false) throw new Error('are-the-types-wrong finds no types');
+    // ES modules alone: `require` of them is what Node 20.19 and newer can do, and older ones could not.
+    const problems = analysis.problems.filter(({ kind }) => kind !== 'CJSResolvesToESM');
+    expect(problems).toEqual([]);
+    expect(Object.keys(analysis.entrypoints)).toEqual(['.', './kernel', './package.json']);
+  });
+
+  test('says who wrote it and what it is, and names no home that it does not have', () => {
+    const manifest = JSON.parse(readFileSync(join(project.installed, 'package.json'), 'utf8')) as Record<
+      string,
+      unknown
+    >;
+    expect(manifest).toMatchObject({ author: 'The sealcast authors', license: 'AGPL-3.0-only' });
+    expect(manifest['keywords']).toEqual(expect.arrayContaining(['signal', 'sealed-sender']));
+    for (const name of ['homepage', 'bugs', 'repository']) expect(manifest).not.toHaveProperty(name);
   });
 
   test('names no path of the machine that built it', () => {
@@ -124,6 +159,25 @@ describe('a project that installed it', () => {
       accessKey: 16,
       error: 'ERR_INVALID_ARGUMENT',
     });
+  });
+
+  test('seals with it where npm installed the tarball into an empty folder', () => {
+    const folder = installedByNpm(project.tarball);
+    try {
+      const script = `
+        import { Sealer } from 'sealcast';
+        import { loadKernel } from 'sealcast/kernel';
+        const privateKey = new Uint8Array(32).fill(7);
+        const publicKey = Uint8Array.of(5, ...(await loadKernel()).x25519Base(privateKey));
+        const sealer = await Sealer.create({ identityKeyPair: { publicKey, privateKey }, threads: 1 });
+        const [sealed] = await sealer.seal([{ recipientIdentityKey: publicKey, content: new Uint8Array(3) }]);
+        await sealer.close();
+        console.log(sealed.ok);`;
+      const { exitCode, stdout, stderr } = runNode(folder.directory, ['--input-type=module', '--eval', script]);
+      expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: 'true\n', stderr: '' });
+    } finally {
+      folder.remove();
+    }
   });
 
   test('imports nothing but its entry points and its package.json', () => {
