@@ -37,7 +37,7 @@ export default {
     only(
       'access-imports-validator',
       room('access'),
-      [ABI, '^src/sealer/certificate-validator\\.ts$', '^src/store/records\\.ts$', ERRORS, UTIL],
+      [ABI, '^src/sealer/certificate-validator\\.ts$', '^src/store/tables/contacts\\.ts$', ERRORS, UTIL],
       'Keys, certificates and access modes; no kernel.',
     ),
     only('content-imports-leaves', room('content'), [ERRORS, UTIL], 'Protobuf and padding.'),
@@ -57,7 +57,7 @@ export default {
     only(
       'session-imports-engine',
       room('session'),
-      [room('engine'), '^src/store/records\\.ts$', '^src/transport/transport\\.ts$', ERRORS, UTIL],
+      [room('engine'), '^src/store/tables/(account|prekeys)\\.ts$', '^src/transport/transport\\.ts$', ERRORS, UTIL],
       'Steps on sessions, from bytes to bytes.',
     ),
     only(
@@ -175,8 +175,8 @@ export default {
     packageOnlyIn(
       'protobufjs-in-content',
       'node_modules/protobufjs/',
-      [room('content'), '^src/store/records'],
-      'Only content names protobuf, and the records of the store.',
+      [room('content'), '^src/store/codec\\.ts$'],
+      'Only content names protobuf, and the codec of the store.',
     ),
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
     { name: 'no-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true, pathNot: '^(sealcast|#dist)' } },

@@ -66,7 +66,7 @@ export default defineConfig(
   },
   { files: ['src/access/access-mode.ts'], rules: { 'no-restricted-syntax': ['error', DELIVERY_RULE] } },
   {
-    files: ['src/broadcast/delivery.ts', 'src/runtime/outbox-rows.ts'],
+    files: ['src/broadcast/delivery.ts'],
     rules: { 'no-restricted-syntax': ['error', ...MODE_RULES] },
   },
   {

@@ -47,8 +47,8 @@ export type { ReceivedMessage, ReceiveRefusal, ReceiverStats } from './receive/t
 export { Sealer, type CallOptions, type SealerStats, type SealRequest, type UnsealOptions } from './sealer/sealer.js';
 export { openStore, type StoreOptions } from './store/lmdb/open.js';
 export { MemoryStore } from './store/memory.js';
-export type { DeliveryStatus } from './store/records.js';
-export type { EnvelopeType } from './store/records-inbox.js';
+export type { DeliveryStatus } from './store/tables/outbox.js';
+export type { EnvelopeType } from './store/tables/inbox.js';
 export type { Change, ListOptions, Store, StoreEntry, TableName } from './store/store.js';
 export {
   ChatTransport,

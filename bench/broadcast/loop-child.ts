@@ -13,7 +13,7 @@ import {
 } from '@signalapp/libsignal-client';
 import { openStore } from 'sealcast';
 import { encodeContent, padPlaintext } from '#dist/src/content/index.js';
-import { decodeContact } from '#dist/src/store/records.js';
+import { decodeContact } from '#dist/src/store/tables/contacts.js';
 import { MemoryStores } from '../../test/fakes/memory-stores.js';
 import type { SenderKeys } from './population.js';
 

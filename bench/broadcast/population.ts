@@ -2,7 +2,7 @@
 import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Change, Store } from 'sealcast';
-import { NEW_CONTACT, encodeContact } from '#dist/src/store/records.js';
+import { NEW_CONTACT, encodeContact } from '#dist/src/store/tables/contacts.js';
 
 export interface Member {
   readonly aci: string;

@@ -9,7 +9,7 @@ import { PlaintextVariants } from '#dist/src/broadcast/plaintext-variants.js';
 import { DeliverySender, type DispatchServices } from '#dist/src/broadcast/sender.js';
 import { SendLimiter } from '#dist/src/broadcast/flow/send-limiter.js';
 import { Telemetry } from '#dist/src/runtime/telemetry.js';
-import { sessionChange, sessionKey } from '#dist/src/runtime/records.js';
+import { sessionChange, sessionKey } from '#dist/src/store/tables/sessions.js';
 import { SendGuard } from '#dist/src/runtime/send-guard.js';
 import { DeliveryRows, addedChange } from '#dist/src/broadcast/delivery.js';
 import { Outbox } from '#dist/src/broadcast/outbox.js';
@@ -17,7 +17,7 @@ import { SessionClient, type Encrypted } from '#dist/src/session/session-client.
 import { USMC_TYPE, encodeUsmc } from '#dist/src/content/index.js';
 import { AbortWatch } from '#dist/src/util/abort-watch.js';
 import { SYSTEM_CLOCK } from '#dist/src/util/clock.js';
-import type { ContactRecord } from '#dist/src/store/records.js';
+import type { ContactRecord } from '#dist/src/store/tables/contacts.js';
 import { CountingTransport } from './counting-transport.js';
 import { startSealerOnEngine } from '../measure/sealer-on-engine.js';
 import type { SenderKeys } from './population.js';

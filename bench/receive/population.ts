@@ -8,7 +8,7 @@ import { deserialize, serialize } from 'node:v8';
 import { PrivateKey, ServerCertificate } from '@signalapp/libsignal-client';
 import { openStore, type Change, type Store } from 'sealcast';
 import { pack, unpack, type Packed } from '#dist/src/session/packed.js';
-import { NEW_CONTACT, encodeContact } from '#dist/src/store/records.js';
+import { NEW_CONTACT, encodeContact } from '#dist/src/store/tables/contacts.js';
 
 /**
  * Messages in the order of sending: three replies of everybody, each to another message of the

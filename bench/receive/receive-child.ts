@@ -4,7 +4,7 @@ import { subscribe } from 'node:diagnostics_channel';
 import { readFileSync } from 'node:fs';
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Receiver, openStore } from 'sealcast';
-import { sessionChange } from '#dist/src/runtime/records.js';
+import { sessionChange } from '#dist/src/store/tables/sessions.js';
 import { DeliveringTransport } from './delivering-transport.js';
 import { BATCHES, Population, commitInParts } from './population.js';
 

@@ -1,10 +1,12 @@
 // Runs in a process of its own (see receive.ts): the stages of receiving one after the other, each
 // for everybody, and what each takes of the processors.
 import { openStore, type Change } from 'sealcast';
-import { Records, contactChange, sessionChange, sessionKey } from '#dist/src/runtime/records.js';
+import { Records } from '#dist/src/runtime/records.js';
+import { contactChange } from '#dist/src/store/tables/contacts.js';
+import { sessionChange, sessionKey } from '#dist/src/store/tables/sessions.js';
 import { SessionClient } from '#dist/src/session/session-client.js';
 import { SYSTEM_CLOCK } from '#dist/src/util/clock.js';
-import { Inbox } from '#dist/src/receive/inbox.js';
+import { Inbox } from '#dist/src/store/tables/inbox.js';
 import { EnvelopeOpener, type OpenedEnvelope } from '#dist/src/receive/envelope-opener.js';
 import { SessionDecryptor, type SessionsDecrypted } from '#dist/src/receive/decrypt/sessions.js';
 import { startSealerOnEngine } from '../measure/sealer-on-engine.js';

@@ -7,7 +7,7 @@
  *                   another one, policy `fail`                      it waits: nothing is sent until acceptIdentity()
  *   onAccepted      acceptIdentity()                                the one that waits takes the old one's place
  */
-import type { ContactRecord } from '../store/records.js';
+import type { ContactRecord } from '../store/tables/contacts.js';
 
 export type IdentityPolicy = 'accept' | 'fail';
 

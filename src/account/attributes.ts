@@ -1,8 +1,7 @@
 import { deriveAccessKey } from '../access/access-key.js';
 import { checkInteger, checkObject, refuse, viewOf } from '../sealer/options.js';
 import { checkNames, type NamesOf } from '../util/known-names.js';
-import type { AccountRecord } from '../store/records.js';
-import type { AttributesRecord } from '../store/records-own.js';
+import type { AccountRecord, AttributesRecord } from '../store/tables/account.js';
 import type { AccountAttributes } from '../transport/transport.js';
 
 /**

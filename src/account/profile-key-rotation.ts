@@ -1,19 +1,20 @@
 import { randomBytes } from 'node:crypto';
 import { refuse } from '../sealer/options.js';
-import type { AttributesRecord, ProfileRecord } from '../store/records-own.js';
+import {
+  type AttributesRecord,
+  type ProfileRecord,
+  attributesChange,
+  loadOwnRecords,
+  profileChange,
+  rotationChange,
+  type OwnRecords,
+} from '../store/tables/account.js';
 import type { Change } from '../store/store.js';
 import type { AccountTransport } from '../transport/transport.js';
 import { profileKeyChange } from '../runtime/account-record.js';
 import { attributesWith } from './attributes.js';
 import type { AccountRuntime } from '../runtime/account-runtime.js';
-import {
-  attributesChange,
-  loadOwnRecords,
-  OWN_LOCKS,
-  profileChange,
-  rotationChange,
-  type OwnRecords,
-} from '../runtime/own-records.js';
+import { OWN_LOCKS } from '../runtime/account-locks.js';
 import { profileUpload } from './profile-upload.js';
 import { refusalError } from '../transport/refusal-errors.js';
 

@@ -9,7 +9,7 @@ import { profileKeyFacts } from '../access/profile-version.js';
 import { SealcastError } from '../errors.js';
 import { checkObject, refuse, viewOf } from '../sealer/options.js';
 import { checkNames, type NamesOf } from '../util/known-names.js';
-import type { ProfileRecord } from '../store/records-own.js';
+import type { ProfileRecord } from '../store/tables/account.js';
 import type { ProfileUpload } from '../transport/transport.js';
 
 /**

@@ -2,7 +2,14 @@ import { ACCESS_KEY_BYTES, deriveAccessKey } from '../access/access-key.js';
 import { accessKeyFor } from '../access/access-mode.js';
 import { SealcastError } from '../errors.js';
 import { checkOptions, checkSignal, refuse } from '../sealer/options.js';
-import type { AttributesRecord, ProfileRecord } from '../store/records-own.js';
+import {
+  type AttributesRecord,
+  type ProfileRecord,
+  attributesChange,
+  loadOwnRecords,
+  profileChange,
+  type OwnRecords,
+} from '../store/tables/account.js';
 import type { Change } from '../store/store.js';
 import type { AccountTransport } from '../transport/transport.js';
 import { attributesWith, checkAttributes, type AttributesInput } from './attributes.js';
@@ -16,9 +23,10 @@ import {
 } from './account-types.js';
 import type { AccountRuntime } from '../runtime/account-runtime.js';
 import { parseServiceId } from '../util/service-id.js';
-import { attributesChange, loadOwnRecords, OWN_LOCKS, profileChange, type OwnRecords } from '../runtime/own-records.js';
+import { OWN_LOCKS } from '../runtime/account-locks.js';
 import { checkProfile, profileUpload, type ProfileInput } from './profile-upload.js';
-import { contactChange, Records } from '../runtime/records.js';
+import { contactChange } from '../store/tables/contacts.js';
+import { Records } from '../runtime/records.js';
 import { isDefinite, refusalError } from '../transport/refusal-errors.js';
 import { Rotation } from './profile-key-rotation.js';
 import { unlessAborted, withAnySignal } from '../util/abort.js';

@@ -1,5 +1,5 @@
 import { SealcastError } from '../errors.js';
-import type { BroadcastRecord } from '../store/records.js';
+import type { BroadcastRecord } from '../store/tables/broadcasts.js';
 import type { Clock } from '../util/clock.js';
 import type { BroadcastIndex } from './broadcast-index.js';
 import type { CheckedBroadcast } from './options.js';

@@ -1,5 +1,5 @@
 import type { SenderCertificateCache } from '../access/sender-certificate.js';
-import type { AccountRecord } from '../store/records.js';
+import type { AccountRecord } from '../store/tables/account.js';
 import type { Transport } from '../transport/transport.js';
 import type { RecipientLocks } from '../session/recipient-locks.js';
 import type { MeasuredClock } from '../util/service-clock.js';

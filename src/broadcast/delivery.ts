@@ -41,8 +41,7 @@
  */
 import { takesSealed, type Access } from '../access/access-mode.js';
 import { SealcastError } from '../errors.js';
-import { outboxKey, rowChange } from '../runtime/outbox-rows.js';
-import type { DeliveryStatus, EncryptedDevice, OutboxRecord } from '../store/records.js';
+import { rowChange, type DeliveryStatus, type EncryptedDevice, type OutboxRecord } from '../store/tables/outbox.js';
 import type { Change } from '../store/store.js';
 import type { Refusal } from '../transport/transport.js';
 
@@ -91,7 +90,7 @@ export function requestedChange(id: string, serviceId: string, row: OutboxRecord
 /** Change for `pruned`. @param row as the store has it */
 export function prunedChange(id: string, serviceId: string, row: OutboxRecord): Change {
   nextState(stateOf(row), 'pruned');
-  return { table: 'outbox', key: outboxKey(id, serviceId), value: null };
+  return rowChange(id, serviceId, null);
 }
 
 /** Error codes of deliveries that ended before anything was sent. */

@@ -4,6 +4,7 @@ import { Semaphore } from '../util/semaphore.js';
 import { SendGuard } from '../runtime/send-guard.js';
 import type { SenderCertificate } from '../access/sender-certificate.js';
 import type { Change, ListOptions, Store, StoreEntry, TableName } from '../store/store.js';
+import { serviceIdIn } from '../store/tables/sessions.js';
 import type {
   AccountExistsOutcome,
   CertificateOutcome,
@@ -115,9 +116,8 @@ export class OverlayStore implements Store {
     return Promise.resolve();
   }
 
-  /** The session of a device is under the service id, a point and the device id; the contact is under the service id. */
   #note(table: TableName, key: string): void {
-    const [serviceId = key] = key.split('.', 1);
+    const serviceId = table === 'session' ? serviceIdIn(key) : key;
     const keys = this.#ofRecipients.get(serviceId);
     if (keys === undefined) this.#ofRecipients.set(serviceId, [{ table, key }]);
     else keys.push({ table, key });

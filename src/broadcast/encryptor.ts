@@ -2,10 +2,11 @@ import { maySend, takesSealed } from '../access/access-mode.js';
 import { awaitsAcceptance, isOtherIdentity } from '../access/contact-identity.js';
 import { archiveSessions } from '../runtime/archive-sessions.js';
 import type { BundleSetup } from '../session/protocol.js';
-import type { ContactRecord, Device, EncryptedDevice, OutboxRecord } from '../store/records.js';
+import { type ContactRecord, type Device, contactChange } from '../store/tables/contacts.js';
+import type { EncryptedDevice, OutboxRecord } from '../store/tables/outbox.js';
 import type { Change } from '../store/store.js';
 import type { PlaintextVariants } from './plaintext-variants.js';
-import { sessionChange, sessionKey, contactChange } from '../runtime/records.js';
+import { sessionChange, sessionKey } from '../store/tables/sessions.js';
 import {
   blockedError,
   deniedError,

@@ -1,56 +1,32 @@
-import { broadcastChange, outboxKey } from '../runtime/outbox-rows.js';
+import { broadcastChange, loadBroadcast, scanBroadcasts, type BroadcastRecord } from '../store/tables/broadcasts.js';
+import { contactOrder } from '../store/tables/contacts.js';
+import { loadRows, scanRows, type OutboxRecord } from '../store/tables/outbox.js';
 import { Records } from '../runtime/records.js';
 import { SealcastError, type SealcastErrorCode } from '../errors.js';
-import { decodeBroadcast, decodeOutbox, type BroadcastRecord, type OutboxRecord } from '../store/records.js';
 import { prunedChange, type Delivery } from './delivery.js';
-
-export { broadcastChange };
-
-/** Rows that are read together. */
-const PAGE_ROWS = 1024;
 
 /** What broadcasts keep in a store, in records of their own. */
 export class Outbox extends Records {
   /** Where in the store a recipient's rows lie; undefined: in the order of the service ids. */
   get placeOf(): ((serviceId: string) => string) | undefined {
-    const { store } = this;
-    return store.orderOf && ((serviceId) => store.orderOf?.('contact', serviceId) ?? '');
+    return contactOrder(this.store);
   }
 
-  async broadcast(id: string): Promise<BroadcastRecord | undefined> {
-    const [bytes] = await this.store.getMany('broadcast', [id]);
-    return bytes === undefined ? undefined : decodeBroadcast(bytes);
+  broadcast(id: string): Promise<BroadcastRecord | undefined> {
+    return loadBroadcast(this.store, id);
   }
 
   saveBroadcast(id: string, record: BroadcastRecord): Promise<void> {
     return this.commit([broadcastChange(id, record)]);
   }
 
-  async *broadcasts(): AsyncGenerator<{ readonly id: string; readonly record: BroadcastRecord }> {
-    for (let after: string | undefined; ;) {
-      const page = await this.store.list('broadcast', {
-        limit: PAGE_ROWS,
-        ...(after !== undefined && { after }),
-      });
-      for (const { key, value } of page) yield { id: key, record: decodeBroadcast(value) };
-      if (page.length < PAGE_ROWS) return;
-      after = page.at(-1)?.key;
-    }
+  broadcasts(): AsyncGenerator<{ readonly id: string; readonly record: BroadcastRecord }> {
+    return scanBroadcasts(this.store);
   }
 
   /** Pages of a broadcast's recipients, in the store's order. */
-  async *pages(id: string): AsyncGenerator<readonly { readonly serviceId: string; readonly row: OutboxRecord }[]> {
-    const prefix = outboxKey(id, '');
-    for (let after: string | undefined; ;) {
-      const page = await this.store.list('outbox', {
-        prefix,
-        limit: PAGE_ROWS,
-        ...(after !== undefined && { after }),
-      });
-      yield page.map(({ key, value }) => ({ serviceId: key.slice(prefix.length), row: decodeOutbox(value) }));
-      if (page.length < PAGE_ROWS) return;
-      after = page.at(-1)?.key;
-    }
+  pages(id: string): AsyncGenerator<readonly { readonly serviceId: string; readonly row: OutboxRecord }[]> {
+    return scanRows(this.store, id);
   }
 
   /** Recipients whose part has ended, in the store's order; of an error the outbox has the code. */
@@ -66,10 +42,8 @@ export class Outbox extends Records {
     }
   }
 
-  async rows(id: string, serviceIds: readonly string[]): Promise<(OutboxRecord | undefined)[]> {
-    const keys = serviceIds.map((serviceId) => outboxKey(id, serviceId));
-    const values = await this.store.getMany('outbox', keys);
-    return values.map((value) => (value === undefined ? undefined : decodeOutbox(value)));
+  rows(id: string, serviceIds: readonly string[]): Promise<(OutboxRecord | undefined)[]> {
+    return loadRows(this.store, id, serviceIds);
   }
 
   /**
@@ -81,6 +55,6 @@ export class Outbox extends Records {
     for await (const page of this.pages(id)) {
       await this.commit(page.map(({ serviceId, row }) => prunedChange(id, serviceId, row)));
     }
-    await this.commit([{ table: 'broadcast', key: id, value: null }]);
+    await this.commit([broadcastChange(id, null)]);
   }
 }

@@ -1,7 +1,7 @@
 import { isUnproven, onSealed, type Access } from '../access/access-mode.js';
 import { Coalescer } from '../util/coalescer.js';
 import type { Change } from '../store/store.js';
-import { contactChange } from '../runtime/records.js';
+import { contactChange } from '../store/tables/contacts.js';
 import type { Delivery, DeliveryRows } from './delivery.js';
 import type { BroadcastContext } from './context.js';
 

@@ -1,5 +1,7 @@
 import { encodeContent, padPlaintext } from '../content/index.js';
-import type { AccountRecord, BroadcastRecord, ContactRecord } from '../store/records.js';
+import type { AccountRecord } from '../store/tables/account.js';
+import type { BroadcastRecord } from '../store/tables/broadcasts.js';
+import type { ContactRecord } from '../store/tables/contacts.js';
 import { LruMap } from '../util/lru-map.js';
 
 /** Timers for which the plaintext is kept: recipients choose theirs, and a stranger may choose a new one with every message. */

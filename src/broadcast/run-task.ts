@@ -2,7 +2,7 @@ import { SealcastError } from '../errors.js';
 import { AbortWatch } from '../util/abort-watch.js';
 import { abortedError } from '../engine/scheduler.js';
 import type { ResendQueue } from '../runtime/resend-queue.js';
-import type { BroadcastRecord } from '../store/records.js';
+import type { BroadcastRecord } from '../store/tables/broadcasts.js';
 import type { BroadcastRecords } from './broadcast-records.js';
 import { DeliveryStream } from './delivery-stream.js';
 import { PauseGate } from './flow/pause-gate.js';

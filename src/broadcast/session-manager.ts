@@ -2,7 +2,8 @@ import { accessKeyFor, isSameAccess, maySend, onUnauthorized, type AccessEvidenc
 import { archiveSessions } from '../runtime/archive-sessions.js';
 import { isOtherIdentity, onIdentityKey } from '../access/contact-identity.js';
 import { SealcastError } from '../errors.js';
-import type { ContactRecord, EncryptedDevice } from '../store/records.js';
+import { type ContactRecord, contactChange } from '../store/tables/contacts.js';
+import type { EncryptedDevice } from '../store/tables/outbox.js';
 import type { Change } from '../store/store.js';
 import type {
   AccountTransport,
@@ -13,7 +14,6 @@ import type {
 } from '../transport/transport.js';
 import type { BundleSetup } from '../session/protocol.js';
 import type { Encryptor, SessionSetup } from './encryptor.js';
-import { contactChange } from '../runtime/records.js';
 import {
   UNREGISTERED,
   blockedError,

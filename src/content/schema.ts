@@ -1,5 +1,4 @@
-// Generated from signal.proto; do not edit. To make it anew: npx vitest run test/content/schema.test.ts --update
-// It is TypeScript, so that the compiled library holds its schema and reads no file at run time.
+// Generated from signal.proto by `npm run generate`; do not edit.
 export const SCHEMA = {
   nested: {
     sealcast: {

@@ -1,7 +1,8 @@
-import { sessionKey } from '../runtime/records.js';
+import { kyberUseChange, preKeyChange } from '../store/tables/prekeys.js';
+import { sessionKey } from '../store/tables/sessions.js';
 import { decodeContent, unpadPlaintext, type Content } from '../content/index.js';
 import { plaintextBodyOf } from '../session/worker/retry.js';
-import type { RetryRecord } from '../store/records-inbox.js';
+import type { RetryRecord } from '../store/tables/inbox.js';
 import type { Change } from '../store/store.js';
 import { TimeSlicer } from '../util/time-slicer.js';
 import { ContactBatch } from './contact-batch.js';
@@ -170,16 +171,13 @@ export class Batch {
     const decrypted = await sessions.decrypt(messages);
     asked.forEach((item, i) => (item.decrypted = decrypted.outcomes[i]));
     for (const [address, session] of decrypted.sessions) contacts.takeSession(address, session);
-    for (const id of decrypted.usedPreKeys) this.#changes.push({ table: 'preKey', key: String(id), value: null });
+    for (const id of decrypted.usedPreKeys) this.#changes.push(preKeyChange('preKey', id, null));
     const kyberIds = decrypted.usedKyberPreKeys.map(({ kyberPreKeyId }) => kyberPreKeyId);
     const lastResorts = kyberIds.length === 0 ? new Set<number>() : await preKeys.lastResortsAmong(kyberIds);
     for (const use of decrypted.usedKyberPreKeys) {
-      const { kyberPreKeyId, signedPreKeyId, baseKey } = use;
       // One that is handed out again and again must not be used twice with the same keys.
-      const change: Change = lastResorts.has(kyberPreKeyId)
-        ? { table: 'kyberPreKey', key: `${kyberPreKeyId}/${signedPreKeyId}/${baseKey}`, value: Uint8Array.of(1) }
-        : { table: 'kyberPreKey', key: String(kyberPreKeyId), value: null };
-      this.#changes.push(change);
+      const isLastResort = lastResorts.has(use.kyberPreKeyId);
+      this.#changes.push(isLastResort ? kyberUseChange(use) : preKeyChange('kyberPreKey', use.kyberPreKeyId, null));
     }
     const used = decrypted.usedPreKeys.length + decrypted.usedKyberPreKeys.length;
     if (used > 0) this.#afterwards.push(() => this.#services.preKeys.noteUsed(used));

@@ -1,9 +1,9 @@
 import { onSealedReceived } from '../access/access-mode.js';
 import { isOtherIdentity, onIdentityKey } from '../access/contact-identity.js';
-import { contactChange, sessionKey } from '../runtime/records.js';
+import { contactChange, type ContactRecord } from '../store/tables/contacts.js';
+import { sessionChangeAt, sessionKey } from '../store/tables/sessions.js';
 import type { Content } from '../content/index.js';
 import { SealcastError } from '../errors.js';
-import type { ContactRecord } from '../store/records.js';
 import type { Change } from '../store/store.js';
 import { learnFrom } from './contact-updates.js';
 import type { OpenedEnvelope } from './envelope-opener.js';
@@ -119,11 +119,7 @@ export class ContactBatch {
   /** All of it that is to be kept. */
   async changes(): Promise<Change[]> {
     await this.#archiveOutdated();
-    const sessions = [...this.#sessions].map(([address, record]): Change => ({
-      table: 'session',
-      key: address,
-      value: record,
-    }));
+    const sessions = [...this.#sessions].map(([address, record]) => sessionChangeAt(address, record));
     const contacts = [...this.#entries].flatMap(([serviceId, { before, now }]) =>
       now === before ? [] : [contactChange(serviceId, now)],
     );

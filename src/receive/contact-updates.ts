@@ -1,6 +1,6 @@
 import { onProfileKey } from '../access/access-mode.js';
 import { expireTimerOf, profileKeyOf, type Content } from '../content/index.js';
-import { NEW_CONTACT, type ContactRecord } from '../store/records.js';
+import { NEW_CONTACT, type ContactRecord } from '../store/tables/contacts.js';
 
 /** How exactly it is kept when a contact was last heard of: a row is not written again for every message. */
 const SEEN_STEP_MS = 3_600_000;

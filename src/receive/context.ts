@@ -7,7 +7,7 @@ import type { ReceiverEvents } from './events.js';
 import type { EventSink } from '../util/event-relay.js';
 import type { FatalErrorLatch } from './fatal-error-latch.js';
 import type { GroupDecryptor } from './decrypt/groups.js';
-import type { Inbox } from './inbox.js';
+import type { Inbox } from '../store/tables/inbox.js';
 import type { LostLetters } from './lost-letters.js';
 import type { RecentSet } from './recent-set.js';
 import type { RetryLimits } from './retry/limits.js';

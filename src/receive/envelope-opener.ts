@@ -16,8 +16,8 @@ import {
 } from '../content/index.js';
 import type { SealcastError, SealcastErrorCode } from '../errors.js';
 import type { Sealer } from '../sealer/sealer.js';
-import type { AccountRecord } from '../store/records.js';
-import type { EnvelopeType } from '../store/records-inbox.js';
+import type { AccountRecord } from '../store/tables/account.js';
+import type { EnvelopeType } from '../store/tables/inbox.js';
 import { TimeSlicer } from '../util/time-slicer.js';
 import type { IncomingEnvelope } from './envelope-queue.js';
 import type { ReceiveRefusal } from './types.js';

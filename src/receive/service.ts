@@ -16,7 +16,7 @@ import { InboxCleanup } from './inbox-cleanup.js';
 import type { ReceiverEvents } from './events.js';
 import { FatalErrorLatch } from './fatal-error-latch.js';
 import { GroupDecryptor } from './decrypt/groups.js';
-import { Inbox } from './inbox.js';
+import { Inbox } from '../store/tables/inbox.js';
 import { EnvelopeQueue, type IncomingEnvelope } from './envelope-queue.js';
 import { LostLetters } from './lost-letters.js';
 import { MessageStream } from './message-stream.js';

@@ -1,5 +1,5 @@
 import type { Content } from '../content/index.js';
-import type { EnvelopeType } from '../store/records-inbox.js';
+import type { EnvelopeType } from '../store/tables/inbox.js';
 
 /** A message as it is given out: unsealed, decrypted, and acknowledged to the service. */
 export interface ReceivedMessage {

@@ -1,11 +1,14 @@
 import { createHash } from 'node:crypto';
 import { SealcastError } from '../errors.js';
 import { refuse } from '../sealer/options.js';
-import { decodeAccount, encodeAccount, type AccountRecord } from '../store/records.js';
+import {
+  accountChange,
+  decodeAccount,
+  encodeAccount,
+  loadAccount,
+  type AccountRecord,
+} from '../store/tables/account.js';
 import type { Change, Store } from '../store/store.js';
-
-/** There is one account in a store. */
-const ACCOUNT_KEY = 'self';
 
 const hashOf = (profileKey: Uint8Array): Buffer => createHash('sha256').update(profileKey).digest();
 const isRetired = (retired: readonly Uint8Array[], profileKey: Uint8Array): boolean =>
@@ -18,7 +21,7 @@ const isRetired = (retired: readonly Uint8Array[], profileKey: Uint8Array): bool
  * @throws SealcastError ERR_ACCOUNT_MISMATCH, ERR_INVALID_ARGUMENT: there is none anywhere.
  */
 export async function openAccountRecord(store: Store, given: AccountRecord | undefined): Promise<AccountRecord> {
-  const [bytes] = await store.getMany('account', [ACCOUNT_KEY]);
+  const bytes = await loadAccount(store);
   const known = bytes === undefined ? undefined : decodeAccount(bytes);
   if (given === undefined) return known ?? refuse('account', 'given, as the store has none yet');
   if (known !== undefined) {
@@ -45,7 +48,7 @@ export async function openAccountRecord(store: Store, given: AccountRecord | und
   // A view of the bytes: what the store gave is not needed any more.
   known?.identityPrivateKey.fill(0);
   if (isNew) {
-    await store.commit([{ table: 'account', key: ACCOUNT_KEY, value }]);
+    await store.commit([accountChange(value)]);
   }
   value.fill(0);
   return account;
@@ -56,7 +59,7 @@ export async function openAccountRecord(store: Store, given: AccountRecord | und
  * value is to be wiped once it is committed.
  */
 export async function profileKeyChange(store: Store, profileKey: Uint8Array): Promise<Change & { value: Uint8Array }> {
-  const [bytes] = await store.getMany('account', [ACCOUNT_KEY]);
+  const bytes = await loadAccount(store);
   if (bytes === undefined) throw new SealcastError('ERR_STORE_FAILED', 'the store has no account any more');
   const known = decodeAccount(bytes);
   const retired = known.retiredProfileKeys ?? [];
@@ -64,5 +67,5 @@ export async function profileKeyChange(store: Store, profileKey: Uint8Array): Pr
   const retiredProfileKeys = old === undefined || isRetired(retired, old) ? retired : [...retired, hashOf(old)];
   const value = encodeAccount({ ...known, profileKey, retiredProfileKeys });
   bytes.fill(0);
-  return { table: 'account', key: ACCOUNT_KEY, value };
+  return { ...accountChange(value), value };
 }

@@ -2,7 +2,7 @@ import { SenderCertificateCache, type CertificateProblem } from '../access/sende
 import { Engine } from '../engine/engine.js';
 import { checkSealerOptions, refuse } from '../sealer/options.js';
 import { Sealer } from '../sealer/sealer.js';
-import type { AccountRecord } from '../store/records.js';
+import type { AccountRecord } from '../store/tables/account.js';
 import type { Store } from '../store/store.js';
 import { checkedTransport } from '../transport/checked-transport.js';
 import type { MeasuredClock } from '../util/service-clock.js';
@@ -10,7 +10,7 @@ import { openAccountRecord } from './account-record.js';
 import { RecipientLocks } from '../session/recipient-locks.js';
 import { certificateSource } from './certificate-source.js';
 import type { RuntimeOptions } from './options.js';
-import { LOCKS_WHILE_ASKING, OWN_LOCKS } from './own-records.js';
+import { LOCKS_WHILE_ASKING, OWN_LOCKS } from './account-locks.js';
 import { PublicIds } from './public-ids.js';
 import { SessionClient } from '../session/session-client.js';
 import { ResendQueue } from './resend-queue.js';

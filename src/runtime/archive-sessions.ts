@@ -1,6 +1,7 @@
 import type { Change } from '../store/store.js';
 import type { SessionClient } from '../session/session-client.js';
-import { sessionChange, sessionKey, type Records } from './records.js';
+import { sessionChange, sessionKey } from '../store/tables/sessions.js';
+import type { Records } from './records.js';
 
 /**
  * Changes that archive a contact's sessions with these devices: nothing more is encrypted with them, and a message that comes late

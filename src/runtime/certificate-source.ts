@@ -2,6 +2,7 @@ import { CertificateDelayed, CertificateRefused, CertificateUnreachable } from '
 import type { CertificateSource } from '../access/sender-certificate.js';
 import { SealcastError } from '../errors.js';
 import type { Store } from '../store/store.js';
+import { certificateChange, loadCertificate } from '../store/tables/certificates.js';
 import type { CertificateOutcome, Transport } from '../transport/transport.js';
 
 /** Longest wait that the service is believed to want, ms: for a rate limit, and for an outage. */
@@ -19,7 +20,6 @@ export interface CertificateSourceOptions {
 /** Sender certificates from the service, and in the store. */
 export function certificateSource(options: CertificateSourceOptions): CertificateSource {
   const { store, transport, ownAci, includePhoneNumber } = options;
-  const key = includePhoneNumber ? 'with-phone-number' : 'without-phone-number';
 
   /** An outage of this request alone, or of the network: any answer to another request tells them apart. */
   const outageError = async (
@@ -48,10 +48,7 @@ export function certificateSource(options: CertificateSourceOptions): Certificat
       const { retryAfterMs } = answer;
       throw new CertificateDelayed(message, { code: 'ERR_RATE_LIMITED', retryAfterMs, ceilingMs: LIMIT_MS, cause });
     },
-    async load() {
-      const [bytes] = await store.getMany('certificate', [key]);
-      return bytes;
-    },
-    save: (bytes) => store.commit([{ table: 'certificate', key, value: bytes }]),
+    load: () => loadCertificate(store, includePhoneNumber),
+    save: (bytes) => store.commit([certificateChange(includePhoneNumber, bytes)]),
   };
 }

@@ -11,7 +11,7 @@ import {
   type EngineSettings,
   type PublicKeyInput,
 } from '../sealer/options.js';
-import type { AccountRecord } from '../store/records.js';
+import type { AccountRecord } from '../store/tables/account.js';
 import type { Store } from '../store/store.js';
 import type { AccountTransport, Transport } from '../transport/transport.js';
 import type { Clock } from '../util/clock.js';

@@ -1,15 +1,12 @@
 import { SealcastError } from '../errors.js';
 import { checkPublicKey, refuse, type PublicKeyInput } from '../sealer/options.js';
-import { decodeContact } from '../store/records.js';
+import { contactChange, scanContacts } from '../store/tables/contacts.js';
 import type { PendingIdentity } from '../account/account-types.js';
 import { archiveSessions } from './archive-sessions.js';
 import { onAccepted } from '../access/contact-identity.js';
 import type { AccountRuntime } from './account-runtime.js';
 import { parseServiceId } from '../util/service-id.js';
-import { contactChange, Records } from './records.js';
-
-/** Rows that are read together. */
-const PAGE_ROWS = 1024;
+import { Records } from './records.js';
 
 /** New identity keys of contacts that wait to be accepted. */
 export class Identities {
@@ -44,17 +41,9 @@ export class Identities {
 
   /** See `Broadcaster.pendingIdentities`. */
   async *pending(): AsyncGenerator<PendingIdentity, void, void> {
-    const { store } = this.#runtime.options;
-    for (let after: string | undefined; ;) {
-      const page = await store.list('contact', { limit: PAGE_ROWS, ...(after !== undefined && { after }) });
-      for (const { key, value } of page) {
-        const { pendingIdentityKey } = decodeContact(value);
-        if (pendingIdentityKey !== undefined) {
-          yield { serviceId: key, identityKey: Uint8Array.from(pendingIdentityKey) };
-        }
-      }
-      if (page.length < PAGE_ROWS) return;
-      after = page.at(-1)?.key;
+    for await (const { serviceId, contact } of scanContacts(this.#runtime.options.store)) {
+      const { pendingIdentityKey } = contact;
+      if (pendingIdentityKey !== undefined) yield { serviceId, identityKey: Uint8Array.from(pendingIdentityKey) };
     }
   }
 }

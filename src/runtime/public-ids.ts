@@ -1,9 +1,9 @@
 import { createHmac, createSecretKey, randomBytes, randomFillSync, type KeyObject } from 'node:crypto';
 import type { Store } from '../store/store.js';
+import { loadPublicIdsKey, publicIdsKeyChange } from '../store/tables/account.js';
 import { LruMap } from '../util/lru-map.js';
 import { secretBytes } from '../util/secret-bytes.js';
 
-const STORE_KEY = 'publicIds';
 const KEY_BYTES = 32;
 /** Of the HMAC: enough that no two ids of a store meet. */
 const PUBLIC_BYTES = 16;
@@ -23,12 +23,12 @@ export class PublicIds {
 
   /** With the key that the store keeps; a new store gets one. @throws SealcastError what the store throws. */
   static async of(store: Store): Promise<PublicIds> {
-    const [kept] = await store.getMany('account', [STORE_KEY]);
+    const kept = await loadPublicIdsKey(store);
     const key = kept?.length === KEY_BYTES ? kept : secretBytes(KEY_BYTES);
     try {
       if (key !== kept) {
         randomFillSync(key);
-        await store.commit([{ table: 'account', key: STORE_KEY, value: key }]);
+        await store.commit([publicIdsKeyChange(key)]);
       }
       return new PublicIds(key);
     } finally {

@@ -1,11 +1,10 @@
 import { onTimePassed } from '../access/access-mode.js';
 import { SealcastError } from '../errors.js';
-import { NEW_CONTACT, decodeContact, encodeContact, type ContactRecord } from '../store/records.js';
+import { loadContacts, type ContactRecord } from '../store/tables/contacts.js';
+import { loadSessions } from '../store/tables/sessions.js';
 import type { Change, Store } from '../store/store.js';
 import type { Clock } from '../util/clock.js';
 import { SendGuard } from './send-guard.js';
-
-export const sessionKey = (serviceId: string, deviceId: number): string => `${serviceId}.${deviceId}`;
 
 /** Contacts and sessions in a store, in records of their own. */
 export class Records {
@@ -31,9 +30,9 @@ export class Records {
   }
 
   async contacts(serviceIds: readonly string[]): Promise<ContactRecord[]> {
-    const values = await this.store.getMany('contact', serviceIds);
+    const contacts = await loadContacts(this.store, serviceIds);
     const nowMs = this.#clock.now();
-    return values.map((value) => (value === undefined ? NEW_CONTACT : onTimePassed(decodeContact(value), nowMs)));
+    return contacts.map((contact) => onTimePassed(contact, nowMs));
   }
 
   async contact(serviceId: string): Promise<ContactRecord> {
@@ -44,17 +43,6 @@ export class Records {
   }
 
   sessions(addresses: readonly string[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
-    return this.store.getMany('session', addresses);
+    return loadSessions(this.store, addresses);
   }
 }
-
-export const contactChange = (serviceId: string, contact: ContactRecord): Change => ({
-  table: 'contact',
-  key: serviceId,
-  value: encodeContact(contact),
-});
-export const sessionChange = (serviceId: string, deviceId: number, record: Uint8Array): Change => ({
-  table: 'session',
-  key: sessionKey(serviceId, deviceId),
-  value: record,
-});

@@ -1,7 +1,13 @@
-import { decodeBroadcast, decodeOutbox, type BroadcastRecord, type BroadcastState } from '../store/records.js';
+import {
+  broadcastChange,
+  loadBroadcast,
+  scanBroadcasts,
+  type BroadcastRecord,
+  type BroadcastState,
+} from '../store/tables/broadcasts.js';
+import { loadRows } from '../store/tables/outbox.js';
 import type { Change, Store } from '../store/store.js';
 import { mayHaveArrived, requestedChange, type ResendRequests } from '../broadcast/delivery.js';
-import { broadcastChange, outboxKey } from './outbox-rows.js';
 
 /** Changes that put a message back into the outbox, and a call that starts the send once they are on disk. */
 export interface Requeued {
@@ -17,7 +23,6 @@ export interface ResendSender {
   beginResend(id: string): void;
 }
 
-const PAGE_ROWS = 256;
 const NOTHING: Requeued = { changes: [], begin: () => undefined };
 
 /**
@@ -69,13 +74,11 @@ export class ResendQueue implements ResendRequests {
     // Before anything is read: a run that ends meanwhile leaves the broadcast open.
     this.#lookups.set(id, (this.#lookups.get(id) ?? 0) + 1);
     try {
-      const [[recordBytes], [rowBytes]] = await Promise.all([
-        this.#store.getMany('broadcast', [id]),
-        this.#store.getMany('outbox', [outboxKey(id, serviceId)]),
+      const [record, [row]] = await Promise.all([
+        loadBroadcast(this.#store, id),
+        loadRows(this.#store, id, [serviceId]),
       ]);
-      if (recordBytes === undefined || rowBytes === undefined) return undefined;
-      const record = decodeBroadcast(recordBytes);
-      const row = decodeOutbox(rowBytes);
+      if (record === undefined || row === undefined) return undefined;
       if (record.state === 'pruned' || !mayHaveArrived(row)) return undefined;
       // It goes out anyway, with the session as this request leaves it.
       if (row.state === 'queued') return NOTHING;
@@ -110,12 +113,8 @@ export class ResendQueue implements ResendRequests {
 
   async #readIds(): Promise<ReadonlyMap<number, string>> {
     const ids = new Map<number, string>();
-    for (let after: string | undefined; ;) {
-      const page = await this.#store.list('broadcast', { limit: PAGE_ROWS, ...(after !== undefined && { after }) });
-      for (const { key, value } of page) ids.set(decodeBroadcast(value).timestamp, key);
-      if (page.length < PAGE_ROWS) return ids;
-      after = page.at(-1)?.key;
-    }
+    for await (const { id, record } of scanBroadcasts(this.#store)) ids.set(record.timestamp, id);
+    return ids;
   }
 
   #request(id: string, serviceId: string): void {

@@ -1,6 +1,7 @@
 import { SealcastError } from '../errors.js';
 import { LruMap } from '../util/lru-map.js';
 import type { Change, Store } from '../store/store.js';
+import { contactsIn } from '../store/tables/contacts.js';
 
 /** Contacts whose last change is remembered: about 2 MB. */
 const MAX_REMEMBERED = 16_384;
@@ -63,7 +64,7 @@ export class SendGuard {
 
   /** Notes the contacts among the changes of a commit. */
   noteCommitted(changes: readonly Change[]): void {
-    for (const { table, key } of changes) if (table === 'contact') this.#note(key);
+    for (const serviceId of contactsIn(changes)) this.#note(serviceId);
   }
 
   #note(serviceId: string): void {

@@ -1,3 +1,4 @@
+import type { KyberUse } from '../store/tables/prekeys.js';
 import type { PreKeyBundleFields } from '../transport/transport.js';
 import type { Packed } from './packed.js';
 
@@ -114,7 +115,7 @@ export interface DecryptRequest {
   readonly preKeys: PreKeyRecords;
   readonly signedPreKeys: PreKeyRecords;
   readonly kyberPreKeys: PreKeyRecords;
-  /** Names of what last-resort keys were used with before, see {@link kyberUseName}. */
+  /** Names of what last-resort keys were used with before, see {@link kyberUseKey}. */
   readonly kyberUses: ReadonlySet<string>;
 }
 
@@ -124,16 +125,6 @@ export interface DecryptRequest {
  */
 export const DECRYPT_STATUSES = ['ok', 'duplicate', 'no-session', 'failed'] as const;
 export type DecryptStatus = (typeof DECRYPT_STATUSES)[number];
-
-/** A Kyber prekey, and with which other keys of both sides it was used. */
-export interface KyberUse {
-  readonly kyberPreKeyId: number;
-  readonly signedPreKeyId: number;
-  /** The sender's, 33 bytes, in hex. */
-  readonly baseKey: string;
-}
-export const kyberUseName = ({ kyberPreKeyId, signedPreKeyId, baseKey }: KyberUse): string =>
-  `${kyberPreKeyId}/${signedPreKeyId}/${baseKey}`;
 
 /** Messages and addresses in the order of the request. */
 export interface DecryptReply {

@@ -15,7 +15,7 @@ import {
   type BundleSetup,
 } from './protocol.js';
 import { pack, unpack } from './packed.js';
-import type { AccountRecord } from '../store/records.js';
+import type { AccountRecord } from '../store/tables/account.js';
 import type { Clock } from '../util/clock.js';
 
 /** A device to encrypt for. */

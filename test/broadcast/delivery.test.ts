@@ -15,7 +15,7 @@ import {
   type DeliveryEvent,
   type DeliveryState,
 } from '#dist/src/broadcast/delivery.js';
-import { decodeOutbox, type OutboxRecord } from '#dist/src/store/records.js';
+import { decodeOutbox, type OutboxRecord } from '#dist/src/store/tables/outbox.js';
 import type { Change } from '#dist/src/store/store.js';
 import { acis, deliveryTo, failTest, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
 import { WatchedStore } from '../fakes/watched-store.js';

@@ -1,5 +1,5 @@
 import { MemoryStore, type Delivery, type Store } from 'sealcast';
-import { decodeOutbox, type OutboxRecord } from '#dist/src/store/records.js';
+import { decodeOutbox, type OutboxRecord } from '#dist/src/store/tables/outbox.js';
 import type { Change } from '#dist/src/store/store.js';
 import { afterEach, describe, expect, it } from 'vitest';
 import { manyTurns, neverHangs, untilTrue } from '../harness/await-condition.js';

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { outboxKey } from '#dist/src/runtime/outbox-rows.js';
+import { outboxKey } from '#dist/src/store/tables/outbox.js';
 import { untilTrue } from '../harness/await-condition.js';
 import { acis, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
 

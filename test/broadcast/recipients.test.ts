@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { MemoryStore, type Store } from 'sealcast';
-import { decodeBroadcast } from '#dist/src/store/records.js';
+import { decodeBroadcast } from '#dist/src/store/tables/broadcasts.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { neverHangs, untilTrue } from '../harness/await-condition.js';
 import { acis, collect, deliveryTo, failTest, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';

@@ -10,7 +10,7 @@ import {
   type Store,
   type TransportListener,
 } from 'sealcast';
-import { decodeBroadcast } from '#dist/src/store/records.js';
+import { decodeBroadcast } from '#dist/src/store/tables/broadcasts.js';
 import type { RequestName } from '../fakes/stand-in-service.js';
 import { WatchedStore } from '../fakes/watched-store.js';
 

@@ -3,7 +3,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { MemoryStore, openStore, type Change, type Store, type Transport } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { decodeOutbox } from '#dist/src/store/records.js';
+import { decodeOutbox } from '#dist/src/store/tables/outbox.js';
 import { manyTurns, untilTrue } from '../harness/await-condition.js';
 import { BroadcastChild, type ChildEnd } from '../harness/broadcast-child.js';
 import { keptBroadcast, misread, reusedMessageKeys, sentButNotKept, sentTwice } from '../harness/broadcast-ledger.js';

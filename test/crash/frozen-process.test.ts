@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { Store } from 'sealcast';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { openLmdbStore } from '#dist/src/store/lmdb/open.js';
-import { decodeBroadcast } from '#dist/src/store/records.js';
+import { decodeBroadcast } from '#dist/src/store/tables/broadcasts.js';
 import { untilTrue } from '../harness/await-condition.js';
 import { BroadcastChild } from '../harness/broadcast-child.js';
 import { StandInService } from '../fakes/stand-in-service.js';

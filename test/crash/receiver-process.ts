@@ -11,7 +11,7 @@ import {
   type TransportListener,
 } from 'sealcast';
 import { decodeContent } from '#dist/src/content/index.js';
-import { decodeInbox } from '#dist/src/store/records-inbox.js';
+import { decodeInbox } from '#dist/src/store/tables/inbox.js';
 import { WatchedStore } from '../fakes/watched-store.js';
 
 /** `kept`: a commit of messages; `gone`: one of messages that were dealt with; `handled`: the app has one in hand. */

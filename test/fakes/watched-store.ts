@@ -1,5 +1,6 @@
 import type { Change, ListOptions, Store, StoreEntry, TableName } from 'sealcast';
-import { decodeBroadcast, decodeOutbox } from '#dist/src/store/records.js';
+import { decodeBroadcast } from '#dist/src/store/tables/broadcasts.js';
+import { decodeOutbox } from '#dist/src/store/tables/outbox.js';
 
 /** What a change is about, in the words of a broadcast. */
 export type ChangeLabel =

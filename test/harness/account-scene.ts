@@ -2,13 +2,8 @@ import { MemoryStore, openStore, type Store } from 'sealcast';
 import { AccountRuntime } from '#dist/src/runtime/account-runtime.js';
 import { OwnAccount } from '#dist/src/account/settings.js';
 import { Telemetry } from '#dist/src/runtime/telemetry.js';
-import {
-  decodeAccount,
-  decodeContact,
-  encodeContact,
-  NEW_CONTACT,
-  type ContactRecord,
-} from '#dist/src/store/records.js';
+import { decodeAccount } from '#dist/src/store/tables/account.js';
+import { decodeContact, encodeContact, NEW_CONTACT, type ContactRecord } from '#dist/src/store/tables/contacts.js';
 import type { Clock } from '#dist/src/util/clock.js';
 import { StandInAccountService } from '../fakes/stand-in-account-service.js';
 import { temporaryDirectory } from './store-files.js';

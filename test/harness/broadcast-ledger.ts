@@ -2,7 +2,8 @@
 // check gives what is wrong, in words: nothing, if all is well.
 import { SignalMessage } from '@signalapp/libsignal-client';
 import { openStore } from 'sealcast';
-import { decodeBroadcast, decodeOutbox, type BroadcastRecord, type OutboxRecord } from '#dist/src/store/records.js';
+import { decodeBroadcast, type BroadcastRecord } from '#dist/src/store/tables/broadcasts.js';
+import { decodeOutbox, type OutboxRecord } from '#dist/src/store/tables/outbox.js';
 import { readBytesFields } from '../reference/protobuf.js';
 import type { Arrival, StandInService } from '../fakes/stand-in-service.js';
 

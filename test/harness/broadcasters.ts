@@ -1,6 +1,6 @@
 import { SessionRecord } from '@signalapp/libsignal-client';
 import { MemoryStore, type Broadcaster, type BroadcasterOptions, type Delivery, type Store } from 'sealcast';
-import { decodeContact, encodeContact, type ContactRecord } from '#dist/src/store/records.js';
+import { decodeContact, encodeContact, type ContactRecord } from '#dist/src/store/tables/contacts.js';
 import { SYSTEM_CLOCK, type Clock } from '#dist/src/util/clock.js';
 import { openBroadcaster } from './open-with-clock.js';
 import { StandInService, type Subscriber } from '../fakes/stand-in-service.js';

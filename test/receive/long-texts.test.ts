@@ -1,12 +1,6 @@
 import { Broadcaster, type Account } from 'sealcast';
-import {
-  decodeBroadcast,
-  decodeOutbox,
-  encodeBroadcast,
-  encodeOutbox,
-  type BroadcastRecord,
-  type OutboxRecord,
-} from '#dist/src/store/records.js';
+import { decodeBroadcast, encodeBroadcast, type BroadcastRecord } from '#dist/src/store/tables/broadcasts.js';
+import { decodeOutbox, encodeOutbox, type OutboxRecord } from '#dist/src/store/tables/outbox.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { serveHotline } from '../../examples/hotline/hotline.js';
 import { manyTurns, untilTrue } from '../harness/await-condition.js';

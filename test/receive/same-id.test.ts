@@ -1,6 +1,6 @@
 import { Broadcaster, type Account, type BroadcastRun } from 'sealcast';
 import type * as SendWindows from '#dist/src/broadcast/flow/send-limiter.js';
-import { decodeBroadcast } from '#dist/src/store/records.js';
+import { decodeBroadcast } from '#dist/src/store/tables/broadcasts.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { serveNewsletter, type SubscriberList } from '../../examples/newsletter/newsletter.js';
 import { manyTurns, neverHangs, untilTrue } from '../harness/await-condition.js';

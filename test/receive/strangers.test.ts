@@ -3,7 +3,7 @@ import { ContactBatch, MAX_SESSION_BYTES } from '#dist/src/receive/contact-batch
 import { createRetryRequest } from '#dist/src/receive/retry/request.js';
 import { RetrySender } from '#dist/src/receive/retry/sender.js';
 import type { OpenedEnvelope } from '#dist/src/receive/envelope-opener.js';
-import { NEW_CONTACT, type ContactRecord } from '#dist/src/store/records.js';
+import { NEW_CONTACT, type ContactRecord } from '#dist/src/store/tables/contacts.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { contactIn } from '../harness/account-scene.js';
 import { manyTurns } from '../harness/await-condition.js';

@@ -2,7 +2,7 @@ import { describe, expect, it } from 'vitest';
 import { SealcastError } from 'sealcast';
 import type { Engine } from '#dist/src/engine/engine.js';
 import { SessionClient } from '#dist/src/session/session-client.js';
-import type { AccountRecord } from '#dist/src/store/records.js';
+import type { AccountRecord } from '#dist/src/store/tables/account.js';
 
 const ACCOUNT = { aci: 'b1946ac9-2492-4d23-bb9d-0f5f2a6f0f0e', deviceId: 1, registrationId: 7 } as AccountRecord;
 

@@ -1,9 +1,11 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { Broadcaster, openStore, type Store, type TableName } from 'sealcast';
-import { decodeAttributes, decodePreKeys, decodeProfile, decodeRotation } from '#dist/src/store/records-own.js';
-import { decodeInbox, decodeRetry } from '#dist/src/store/records-inbox.js';
-import { decodeAccount, decodeBroadcast, decodeContact, decodeOutbox } from '#dist/src/store/records.js';
+import * as account from '#dist/src/store/tables/account.js';
+import { decodeBroadcast, encodeBroadcast } from '#dist/src/store/tables/broadcasts.js';
+import { decodeContact, encodeContact } from '#dist/src/store/tables/contacts.js';
+import { decodeInbox, decodeRetry, encodeInbox, encodeRetry } from '#dist/src/store/tables/inbox.js';
+import { decodeOutbox, encodeOutbox } from '#dist/src/store/tables/outbox.js';
 import { TABLES } from '#dist/src/store/store.js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { StandInService } from '../fakes/stand-in-service.js';
@@ -38,29 +40,42 @@ function openBroadcaster(service: StandInService, of: Store): Promise<Broadcaste
   });
 }
 
-type Decode = (value: Uint8Array) => object;
-const ACCOUNT: Readonly<Record<string, Decode>> = {
-  self: decodeAccount,
-  attributes: decodeAttributes,
-  profile: decodeProfile,
-  rotation: decodeRotation,
-  prekeys: decodePreKeys,
-};
-const sha256Of: Decode = (value) => ({ sha256: createHash('sha256').update(value).digest('hex') });
-
-function decoderOf(table: TableName, key: string): Decode {
-  if (table === 'account') return ACCOUNT[key] ?? sha256Of;
-  if (table === 'contact') return decodeContact;
-  if (table === 'broadcast') return decodeBroadcast;
-  if (table === 'outbox') return decodeOutbox;
-  if (table === 'inbox') return key.startsWith('m/') ? decodeInbox : decodeRetry;
-  return sha256Of;
+interface Codec<Fields extends object> {
+  readonly decode: (value: Uint8Array) => Fields;
+  readonly encode?: (fields: Fields) => Uint8Array;
 }
+const codec = <Fields extends object>(
+  decode: (value: Uint8Array) => Fields,
+  encode: (fields: Fields) => Uint8Array,
+): Codec<object> => ({ decode, encode: encode as (fields: object) => Uint8Array });
+
+const OPAQUE: Codec<object> = { decode: (value) => ({ sha256: createHash('sha256').update(value).digest('hex') }) };
+const ACCOUNT: Readonly<Record<string, Codec<object>>> = {
+  self: codec(account.decodeAccount, account.encodeAccount),
+  attributes: codec(account.decodeAttributes, account.encodeAttributes),
+  profile: codec(account.decodeProfile, account.encodeProfile),
+  rotation: codec(account.decodeRotation, account.encodeRotation),
+  prekeys: codec(account.decodePreKeys, account.encodePreKeys),
+};
+const MESSAGE = codec(decodeInbox, encodeInbox);
+const RETRY = codec(decodeRetry, encodeRetry);
+const CODECS: Partial<Record<TableName, (key: string) => Codec<object> | undefined>> = {
+  account: (key) => ACCOUNT[key],
+  contact: () => codec(decodeContact, encodeContact),
+  broadcast: () => codec(decodeBroadcast, encodeBroadcast),
+  outbox: () => codec(decodeOutbox, encodeOutbox),
+  inbox: (key) => (key.startsWith('m/') ? MESSAGE : RETRY),
+};
 
 describe.each(KINDS)('a store that version 0.1 wrote (%s)', (kind) => {
   test.each(TABLES)('opens with all rows of its table %s', async (table) => {
     const rows = await (await open(kind)).list(table, { limit: 1000 });
-    const found = Object.fromEntries(rows.map(({ key, value }) => [key, decoderOf(table, key)(value)]));
+    const found: Record<string, object> = {};
+    for (const { key, value } of rows) {
+      const { decode, encode } = CODECS[table]?.(key) ?? OPAQUE;
+      found[key] = decode(value);
+      if (encode !== undefined) expect(encode(found[key])).toEqual(value);
+    }
     expect(found).toEqual(STORE_0_1.tables[table]);
   });
 

@@ -1,11 +1,17 @@
 import { SealcastError } from '../../errors.js';
 import { checkInteger } from '../../sealer/options.js';
 import { pack, unpack, type Packed } from '../../session/packed.js';
-import { decodePreKeys, encodePreKeys, type PreKeyRange, type PreKeysRecord } from '../../store/records-own.js';
-import type { Change, Store, TableName } from '../../store/store.js';
+import type { Change, Store } from '../../store/store.js';
+import {
+  loadPreKeyState,
+  preKeyStateChange,
+  type PreKeyRange,
+  type PreKeysRecord,
+} from '../../store/tables/account.js';
+import { kyberUseRemovals, loadPreKeys, preKeyChange, type PreKeyTable } from '../../store/tables/prekeys.js';
 import type { AccountTransport, PreKeyCountOutcome, PreKeyUpload, Refusal } from '../../transport/transport.js';
 import type { AccountRuntime } from '../../runtime/account-runtime.js';
-import { OWN_LOCKS } from '../../runtime/own-records.js';
+import { OWN_LOCKS } from '../../runtime/account-locks.js';
 import {
   idsOf,
   isLastResort,
@@ -27,10 +33,6 @@ import { unlessAborted } from '../../util/abort.js';
 
 /** Records of a kind, in the order of their ids; undefined where there is none any more. */
 type PreKeyRecords = readonly (Uint8Array<ArrayBuffer> | undefined)[];
-
-const STATE_KEY = 'prekeys';
-/** Rows that are read together. */
-const PAGE_ROWS = 1024;
 
 /**
  * Our own prekeys, with which others begin sessions with us: one-time EC and Kyber prekeys, the signed prekey and the last-resort
@@ -186,7 +188,7 @@ export class PreKeys {
       ...recordChanges('preKey', ids.preKey, preKeys),
       ...recordChanges('signedPreKey', ids.signedPreKey, signedPreKeys),
       ...recordChanges('kyberPreKey', ids.kyberPreKey, kyberPreKeys),
-      stateChange(state),
+      preKeyStateChange(state),
     ]);
     for (const { bytes } of [preKeys, signedPreKeys, kyberPreKeys]) bytes.fill(0);
     return state;
@@ -202,7 +204,7 @@ export class PreKeys {
       changes.push(...removals(KINDS[kind].table, idsOf(last)));
       state = { ...state, [kind]: state[kind].slice(0, -1) };
     }
-    await this.#store.commit([...changes, stateChange(state)]);
+    await this.#store.commit([...changes, preKeyStateChange(state)]);
   }
 
   /** The public halves of the newest ones of those kinds, as the store has them. */
@@ -241,43 +243,27 @@ export class PreKeys {
   async #prune(state: PreKeysRecord, nowMs: number): Promise<void> {
     const { state: kept, removed } = pruned(state, nowMs);
     const changes = removed.flatMap(({ table, id }) => removals(table, [id]));
-    for (const { table, id } of removed) if (table === 'kyberPreKey') changes.push(...(await this.#usesOf(id)));
-    await this.#store.commit([...changes, stateChange(kept)]);
-  }
-
-  /** What says with which other keys a last-resort key was used (see src/session/protocol.ts): without the key it is of no use. */
-  async #usesOf(kyberId: number): Promise<Change[]> {
-    const changes: Change[] = [];
-    for (let after: string | undefined; ;) {
-      const options = { prefix: `${kyberId}/`, limit: PAGE_ROWS, ...(after !== undefined && { after }) };
-      const page = await this.#store.list('kyberPreKey', options);
-      changes.push(...page.map(({ key }): Change => ({ table: 'kyberPreKey', key, value: null })));
-      if (page.length < PAGE_ROWS) return changes;
-      after = page.at(-1)?.key;
-    }
+    for (const { table, id } of removed)
+      if (table === 'kyberPreKey') changes.push(...(await kyberUseRemovals(this.#store, id)));
+    await this.#store.commit([...changes, preKeyStateChange(kept)]);
   }
 
   #records(kind: PreKeyKind, range: PreKeyRange): Promise<PreKeyRecords> {
-    return this.#store.getMany(KINDS[kind].table, idsOf(range).map(String));
+    return loadPreKeys(this.#store, KINDS[kind].table, idsOf(range));
   }
 
   async #load(): Promise<PreKeysRecord> {
-    const [bytes] = await this.#store.getMany('account', [STATE_KEY]);
-    return bytes === undefined ? newState() : decodePreKeys(bytes);
+    return (await loadPreKeyState(this.#store)) ?? newState();
   }
 }
 
-const stateChange = (state: PreKeysRecord): Change => ({
-  table: 'account',
-  key: STATE_KEY,
-  value: encodePreKeys(state),
-});
+const removals = (table: PreKeyTable, ids: readonly number[]): Change[] =>
+  ids.map((id) => preKeyChange(table, id, null));
 
-const removals = (table: TableName, ids: readonly number[]): Change[] =>
-  ids.map((id) => ({ table, key: String(id), value: null }));
-
-const recordChanges = (table: TableName, ids: readonly number[], records: Packed): Change[] =>
-  unpack(records).map((value, i) => ({ table, key: String(ids[i]), value: value ?? null }));
+const recordChanges = (table: PreKeyTable, ids: readonly number[], records: Packed): Change[] => {
+  const values = unpack(records);
+  return ids.map((id, i) => preKeyChange(table, id, values[i] ?? null));
+};
 
 interface PublicHalf {
   readonly id: number;

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
-import type { PreKeyRange, PreKeysRecord } from '../../store/records-own.js';
-import type { TableName } from '../../store/store.js';
+import type { PreKeyRange, PreKeysRecord } from '../../store/tables/account.js';
+import type { PreKeyTable } from '../../store/tables/prekeys.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 
@@ -10,7 +10,7 @@ export type PreKeyKind = 'preKeys' | 'signedPreKeys' | 'kyberPreKeys' | 'lastRes
 type Counter = 'nextPreKeyId' | 'nextSignedPreKeyId' | 'nextKyberPreKeyId';
 
 export interface KindFacts {
-  readonly table: Extract<TableName, 'preKey' | 'signedPreKey' | 'kyberPreKey'>;
+  readonly table: PreKeyTable;
   readonly counter: Counter;
   /** How many are made at a time. */
   readonly count: number;
@@ -126,9 +126,9 @@ export function withUploaded(state: PreKeysRecord, kind: PreKeyKind, nowMs: numb
 export function pruned(
   state: PreKeysRecord,
   nowMs: number,
-): { state: PreKeysRecord; removed: readonly { readonly table: TableName; readonly id: number }[] } {
+): { state: PreKeysRecord; removed: readonly { readonly table: PreKeyTable; readonly id: number }[] } {
   const kept = { ...state };
-  const removed: { table: TableName; id: number }[] = [];
+  const removed: { table: PreKeyTable; id: number }[] = [];
   for (const kind of KIND_NAMES) {
     const { table, keepMs } = KINDS[kind];
     const isOver = ({ replacedMs }: PreKeyRange): boolean => replacedMs > 0 && nowMs - replacedMs > keepMs;

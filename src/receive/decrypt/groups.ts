@@ -4,6 +4,7 @@ import { distributionIdOf } from '../../content/index.js';
 import { DECRYPT_STATUSES, GROUP_MESSAGE_TYPES, type GroupReply, type GroupRequest } from '../../session/protocol.js';
 import { pack, unpack } from '../../session/packed.js';
 import type { Change, Store } from '../../store/store.js';
+import { loadSenderKeys, senderKeyChange, senderKeyKey, senderKeysOf } from '../../store/tables/sender-keys.js';
 import type { Decrypted } from './sessions.js';
 
 /** A sender key that came, or a message encrypted with one. */
@@ -31,8 +32,6 @@ interface Known {
 /** Sender keys that are kept of a device: it has one for each group that it writes to, and makes a new one when somebody leaves. */
 const MAX_CHAINS = 256;
 
-const chainKey = (address: string, distributionId: string): string => `${address}.${distributionId}`;
-
 /** Has a worker take sender keys and decrypt with them. Whoever asks holds the locks of the senders, and commits what comes back. */
 export class GroupDecryptor {
   readonly #store: Store;
@@ -54,13 +53,13 @@ export class GroupDecryptor {
         outcomes[index] = { status: 'failed', reason: 'it has no distribution id' };
         return;
       }
-      const key = chainKey(message.address, distributionId);
+      const key = senderKeyKey(message.address, distributionId);
       chains.set(key, { address: message.address, distributionId });
       known.push({ index, key, message });
     });
     if (known.length === 0) return { outcomes, changes: [] };
     const keys = [...chains.keys()];
-    const records = await this.#store.getMany('senderKey', keys);
+    const records = await loadSenderKeys(this.#store, keys);
     const before = new Map(keys.map((key, i) => [key, records[i]]));
     const after = new Map<string, Uint8Array<ArrayBuffer>>();
     const decryptSome = async (some: readonly Known[]): Promise<void> => {
@@ -99,7 +98,7 @@ export class GroupDecryptor {
     const changes: Change[] = [];
     const grown = new Map<string, number>();
     for (const [key, value] of after) {
-      changes.push({ table: 'senderKey', key, value });
+      changes.push(senderKeyChange(key, value));
       const address = chains.get(key)?.address ?? '';
       if (before.get(key) === undefined) grown.set(address, (grown.get(address) ?? 0) + 1);
     }
@@ -109,10 +108,10 @@ export class GroupDecryptor {
 
   /** Takes out what is too much of a device's, any of it but what the batch is about: what is missed then is asked for again. */
   async #overgrown(address: string, added: number, inUse: ReadonlyMap<string, unknown>): Promise<Change[]> {
-    const known = await this.#store.list('senderKey', { prefix: `${address}.`, limit: MAX_CHAINS });
+    const known = await senderKeysOf(this.#store, address, MAX_CHAINS);
     const excess = Math.max(0, known.length + added - MAX_CHAINS);
-    const others = known.filter(({ key }) => !inUse.has(key)).slice(0, excess);
-    return others.map(({ key }): Change => ({ table: 'senderKey', key, value: null }));
+    const others = known.filter((key) => !inUse.has(key)).slice(0, excess);
+    return others.map((key) => senderKeyChange(key, null));
   }
 
   #ask(make: () => GroupRequest): Promise<GroupReply | undefined> {

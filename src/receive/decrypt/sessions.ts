@@ -4,13 +4,19 @@ import type { PreKeyIds } from '../../content/index.js';
 import {
   DECRYPT_STATUSES,
   SESSION_MESSAGE_TYPES,
-  kyberUseName,
   type DecryptReply,
   type DecryptRequest,
   type DecryptStatus,
-  type KyberUse,
   type PreKeyRecords,
 } from '../../session/protocol.js';
+import {
+  kyberUseKey,
+  knownKyberUses,
+  loadPreKeys,
+  type KyberUse,
+  type PreKeyTable,
+} from '../../store/tables/prekeys.js';
+import { loadSessions } from '../../store/tables/sessions.js';
 import { pack, unpack } from '../../session/packed.js';
 import type { Store } from '../../store/store.js';
 
@@ -61,7 +67,6 @@ interface Task extends Pick<Share, 'addresses' | 'records'> {
   readonly preKeys: PreKeyLookup;
 }
 
-type PreKeyTable = 'preKey' | 'signedPreKey' | 'kyberPreKey';
 type Wanted = Readonly<Record<PreKeyTable, ReadonlySet<number>>>;
 
 /** Has the workers decrypt. Whoever asks holds the locks of the senders, and commits what comes back. */
@@ -84,10 +89,7 @@ export class SessionDecryptor {
     });
     const addresses = [...indicesByAddress.keys()];
     const ids = messages.map(({ preKeys }) => preKeys);
-    const [records, preKeyLookup] = await Promise.all([
-      this.#store.getMany('session', addresses),
-      this.#preKeysOf(ids),
-    ]);
+    const [records, preKeyLookup] = await Promise.all([loadSessions(this.#store, addresses), this.#preKeysOf(ids)]);
 
     const outcomes = new Array<Decrypted>(messages.length);
     const sessions = new Map<string, NewSession>();
@@ -195,20 +197,19 @@ export class SessionDecryptor {
   async #preKeysOf(ids: readonly (PreKeyIds | undefined)[]): Promise<PreKeyLookup> {
     const wanted = wantedOf(ids);
     const uses = ids.flatMap((each) => (each === undefined ? [] : kyberUseNames(each)));
-    const [preKey, signedPreKey, kyberPreKey, known] = await Promise.all([
+    const [preKey, signedPreKey, kyberPreKey, kyberUses] = await Promise.all([
       this.#recordsOf('preKey', wanted),
       this.#recordsOf('signedPreKey', wanted),
       this.#recordsOf('kyberPreKey', wanted),
-      uses.length === 0 ? [] : this.#store.getMany('kyberPreKey', uses),
+      knownKyberUses(this.#store, uses),
     ]);
-    const kyberUses = new Set(uses.filter((_use, i) => known[i] !== undefined));
     return new PreKeyLookup({ preKey, signedPreKey, kyberPreKey }, kyberUses);
   }
 
   async #recordsOf(table: PreKeyTable, wanted: Wanted): Promise<Map<number, Uint8Array<ArrayBuffer>>> {
     const ids = [...wanted[table]];
     if (ids.length === 0) return new Map();
-    const records = await this.#store.getMany(table, ids.map(String));
+    const records = await loadPreKeys(this.#store, table, ids);
     return new Map(
       ids.flatMap((id, i): [number, Uint8Array<ArrayBuffer>][] => {
         const record = records[i];
@@ -234,7 +235,7 @@ class PreKeyLookup {
   /** What is left after messages were decrypted: a one-time prekey is used once, a Kyber prekey once with the same keys. */
   after({ usedPreKeys, usedKyberPreKeys }: Pick<DecryptReply, 'usedPreKeys' | 'usedKyberPreKeys'>): PreKeyLookup {
     const preKey = new Map([...this.#records.preKey].filter(([id]) => !usedPreKeys.includes(id)));
-    const kyberUses = new Set([...this.kyberUses, ...usedKyberPreKeys.map(kyberUseName)]);
+    const kyberUses = new Set([...this.kyberUses, ...usedKyberPreKeys.map(kyberUseKey)]);
     return new PreKeyLookup({ ...this.#records, preKey }, kyberUses);
   }
 
@@ -260,7 +261,7 @@ function wantedOf(ids: readonly (PreKeyIds | undefined)[]): Wanted {
 /** Under which names a use of a Kyber prekey is kept: one, or none. */
 function kyberUseNames({ kyberPreKeyId, signedPreKeyId, baseKey }: PreKeyIds): string[] {
   if (kyberPreKeyId === undefined) return [];
-  return [kyberUseName({ kyberPreKeyId, signedPreKeyId, baseKey: Buffer.from(baseKey).toString('hex') })];
+  return [kyberUseKey({ kyberPreKeyId, signedPreKeyId, baseKey: Buffer.from(baseKey).toString('hex') })];
 }
 
 /** What a prekey message may use once: whoever decrypts it holds locks of these names too, lest two use it side by side. */

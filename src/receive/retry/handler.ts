@@ -1,4 +1,4 @@
-import { sessionKey } from '../../runtime/records.js';
+import { sessionKey } from '../../store/tables/sessions.js';
 import type { Requeued } from '../../runtime/resend-queue.js';
 import { decodeRetryRequest } from '../../session/worker/retry.js';
 import type { ContactBatch } from '../contact-batch.js';

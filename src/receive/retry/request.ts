@@ -1,5 +1,5 @@
 import { encodeRetryRequest } from '../../session/worker/retry.js';
-import type { RetryRecord } from '../../store/records-inbox.js';
+import type { RetryRecord } from '../../store/tables/inbox.js';
 import type { OpenedEnvelope } from '../envelope-opener.js';
 import type { ReceiveContext } from '../context.js';
 

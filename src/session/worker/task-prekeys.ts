@@ -7,7 +7,8 @@ import {
   SignedPreKeyStore,
   type PublicKey,
 } from '@signalapp/libsignal-client';
-import { kyberUseName, type KyberUse, type PreKeyRecords } from '../protocol.js';
+import { kyberUseKey, type KyberUse } from '../../store/tables/prekeys.js';
+import type { PreKeyRecords } from '../protocol.js';
 import { unpack } from '../packed.js';
 
 type Bytes = Uint8Array<ArrayBuffer>;
@@ -104,14 +105,14 @@ export class TaskKyberPreKeys extends KyberPreKeyStore {
   }
   override markKyberPreKeyUsed(kyberPreKeyId: number, signedPreKeyId: number, baseKey: PublicKey): Promise<void> {
     const use = { kyberPreKeyId, signedPreKeyId, baseKey: Buffer.from(baseKey.serialize()).toString('hex') };
-    if (this.#uses.has(kyberUseName(use))) return Promise.reject(new Error('a prekey message was played again'));
+    if (this.#uses.has(kyberUseKey(use))) return Promise.reject(new Error('a prekey message was played again'));
     this.#marked.push(use);
     return Promise.resolve();
   }
 
   /** The message that took them was decrypted. */
   keep(): void {
-    for (const use of this.#marked) this.#uses.add(kyberUseName(use));
+    for (const use of this.#marked) this.#uses.add(kyberUseKey(use));
     this.used.push(...this.#marked);
     this.#marked = [];
   }

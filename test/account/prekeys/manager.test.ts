@@ -16,7 +16,7 @@ import {
 import type { Change, Store } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PreKeys } from '#dist/src/account/prekeys/manager.js';
-import { decodePreKeys, encodePreKeys, type PreKeysRecord } from '#dist/src/store/records-own.js';
+import { decodePreKeys, encodePreKeys, type PreKeysRecord } from '#dist/src/store/tables/account.js';
 import { DISKS, openAccountScene, type AccountScene } from '../../harness/account-scene.js';
 import { MemoryStores } from '../../fakes/memory-stores.js';
 import type { AccountAnswer, AccountRequestName } from '../../fakes/stand-in-account-service.js';

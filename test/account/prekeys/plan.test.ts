@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { idsOf, isLastResort, newState, planOf, withNew, withUploaded } from '#dist/src/account/prekeys/plan.js';
-import type { PreKeyRange } from '#dist/src/store/records-own.js';
+import type { PreKeyRange } from '#dist/src/store/tables/account.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const NOW_MS = Date.UTC(2026, 10, 22);

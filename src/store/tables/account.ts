@@ -1,5 +1,20 @@
-import protobuf from 'protobufjs/light.js';
-import { decode, encode, message, nonEmpty, type Wire } from './records.js';
+import { nonEmpty, RecordType, type Wire } from '../codec.js';
+import type { Change, Store } from '../store.js';
+
+/** Who sends: one device of one account. */
+export interface AccountRecord {
+  /** Service id: a UUID. */
+  readonly aci: string;
+  readonly deviceId: number;
+  readonly registrationId: number;
+  /** 33 bytes, and 32. */
+  readonly identityPublicKey: Uint8Array;
+  readonly identityPrivateKey: Uint8Array;
+  /** 32 bytes; goes out with every message, so that who gets it may answer sealed. */
+  readonly profileKey?: Uint8Array;
+  /** SHA-256 of each profile key that was rotated away: whoever still gives one of them has it from before. */
+  readonly retiredProfileKeys?: readonly Uint8Array[];
+}
 
 /** What the service is told of the account and this device, but for what the account's own record has. */
 export interface AttributesRecord {
@@ -59,60 +74,50 @@ export interface PreKeysRecord {
   readonly lastResortKyberPreKeys: readonly PreKeyRange[];
 }
 
-const SCHEMA = {
-  nested: {
-    Attributes: message({
-      fetchesMessages: 'bool',
-      pniRegistrationId: 'uint32',
-      registrationLock: 'string',
-      recoveryPassword: 'bytes',
-      encryptedDeviceName: 'bytes',
-      discoverableByPhoneNumber: 'bool',
-      capable: 'string*',
-      incapable: 'string*',
-      unrestricted: 'bool',
-      isPending: 'bool',
-    }),
-    Profile: message({
-      given: 'string',
-      family: 'string',
-      about: 'string',
-      aboutEmoji: 'string',
-      paymentAddress: 'bytes',
-      // 0: nothing is said.
-      phoneNumberSharing: 'uint32',
-      badgeIds: 'string*',
-      isPending: 'bool',
-    }),
-    Rotation: message({ profileKey: 'bytes' }),
-    PreKeyRange: message({ firstId: 'uint32', count: 'uint32', uploadedMs: 'double', replacedMs: 'double' }),
-    PreKeys: message({
-      nextPreKeyId: 'uint32',
-      nextSignedPreKeyId: 'uint32',
-      nextKyberPreKeyId: 'uint32',
-      preKeys: 'PreKeyRange*',
-      signedPreKeys: 'PreKeyRange*',
-      kyberPreKeys: 'PreKeyRange*',
-      lastResortKyberPreKeys: 'PreKeyRange*',
-    }),
-  },
-};
-const root = protobuf.Root.fromJSON(SCHEMA);
-const ATTRIBUTES = root.lookupType('Attributes');
-const PROFILE = root.lookupType('Profile');
-const ROTATION = root.lookupType('Rotation');
-const PREKEYS = root.lookupType('PreKeys');
+/** Keys of the table: there is one account in a store. */
+const KEYS = {
+  self: 'self',
+  attributes: 'attributes',
+  profile: 'profile',
+  rotation: 'rotation',
+  preKeys: 'prekeys',
+  publicIds: 'publicIds',
+} as const;
 
-// Numbered in their order.
+const ACCOUNT = new RecordType('Account');
+const ATTRIBUTES = new RecordType('Attributes');
+const PROFILE = new RecordType('Profile');
+const ROTATION = new RecordType('Rotation');
+const PREKEYS = new RecordType('PreKeys');
+
+/** By their number in storage.proto. */
 const PHONE_NUMBER_SHARING = [undefined, false, true];
+
+export function encodeAccount(account: AccountRecord): Uint8Array<ArrayBuffer> {
+  return ACCOUNT.encode(account);
+}
+export function decodeAccount(bytes: Uint8Array): AccountRecord {
+  const wire = ACCOUNT.decode(bytes);
+  const profileKey = nonEmpty(wire['profileKey']);
+  const retiredProfileKeys = wire['retiredProfileKeys'] as readonly Uint8Array[];
+  return {
+    aci: wire['aci'] as string,
+    deviceId: wire['deviceId'] as number,
+    registrationId: wire['registrationId'] as number,
+    identityPublicKey: wire['identityPublicKey'] as Uint8Array,
+    identityPrivateKey: wire['identityPrivateKey'] as Uint8Array,
+    ...(profileKey !== undefined && { profileKey }),
+    ...(retiredProfileKeys.length > 0 && { retiredProfileKeys }),
+  };
+}
 
 export function encodeAttributes(attributes: AttributesRecord): Uint8Array<ArrayBuffer> {
   const named = (wanted: boolean): string[] =>
     Object.entries(attributes.capabilities).flatMap(([name, has]) => (has === wanted ? [name] : []));
-  return encode(ATTRIBUTES, { ...attributes, capable: named(true), incapable: named(false) });
+  return ATTRIBUTES.encode({ ...attributes, capable: named(true), incapable: named(false) });
 }
 export function decodeAttributes(bytes: Uint8Array): AttributesRecord {
-  const wire = decode(ATTRIBUTES, bytes);
+  const wire = ATTRIBUTES.decode(bytes);
   const registrationLock = wire['registrationLock'] as string;
   const recoveryPassword = nonEmpty(wire['recoveryPassword']);
   const encryptedDeviceName = nonEmpty(wire['encryptedDeviceName']);
@@ -132,10 +137,10 @@ export function decodeAttributes(bytes: Uint8Array): AttributesRecord {
 
 export function encodeProfile(profile: ProfileRecord): Uint8Array<ArrayBuffer> {
   const phoneNumberSharing = PHONE_NUMBER_SHARING.indexOf(profile.phoneNumberSharing);
-  return encode(PROFILE, { ...profile, phoneNumberSharing });
+  return PROFILE.encode({ ...profile, phoneNumberSharing });
 }
 export function decodeProfile(bytes: Uint8Array): ProfileRecord {
-  const wire = decode(PROFILE, bytes);
+  const wire = PROFILE.decode(bytes);
   const text = (name: string): object => (wire[name] === '' ? {} : { [name]: wire[name] });
   const paymentAddress = nonEmpty(wire['paymentAddress']);
   const phoneNumberSharing = PHONE_NUMBER_SHARING[wire['phoneNumberSharing'] as number];
@@ -152,17 +157,17 @@ export function decodeProfile(bytes: Uint8Array): ProfileRecord {
 }
 
 export function encodeRotation(rotation: RotationRecord): Uint8Array<ArrayBuffer> {
-  return encode(ROTATION, rotation);
+  return ROTATION.encode(rotation);
 }
 export function decodeRotation(bytes: Uint8Array): RotationRecord {
-  return { profileKey: decode(ROTATION, bytes)['profileKey'] as Uint8Array };
+  return { profileKey: ROTATION.decode(bytes)['profileKey'] as Uint8Array };
 }
 
 export function encodePreKeys(preKeys: PreKeysRecord): Uint8Array<ArrayBuffer> {
-  return encode(PREKEYS, preKeys);
+  return PREKEYS.encode(preKeys);
 }
 export function decodePreKeys(bytes: Uint8Array): PreKeysRecord {
-  const wire = decode(PREKEYS, bytes);
+  const wire = PREKEYS.decode(bytes);
   const ranges = (name: keyof PreKeysRecord): PreKeyRange[] =>
     (wire[name] as Wire[]).map((range) => ({
       firstId: range['firstId'] as number,
@@ -180,3 +185,57 @@ export function decodePreKeys(bytes: Uint8Array): PreKeysRecord {
     lastResortKyberPreKeys: ranges('lastResortKyberPreKeys'),
   };
 }
+
+const changeOf = (key: keyof typeof KEYS, value: Uint8Array | null): Change => ({
+  table: 'account',
+  key: KEYS[key],
+  value,
+});
+
+/** The account's record, serialized: the private key is in it. Undefined where the store has none. */
+export async function loadAccount(store: Store): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const [value] = await store.getMany('account', [KEYS.self]);
+  return value;
+}
+/** @param value the serialized record, which the caller wipes once it is committed */
+export const accountChange = (value: Uint8Array): Change => changeOf('self', value);
+
+/** What is kept of the account itself, but for its keys. */
+export interface OwnRecords {
+  readonly attributes: AttributesRecord | undefined;
+  readonly profile: ProfileRecord | undefined;
+  /** There while another profile key is on its way. */
+  readonly rotation: RotationRecord | undefined;
+}
+
+export async function loadOwnRecords(store: Store): Promise<OwnRecords> {
+  const keys = [KEYS.attributes, KEYS.profile, KEYS.rotation];
+  const [attributes, profile, rotation] = await store.getMany('account', keys);
+  return {
+    attributes: attributes && decodeAttributes(attributes),
+    profile: profile && decodeProfile(profile),
+    rotation: rotation && decodeRotation(rotation),
+  };
+}
+
+export const attributesChange = (attributes: AttributesRecord): Change =>
+  changeOf('attributes', encodeAttributes(attributes));
+/** @param profile undefined removes it */
+export const profileChange = (profile: ProfileRecord | undefined): Change =>
+  changeOf('profile', profile === undefined ? null : encodeProfile(profile));
+/** @param rotation undefined removes it */
+export const rotationChange = (rotation: RotationRecord | undefined): Change =>
+  changeOf('rotation', rotation === undefined ? null : encodeRotation(rotation));
+
+export async function loadPreKeyState(store: Store): Promise<PreKeysRecord | undefined> {
+  const [value] = await store.getMany('account', [KEYS.preKeys]);
+  return value === undefined ? undefined : decodePreKeys(value);
+}
+export const preKeyStateChange = (state: PreKeysRecord): Change => changeOf('preKeys', encodePreKeys(state));
+
+/** The key with which public ids of broadcasts are made; undefined where the store has none yet. */
+export async function loadPublicIdsKey(store: Store): Promise<Uint8Array<ArrayBuffer> | undefined> {
+  const [value] = await store.getMany('account', [KEYS.publicIds]);
+  return value;
+}
+export const publicIdsKeyChange = (key: Uint8Array): Change => changeOf('publicIds', key);

@@ -1,0 +1,37 @@
+import type { Store, StoreEntry, TableName } from './store.js';
+
+/** Rows that are read together. */
+const PAGE_ROWS = 1024;
+
+export interface ScanOptions {
+  /** Only keys that begin with it. */
+  readonly prefix?: string;
+  /** Default: 1,024. */
+  readonly pageRows?: number;
+}
+
+/**
+ * Pages of a table's entries, in the store's order; the last one may be empty. Entries may be put in and taken out meanwhile: those
+ * that are there all along come once each.
+ */
+export async function* scanPages(
+  store: Store,
+  table: TableName,
+  { prefix = '', pageRows = PAGE_ROWS }: ScanOptions = {},
+): AsyncGenerator<readonly StoreEntry[], void, void> {
+  for (let after: string | undefined; ;) {
+    const page = await store.list(table, { prefix, limit: pageRows, ...(after !== undefined && { after }) });
+    yield page;
+    if (page.length < pageRows) return;
+    after = page.at(-1)?.key;
+  }
+}
+
+/** Entries of a table, as {@link scanPages} gives them, one by one. */
+export async function* scan(
+  store: Store,
+  table: TableName,
+  options?: ScanOptions,
+): AsyncGenerator<StoreEntry, void, void> {
+  for await (const page of scanPages(store, table, options)) yield* page;
+}

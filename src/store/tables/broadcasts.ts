@@ -1,0 +1,65 @@
+import { EnumNames, RecordType } from '../codec.js';
+import { scan } from '../scan.js';
+import type { Change, Store } from '../store.js';
+
+/** `ingesting`: not all recipients are in the outbox yet. `sending`: they are. `pruned`: its rows are being taken out. */
+export type BroadcastState = 'ingesting' | 'sending' | 'finished' | 'pruned';
+
+/** What is sent, once for all recipients. */
+export interface BroadcastRecord {
+  readonly state: BroadcastState;
+  readonly body: string;
+  /** ms since the epoch; with the sender, what receivers recognise a message by */
+  readonly timestamp: number;
+  readonly urgent: boolean;
+  readonly createdAtMs: number;
+  readonly finishedAtMs: number;
+  /** Entries among the recipients that were no service ids: they have no rows. */
+  readonly invalidRecipients: number;
+  /** Recipients a second at most; absent: as fast as it goes. */
+  readonly maxPerSecond?: number;
+  /** Rows that its recipients have in the outbox; absent until all are there. */
+  readonly recipients?: number;
+}
+
+const BROADCAST = new RecordType('Broadcast');
+const STATES = new EnumNames<BroadcastState>('Broadcast.State', 'state of a broadcast');
+
+export function encodeBroadcast(broadcast: BroadcastRecord): Uint8Array<ArrayBuffer> {
+  return BROADCAST.encode({ ...broadcast, state: STATES.numberOf(broadcast.state) });
+}
+export function decodeBroadcast(bytes: Uint8Array): BroadcastRecord {
+  const wire = BROADCAST.decode(bytes);
+  const maxPerSecond = wire['maxPerSecond'] as number;
+  const recipients = wire['recipients'] as number;
+  return {
+    state: STATES.nameOf(wire['state']),
+    body: wire['body'] as string,
+    timestamp: wire['timestamp'] as number,
+    urgent: wire['urgent'] as boolean,
+    createdAtMs: wire['createdAtMs'] as number,
+    finishedAtMs: wire['finishedAtMs'] as number,
+    invalidRecipients: wire['invalidRecipients'] as number,
+    ...(maxPerSecond > 0 && { maxPerSecond }),
+    ...(recipients > 0 && { recipients }),
+  };
+}
+
+export async function loadBroadcast(store: Store, id: string): Promise<BroadcastRecord | undefined> {
+  const [value] = await store.getMany('broadcast', [id]);
+  return value === undefined ? undefined : decodeBroadcast(value);
+}
+
+/** All broadcasts, in the store's order. */
+export async function* scanBroadcasts(
+  store: Store,
+): AsyncGenerator<{ readonly id: string; readonly record: BroadcastRecord }, void, void> {
+  for await (const { key, value } of scan(store, 'broadcast')) yield { id: key, record: decodeBroadcast(value) };
+}
+
+/** @param record null removes the broadcast */
+export const broadcastChange = (id: string, record: BroadcastRecord | null): Change => ({
+  table: 'broadcast',
+  key: id,
+  value: record && encodeBroadcast(record),
+});

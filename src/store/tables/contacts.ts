@@ -1,0 +1,97 @@
+import { NEW_ACCESS, type AccessMode } from '../../access/access-mode.js';
+import { EnumNames, nonEmpty, RecordType } from '../codec.js';
+import { scan } from '../scan.js';
+import type { Change, Store } from '../store.js';
+
+export interface Device {
+  readonly deviceId: number;
+  readonly registrationId: number;
+}
+
+/** What we know of somebody we write to. All of it may be absent. */
+export interface ContactRecord {
+  /** 32 bytes */
+  readonly profileKey?: Uint8Array;
+  readonly accessMode: AccessMode;
+  /** 33 bytes */
+  readonly identityKey?: Uint8Array;
+  /** Those with which there are sessions. */
+  readonly devices: readonly Device[];
+  readonly blocked: boolean;
+  /** Seconds until messages disappear; 0: they stay. */
+  readonly expireTimer: number;
+  readonly expireTimerVersion: number;
+  /** ms since the epoch; 0: never */
+  readonly lastSeenMs: number;
+  /** When the profile was fetched last, ms since the epoch; 0: never. */
+  readonly profileFetchedMs: number;
+  /** Of who is blocked: whether he does not have the profile key that we have now. */
+  readonly lacksProfileKey: boolean;
+  /** When the access mode became `disabled`, ms since the epoch; 0 in any other mode. */
+  readonly accessDeniedMs: number;
+  /** 33 bytes: a new identity key that waits to be accepted. */
+  readonly pendingIdentityKey?: Uint8Array;
+}
+export const NEW_CONTACT: ContactRecord = {
+  ...NEW_ACCESS,
+  devices: [],
+  blocked: false,
+  expireTimer: 0,
+  expireTimerVersion: 0,
+  lastSeenMs: 0,
+  lacksProfileKey: false,
+};
+
+const CONTACT = new RecordType('Contact');
+const ACCESS_MODES = new EnumNames<AccessMode>('Contact.AccessMode', 'access mode');
+
+export function encodeContact(contact: ContactRecord): Uint8Array<ArrayBuffer> {
+  return CONTACT.encode({ ...contact, accessMode: ACCESS_MODES.numberOf(contact.accessMode) });
+}
+export function decodeContact(bytes: Uint8Array): ContactRecord {
+  const wire = CONTACT.decode(bytes);
+  const profileKey = nonEmpty(wire['profileKey']);
+  const identityKey = nonEmpty(wire['identityKey']);
+  const pendingIdentityKey = nonEmpty(wire['pendingIdentityKey']);
+  return {
+    accessMode: ACCESS_MODES.nameOf(wire['accessMode']),
+    devices: (wire['devices'] as Device[]).map(({ deviceId, registrationId }) => ({ deviceId, registrationId })),
+    blocked: wire['blocked'] as boolean,
+    expireTimer: wire['expireTimer'] as number,
+    expireTimerVersion: wire['expireTimerVersion'] as number,
+    lastSeenMs: wire['lastSeenMs'] as number,
+    profileFetchedMs: wire['profileFetchedMs'] as number,
+    lacksProfileKey: wire['lacksProfileKey'] as boolean,
+    accessDeniedMs: wire['accessDeniedMs'] as number,
+    ...(profileKey !== undefined && { profileKey }),
+    ...(identityKey !== undefined && { identityKey }),
+    ...(pendingIdentityKey !== undefined && { pendingIdentityKey }),
+  };
+}
+
+/** Contacts by service id, as they are on the disk; {@link NEW_CONTACT} where there is none. */
+export async function loadContacts(store: Store, serviceIds: readonly string[]): Promise<ContactRecord[]> {
+  const values = await store.getMany('contact', serviceIds);
+  return values.map((value) => (value === undefined ? NEW_CONTACT : decodeContact(value)));
+}
+
+/** All contacts, in the store's order. */
+export async function* scanContacts(
+  store: Store,
+): AsyncGenerator<{ readonly serviceId: string; readonly contact: ContactRecord }, void, void> {
+  for await (const { key, value } of scan(store, 'contact')) yield { serviceId: key, contact: decodeContact(value) };
+}
+
+/** Service ids of contacts among changes. */
+export const contactsIn = (changes: readonly Change[]): string[] =>
+  changes.filter(({ table }) => table === 'contact').map(({ key }) => key);
+
+/** What the store sorts contacts by, as the rows of a broadcast's recipients; undefined: by their service ids. */
+export const contactOrder = (store: Store): ((serviceId: string) => string) | undefined =>
+  store.orderOf && ((serviceId) => store.orderOf?.('contact', serviceId) ?? '');
+
+export const contactChange = (serviceId: string, contact: ContactRecord): Change => ({
+  table: 'contact',
+  key: serviceId,
+  value: encodeContact(contact),
+});

@@ -1,0 +1,90 @@
+import { EnumNames, RecordType } from '../codec.js';
+import { scanPages } from '../scan.js';
+import type { Change, Store } from '../store.js';
+import type { Device } from './contacts.js';
+
+/** What a device is sent, once the ratchet is through with it. */
+export interface EncryptedDevice extends Device {
+  readonly type: 'prekey' | 'whisper';
+  readonly ciphertext: Uint8Array;
+}
+
+/** How a recipient's part of a broadcast ended. */
+export type DeliveryStatus = 'sealed' | 'unsealed' | 'unregistered' | 'failed';
+
+/** One recipient of one broadcast. */
+export type OutboxRecord =
+  | { readonly state: 'queued' }
+  | {
+      readonly state: 'encrypted';
+      /** Whom the ciphertexts are for, 33 bytes: they are sealed to this key. */
+      readonly identityKey: Uint8Array;
+      readonly devices: readonly EncryptedDevice[];
+    }
+  | { readonly state: 'done'; readonly status: DeliveryStatus; readonly errorCode?: string };
+
+const OUTBOX = new RecordType('Outbox');
+const STATES = new EnumNames<OutboxRecord['state']>('Outbox.State', 'state of a recipient');
+const STATUSES = new EnumNames<DeliveryStatus>('Outbox.DeliveryStatus', 'status of a delivery');
+const CIPHERTEXT_TYPES = new EnumNames<EncryptedDevice['type']>('Device.CiphertextType', 'kind of ciphertext');
+
+export function encodeOutbox(row: OutboxRecord): Uint8Array<ArrayBuffer> {
+  const state = STATES.numberOf(row.state);
+  if (row.state === 'queued') return OUTBOX.encode({ state });
+  if (row.state === 'done') {
+    return OUTBOX.encode({ state, status: STATUSES.numberOf(row.status), errorCode: row.errorCode });
+  }
+  const devices = row.devices.map((device) => ({ ...device, type: CIPHERTEXT_TYPES.numberOf(device.type) }));
+  return OUTBOX.encode({ state, identityKey: row.identityKey, devices });
+}
+export function decodeOutbox(bytes: Uint8Array): OutboxRecord {
+  const wire = OUTBOX.decode(bytes);
+  const state = STATES.nameOf(wire['state']);
+  if (state === 'queued') return { state };
+  if (state === 'done') {
+    const errorCode = wire['errorCode'] as string;
+    const status = STATUSES.nameOf(wire['status']);
+    return { state, status, ...(errorCode !== '' && { errorCode }) };
+  }
+  const devices = (wire['devices'] as (Device & { type: number; ciphertext: Uint8Array })[]).map(
+    ({ deviceId, registrationId, type, ciphertext }): EncryptedDevice => ({
+      deviceId,
+      registrationId,
+      type: CIPHERTEXT_TYPES.nameOf(type),
+      ciphertext,
+    }),
+  );
+  return { state, identityKey: wire['identityKey'] as Uint8Array, devices };
+}
+
+/** Key of a recipient's row: the id of the broadcast has no slash in it. */
+export const outboxKey = (id: string, serviceId: string): string => `${id}/${serviceId}`;
+
+/** Rows of a broadcast's recipients; undefined where there is none. */
+export async function loadRows(
+  store: Store,
+  id: string,
+  serviceIds: readonly string[],
+): Promise<(OutboxRecord | undefined)[]> {
+  const keys = serviceIds.map((serviceId) => outboxKey(id, serviceId));
+  const values = await store.getMany('outbox', keys);
+  return values.map((value) => (value === undefined ? undefined : decodeOutbox(value)));
+}
+
+/** Pages of a broadcast's rows, in the store's order. */
+export async function* scanRows(
+  store: Store,
+  id: string,
+): AsyncGenerator<readonly { readonly serviceId: string; readonly row: OutboxRecord }[], void, void> {
+  const prefix = outboxKey(id, '');
+  for await (const page of scanPages(store, 'outbox', { prefix })) {
+    yield page.map(({ key, value }) => ({ serviceId: key.slice(prefix.length), row: decodeOutbox(value) }));
+  }
+}
+
+/** @param row null removes the recipient's row */
+export const rowChange = (id: string, serviceId: string, row: OutboxRecord | null): Change => ({
+  table: 'outbox',
+  key: outboxKey(id, serviceId),
+  value: row && encodeOutbox(row),
+});
