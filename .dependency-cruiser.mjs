@@ -45,7 +45,7 @@ export default {
     only(
       'store-imports-access-mode',
       room('store'),
-      ['^src/access/access-mode\\.ts$', ERRORS, UTIL],
+      ['^src/access/access-mode\\.ts$', '^src/content/index\\.ts$', ERRORS, UTIL],
       'Bytes by key, and the records in them.',
     ),
     only(

@@ -1,5 +1,5 @@
-// Writes the schemas that the library is compiled with, from the .proto files beside them. `--check`
-// writes nothing and fails where a schema is not what its .proto file says.
+// Writes the schemas that the library is compiled with, from the .proto files beside them.
+// `--check` writes nothing and fails where a schema is not what its .proto file says.
 import { readFile, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { format, resolveConfig } from 'prettier';

@@ -14,7 +14,7 @@ import { SendGuard } from '#dist/src/runtime/send-guard.js';
 import { DeliveryRows, addedChange } from '#dist/src/broadcast/delivery.js';
 import { Outbox } from '#dist/src/broadcast/outbox.js';
 import { SessionClient, type Encrypted } from '#dist/src/session/session-client.js';
-import { USMC_TYPE, encodeUsmc } from '#dist/src/content/index.js';
+import { USMC_TYPE, encodeMessage, encodeUsmc } from '#dist/src/content/index.js';
 import { AbortWatch } from '#dist/src/util/abort-watch.js';
 import { SYSTEM_CLOCK } from '#dist/src/util/clock.js';
 import type { ContactRecord } from '#dist/src/store/tables/contacts.js';
@@ -45,7 +45,7 @@ const account = { ...sender, identityPublicKey: sender.publicKey, identityPrivat
 const ratchet = new SessionClient(engine, engine.threads, account, SYSTEM_CLOCK);
 const record = {
   state: 'sending',
-  body,
+  content: encodeMessage({ body }, 1),
   timestamp: 1,
   urgent: true,
   createdAtMs: 1,

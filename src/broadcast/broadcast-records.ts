@@ -1,3 +1,4 @@
+import { encodeMessage } from '../content/index.js';
 import { SealcastError } from '../errors.js';
 import type { BroadcastRecord } from '../store/tables/broadcasts.js';
 import type { Clock } from '../util/clock.js';
@@ -55,19 +56,22 @@ export class BroadcastRecords {
   /** The broadcast's record as it is to be: from the one that is there, if it is of the same message. */
   #recordOf(checked: CheckedBroadcast, known: BroadcastRecord | undefined): BroadcastRecord {
     const { clock, index } = this.#options;
-    const { body, timestamp, urgent } = checked;
+    const { message, urgent } = checked;
     const nowMs = clock.now();
     const maxPerSecond = checked.maxPerSecond ?? known?.maxPerSecond;
+    const timestamp = checked.timestamp ?? known?.timestamp ?? index.freeTimestamp(nowMs);
+    const content = encodeMessage(message, timestamp);
     if (known !== undefined) {
-      if (known.body !== body || known.urgent !== urgent || (timestamp ?? known.timestamp) !== known.timestamp) {
-        const message = 'the broadcast of this id is of another message, timestamp or urgency';
-        throw new SealcastError('ERR_BROADCAST_MISMATCH', message, { field: 'id' });
+      const isSameMessage = Buffer.compare(known.content, content) === 0 && known.timestamp === timestamp;
+      if (!isSameMessage || known.urgent !== urgent) {
+        const reason = 'the broadcast of this id is of another message, timestamp or urgency';
+        throw new SealcastError('ERR_BROADCAST_MISMATCH', reason, { field: 'id' });
       }
     }
     return {
       state: 'ingesting',
-      body,
-      timestamp: known?.timestamp ?? timestamp ?? index.freeTimestamp(nowMs),
+      content,
+      timestamp,
       urgent,
       createdAtMs: known?.createdAtMs ?? nowMs,
       finishedAtMs: 0,

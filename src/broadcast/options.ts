@@ -1,4 +1,4 @@
-import { checkBody, MAX_TIMESTAMP_MS } from '../content/index.js';
+import { checkBody, MAX_TIMESTAMP_MS, type MessageFields } from '../content/index.js';
 import { isBroadcastId } from '../util/service-id.js';
 import { checkBoolean } from '../runtime/options.js';
 import { checkInteger, checkObject, checkOptions, checkSignal, refuse } from '../sealer/options.js';
@@ -84,7 +84,7 @@ export function checkLimits(options: Readonly<Record<string, unknown>>): Broadca
 }
 
 export interface CheckedBroadcast {
-  readonly body: string;
+  readonly message: MessageFields;
   readonly recipients: Recipients;
   readonly id: string | undefined;
   readonly timestamp: number | undefined;
@@ -111,7 +111,7 @@ export function checkBroadcast(message: unknown, recipients: unknown, options: u
     refuse('maxPerSecond', 'a number above 0');
   }
   return {
-    body,
+    message: { body },
     recipients: recipients as Recipients,
     id,
     timestamp: timestamp === undefined ? undefined : checkInteger(timestamp, 'timestamp', 1, MAX_TIMESTAMP_MS),

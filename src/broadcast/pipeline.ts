@@ -1,7 +1,7 @@
 import { setMaxListeners } from 'node:events';
 import { SealcastError } from '../errors.js';
 import type { AbortWatch } from '../util/abort-watch.js';
-import { tooLargeError } from '../content/index.js';
+import { messageError } from '../content/index.js';
 import type { ResendQueue } from '../runtime/resend-queue.js';
 import { broadcastChange, type BroadcastRecord } from '../store/tables/broadcasts.js';
 import { ChunkQueue } from './chunk-queue.js';
@@ -74,7 +74,7 @@ export class Pipeline {
     this.#record = record;
     this.#chunks = new Semaphore(CHUNKS_IN_WORK, options.aborts);
     this.#live = new Semaphore(maxLive, options.aborts);
-    const error = tooLargeError(record.body);
+    const error = messageError(record.content);
     this.#refused = error && failure(error);
     this.#rows = new DeliveryRows(id, services.resends);
     this.#encryptor = new Encryptor(id, services, new PlaintextVariants(record, services.account), this.#rows);

@@ -1,4 +1,4 @@
-import { encodeContent, padPlaintext } from '../content/index.js';
+import { padPlaintext, withRecipientParts } from '../content/index.js';
 import type { AccountRecord } from '../store/tables/account.js';
 import type { BroadcastRecord } from '../store/tables/broadcasts.js';
 import type { ContactRecord } from '../store/tables/contacts.js';
@@ -30,9 +30,8 @@ export class PlaintextVariants {
     const name = `${expireTimer}/${expireTimerVersion}/${this.#numberOf(profileKey)}`;
     const known = this.#kept.get(name);
     if (known !== undefined) return known;
-    const { body, timestamp } = this.#broadcast;
-    const timer = expireTimer === 0 && expireTimerVersion === 0 ? {} : { expireTimer, expireTimerVersion };
-    const plaintext = padPlaintext(encodeContent({ dataMessage: { body, timestamp, profileKey, ...timer } }));
+    const { content } = this.#broadcast;
+    const plaintext = padPlaintext(withRecipientParts(content, { profileKey, expireTimer, expireTimerVersion }));
     this.#kept.set(name, plaintext);
     return plaintext;
   }

@@ -6,7 +6,7 @@ import { contactChange, type ContactRecord } from '../store/tables/contacts.js';
 import type { ResendQueue } from '../runtime/resend-queue.js';
 import { Semaphore } from '../util/semaphore.js';
 import { SendGuard } from '../runtime/send-guard.js';
-import { tooLargeError } from '../content/index.js';
+import { messageError } from '../content/index.js';
 import type { SealcastError } from '../errors.js';
 import { refuse } from '../sealer/options.js';
 import type { Sealer } from '../sealer/sealer.js';
@@ -143,7 +143,7 @@ export class BroadcastService {
       const record = await this.#services.outbox.broadcast(id);
       if (record === undefined || record.state === 'finished' || this.#runs.hasUsersRun(id)) continue;
       // A text that broadcast() refuses never gets the rest of its recipients: it ends with those it has.
-      const isOpen = record.state === 'ingesting' && tooLargeError(record.body) === undefined;
+      const isOpen = record.state === 'ingesting' && messageError(record.content) === undefined;
       if (isOpen) resumed.push({ id, status: 'needs-recipients' });
       else resumed.push(await this.#resumeOne(id, signal));
     }

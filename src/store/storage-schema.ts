@@ -100,6 +100,7 @@ export const SCHEMA = {
                 invalidRecipients: { type: 'uint32', id: 7 },
                 maxPerSecond: { type: 'double', id: 8 },
                 recipients: { type: 'double', id: 9 },
+                content: { type: 'bytes', id: 10 },
               },
               nested: { State: { values: { INGESTING: 0, SENDING: 1, FINISHED: 2, PRUNED: 3 } } },
             },

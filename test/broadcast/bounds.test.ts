@@ -1,5 +1,6 @@
 import { getEventListeners } from 'node:events';
 import { randomBytes, randomUUID } from 'node:crypto';
+import { encodeMessage } from '#dist/src/content/index.js';
 import type * as DeliveryStreams from '#dist/src/broadcast/delivery-stream.js';
 import { PlaintextVariants } from '#dist/src/broadcast/plaintext-variants.js';
 import { NEW_CONTACT } from '#dist/src/store/tables/contacts.js';
@@ -29,7 +30,7 @@ afterEach(async () => {
 describe('plaintexts of a broadcast', () => {
   const record: BroadcastRecord = {
     state: 'sending',
-    body: 'x'.repeat(2048),
+    content: encodeMessage({ body: 'x'.repeat(2048) }, 1),
     timestamp: 1,
     urgent: true,
     createdAtMs: 1,

@@ -1,4 +1,5 @@
 import { MemoryStore } from 'sealcast';
+import { encodeMessage } from '#dist/src/content/index.js';
 import { Telemetry } from '#dist/src/runtime/telemetry.js';
 import { Outbox } from '#dist/src/broadcast/outbox.js';
 import { Pruner, PRUNE_INTERVAL_MS } from '#dist/src/broadcast/pruner.js';
@@ -42,7 +43,8 @@ beforeEach(() => {
 afterEach(() => pruner.stop());
 
 async function put(id: string, finishedAtMs: number, state: BroadcastState = 'finished'): Promise<void> {
-  const record = { body: 'x', timestamp: finishedAtMs, urgent: true, createdAtMs: finishedAtMs, invalidRecipients: 0 };
+  const content = encodeMessage({ body: 'x' }, finishedAtMs);
+  const record = { content, timestamp: finishedAtMs, urgent: true, createdAtMs: finishedAtMs, invalidRecipients: 0 };
   await store.commit([
     { table: 'broadcast', key: id, value: encodeBroadcast({ ...record, state, finishedAtMs }) },
     { table: 'outbox', key: `${id}/r`, value: encodeOutbox({ state: 'done', status: 'sealed' }) },

@@ -1,4 +1,5 @@
 import { Broadcaster, type Account } from 'sealcast';
+import { encodeMessage } from '#dist/src/content/index.js';
 import { decodeBroadcast, encodeBroadcast, type BroadcastRecord } from '#dist/src/store/tables/broadcasts.js';
 import { decodeOutbox, encodeOutbox, type OutboxRecord } from '#dist/src/store/tables/outbox.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -31,10 +32,11 @@ async function storeBroadcast(
   record: Partial<BroadcastRecord>,
   rows: readonly OutboxRecord[],
 ): Promise<void> {
+  const timestamp = record.timestamp ?? Date.now() - 1000;
   const whole: BroadcastRecord = {
     state: 'sending',
-    body: LONG,
-    timestamp: Date.now() - 1000,
+    content: encodeMessage({ body: LONG }, timestamp),
+    timestamp,
     urgent: true,
     createdAtMs: Date.now(),
     finishedAtMs: 0,

@@ -11,7 +11,7 @@ import { expect, test } from 'vitest';
 
 const BROADCAST: BroadcastRecord = {
   state: 'sending',
-  body: 'a text',
+  content: Uint8Array.of(1),
   timestamp: 1,
   urgent: true,
   createdAtMs: 2,

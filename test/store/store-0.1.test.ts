@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import { join } from 'node:path';
 import { Broadcaster, openStore, type Store, type TableName } from 'sealcast';
+import { encodeContent } from '#dist/src/content/index.js';
 import * as account from '#dist/src/store/tables/account.js';
 import { decodeBroadcast, encodeBroadcast } from '#dist/src/store/tables/broadcasts.js';
 import { decodeContact, encodeContact } from '#dist/src/store/tables/contacts.js';
@@ -67,6 +68,17 @@ const CODECS: Partial<Record<TableName, (key: string) => Codec<object> | undefin
   inbox: (key) => (key.startsWith('m/') ? MESSAGE : RETRY),
 };
 
+/** Broadcasts as they are today: a Content in place of the text. */
+function broadcastsOf01(): Record<string, object> {
+  const broadcasts = Object.entries(STORE_0_1.tables.broadcast) as [string, { body: string; timestamp: number }][];
+  return Object.fromEntries(
+    broadcasts.map(([id, { body, ...record }]) => [
+      id,
+      { ...record, content: encodeContent({ dataMessage: { body, timestamp: record.timestamp } }) },
+    ]),
+  );
+}
+
 describe.each(KINDS)('a store that version 0.1 wrote (%s)', (kind) => {
   test.each(TABLES)('opens with all rows of its table %s', async (table) => {
     const rows = await (await open(kind)).list(table, { limit: 1000 });
@@ -76,7 +88,7 @@ describe.each(KINDS)('a store that version 0.1 wrote (%s)', (kind) => {
       found[key] = decode(value);
       if (encode !== undefined) expect(encode(found[key])).toEqual(value);
     }
-    expect(found).toEqual(STORE_0_1.tables[table]);
+    expect(found).toEqual(table === 'broadcast' ? broadcastsOf01() : STORE_0_1.tables[table]);
   });
 
   test('sends the rest of a broadcast that was cut off', async () => {

@@ -6,10 +6,11 @@ import { isKeyOf, keyCheckOf } from './value-cipher.js';
 import { storeLocked } from '../failures.js';
 import { isRunning, ownIdentity, type ProcessIdentity } from './process-identity.js';
 
-/** Raised when entries change their form in a way that older versions of sealcast would misread. */
-export const SCHEMA_VERSION = 1;
-/** Of encrypted stores: from 2 on keys are hashed (see EncryptedEntries). */
-export const ENCRYPTED_SCHEMA_VERSION = 2;
+/**
+ * Raised when entries change their form in a way that older versions of sealcast would misread; `migrate` brings older ones there.
+ * 2: an encrypted store hashes its keys (a store without encryption went from 1 to 3). 3: a broadcast's record has a Content.
+ */
+export const SCHEMA_VERSION = 3;
 export const HEARTBEAT_INTERVAL_MS = 5_000;
 /** A writer that cannot be looked at (another thread, host or container) is dead when its heartbeat stood still for so long. */
 export const HEARTBEAT_LIFE_MS = 30_000;
@@ -89,14 +90,11 @@ export type SeenHolder = Pick<WriterOwner, 'openId' | 'heartbeatMs'>;
 export const isSame = (a: SeenHolder | null | undefined, b: SeenHolder): boolean =>
   a?.openId === b.openId && a.heartbeatMs === b.heartbeatMs;
 
-const schemaFor = (keyCheck: string | null | undefined): number =>
-  typeof keyCheck === 'string' ? ENCRYPTED_SCHEMA_VERSION : SCHEMA_VERSION;
-
 function checkLayout(layout: Layout, secret: KeyObject | undefined): void {
   const { schema, id, keyCheck } = layout as Partial<Layout>;
   if (typeof schema !== 'number') throw new SealcastError('ERR_STORE_FAILED', "The store's layout record is damaged");
-  if (schema > schemaFor(keyCheck)) {
-    const message = `The store has schema ${schema}; this version of sealcast knows schemas up to ${schemaFor(keyCheck)}`;
+  if (schema > SCHEMA_VERSION) {
+    const message = `The store has schema ${schema}; this version of sealcast knows schemas up to ${SCHEMA_VERSION}`;
     throw new SealcastError('ERR_STORE_VERSION', message);
   }
   if (typeof id !== 'string' || keyCheck === undefined) {
@@ -120,17 +118,17 @@ function checkLayout(layout: Layout, secret: KeyObject | undefined): void {
 function newLayout(secret: KeyObject | undefined): Layout {
   const id = randomBytes(STORE_ID_BYTES);
   const keyCheck = secret === undefined ? null : Buffer.from(keyCheckOf(secret, id)).toString('base64');
-  return { schema: schemaFor(keyCheck), id: id.toString('base64'), keyCheck };
+  return { schema: SCHEMA_VERSION, id: id.toString('base64'), keyCheck };
 }
 
 export function putLayout(meta: Meta, layout: Layout): void {
   void meta.put(LAYOUT_KEY, layout, 0);
 }
 
-/** Whether an encrypted store's entries are still under their keys. */
-export function needsMove(meta: Meta): boolean {
+/** The store's schema; undefined where nothing readable says so, as in a new store. */
+export function readSchema(meta: Meta): number | undefined {
   const layout = meta.get(LAYOUT_KEY) as Partial<Layout> | undefined;
-  return typeof layout?.keyCheck === 'string' && layout.schema === SCHEMA_VERSION;
+  return layout?.schema;
 }
 
 export function readWriter(meta: Meta): WriterRecord | undefined {

@@ -12,16 +12,16 @@ import { storeFailed, storeLocked } from '../failures.js';
 import { prepareDirectory, syncDirectory } from './files.js';
 import {
   acquire,
-  ENCRYPTED_SCHEMA_VERSION,
   HEARTBEAT_LIFE_MS,
   isSame,
   META_OPTIONS,
-  needsMove,
   putLayout,
   readWriter,
+  SCHEMA_VERSION,
   type Meta,
   type SeenHolder,
 } from './meta.js';
+import type { migrate as Migrate } from './migrate.js';
 import { DataFileRoom, type WriteSize } from './file-room.js';
 import { LmdbStore, TABLE_OPTIONS, type LmdbEnv, type Table } from './lmdb-store.js';
 import { TABLES, type Store, type TableName } from '../store.js';
@@ -124,25 +124,29 @@ export async function openLmdbStore(options: StoreOptions, times = WATCH, clock 
     await room.reserve(OPENING);
     const meta = openMeta(root);
     const env = { root, meta, room, clock };
-    if (secret !== undefined && needsMove(meta)) await room.reserveForAll();
-    let result = tryToWrite(env, secret);
-    while ('unknown' in result) {
-      const silent = await watch(env, result.unknown, times);
-      result = tryToWrite(env, secret, silent);
+    // Loaded here: it has all that reads records.
+    const { migrate, reserveForMigration } = await import('./migrate.js');
+    for (let silent: SeenHolder | undefined; ;) {
+      await reserveForMigration(env, secret !== undefined);
+      const result = tryToWrite(env, { secret, silent, migrate });
+      if (!('unknown' in result)) return result;
+      silent = await watch(env, result.unknown, times);
     }
-    return result;
   } catch (error) {
     await root?.close();
     throw storeFailed('The store could not be opened', error);
   }
 }
 
+interface Attempt {
+  readonly secret: KeyObject | undefined;
+  /** A holder that was watched, and is dead. */
+  readonly silent: SeenHolder | undefined;
+  readonly migrate: typeof Migrate;
+}
+
 /** One attempt, within the turn of the caller: lmdb 3.5.6 corrupts its memory when it is closed later than that after a failure. */
-function tryToWrite(
-  env: LmdbEnv,
-  secret: KeyObject | undefined,
-  silent?: SeenHolder,
-): LmdbStore | { readonly unknown: SeenHolder } {
+function tryToWrite(env: LmdbEnv, { secret, silent, migrate }: Attempt): LmdbStore | { readonly unknown: SeenHolder } {
   const attempt = env.root.transactionSync(() => {
     const writer = acquire(env.meta, { secret, nowMs: env.clock.now() }, silent);
     if ('unknown' in writer) return writer;
@@ -150,9 +154,9 @@ function tryToWrite(
     const tables = openTables(env.root);
     const entries =
       secret === undefined ? PLAIN_ENTRIES : new EncryptedEntries(secret, Buffer.from(layout.id, 'base64'), epoch);
-    if (entries instanceof EncryptedEntries && layout.schema < ENCRYPTED_SCHEMA_VERSION) {
-      moveEntries(tables, entries);
-      putLayout(env.meta, { ...layout, schema: ENCRYPTED_SCHEMA_VERSION });
+    if (layout.schema < SCHEMA_VERSION) {
+      migrate(layout.schema, tables, entries);
+      putLayout(env.meta, { ...layout, schema: SCHEMA_VERSION });
     }
     return { tables, epoch, owner, entries };
   });
@@ -178,21 +182,4 @@ async function watch({ root, meta, clock }: LmdbEnv, holder: SeenHolder, times: 
     if (!isSame(owner, holder)) throw storeLocked();
   }
   return holder;
-}
-
-/** From schema 1 to 2, within one transaction. */
-function moveEntries(tables: Readonly<Record<TableName, Table>>, entries: EncryptedEntries): void {
-  for (const name of TABLES) {
-    const table = tables[name];
-    // All keys first: those that are put in meanwhile would come up, too.
-    for (const key of [...table.getKeys()]) {
-      const keyBytes = Buffer.from(key);
-      const kept = table.get(keyBytes);
-      if (kept === undefined) continue;
-      const moved = entries.moved(name, keyBytes, kept);
-      if (moved.keptKey.equals(keyBytes)) continue;
-      table.removeSync(keyBytes);
-      table.putSync(moved.keptKey, moved.kept);
-    }
-  }
 }

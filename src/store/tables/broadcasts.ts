@@ -1,4 +1,5 @@
-import { EnumNames, RecordType } from '../codec.js';
+import { encodeMessage } from '../../content/index.js';
+import { EnumNames, nonEmpty, RecordType, type Wire } from '../codec.js';
 import { scan } from '../scan.js';
 import type { Change, Store } from '../store.js';
 
@@ -8,7 +9,8 @@ export type BroadcastState = 'ingesting' | 'sending' | 'finished' | 'pruned';
 /** What is sent, once for all recipients. */
 export interface BroadcastRecord {
   readonly state: BroadcastState;
-  readonly body: string;
+  /** The serialized Content, without the parts that differ per recipient (see `encodeMessage`). */
+  readonly content: Uint8Array;
   /** ms since the epoch; with the sender, what receivers recognise a message by */
   readonly timestamp: number;
   readonly urgent: boolean;
@@ -30,12 +32,13 @@ export function encodeBroadcast(broadcast: BroadcastRecord): Uint8Array<ArrayBuf
 }
 export function decodeBroadcast(bytes: Uint8Array): BroadcastRecord {
   const wire = BROADCAST.decode(bytes);
+  const timestamp = wire['timestamp'] as number;
   const maxPerSecond = wire['maxPerSecond'] as number;
   const recipients = wire['recipients'] as number;
   return {
     state: STATES.nameOf(wire['state']),
-    body: wire['body'] as string,
-    timestamp: wire['timestamp'] as number,
+    content: nonEmpty(wire['content']) ?? encodeMessage({ body: wire['body'] as string }, timestamp),
+    timestamp,
     urgent: wire['urgent'] as boolean,
     createdAtMs: wire['createdAtMs'] as number,
     finishedAtMs: wire['finishedAtMs'] as number,
@@ -43,6 +46,20 @@ export function decodeBroadcast(bytes: Uint8Array): BroadcastRecord {
     ...(maxPerSecond > 0 && { maxPerSecond }),
     ...(recipients > 0 && { recipients }),
   };
+}
+
+/**
+ * A record of version 0.1, which had the text alone, as it is today.
+ *
+ * @returns undefined for one that has a Content, and for one that cannot be read: its reader says what is wrong with it.
+ */
+export function migrateBroadcast(bytes: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
+  try {
+    const wire: Wire = BROADCAST.decode(bytes);
+    return wire['body'] === '' ? undefined : encodeBroadcast(decodeBroadcast(bytes));
+  } catch {
+    return undefined;
+  }
 }
 
 export async function loadBroadcast(store: Store, id: string): Promise<BroadcastRecord | undefined> {
