@@ -27,7 +27,8 @@ async function race<Result>(
 /**
  * Waits for work that others share: it goes on when one of them is no longer interested in it.
  *
- * @throws SealcastError ERR_ABORTED (cause: the signal's reason) once the signal fires; before it begins, if it has fired.
+ * @throws SealcastError ERR_ABORTED (cause: the signal's reason) once the signal fires; before it
+ *   begins, if it has fired.
  */
 export function unlessAborted<Result>(work: () => Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
   return race(work, signal, abortedError);
@@ -38,7 +39,10 @@ export function untilAborted<Result>(work: () => Promise<Result>, signal: AbortS
   return race(work, signal, ({ reason }) => reason as Error);
 }
 
-/** Runs `work` with a signal that fires as soon as one of these does; they may live on, and nothing of it is left on them. */
+/**
+ * Runs `work` with a signal that fires as soon as one of these does; they may live on, and nothing
+ * of it is left on them.
+ */
 export async function withAnySignal<Result>(
   signals: readonly (AbortSignal | undefined)[],
   work: (signal: AbortSignal) => Promise<Result>,

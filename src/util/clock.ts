@@ -14,8 +14,10 @@ export interface Clock {
    */
   setTimeout(callback: () => void, ms: number): () => void;
   /**
-   * Resolves after that many ms, however many, and in a later turn of the event loop even for none: a loop that sleeps always
-   * lets others run. Rejects with the signal's reason. Keeps the process alive.
+   * Resolves after that many ms, however many; rejects with the signal's reason.
+   *
+   * Ends in a later turn of the event loop even for 0 ms, so that a loop that sleeps always lets
+   * others run. Keeps the process alive.
    */
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }

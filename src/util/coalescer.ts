@@ -7,11 +7,18 @@ export interface CoalescedWork<Item> {
 }
 
 export interface CoalescerOptions {
-  /** Whether a batch begins while another one is worked on. Default false: what comes meanwhile shares the next batch. */
+  /**
+   * Whether a batch begins while another one is worked on. Default false: items that come meanwhile
+   * share the next batch.
+   */
   readonly overlaps?: boolean;
 }
 
-/** Collects items into batches: those that are added in one turn of the event loop, or while a batch is worked on, share one. */
+/**
+ * Collects items into batches.
+ *
+ * Items that are added in one turn of the event loop, or while a batch is worked on, share one.
+ */
 export class Coalescer<Item> {
   readonly #work: CoalescedWork<Item>;
   readonly #overlaps: boolean;
@@ -48,7 +55,10 @@ export class Coalescer<Item> {
     };
   }
 
-  /** Works on all that waits, whatever holds it; resolves when no batch is under way, unless batches overlap. */
+  /**
+   * Works on all items that wait, also on held ones; resolves when no batch is under way, unless
+   * batches overlap.
+   */
   async drain(): Promise<void> {
     await this.#running;
     while (this.#items.length > 0) await this.#work.run(this.take());

@@ -1,8 +1,8 @@
 import { backoffMs, type BackoffGrowth } from './backoff.js';
 
 /**
- * Shortest wait before a refused request is repeated: a service that counts in seconds rounds its own number down to 0. The jitter
- * comes on top of the longer of this and the service's number.
+ * Shortest wait before a refused request is repeated: a service that counts in seconds rounds its
+ * own number down to 0. The jitter comes on top of the longer of this and the service's number.
  */
 const GROWTH: BackoffGrowth = { baseMs: 1_000, capMs: 60_000, floor: 1 };
 
