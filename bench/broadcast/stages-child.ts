@@ -6,7 +6,7 @@ import { deserialize } from 'node:v8';
 import { openStore, type SealResult } from 'sealcast';
 import { PauseGate } from '#dist/src/broadcast/flow/pause-gate.js';
 import { PlaintextVariants } from '#dist/src/broadcast/plaintext-variants.js';
-import { DeliverySender, type DispatchServices } from '#dist/src/broadcast/sender.js';
+import { DeliverySender, type SenderContext } from '#dist/src/broadcast/sender.js';
 import { SendLimiter } from '#dist/src/broadcast/flow/send-limiter.js';
 import { Telemetry } from '#dist/src/runtime/telemetry.js';
 import { sessionChange, sessionKey } from '#dist/src/store/tables/sessions.js';
@@ -163,7 +163,7 @@ async function dispatch(
 ): Promise<void> {
   let next = 0;
   const seals = { seal: () => Promise.resolve([envelopes[next++ % envelopes.length]!]) };
-  const services: DispatchServices = {
+  const context: SenderContext = {
     account: () => account,
     policies,
     transport,
@@ -182,14 +182,14 @@ async function dispatch(
     slots: { releaseWhile: (work: () => Promise<void>) => work() },
   };
   const { signal } = new AbortController();
-  const dispatcher = new DeliverySender(ID, record, services, undefined as never, limits, signal);
+  const dispatcher = new DeliverySender(ID, record, context, undefined as never, limits, signal);
   const ended = await Promise.all(
     chunk.map((serviceId, i) => {
       const { registrationId, type, ciphertext } = outputs[i]!;
       const access = contacts[i]!;
       const devices = [{ deviceId: 1, registrationId, type, ciphertext: ciphertext! }];
-      const parcel = { serviceId, access, revision: guard.revision, identityKey: access.identityKey!, devices };
-      return dispatcher.dispatch(serviceId, { kind: 'parcel', parcel });
+      const delivery = { serviceId, access, revision: guard.revision, identityKey: access.identityKey!, devices };
+      return dispatcher.dispatch(serviceId, { kind: 'encrypted', delivery });
     }),
   );
   if (ended.some(({ status }) => status !== 'sealed')) throw new Error('not everybody was sent to');

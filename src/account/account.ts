@@ -28,13 +28,13 @@ export function openAccount(options: AccountOptions): Promise<Account> {
 export class Account implements AsyncDisposable {
   readonly broadcaster: Broadcaster;
   readonly receiver: Receiver;
-  readonly #core: AccountService;
+  readonly #service: AccountService;
   #closing: Promise<void> | undefined;
 
-  private constructor(broadcaster: Broadcaster, receiver: Receiver, core: AccountService) {
+  private constructor(broadcaster: Broadcaster, receiver: Receiver, service: AccountService) {
     this.broadcaster = broadcaster;
     this.receiver = receiver;
-    this.#core = core;
+    this.#service = service;
   }
 
   /** As {@link openAccount}. */
@@ -55,14 +55,14 @@ export class Account implements AsyncDisposable {
     try {
       const receiver = await Receiver.openWith(options, internals);
       opened.push(receiver);
-      const { AccountService: Core } = await import('./service.js');
-      const core = await Core.open({
+      const { AccountService: Service } = await import('./service.js');
+      const service = await Service.open({
         ...checkSharedOptions(options, internals),
         transport,
         policies,
         onIdentityChange: (change) => broadcaster.emit('identityChange', change),
       });
-      return new Account(broadcaster, receiver, core);
+      return new Account(broadcaster, receiver, service);
     } catch (error) {
       for (const each of opened.reverse()) await each[Symbol.asyncDispose]();
       throw error;
@@ -141,7 +141,7 @@ export class Account implements AsyncDisposable {
 
   #open(): AccountService {
     if (this.#closing !== undefined) throw new SealcastError('ERR_CLOSED', 'this Account is closed');
-    return this.#core;
+    return this.#service;
   }
 
   /**
@@ -162,7 +162,7 @@ export class Account implements AsyncDisposable {
       try {
         await this.broadcaster.close();
       } finally {
-        await this.#core.close();
+        await this.#service.close();
       }
     }
   }

@@ -156,7 +156,7 @@ export class Profiles {
 
   #archive(serviceId: string, { devices }: ContactRecord): Promise<Change[]> {
     const deviceIds = devices.map(({ deviceId }) => deviceId);
-    return archiveSessions(this.#records, this.#runtime.ratchet, serviceId, deviceIds);
+    return archiveSessions(this.#records, this.#runtime.sessionClient, serviceId, deviceIds);
   }
 
   #tellIdentityChange(serviceId: string): void {

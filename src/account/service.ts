@@ -5,7 +5,7 @@ import { OwnAccount } from './settings.js';
 import { PreKeys } from './prekeys/manager.js';
 import { Profiles } from './contact-profiles.js';
 
-export interface AccountCoreOptions extends RuntimeOptions {
+export interface AccountServiceOptions extends RuntimeOptions {
   readonly transport: AccountTransport;
   readonly policies: Policies;
   readonly onIdentityChange: (change: { readonly serviceId: string; readonly accepted: boolean }) => void;
@@ -19,7 +19,7 @@ export class AccountService {
   readonly #runtime: AccountRuntime;
   #pending: Promise<void> = Promise.resolve();
 
-  private constructor(runtime: AccountRuntime, { transport, policies, onIdentityChange }: AccountCoreOptions) {
+  private constructor(runtime: AccountRuntime, { transport, policies, onIdentityChange }: AccountServiceOptions) {
     this.#runtime = runtime;
     this.profiles = new Profiles(runtime, transport, { identityPolicy: policies.onIdentityChange, onIdentityChange });
     this.own = new OwnAccount(runtime, transport);
@@ -27,14 +27,14 @@ export class AccountService {
   }
 
   /** Also begins to finish what a crash, or a service that was away, left half done. */
-  static async open(options: AccountCoreOptions): Promise<AccountService> {
+  static async open(options: AccountServiceOptions): Promise<AccountService> {
     const runtime = await AccountRuntime.open(options);
-    const core = new AccountService(runtime, options);
-    core.#pending = core.own.finishPending().catch((error: unknown) => {
+    const service = new AccountService(runtime, options);
+    service.#pending = service.own.finishPending().catch((error: unknown) => {
       const code = (error as { code?: unknown }).code ?? 'UNKNOWN';
       options.telemetry.log.warn({ code }, 'what the service was to be told of the account is not finished yet');
     });
-    return core;
+    return service;
   }
 
   async close(): Promise<void> {

@@ -46,15 +46,15 @@ const RESUME_NAMES = { signal: true } satisfies NamesOf<ResumeOptions>;
  * again; what a crash left in between goes out once more, with the same ciphertext, and receivers drop it as a duplicate.
  */
 export class Broadcaster extends EventEmitter<BroadcasterEvents> implements AsyncDisposable {
-  readonly #core: BroadcastService;
+  readonly #service: BroadcastService;
   #closing: Promise<void> | undefined;
 
-  private constructor(core: BroadcastService) {
+  private constructor(service: BroadcastService) {
     super();
-    this.#core = core;
+    this.#service = service;
     // A skew that was found before anybody could listen is told to the first listener.
     (this as EventEmitter).on('newListener', (name) => {
-      if (name === 'clockSkew') core.tellClockSkews();
+      if (name === 'clockSkew') service.tellClockSkews();
     });
   }
 
@@ -78,9 +78,9 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
     const policies = checkPolicies(given);
     const limits = checkLimits(given);
     const checked = { ...checkSharedOptions(options, internals), policies, limits };
-    const { BroadcastService: Core } = await import('./service.js');
+    const { BroadcastService: Service } = await import('./service.js');
     const events = new EventRelay<BroadcasterEvents>();
-    const broadcaster = new Broadcaster(await Core.open({ ...checked, events }));
+    const broadcaster = new Broadcaster(await Service.open({ ...checked, events }));
     events.forwardTo(broadcaster);
     return broadcaster;
   }
@@ -94,7 +94,7 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
    */
   broadcast(message: BroadcastMessage, recipients: Recipients, options: BroadcastOptions = {}): BroadcastRun {
     this.#assertOpen();
-    return this.#core.broadcast(checkBroadcast(message, recipients, options));
+    return this.#service.broadcast(checkBroadcast(message, recipients, options));
   }
 
   /**
@@ -105,7 +105,7 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
    */
   async resume(options: ResumeOptions = {}): Promise<ResumedBroadcast[]> {
     this.#assertOpen();
-    return this.#core.resume(checkSignal(checkOptions(options, RESUME_NAMES)['signal']));
+    return this.#service.resume(checkSignal(checkOptions(options, RESUME_NAMES)['signal']));
   }
 
   /**
@@ -137,7 +137,7 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
   #change(given: string, change: Parameters<BroadcastService['changeContact']>[1]): Promise<void> {
     this.#assertOpen();
     const serviceId = parseServiceId(given) ?? refuse('serviceId', 'a UUID, or PNI: and a UUID');
-    return this.#core.changeContact(serviceId, change);
+    return this.#service.changeContact(serviceId, change);
   }
 
   /**
@@ -154,13 +154,13 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
    */
   async acceptIdentity(serviceId: string, identityKey?: PublicKeyInput): Promise<void> {
     this.#assertOpen();
-    return this.#core.identities.accept(serviceId, identityKey);
+    return this.#service.identities.accept(serviceId, identityKey);
   }
 
   /** Contacts whose new identity key waits to be accepted, in the store's order. Reads all contacts. */
   pendingIdentities(): AsyncIterable<PendingIdentity> {
     this.#assertOpen();
-    return this.#core.identities.pending();
+    return this.#service.identities.pending();
   }
 
   /**
@@ -175,17 +175,17 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
   publicId(id: string): string {
     this.#assertOpen();
     if (typeof id !== 'string' || id === '') refuse('id', 'a string of at least 1 character');
-    return this.#core.publicId(id);
+    return this.#service.publicId(id);
   }
 
   /** Statistics of the Sealer in use. */
   stats(): SealerStats {
-    return this.#core.sealer.stats();
+    return this.#service.sealer.stats();
   }
 
   /** Stops what is under way (it can be resumed), ends the workers, wipes the keys. Further calls do nothing. */
   close(): Promise<void> {
-    this.#closing ??= this.#core.close(closedError());
+    this.#closing ??= this.#service.close(closedError());
     return this.#closing;
   }
 

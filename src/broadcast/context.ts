@@ -21,7 +21,7 @@ export interface BroadcastContext {
   readonly policies: Policies;
   readonly outbox: Outbox;
   readonly transport: Transport;
-  readonly ratchet: SessionClient;
+  readonly sessionClient: SessionClient;
   readonly seals: SealQueue;
   readonly certificates: Pick<SenderCertificateCache, 'get' | 'isUsable' | 'settleClock'>;
   readonly locks: RecipientLocks;

@@ -195,7 +195,7 @@ export interface EncryptedDelivery {
  * the service's answers ask for.
  */
 export type DeliveryStep =
-  | { readonly kind: 'parcel'; readonly parcel: EncryptedDelivery }
+  | { readonly kind: 'encrypted'; readonly delivery: EncryptedDelivery }
   | EndedStep
   /** The service could not do it now. */
   | { readonly kind: 'refused'; readonly refusal: Refusal };

@@ -35,13 +35,13 @@ const MAX_SHARED_VALUES = 256;
  * Its memory grows with the recipients that are on their way, whose sessions it keeps; of one whose part has ended a row remains, so
  * that it is counted once (some 200 bytes).
  */
-export function dryRunContext(services: BroadcastContext, store: Store): BroadcastContext {
+export function dryRunContext(context: BroadcastContext, store: Store): BroadcastContext {
   const overlay = new OverlayStore(store);
   const transport = new DryTransport();
   const guard = SendGuard.of(overlay);
   return {
-    ...services,
-    outbox: new Outbox(overlay, services.clock),
+    ...context,
+    outbox: new Outbox(overlay, context.clock),
     transport,
     guard,
     preKeys: new PreKeyFetches(transport, new Semaphore(1, new AbortWatch()), guard),
@@ -53,7 +53,7 @@ export function dryRunContext(services: BroadcastContext, store: Store): Broadca
     locks: new RecipientLocks(),
     // Requests to send something again are about rows of the store: none is answered here.
     resends: { isRequested: () => false, answering: () => undefined },
-    telemetry: services.telemetry.forDryRun(),
+    telemetry: context.telemetry.forDryRun(),
     events: { emit: () => undefined },
     onPartEnded: (serviceId) => overlay.forget(serviceId),
   };

@@ -67,14 +67,14 @@ interface SetupEncryption {
  */
 export class Encryptor {
   readonly #id: string;
-  readonly #services: BroadcastContext;
+  readonly #context: BroadcastContext;
   readonly #contents: PlaintextVariants;
   readonly #rows: DeliveryRows;
 
-  constructor(id: string, services: BroadcastContext, contents: PlaintextVariants, rows: DeliveryRows) {
+  constructor(id: string, context: BroadcastContext, contents: PlaintextVariants, rows: DeliveryRows) {
     this.#rows = rows;
     this.#id = id;
-    this.#services = services;
+    this.#context = context;
     this.#contents = contents;
   }
 
@@ -84,7 +84,7 @@ export class Encryptor {
    * @param fresh none of the recipients has a row but `queued`.
    */
   async encryptChunk(serviceIds: readonly string[], fresh: boolean): Promise<ChunkSteps> {
-    const { outbox, locks, guard } = this.#services;
+    const { outbox, locks, guard } = this.#context;
     return locks.with(serviceIds, async () => {
       const { revision } = guard;
       const [contacts, rows] = await Promise.all([
@@ -120,7 +120,7 @@ export class Encryptor {
    */
   isFor(contact: ContactRecord, encryptedFor: Uint8Array | undefined): boolean {
     if (encryptedFor === undefined || isOtherIdentity(contact, encryptedFor)) return false;
-    return !awaitsAcceptance(contact, this.#services.policies.onIdentityChange);
+    return !awaitsAcceptance(contact, this.#context.policies.onIdentityChange);
   }
 
   /** What is already clear without a session. */
@@ -134,11 +134,11 @@ export class Encryptor {
     if (contact.blocked) return failure(blockedError(serviceId));
     if (row?.state === 'encrypted' && this.isFor(contact, row.identityKey)) {
       const { identityKey, devices } = row;
-      return { kind: 'parcel', parcel: { serviceId, access: contact, revision, identityKey, devices } };
+      return { kind: 'encrypted', delivery: { serviceId, access: contact, revision, identityKey, devices } };
     }
-    if (serviceId === this.#services.account().aci) return failure(selfError(serviceId));
+    if (serviceId === this.#context.account().aci) return failure(selfError(serviceId));
     const isSealed = takesSealed(serviceId, contact);
-    if (!maySend(isSealed, this.#services.policies)) return failure(deniedError(serviceId));
+    if (!maySend(isSealed, this.#context.policies)) return failure(deniedError(serviceId));
     return 'to-encrypt';
   }
 
@@ -146,7 +146,7 @@ export class Encryptor {
     ready: readonly { readonly serviceId: string; readonly contact: ContactRecord }[],
     revision: number,
   ): Promise<Map<string, DeliveryStep | 'stranger'>> {
-    const { clock, outbox, ratchet, telemetry } = this.#services;
+    const { clock, outbox, sessionClient, telemetry } = this.#context;
     const addresses = ready.flatMap(({ serviceId, contact }) =>
       contact.devices.map(({ deviceId }) => sessionKey(serviceId, deviceId)),
     );
@@ -158,7 +158,7 @@ export class Encryptor {
       }
     }
     const startMs = clock.monotonicMs();
-    const outputs = await ratchet.encrypt(inputs);
+    const outputs = await sessionClient.encrypt(inputs);
     const encryptedMs = clock.monotonicMs();
 
     const steps = new Map<string, DeliveryStep | 'stranger'>();
@@ -219,7 +219,7 @@ export class Encryptor {
    * @returns undefined where the contact or a session changed meanwhile; nothing was kept.
    */
   async encryptWith(setup: SessionSetup): Promise<DeliveryStep | undefined> {
-    const { locks } = this.#services;
+    const { locks } = this.#context;
     if (setup.holdsLock) {
       return locks.with([setup.serviceId], async () => this.#commitSetup(setup, await this.#encryptSetup(setup)));
     }
@@ -228,11 +228,11 @@ export class Encryptor {
   }
 
   async #encryptSetup({ serviceId, contact, devices }: SessionSetup): Promise<SetupEncryption> {
-    const { outbox, ratchet } = this.#services;
+    const { outbox, sessionClient } = this.#context;
     const ids = [...devices.keys()];
     const sessions = await outbox.sessions(ids.map((deviceId) => sessionKey(serviceId, deviceId)));
     const inputs = ids.map((id, i) => this.#inputFor(serviceId, contact, id, sessions[i], devices.get(id)));
-    return { ids, sessions, outputs: await ratchet.encrypt(inputs) };
+    return { ids, sessions, outputs: await sessionClient.encrypt(inputs) };
   }
 
   /** Commits what was encrypted, if contact and sessions are still the ones of then. The caller holds the lock. */
@@ -240,20 +240,20 @@ export class Encryptor {
     setup: SessionSetup,
     { ids, sessions, outputs }: SetupEncryption,
   ): Promise<DeliveryStep | undefined> {
-    const { outbox, ratchet, guard } = this.#services;
+    const { outbox, sessionClient, guard } = this.#context;
     const { serviceId, contact, revision, kept, retired } = setup;
     if (!guard.isCurrent(serviceId, revision)) return undefined;
     const current = await outbox.sessions(ids.map((deviceId) => sessionKey(serviceId, deviceId)));
     if (current.some((session, i) => !isSameRecord(session, sessions[i]))) return undefined;
-    const changes = await archiveSessions(outbox, ratchet, serviceId, retired);
+    const changes = await archiveSessions(outbox, sessionClient, serviceId, retired);
     const encrypted = ids.map((deviceId, i) => ({ deviceId, registrationId: outputs[i]?.registrationId ?? 0 }));
     const step = this.#keep(serviceId, { contact, revision }, encrypted, outputs, kept, changes);
-    if (step.kind !== 'parcel') return step;
-    const known: Device[] = step.parcel.devices.map(({ deviceId, registrationId }) => ({ deviceId, registrationId }));
+    if (step.kind !== 'encrypted') return step;
+    const known: Device[] = step.delivery.devices.map(({ deviceId, registrationId }) => ({ deviceId, registrationId }));
     changes.push(contactChange(serviceId, { ...contact, devices: known }));
     await outbox.commit(changes);
     // The lock is held, so the contact's latest change is the one just committed.
-    return { kind: 'parcel', parcel: { ...step.parcel, revision: guard.revision } };
+    return { kind: 'encrypted', delivery: { ...step.delivery, revision: guard.revision } };
   }
 
   /** Adds to the changes what was encrypted for a recipient's devices, or says why it could not be. */
@@ -280,8 +280,8 @@ export class Encryptor {
     }
     const identityKey = contact.identityKey ?? new Uint8Array(0);
     changes.push(...sessions, this.#rows.encrypted(serviceId, identityKey, encrypted));
-    const parcel: EncryptedDelivery = { serviceId, access: contact, revision, identityKey, devices: encrypted };
-    return { kind: 'parcel', parcel };
+    const delivery: EncryptedDelivery = { serviceId, access: contact, revision, identityKey, devices: encrypted };
+    return { kind: 'encrypted', delivery };
   }
 }
 

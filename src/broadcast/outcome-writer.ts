@@ -16,12 +16,12 @@ interface Note {
 /** Puts down how recipients' parts ended: those that end while one transaction is being flushed share the next one. */
 export class OutcomeWriter {
   readonly #rows: DeliveryRows;
-  readonly #services: BroadcastContext;
+  readonly #context: BroadcastContext;
   readonly #notes = new Coalescer<Note>({ run: (notes) => this.#write(notes) });
 
-  constructor(rows: DeliveryRows, services: BroadcastContext) {
+  constructor(rows: DeliveryRows, context: BroadcastContext) {
     this.#rows = rows;
-    this.#services = services;
+    this.#context = context;
   }
 
   /** Resolves once it is on the disk. @param sealedWith what a message that was taken sealed was sent with */
@@ -40,7 +40,7 @@ export class OutcomeWriter {
   }
 
   async #writeAll(notes: readonly Note[]): Promise<void> {
-    const { locks, outbox } = this.#services;
+    const { locks, outbox } = this.#context;
     const learned = new Map(
       notes.flatMap(({ delivery, learned: access }) => (access === undefined ? [] : [[delivery.recipient, access]])),
     );

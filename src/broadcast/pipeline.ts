@@ -25,7 +25,7 @@ const CHUNKS_IN_WORK = 3;
 export interface PipelineOptions {
   readonly id: string;
   readonly record: BroadcastRecord;
-  readonly services: BroadcastContext;
+  readonly context: BroadcastContext;
   readonly gate: PauseGate;
   readonly window: SendLimiter;
   readonly maxRetryAfterMs: number;
@@ -53,8 +53,8 @@ export class Pipeline {
   readonly #rows: DeliveryRows;
   readonly #encryptor: Encryptor;
   readonly #steps: SessionManager;
-  readonly #dispatcher: DeliverySender;
-  readonly #recorder: OutcomeWriter;
+  readonly #sender: DeliverySender;
+  readonly #outcomes: OutcomeWriter;
   readonly #live: Semaphore;
   readonly #chunks: Semaphore;
   readonly #controller = new AbortController();
@@ -66,7 +66,7 @@ export class Pipeline {
   ingested = false;
 
   constructor(options: PipelineOptions) {
-    const { id, record, services, maxLive } = options;
+    const { id, record, context, maxLive } = options;
     const { signal } = this.#controller;
     // Thousands may wait for their own time on it.
     setMaxListeners(0, signal);
@@ -76,11 +76,11 @@ export class Pipeline {
     this.#live = new Semaphore(maxLive, options.aborts);
     const error = messageError(record.content);
     this.#refused = error && failure(error);
-    this.#rows = new DeliveryRows(id, services.resends);
-    this.#encryptor = new Encryptor(id, services, new PlaintextVariants(record, services.account), this.#rows);
-    this.#steps = new SessionManager(id, services, this.#encryptor, signal);
-    this.#dispatcher = new DeliverySender(id, record, services, this.#steps, this.#limits(), signal);
-    this.#recorder = new OutcomeWriter(this.#rows, services);
+    this.#rows = new DeliveryRows(id, context.resends);
+    this.#encryptor = new Encryptor(id, context, new PlaintextVariants(record, context.account), this.#rows);
+    this.#steps = new SessionManager(id, context, this.#encryptor, signal);
+    this.#sender = new DeliverySender(id, record, context, this.#steps, this.#limits(), signal);
+    this.#outcomes = new OutcomeWriter(this.#rows, context);
   }
 
   #limits(): ConstructorParameters<typeof DeliverySender>[4] {
@@ -124,12 +124,12 @@ export class Pipeline {
     if (signal.aborted) throw signal.reason;
     const isForSome = typeof recipients === 'object' && 'only' in recipients;
     if (!isForSome) this.#assertComplete();
-    const { id, endStates, services } = this.#options;
+    const { id, endStates, context } = this.#options;
     // What was finished before stays so from then on: sending something again keeps it no longer.
-    const finishedAtMs = this.#record.finishedAtMs === 0 ? services.clock.now() : this.#record.finishedAtMs;
+    const finishedAtMs = this.#record.finishedAtMs === 0 ? context.clock.now() : this.#record.finishedAtMs;
     const state = endStates.stateAfter(id, this.#record, isForSome ? 'some' : 'all');
     if (state === this.#record.state) return;
-    await services.outbox.commit([broadcastChange(id, { ...this.#record, state, finishedAtMs })]);
+    await context.outbox.commit([broadcastChange(id, { ...this.#record, state, finishedAtMs })]);
   }
 
   /** An outcome for each recipient, or the store has lost rows, and there is no summary. */
@@ -144,42 +144,42 @@ export class Pipeline {
 
   /** A new broadcast's recipients are sent to while they come in; another one's are first counted and looked up. */
   async #ingest(recipients: Recipients, isNew: boolean): Promise<void> {
-    const { id, services } = this.#options;
+    const { id, context } = this.#options;
     const { signal } = this.#controller;
-    const backlog = new ChunkQueue(services.outbox.placeOf);
-    const feeding = isNew ? this.#feed(backlog) : Promise.resolve();
+    const queue = new ChunkQueue(context.outbox.placeOf);
+    const feeding = isNew ? this.#feed(queue) : Promise.resolve();
     feeding.catch((error: unknown) => {
       this.stop(error);
-      backlog.end();
+      queue.end();
     });
     // Unknown where an earlier run did not get so far.
     let rows = isNew ? 0 : (this.#record.recipients ?? NaN);
     try {
-      for await (const { added, invalid } of ingest(id, recipients, services.outbox, signal)) {
+      for await (const { added, invalid } of ingest(id, recipients, context.outbox, signal)) {
         signal.throwIfAborted();
         rows += added.length;
         for (const { index, given } of invalid) await this.#refuse(index, given);
         if (!isNew) continue;
         this.recipientCount += added.length;
-        await backlog.add(added);
+        await queue.add(added);
       }
       const invalidRecipients = this.#invalidCount;
       this.#record = { ...this.#record, state: 'sending', invalidRecipients, ...(rows > 0 && { recipients: rows }) };
-      await services.outbox.commit([broadcastChange(id, this.#record)]);
+      await context.outbox.commit([broadcastChange(id, this.#record)]);
       this.ingested = true;
     } catch (error) {
       this.stop(error);
       throw error;
     } finally {
-      backlog.end();
+      queue.end();
       await feeding.catch(() => undefined);
     }
   }
 
-  async #feed(backlog: ChunkQueue): Promise<void> {
+  async #feed(queue: ChunkQueue): Promise<void> {
     const { chunkSize } = this.#options;
     for (;;) {
-      const serviceIds = await backlog.next(chunkSize);
+      const serviceIds = await queue.next(chunkSize);
       if (serviceIds.length === 0) return;
       await this.#takeChunk(serviceIds, true);
     }
@@ -201,8 +201,8 @@ export class Pipeline {
 
   /** Goes on with what the outbox has. */
   async #resumeOutbox(): Promise<void> {
-    const { id, services } = this.#options;
-    for await (const page of services.outbox.pages(id)) {
+    const { id, context } = this.#options;
+    for await (const page of context.outbox.pages(id)) {
       this.recipientCount += page.length;
       const open: string[] = [];
       for (const { serviceId, row } of page) {
@@ -256,14 +256,14 @@ export class Pipeline {
   }
 
   async #finish(serviceId: string, begin: () => DeliveryStep | Promise<DeliveryStep>): Promise<void> {
-    const dispatched = await this.#dispatcher.dispatch(serviceId, await begin());
+    const dispatched = await this.#sender.dispatch(serviceId, await begin());
     const { status, error } = dispatched;
     const delivery: Delivery = { recipient: serviceId, status, ...(error !== undefined && { error }) };
     this.#options.stream.writing(serviceId);
-    await this.#recorder.record(delivery, dispatched.sealedWith);
+    await this.#outcomes.record(delivery, dispatched.sealedWith);
     this.#publish(dispatched);
     await this.#deliver(delivery);
-    this.#options.services.onPartEnded?.(serviceId);
+    this.#options.context.onPartEnded?.(serviceId);
     // Not before: a delivery that nobody takes keeps its place.
     this.#live.release();
   }
@@ -274,8 +274,8 @@ export class Pipeline {
   }
 
   #publish({ status, error, attempts }: Dispatched): void {
-    const { id, services } = this.#options;
-    services.telemetry.publish('delivery', {
+    const { id, context } = this.#options;
+    context.telemetry.publish('delivery', {
       id,
       status,
       attempts,

@@ -15,7 +15,7 @@ import type { Run } from './run-registry.js';
 
 export interface RunTaskOptions {
   readonly id: string;
-  readonly services: BroadcastContext;
+  readonly context: BroadcastContext;
   readonly limits: BroadcasterLimits;
   readonly dryRun: boolean;
   readonly signal: AbortSignal | undefined;
@@ -50,9 +50,9 @@ export class RunTask implements Run {
 
   /** Begins in a later microtask, when the caller has the handle. */
   constructor(options: RunTaskOptions) {
-    const { id, services, signal } = options;
+    const { id, context, signal } = options;
     this.#options = options;
-    this.#stream = new DeliveryStream(() => services.outbox.deliveries(id));
+    this.#stream = new DeliveryStream(() => context.outbox.deliveries(id));
     this.#stopping = new Promise<void>((resolve) => (this.#onStop = resolve));
     const unwatch = signal && callersSignals.add(signal, () => this.stop(abortedError(signal)));
     if (signal?.aborted === true) this.stop(abortedError(signal));
@@ -60,7 +60,7 @@ export class RunTask implements Run {
       .then(() => this.#work())
       .finally(() => unwatch?.());
     this.run = new BroadcastRun(id, this.#gate, this.#stream, this.ended);
-    services.telemetry.log.info({ id }, 'broadcast begins');
+    context.telemetry.log.info({ id }, 'broadcast begins');
   }
 
   /** Stops what is under way; `ended` then rejects with the error. */
@@ -71,8 +71,8 @@ export class RunTask implements Run {
   }
 
   async #work(): Promise<BroadcastSummary> {
-    const { id, message, records, services, recipients, after } = this.#options;
-    const { clock, telemetry } = services;
+    const { id, message, records, context, recipients, after } = this.#options;
+    const { clock, telemetry } = context;
     try {
       // What is stopped before it began leaves nothing behind.
       this.#assertGoing();
@@ -83,7 +83,7 @@ export class RunTask implements Run {
         this.#assertGoing();
       }
       // Where it takes time, it is an answer about the certificate.
-      const settling = Promise.race([services.certificates.settleClock(), this.#stopping]);
+      const settling = Promise.race([context.certificates.settleClock(), this.#stopping]);
       await this.#gate.during('certificate', settling);
       this.#assertGoing();
       const { record, isNew } = await records.open(id, message);
@@ -119,19 +119,19 @@ export class RunTask implements Run {
   }
 
   #makePipeline(record: BroadcastRecord): Pipeline {
-    const { id, services, limits, dryRun, endStates } = this.#options;
+    const { id, context, limits, dryRun, endStates } = this.#options;
     const { chunkSize, concurrency, maxRetryAfterMs } = limits;
     const window = new SendLimiter({
       maxSends: concurrency,
       perSecond: record.maxPerSecond ?? Infinity,
       aborts: this.#aborts,
       gate: this.#gate,
-      clock: services.clock,
+      clock: context.clock,
     });
     return new Pipeline({
       id,
       record,
-      services,
+      context,
       gate: this.#gate,
       window,
       maxRetryAfterMs,

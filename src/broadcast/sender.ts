@@ -45,7 +45,7 @@ export interface DispatchLimits {
 }
 
 /** What sending takes of all that broadcasts share. */
-export type DispatchServices = Pick<
+export type SenderContext = Pick<
   BroadcastContext,
   'account' | 'policies' | 'transport' | 'certificates' | 'guard' | 'telemetry' | 'events'
 > & {
@@ -63,7 +63,7 @@ type Answer = { readonly status: 'seal-failed'; readonly error: SealcastError } 
 
 /** What was sent, and the answer to it; or where the recipient's part leads, where its turn came too late for what it was. */
 type Sent =
-  | { readonly kind: 'answered'; readonly parcel: EncryptedDelivery; readonly answer: Answer }
+  | { readonly kind: 'answered'; readonly delivery: EncryptedDelivery; readonly answer: Answer }
   | { readonly kind: 'overtaken'; readonly step: DeliveryStep };
 
 /** Counts of one recipient's part, each with a bound. */
@@ -73,11 +73,11 @@ interface Tries extends Failures, RateLimits, Challenges {
   denials: number;
 }
 
-/** Seals parcels and sends them, and does what the service's answers ask for. */
+/** Seals deliveries and sends them, and does what the service's answers ask for. */
 export class DeliverySender {
   readonly #id: string;
   readonly #broadcast: BroadcastRecord;
-  readonly #services: DispatchServices;
+  readonly #context: SenderContext;
   readonly #steps: SessionManager;
   readonly #limits: DispatchLimits;
   readonly #signal: AbortSignal;
@@ -89,20 +89,20 @@ export class DeliverySender {
   constructor(
     id: string,
     broadcast: BroadcastRecord,
-    services: DispatchServices,
+    context: SenderContext,
     steps: SessionManager,
     limits: DispatchLimits,
     signal: AbortSignal,
   ) {
     this.#id = id;
     this.#broadcast = broadcast;
-    this.#services = services;
+    this.#context = context;
     this.#steps = steps;
     this.#limits = limits;
     this.#signal = signal;
-    this.#ownFailures = new RecipientFailureTracker(services.transport, services.account().aci, signal);
+    this.#ownFailures = new RecipientFailureTracker(context.transport, context.account().aci, signal);
     const { gate, slots, maxRetryAfterMs } = limits;
-    this.#waits = new RefusalWaits({ id, gate, services, maxRetryAfterMs, slots, signal });
+    this.#waits = new RefusalWaits({ id, gate, context, maxRetryAfterMs, slots, signal });
   }
 
   /** From a recipient's first step to the end of his part; rejects when the broadcast cannot go on. */
@@ -119,7 +119,7 @@ export class DeliverySender {
       silentMs: 0,
     };
     let step = first;
-    let parcel: EncryptedDelivery | undefined;
+    let delivery: EncryptedDelivery | undefined;
     for (;;) {
       if (step.kind === 'ended') {
         return { ...step, attempts: tries.sends };
@@ -127,18 +127,18 @@ export class DeliverySender {
       let refusal: Refusal;
       if (step.kind === 'refused') refusal = step.refusal;
       else {
-        if (this.#mayNotGo(step.parcel)) {
+        if (this.#mayNotGo(step.delivery)) {
           step = failure(deniedError(serviceId));
           continue;
         }
-        const sent = await this.#send(step.parcel);
+        const sent = await this.#send(step.delivery);
         if (sent.kind === 'overtaken') {
           step = sent.step;
           continue;
         }
         tries.sends += 1;
         const { answer } = sent;
-        parcel = sent.parcel;
+        delivery = sent.delivery;
         if (answer.status === 'seal-failed') {
           step = failure(answer.error);
           continue;
@@ -147,60 +147,60 @@ export class DeliverySender {
           this.#taken += 1;
           this.#ownFailures.answered(serviceId);
           this.#waits.sent();
-          step = accepted(parcel);
+          step = accepted(delivery);
           continue;
         }
         refusal = answer;
       }
       if (refusal.status === 'rate-limited' && this.#waits.mayWaitOut(refusal, tries)) {
-        this.#services.telemetry.publish('refusal', { id: this.#id, status: refusal.status });
-        const isEncrypted = parcel !== undefined;
+        this.#context.telemetry.publish('refusal', { id: this.#id, status: refusal.status });
+        const isEncrypted = delivery !== undefined;
         // It lies in the outbox: thousands who wait take no memory.
-        parcel = undefined;
+        delivery = undefined;
         await this.#waits.waitOut(refusal, tries);
         step = await (isEncrypted ? this.#steps.reload(serviceId) : this.#steps.establish(serviceId));
       } else {
-        step = await this.#answer(serviceId, parcel, refusal, tries);
+        step = await this.#answer(serviceId, delivery, refusal, tries);
       }
     }
   }
 
   /**
-   * Whether it could only go out unsealed, and may not: whoever made the parcel may have found the contact as it was left by
+   * Whether it could only go out unsealed, and may not: whoever made the delivery may have found the contact as it was left by
    * another broadcast, or before a crash.
    */
   #mayNotGo({ serviceId, access }: EncryptedDelivery): boolean {
-    return !maySend(takesSealed(serviceId, access), this.#services.policies);
+    return !maySend(takesSealed(serviceId, access), this.#context.policies);
   }
 
   /** What follows from a refusal: waiting, another way, or the end. */
   async #answer(
     serviceId: string,
-    parcel: EncryptedDelivery | undefined,
+    delivery: EncryptedDelivery | undefined,
     refusal: Refusal,
     tries: Tries,
   ): Promise<DeliveryStep> {
-    const { telemetry } = this.#services;
+    const { telemetry } = this.#context;
     telemetry.publish('refusal', { id: this.#id, status: refusal.status });
     if (refusal.status !== 'unavailable') this.#ownFailures.answered(serviceId);
     const again = (): DeliveryStep | Promise<DeliveryStep> =>
-      parcel === undefined ? this.#steps.establish(serviceId) : { kind: 'parcel', parcel };
+      delivery === undefined ? this.#steps.establish(serviceId) : { kind: 'encrypted', delivery };
     switch (refusal.status) {
       case 'unauthorized':
         tries.denials += 1;
-        if (parcel === undefined || tries.denials > MAX_DENIALS || !takesSealed(serviceId, parcel.access)) {
+        if (delivery === undefined || tries.denials > MAX_DENIALS || !takesSealed(serviceId, delivery.access)) {
           return failure(rejectedError(serviceId, 401));
         }
-        return this.#steps.onUnauthorized(parcel);
+        return this.#steps.onUnauthorized(delivery);
       case 'not-found':
         return this.#steps.markUnregistered(serviceId);
       case 'mismatched-devices': {
         tries.repairs += 1;
-        if (parcel === undefined || tries.repairs > MAX_REPAIRS) {
+        if (delivery === undefined || tries.repairs > MAX_REPAIRS) {
           const message = `its devices were others in each of ${MAX_REPAIRS} rounds`;
           return failure(new SealcastError('ERR_DEVICES_CHANGING', message, { serviceId }));
         }
-        return this.#repair(parcel, refusal, tries);
+        return this.#repair(delivery, refusal, tries);
       }
       case 'too-large': {
         const message = 'the service finds the message too large for this recipient';
@@ -222,7 +222,7 @@ export class DeliverySender {
         await this.#waits.challenge(refusal, tries);
         return again();
       case 'unavailable': {
-        const isSealed = parcel === undefined || takesSealed(serviceId, parcel.access);
+        const isSealed = delivery === undefined || takesSealed(serviceId, delivery.access);
         const { round, lastOutageMs } = this.#waits;
         const scene = { taken: this.#taken, round, lastOutageMs, isSealed };
         const verdict = await this.#ownFailures.judge(serviceId, tries, scene);
@@ -245,20 +245,20 @@ export class DeliverySender {
 
   /** A repair that is itself refused is tried again with the same mismatch, once what refused it has passed. */
   async #repair(
-    parcel: EncryptedDelivery,
+    delivery: EncryptedDelivery,
     mismatch: Extract<Refusal, { status: 'mismatched-devices' }>,
     tries: Tries,
   ): Promise<DeliveryStep> {
     for (;;) {
-      const step = await this.#steps.repairDevices(parcel, mismatch);
+      const step = await this.#steps.repairDevices(delivery, mismatch);
       if (step.kind !== 'refused') return step;
       const { refusal } = step;
       if (refusal.status === 'rate-limited' && this.#waits.mayWaitOut(refusal, tries)) {
         await this.#waits.waitOut(refusal, tries);
         continue;
       }
-      const next = await this.#answer(parcel.serviceId, parcel, refusal, tries);
-      if (next.kind !== 'parcel' || next.parcel !== parcel) return next;
+      const next = await this.#answer(delivery.serviceId, delivery, refusal, tries);
+      if (next.kind !== 'encrypted' || next.delivery !== delivery) return next;
     }
   }
 
@@ -268,15 +268,15 @@ export class DeliverySender {
    * another turn if it may still be sent to.
    */
   async #send(first: EncryptedDelivery): Promise<Sent> {
-    const { guard } = this.#services;
+    const { guard } = this.#context;
     const { window } = this.#limits;
-    let parcel = first;
+    let delivery = first;
     let sealed: Sealed | undefined;
     for (;;) {
       if (sealed === undefined) {
-        const result = await this.#seal(parcel);
+        const result = await this.#seal(delivery);
         if (result instanceof SealcastError) {
-          return { kind: 'answered', parcel, answer: { status: 'seal-failed', error: result } };
+          return { kind: 'answered', delivery, answer: { status: 'seal-failed', error: result } };
         }
         sealed = result;
       }
@@ -284,26 +284,26 @@ export class DeliverySender {
       let answer: Answer = { status: 'unavailable' };
       try {
         const { certificate, envelopes } = sealed;
-        if (certificate !== undefined && !this.#services.certificates.isUsable(certificate)) {
+        if (certificate !== undefined && !this.#context.certificates.isUsable(certificate)) {
           sealed = undefined;
           continue;
         }
-        if (guard.mayBegin(parcel.serviceId, parcel.revision)) {
-          answer = await this.#post(parcel, envelopes, this.#signal);
-          return { kind: 'answered', parcel, answer };
+        if (guard.mayBegin(delivery.serviceId, delivery.revision)) {
+          answer = await this.#post(delivery, envelopes, this.#signal);
+          return { kind: 'answered', delivery, answer };
         }
       } catch (error) {
         // What the transport cannot make sense of is this recipient's own failure.
         if (error instanceof SealcastError && error.code === 'ERR_INVALID_ARGUMENT') {
-          return { kind: 'answered', parcel, answer: { status: 'seal-failed', error } };
+          return { kind: 'answered', delivery, answer: { status: 'seal-failed', error } };
         }
         throw error;
       } finally {
         window.release(answer.status === 'sent' ? 'taken' : answer.status === 'rate-limited' ? 'limited' : 'other');
       }
-      const step = await this.#steps.refresh(parcel);
-      if (step.kind !== 'parcel' || !isSealedAlike(parcel, step.parcel)) return { kind: 'overtaken', step };
-      parcel = step.parcel;
+      const step = await this.#steps.refresh(delivery);
+      if (step.kind !== 'encrypted' || !isSealedAlike(delivery, step.delivery)) return { kind: 'overtaken', step };
+      delivery = step.delivery;
     }
   }
 
@@ -325,7 +325,7 @@ export class DeliverySender {
   ): Promise<SendOutcome> {
     // Stopped while its turn came: nothing leaves any more, whatever the transport makes of signals.
     signal.throwIfAborted();
-    const { transport } = this.#services;
+    const { transport } = this.#context;
     const { timestamp, urgent } = this.#broadcast;
     const request = { destination: serviceId, timestamp, urgent, online: false };
     const accessKey = accessKeyFor(serviceId, access);
@@ -348,7 +348,7 @@ export class DeliverySender {
 
   async #seal({ serviceId, access, identityKey, devices }: EncryptedDelivery): Promise<Sealed | SealcastError> {
     if (!takesSealed(serviceId, access)) return { certificate: undefined, envelopes: [] };
-    const { certificates, seals } = this.#services;
+    const { certificates, seals } = this.#context;
     let failed: SealcastError | undefined;
     try {
       return await outliveWorkers(async () => {

@@ -26,7 +26,7 @@ import { Runs } from './run-registry.js';
 import { RunTask, type RunTaskOptions } from './run-task.js';
 
 /** What a Broadcaster was opened with, checked. */
-export interface CoreOptions extends RuntimeOptions {
+export interface ServiceOptions extends RuntimeOptions {
   readonly policies: Policies;
   readonly limits: BroadcasterLimits;
   readonly events: EventSink<BroadcasterEvents>;
@@ -34,7 +34,7 @@ export interface CoreOptions extends RuntimeOptions {
 
 /** A Broadcaster's inside, loaded when one is opened: who only seals needs none of it. */
 export class BroadcastService {
-  readonly #services: BroadcastContext;
+  readonly #context: BroadcastContext;
   readonly #limits: BroadcasterLimits;
   readonly #runtime: AccountRuntime;
   readonly #runs = new Runs();
@@ -48,35 +48,35 @@ export class BroadcastService {
   #endSkews: (() => void) | undefined;
   #closed = false;
 
-  private constructor(runtime: AccountRuntime, limits: BroadcasterLimits, services: BroadcastContext) {
+  private constructor(runtime: AccountRuntime, limits: BroadcasterLimits, context: BroadcastContext) {
     this.#runtime = runtime;
     this.#limits = limits;
-    this.#services = services;
+    this.#context = context;
     this.#resends = runtime.resends;
     this.identities = new Identities(runtime);
     this.#index = new BroadcastIndex(runtime.resends);
-    const { outbox, clock } = services;
+    const { outbox, clock } = context;
     this.#records = new BroadcastRecords({ outbox, clock, index: this.#index, dryRun: false });
     this.#pruner = new Pruner({
-      outbox: services.outbox,
+      outbox: context.outbox,
       keepFinishedMs: limits.keepFinishedMs,
-      clock: services.clock,
-      telemetry: services.telemetry,
+      clock: context.clock,
+      telemetry: context.telemetry,
       runs: this.#runs,
       index: this.#index,
     });
   }
 
-  static async open(options: CoreOptions): Promise<BroadcastService> {
+  static async open(options: ServiceOptions): Promise<BroadcastService> {
     const { store, transport, policies, limits, telemetry, events } = options;
     const runtime = await AccountRuntime.open(options);
     const guard = SendGuard.of(store);
-    const services: BroadcastContext = {
+    const context: BroadcastContext = {
       account: () => runtime.account,
       policies,
       outbox: new Outbox(store, runtime.clock),
       transport,
-      ratchet: runtime.ratchet,
+      sessionClient: runtime.sessionClient,
       seals: runtime.seals,
       certificates: runtime.certificates,
       locks: runtime.locks,
@@ -87,19 +87,21 @@ export class BroadcastService {
       events,
       clock: runtime.clock,
     };
-    const core = new BroadcastService(runtime, limits, services);
-    core.#endProblems = runtime.certificateProblems.subscribe((problem) => events.emit('certificateProblem', problem));
+    const service = new BroadcastService(runtime, limits, context);
+    service.#endProblems = runtime.certificateProblems.subscribe((problem) =>
+      events.emit('certificateProblem', problem),
+    );
     try {
-      await core.#pruner.start();
-      core.#detach = runtime.resends.attach({
-        idOf: (timestamp) => core.#index.idOf(timestamp),
-        beginResend: (id) => core.#runs.whenIdle(id, () => core.#resend(id)),
+      await service.#pruner.start();
+      service.#detach = runtime.resends.attach({
+        idOf: (timestamp) => service.#index.idOf(timestamp),
+        beginResend: (id) => service.#runs.whenIdle(id, () => service.#resend(id)),
       });
     } catch (error) {
-      await core.#release();
+      await service.#release();
       throw error;
     }
-    return core;
+    return service;
   }
 
   async #release(): Promise<void> {
@@ -112,7 +114,7 @@ export class BroadcastService {
 
   /** Notifies of clock skews from now on, of one that is known first. Further calls do nothing. */
   tellClockSkews(): void {
-    this.#endSkews ??= this.#runtime.time.subscribe((skew) => this.#services.events.emit('clockSkew', skew));
+    this.#endSkews ??= this.#runtime.time.subscribe((skew) => this.#context.events.emit('clockSkew', skew));
   }
 
   publicId(id: string): string {
@@ -134,13 +136,13 @@ export class BroadcastService {
 
   async resume(signal: AbortSignal | undefined): Promise<ResumedBroadcast[]> {
     const unfinished: string[] = [];
-    for await (const { id, record } of this.#services.outbox.broadcasts()) {
+    for await (const { id, record } of this.#context.outbox.broadcasts()) {
       if (record.state !== 'finished') unfinished.push(id);
     }
     const resumed: ResumedBroadcast[] = [];
     for (const id of unfinished) {
       // While the ones before it were finished, somebody may have taken it up, or finished it.
-      const record = await this.#services.outbox.broadcast(id);
+      const record = await this.#context.outbox.broadcast(id);
       if (record === undefined || record.state === 'finished' || this.#runs.hasUsersRun(id)) continue;
       // A text that broadcast() refuses never gets the rest of its recipients: it ends with those it has.
       const isOpen = record.state === 'ingesting' && messageError(record.content) === undefined;
@@ -169,7 +171,7 @@ export class BroadcastService {
     const task = new RunTask({
       ...what,
       id,
-      services: this.#services,
+      context: this.#context,
       limits: this.#limits,
       dryRun: false,
       records: this.#records,
@@ -182,11 +184,11 @@ export class BroadcastService {
 
   /** Shares no state and leaves none: another run of the same id may be under way, or begin. */
   #startDry(id: string, message: CheckedBroadcast): BroadcastRun {
-    const services = dryRunContext(this.#services, this.#runtime.options.store);
-    const { outbox, clock } = services;
+    const context = dryRunContext(this.#context, this.#runtime.options.store);
+    const { outbox, clock } = context;
     const task = new RunTask({
       id,
-      services,
+      context,
       limits: this.#limits,
       dryRun: true,
       signal: message.signal,
@@ -212,7 +214,7 @@ export class BroadcastService {
 
   /** Many at once share a transaction. */
   async changeContact(serviceId: string, change: (contact: ContactRecord) => ContactRecord): Promise<void> {
-    const { locks, outbox } = this.#services;
+    const { locks, outbox } = this.#context;
     await locks.with([serviceId], async () => {
       const contact = await outbox.contact(serviceId);
       const changed = change(contact);

@@ -51,13 +51,13 @@ interface Seen {
  */
 export class SessionManager {
   readonly #id: string;
-  readonly #services: BroadcastContext;
+  readonly #context: BroadcastContext;
   readonly #encryptor: Encryptor;
   readonly #signal: AbortSignal;
 
-  constructor(id: string, services: BroadcastContext, encryptor: Encryptor, signal: AbortSignal) {
+  constructor(id: string, context: BroadcastContext, encryptor: Encryptor, signal: AbortSignal) {
     this.#id = id;
-    this.#services = services;
+    this.#context = context;
     this.#encryptor = encryptor;
     this.#signal = signal;
   }
@@ -72,7 +72,7 @@ export class SessionManager {
   }
 
   async #establish(serviceId: string, stranger?: Seen): Promise<DeliveryStep> {
-    const { guard, policies, preKeys } = this.#services;
+    const { guard, policies, preKeys } = this.#context;
     let triedAt = stranger?.revision;
     let known = stranger;
     for (let round = 0; round < MAX_ROUNDS;) {
@@ -118,7 +118,7 @@ export class SessionManager {
     answer: Extract<PreKeysOutcome, { status: 'ok' }>,
     holdsLock: boolean,
   ): Promise<DeliveryStep | undefined> {
-    const { policies, preKeys } = this.#services;
+    const { policies, preKeys } = this.#context;
     const { identityKey, bundles } = answer;
     const now = await this.#look(serviceId, seen);
     const { contact } = now;
@@ -143,7 +143,7 @@ export class SessionManager {
       holdsLock,
     };
     const step = await preKeys.use(answer, () => this.#encryptor.encryptWith(setup), this.#signal);
-    if (isChanged && step?.kind === 'parcel') this.#tellIdentityChange(serviceId);
+    if (isChanged && step?.kind === 'encrypted') this.#tellIdentityChange(serviceId);
     return step;
   }
 
@@ -153,7 +153,7 @@ export class SessionManager {
     { contact, revision }: Seen,
     known: ContactRecord,
   ): Promise<DeliveryStep | undefined> {
-    const { guard, locks, outbox } = this.#services;
+    const { guard, locks, outbox } = this.#context;
     return locks.with([serviceId], async () => {
       if (!guard.isCurrent(serviceId, revision)) return undefined;
       if (known !== contact) await outbox.commit([contactChange(serviceId, known)]);
@@ -163,13 +163,13 @@ export class SessionManager {
   }
 
   /** After a 409 or 410: archives extra and stale sessions, begins missing ones, and encrypts for those devices alone. */
-  repairDevices(parcel: EncryptedDelivery, mismatch: Mismatch): Promise<DeliveryStep> {
-    return orFailure(() => this.#repairDevices(parcel, mismatch));
+  repairDevices(delivery: EncryptedDelivery, mismatch: Mismatch): Promise<DeliveryStep> {
+    return orFailure(() => this.#repairDevices(delivery, mismatch));
   }
 
-  async #repairDevices(parcel: EncryptedDelivery, mismatch: Mismatch): Promise<DeliveryStep> {
-    const { policies, preKeys } = this.#services;
-    const { serviceId } = parcel;
+  async #repairDevices(delivery: EncryptedDelivery, mismatch: Mismatch): Promise<DeliveryStep> {
+    const { policies, preKeys } = this.#context;
+    const { serviceId } = delivery;
     const { missing, extra, stale } = mismatch;
     const wanted = [...new Set([...missing, ...stale])].filter((deviceId) => !extra.includes(deviceId));
     const [only] = wanted;
@@ -178,10 +178,10 @@ export class SessionManager {
       const seen = await this.#look(serviceId);
       const { contact, revision } = seen;
       if (contact.blocked) return failure(blockedError(serviceId));
-      if (!this.#encryptor.isFor(contact, parcel.identityKey)) return this.#establish(serviceId);
+      if (!this.#encryptor.isFor(contact, delivery.identityKey)) return this.#establish(serviceId);
       if (wanted.length === 0) {
         round += 1;
-        const step = await this.#patch(parcel, mismatch, [], round > OPTIMISTIC_ROUNDS);
+        const step = await this.#patch(delivery, mismatch, [], round > OPTIMISTIC_ROUNDS);
         if (step !== undefined) return step;
         continue;
       }
@@ -197,7 +197,7 @@ export class SessionManager {
       if (!isGone && isOtherIdentity(contact, answer.identityKey))
         return this.#reestablish(serviceId, accessKey, seen, answer);
       const bundles = isGone ? [] : answer.bundles.filter(({ deviceId }) => wanted.includes(deviceId));
-      const step = await this.#patch(parcel, mismatch, bundles, round > OPTIMISTIC_ROUNDS);
+      const step = await this.#patch(delivery, mismatch, bundles, round > OPTIMISTIC_ROUNDS);
       if (step !== undefined) return step;
     }
     return failure(noPreKeysError(serviceId, 'the contact changed each time'));
@@ -206,22 +206,22 @@ export class SessionManager {
   /**
    * Encrypts for the devices of the bundles, and keeps what is encrypted for the others.
    *
-   * @returns undefined where the contact changed meanwhile, or the parcel is for another identity.
+   * @returns undefined where the contact changed meanwhile, or the delivery is for another identity.
    */
   async #patch(
-    parcel: EncryptedDelivery,
+    delivery: EncryptedDelivery,
     { missing, extra, stale }: Mismatch,
     bundles: readonly PreKeyBundleFields[],
     holdsLock: boolean,
   ): Promise<DeliveryStep | undefined> {
-    const { serviceId, identityKey, devices } = parcel;
+    const { serviceId, identityKey, devices } = delivery;
     const dropped = new Set([...missing, ...stale, ...extra]);
     const { contact, revision } = await this.#look(serviceId);
     if (contact.blocked) return failure(blockedError(serviceId));
     if (!this.#encryptor.isFor(contact, identityKey)) return undefined;
     const renewals = bundles.map((bundle): [number, BundleSetup] => [
       bundle.deviceId,
-      { bundle, renew: isStale(parcel, bundle, stale) },
+      { bundle, renew: isStale(delivery, bundle, stale) },
     ]);
     return this.#encryptor.encryptWith({
       serviceId,
@@ -241,7 +241,7 @@ export class SessionManager {
     seen: Seen,
     answer: Extract<PreKeysOutcome, { status: 'ok' }>,
   ): Promise<DeliveryStep> {
-    const all = await this.#services.preKeys.fetchAll(serviceId, accessKey, seen.revision, this.#signal);
+    const all = await this.#context.preKeys.fetchAll(serviceId, accessKey, seen.revision, this.#signal);
     if (all !== undefined && all.status !== 'ok' && all.status !== 'not-found')
       return { kind: 'refused', refusal: all };
     const step = all && (await this.#begin(serviceId, seen, all.status === 'ok' ? all : answer, false));
@@ -252,12 +252,12 @@ export class SessionManager {
    * After a 401 or 403: another try with access that came meanwhile, or what the contact's profile says, or the end of the
    * recipient's part, for the service answers the same for accounts that do not exist.
    */
-  onUnauthorized(parcel: EncryptedDelivery): Promise<DeliveryStep> {
-    const { serviceId, access } = parcel;
+  onUnauthorized(delivery: EncryptedDelivery): Promise<DeliveryStep> {
+    const { serviceId, access } = delivery;
     return orFailure(async () => {
       const seen = await this.#look(serviceId);
       const denied = isSameAccess(access, seen.contact) ? await this.#deny(serviceId, seen) : undefined;
-      return denied ?? this.refresh(parcel);
+      return denied ?? this.refresh(delivery);
     });
   }
 
@@ -267,9 +267,9 @@ export class SessionManager {
    * @returns undefined where the recipient's part goes on with that.
    */
   async #deny(serviceId: string, seen: Seen): Promise<DeliveryStep | undefined> {
-    const { outbox } = this.#services;
+    const { outbox } = this.#context;
     let evidence: AccessEvidence | undefined;
-    if (onUnauthorized(seen.contact, seen.contact, undefined, this.#services.clock.now()) === 'ask') {
+    if (onUnauthorized(seen.contact, seen.contact, undefined, this.#context.clock.now()) === 'ask') {
       const asked = await this.#askForEvidence(serviceId, seen.revision);
       if (typeof asked === 'object' && 'kind' in asked) return asked;
       // The contact was changed before the service could be asked.
@@ -277,7 +277,7 @@ export class SessionManager {
       evidence = asked;
     }
     return this.#withContact(serviceId, async (contact) => {
-      const known = onUnauthorized(contact, seen.contact, evidence, this.#services.clock.now());
+      const known = onUnauthorized(contact, seen.contact, evidence, this.#context.clock.now());
       if (known !== 'ask' && known !== contact) await outbox.commit([contactChange(serviceId, known)]);
       return undefined;
     });
@@ -288,7 +288,7 @@ export class SessionManager {
    * the transport fetches profiles: it says whether the access key that was denied is the registered one.
    */
   async #askForEvidence(serviceId: string, revision: number): Promise<AccessEvidence | DeliveryStep | undefined> {
-    const { guard, transport } = this.#services;
+    const { guard, transport } = this.#context;
     const options = { signal: this.#signal };
     if (!guard.mayBegin(serviceId, revision)) return undefined;
     const answer = await transport.accountExists(serviceId, options);
@@ -301,18 +301,18 @@ export class SessionManager {
     return profile.status === 'ok' ? profile : 'exists';
   }
 
-  /** A parcel as its contact is by now: with other access, for another identity key, or to no one. */
-  async refresh(parcel: EncryptedDelivery): Promise<DeliveryStep> {
-    const { serviceId } = parcel;
+  /** A delivery as its contact is by now: with other access, for another identity key, or to no one. */
+  async refresh(delivery: EncryptedDelivery): Promise<DeliveryStep> {
+    const { serviceId } = delivery;
     const { contact, revision } = await this.#look(serviceId);
     if (contact.blocked) return failure(blockedError(serviceId));
-    if (!this.#encryptor.isFor(contact, parcel.identityKey)) return this.establish(serviceId);
-    return { kind: 'parcel', parcel: { ...parcel, access: contact, revision } };
+    if (!this.#encryptor.isFor(contact, delivery.identityKey)) return this.establish(serviceId);
+    return { kind: 'encrypted', delivery: { ...delivery, access: contact, revision } };
   }
 
   /** What was encrypted before, as the outbox has it. */
   async reload(serviceId: string): Promise<DeliveryStep> {
-    const { outbox, resends } = this.#services;
+    const { outbox, resends } = this.#context;
     const [{ contact, revision }, [row]] = await Promise.all([
       this.#look(serviceId),
       outbox.rows(this.#id, [serviceId]),
@@ -323,7 +323,7 @@ export class SessionManager {
       return this.establish(serviceId);
     }
     const { identityKey, devices } = row;
-    return { kind: 'parcel', parcel: { serviceId, access: contact, revision, identityKey, devices } };
+    return { kind: 'encrypted', delivery: { serviceId, access: contact, revision, identityKey, devices } };
   }
 
   /** After a 404: sessions are archived, so that a message that comes late can still be read. */
@@ -332,23 +332,23 @@ export class SessionManager {
   }
 
   #markUnregistered(serviceId: string): Promise<DeliveryStep> {
-    return this.#services.locks.with([serviceId], async () => {
-      const contact = await this.#services.outbox.contact(serviceId);
+    return this.#context.locks.with([serviceId], async () => {
+      const contact = await this.#context.outbox.contact(serviceId);
       const devices = contact.devices.map(({ deviceId }) => deviceId);
       const changes = await this.#archive(serviceId, devices);
       if (devices.length > 0) changes.push(contactChange(serviceId, { ...contact, devices: [] }));
-      await this.#services.outbox.commit(changes);
+      await this.#context.outbox.commit(changes);
       return UNREGISTERED;
     });
   }
 
   #archive(serviceId: string, deviceIds: readonly number[]): Promise<Change[]> {
-    const { outbox, ratchet } = this.#services;
-    return archiveSessions(outbox, ratchet, serviceId, deviceIds);
+    const { outbox, sessionClient } = this.#context;
+    return archiveSessions(outbox, sessionClient, serviceId, deviceIds);
   }
 
   #tellIdentityChange(serviceId: string): void {
-    const { events, policies, telemetry } = this.#services;
+    const { events, policies, telemetry } = this.#context;
     const policy = policies.onIdentityChange;
     events.emit('identityChange', { serviceId, accepted: policy === 'accept' });
     telemetry.publish('identity-change', { policy });
@@ -361,7 +361,7 @@ export class SessionManager {
    * @param before an earlier look, which is not repeated where it still holds.
    */
   async #look(serviceId: string, before?: Seen): Promise<Seen> {
-    const { guard, outbox } = this.#services;
+    const { guard, outbox } = this.#context;
     if (before !== undefined && guard.isCurrent(serviceId, before.revision)) return before;
     const { revision } = guard;
     return { revision, contact: await outbox.contact(serviceId) };
@@ -375,8 +375,8 @@ export class SessionManager {
     serviceId: string,
     step: (contact: ContactRecord) => Promise<Next>,
   ): Promise<Next | DeliveryStep> {
-    return this.#services.locks.with([serviceId], async () => {
-      const contact = await this.#services.outbox.contact(serviceId);
+    return this.#context.locks.with([serviceId], async () => {
+      const contact = await this.#context.outbox.contact(serviceId);
       return contact.blocked ? failure(blockedError(serviceId)) : step(contact);
     });
   }

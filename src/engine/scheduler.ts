@@ -78,7 +78,7 @@ export class Scheduler {
   readonly #waiting = new TwoLaneQueue<PendingBatch>();
   /** Arenas that each lane has. */
   readonly #inUse: Record<QueueLane, number> = { incoming: 0, outgoing: 0 };
-  readonly #flights = new Set<PendingBatch>();
+  readonly #pending = new Set<PendingBatch>();
   /** Tells other parts of the library when the signals of running calls abort. */
   readonly aborts = new AbortWatch();
   #queued = 0;
@@ -119,8 +119,8 @@ export class Scheduler {
     if (batch.count === 0) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const { signal } = batch;
-      const unwatch = signal && this.aborts.add(signal, () => this.#settle(flight, abortedError(signal)));
-      const flight: PendingBatch = {
+      const unwatch = signal && this.aborts.add(signal, () => this.#settle(pending, abortedError(signal)));
+      const pending: PendingBatch = {
         batch,
         chunkEntries: chooseChunkEntries(batch.count, this.#threads),
         settle: (error) => {
@@ -132,32 +132,32 @@ export class Scheduler {
         chunksInWork: 0,
         settled: false,
       };
-      this.#flights.add(flight);
-      this.#waiting.push(laneOf(batch), flight);
+      this.#pending.add(pending);
+      this.#waiting.push(laneOf(batch), pending);
       this.#queued += batch.count;
       // Not on the caller's stack, which may be about to end.
       queueMicrotask(() => this.#dispatch());
     });
   }
 
-  /** Takes a flight, with whatever of it still waits, out of the books, and ends its promise. */
-  #settle(flight: PendingBatch, error?: SealcastError): void {
-    if (flight.settled) return;
-    flight.settled = true;
-    this.#queued -= flight.batch.count - flight.next;
-    flight.next = flight.batch.count;
+  /** Takes a batch, with whatever of it still waits, out of the books, and ends its promise. */
+  #settle(pending: PendingBatch, error?: SealcastError): void {
+    if (pending.settled) return;
+    pending.settled = true;
+    this.#queued -= pending.batch.count - pending.next;
+    pending.next = pending.batch.count;
     // It stays in the queue until its turn comes: taking many out of the middle of a long queue
     // would take long.
-    this.#flights.delete(flight);
-    flight.settle(error);
+    this.#pending.delete(pending);
+    pending.settle(error);
   }
 
-  #settleIfDone(flight: PendingBatch): void {
-    if (flight.chunksInWork === 0 && flight.next === flight.batch.count) this.#settle(flight);
+  #settleIfDone(pending: PendingBatch): void {
+    if (pending.chunksInWork === 0 && pending.next === pending.batch.count) this.#settle(pending);
   }
 
   /**
-   * Fills idle arenas for the waiting flights; what does not fit into this turn of the event loop
+   * Fills idle arenas for the waiting batches; what does not fit into this turn of the event loop
    * goes on in the next.
    */
   #dispatch(): void {
@@ -172,58 +172,58 @@ export class Scheduler {
         });
         return;
       }
-      const flight = this.#nextWaiting();
-      if (flight === undefined) return;
+      const pending = this.#nextWaiting();
+      if (pending === undefined) return;
       const arena = this.#idle.pop();
       if (arena === undefined) return;
-      this.#inUse[laneOf(flight.batch)] += 1;
-      const indices = this.#fillChunk(flight, arena);
-      if (flight.next < flight.batch.count) this.#waiting.push(laneOf(flight.batch), flight);
+      this.#inUse[laneOf(pending.batch)] += 1;
+      const indices = this.#fillChunk(pending, arena);
+      if (pending.next < pending.batch.count) this.#waiting.push(laneOf(pending.batch), pending);
       if (indices.length > 0) {
-        flight.chunksInWork += 1;
-        void this.#work(flight, arena, indices);
+        pending.chunksInWork += 1;
+        void this.#work(pending, arena, indices);
       } else {
-        this.#release(flight, arena, false);
-        this.#settleIfDone(flight);
+        this.#release(pending, arena, false);
+        this.#settleIfDone(pending);
       }
     }
   }
 
-  /** Takes the flight whose turn it is out of the queue, if its lane may have one more arena. */
+  /** Takes the batch whose turn it is out of the queue, if its lane may have one more arena. */
   #nextWaiting(): PendingBatch | undefined {
     const most = this.#arenas.length - ARENAS_LEFT;
     const [mayIn, mayOut] = [this.#inUse.incoming < most, this.#inUse.outgoing < most];
     if (!mayIn && !mayOut) return undefined;
     const only = mayIn && mayOut ? undefined : mayIn ? 'incoming' : 'outgoing';
     for (;;) {
-      const flight = this.#waiting.shift(only);
-      if (flight?.settled !== true) return flight;
+      const pending = this.#waiting.shift(only);
+      if (pending?.settled !== true) return pending;
     }
   }
 
   /**
-   * Lays the next entries of a flight into an arena; gives their indices, by place. Entries that
+   * Lays the next entries of a batch into an arena; gives their indices, by place. Entries that
    * take long to look at, or are many and need no work, make a small chunk or none, and not a long
    * turn.
    */
-  #fillChunk(flight: PendingBatch, arena: Arena): number[] {
-    const { batch, chunkEntries } = flight;
+  #fillChunk(pending: PendingBatch, arena: Arena): number[] {
+    const { batch, chunkEntries } = pending;
     const indices: number[] = [];
-    const first = flight.next;
+    const first = pending.next;
     const turnStart = performance.now();
-    while (indices.length < chunkEntries && flight.next < batch.count) {
-      const outcome = fillOrFail(batch, arena, flight.next);
+    while (indices.length < chunkEntries && pending.next < batch.count) {
+      const outcome = fillOrFail(batch, arena, pending.next);
       if (outcome === 'full') break;
-      if (outcome === 'added') indices.push(flight.next);
-      flight.next += 1;
+      if (outcome === 'added') indices.push(pending.next);
+      pending.next += 1;
       if (performance.now() - turnStart > TURN_MS) break;
     }
-    this.#queued -= flight.next - first;
+    this.#queued -= pending.next - first;
     return indices;
   }
 
-  async #work(flight: PendingBatch, arena: Arena, indices: readonly number[]): Promise<void> {
-    const { batch } = flight;
+  async #work(pending: PendingBatch, arena: Arena, indices: readonly number[]): Promise<void> {
+    const { batch } = pending;
     let failure: SealcastError | undefined;
     try {
       arena.setClock(process.hrtime.bigint() + BigInt(Date.now()) * 1_000_000n);
@@ -232,13 +232,13 @@ export class Scheduler {
     } catch (cause) {
       failure = new SealcastError('ERR_WORKER_LOST', 'its worker thread died', { cause });
     }
-    if (!flight.settled) {
+    if (!pending.settled) {
       indices.forEach((index, place) => collectOrFail(batch, arena, place, index, failure));
     }
-    flight.chunksInWork -= 1;
+    pending.chunksInWork -= 1;
     batch.release?.(arena);
-    this.#release(flight, arena, failure !== undefined);
-    this.#settleIfDone(flight);
+    this.#release(pending, arena, failure !== undefined);
+    this.#settleIfDone(pending);
     this.#dispatch();
   }
 
@@ -293,7 +293,7 @@ export class Scheduler {
   async close(): Promise<void> {
     this.#closed = true;
     this.#waiting.clear();
-    for (const flight of [...this.#flights]) this.#settle(flight, closedError());
+    for (const pending of [...this.#pending]) this.#settle(pending, closedError());
     if (!this.#isIdle()) {
       await new Promise<void>((resolve) => {
         this.#whenIdle = resolve;

@@ -18,9 +18,9 @@ import { receiptName } from './types.js';
 import { useNames, type Decrypted, type SessionMessage } from './decrypt/sessions.js';
 import { hasNews } from './user-visible.js';
 
-/** A letter, and how far it has got. */
+/** An envelope, and how far it has got. */
 interface Item {
-  readonly letter: IncomingEnvelope;
+  readonly incoming: IncomingEnvelope;
   readonly opened: OpenedEnvelope;
   readonly address: string;
   /** What libsignal made of it; undefined before it was asked, and where there is nothing to decrypt. */
@@ -35,7 +35,7 @@ export interface BatchResult {
   readonly given: readonly PendingMessage[];
   /** To be told to senders. */
   readonly retries: readonly { readonly key: string; readonly row: RetryRecord }[];
-  /** Letters that are left with the service. */
+  /** Envelopes that are left with the service. */
   readonly deferred: number;
 }
 
@@ -47,19 +47,19 @@ const RECEIPT: Content = {};
 const MAX_TIMESTAMPS = 4096;
 
 /**
- * One batch of letters, from the first look at them to their acknowledgement: decrypted under the locks of their senders, what
+ * One batch of envelopes, from the first look at them to their acknowledgement: decrypted under the locks of their senders, what
  * came of it committed in one transaction, and only when that is on the disk acknowledged to the service. What a crash leaves
  * unacknowledged comes again, and is then known; what was decrypted before the crash lies in the inbox.
  */
 export class Batch {
   readonly #number: number;
-  readonly #services: ReceiveContext;
+  readonly #context: ReceiveContext;
   readonly #items: Item[] = [];
-  /** Letters of which nothing more is expected: they are acknowledged with the others. */
+  /** Envelopes of which nothing more is expected: they are acknowledged with the others. */
   readonly #ended: IncomingEnvelope[] = [];
   readonly #changes: Change[] = [];
   readonly #retries: { key: string; row: RetryRecord }[] = [];
-  /** Sealed letters that workers died of before their sender was known. */
+  /** Sealed envelopes that workers died of before their sender was known. */
   readonly #lost: IncomingEnvelope[] = [];
   #deferred = 0;
   /** What happens once all is on the disk. */
@@ -67,29 +67,29 @@ export class Batch {
 
   constructor(
     number: number,
-    letters: readonly IncomingEnvelope[],
-    openings: readonly OpenResult[],
-    services: ReceiveContext,
+    envelopes: readonly IncomingEnvelope[],
+    outcomes: readonly OpenResult[],
+    context: ReceiveContext,
   ) {
     this.#number = number;
-    this.#services = services;
-    letters.forEach((letter, i) => {
-      const opening = openings[i];
-      if (opening?.kind === 'opened') {
-        const { opened } = opening;
+    this.#context = context;
+    envelopes.forEach((incoming, i) => {
+      const outcome = outcomes[i];
+      if (outcome?.kind === 'opened') {
+        const { opened } = outcome;
         const address = sessionKey(opened.sender, opened.senderDevice);
         this.#items.push({
-          letter,
+          incoming,
           opened,
           address,
           decrypted: undefined,
           content: undefined,
           contentBytes: undefined,
         });
-      } else if (opening?.kind === 'refused') {
-        this.#ended.push(letter);
-        this.#afterwards.push(() => services.counters.refused(opening.reason));
-      } else if (opening?.kind === 'lost') this.#lost.push(letter);
+      } else if (outcome?.kind === 'refused') {
+        this.#ended.push(incoming);
+        this.#afterwards.push(() => context.counters.refused(outcome.reason));
+      } else if (outcome?.kind === 'lost') this.#lost.push(incoming);
       else this.#deferred += 1;
     });
   }
@@ -102,7 +102,7 @@ export class Batch {
    * @param keeps whether messages are kept in the inbox for whoever iterates.
    */
   async run(ticket: Pick<CleanupTicket, 'take'>, keeps: boolean): Promise<BatchResult> {
-    const { runtime, counters, firstFailure } = this.#services;
+    const { runtime, counters, firstFailure } = this.#context;
     const senders = new Set(this.#items.map(({ opened }) => opened.sender));
     const preKeys = this.#items.flatMap(({ opened }) => (opened.preKeys === undefined ? [] : useNames(opened.preKeys)));
     const given = await runtime.locks.with([...senders, ...preKeys], async () => {
@@ -117,7 +117,7 @@ export class Batch {
     });
     counters.count('deferred', this.#deferred);
     // Outside the locks: nobody waits for the service.
-    for (const letter of this.#ended) acknowledge(letter);
+    for (const incoming of this.#ended) acknowledge(incoming);
     for (const after of this.#afterwards) after();
     return { given: keeps ? given : [], retries: this.#retries, deferred: this.#deferred };
   }
@@ -127,10 +127,10 @@ export class Batch {
     ticket: Pick<CleanupTicket, 'take'>,
     keeps: boolean,
   ): Promise<PendingMessage[]> {
-    const { records, runtime, telemetry } = this.#services;
+    const { records, runtime, telemetry } = this.#context;
     const { clock } = runtime;
     const startMs = clock.monotonicMs();
-    const contacts = await ContactBatch.read(senders, this.#services);
+    const contacts = await ContactBatch.read(senders, this.#context);
     const items = this.#items.filter((item) => {
       const isBlocked = contacts.get(item.opened.sender).blocked;
       if (isBlocked) this.#end(item, 'blocked');
@@ -142,7 +142,7 @@ export class Batch {
     const last = await this.#lastOfLost(items);
     const decryptedMs = clock.monotonicMs();
     const given = await this.#takeIn(items, contacts, { keeps, last });
-    this.#changes.push(...(await contacts.changes()), ...this.#services.inbox.remove(ticket.take()));
+    this.#changes.push(...(await contacts.changes()), ...this.#context.inbox.remove(ticket.take()));
     await records.commit(this.#changes);
     const envelopes = this.#items.length;
     telemetry.publish('received:stage', { stage: 'decrypt', envelopes, durationMs: decryptedMs - startMs });
@@ -152,13 +152,13 @@ export class Batch {
   }
 
   /** Nothing more is expected of it. */
-  #end({ letter }: Item, counted?: 'blocked' | 'duplicates' | 'internal'): void {
-    this.#ended.push(letter);
-    if (counted !== undefined) this.#afterwards.push(() => this.#services.counters.count(counted));
+  #end({ incoming }: Item, counted?: 'blocked' | 'duplicates' | 'internal'): void {
+    this.#ended.push(incoming);
+    if (counted !== undefined) this.#afterwards.push(() => this.#context.counters.count(counted));
   }
 
   async #decryptSessions(items: readonly Item[], contacts: ContactBatch): Promise<void> {
-    const { preKeys, sessions } = this.#services;
+    const { preKeys, sessions } = this.#context;
     const asked: Item[] = [];
     const messages: SessionMessage[] = [];
     for (const item of items) {
@@ -180,7 +180,7 @@ export class Batch {
       this.#changes.push(isLastResort ? kyberUseChange(use) : preKeyChange('kyberPreKey', use.kyberPreKeyId, null));
     }
     const used = decrypted.usedPreKeys.length + decrypted.usedKyberPreKeys.length;
-    if (used > 0) this.#afterwards.push(() => this.#services.preKeys.noteUsed(used));
+    if (used > 0) this.#afterwards.push(() => this.#context.preKeys.noteUsed(used));
   }
 
   /** In turns of the event loop: whoever sent them decides how long each takes. */
@@ -223,7 +223,7 @@ export class Batch {
       return bytes === undefined ? [] : [{ item, message: { address, type: 'distribution', bytes } }];
     });
     if (steps.length === 0) return;
-    const { outcomes, changes } = await this.#services.groups.decrypt(steps.map(({ message }) => message));
+    const { outcomes, changes } = await this.#context.groups.decrypt(steps.map(({ message }) => message));
     this.#changes.push(...changes);
     const read = steps.flatMap(({ item, message }, i) => {
       if (message.type === 'distribution') return [];
@@ -234,22 +234,22 @@ export class Batch {
   }
 
   /**
-   * Counts a delivery of letters that workers died of, unless no worker lives at all: then it is no fault of theirs.
+   * Counts a delivery of envelopes that workers died of, unless no worker lives at all: then it is no fault of theirs.
    *
    * @returns those for which it was the last one. Sealed ones among them are refused, for their sender is not known.
    */
   async #lastOfLost(items: readonly Item[]): Promise<ReadonlySet<IncomingEnvelope>> {
-    const { counters, runtime, lostLetters } = this.#services;
-    const lost = items.filter(({ decrypted }) => decrypted?.status === 'lost').map(({ letter }) => letter);
+    const { counters, runtime, lostEnvelopes } = this.#context;
+    const lost = items.filter(({ decrypted }) => decrypted?.status === 'lost').map(({ incoming }) => incoming);
     if (lost.length + this.#lost.length === 0) return new Set();
-    const isAlive = await runtime.ratchet.isAlive();
-    for (const letter of this.#lost) {
-      if (isAlive && lostLetters.isLast(letter)) {
-        this.#ended.push(letter);
+    const isAlive = await runtime.sessionClient.isAlive();
+    for (const incoming of this.#lost) {
+      if (isAlive && lostEnvelopes.isLast(incoming)) {
+        this.#ended.push(incoming);
         this.#afterwards.push(() => counters.refused('worker-lost'));
       } else this.#deferred += 1;
     }
-    return new Set(isAlive ? lost.filter((letter) => lostLetters.isLast(letter)) : []);
+    return new Set(isAlive ? lost.filter((incoming) => lostEnvelopes.isLast(incoming)) : []);
   }
 
   /** What each message means to us; gives those that are for whoever iterates. */
@@ -258,14 +258,14 @@ export class Batch {
     contacts: ContactBatch,
     { keeps, last }: { readonly keeps: boolean; readonly last: ReadonlySet<IncomingEnvelope> },
   ): Promise<PendingMessage[]> {
-    const { inbox, counters, telemetry } = this.#services;
-    const answers = new RetryRequestHandler(this.#services, contacts);
+    const { inbox, counters, telemetry } = this.#context;
+    const answers = new RetryRequestHandler(this.#context, contacts);
     const given: PendingMessage[] = [];
     const slicer = new TimeSlicer();
     for (const [place, item] of items.entries()) {
       if (slicer.isOver) await slicer.next();
-      const { opened, content, contentBytes, decrypted, letter } = item;
-      if (decrypted?.status === 'lost' && !last.has(letter)) {
+      const { opened, content, contentBytes, decrypted, incoming } = item;
+      if (decrypted?.status === 'lost' && !last.has(incoming)) {
         // The service has it still.
         this.#deferred += 1;
         continue;
@@ -277,11 +277,11 @@ export class Batch {
       const isBare = opened.envelopeType === 'plaintext';
       // Nothing but a request to send something again may come in the clear.
       if (content === undefined || contentBytes === undefined || (isBare && !isRetryRequest(content))) {
-        this.#ended.push(letter);
+        this.#ended.push(incoming);
         this.#afterwards.push(() => counters.refused('invalid-content'));
         continue;
       }
-      if (opened.envelopeType === 'receipt' && !this.#services.receipts.add(receiptName(opened))) {
+      if (opened.envelopeType === 'receipt' && !this.#context.receipts.add(receiptName(opened))) {
         this.#end(item, 'duplicates');
         continue;
       }
@@ -313,13 +313,13 @@ export class Batch {
 
   /** What could not be decrypted: known already, or to be asked for again. */
   #fail(item: Item, place: number, status: Exclude<Decrypted['status'], 'ok'>): void {
-    const { counters, events, inbox, telemetry } = this.#services;
+    const { counters, events, inbox, telemetry } = this.#context;
     const { opened } = item;
     if (status === 'duplicate') {
       this.#end(item, 'duplicates');
       return;
     }
-    const row = createRetryRequest(opened, item.address, this.#services);
+    const row = createRetryRequest(opened, item.address, this.#context);
     if (row !== undefined) {
       const change = inbox.retryChange(this.#number, place, row);
       this.#changes.push(change);

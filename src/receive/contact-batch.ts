@@ -28,24 +28,24 @@ interface Entry {
 
 /** What is known of the senders of a batch, and what its messages make of it. Whoever has it holds their locks. */
 export class ContactBatch {
-  readonly #services: ReceiveContext;
+  readonly #context: ReceiveContext;
   readonly #entries: ReadonlyMap<string, Entry>;
   /** By address; null: it is taken out. */
   readonly #sessions = new Map<string, Uint8Array<ArrayBuffer> | null>();
   readonly #identityChanges = new Set<string>();
 
-  private constructor(services: ReceiveContext, entries: ReadonlyMap<string, Entry>) {
-    this.#services = services;
+  private constructor(context: ReceiveContext, entries: ReadonlyMap<string, Entry>) {
+    this.#context = context;
     this.#entries = entries;
   }
 
-  static async read(serviceIds: readonly string[], services: ReceiveContext): Promise<ContactBatch> {
-    const contacts = serviceIds.length === 0 ? [] : await services.records.contacts(serviceIds);
+  static async read(serviceIds: readonly string[], context: ReceiveContext): Promise<ContactBatch> {
+    const contacts = serviceIds.length === 0 ? [] : await context.records.contacts(serviceIds);
     const entries = serviceIds.flatMap((serviceId, i): [string, Entry][] => {
       const contact = contacts[i];
       return contact === undefined ? [] : [[serviceId, { before: contact, now: contact, outdated: new Set() }]];
     });
-    return new ContactBatch(services, new Map(entries));
+    return new ContactBatch(context, new Map(entries));
   }
 
   get(serviceId: string): ContactRecord {
@@ -84,7 +84,7 @@ export class ContactBatch {
   /** With another identity key a contact is another client: what it had of sessions is over (as Signal's clients have it). */
   #takeIdentity(serviceId: string, entry: Entry, identityKey: Uint8Array<ArrayBuffer>): void {
     const before = entry.now;
-    const policy = this.#services.policies.onIdentityChange;
+    const policy = this.#context.policies.onIdentityChange;
     entry.now = onIdentityKey(before, identityKey, policy);
     if (!isOtherIdentity(before, identityKey)) return;
     this.#identityChanges.add(serviceId);
@@ -98,7 +98,7 @@ export class ContactBatch {
     content: Content,
   ): void {
     // What our own other devices say of us is no contact's.
-    if (serviceId === this.#services.runtime.account.aci) return;
+    if (serviceId === this.#context.runtime.account.aci) return;
     const entry = this.#entry(serviceId);
     const known = sealed ? onSealedReceived(entry.now) : entry.now;
     entry.now = learnFrom(known, content, serverTimestamp);
@@ -108,7 +108,7 @@ export class ContactBatch {
   async session(address: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const changed = this.#sessions.get(address);
     if (changed !== undefined) return changed ?? undefined;
-    const [record] = await this.#services.records.sessions([address]);
+    const [record] = await this.#context.records.sessions([address]);
     return record;
   }
 
@@ -127,7 +127,7 @@ export class ContactBatch {
   }
 
   async #archiveOutdated(): Promise<void> {
-    const { runtime, records } = this.#services;
+    const { runtime, records } = this.#context;
     const addresses = [...this.#entries].flatMap(([serviceId, { outdated }]) =>
       [...outdated].map((deviceId) => sessionKey(serviceId, deviceId)),
     );
@@ -138,7 +138,7 @@ export class ContactBatch {
       const record = changed === undefined ? found[i] : changed;
       return record === undefined || record === null ? [] : [{ address, record }];
     });
-    const archived = await runtime.ratchet.archive(known.map(({ record }) => record));
+    const archived = await runtime.sessionClient.archive(known.map(({ record }) => record));
     known.forEach(({ address }, i) => {
       const record = archived[i];
       if (record !== undefined) this.#sessions.set(address, record);
@@ -147,7 +147,7 @@ export class ContactBatch {
 
   /** What whoever listens is told once it is on the disk. */
   news(): (() => void)[] {
-    const { events, policies, telemetry } = this.#services;
+    const { events, policies, telemetry } = this.#context;
     const news: (() => void)[] = [];
     for (const [serviceId, { before, now }] of this.#entries) {
       if (now.profileKey !== before.profileKey) news.push(() => events.emit('profileKey', { serviceId }));

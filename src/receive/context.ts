@@ -8,7 +8,7 @@ import type { EventSink } from '../util/event-relay.js';
 import type { FatalErrorLatch } from './fatal-error-latch.js';
 import type { GroupDecryptor } from './decrypt/groups.js';
 import type { Inbox } from '../store/tables/inbox.js';
-import type { LostLetters } from './lost-letters.js';
+import type { LostEnvelopes } from './lost-envelopes.js';
 import type { RecentSet } from './recent-set.js';
 import type { RetryLimits } from './retry/limits.js';
 import type { SessionDecryptor } from './decrypt/sessions.js';
@@ -28,7 +28,7 @@ export interface ReceiveContext {
   /** The service's receipts: nothing in them tells one that comes again from another. */
   readonly receipts: RecentSet;
   readonly firstFailure: FatalErrorLatch;
-  readonly lostLetters: LostLetters;
+  readonly lostEnvelopes: LostEnvelopes;
   readonly telemetry: Telemetry;
   readonly events: EventSink<ReceiverEvents>;
   readonly retries: RetryCapacity;

@@ -40,7 +40,7 @@ export interface OpenedEnvelope {
 }
 
 /**
- * What became of a letter so far. `lost`: a worker died of it, alone; nothing is known of it. `deferred`: it is not its own
+ * What became of an envelope so far. `lost`: a worker died of it, alone; nothing is known of it. `deferred`: it is not its own
  * fault that it could not be opened.
  */
 export type OpenResult =
@@ -68,7 +68,7 @@ const MAX_UNSEAL_ATTEMPTS = 3;
 /** The worker is gone, or its kernel: of this envelope, or of another one that it had at the same time. */
 const LOST: ReadonlySet<SealcastErrorCode> = new Set(['ERR_WORKER_LOST', 'ERR_KERNEL_FAULT']);
 
-/** A sealed envelope, and the letter it came in. */
+/** A sealed envelope, and the times of the delivery that it came in. */
 interface Sealed {
   readonly index: number;
   readonly envelope: ServiceEnvelope;
@@ -96,31 +96,31 @@ export class EnvelopeOpener {
   }
 
   /** @returns in order. @throws SealcastError ERR_CLOSED */
-  async open(letters: readonly IncomingEnvelope[]): Promise<OpenResult[]> {
+  async open(envelopes: readonly IncomingEnvelope[]): Promise<OpenResult[]> {
     const sealed: Sealed[] = [];
-    const openings: OpenResult[] = [];
+    const outcomes: OpenResult[] = [];
     const slicer = new TimeSlicer(this.#now);
-    for (const [index, letter] of letters.entries()) {
-      openings.push(this.#read(letter, index, sealed));
+    for (const [index, incoming] of envelopes.entries()) {
+      outcomes.push(this.#read(incoming, index, sealed));
       if (slicer.isOver) await slicer.next();
     }
-    if (sealed.length === 0) return openings;
-    await this.#unseal(sealed, openings);
-    return openings;
+    if (sealed.length === 0) return outcomes;
+    await this.#unseal(sealed, outcomes);
+    return outcomes;
   }
 
   /** All but what is sealed, which is added to `sealed`. */
-  #read(letter: IncomingEnvelope, index: number, sealed: Sealed[]): OpenResult {
-    if (letter.isTooLarge === true) return refused('too-large');
-    const envelope = envelopeOf(letter);
+  #read(incoming: IncomingEnvelope, index: number, sealed: Sealed[]): OpenResult {
+    if (incoming.isTooLarge === true) return refused('too-large');
+    const envelope = envelopeOf(incoming);
     if (envelope === undefined) return refused('malformed-envelope');
     const destination = destinationOf(envelope);
     const isToPni = destination !== undefined && isPni(destination);
     if (envelope.type !== SERVICE_ENVELOPE_TYPE.unidentifiedSender) {
-      return isToPni ? refused('sent-to-pni') : openUnsealed(envelope, letter);
+      return isToPni ? refused('sent-to-pni') : openUnsealed(envelope, incoming);
     }
     if (isToPni) return refused('sealed-to-pni');
-    const times = timesOf(envelope, letter);
+    const times = timesOf(envelope, incoming);
     if (times === undefined || envelope.content.length === 0) return refused('malformed-envelope');
     sealed.push({ index, envelope, times });
     // Replaced once it is unsealed.
@@ -131,16 +131,16 @@ export class EnvelopeOpener {
    * A worker's death is no verdict on the envelopes that it had at the time: they are tried again, each alone, so that one
    * that workers die of costs no other.
    */
-  async #unseal(sealed: readonly Sealed[], openings: OpenResult[]): Promise<void> {
-    await this.#unsealTogether(sealed, openings);
+  async #unseal(sealed: readonly Sealed[], outcomes: OpenResult[]): Promise<void> {
+    await this.#unsealTogether(sealed, outcomes);
     for (const one of sealed) {
-      for (let attempt = 1; attempt < MAX_UNSEAL_ATTEMPTS && isOpen(openings[one.index]); attempt++) {
-        await this.#unsealTogether([one], openings);
+      for (let attempt = 1; attempt < MAX_UNSEAL_ATTEMPTS && isOpen(outcomes[one.index]); attempt++) {
+        await this.#unsealTogether([one], outcomes);
       }
     }
   }
 
-  async #unsealTogether(sealed: readonly Sealed[], openings: OpenResult[]): Promise<void> {
+  async #unsealTogether(sealed: readonly Sealed[], outcomes: OpenResult[]): Promise<void> {
     const results = await this.#sealer.unseal(
       sealed.map(({ envelope }) => envelope.content),
       { trustRoots: this.#trustRoots, timestamp: sealed.map(({ times }) => times.serverTimestamp) },
@@ -148,7 +148,7 @@ export class EnvelopeOpener {
     const slicer = new TimeSlicer(this.#now);
     for (const [i, { index, times }] of sealed.entries()) {
       const result = results[i];
-      if (result !== undefined) openings[index] = this.#judge(result, times);
+      if (result !== undefined) outcomes[index] = this.#judge(result, times);
       if (slicer.isOver) await slicer.next();
     }
   }
@@ -185,7 +185,7 @@ export class EnvelopeOpener {
   }
 }
 
-const isOpen = (opening: OpenResult | undefined): boolean => opening?.kind === 'lost' || opening?.kind === 'deferred';
+const isOpen = (outcome: OpenResult | undefined): boolean => outcome?.kind === 'lost' || outcome?.kind === 'deferred';
 
 function envelopeOf({ bytes }: IncomingEnvelope): ServiceEnvelope | undefined {
   try {
@@ -208,11 +208,11 @@ function timesOf(
     : undefined;
 }
 
-function openUnsealed(envelope: ServiceEnvelope, letter: IncomingEnvelope): OpenResult {
+function openUnsealed(envelope: ServiceEnvelope, incoming: IncomingEnvelope): OpenResult {
   const envelopeType = UNSEALED_TYPES.get(envelope.type);
   if (envelopeType === undefined) return refused('unknown-type');
   const source = sourceOf(envelope);
-  const times = timesOf(envelope, letter);
+  const times = timesOf(envelope, incoming);
   const isEmpty = envelope.content.length === 0;
   if (source === undefined || times === undefined || (isEmpty && envelopeType !== 'receipt')) {
     return refused('malformed-envelope');

@@ -13,21 +13,21 @@ export interface IncomingEnvelope {
 }
 
 /** What may lie here: the service itself waits with the next one when some 256 are unacknowledged. */
-const MAX_LETTERS = 4096;
+const MAX_ENVELOPES = 4096;
 const MAX_BYTES = 32 * 1024 * 1024;
 
 /**
- * Letters that nobody has opened yet. What comes beyond what may lie here is dropped: it is not acknowledged, so the service still
+ * Envelopes that nobody has opened yet. What comes beyond what may lie here is dropped: it is not acknowledged, so the service still
  * has it, and is asked to deliver it again once there is room.
  */
 export class EnvelopeQueue {
-  readonly #letters = new Queue<IncomingEnvelope>();
+  readonly #envelopes = new Queue<IncomingEnvelope>();
   readonly #redelivery: Pick<Redelivery, 'settled' | 'request'>;
   #bytes = 0;
   #missed = false;
   #ended = false;
   #onChange: (() => void) | undefined;
-  /** Letters that were dropped. */
+  /** Envelopes that were dropped. */
   dropped = 0;
 
   /** @param redelivery asked once it has settled: what was taken out of here must not be delivered again. */
@@ -36,27 +36,27 @@ export class EnvelopeQueue {
   }
 
   get length(): number {
-    return this.#letters.length;
+    return this.#envelopes.length;
   }
 
-  push(letter: IncomingEnvelope): void {
+  push(incoming: IncomingEnvelope): void {
     if (this.#ended) return;
     // In order, or not at all: once one was dropped, those behind it are too, until it has come again.
-    if (this.#missed || this.#isFull(letter)) {
+    if (this.#missed || this.#isFull(incoming)) {
       this.#missed = true;
       this.dropped += 1;
       this.#onChange?.();
       return;
     }
-    this.#letters.push(letter);
-    this.#bytes += letter.bytes.length;
+    this.#envelopes.push(incoming);
+    this.#bytes += incoming.bytes.length;
     this.#onChange?.();
   }
 
-  /** An empty one takes any letter: it would come again and again. */
+  /** An empty one takes any envelope: it would come again and again. */
   #isFull({ bytes }: IncomingEnvelope): boolean {
-    if (this.#letters.length === 0) return false;
-    return this.#letters.length >= MAX_LETTERS || this.#bytes + bytes.length > MAX_BYTES;
+    if (this.#envelopes.length === 0) return false;
+    return this.#envelopes.length >= MAX_ENVELOPES || this.#bytes + bytes.length > MAX_BYTES;
   }
 
   /** One that was taken out of here is to come again, and those behind it with it. */
@@ -68,7 +68,7 @@ export class EnvelopeQueue {
 
   /** The connection is gone, and with it the right to acknowledge: what lies here comes again. */
   forget(): void {
-    this.#letters.clear();
+    this.#envelopes.clear();
     this.#bytes = 0;
     this.#missed = false;
   }
@@ -88,7 +88,7 @@ export class EnvelopeQueue {
 
   /** Resolves with so many, of so many bytes, or fewer, as soon as there are any: with one at least, and with none at the end. */
   async next(count: number, bytes = Infinity): Promise<IncomingEnvelope[]> {
-    while (this.#letters.length === 0 && !this.#ended) {
+    while (this.#envelopes.length === 0 && !this.#ended) {
       if (this.#missed) {
         await this.#redelivery.settled();
         this.#askAgain();
@@ -101,13 +101,13 @@ export class EnvelopeQueue {
     const taken: IncomingEnvelope[] = [];
     let takenBytes = 0;
     while (taken.length < count) {
-      const letter = this.#letters.peek();
-      if (letter === undefined) break;
-      takenBytes += letter.bytes.length;
+      const incoming = this.#envelopes.peek();
+      if (incoming === undefined) break;
+      takenBytes += incoming.bytes.length;
       if (takenBytes > bytes && taken.length > 0) break;
-      this.#letters.shift();
-      this.#bytes -= letter.bytes.length;
-      taken.push(letter);
+      this.#envelopes.shift();
+      this.#bytes -= incoming.bytes.length;
+      taken.push(incoming);
     }
     return taken;
   }

@@ -36,15 +36,15 @@ export interface ReceiverOptions extends SharedOptions, Partial<Policies> {
  * disk yet. Messages of one sender keep their order. Whoever iterates slowly makes the service wait.
  */
 export class Receiver extends EventEmitter<ReceiverEvents> implements AsyncDisposable, AsyncIterable<ReceivedMessage> {
-  readonly #core: ReceiveService;
+  readonly #service: ReceiveService;
   #closing: Promise<void> | undefined;
 
-  private constructor(core: ReceiveService) {
+  private constructor(service: ReceiveService) {
     super();
-    this.#core = core;
+    this.#service = service;
     // A skew that was found before anybody could listen is told to the first listener.
     (this as EventEmitter).on('newListener', (name) => {
-      if (name === 'clockSkew') core.tellClockSkews();
+      if (name === 'clockSkew') service.tellClockSkews();
     });
   }
 
@@ -69,15 +69,15 @@ export class Receiver extends EventEmitter<ReceiverEvents> implements AsyncDispo
     const transport = checkAccountTransport(options.transport);
     const maintainPreKeys = checkBoolean(given['maintainPreKeys'], 'maintainPreKeys', true);
     const events = new EventRelay<ReceiverEvents>();
-    const { ReceiveService: Core } = await import('./service.js');
-    const core = await Core.open({
+    const { ReceiveService: Service } = await import('./service.js');
+    const service = await Service.open({
       ...checkSharedOptions(options, internals),
       transport,
       policies,
       maintainPreKeys,
       events,
     });
-    const receiver = new Receiver(core);
+    const receiver = new Receiver(service);
     // What came before anybody could listen is told to those who listen at once.
     setImmediate(() => events.forwardTo(receiver));
     return receiver;
@@ -92,7 +92,7 @@ export class Receiver extends EventEmitter<ReceiverEvents> implements AsyncDispo
    *   taken was given out: nothing more comes. It just ends when the Receiver is closed.
    */
   [Symbol.asyncIterator](): AsyncGenerator<ReceivedMessage, void, void> {
-    return this.#core.iterate();
+    return this.#service.iterate();
   }
 
   /**
@@ -102,17 +102,17 @@ export class Receiver extends EventEmitter<ReceiverEvents> implements AsyncDispo
    * @throws SealcastError ERR_INVALID_ARGUMENT: somebody iterates.
    */
   discard(): void {
-    this.#core.discard();
+    this.#service.discard();
   }
 
   /** What became of envelopes since it was opened. */
   stats(): ReceiverStats {
-    return this.#core.stats;
+    return this.#service.stats;
   }
 
   /** Finishes what is being decrypted, and takes nothing more. Further calls do nothing. */
   close(): Promise<void> {
-    this.#closing ??= this.#core.close();
+    this.#closing ??= this.#service.close();
     return this.#closing;
   }
 

@@ -18,7 +18,7 @@ import { FatalErrorLatch } from './fatal-error-latch.js';
 import { GroupDecryptor } from './decrypt/groups.js';
 import { Inbox } from '../store/tables/inbox.js';
 import { EnvelopeQueue, type IncomingEnvelope } from './envelope-queue.js';
-import { LostLetters } from './lost-letters.js';
+import { LostEnvelopes } from './lost-envelopes.js';
 import { MessageStream } from './message-stream.js';
 import { EnvelopeOpener } from './envelope-opener.js';
 import { MAX_ENVELOPE_BYTES, receiptName, type ReceivedMessage, type ReceiverStats } from './types.js';
@@ -30,12 +30,12 @@ import type { PreKeyUses, ReceiveContext } from './context.js';
 import { SessionDecryptor } from './decrypt/sessions.js';
 
 /**
- * Letters that are opened together, and batches that are decrypted and committed at the same time. The service has 256 letters on
+ * Envelopes that are opened together, and batches that are decrypted and committed at the same time. The service has 256 envelopes on
  * their way at most: taken as one batch they would go through one step after the other, with the workers idle while the disk is
  * busy. Smaller ones than these overlap better, and take more of the processors.
  */
-const BATCH_LETTERS = 128;
-/** Letters have 1 to 2 KB; strangers' have as many as they like, and one batch goes through the store in one transaction. */
+const BATCH_ENVELOPES = 128;
+/** Envelopes have 1 to 2 KB; strangers' have as many as they like, and one batch goes through the store in one transaction. */
 const BATCH_BYTES = 1024 * 1024;
 const BATCHES_IN_WORK = 3;
 /** Receipts that are remembered. */
@@ -47,7 +47,7 @@ const FOREIGN_PREKEYS: PreKeyUses = {
 };
 
 /** What a Receiver was opened with, checked. */
-export interface CoreOptions extends RuntimeOptions {
+export interface ServiceOptions extends RuntimeOptions {
   readonly transport: AccountTransport;
   readonly policies: Policies;
   readonly maintainPreKeys: boolean;
@@ -57,12 +57,12 @@ export interface CoreOptions extends RuntimeOptions {
 /** A Receiver's inside, loaded when one is opened. */
 export class ReceiveService {
   readonly runtime: AccountRuntime;
-  readonly #options: CoreOptions;
-  readonly #services: ReceiveContext;
+  readonly #options: ServiceOptions;
+  readonly #context: ReceiveContext;
   readonly #opener: EnvelopeOpener;
-  readonly #intake: EnvelopeQueue;
+  readonly #queue: EnvelopeQueue;
   readonly #stream: MessageStream;
-  readonly #done: InboxCleanup;
+  readonly #cleanup: InboxCleanup;
   readonly #redelivery: Redelivery;
   readonly #retries: RetrySender;
   readonly #preKeys: PreKeys;
@@ -76,7 +76,7 @@ export class ReceiveService {
   #endSkews: (() => void) | undefined;
   #endProblems: () => void = () => undefined;
 
-  private constructor(runtime: AccountRuntime, options: CoreOptions) {
+  private constructor(runtime: AccountRuntime, options: ServiceOptions) {
     const { store, transport, policies, telemetry, events, trustRoots, maintainPreKeys } = options;
     const records = new Records(store, runtime.clock);
     const inbox = new Inbox(store);
@@ -85,57 +85,57 @@ export class ReceiveService {
     this.#preKeys = new PreKeys(runtime, transport);
     this.#preKeys.problems.subscribe((error) => events.emit('preKeyProblem', { error }));
     this.#redelivery = new Redelivery(transport, runtime.clock, this.#ending.signal);
-    this.#done = new InboxCleanup({
+    this.#cleanup = new InboxCleanup({
       remove: (keys) => records.commit(inbox.remove(keys)),
       failed: (error) => this.#fail(error),
     });
-    this.#retries = new RetrySender({ runtime, records, policies, telemetry }, this.#done);
-    this.#services = {
+    this.#retries = new RetrySender({ runtime, records, policies, telemetry }, this.#cleanup);
+    this.#context = {
       runtime,
       records,
       inbox,
-      sessions: new SessionDecryptor(store, runtime.ratchet),
-      groups: new GroupDecryptor(store, runtime.ratchet),
+      sessions: new SessionDecryptor(store, runtime.sessionClient),
+      groups: new GroupDecryptor(store, runtime.sessionClient),
       policies,
       counters: new Counters(telemetry, events),
       retryLimits: new RetryLimits(),
       resendLimits: new RetryLimits(),
       receipts: new RecentSet(MAX_RECEIPTS),
       firstFailure: new FatalErrorLatch(),
-      lostLetters: new LostLetters(),
+      lostEnvelopes: new LostEnvelopes(),
       telemetry,
       events,
       retries: this.#retries,
       preKeys: maintainPreKeys ? this.#preKeys : FOREIGN_PREKEYS,
     };
     this.#opener = new EnvelopeOpener(runtime.sealer, trustRoots, runtime.account);
-    this.#intake = new EnvelopeQueue(this.#redelivery);
-    this.#stream = new MessageStream(this.#done);
+    this.#queue = new EnvelopeQueue(this.#redelivery);
+    this.#stream = new MessageStream(this.#cleanup);
   }
 
   /** Takes what the inbox has, and then what comes. */
-  static async open(options: CoreOptions): Promise<ReceiveService> {
+  static async open(options: ServiceOptions): Promise<ReceiveService> {
     const runtime = await AccountRuntime.open(options);
-    const core = new ReceiveService(runtime, options);
-    core.#endProblems = runtime.certificateProblems.subscribe((problem) =>
+    const service = new ReceiveService(runtime, options);
+    service.#endProblems = runtime.certificateProblems.subscribe((problem) =>
       options.events.emit('certificateProblem', problem),
     );
     try {
-      await core.#readInbox();
-      core.#listen();
+      await service.#readInbox();
+      service.#listen();
     } catch (error) {
-      await core.#retries.close();
-      await core.#release();
+      await service.#retries.close();
+      await service.#release();
       throw error;
     }
-    if (options.maintainPreKeys) core.#preKeys.start();
-    core.#work = core.#receive().catch((error: unknown) => core.#fail(error));
-    return core;
+    if (options.maintainPreKeys) service.#preKeys.start();
+    service.#work = service.#receive().catch((error: unknown) => service.#fail(error));
+    return service;
   }
 
   /** What was decrypted and not dealt with before the last close, or crash. */
   async #readInbox(): Promise<void> {
-    const { inbox } = this.#services;
+    const { inbox } = this.#context;
     const slicer = new TimeSlicer();
     for await (const { key, batch, row } of inbox.messages()) {
       if (slicer.isOver) await slicer.next();
@@ -149,8 +149,8 @@ export class ReceiveService {
         ...(groupId !== undefined && { groupId: Uint8Array.from(groupId) }),
       };
       this.#stream.push([{ key, message }]);
-      if (facts.envelopeType === 'receipt') this.#services.receipts.add(receiptName(message));
-      this.#services.counters.count('messages');
+      if (facts.envelopeType === 'receipt') this.#context.receipts.add(receiptName(message));
+      this.#context.counters.count('messages');
     }
     for await (const { key, batch, row } of inbox.retries()) {
       this.#nextBatch = Math.max(this.#nextBatch, batch + 1);
@@ -161,10 +161,10 @@ export class ReceiveService {
   #listen(): void {
     const { transport, events } = this.#options;
     const stopListening: unknown = transport.receive({
-      onIncomingMessage: (bytes, deliveredMs, ack) => this.#intake.push({ ...checkLetter(bytes), deliveredMs, ack }),
+      onIncomingMessage: (bytes, deliveredMs, ack) => this.#queue.push({ ...checkIncoming(bytes), deliveredMs, ack }),
       onQueueEmpty: () => events.emit('queueEmpty'),
       onConnectionInterrupted: (cause) => {
-        this.#intake.forget();
+        this.#queue.forget();
         events.emit('interrupted', { cause });
       },
       onConnectionEnded: (error) => this.#endIntake(error),
@@ -178,35 +178,35 @@ export class ReceiveService {
     for (;;) {
       await this.#stream.room();
       await this.#batches.acquire(signal);
-      const letters = await this.#intake.next(BATCH_LETTERS, BATCH_BYTES);
-      if (letters.length === 0) return;
+      const envelopes = await this.#queue.next(BATCH_ENVELOPES, BATCH_BYTES);
+      if (envelopes.length === 0) return;
       const { clock } = this.runtime;
       const startMs = clock.monotonicMs();
-      const openings = await this.#opener.open(letters);
-      this.#services.telemetry.publish('received:stage', {
+      const outcomes = await this.#opener.open(envelopes);
+      this.#context.telemetry.publish('received:stage', {
         stage: 'unseal',
-        envelopes: letters.length,
+        envelopes: envelopes.length,
         durationMs: clock.monotonicMs() - startMs,
       });
-      this.#take(new Batch(this.#nextBatch++, letters, openings, this.#services), letters);
+      this.#take(new Batch(this.#nextBatch++, envelopes, outcomes, this.#context), envelopes);
     }
   }
 
   /** Batches are worked through side by side, and given out one after the other. */
-  #take(batch: Batch, letters: readonly IncomingEnvelope[]): void {
-    const taker = this.#done.expectTaker();
+  #take(batch: Batch, envelopes: readonly IncomingEnvelope[]): void {
+    const taker = this.#cleanup.expectTaker();
     const working = batch.run(taker, !this.#stream.isDiscarding);
     const before = this.#redelivery.tail;
     const givenOut = working
       .then(async ({ given, retries, deferred }) => {
         await before;
         this.#redelivery.noteDeferred(deferred);
-        if (deferred > 0) this.#intake.giveBack();
+        if (deferred > 0) this.#queue.giveBack();
         this.#stream.push(given);
         for (const { key, row } of retries) this.#retries.add(key, row);
       })
       .catch((error: unknown) => {
-        this.#services.counters.count('deferred', letters.length);
+        this.#context.counters.count('deferred', envelopes.length);
         this.#fail(error);
       })
       .finally(() => {
@@ -223,11 +223,8 @@ export class ReceiveService {
   #endIntake(error: SealcastError): void {
     if (this.#ending.signal.aborted) return;
     this.#ending.abort();
-    this.#services.telemetry.log.error(
-      { code: error.code },
-      'receiver stopped: the account has no connection any more',
-    );
-    this.#intake.end();
+    this.#context.telemetry.log.error({ code: error.code }, 'receiver stopped: the account has no connection any more');
+    this.#queue.end();
     this.#stream.expectEnd();
     void this.#preKeys.stop();
     void this.#work
@@ -242,7 +239,7 @@ export class ReceiveService {
   /** Nothing more is taken: what was not committed was not acknowledged, and comes again to whoever is opened next. */
   #fail(error: unknown): void {
     if (this.#closing.signal.aborted) return;
-    this.#services.telemetry.log.error({ code: codeOf(error) }, 'receiver stopped');
+    this.#context.telemetry.log.error({ code: codeOf(error) }, 'receiver stopped');
     this.#stop(error);
     this.#options.events.emit('stopped', { error });
   }
@@ -250,13 +247,13 @@ export class ReceiveService {
   #stop(error: unknown): void {
     this.#closing.abort(error ?? new SealcastError('ERR_CLOSED', 'this Receiver is closed'));
     this.#ending.abort();
-    this.#intake.end();
+    this.#queue.end();
     this.#stream.end(error);
     try {
       this.#stopListening();
     } catch (thrown) {
       // What a transport cannot let go of it has for itself: nothing that it says is heard any more.
-      this.#services.telemetry.log.warn({ code: codeOf(thrown) }, 'the transport could not be let go');
+      this.#context.telemetry.log.warn({ code: codeOf(thrown) }, 'the transport could not be let go');
     }
   }
 
@@ -274,7 +271,7 @@ export class ReceiveService {
   }
 
   get stats(): ReceiverStats {
-    return { ...this.#services.counters.snapshot, waiting: this.#intake.length, ready: this.#stream.length };
+    return { ...this.#context.counters.snapshot, waiting: this.#queue.length, ready: this.#stream.length };
   }
 
   /** Finishes what is being decrypted, and lets go. */
@@ -283,7 +280,7 @@ export class ReceiveService {
     await this.#work;
     await this.#redelivery.tail;
     await Promise.all([this.#retries.close(), this.#preKeys.stop()]);
-    await this.#done.close();
+    await this.#cleanup.close();
     await this.#release();
   }
 
@@ -297,7 +294,7 @@ export class ReceiveService {
 const codeOf = (error: unknown): string => (error instanceof SealcastError ? error.code : 'UNKNOWN');
 
 /** Anything but bytes is told to the transport that gives it. Of an envelope that is too large only that is kept: it is refused. */
-function checkLetter(bytes: Uint8Array<ArrayBuffer>): Pick<IncomingEnvelope, 'bytes' | 'isTooLarge'> {
+function checkIncoming(bytes: Uint8Array<ArrayBuffer>): Pick<IncomingEnvelope, 'bytes' | 'isTooLarge'> {
   if (viewOf(bytes) === null) refuse('envelope', 'a Uint8Array');
   const isTooLarge = bytes.length > MAX_ENVELOPE_BYTES;
   return { bytes: isTooLarge ? new Uint8Array(0) : bytes, isTooLarge };

@@ -66,7 +66,7 @@ export interface ReceiverStats {
   /** Of no interest but to the receiver itself: sender keys, requests to send something again. */
   readonly internal: number;
   readonly refused: Readonly<Record<ReceiveRefusal, number>>;
-  /** Left with the service, which delivers them again: there was no room, or a worker died (of one letter, twice at most). */
+  /** Left with the service, which delivers them again: there was no room, or a worker died (of one envelope, twice at most). */
   readonly deferred: number;
   /** Envelopes that wait to be opened, and messages that wait for whoever iterates. */
   readonly waiting: number;

@@ -36,7 +36,7 @@ const endingByStore = new WeakMap<Store, Promise<void>>();
 export class AccountRuntime {
   readonly options: RuntimeOptions;
   readonly sealer: Sealer;
-  readonly ratchet: SessionClient;
+  readonly sessionClient: SessionClient;
   readonly seals: SealQueue;
   readonly certificates: SenderCertificateCache;
   readonly time: ServiceTime;
@@ -56,8 +56,8 @@ export class AccountRuntime {
     this.sealer = Sealer.on(engine);
     this.#account = account;
     this.time = new ServiceTime(transport, telemetry, options.clock);
-    this.ratchet = new SessionClient(engine, engine.threads, account, this.clock);
-    void this.ratchet.warmUp();
+    this.sessionClient = new SessionClient(engine, engine.threads, account, this.clock);
+    void this.sessionClient.warmUp();
     this.seals = new SealQueue(this.sealer);
     this.resends = new ResendQueue(store);
     this.certificates = new SenderCertificateCache({

@@ -9,7 +9,7 @@ import type { Records } from './records.js';
  */
 export async function archiveSessions(
   records: Records,
-  ratchet: SessionClient,
+  sessionClient: SessionClient,
   serviceId: string,
   deviceIds: readonly number[],
 ): Promise<Change[]> {
@@ -18,7 +18,7 @@ export async function archiveSessions(
     const record = sessions[i];
     return record === undefined ? [] : [{ deviceId, record }];
   });
-  const archived = await ratchet.archive(known.map(({ record }) => record));
+  const archived = await sessionClient.archive(known.map(({ record }) => record));
   return known.flatMap(({ deviceId }, i) => {
     const record = archived[i];
     return record === undefined ? [] : [sessionChange(serviceId, deviceId, record)];

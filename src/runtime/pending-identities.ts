@@ -34,7 +34,7 @@ export class Identities {
         throw new SealcastError('ERR_IDENTITY_CHANGED', message, { serviceId: checked });
       }
       const deviceIds = devices.map(({ deviceId }) => deviceId);
-      const archived = await archiveSessions(this.#records, this.#runtime.ratchet, checked, deviceIds);
+      const archived = await archiveSessions(this.#records, this.#runtime.sessionClient, checked, deviceIds);
       await this.#records.commit([...archived, contactChange(checked, onAccepted(contact))]);
     });
   }

@@ -2,7 +2,7 @@ import { Sealer, SealcastError, type ReceiverEvents } from 'sealcast';
 import { SessionClient } from '#dist/src/session/session-client.js';
 import type { DecryptRequest, RatchetRequest } from '#dist/src/session/protocol.js';
 import { unpack } from '#dist/src/session/packed.js';
-import { LostLetters } from '#dist/src/receive/lost-letters.js';
+import { LostEnvelopes } from '#dist/src/receive/lost-envelopes.js';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { bodiesOf, openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
 import { FastClock } from '../fakes/fast-clock.js';
@@ -98,7 +98,7 @@ describe('an envelope that workers die of unsealing', () => {
 
 it('letters that workers die of are counted by their bytes, and the oldest of thousands are forgotten', async () => {
   scene = await openReceiverScene({}, undefined, new FastClock(Infinity));
-  const lost = new LostLetters();
+  const lost = new LostEnvelopes();
   const letter = (name: number): { bytes: Uint8Array<ArrayBuffer> } => ({
     bytes: new Uint8Array(new Uint32Array([name]).buffer),
   });

@@ -178,7 +178,7 @@ export class PreKeys {
       state = made.state;
       ids[KINDS[kind].table].push(...idsOf(made.range));
     }
-    const { preKeys, signedPreKeys, kyberPreKeys } = await this.#runtime.ratchet.generatePreKeys({
+    const { preKeys, signedPreKeys, kyberPreKeys } = await this.#runtime.sessionClient.generatePreKeys({
       nowMs,
       preKeyIds: Uint32Array.from(ids.preKey),
       signedPreKeyIds: Uint32Array.from(ids.signedPreKey),
@@ -218,7 +218,7 @@ export class PreKeys {
     if (preKeys === undefined || signed === undefined || kyber === undefined || lastResort === undefined) {
       throw new RangeError('records of each kind');
     }
-    const publics = await this.#runtime.ratchet.describePreKeys({
+    const publics = await this.#runtime.sessionClient.describePreKeys({
       preKeys: pack(preKeys),
       signedPreKeys: pack(signed),
       // They share a table, and a column.

@@ -29,7 +29,7 @@ export interface Challenges {
 export interface RefusalWaitsOptions {
   readonly id: string;
   readonly gate: PauseGate;
-  readonly services: Pick<BroadcastContext, 'telemetry' | 'events'> & {
+  readonly context: Pick<BroadcastContext, 'telemetry' | 'events'> & {
     readonly clock: Pick<Clock, 'sleep'>;
   };
   /** A Retry-After above it is not waited out, ms. */
@@ -65,12 +65,12 @@ export class RefusalWaits {
   }
 
   async waitOut({ retryAfterMs }: RateLimited, limits: RateLimits): Promise<void> {
-    const { gate, services, slots, maxRetryAfterMs, signal } = this.#options;
+    const { gate, context, slots, maxRetryAfterMs, signal } = this.#options;
     // The floor holds also where the caller allows short waits alone.
     const ceilingMs = Math.max(maxRetryAfterMs, OUTAGE.capMs);
     const waitMs = serviceWaitMs({ retryAfterMs, refusals: limits.rateLimits, ceilingMs });
     limits.rateLimits += 1;
-    await slots.releaseWhile(() => gate.during('rate-limited', services.clock.sleep(waitMs, signal)), signal);
+    await slots.releaseWhile(() => gate.during('rate-limited', context.clock.sleep(waitMs, signal)), signal);
   }
 
   /** Whether a challenge is waited out: not for ever, though each is answered. */
@@ -80,12 +80,12 @@ export class RefusalWaits {
 
   /** Closes the gate until the caller answers the challenge. */
   async challenge({ token, options }: Extract<Refusal, { status: 'challenge' }>, counts: Challenges): Promise<void> {
-    const { id, gate, services, signal } = this.#options;
+    const { id, gate, context, signal } = this.#options;
     counts.challenges += 1;
     if (!gate.closures.includes('challenge')) {
       gate.close('challenge');
-      services.telemetry.log.warn({ id }, 'the service wants a challenge answered; the broadcast is paused');
-      services.events.emit('challenge', { id, token, options });
+      context.telemetry.log.warn({ id }, 'the service wants a challenge answered; the broadcast is paused');
+      context.events.emit('challenge', { id, token, options });
     }
     await gate.pass(signal);
   }
@@ -100,19 +100,19 @@ export class RefusalWaits {
   }
 
   async #oneOutage(retryAfterMs: number | undefined): Promise<void> {
-    const { id, gate, services, signal } = this.#options;
+    const { id, gate, context, signal } = this.#options;
     const grownMs = backoffMs(this.#outages, OUTAGE);
     const askedMs = serviceWaitMs({ retryAfterMs, refusals: 0, ceilingMs: OUTAGE_RETRY_AFTER_MS });
     const pauseMs = retryAfterMs === undefined ? grownMs : Math.max(grownMs, askedMs);
     this.#outages += 1;
     this.lastOutageMs = pauseMs;
-    services.telemetry.log.warn(
+    context.telemetry.log.warn(
       { id, pauseMs: Math.round(pauseMs), outages: this.#outages },
       'the service is not available; the broadcast waits',
     );
     gate.close('outage');
     try {
-      await services.clock.sleep(pauseMs, signal);
+      await context.clock.sleep(pauseMs, signal);
     } finally {
       gate.open('outage');
     }

@@ -35,11 +35,11 @@ const MAX_CHAINS = 256;
 /** Has a worker take sender keys and decrypt with them. Whoever asks holds the locks of the senders, and commits what comes back. */
 export class GroupDecryptor {
   readonly #store: Store;
-  readonly #ratchet: SessionClient;
+  readonly #sessionClient: SessionClient;
 
-  constructor(store: Store, ratchet: SessionClient) {
+  constructor(store: Store, sessionClient: SessionClient) {
     this.#store = store;
-    this.#ratchet = ratchet;
+    this.#sessionClient = sessionClient;
   }
 
   /** @throws SealcastError ERR_CLOSED, ERR_LIBSIGNAL_UNAVAILABLE, what the store throws. */
@@ -115,7 +115,7 @@ export class GroupDecryptor {
   }
 
   #ask(make: () => GroupRequest): Promise<GroupReply | undefined> {
-    const replied = this.#ratchet.run<GroupReply>(() => ({ request: make(), moved: [] }));
+    const replied = this.#sessionClient.run<GroupReply>(() => ({ request: make(), moved: [] }));
     return unlessWorkersDied(replied, undefined);
   }
 }

@@ -72,11 +72,11 @@ type Wanted = Readonly<Record<PreKeyTable, ReadonlySet<number>>>;
 /** Has the workers decrypt. Whoever asks holds the locks of the senders, and commits what comes back. */
 export class SessionDecryptor {
   readonly #store: Store;
-  readonly #ratchet: SessionClient;
+  readonly #sessionClient: SessionClient;
 
-  constructor(store: Store, ratchet: SessionClient) {
+  constructor(store: Store, sessionClient: SessionClient) {
     this.#store = store;
-    this.#ratchet = ratchet;
+    this.#sessionClient = sessionClient;
   }
 
   /** @throws SealcastError ERR_CLOSED, ERR_LIBSIGNAL_UNAVAILABLE, what the store throws. */
@@ -97,7 +97,7 @@ export class SessionDecryptor {
     const usedKyberPreKeys: KyberUse[] = [];
     // What two senders want to use must be seen by one worker, for one of them may.
     const isOneShare = haveUseInCommon(messages);
-    const share = isOneShare ? addresses.length : this.#ratchet.shareOf(addresses.length);
+    const share = isOneShare ? addresses.length : this.#sessionClient.shareOf(addresses.length);
     const sharesOf = (from: number, to: number, size: number): Share[] => {
       const parts: Share[] = [];
       for (let at = from; at < to; at += size) {
@@ -173,11 +173,11 @@ export class SessionDecryptor {
     const places = new Map(addresses.map((address, i) => [address, i]));
     const own = indices.map((index) => messages[index]).filter((message) => message !== undefined);
     const wanted = wantedOf(indices.map((index) => ids[index]));
-    const decrypted = this.#ratchet.run<DecryptReply>(() => {
+    const decrypted = this.#sessionClient.run<DecryptReply>(() => {
       const sessions = pack(records);
       const request: DecryptRequest = {
         kind: 'decrypt',
-        own: this.#ratchet.own,
+        own: this.#sessionClient.own,
         addresses: addresses.join(' '),
         sessions,
         senders: Uint32Array.from(own, ({ address }) => places.get(address) ?? 0),

@@ -13,16 +13,16 @@ const NOTHING: Requeued = { changes: [], begin: () => undefined };
  * devices that have it already know it.
  */
 export class RetryRequestHandler {
-  readonly #services: ReceiveContext;
+  readonly #context: ReceiveContext;
   readonly #contacts: ContactBatch;
 
-  constructor(services: ReceiveContext, contacts: ContactBatch) {
-    this.#services = services;
+  constructor(context: ReceiveContext, contacts: ContactBatch) {
+    this.#context = context;
     this.#contacts = contacts;
   }
 
   async answer({ sender, senderDevice }: OpenedEnvelope, bytes: Uint8Array<ArrayBuffer>): Promise<Requeued> {
-    const { runtime, resendLimits, telemetry } = this.#services;
+    const { runtime, resendLimits, telemetry } = this.#context;
     const request = decodeRetryRequest(bytes);
     // It goes to all our devices, and means one of them.
     if (request?.deviceId !== runtime.account.deviceId) return NOTHING;
@@ -37,7 +37,7 @@ export class RetryRequestHandler {
   async #archive(address: string, ratchetKey: Uint8Array<ArrayBuffer>): Promise<void> {
     const record = await this.#contacts.session(address);
     if (record === undefined) return;
-    const [archived] = await this.#services.runtime.ratchet.archive([record], [ratchetKey]);
+    const [archived] = await this.#context.runtime.sessionClient.archive([record], [ratchetKey]);
     if (archived !== undefined) this.#contacts.setSession(address, archived);
   }
 }

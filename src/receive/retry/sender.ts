@@ -56,7 +56,7 @@ interface Target {
  * that they begin a new session and send them again. Each request lies in the store until it was sent or given up.
  */
 export class RetrySender {
-  readonly #services: RetryContext;
+  readonly #context: RetryContext;
   readonly #guard: SendGuard;
   readonly #permits: Semaphore;
   readonly #controller = new AbortController();
@@ -65,9 +65,9 @@ export class RetrySender {
   /** Rows that failed for a reason of our own, and stay in the store for the Receiver that is opened next. */
   #leftCount = 0;
 
-  constructor(services: RetryContext, cleanup: Pick<InboxCleanup, 'add'>) {
-    this.#services = services;
-    this.#guard = SendGuard.of(services.runtime.options.store);
+  constructor(context: RetryContext, cleanup: Pick<InboxCleanup, 'add'>) {
+    this.#context = context;
+    this.#guard = SendGuard.of(context.runtime.options.store);
     this.#permits = new Semaphore(CONCURRENCY, new AbortWatch());
     this.#cleanup = cleanup;
   }
@@ -95,13 +95,13 @@ export class RetrySender {
 
   async #run(key: string, row: RetryRecord): Promise<void> {
     const { status, attempts } = await this.#send(row).catch(endingOf);
-    this.#services.telemetry.publish('retry-request', { status, attempts });
+    this.#context.telemetry.publish('retry-request', { status, attempts });
     this.#cleanup.add(key);
   }
 
   async #send(row: RetryRecord): Promise<Ended> {
     const { signal } = this.#controller;
-    const { clock } = this.#services.runtime;
+    const { clock } = this.#context.runtime;
     const way: Way = { target: undefined, isUnsealed: false };
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       // Thousands whose sessions broke together do not ask together; who waits keeps nobody's place.
@@ -128,9 +128,9 @@ export class RetrySender {
     signal: AbortSignal,
   ): Promise<Ended | Again | typeof CHANGED> {
     const { revision } = this.#guard;
-    const contact = await this.#services.records.contact(row.sender);
+    const contact = await this.#context.records.contact(row.sender);
     const accessKey = way.isUnsealed ? null : accessKeyFor(row.sender, contact);
-    const isDenied = !maySend(accessKey !== null, this.#services.policies);
+    const isDenied = !maySend(accessKey !== null, this.#context.policies);
     // Also who was blocked since: he is not to hear that we read what he sends.
     if (isDenied || contact.blocked) return { status: 'denied', attempts: attempt };
     way.target ??= knownTarget(row, contact);
@@ -168,7 +168,7 @@ export class RetrySender {
     revision: number,
     signal: AbortSignal,
   ): Promise<PreKeysOutcome | typeof CHANGED> {
-    const { transport } = this.#services.runtime.options;
+    const { transport } = this.#context.runtime.options;
     const request = { destination, device: 'all', accessKey } as const;
     if (!this.#guard.mayBegin(destination, revision)) return CHANGED;
     // A transport that ignores its signal does not hold up a close.
@@ -181,7 +181,7 @@ export class RetrySender {
     { accessKey, revision }: { readonly accessKey: Uint8Array<ArrayBuffer> | null; readonly revision: number },
     signal: AbortSignal,
   ): Promise<SendOutcome | typeof CHANGED> {
-    const { runtime } = this.#services;
+    const { runtime } = this.#context;
     const { transport } = runtime.options;
     await unlessAborted(() => runtime.certificates.settleClock(), signal);
     const request = { destination: row.sender, timestamp: runtime.clock.now(), online: false, urgent: false };
