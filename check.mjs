@@ -4,7 +4,7 @@ import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 
 /** Scripts of package.json; the one that takes longest comes first. */
-const CHECKS = ['lint', 'format:check', 'arrows', 'check:prose', 'generate:check'];
+const CHECKS = ['lint', 'docs', 'format:check', 'arrows', 'check:prose', 'generate:check'];
 
 /** Resolves with whether the script ended well. */
 function run(name) {

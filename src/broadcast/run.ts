@@ -60,7 +60,11 @@ export class BroadcastRun implements AsyncIterable<Delivery> {
     this.#summary.catch(() => undefined);
   }
 
-  /** Whom to ask for the progress from now on. */
+  /**
+   * Tells the run whose progress it reports from now on.
+   *
+   * @internal
+   */
   begin(state: RunState): void {
     this.#state = state;
   }
