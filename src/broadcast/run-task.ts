@@ -44,6 +44,8 @@ export class RunTask implements Run {
   readonly #gate = new PauseGate(this.#aborts);
   readonly #stream: DeliveryStream;
   readonly #stopping: Promise<void>;
+  /** Ends the watch of the caller's signal. */
+  readonly #unwatch: (() => void) | undefined;
   #onStop!: () => void;
   #stopped: { readonly error: unknown } | undefined;
   #pipeline: Pipeline | undefined;
@@ -54,11 +56,10 @@ export class RunTask implements Run {
     this.#options = options;
     this.#stream = new DeliveryStream(() => context.outbox.deliveries(id));
     this.#stopping = new Promise<void>((resolve) => (this.#onStop = resolve));
-    const unwatch = signal && callersSignals.add(signal, () => this.stop(abortedError(signal)));
+    this.#unwatch = signal && callersSignals.add(signal, () => this.stop(abortedError(signal)));
     if (signal?.aborted === true) this.stop(abortedError(signal));
-    this.ended = Promise.resolve()
-      .then(() => this.#work())
-      .finally(() => unwatch?.());
+    // No step more: the id is free as soon as the last delivery was iterated.
+    this.ended = Promise.resolve().then(() => this.#work());
     this.run = new BroadcastRun(id, this.#gate, this.#stream, this.ended);
     context.telemetry.log.info({ id }, 'broadcast begins');
   }
@@ -111,6 +112,8 @@ export class RunTask implements Run {
     } catch (error) {
       this.#stream.end(error);
       throw error;
+    } finally {
+      this.#unwatch?.();
     }
   }
 
