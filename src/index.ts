@@ -14,7 +14,7 @@ export type { ProfileInput } from './account/profile-upload.js';
 export type { ContactProfile, FetchProfileOptions } from './account/account-types.js';
 export { SealcastError, type SealcastErrorCode, type SealcastErrorFacts } from './errors.js';
 export { Broadcaster, type BroadcasterOptions, type ResumeOptions } from './broadcast/broadcaster.js';
-export type { BroadcasterEvents } from './broadcast/events.js';
+export type { BroadcasterEvents } from './broadcast/options.js';
 export type { PendingIdentity } from './account/account-types.js';
 export type { ClockSkew } from './runtime/service-time.js';
 export type { AccountInput, Policies, SharedOptions } from './runtime/options.js';
@@ -38,7 +38,7 @@ export type {
 } from './content/read-content.js';
 export type { KernelChoice } from './kernel/choice.js';
 export type { PrivateKeyInput, PublicKeyInput, SealerOptions, SerializableKey } from './sealer/options.js';
-export type { PrepareResult, SealResult } from './engine/results.js';
+export type { PrepareResult, SealResult } from './engine/types.js';
 export type { CertifiedSender } from './sealer/certificate-validator.js';
 export type { UnsealResult } from './sealer/unseal-verdicts.js';
 export { Receiver, type ReceiverOptions } from './receive/receiver.js';

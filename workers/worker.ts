@@ -5,7 +5,7 @@ import { instantiate } from '../src/kernel/instance.js';
 import { ControlBlock } from '../src/kernel/control.js';
 import type { ChunkJob, Job, JobFault, RatchetAnswer, RatchetJob, WorkerStart } from '../src/engine/jobs.js';
 import type { RatchetRequest } from '../src/session/protocol.js';
-import { secretBytes } from '../src/util/secret-bytes.js';
+import { secretBytes } from '../src/util/bytes.js';
 
 const { module, memory } = workerData as WorkerStart;
 const kernel = instantiate(module, memory);

@@ -7,7 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { deserialize, serialize } from 'node:v8';
 import { PrivateKey, ServerCertificate } from '@signalapp/libsignal-client';
 import { openStore, type Change, type Store } from 'sealcast';
-import { pack, unpack, type Packed } from '#dist/src/session/packed.js';
+import { pack, unpack, type Packed } from '#dist/src/session/protocol.js';
 import { NEW_CONTACT, encodeContact } from '#dist/src/store/tables/contacts.js';
 
 /**

@@ -1,4 +1,4 @@
-import { createCipheriv, createHmac } from 'node:crypto';
+import { createCipheriv, createHmac, timingSafeEqual } from 'node:crypto';
 import { SealcastError } from '../errors.js';
 
 const PROFILE_KEY_BYTES = 32;
@@ -35,4 +35,22 @@ export function deriveAccessKey(profileKey: Uint8Array): Uint8Array<ArrayBuffer>
 export function deriveAccessKeyVerifier(accessKey: Uint8Array): Uint8Array<ArrayBuffer> {
   checkKey('accessKey', accessKey, ACCESS_KEY_BYTES);
   return new Uint8Array(createHmac('sha256', accessKey).update(VERIFIED_TEXT).digest());
+}
+
+/** Access facts of a fetched profile. */
+export interface ProfileAccess {
+  /**
+   * HMAC-SHA256(access key, 0^32), 32 bytes; absent where the account has registered no access key.
+   */
+  readonly verifier?: Uint8Array;
+  /** Whether anybody may send sealed, with any key. */
+  readonly unrestricted: boolean;
+}
+
+/**
+ * Whether the verifier is that of the access key of this profile key; compared in constant time.
+ */
+export function isVerifierOf(profileKey: Uint8Array, verifier: Uint8Array): boolean {
+  const expected = deriveAccessKeyVerifier(deriveAccessKey(profileKey));
+  return verifier.length === expected.length && timingSafeEqual(verifier, expected);
 }

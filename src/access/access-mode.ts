@@ -49,7 +49,7 @@
  */
 import { timingSafeEqual } from 'node:crypto';
 import { ACCESS_KEY_BYTES, deriveAccessKey } from './access-key.js';
-import { isVerifierOf, type ProfileAccess } from './profile-access.js';
+import { isVerifierOf, type ProfileAccess } from './access-key.js';
 
 /**
  * Whether and with which key a contact lets us send sealed, as Signal's clients keep it: `unknown`

@@ -1,7 +1,7 @@
 import type { SenderCertificate as LibsignalCertificate } from '@signalapp/libsignal-client';
 import { untilAborted } from '../util/abort.js';
 import { SealcastError, type SealcastErrorCode } from '../errors.js';
-import type { Emitter } from '../util/emitter.js';
+import type { Emitter } from '../util/event-relay.js';
 import type { MeasuredClock } from '../util/service-clock.js';
 import { CertificateFailures } from './certificate-failures.js';
 import { expirationOf } from '../sealer/certificate-validator.js';

@@ -14,7 +14,7 @@ import type { AccountTransport } from '../transport/transport.js';
 import { profileKeyChange } from '../runtime/account-record.js';
 import { attributesWith } from './attributes.js';
 import type { AccountRuntime } from '../runtime/account-runtime.js';
-import { OWN_LOCKS } from '../runtime/account-locks.js';
+import { OWN_LOCKS } from '../runtime/account-runtime.js';
 import { profileUpload } from './profile-upload.js';
 import { refusalError } from '../transport/refusal-errors.js';
 

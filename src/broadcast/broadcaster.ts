@@ -1,7 +1,7 @@
 import { EventEmitter } from 'node:events';
 import { onProfileKey } from '../access/access-mode.js';
 import type { BroadcastService } from './service.js';
-import type { BroadcasterEvents } from './events.js';
+import type { BroadcasterEvents } from './options.js';
 import type { PendingIdentity } from '../account/account-types.js';
 import { parseServiceId } from '../util/service-id.js';
 import {

@@ -3,7 +3,7 @@ import type { AccountRecord } from '../store/tables/account.js';
 import type { Transport } from '../transport/transport.js';
 import type { RecipientLocks } from '../session/recipient-locks.js';
 import type { MeasuredClock } from '../util/service-clock.js';
-import type { BroadcasterEvents } from './events.js';
+import type { BroadcasterEvents } from './options.js';
 import type { EventSink } from '../util/event-relay.js';
 import type { Policies } from '../runtime/options.js';
 import type { Outbox } from './outbox.js';

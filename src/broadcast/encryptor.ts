@@ -1,6 +1,6 @@
 import { maySend, takesSealed } from '../access/access-mode.js';
 import { awaitsAcceptance, isOtherIdentity } from '../access/contact-identity.js';
-import { archiveSessions } from '../runtime/archive-sessions.js';
+import { archiveSessions } from '../runtime/records.js';
 import type { BundleSetup } from '../session/protocol.js';
 import { type ContactRecord, type Device, contactChange } from '../store/tables/contacts.js';
 import type { EncryptedDevice, OutboxRecord } from '../store/tables/outbox.js';

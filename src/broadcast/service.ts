@@ -11,7 +11,7 @@ import type { SealcastError } from '../errors.js';
 import { refuse } from '../sealer/options.js';
 import type { Sealer } from '../sealer/sealer.js';
 import { dryRunContext } from './dry-run.js';
-import type { BroadcasterEvents } from './events.js';
+import type { BroadcasterEvents } from './options.js';
 import type { EventSink } from '../util/event-relay.js';
 import { BroadcastIndex } from './broadcast-index.js';
 import { BroadcastRecords } from './broadcast-records.js';

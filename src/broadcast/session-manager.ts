@@ -1,5 +1,5 @@
 import { accessKeyFor, isSameAccess, maySend, onUnauthorized, type AccessEvidence } from '../access/access-mode.js';
-import { archiveSessions } from '../runtime/archive-sessions.js';
+import { archiveSessions } from '../runtime/records.js';
 import { isOtherIdentity, onIdentityKey } from '../access/contact-identity.js';
 import { SealcastError } from '../errors.js';
 import { type ContactRecord, contactChange } from '../store/tables/contacts.js';

@@ -7,7 +7,7 @@ import { createMemory, instantiate } from '../kernel/instance.js';
 import { selectKernel } from '../kernel/select.js';
 import { SlotTable } from '../kernel/slot-table.js';
 import type { AbortWatch } from '../util/abort-watch.js';
-import type { EngineOptions } from './engine-options.js';
+import type { EngineOptions } from './types.js';
 import type { WorkerStart } from './jobs.js';
 import { Scheduler, abortedError, closedError } from './scheduler.js';
 import { Recipients } from './recipient-cache/cache.js';

@@ -3,7 +3,7 @@ import type { SealcastError } from '../errors.js';
 import type { Arena } from '../kernel/arena.js';
 import type { KernelBatch } from './scheduler.js';
 import type { Recipients } from './recipient-cache/cache.js';
-import type { PrepareResult } from './results.js';
+import type { PrepareResult } from './types.js';
 import { chunkError, entryError } from './seal-batch.js';
 
 /** Keys whose slots are to be filled, and tables to be built, ahead of a broadcast. */

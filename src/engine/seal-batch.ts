@@ -3,8 +3,8 @@ import { SealcastError } from '../errors.js';
 import type { Arena } from '../kernel/arena.js';
 import type { KernelBatch } from './scheduler.js';
 import type { Recipients } from './recipient-cache/cache.js';
-import type { SealResult } from './results.js';
-import { viewIfAttached } from './intact-bytes.js';
+import type { SealResult } from './types.js';
+import { viewIfAttached } from '../util/bytes.js';
 
 /** Error that a key or a status means for its entry. */
 export function entryError(status: number, index: number): SealcastError {

@@ -13,7 +13,7 @@ import {
   SLOT_BYTES,
   TABLE_POINT_BYTES,
 } from '../../assembly/abi.js';
-import { copySecret } from '../util/secret-bytes.js';
+import { copySecret } from '../util/bytes.js';
 import { ARENA_BYTES } from './arena.js';
 
 const HASH_SEEDS_BYTES = CONTROL_SLOTS_PTR_OFFSET - CONTROL_HASH_SEEDS_OFFSET;

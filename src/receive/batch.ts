@@ -16,7 +16,6 @@ import { RetryRequestHandler } from './retry/handler.js';
 import type { ReceiveContext } from './context.js';
 import { receiptName } from './types.js';
 import { useNames, type Decrypted, type SessionMessage } from './decrypt/sessions.js';
-import { hasNews } from './user-visible.js';
 
 /** An envelope, and how far it has got. */
 interface Item {
@@ -349,4 +348,19 @@ function acknowledge({ ack }: IncomingEnvelope): void {
   } catch {
     // As said.
   }
+}
+
+/** Between clients, of no interest to whom a message is for. */
+const INTERNAL: readonly (keyof Content)[] = [
+  'senderKeyDistributionMessage',
+  'decryptionErrorMessage',
+  'nullMessage',
+  'pniSignatureMessage',
+];
+
+/** Whether a message has anything for whoever reads it, or is only for the receiver itself. */
+export function hasNews(content: Content): boolean {
+  const names = Object.keys(content) as (keyof Content)[];
+  // A content without any field that we know may have one that whoever reads it knows.
+  return names.length === 0 || names.some((name) => !INTERNAL.includes(name));
 }

@@ -5,11 +5,10 @@ import type { Telemetry } from '../runtime/telemetry.js';
 import type { Counters } from './counters.js';
 import type { ReceiverEvents } from './events.js';
 import type { EventSink } from '../util/event-relay.js';
-import type { FatalErrorLatch } from './fatal-error-latch.js';
 import type { GroupDecryptor } from './decrypt/groups.js';
 import type { Inbox } from '../store/tables/inbox.js';
-import type { LostEnvelopes } from './lost-envelopes.js';
-import type { RecentSet } from './recent-set.js';
+import type { LostEnvelopes } from './envelope-queue.js';
+import type { RecentSet } from '../util/lru-map.js';
 import type { RetryLimits } from './retry/limits.js';
 import type { SessionDecryptor } from './decrypt/sessions.js';
 
@@ -47,4 +46,20 @@ export interface PreKeyUses {
   lastResortsAmong(kyberPreKeyIds: readonly number[]): Promise<ReadonlySet<number>>;
   /** So many prekeys are used up. */
   noteUsed(count: number): void;
+}
+
+/**
+ * The first thing that made a Receiver stop. What one batch could not keep, and the service so delivers again, must not be overtaken
+ * by what a later one has of the same senders.
+ */
+export class FatalErrorLatch {
+  #failure: { readonly error: unknown } | undefined;
+
+  note(error: unknown): void {
+    this.#failure ??= { error };
+  }
+
+  throwIfAny(): void {
+    if (this.#failure !== undefined) throw this.#failure.error;
+  }
 }

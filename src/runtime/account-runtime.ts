@@ -10,14 +10,13 @@ import { openAccountRecord } from './account-record.js';
 import { RecipientLocks } from '../session/recipient-locks.js';
 import { certificateSource } from './certificate-source.js';
 import type { RuntimeOptions } from './options.js';
-import { LOCKS_WHILE_ASKING, OWN_LOCKS } from './account-locks.js';
 import { PublicIds } from './public-ids.js';
 import { SessionClient } from '../session/session-client.js';
 import { ResendQueue } from './resend-queue.js';
 import { SealQueue } from './seal-queue.js';
 import { ServiceTime } from './service-time.js';
-import { claimStore, releaseStore } from './store-claims.js';
-import { Emitter } from '../util/emitter.js';
+import { Emitter } from '../util/event-relay.js';
+import { SealcastError } from '../errors.js';
 
 interface Opened {
   readonly runtime: Promise<AccountRuntime>;
@@ -192,4 +191,42 @@ function checkSame(opened: RuntimeOptions, { transport, trustRoots }: RuntimeOpt
     roots.map((root) => Buffer.from(root).toString('hex')).join();
   if (namesOf(trustRoots) !== namesOf(opened.trustRoots))
     refuse('trustRoots', 'those with which the store is in use already');
+}
+
+/** Locks of what is the account's own; service ids are those of others. */
+export const OWN_LOCKS = {
+  /** Held from reading one of the account's own records to having it changed on the disk; never while the service is asked. */
+  records: 'own records',
+  /** Held while the service is told something of the account: one thing after the other, as it keeps what it heard last. */
+  service: 'own word with the service',
+  /** Held while prekeys are seen to. */
+  preKeys: 'own prekeys',
+} as const;
+
+/** Locks with which nothing is done in the store but under another lock; they are held for as long as the service takes to answer. */
+export const LOCKS_WHILE_ASKING: ReadonlySet<string> = new Set([OWN_LOCKS.service, OWN_LOCKS.preKeys]);
+
+/** This copy of the package: another one, of the same version or not, has another object. */
+const OWN_COPY = {};
+
+/**
+ * Which copy of the package acts on which store. A process may have several copies: two versions installed, a module that is
+ * loaded again. One registry serves all of them, because two that act on one store unknown to each other use a message key twice.
+ */
+const claims = ((globalThis as Record<symbol, unknown>)[Symbol.for('sealcast.storeClaims')] ??=
+  new WeakMap()) as WeakMap<object, object>;
+
+/** @throws SealcastError ERR_STORE_LOCKED: another copy of the package acts on the store. */
+export function claimStore(store: object): void {
+  const claimant = claims.get(store);
+  if (claimant !== undefined && claimant !== OWN_COPY) {
+    const message =
+      'open the store: another copy of sealcast in this process uses this Store object; close what it opened first';
+    throw new SealcastError('ERR_STORE_LOCKED', message);
+  }
+  claims.set(store, OWN_COPY);
+}
+
+export function releaseStore(store: object): void {
+  if (claims.get(store) === OWN_COPY) claims.delete(store);
 }

@@ -2,7 +2,7 @@ import { CertificateDelayed, CertificateRefused, CertificateUnreachable } from '
 import type { CertificateSource } from '../access/sender-certificate.js';
 import { SealcastError } from '../errors.js';
 import type { Store } from '../store/store.js';
-import { certificateChange, loadCertificate } from '../store/tables/certificates.js';
+import { certificateChange, loadCertificate } from '../store/tables/account.js';
 import type { CertificateOutcome, Transport } from '../transport/transport.js';
 
 /** Longest wait that the service is believed to want, ms: for a rate limit, and for an outage. */

@@ -20,7 +20,7 @@ import { parseServiceId } from '../util/service-id.js';
 import { Telemetry, type Logger } from './telemetry.js';
 import { checkedTransport } from '../transport/checked-transport.js';
 import { requireCodeGeneration } from '../util/code-generation.js';
-import { copySecret } from '../util/secret-bytes.js';
+import { copySecret } from '../util/bytes.js';
 
 /** The account, and the device of it, that sends. */
 export interface AccountInput {

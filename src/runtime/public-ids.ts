@@ -2,7 +2,7 @@ import { createHmac, createSecretKey, randomBytes, randomFillSync, type KeyObjec
 import type { Store } from '../store/store.js';
 import { loadPublicIdsKey, publicIdsKeyChange } from '../store/tables/account.js';
 import { LruMap } from '../util/lru-map.js';
-import { secretBytes } from '../util/secret-bytes.js';
+import { secretBytes } from '../util/bytes.js';
 
 const KEY_BYTES = 32;
 /** Of the HMAC: enough that no two ids of a store meet. */

@@ -1,10 +1,11 @@
 import { onTimePassed } from '../access/access-mode.js';
 import { SealcastError } from '../errors.js';
 import { loadContacts, type ContactRecord } from '../store/tables/contacts.js';
-import { loadSessions } from '../store/tables/sessions.js';
+import { loadSessions, sessionChange, sessionKey } from '../store/tables/sessions.js';
 import type { Change, Store } from '../store/store.js';
 import type { Clock } from '../util/clock.js';
 import { SendGuard } from './send-guard.js';
+import type { SessionClient } from '../session/session-client.js';
 
 /** Contacts and sessions in a store, in records of their own. */
 export class Records {
@@ -45,4 +46,26 @@ export class Records {
   sessions(addresses: readonly string[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
     return loadSessions(this.store, addresses);
   }
+}
+
+/**
+ * Changes that archive a contact's sessions with these devices: nothing more is encrypted with them, and a message that comes late
+ * can still be decrypted. The caller holds the contact's lock, and commits them.
+ */
+export async function archiveSessions(
+  records: Records,
+  sessionClient: SessionClient,
+  serviceId: string,
+  deviceIds: readonly number[],
+): Promise<Change[]> {
+  const sessions = await records.sessions(deviceIds.map((deviceId) => sessionKey(serviceId, deviceId)));
+  const known = deviceIds.flatMap((deviceId, i) => {
+    const record = sessions[i];
+    return record === undefined ? [] : [{ deviceId, record }];
+  });
+  const archived = await sessionClient.archive(known.map(({ record }) => record));
+  return known.flatMap(({ deviceId }, i) => {
+    const record = archived[i];
+    return record === undefined ? [] : [sessionChange(serviceId, deviceId, record)];
+  });
 }

@@ -1,5 +1,5 @@
 import type { SealcastError } from '../errors.js';
-import type { SealResult } from '../engine/results.js';
+import type { SealResult } from '../engine/types.js';
 import type { Sealer, SealRequest } from '../sealer/sealer.js';
 import { Coalescer } from '../util/coalescer.js';
 

@@ -1,7 +1,7 @@
 import type { Transport } from '../transport/transport.js';
 import { SYSTEM_CLOCK, type Clock } from '../util/clock.js';
 import { ServiceClock } from '../util/service-clock.js';
-import { Emitter } from '../util/emitter.js';
+import { Emitter } from '../util/event-relay.js';
 import type { Telemetry } from './telemetry.js';
 
 /** The local clock is off by more than a minute. */

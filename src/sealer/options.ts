@@ -5,8 +5,8 @@ import { SealcastError } from '../errors.js';
 import { KERNEL_CHOICES, type KernelChoice } from '../kernel/choice.js';
 import { SLOT_COST_BYTES } from '../kernel/control.js';
 import { checkNames, isPlainObject, type NamesOf } from '../util/known-names.js';
-import type { EngineOptions } from '../engine/engine-options.js';
-import { copySecret } from '../util/secret-bytes.js';
+import type { EngineOptions } from '../engine/types.js';
+import { copySecret } from '../util/bytes.js';
 
 /**
  * A libsignal `PublicKey` or `PrivateKey`, of whichever copy of libsignal: all that is asked of it

@@ -22,7 +22,7 @@ import { Engine } from '../engine/engine.js';
 import { closedError } from '../engine/scheduler.js';
 import { checkNames, type NamesOf } from '../util/known-names.js';
 import { PrepareBatch } from '../engine/prepare-batch.js';
-import type { PrepareResult, SealResult } from '../engine/results.js';
+import type { PrepareResult, SealResult } from '../engine/types.js';
 import { SealBatch } from '../engine/seal-batch.js';
 import { UnsealBatch } from '../engine/unseal-batch.js';
 import { Unsealing, type UnsealingHost } from './unseal-call.js';

@@ -6,7 +6,7 @@ import { MAX_UNSEALED_BYTES, type Unsealed } from '../kernel/arena.js';
 import { parseV1Envelope, type V1Envelope } from '../kernel/envelope.js';
 import type { AbortWatch } from '../util/abort-watch.js';
 import { abortedError } from '../engine/scheduler.js';
-import { viewIfAttached } from '../engine/intact-bytes.js';
+import { viewIfAttached } from '../util/bytes.js';
 import type { Turns, TurnJob } from '../engine/turns.js';
 import type { UnsealListener } from '../engine/unseal-batch.js';
 

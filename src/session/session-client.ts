@@ -14,7 +14,7 @@ import {
   type GeneratePreKeysRequest,
   type BundleSetup,
 } from './protocol.js';
-import { pack, unpack } from './packed.js';
+import { pack, unpack } from './protocol.js';
 import type { AccountRecord } from '../store/tables/account.js';
 import type { Clock } from '../util/clock.js';
 

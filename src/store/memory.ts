@@ -1,6 +1,6 @@
 import { beginsWith, checkChanges, checkKeys, checkListOptions, checkTable } from './checks.js';
 import { PLAIN_ENTRIES } from './lmdb/entries.js';
-import { storeClosed } from './failures.js';
+import { storeClosed } from './checks.js';
 import type { Change, ListOptions, Store, StoreEntry, TableName } from './store.js';
 
 interface Row {

@@ -1,7 +1,7 @@
 import { MemoryStore, SealcastError } from 'sealcast';
 import type { SessionClient } from '#dist/src/session/session-client.js';
 import { DECRYPT_STATUSES, type DecryptReply, type DecryptRequest } from '#dist/src/session/protocol.js';
-import { pack, unpack } from '#dist/src/session/packed.js';
+import { pack, unpack } from '#dist/src/session/protocol.js';
 import { RetryLimits } from '#dist/src/receive/retry/limits.js';
 import { SessionDecryptor, type SessionMessage } from '#dist/src/receive/decrypt/sessions.js';
 import { describe, expect, it } from 'vitest';

@@ -1,8 +1,8 @@
 import { Sealer, SealcastError, type ReceiverEvents } from 'sealcast';
 import { SessionClient } from '#dist/src/session/session-client.js';
 import type { DecryptRequest, RatchetRequest } from '#dist/src/session/protocol.js';
-import { unpack } from '#dist/src/session/packed.js';
-import { LostEnvelopes } from '#dist/src/receive/lost-envelopes.js';
+import { unpack } from '#dist/src/session/protocol.js';
+import { LostEnvelopes } from '#dist/src/receive/envelope-queue.js';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { bodiesOf, openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
 import { FastClock } from '../fakes/fast-clock.js';

@@ -1,4 +1,4 @@
-import { Emitter } from '#dist/src/util/emitter.js';
+import { Emitter } from '#dist/src/util/event-relay.js';
 import { expect, it } from 'vitest';
 
 it('an Emitter tells every listener, in the order of subscription', () => {

@@ -1,6 +1,6 @@
 import { SealcastError } from '../../errors.js';
 import { checkInteger } from '../../sealer/options.js';
-import { pack, unpack, type Packed } from '../../session/packed.js';
+import { pack, unpack, type Packed } from '../../session/protocol.js';
 import type { Change, Store } from '../../store/store.js';
 import {
   loadPreKeyState,
@@ -11,7 +11,7 @@ import {
 import { kyberUseRemovals, loadPreKeys, preKeyChange, type PreKeyTable } from '../../store/tables/prekeys.js';
 import type { AccountTransport, PreKeyCountOutcome, PreKeyUpload, Refusal } from '../../transport/transport.js';
 import type { AccountRuntime } from '../../runtime/account-runtime.js';
-import { OWN_LOCKS } from '../../runtime/account-locks.js';
+import { OWN_LOCKS } from '../../runtime/account-runtime.js';
 import {
   idsOf,
   isLastResort,
@@ -27,7 +27,7 @@ import {
   type PreKeyKind,
 } from './plan.js';
 import { PreKeysSchedule } from './schedule.js';
-import { Emitter } from '../../util/emitter.js';
+import { Emitter } from '../../util/event-relay.js';
 import { isDefinite, refusalError } from '../../transport/refusal-errors.js';
 import { unlessAborted } from '../../util/abort.js';
 

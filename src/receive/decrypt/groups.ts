@@ -2,9 +2,9 @@ import { unlessWorkersDied } from '../../engine/worker-loss.js';
 import type { SessionClient } from '../../session/session-client.js';
 import { distributionIdOf } from '../../content/index.js';
 import { DECRYPT_STATUSES, GROUP_MESSAGE_TYPES, type GroupReply, type GroupRequest } from '../../session/protocol.js';
-import { pack, unpack } from '../../session/packed.js';
+import { pack, unpack } from '../../session/protocol.js';
 import type { Change, Store } from '../../store/store.js';
-import { loadSenderKeys, senderKeyChange, senderKeyKey, senderKeysOf } from '../../store/tables/sender-keys.js';
+import { loadSenderKeys, senderKeyChange, senderKeyKey, senderKeysOf } from '../../store/tables/sessions.js';
 import type { Decrypted } from './sessions.js';
 
 /** A sender key that came, or a message encrypted with one. */

@@ -17,7 +17,7 @@ import {
   type PreKeyTable,
 } from '../../store/tables/prekeys.js';
 import { loadSessions } from '../../store/tables/sessions.js';
-import { pack, unpack } from '../../session/packed.js';
+import { pack, unpack } from '../../session/protocol.js';
 import type { Store } from '../../store/store.js';
 
 /** A ratchet message of a sender's device. */

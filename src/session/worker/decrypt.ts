@@ -16,7 +16,7 @@ import {
   type DecryptRequest,
   type DecryptStatus,
 } from '../protocol.js';
-import { pack, unpack } from '../packed.js';
+import { pack, unpack } from '../protocol.js';
 import { TaskKyberPreKeys, TaskPreKeys, TaskSignedPreKeys } from './task-prekeys.js';
 import { SenderIdentities, TaskSession } from './task-stores.js';
 

@@ -20,7 +20,7 @@ import {
   type EncryptStatus,
   type BundleSetup,
 } from '../protocol.js';
-import { pack, unpack } from '../packed.js';
+import { pack, unpack } from '../protocol.js';
 import { TaskIdentities, TaskSession } from './task-stores.js';
 
 /** As `CiphertextMessage.type()` numbers it. */

@@ -16,7 +16,7 @@ import {
   type GroupReply,
   type GroupRequest,
 } from '../protocol.js';
-import { pack, unpack } from '../packed.js';
+import { pack, unpack } from '../protocol.js';
 
 /** The sender key of one device and one distribution id. */
 class Chain extends SenderKeyStore {

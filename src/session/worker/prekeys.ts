@@ -12,7 +12,7 @@ import type {
   GeneratePreKeysRequest,
   PublicPreKeys,
 } from '../protocol.js';
-import { pack, unpack, type Packed } from '../packed.js';
+import { pack, unpack, type Packed } from '../protocol.js';
 
 /**
  * Generates records of new prekeys. Our identity key signs them where the protocol wants it (PQXDH

@@ -9,7 +9,7 @@ import {
 } from '@signalapp/libsignal-client';
 import { kyberUseKey, type KyberUse } from '../../store/tables/prekeys.js';
 import type { PreKeyRecords } from '../protocol.js';
-import { unpack } from '../packed.js';
+import { unpack } from '../protocol.js';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

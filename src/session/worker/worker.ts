@@ -1,10 +1,10 @@
-import { PrivateKey } from '@signalapp/libsignal-client';
-import { archiveAll } from './archive.js';
+import { PrivateKey, PublicKey, SessionRecord } from '@signalapp/libsignal-client';
 import { decryptAll } from './decrypt.js';
 import { encryptAll } from './encrypt.js';
 import { decryptGroups } from './group.js';
-import type { RatchetReply, RatchetRequest } from '../protocol.js';
+import type { RatchetReply, RatchetRequest, ArchiveReply, ArchiveRequest } from '../protocol.js';
 import { describePreKeys, generatePreKeys } from './prekeys.js';
+import { pack, unpack } from '../protocol.js';
 
 let privateKey: PrivateKey | undefined;
 
@@ -28,4 +28,26 @@ export async function runRatchet(
   }
   if (request.kind === 'generate-prekeys') return generatePreKeys(request, privateKey);
   return request.kind === 'decrypt' ? decryptAll(request, privateKey) : encryptAll(request, privateKey);
+}
+
+/** Ends current sessions: no more is sent with them, what comes late can still be decrypted. */
+export function archiveAll({ sessions, ratchetKeys }: ArchiveRequest): ArchiveReply {
+  const keys = ratchetKeys === undefined ? [] : unpack(ratchetKeys);
+  return { sessions: pack(unpack(sessions).map((record, i) => archive(record, keys[i]))) };
+}
+
+function archive(
+  recordBytes: Uint8Array<ArrayBuffer> | undefined,
+  ratchetKey: Uint8Array<ArrayBuffer> | undefined,
+): Uint8Array<ArrayBuffer> | undefined {
+  if (recordBytes === undefined) return undefined;
+  try {
+    const record = SessionRecord.deserialize(recordBytes);
+    if (ratchetKey !== undefined && !record.currentRatchetKeyMatches(PublicKey.deserialize(ratchetKey)))
+      return undefined;
+    record.archiveCurrentState();
+    return record.serialize();
+  } catch {
+    return undefined;
+  }
 }

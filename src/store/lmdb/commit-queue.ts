@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { RootDatabase } from 'lmdb';
-import { storeFailed } from '../failures.js';
+import { storeFailed } from '../checks.js';
 import { WRITER_KEY, type Meta } from './meta.js';
 import type { DataFileRoom, WriteSize } from './file-room.js';
 

@@ -3,7 +3,7 @@ import { threadId } from 'node:worker_threads';
 import type { Database } from 'lmdb';
 import { SealcastError } from '../../errors.js';
 import { isKeyOf, keyCheckOf } from './value-cipher.js';
-import { storeLocked } from '../failures.js';
+import { storeLocked } from '../checks.js';
 import { isRunning, ownIdentity, type ProcessIdentity } from './process-identity.js';
 
 /**

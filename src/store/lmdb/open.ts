@@ -8,7 +8,7 @@ import { checkNames, type NamesOf } from '../../util/known-names.js';
 import { checkObject, refuse } from '../checks.js';
 import { ENCRYPTION_KEY_BYTES, importEncryptionKey } from './value-cipher.js';
 import { EncryptedEntries, PLAIN_ENTRIES } from './entries.js';
-import { storeFailed, storeLocked } from '../failures.js';
+import { storeFailed, storeLocked } from '../checks.js';
 import { prepareDirectory, syncDirectory } from './files.js';
 import {
   acquire,

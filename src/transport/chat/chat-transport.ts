@@ -25,7 +25,7 @@ import {
 import { closedError } from './in-flight.js';
 import type { HttpAnswer } from '../mapping/http.js';
 import { Incoming } from './incoming.js';
-import { base64 } from '../json/fields.js';
+import { base64 } from '../json/answer-fields.js';
 import { ConnectionPool, refusedError } from './connection-pool.js';
 import { loadLibsignal, type Libsignal } from './libsignal.js';
 import { LibsignalRefusals } from '../mapping/libsignal.js';

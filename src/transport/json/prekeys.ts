@@ -1,7 +1,7 @@
 import type { PreKeyBundle } from '@signalapp/libsignal-client';
 import { bytesOfBase64, list, number, readAnswer, record } from './answer-fields.js';
 import { isRecord, type HttpAnswer } from '../mapping/http.js';
-import { base64 } from './fields.js';
+import { base64 } from './answer-fields.js';
 import type {
   PreKeyBundleFields,
   PreKeyCountOutcome,

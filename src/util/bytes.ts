@@ -1,4 +1,20 @@
 /**
+ * The caller's bytes after they have waited, if all of them are still there: a buffer may have been
+ * transferred or shrunk.
+ *
+ * Their length does not tell: once resizable buffers were about, optimised code went on to answer
+ * the old one for a view whose buffer was gone (V8 11.3, 2026-11). A method validates its typed
+ * array first, and this one writes nothing.
+ */
+export function viewIfAttached(bytes: Uint8Array | undefined): Uint8Array | null {
+  try {
+    return bytes?.fill(0, 0, 0) ?? null;
+  } catch {
+    return null;
+  }
+}
+
+/**
  * Zeroed bytes for a secret that is wiped with `fill(0)` when it is no longer needed.
  *
  * V8 keeps the bytes of a typed array of up to 64 bytes on its own heap, where the garbage
