@@ -12,7 +12,6 @@ const PLACES = ['src', 'workers', 'assembly', 'bench', 'docs', 'examples', 'scri
 const NOT_YET = [
   'examples/',
   'CHANGELOG.md',
-  'SECURITY.md',
   'build.mjs',
   'setup.mjs',
   'eslint.config.mjs',
