@@ -1,4 +1,4 @@
-export { Account, openAccount, type AccountOptions } from './account/account.js';
+export { Account, openAccount, type AccountEvents, type AccountOptions } from './account/account.js';
 export { deriveAccessKey } from './access/access-key.js';
 export type { AccessMode } from './access/access-mode.js';
 export { MAX_BODY_BYTES, truncateBody } from './content/limits.js';

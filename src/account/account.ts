@@ -1,3 +1,4 @@
+import { EventEmitter } from 'node:events';
 import type { AttributesInput } from './attributes.js';
 import type { AccountService } from './service.js';
 import type { PendingIdentity } from './account-types.js';
@@ -10,6 +11,7 @@ import { SealcastError } from '../errors.js';
 import { OPENER_NAMES } from '../runtime/option-names.js';
 import { checkOptions, type PublicKeyInput } from '../sealer/options.js';
 import { Receiver, type ReceiverOptions } from '../receive/receiver.js';
+import { EventRelay } from '../util/event-relay.js';
 import type { NamesOf } from '../util/known-names.js';
 
 export interface AccountOptions extends Omit<BroadcasterOptions, 'transport'>, ReceiverOptions {}
@@ -24,14 +26,29 @@ export function openAccount(options: AccountOptions): Promise<Account> {
   return Account.open(options);
 }
 
-/** See {@link openAccount}. */
-export class Account implements AsyncDisposable {
+/** Events of an {@link Account}. */
+export interface AccountEvents {
+  /**
+   * A contact's identity key changed. Emitted once a change, whichever part of the account found it: a broadcast, a received
+   * message or a fetched profile. Sends to the contact depend on `onIdentityChange`: `accepted` tells whether they go on.
+   */
+  identityChange: [{ readonly serviceId: string; readonly accepted: boolean }];
+}
+
+/**
+ * See {@link openAccount}.
+ *
+ * @example
+ * account.on('identityChange', ({ serviceId, accepted }) => console.log(serviceId, accepted));
+ */
+export class Account extends EventEmitter<AccountEvents> implements AsyncDisposable {
   readonly broadcaster: Broadcaster;
   readonly receiver: Receiver;
   readonly #service: AccountService;
   #closing: Promise<void> | undefined;
 
   private constructor(broadcaster: Broadcaster, receiver: Receiver, service: AccountService) {
+    super();
     this.broadcaster = broadcaster;
     this.receiver = receiver;
     this.#service = service;
@@ -51,9 +68,12 @@ export class Account implements AsyncDisposable {
     const policies = checkPolicies(checkOptions(options, OPENER_NAMES satisfies NamesOf<AccountOptions>));
     const transport = checkAccountTransport(options.transport);
     const broadcaster = await Broadcaster.openWith(options, internals);
+    const events = new EventRelay<AccountEvents>();
+    broadcaster.on('identityChange', (change) => events.emit('identityChange', change));
     const opened: AsyncDisposable[] = [broadcaster];
     try {
       const receiver = await Receiver.openWith(options, internals);
+      receiver.on('identityChange', (change) => events.emit('identityChange', change));
       opened.push(receiver);
       const { AccountService: Service } = await import('./service.js');
       const service = await Service.open({
@@ -62,7 +82,10 @@ export class Account implements AsyncDisposable {
         policies,
         onIdentityChange: (change) => broadcaster.emit('identityChange', change),
       });
-      return new Account(broadcaster, receiver, service);
+      const account = new Account(broadcaster, receiver, service);
+      // Changes that were found before the caller could listen reach listeners that are added at once.
+      setImmediate(() => events.forwardTo(account));
+      return account;
     } catch (error) {
       for (const each of opened.reverse()) await each[Symbol.asyncDispose]();
       throw error;

@@ -30,6 +30,7 @@ export class AccountService {
   static async open(options: AccountServiceOptions): Promise<AccountService> {
     const runtime = await AccountRuntime.open(options);
     const service = new AccountService(runtime, options);
+    runtime.blockWith(service.own);
     service.#pending = service.own.finishPending().catch((error: unknown) => {
       const code = (error as { code?: unknown }).code ?? 'UNKNOWN';
       options.telemetry.log.warn({ code }, 'what the service was to be told of the account is not finished yet');
@@ -38,6 +39,7 @@ export class AccountService {
   }
 
   async close(): Promise<void> {
+    this.#runtime.blockWith(undefined);
     this.own.close();
     this.profiles.close();
     await this.preKeys.close();

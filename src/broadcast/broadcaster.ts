@@ -124,20 +124,24 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
     return this.#change(serviceId, (contact) => ({ ...contact, expireTimer, expireTimerVersion }));
   }
 
-  /** A blocked contact gets nothing, and so no new profile key of ours either; {@link Account.block} also replaces the one that he has. */
-  setBlocked(serviceId: string, blocked: boolean): Promise<void> {
+  /**
+   * Does what {@link Account.block} and {@link Account.unblock} do, where the account is open.
+   *
+   * Where the Broadcaster is open alone, and where the account's profile or attributes were never set, the contact is blocked
+   * and the profile key that it may have stays in use; a later {@link Account.block} replaces it.
+   *
+   * @deprecated Use {@link Account.block} and {@link Account.unblock}.
+   * @throws SealcastError as {@link Account.block}.
+   */
+  async setBlocked(serviceId: string, blocked: boolean): Promise<void> {
     if (typeof blocked !== 'boolean') refuse('blocked', 'true or false');
-    return this.#change(serviceId, (contact) => ({
-      ...contact,
-      blocked,
-      lacksProfileKey: blocked && contact.lacksProfileKey,
-    }));
+    this.#assertOpen();
+    return this.#service.setBlocked(checkServiceId(serviceId), blocked);
   }
 
   #change(given: string, change: Parameters<BroadcastService['changeContact']>[1]): Promise<void> {
     this.#assertOpen();
-    const serviceId = parseServiceId(given) ?? refuse('serviceId', 'a UUID, or PNI: and a UUID');
-    return this.#service.changeContact(serviceId, change);
+    return this.#service.changeContact(checkServiceId(given), change);
   }
 
   /**
@@ -196,6 +200,10 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
   #assertOpen(): void {
     if (this.#closing !== undefined) throw closedError();
   }
+}
+
+function checkServiceId(given: unknown): string {
+  return parseServiceId(given) ?? refuse('serviceId', 'a UUID, or PNI: and a UUID');
 }
 
 function closedError(): SealcastError {

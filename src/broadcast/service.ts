@@ -212,6 +212,26 @@ export class BroadcastService {
       .catch(() => undefined);
   }
 
+  /** Blocks or unblocks as the open account does; where none is open, the contact's record alone changes. */
+  async setBlocked(serviceId: string, blocked: boolean): Promise<void> {
+    const blocker = this.#runtime.blocker;
+    if (blocker !== undefined) {
+      if (!blocked) return blocker.unblock(serviceId);
+      try {
+        await blocker.block(serviceId);
+        return;
+      } catch (error) {
+        // The account has no profile to upload under another key: it blocks without one.
+        if (!(error instanceof SealcastError && error.code === 'ERR_INVALID_ARGUMENT')) throw error;
+      }
+    }
+    return this.changeContact(serviceId, (contact) => ({
+      ...contact,
+      blocked,
+      lacksProfileKey: blocked && contact.lacksProfileKey,
+    }));
+  }
+
   /** Many at once share a transaction. */
   async changeContact(serviceId: string, change: (contact: ContactRecord) => ContactRecord): Promise<void> {
     const { locks, outbox } = this.#context;

@@ -18,6 +18,12 @@ import { ServiceTime } from './service-time.js';
 import { Emitter } from '../util/event-relay.js';
 import { SealcastError } from '../errors.js';
 
+/** Blocks contacts, and replaces the profile key that a blocked contact may have. */
+export interface ContactBlocker {
+  block(serviceId: string): Promise<void>;
+  unblock(serviceId: string): Promise<void>;
+}
+
 interface Opened {
   readonly runtime: Promise<AccountRuntime>;
   readonly options: RuntimeOptions;
@@ -46,6 +52,7 @@ export class AccountRuntime {
   /** Requests of recipients to send a message again, with or without a Broadcaster on the store. */
   readonly resends: ResendQueue;
   #account: AccountRecord;
+  #blocker: ContactBlocker | undefined;
 
   private constructor(options: RuntimeOptions, engine: Engine, account: AccountRecord, publicIds: PublicIds) {
     options.telemetry.nameWith(publicIds);
@@ -81,6 +88,16 @@ export class AccountRuntime {
   setProfileKey(profileKey: Uint8Array): void {
     // A new array: messages are told apart by it.
     this.#account = { ...this.#account, profileKey: Uint8Array.from(profileKey) };
+  }
+
+  /** The open account's way to block contacts; undefined where a Broadcaster or a Receiver is open alone. */
+  get blocker(): ContactBlocker | undefined {
+    return this.#blocker;
+  }
+
+  /** Lets an open account block contacts for all users of the runtime; undefined ends it. */
+  blockWith(blocker: ContactBlocker | undefined): void {
+    this.#blocker = blocker;
   }
 
   /** The service's time, as far as it is known. */

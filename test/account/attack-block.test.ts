@@ -66,3 +66,24 @@ describe('a contact who is blocked while a broadcast waits to', () => {
     expect(service.countOf('fetchPreKeys')).toBe(0);
   });
 });
+
+describe('Broadcaster.setBlocked of an open account', () => {
+  const keys = (): number => service.accountCountOf('setProfile');
+
+  it('replaces the profile key as block() does, and unblocks as unblock() does', async () => {
+    await broadcast('welcome');
+    const before = keys();
+    await account.broadcaster.setBlocked(contact.aci, true);
+    expect(keys()).toBe(before + 1);
+    expect((await broadcast('blocked')).get(contact.aci)).toMatchObject({ error: { code: 'ERR_RECIPIENT_BLOCKED' } });
+    await account.broadcaster.setBlocked(contact.aci, false);
+    expect((await broadcast('unblocked')).get(contact.aci)).toMatchObject({ status: 'sealed' });
+  });
+
+  it('costs no profile key where the contact was never written to', async () => {
+    const before = keys();
+    await account.broadcaster.setBlocked(contact.aci, true);
+    expect(keys()).toBe(before);
+    expect((await broadcast('blocked')).get(contact.aci)).toMatchObject({ error: { code: 'ERR_RECIPIENT_BLOCKED' } });
+  });
+});
