@@ -7,7 +7,7 @@ import type { ResendQueue } from '../runtime/resend-queue.js';
 import { Semaphore } from '../util/semaphore.js';
 import { SendGuard } from '../runtime/send-guard.js';
 import { messageError } from '../content/index.js';
-import type { SealcastError } from '../errors.js';
+import { SealcastError } from '../errors.js';
 import { refuse } from '../sealer/options.js';
 import type { Sealer } from '../sealer/sealer.js';
 import { dryRunContext } from './dry-run.js';
