@@ -3,13 +3,18 @@ import type { ProfileName } from '../access/profile-cipher.js';
 import type { NamesOf } from '../util/known-names.js';
 
 export interface OwnCallOptions {
-  /** Ends the wait with ERR_ABORTED; what the service is being told goes on, and is taken up again if it fails. */
+  /**
+   * Ends the wait with ERR_ABORTED; the request to the service goes on, and is resumed if it fails.
+   */
   readonly signal?: AbortSignal;
 }
 
 /** Options of {@link Account.registerAccessKey}. */
 export interface AccessKeyOptions extends OwnCallOptions {
-  /** Whether anybody may send to us sealed, with any key. Stays as it is, over restarts, until it is given again. */
+  /**
+   * Whether anybody may send to us sealed, with any key. Stays as it is, over restarts, until it is
+   * given again.
+   */
   readonly unrestricted?: boolean;
 }
 
@@ -25,13 +30,13 @@ export interface UnidentifiedAccess {
 }
 /** As libsignal-service-java's `UnidentifiedAccessPair` has it. */
 export interface UnidentifiedAccessPair {
-  /** To the contact; null where nothing is sent to him sealed, or nothing at all. */
+  /** To the contact; null where the contact gets nothing sealed, or nothing at all. */
   readonly target: UnidentifiedAccess | null;
   /** To our own other devices; null as long as the account has no profile key. */
   readonly self: UnidentifiedAccess | null;
 }
 
-/** What a contact's profile says. */
+/** Facts of a contact's profile. */
 export interface ContactProfile {
   /** How the contact is sent to from now on. */
   readonly accessMode: AccessMode;
@@ -40,8 +45,8 @@ export interface ContactProfile {
   /** 33 bytes */
   readonly identityKey: Uint8Array<ArrayBuffer>;
   /**
-   * Absent where we do not have the profile key that it is encrypted with. It is not kept on the disk: of a profile that an
-   * earlier process fetched it is absent until the next fetch.
+   * Absent where we do not have the profile key that it is encrypted with. It is not kept on the
+   * disk: of a profile that an earlier process fetched it is absent until the next fetch.
    */
   readonly name?: ProfileName;
   /** ms since the epoch */

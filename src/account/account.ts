@@ -17,8 +17,9 @@ import type { NamesOf } from '../util/known-names.js';
 export interface AccountOptions extends Omit<BroadcasterOptions, 'transport'>, ReceiverOptions {}
 
 /**
- * All of an account: its {@link Broadcaster}, its {@link Receiver}, and what the service knows of it. They share one Sealer with
- * its workers, one store, one transport, one sender certificate, and one lock for each address.
+ * All of an account: its {@link Broadcaster}, its {@link Receiver}, and what the service knows of
+ * it. They share one Sealer with its workers, one store, one transport, one sender certificate, and
+ * one lock for each address.
  *
  * @throws SealcastError what {@link Broadcaster.open} and {@link Receiver.open} throw.
  */
@@ -29,8 +30,9 @@ export function openAccount(options: AccountOptions): Promise<Account> {
 /** Events of an {@link Account}. */
 export interface AccountEvents {
   /**
-   * A contact's identity key changed. Emitted once a change, whichever part of the account found it: a broadcast, a received
-   * message or a fetched profile. Sends to the contact depend on `onIdentityChange`: `accepted` tells whether they go on.
+   * A contact's identity key changed. Emitted once a change, whichever part of the account found
+   * it: a broadcast, a received message or a fetched profile. Sends to the contact depend on
+   * `onIdentityChange`: `accepted` tells whether they go on.
    */
   identityChange: [{ readonly serviceId: string; readonly accepted: boolean }];
 }
@@ -83,7 +85,8 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
         onIdentityChange: (change) => broadcaster.emit('identityChange', change),
       });
       const account = new Account(broadcaster, receiver, service);
-      // Changes that were found before the caller could listen reach listeners that are added at once.
+      // Changes that were found before the caller could listen reach listeners that are added at
+      // once.
       setImmediate(() => events.forwardTo(account));
       return account;
     } catch (error) {
@@ -102,43 +105,57 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
     return this.broadcaster.pendingIdentities();
   }
 
-  /** Who a contact is, and whether he takes sealed messages. Asked for every six hours at most. */
+  /** Fetches a contact's profile and access mode. The service is asked every six hours at most. */
   fetchProfile(serviceId: string, options: FetchProfileOptions = {}): Promise<ContactProfile> {
     return this.#open().profiles.fetchProfile(serviceId, options);
   }
 
-  /** Keeps the account's attributes, all of them, for {@link registerAccessKey}. @throws SealcastError ERR_INVALID_ARGUMENT, ERR_STORE_FAILED */
+  /**
+   * Keeps the account's attributes, all of them, for {@link registerAccessKey}. @throws
+   * SealcastError ERR_INVALID_ARGUMENT, ERR_STORE_FAILED
+   */
   setAttributes(attributes: AttributesInput): Promise<void> {
     return this.#open().own.setAttributes(attributes);
   }
 
   /**
-   * Has others be able to send to us sealed: whoever has our profile key, or, if `unrestricted`, anybody
-   * (`PUT /v1/accounts/attributes/`, with all attributes).
+   * Registers an access key, so that others can send to us sealed: holders of our profile key, or,
+   * if `unrestricted`, any account (`PUT /v1/accounts/attributes/`, with all attributes).
    *
-   * @throws SealcastError ERR_INVALID_ARGUMENT: there are no attributes, or there is no profile key; ERR_RATE_LIMITED,
-   *   ERR_SERVICE_REJECTED: nothing has changed; ERR_SERVICE_UNAVAILABLE: it is told again.
+   * @throws SealcastError ERR_INVALID_ARGUMENT: there are no attributes, or there is no profile
+   *   key; ERR_RATE_LIMITED, ERR_SERVICE_REJECTED: nothing has changed; ERR_SERVICE_UNAVAILABLE: it
+   *   is told again.
    */
   registerAccessKey(options: AccessKeyOptions = {}): Promise<void> {
     return this.#open().own.registerAccessKey(options);
   }
 
-  /** Sets our profile, all of it, encrypted with our profile key (`PUT /v1/profile`). @throws SealcastError as registerAccessKey */
+  /**
+   * Sets our profile, all of it, encrypted with our profile key (`PUT /v1/profile`). @throws
+   * SealcastError as registerAccessKey
+   */
   setProfile(profile: ProfileInput, options: OwnCallOptions = {}): Promise<void> {
     return this.#open().own.setProfile(profile, options);
   }
 
   /**
-   * A new profile key: the profile is uploaded again, the access key registered again, and messages carry the new key from then
-   * on. What a crash leaves half done is finished when the account is opened.
+   * Replaces the profile key: the profile is uploaded again, the access key registered again, and
+   * messages carry the new key from then on. A rotation that a crash interrupts is finished when
+   * the account is opened.
    *
-   * @throws SealcastError ERR_INVALID_ARGUMENT: profile or attributes were never set; others: it is taken up again.
+   * @throws SealcastError ERR_INVALID_ARGUMENT: profile or attributes were never set; others: it is
+   *   resumed.
    */
   rotateProfileKey(options: OwnCallOptions = {}): Promise<void> {
     return this.#open().own.rotateProfileKey(options);
   }
 
-  /** Blocks a contact: he gets nothing more, and if he may have our profile key, it is replaced. @throws as {@link rotateProfileKey} */
+  /**
+   * Blocks a contact: they get no further messages, and our profile key is replaced if they may
+   * have it.
+   *
+   * @throws as {@link rotateProfileKey}
+   */
   block(serviceId: string, options: OwnCallOptions = {}): Promise<void> {
     return this.#open().own.block(serviceId, options);
   }
@@ -148,16 +165,20 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
   }
 
   /**
-   * Sees to it now that the service has prekeys of ours; when it resolves, others can begin sessions with us. The receiver does so by
-   * itself, when it is opened and once a day.
+   * Uploads prekeys where the service lacks them; afterwards others can begin sessions with us. The
+   * receiver does so by itself, when it is opened and once a day.
    *
-   * @throws SealcastError ERR_RATE_LIMITED, ERR_SERVICE_UNAVAILABLE, ERR_SERVICE_REJECTED, ERR_TRANSPORT_REFUSED, ERR_CLOSED.
+   * @throws SealcastError ERR_RATE_LIMITED, ERR_SERVICE_UNAVAILABLE, ERR_SERVICE_REJECTED,
+   *   ERR_TRANSPORT_REFUSED, ERR_CLOSED.
    */
   maintainPreKeys(): Promise<void> {
     return this.#open().preKeys.maintain();
   }
 
-  /** With what a contact, and our own other devices, are sent to sealed; as libsignal-service-java's `UnidentifiedAccessPair`. */
+  /**
+   * With what a contact, and our own other devices, are sent to sealed; as libsignal-service-java's
+   * `UnidentifiedAccessPair`.
+   */
   unidentifiedAccess(serviceId: string, options: OwnCallOptions = {}): Promise<UnidentifiedAccessPair> {
     return this.#open().own.unidentifiedAccess(serviceId, options);
   }
@@ -168,10 +189,12 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
   }
 
   /**
-   * Closes Receiver and Broadcaster, ends the workers, wipes the keys. Store and transport stay the caller's.
+   * Closes Receiver and Broadcaster, ends the workers, wipes the keys. Store and transport stay the
+   * caller's.
    *
-   * From the outside in: the Receiver takes in no more and finishes the batches in work, with all that they ask of the
-   * Broadcaster, before the Broadcaster stops. What was asked for and not sent by then is in the outbox, for `resume()`.
+   * From the outside in: the Receiver takes in no further messages and finishes the batches in
+   * work, with all that they ask of the Broadcaster, before the Broadcaster stops. Requested
+   * messages that are not sent by then are in the outbox, for `resume()`.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();

@@ -18,9 +18,9 @@ import { unlessAborted, withAnySignal } from '../util/abort.js';
 
 export interface ProfilesOptions {
   /**
-   * What another identity key than before does: `accept` has it take the old one's place. With `fail` the old one stays, and
-   * whatever is sent finds out for itself. Either way nothing more is encrypted with the sessions of the old one. Default
-   * `accept`, as a Broadcaster's.
+   * What another identity key than before does: `accept` has it take the old one's place. With
+   * `fail` the old one stays, and whatever is sent finds out for itself. Either way nothing more is
+   * encrypted with the sessions of the old one. Default `accept`, as a Broadcaster's.
    */
   readonly identityPolicy?: 'accept' | 'fail';
   /** Told of it, once it is on the disk. */
@@ -30,7 +30,10 @@ export interface ProfilesOptions {
 const HOUR_MS = 3_600_000;
 /** A profile is taken to be what it was for so long. */
 const FRESH_MS = 6 * HOUR_MS;
-/** Names of so many contacts are remembered; of further ones, those that were asked for longest ago are forgotten. */
+/**
+ * Names of so many contacts are remembered; of further ones, those that were asked for longest ago
+ * are forgotten.
+ */
 const MAX_REMEMBERED = 16_384;
 
 /** A profile, and what it was asked for with. */
@@ -40,7 +43,7 @@ interface Fetched {
   readonly profileKey: Uint8Array | undefined;
 }
 
-/** What we know of contacts by their profiles: whether they take sealed messages, and who they are. */
+/** Facts about contacts by their profiles: whether they accept sealed messages, and their names. */
 export class Profiles {
   readonly #runtime: AccountRuntime;
   readonly #transport: AccountTransport;
@@ -58,13 +61,16 @@ export class Profiles {
   }
 
   /**
-   * The contact's profile (`GET /v1/profile/{serviceId}[/{version}]`), and with it whether and how he takes sealed messages. It
-   * is asked for as nobody, with the contact's access key; as the account where he takes nothing sealed, or does not take this
-   * key. Asked for at most every six hours, or when his profile key changed, unless `force`.
+   * The contact's profile (`GET /v1/profile/{serviceId}[/{version}]`), and with it whether and how
+   * he takes sealed messages. It is asked for as nobody, with the contact's access key; as the
+   * account where he takes nothing sealed, or does not take this key. Asked for at most every six
+   * hours, or when his profile key changed, unless `force`.
    *
-   * @param serviceId a UUID, or `PNI:` and a UUID: a phone-number identity has an identity key, and no more.
-   * @throws SealcastError ERR_INVALID_ARGUMENT; ERR_RECIPIENT_UNREGISTERED: there is no such account; ERR_RATE_LIMITED;
-   *   ERR_SERVICE_UNAVAILABLE; ERR_SERVICE_REJECTED; ERR_ABORTED, ERR_CLOSED; what the store throws.
+   * @param serviceId a UUID, or `PNI:` and a UUID: a phone-number identity has an identity key, and
+   *   no more.
+   * @throws SealcastError ERR_INVALID_ARGUMENT; ERR_RECIPIENT_UNREGISTERED: there is no such
+   *   account; ERR_RATE_LIMITED; ERR_SERVICE_UNAVAILABLE; ERR_SERVICE_REJECTED; ERR_ABORTED,
+   *   ERR_CLOSED; what the store throws.
    */
   async fetchProfile(serviceId: string, options: FetchProfileOptions = {}): Promise<ContactProfile> {
     const checked = parseServiceId(serviceId) ?? refuse('serviceId', 'a UUID, or PNI: and a UUID');
@@ -85,13 +91,16 @@ export class Profiles {
     this.#closing.abort(new SealcastError('ERR_CLOSED', 'this Account is closed'));
   }
 
-  /** What is known already, if it is of the last six hours. A clock that was set back makes no profile last for years. */
+  /**
+   * The known profile, if it is of the last six hours. A clock that was set back makes no profile
+   * last for years.
+   */
   #recall(serviceId: string, contact: ContactRecord): ContactProfile | undefined {
     const { accessMode, profileFetchedMs } = contact;
     const ageMs = this.#runtime.clock.now() - profileFetchedMs;
     if (ageMs < 0 || ageMs >= FRESH_MS) return undefined;
     const remembered = this.#remembered.get(serviceId);
-    // Whom we have never written to has no identity key in the store.
+    // A contact that was never written to has no identity key in the store.
     const identityKey = contact.identityKey ?? remembered?.identityKey;
     if (identityKey === undefined) return undefined;
     return {
@@ -113,7 +122,7 @@ export class Profiles {
       this.#transport.fetchProfile({ serviceId, accessKey, ...(version !== undefined && { version }) }, { signal });
     const accessKey = accessKeyFor(serviceId, contact);
     let answer = await ask(accessKey);
-    // Not his key any more, or no such account: as the account we are told which.
+    // The key is outdated, or there is no such account: an authenticated request tells which.
     if (answer.status === 'unauthorized' && accessKey !== null) answer = await ask(null);
     if (answer.status === 'ok') return { profile: answer, profileKey };
     if (answer.status === 'not-found') {
@@ -148,7 +157,10 @@ export class Profiles {
     return known;
   }
 
-  /** At first sight no key is taken over: a contact with an identity key in the store was written to. */
+  /**
+   * At first sight no key is taken over: a contact with an identity key in the store was written
+   * to.
+   */
   #withIdentity(contact: ContactRecord, identityKey: Uint8Array): ContactRecord {
     if (contact.identityKey === undefined) return contact;
     return onIdentityKey(contact, identityKey, this.#options.identityPolicy ?? 'accept');
@@ -167,7 +179,7 @@ export class Profiles {
     try {
       this.#options.onIdentityChange?.({ serviceId, accepted: policy === 'accept' });
     } catch (error) {
-      // Whoever listens fails of his own.
+      // A listener's exception is its own.
       queueMicrotask(() => {
         throw error;
       });

@@ -11,7 +11,7 @@ export interface AccountServiceOptions extends RuntimeOptions {
   readonly onIdentityChange: (change: { readonly serviceId: string; readonly accepted: boolean }) => void;
 }
 
-/** The inside of an Account but for its Broadcaster and its Receiver, loaded when one is opened. */
+/** Implementation of an Account without its Broadcaster and Receiver, loaded lazily. */
 export class AccountService {
   readonly profiles: Profiles;
   readonly own: OwnAccount;

@@ -35,12 +35,12 @@ const AGAIN =
   'whether the service did it is not known; it is told again by the next call and when the account is opened';
 
 /**
- * What the service knows of our own account: the profile, and with which access key others may send to us sealed. It is kept in
- * the store as it was given, and everything of it that a crash, or a service that is away, leaves half done is finished by
- * {@link finishPending}.
+ * What the service knows of our own account: the profile, and with which access key others may send
+ * to us sealed. It is kept in the store as it was given, and everything of it that a crash, or a
+ * service that is away, leaves half done is finished by {@link finishPending}.
  *
- * On a linked device, the primary hears nothing of a new profile key: it is told by the account's storage, which is not
- * supported. Rotate where the primary is.
+ * On a linked device, the primary hears nothing of a new profile key: it is told by the account's
+ * storage, which is not supported. Rotate where the primary is.
  */
 export class OwnAccount {
   readonly #runtime: AccountRuntime;
@@ -56,19 +56,23 @@ export class OwnAccount {
     this.#rotation = new Rotation(runtime, transport, this.#closing.signal);
   }
 
-  /** Ends what is asked of the service with ERR_ABORTED: it is taken up again when the account is opened next. */
+  /**
+   * Ends what is asked of the service with ERR_ABORTED: it is taken up again when the account is
+   * opened next.
+   */
   close(): void {
     this.#closing.abort(new SealcastError('ERR_CLOSED', 'this Account is closed'));
   }
 
   /**
-   * Keeps the account's attributes, all of them; the service gets them with the next registration of an access key, never a part
-   * of them.
+   * Keeps the account's attributes, all of them; the service gets them with the next registration
+   * of an access key, never a part of them.
    *
    * @throws SealcastError ERR_INVALID_ARGUMENT; what the store throws.
    */
   async setAttributes(attributes: AttributesInput): Promise<void> {
-    // Before any wait: what is wrong with them is said at once, and the caller's arrays are his own again.
+    // Before any wait: what is wrong with them is said at once, and the caller's arrays are his own
+    // again.
     const checked = checkAttributes(attributes, undefined);
     await this.#change(({ attributes: known }) => {
       const { unrestricted, isPending } = known ?? checked;
@@ -77,13 +81,14 @@ export class OwnAccount {
   }
 
   /**
-   * Registers the access key of our profile key, with all attributes: from then on, who has the profile key may send to us
-   * sealed (`PUT /v1/accounts/attributes/`).
+   * Registers the access key of our profile key, with all attributes: from then on, who has the
+   * profile key may send to us sealed (`PUT /v1/accounts/attributes/`).
    *
-   * @param options.unrestricted whether anybody may, with any key. Remains as it is, over new profile keys and restarts, until it
-   *   is given again.
-   * @throws SealcastError ERR_INVALID_ARGUMENT: there are no attributes ({@link setAttributes}), or there is no profile key; then
-   *   nothing was sent. ERR_RATE_LIMITED, ERR_SERVICE_REJECTED: nothing has changed. ERR_SERVICE_UNAVAILABLE: it is told again.
+   * @param options.unrestricted whether anybody may, with any key. Remains as it is, over new
+   *   profile keys and restarts, until it is given again.
+   * @throws SealcastError ERR_INVALID_ARGUMENT: there are no attributes ({@link setAttributes}), or
+   *   there is no profile key; then nothing was sent. ERR_RATE_LIMITED, ERR_SERVICE_REJECTED:
+   *   nothing has changed. ERR_SERVICE_UNAVAILABLE: it is told again.
    */
   async registerAccessKey(options: AccessKeyOptions = {}): Promise<void> {
     const { unrestricted, signal } = checkOptions(options, ACCESS_KEY_NAMES);
@@ -97,7 +102,8 @@ export class OwnAccount {
       const before = await this.#change(({ attributes = refuse('attributes', 'given before an access key is') }) => [
         attributesChange({ ...attributes, unrestricted: unrestricted ?? attributes.unrestricted, isPending: true }),
       ]);
-      // A new profile key that is on its way takes them along: one access key after the other would be registered.
+      // A new profile key that is on its way takes them along: one access key after the other would
+      // be registered.
       if (before.rotation !== undefined) return true;
       await this.#sendAttributes(before.attributes);
       return false;
@@ -126,10 +132,12 @@ export class OwnAccount {
   }
 
   /**
-   * Sets our profile, all of it (`PUT /v1/profile`): those who have our profile key can read it. It is kept in the store.
+   * Sets our profile, all of it (`PUT /v1/profile`): those who have our profile key can read it. It
+   * is kept in the store.
    *
-   * @throws SealcastError ERR_INVALID_ARGUMENT; also: there is no profile key. ERR_RATE_LIMITED, ERR_SERVICE_REJECTED: the profile
-   *   is what it was. ERR_SERVICE_UNAVAILABLE: it is uploaded again.
+   * @throws SealcastError ERR_INVALID_ARGUMENT; also: there is no profile key. ERR_RATE_LIMITED,
+   *   ERR_SERVICE_REJECTED: the profile is what it was. ERR_SERVICE_UNAVAILABLE: it is uploaded
+   *   again.
    */
   async setProfile(profile: ProfileInput, options: OwnCallOptions = {}): Promise<void> {
     const checked = checkProfile(profile);
@@ -162,14 +170,16 @@ export class OwnAccount {
   }
 
   /**
-   * Gives the account a new, random profile key: the profile is encrypted with it, its access key registered, and messages
-   * carry it from then on. Who had the old one can no longer read changes of the profile, nor send to us sealed, until a
-   * message of ours reaches him. Calls at the same time share one. An avatar is lost: it was encrypted with the old key.
+   * Gives the account a new, random profile key: the profile is encrypted with it, its access key
+   * registered, and messages carry it from then on. Who had the old one can no longer read changes
+   * of the profile, nor send to us sealed, until a message of ours reaches him. Calls at the same
+   * time share one. An avatar is lost: it was encrypted with the old key.
    *
    * See {@link Rotation} for what is true at each moment of it.
    *
-   * @throws SealcastError ERR_INVALID_ARGUMENT: profile or attributes were never set, and nothing was changed. ERR_RATE_LIMITED,
-   *   ERR_SERVICE_REJECTED, ERR_SERVICE_UNAVAILABLE, ERR_ABORTED: the new key is on its way, and is taken up again.
+   * @throws SealcastError ERR_INVALID_ARGUMENT: profile or attributes were never set, and nothing
+   *   was changed. ERR_RATE_LIMITED, ERR_SERVICE_REJECTED, ERR_SERVICE_UNAVAILABLE, ERR_ABORTED:
+   *   the new key is on its way, and is taken up again.
    */
   async rotateProfileKey(options: OwnCallOptions = {}): Promise<void> {
     const signal = checkSignal(checkOptions(options, OWN_CALL_NAMES)['signal']);
@@ -180,23 +190,25 @@ export class OwnAccount {
   }
 
   /**
-   * Blocks a contact: nothing more is sent to him, and so nothing that has our new profile key; and the profile key is rotated
-   * if he may have the one we have. Every message carries it, and whom we have written to has an identity key in the store: an
-   * identity key that is known counts as a message that was sent. (It may be of a message that never arrived. One profile key
-   * too many harms nobody.) Somebody who is blocked already costs no other one.
+   * Blocks a contact: nothing more is sent to him, and so nothing that has our new profile key; and
+   * the profile key is rotated if he may have the one we have. Every message carries it, and whom
+   * we have written to has an identity key in the store: an identity key that is known counts as a
+   * message that was sent. (It may be of a message that never arrived. One profile key too many
+   * harms nobody.) Somebody who is blocked already costs no other one.
    *
-   * @throws SealcastError ERR_INVALID_ARGUMENT: it is no service id, or a new profile key is called for and profile or attributes
-   *   were never set; then he is not blocked. With any other error of the service's he is, and the new key is on its way:
-   *   the message says so.
+   * @throws SealcastError ERR_INVALID_ARGUMENT: it is no service id, or a new profile key is called
+   *   for and profile or attributes were never set; then he is not blocked. With any other error of
+   *   the service's he is, and the new key is on its way: the message says so.
    */
   async block(serviceId: string, options: OwnCallOptions = {}): Promise<void> {
     const checked = checkServiceId(serviceId);
     const signal = checkSignal(checkOptions(options, OWN_CALL_NAMES)['signal']);
-    // In one commit: were he blocked first, a crash would leave him with a profile key that nobody means to change any more.
+    // In one commit: were he blocked first, a crash would leave him with a profile key that nobody
+    // means to change any more.
     await unlessAborted(async () => {
       await this.#locked([checked, OWN_LOCKS.records], async () => {
         const contact = await this.#records.contact(checked);
-        // Who was only told to be blocked (`Broadcaster.setBlocked`) still has the key.
+        // A contact that was blocked by the Broadcaster alone still has the key.
         if (contact.blocked && contact.lacksProfileKey) return;
         const rotation = contact.identityKey === undefined ? [] : await this.#rotation.begin();
         const change = contactChange(checked, { ...contact, blocked: true, lacksProfileKey: true });
@@ -214,7 +226,7 @@ export class OwnAccount {
     }, signal);
   }
 
-  /** Takes the block back. The next message gives him our profile key again. */
+  /** Unblocks a contact. The next message gives them our profile key again. */
   async unblock(serviceId: string): Promise<void> {
     const checked = checkServiceId(serviceId);
     await this.#locked([checked], async () => {
@@ -226,8 +238,8 @@ export class OwnAccount {
   }
 
   /**
-   * Finishes what a crash or the service left half done: a new profile key, a profile, an access key. For when the account is
-   * opened.
+   * Finishes what a crash or the service left half done: a new profile key, a profile, an access
+   * key. For when the account is opened.
    *
    * @throws SealcastError as what it finishes.
    */
@@ -238,7 +250,8 @@ export class OwnAccount {
       await this.#rotation.finish();
       await this.#exclusively(async () => {
         const { profile, attributes } = await this.#load();
-        // They were told to the service before: nothing but they is known to be true. Neither waits for the other to be taken.
+        // They were told to the service before: nothing but they is known to be true. Neither waits
+        // for the other to be taken.
         const results = await Promise.allSettled([
           profile?.isPending === true ? this.#uploadProfile(profile, profile) : undefined,
           attributes?.isPending === true ? this.#sendAttributes(attributes) : undefined,
@@ -251,7 +264,8 @@ export class OwnAccount {
   /**
    * With what the contact is sent to sealed, and our own other devices are.
    *
-   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_ABORTED; waits for a sender certificate as a broadcast does.
+   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_ABORTED; waits for a sender certificate as a
+   *   broadcast does.
    */
   async unidentifiedAccess(serviceId: string, options: OwnCallOptions = {}): Promise<UnidentifiedAccessPair> {
     const checked = checkServiceId(serviceId);
@@ -287,7 +301,7 @@ export class OwnAccount {
     });
   }
 
-  /** While nobody else has a word with the service. */
+  /** Serialises requests that change account state on the service. */
   #exclusively<Result>(work: () => Promise<Result>): Promise<Result> {
     return this.#locked([OWN_LOCKS.service], work);
   }

@@ -29,14 +29,20 @@ interface Opened {
   readonly options: RuntimeOptions;
   users: number;
 }
-/** Two who take steps on the sessions of one store without knowing of each other would use a message key twice. */
+/**
+ * Two who take steps on the sessions of one store without knowing of each other would use a message
+ * key twice.
+ */
 const openedByStore = new WeakMap<Store, Opened>();
-/** Hubs that were let go, and whose last steps on the store are not over yet: the next one waits for them. */
+/**
+ * Hubs that were let go, and whose last steps on the store are not over yet: the next one waits for
+ * them.
+ */
 const endingByStore = new WeakMap<Store, Promise<void>>();
 
 /**
- * What all who act for one account share: its keys, one Sealer with its workers, one sender certificate, and one lock an address.
- * There is one for each store, however many open it.
+ * State shared by all users of one account: its keys, one Sealer with its workers, one sender
+ * certificate, and one lock an address. There is one for each store, however many open it.
  */
 export class AccountRuntime {
   readonly options: RuntimeOptions;
@@ -90,7 +96,10 @@ export class AccountRuntime {
     this.#account = { ...this.#account, profileKey: Uint8Array.from(profileKey) };
   }
 
-  /** The open account's way to block contacts; undefined where a Broadcaster or a Receiver is open alone. */
+  /**
+   * The open account's way to block contacts; undefined where a Broadcaster or a Receiver is open
+   * alone.
+   */
   get blocker(): ContactBlocker | undefined {
     return this.#blocker;
   }
@@ -108,8 +117,8 @@ export class AccountRuntime {
   /**
    * The runtime of the store; each call wants a `release()`.
    *
-   * @throws SealcastError ERR_INVALID_ARGUMENT: it is in use with another transport or other trust roots; ERR_ACCOUNT_MISMATCH;
-   *   what the store and {@link Sealer.create} throw.
+   * @throws SealcastError ERR_INVALID_ARGUMENT: it is in use with another transport or other trust
+   *   roots; ERR_ACCOUNT_MISMATCH; what the store and {@link Sealer.create} throw.
    */
   static async open(options: RuntimeOptions): Promise<AccountRuntime> {
     const { store } = options;
@@ -165,7 +174,10 @@ export class AccountRuntime {
     });
   }
 
-  /** The last one to let go waits for what is being done in the store, ends the workers, and wipes the keys. */
+  /**
+   * The last one to let go waits for what is being done in the store, ends the workers, and wipes
+   * the keys.
+   */
   async release(): Promise<void> {
     const { store } = this.options;
     const opened = openedByStore.get(store);
@@ -212,23 +224,33 @@ function checkSame(opened: RuntimeOptions, { transport, trustRoots }: RuntimeOpt
 
 /** Locks of what is the account's own; service ids are those of others. */
 export const OWN_LOCKS = {
-  /** Held from reading one of the account's own records to having it changed on the disk; never while the service is asked. */
+  /**
+   * Held from reading one of the account's own records to having it changed on the disk; never
+   * while the service is asked.
+   */
   records: 'own records',
-  /** Held while the service is told something of the account: one thing after the other, as it keeps what it heard last. */
+  /**
+   * Held while the service is told something of the account: one thing after the other, as it keeps
+   * what it heard last.
+   */
   service: 'own word with the service',
   /** Held while prekeys are seen to. */
   preKeys: 'own prekeys',
 } as const;
 
-/** Locks with which nothing is done in the store but under another lock; they are held for as long as the service takes to answer. */
+/**
+ * Locks with which nothing is done in the store but under another lock; they are held for as long
+ * as the service takes to answer.
+ */
 export const LOCKS_WHILE_ASKING: ReadonlySet<string> = new Set([OWN_LOCKS.service, OWN_LOCKS.preKeys]);
 
 /** This copy of the package: another one, of the same version or not, has another object. */
 const OWN_COPY = {};
 
 /**
- * Which copy of the package acts on which store. A process may have several copies: two versions installed, a module that is
- * loaded again. One registry serves all of them, because two that act on one store unknown to each other use a message key twice.
+ * Which copy of the package acts on which store. A process may have several copies: two versions
+ * installed, a module that is loaded again. One registry serves all of them, because two that act
+ * on one store unknown to each other use a message key twice.
  */
 const claims = ((globalThis as Record<symbol, unknown>)[Symbol.for('sealcast.storeClaims')] ??=
   new WeakMap()) as WeakMap<object, object>;

@@ -37,14 +37,17 @@ export interface AccountInput {
   readonly profileKey?: Uint8Array;
 }
 
-/** What to do where the protocol leaves a choice. */
+/** Decisions where the protocol leaves a choice. */
 export interface Policies {
   /** Whether to send unsealed to who does not take sealed messages. */
   readonly unsealedFallback: 'never' | 'when-denied';
   readonly onIdentityChange: 'accept' | 'fail';
 }
 
-/** What everything that acts for an account is opened with. Whoever is opened second for a store shares what the first one set up. */
+/**
+ * What everything that acts for an account is opened with. Whoever is opened second for a store
+ * shares what the first one set up.
+ */
 export interface SharedOptions extends EngineSettings {
   /** What is remembered: sessions, contacts, the outbox, the inbox. Stays the caller's to close. */
   readonly store: Store;
@@ -59,9 +62,9 @@ export interface SharedOptions extends EngineSettings {
   /** A pino logger, or one of its shape. No secret, service id or phone number is in any line. */
   readonly logger?: Logger;
   /**
-   * Memory for what is precomputed about recipients, in bytes. Default 32 MiB, half of what {@link Sealer} has: tables of some 10,000
-   * recipients. Sealing is a fifth of a broadcast, and whoever has no table is sealed for all the same; memory is to stay the same from
-   * there on.
+   * Memory for what is precomputed about recipients, in bytes. Default 32 MiB, half of what {@link
+   * Sealer} has: tables of some 10,000 recipients. Sealing is a fifth of a broadcast, and whoever
+   * has no table is sealed for all the same; memory is to stay the same from there on.
    */
   readonly recipientCacheBytes?: number;
 }
@@ -89,7 +92,9 @@ const ACCOUNT_NAMES = {
 
 const RECIPIENT_CACHE_BYTES = 32 * 1024 * 1024;
 
-/** With what an account is opened, checked. Whoever comes second shares what the first one set up. */
+/**
+ * With what an account is opened, checked. Whoever comes second shares what the first one set up.
+ */
 export interface RuntimeOptions {
   readonly store: Store;
   readonly transport: Transport;

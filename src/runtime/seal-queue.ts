@@ -9,7 +9,7 @@ interface Order {
   readonly reject: (error: SealcastError) => void;
 }
 
-/** What is to be sealed in one turn of the event loop goes to the Sealer as one batch. */
+/** Passes the seals of one turn of the event loop to the Sealer as one batch. */
 export class SealQueue {
   readonly #sealer: Sealer;
   /** The workers have many batches at a time. */

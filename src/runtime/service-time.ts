@@ -13,7 +13,10 @@ export interface ClockSkew {
 /** From here on it is told, and told again after it changed by as much. */
 const SKEW_MS = 60_000;
 
-/** The account's clock, fed with what the transport tells of the service's time; tells of a local clock that is wrong. */
+/**
+ * The account's clock, fed with what the transport tells of the service's time; tells of a local
+ * clock that is wrong.
+ */
 export class ServiceTime {
   readonly clock: ServiceClock;
   readonly #telemetry: Telemetry;
@@ -58,7 +61,7 @@ export class ServiceTime {
     try {
       this.#stop();
     } catch {
-      // The transport keeps a listener that nobody hears.
+      // The transport keeps a listener that has no effect.
     }
   }
 

@@ -2,7 +2,7 @@ import type { NamesOf } from '../util/known-names.js';
 import { PublicIds } from './public-ids.js';
 import { channel, type Channel } from 'node:diagnostics_channel';
 
-/** What a logger must have: pino, and whatever is shaped like it. */
+/** Methods that a logger must have: pino's, or those of a logger of its shape. */
 export interface Logger {
   debug(facts: object, message: string): void;
   info(facts: object, message: string): void;
@@ -11,10 +11,11 @@ export interface Logger {
 }
 
 /**
- * What is published on `node:diagnostics_channel`, each on the channel `sealcast:` and its name. What a dry run publishes, of
- * whichever name, has `dryRun: true` besides. Counts, codes and times; no
- * message has a key, a text, a service id or a phone number in it, nor has any line of the log. `id` of a broadcast is
- * `broadcaster.publicId(id)`: a keyed hash, the same for as long as the store lives.
+ * What is published on `node:diagnostics_channel`, each on the channel `sealcast:` and its name.
+ * What a dry run publishes, of whichever name, has `dryRun: true` besides. Counts, codes and times;
+ * no message has a key, a text, a service id or a phone number in it, nor has any line of the log.
+ * `id` of a broadcast is `broadcaster.publicId(id)`: a keyed hash, the same for as long as the
+ * store lives.
  */
 export interface Metrics {
   /** A broadcast begins, or goes on. */
@@ -33,7 +34,9 @@ export interface Metrics {
     readonly attempts: number;
     readonly unsealedFallback: boolean;
   };
-  /** A step for some recipients: ratchet, store, seal, send; ms of the clock, not of a processor. */
+  /**
+   * A step for some recipients: ratchet, store, seal, send; ms of the clock, not of a processor.
+   */
   stage: { readonly id: string; readonly stage: string; readonly recipients: number; readonly durationMs: number };
   /** The service refused something: `rate-limited`, `unavailable`, `challenge`, ... */
   refusal: { readonly id: string; readonly status: string };
@@ -49,11 +52,14 @@ export interface Metrics {
   'received:stage': { readonly stage: string; readonly envelopes: number; readonly durationMs: number };
   /** A request to send something again was sent, or given up. */
   'retry-request': { readonly status: string; readonly attempts: number };
-  /** Somebody asked us to send something again; whether it is known. */
+  /** A recipient asked for a message again; whether it is known. */
   resend: { readonly known: boolean };
   /** No usable sender certificate could be had. */
   certificate: { readonly errorCode: string; readonly attempt: number };
-  /** The local clock is off by more than a minute: ms that it is behind the service's, negative where it is ahead. */
+  /**
+   * The local clock is off by more than a minute: ms that it is behind the service's, negative
+   * where it is ahead.
+   */
   'clock-skew': { readonly offsetMs: number };
 }
 
@@ -91,13 +97,16 @@ function guarded(logger: Logger, published: (facts: object) => object): Logger {
       try {
         logger[name](published(facts), message);
       } catch {
-        // Whoever wrote the logger sees it fail elsewhere too.
+        // A failing logger fails for its author elsewhere too.
       }
     };
   return { debug: level('debug'), info: level('info'), warn: level('warn'), error: level('error') };
 }
 
-/** Publishes metrics, and writes the few lines that an operator wants to read. Ids of broadcasts go out as {@link PublicIds}. */
+/**
+ * Publishes metrics, and writes the few lines that an operator wants to read. Ids of broadcasts go
+ * out as {@link PublicIds}.
+ */
 export class Telemetry {
   readonly log: Logger;
   readonly #logger: Logger;

@@ -14,13 +14,17 @@ export interface KindFacts {
   readonly counter: Counter;
   /** How many are made at a time. */
   readonly count: number;
-  /** How long they are kept once others took their place: a message that was begun with one may come late. */
+  /**
+   * How long they are kept once others took their place: a message that was begun with one may come
+   * late.
+   */
   readonly keepMs: number;
 }
 
 /**
- * Numbers of Signal's clients (Signal-Android `PreKeyUtil`, `PreKeysSyncJob`, 2026-11): batches of 100; signed and last-resort
- * prekeys are kept 30 days, one-time prekeys 90 once the service has others.
+ * Numbers of Signal's clients (Signal-Android `PreKeyUtil`, `PreKeysSyncJob`, 2026-11): batches of
+ * 100; signed and last-resort prekeys are kept 30 days, one-time prekeys 90 once the service has
+ * others.
  */
 export const KINDS: Readonly<Record<PreKeyKind, KindFacts>> = {
   preKeys: { table: 'preKey', counter: 'nextPreKeyId', count: 100, keepMs: 90 * DAY_MS },
@@ -45,8 +49,9 @@ export const idsOf = ({ firstId, count }: Pick<PreKeyRange, 'firstId' | 'count'>
 const holds = ({ firstId, count }: PreKeyRange, id: number): boolean => (id - firstId + MAX_ID) % MAX_ID < count;
 
 /**
- * Of a device that has had none. The first ids are random: of one that was set up anew they are others than before, so that no
- * message begun with a prekey of its earlier life finds one of the same id.
+ * Of a device that has had none. The first ids are random: of one that was set up anew they are
+ * others than before, so that no message begun with a prekey of its earlier life finds one of the
+ * same id.
  */
 export function newState(): PreKeysRecord {
   const randomId = (): number => randomInt(1, MAX_ID + 1);
@@ -63,28 +68,38 @@ export function newState(): PreKeysRecord {
 
 /** What is known of a kind when it is seen to. */
 export interface KindSight {
-  /** How many one-time prekeys the service has; undefined for a kind of which it has one at a time. */
+  /**
+   * How many one-time prekeys the service has; undefined for a kind of which it has one at a time.
+   */
   readonly count: number | undefined;
   /** Whether some of the newest ones are not in the store any more. */
   readonly isUsed: boolean;
   readonly nowMs: number;
 }
 
-/** What is to be done of a kind: nothing, or upload the newest ones again, or others that are yet to be made. */
+/**
+ * Work to do for a kind: nothing, or upload the newest ones again, or others that are yet to be
+ * made.
+ */
 export interface KindPlan {
-  /** Whether the newest ones turn out to have been taken by the service, though it was not known to have. */
+  /**
+   * Whether the newest ones turn out to have been taken by the service, though it was not known to
+   * have.
+   */
   readonly isTaken: boolean;
   readonly step: 'none' | 'again' | 'new';
 }
 
 /**
- * Where the newest ones may or may not have reached the service, for a crash or an answer that was lost:
+ * Where the newest ones may or may not have reached the service, for a crash or an answer that was
+ * lost:
  *
  * - A signed or last-resort prekey is uploaded again: twice the same is the same.
- * - One-time prekeys may not be: some may have been handed out, and would be handed out once more. One that was used proves
- *   that they arrived (it is taken out of the store then). Fewer than ten at the service prove that they did not. Enough of
- *   them prove that they did, as they were made because there were too few; but not if they are the first of this device,
- *   for the account may have had others before, which nobody here can use. Then others are made.
+ * - One-time prekeys may not be: some may have been handed out, and would be handed out once more.
+ *   One that was used proves that they arrived (it is taken out of the store then). Fewer than ten
+ *   at the service prove that they did not. Enough of them prove that they did, as they were made
+ *   because there were too few; but not if they are the first of this device, for the account may
+ *   have had others before, which nobody here can use. Then others are made.
  *
  * A clock that was set back makes a signed prekey as good as old.
  */
@@ -113,7 +128,10 @@ export function withNew(state: PreKeysRecord, kind: PreKeyKind): { state: PreKey
   };
 }
 
-/** The state once the service has taken the newest ones of a kind: it has replaced those before them. */
+/**
+ * The state once the service has taken the newest ones of a kind: it has replaced those before
+ * them.
+ */
 export function withUploaded(state: PreKeysRecord, kind: PreKeyKind, nowMs: number): PreKeysRecord {
   const last = state[kind].length - 1;
   const ranges = state[kind].map((range, i) =>

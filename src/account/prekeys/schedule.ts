@@ -8,11 +8,14 @@ import type { Clock } from '../../util/clock.js';
 const SECOND_MS = 1_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
-/** What is used within so long is seen to at once: prekeys of a new broadcast's subscribers go by the hundred. */
+/**
+ * What is used within so long is seen to at once: prekeys of a new broadcast's subscribers go by
+ * the hundred.
+ */
 const USED_DELAY_MS = 5 * SECOND_MS;
 const BACKOFF: BackoffGrowth = { baseMs: 10 * SECOND_MS, capMs: HOUR_MS, floor: 0.5 };
 
-/** What trying again does not mend. */
+/** Failures that another attempt does not mend. */
 const FINAL: ReadonlySet<SealcastErrorCode> = new Set([
   'ERR_CLOSED',
   'ERR_STORE_LOCKED',
@@ -29,9 +32,9 @@ export interface ScheduledTask {
 }
 
 /**
- * Runs a task when it is started, once a day (each time at another time of it, lest all who started together come back
- * together), and when it is asked for; one at a time. What failed is tried again after a while, longer each time, or when the
- * service says. Its timers keep no process alive.
+ * Runs a task when it is started, once a day (each time at another time of it, lest all who started
+ * together come back together), and when it is asked for; one at a time. What failed is tried again
+ * after a while, longer each time, or when the service says. Its timers keep no process alive.
  */
 export class PreKeysSchedule {
   readonly #task: ScheduledTask;
@@ -131,7 +134,7 @@ export class PreKeysSchedule {
     try {
       this.#task.failed(error);
     } catch (thrown) {
-      // Whoever listens fails of his own.
+      // A listener's exception is its own.
       queueMicrotask(() => {
         throw thrown;
       });
