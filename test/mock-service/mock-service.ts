@@ -17,7 +17,8 @@ export type {
   ServiceState,
 } from './protocol.js';
 
-const DEFAULT_IDLE_TIMEOUT_MS = 15_000;
+/** On a busy machine a message takes its time; only a wait that fails takes this long. */
+const DEFAULT_IDLE_TIMEOUT_MS = 120_000;
 
 export interface StartOptions {
   readonly subscribers: number;
