@@ -4,9 +4,8 @@ import { Aci } from '@signalapp/libsignal-client';
 import { ProfileKey } from '@signalapp/libsignal-client/dist/zkgroup/index.js';
 import { deriveAccessKey } from 'sealcast';
 import { describe, expect, it } from 'vitest';
-import { deriveAccessKeyVerifier } from '#dist/src/access/access-key.js';
+import { deriveAccessKeyVerifier, isVerifierOf } from '#dist/src/access/access-key.js';
 import { accessModeOf } from '#dist/src/access/access-mode.js';
-import { isVerifierOf } from '#dist/src/access/profile-access.js';
 import {
   decryptPaymentAddress,
   decryptProfileFlag,
