@@ -133,7 +133,7 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
    * @deprecated Use {@link Account.block} and {@link Account.unblock}.
    * @throws SealcastError as {@link Account.block}.
    */
-  async setBlocked(serviceId: string, blocked: boolean): Promise<void> {
+  setBlocked(serviceId: string, blocked: boolean): Promise<void> {
     if (typeof blocked !== 'boolean') refuse('blocked', 'true or false');
     this.#assertOpen();
     return this.#service.setBlocked(checkServiceId(serviceId), blocked);

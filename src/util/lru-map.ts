@@ -38,7 +38,7 @@ export class LruMap<Key, Value> {
   }
 }
 
-/** Names that came lately; of more than so many, the oldest are forgotten. */
+/** The most recent names, at most `max` of them; the oldest are forgotten. */
 export class RecentSet {
   readonly #names: LruMap<string, true>;
 
@@ -48,7 +48,7 @@ export class RecentSet {
 
   /** @returns whether it is a new one. */
   add(name: string): boolean {
-    // What comes again is no newer: the order is that of the first time.
+    // A repeated name is no newer: the order is that of the first time.
     if (this.#names.peek(name) !== undefined) return false;
     this.#names.set(name, true);
     return true;
