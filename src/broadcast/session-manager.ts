@@ -5,13 +5,7 @@ import { SealcastError } from '../errors.js';
 import { type ContactRecord, contactChange } from '../store/tables/contacts.js';
 import type { EncryptedDevice } from '../store/tables/outbox.js';
 import type { Change } from '../store/store.js';
-import type {
-  AccountTransport,
-  PreKeyBundleFields,
-  PreKeysOutcome,
-  Refusal,
-  Transport,
-} from '../transport/transport.js';
+import type { PreKeyBundleFields, PreKeysOutcome, Refusal } from '../transport/transport.js';
 import type { BundleSetup } from '../session/protocol.js';
 import type { Encryptor, SessionSetup } from './encryptor.js';
 import {
@@ -24,6 +18,7 @@ import {
   type EncryptedDelivery,
   type DeliveryStep,
 } from './delivery.js';
+import { askForEvidence } from './access-inquiry.js';
 import type { BroadcastContext } from './context.js';
 
 /** Which devices the service says a request was wrong about. */
@@ -270,35 +265,17 @@ export class SessionManager {
     const { outbox } = this.#context;
     let evidence: AccessEvidence | undefined;
     if (onUnauthorized(seen.contact, seen.contact, undefined, this.#context.clock.now()) === 'ask') {
-      const asked = await this.#askForEvidence(serviceId, seen.revision);
-      if (typeof asked === 'object' && 'kind' in asked) return asked;
-      // The contact was changed before the service could be asked.
-      if (asked === undefined) return undefined;
-      evidence = asked;
+      const asked = await askForEvidence(serviceId, seen.revision, this.#context, this.#signal);
+      if (asked.kind === 'unregistered') return this.#markUnregistered(serviceId);
+      if (asked.kind === 'refused') return asked;
+      if (asked.kind === 'changed') return undefined;
+      evidence = asked.evidence;
     }
     return this.#withContact(serviceId, async (contact) => {
       const known = onUnauthorized(contact, seen.contact, evidence, this.#context.clock.now());
       if (known !== 'ask' && known !== contact) await outbox.commit([contactChange(serviceId, known)]);
       return undefined;
     });
-  }
-
-  /**
-   * First, unauthenticated, whether there is such an account: most of what answers 401 is gone. Then its profile, as the account, where
-   * the transport fetches profiles: it says whether the access key that was denied is the registered one.
-   */
-  async #askForEvidence(serviceId: string, revision: number): Promise<AccessEvidence | DeliveryStep | undefined> {
-    const { guard, transport } = this.#context;
-    const options = { signal: this.#signal };
-    if (!guard.mayBegin(serviceId, revision)) return undefined;
-    const answer = await transport.accountExists(serviceId, options);
-    if (answer.status !== 'ok') return { kind: 'refused', refusal: answer };
-    if (!answer.exists) return this.#markUnregistered(serviceId);
-    if (!fetchesProfiles(transport)) return 'exists';
-    if (!guard.mayBegin(serviceId, revision)) return undefined;
-    const profile = await transport.fetchProfile({ serviceId, accessKey: null }, options);
-    if (profile.status === 'unavailable') return { kind: 'refused', refusal: profile };
-    return profile.status === 'ok' ? profile : 'exists';
   }
 
   /** A delivery as its contact is by now: with other access, for another identity key, or to no one. */
@@ -390,10 +367,6 @@ async function orFailure(work: () => Promise<DeliveryStep>): Promise<DeliverySte
     if (error instanceof SealcastError && error.code === 'ERR_INVALID_ARGUMENT') return failure(error);
     throw error;
   }
-}
-
-function fetchesProfiles(transport: Transport): transport is Transport & Pick<AccountTransport, 'fetchProfile'> {
-  return typeof (transport as Partial<AccountTransport>).fetchProfile === 'function';
 }
 
 function sameKey(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
