@@ -75,7 +75,12 @@ function refusalIn(result: UnsealResult | undefined): object {
   if (result?.ok !== false) throw new Error('it was opened');
   const { code, message, index } = result.error;
   // Nothing in the error itself tells one refusal from another.
-  expect(Object.fromEntries(Object.entries(result.error))).toEqual({ name: 'SealcastError', code, index: 0 });
+  expect(Object.fromEntries(Object.entries(result.error))).toEqual({
+    name: 'SealcastError',
+    code,
+    index: 0,
+    retryable: false,
+  });
   return { code, message, index, refusal: refusalOf(result.error) };
 }
 
