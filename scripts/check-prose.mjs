@@ -1,4 +1,4 @@
-// npm run check:prose: refuses turns of phrase that CONTRIBUTING.md names, in comments, docstrings
+// npm run check:prose: refuses the turns of phrase that prose.mjs lists, in comments, docstrings
 // and texts of what is shipped, of the benchmarks, and in the documents. With file names it checks
 // these alone.
 import { readFileSync } from 'node:fs';

@@ -1,4 +1,4 @@
-// Finds prose that docs/style refuses: the parser of TypeScript tells comments and texts from code, so that names of code are free.
+// Finds turns of phrase that the project does not use: the parser of TypeScript tells comments and texts from code, so that names of code are free.
 import ts from 'typescript';
 
 /** Longest line of a comment, in columns. */
