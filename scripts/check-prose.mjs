@@ -19,7 +19,8 @@ const NOT_YET = [
   'src/account/',
   'src/broadcast/',
   'src/content/schema.ts',
-  'src/receive/',
+  // One log line is left.
+  'src/receive/service.ts',
   'src/runtime/',
   'src/store/',
 ];

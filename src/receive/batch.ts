@@ -17,22 +17,22 @@ import type { ReceiveContext } from './context.js';
 import { receiptName } from './types.js';
 import { useNames, type Decrypted, type SessionMessage } from './decrypt/sessions.js';
 
-/** An envelope, and how far it has got. */
+/** An envelope, and its progress through the batch. */
 interface Item {
   readonly incoming: IncomingEnvelope;
   readonly opened: OpenedEnvelope;
   readonly address: string;
-  /** What libsignal made of it; undefined before it was asked, and where there is nothing to decrypt. */
+  /** libsignal's result; undefined before the step, and where there is nothing to decrypt. */
   decrypted: Decrypted | undefined;
   content: Content | undefined;
   contentBytes: Uint8Array<ArrayBuffer> | undefined;
 }
 
-/** What a batch came to, once all of it is on the disk. */
+/** Result of a batch, once all of it is on the disk. */
 export interface BatchResult {
-  /** Empty where nothing is kept. */
+  /** Empty where no messages are kept. */
   readonly given: readonly PendingMessage[];
-  /** To be told to senders. */
+  /** Retry requests, to be sent to senders. */
   readonly retries: readonly { readonly key: string; readonly row: RetryRecord }[];
   /** Envelopes that are left with the service. */
   readonly deferred: number;
@@ -40,28 +40,32 @@ export interface BatchResult {
 
 const RECEIPT: Content = {};
 /**
- * Of a receipt. Signal's clients put some hundreds into one (Signal-Android: SendReadReceiptJob, 500; 2026). A message has room for
- * 98,000 of a byte each, which take 3 MB once they are read: as many messages as may lie here would take gigabytes.
+ * Limit of timestamps in a receipt. Signal's clients put some hundreds into one (Signal-Android:
+ * SendReadReceiptJob, 500; 2026). A message has room for 98,000 of a byte each, which take 3 MB
+ * once they are read: as many messages as may be ready here would take gigabytes.
  */
 const MAX_TIMESTAMPS = 4096;
 
 /**
- * One batch of envelopes, from the first look at them to their acknowledgement: decrypted under the locks of their senders, what
- * came of it committed in one transaction, and only when that is on the disk acknowledged to the service. What a crash leaves
- * unacknowledged comes again, and is then known; what was decrypted before the crash lies in the inbox.
+ * One batch of envelopes, from the first look at them to their acknowledgement.
+ *
+ * The batch is decrypted under the locks of its senders, and all results are committed in one
+ * transaction; the envelopes are acknowledged to the service only when that is on the disk.
+ * Envelopes that a crash leaves unacknowledged come again, and are then known; messages that were
+ * committed before the crash are in the inbox.
  */
 export class Batch {
   readonly #number: number;
   readonly #context: ReceiveContext;
   readonly #items: Item[] = [];
-  /** Envelopes of which nothing more is expected: they are acknowledged with the others. */
+  /** Envelopes that are done: they are acknowledged with the others. */
   readonly #ended: IncomingEnvelope[] = [];
   readonly #changes: Change[] = [];
   readonly #retries: { key: string; row: RetryRecord }[] = [];
   /** Sealed envelopes that workers died of before their sender was known. */
   readonly #lost: IncomingEnvelope[] = [];
   #deferred = 0;
-  /** What happens once all is on the disk. */
+  /** Calls to make once all is on the disk. */
   readonly #afterwards: (() => void)[] = [];
 
   constructor(
@@ -94,11 +98,12 @@ export class Batch {
   }
 
   /**
-   * Works through it. The locks are asked for before the first turn of the event loop: two batches with the same sender go one
-   * after the other, in the order of their calls.
+   * Runs all steps of the batch. It asks for the locks before the first turn of the event loop: two
+   * batches with the same sender run one after the other, in the order of their calls.
    *
-   * @param ticket gives the rows of the inbox that were dealt with meanwhile, to be taken out in the same transaction.
-   * @param keeps whether messages are kept in the inbox for whoever iterates.
+   * @param ticket gives the rows of the inbox that were dealt with meanwhile, to be removed in the
+   *   same transaction.
+   * @param keeps whether messages are kept in the inbox for the caller that iterates.
    */
   async run(ticket: Pick<CleanupTicket, 'take'>, keeps: boolean): Promise<BatchResult> {
     const { runtime, counters, firstFailure } = this.#context;
@@ -109,13 +114,13 @@ export class Batch {
         firstFailure.throwIfAny();
         return await this.#work([...senders], ticket, keeps);
       } catch (error) {
-        // Before the locks are let go.
+        // Before the locks are released.
         firstFailure.note(error);
         throw error;
       }
     });
     counters.count('deferred', this.#deferred);
-    // Outside the locks: nobody waits for the service.
+    // Outside the locks: no other batch waits for the service.
     for (const incoming of this.#ended) acknowledge(incoming);
     for (const after of this.#afterwards) after();
     return { given: keeps ? given : [], retries: this.#retries, deferred: this.#deferred };
@@ -150,7 +155,7 @@ export class Batch {
     return given;
   }
 
-  /** Nothing more is expected of it. */
+  /** Ends an item: it is acknowledged with the others. */
   #end({ incoming }: Item, counted?: 'blocked' | 'duplicates' | 'internal'): void {
     this.#ended.push(incoming);
     if (counted !== undefined) this.#afterwards.push(() => this.#context.counters.count(counted));
@@ -174,7 +179,8 @@ export class Batch {
     const kyberIds = decrypted.usedKyberPreKeys.map(({ kyberPreKeyId }) => kyberPreKeyId);
     const lastResorts = kyberIds.length === 0 ? new Set<number>() : await preKeys.lastResortsAmong(kyberIds);
     for (const use of decrypted.usedKyberPreKeys) {
-      // One that is handed out again and again must not be used twice with the same keys.
+      // A last-resort prekey is handed out again and again, and must not be used twice with the
+      // same keys.
       const isLastResort = lastResorts.has(use.kyberPreKeyId);
       this.#changes.push(isLastResort ? kyberUseChange(use) : preKeyChange('kyberPreKey', use.kyberPreKeyId, null));
     }
@@ -182,7 +188,7 @@ export class Batch {
     if (used > 0) this.#afterwards.push(() => this.#context.preKeys.noteUsed(used));
   }
 
-  /** In turns of the event loop: whoever sent them decides how long each takes. */
+  /** Reads contents in turns of the event loop: the senders decide how long each takes. */
   async #readContents(items: readonly Item[]): Promise<void> {
     const slicer = new TimeSlicer();
     for (const item of items) {
@@ -191,7 +197,7 @@ export class Batch {
     }
   }
 
-  /** From what was decrypted, or came in the clear, to a Content. */
+  /** Turns a plaintext, decrypted or sent in the clear, into a Content. */
   #readContent(item: Item): void {
     const { envelopeType, ciphertext } = item.opened;
     if (envelopeType === 'receipt') {
@@ -206,12 +212,12 @@ export class Batch {
       const content = decodeContent(item.contentBytes);
       item.content = (content.receiptMessage?.timestamps.length ?? 0) > MAX_TIMESTAMPS ? undefined : content;
     } catch {
-      // What is no Content is refused below.
+      // Bytes that are no Content are refused below.
       item.content = undefined;
     }
   }
 
-  /** Sender keys that came, and messages encrypted with them, in the order in which they came. */
+  /** Takes received sender keys and decrypts messages encrypted with them, in order of arrival. */
   async #decryptGroups(items: readonly Item[]): Promise<void> {
     const steps = items.flatMap((item): { item: Item; message: GroupMessage }[] => {
       const { address, opened, content } = item;
@@ -233,9 +239,11 @@ export class Batch {
   }
 
   /**
-   * Counts a delivery of envelopes that workers died of, unless no worker lives at all: then it is no fault of theirs.
+   * Counts a delivery of envelopes that workers died of, unless no worker lives at all. In that
+   * case the envelopes are not at fault.
    *
-   * @returns those for which it was the last one. Sealed ones among them are refused, for their sender is not known.
+   * @returns the envelopes for which it was the last one. Sealed ones whose sender is not known are
+   *   refused here instead.
    */
   async #lastOfLost(items: readonly Item[]): Promise<ReadonlySet<IncomingEnvelope>> {
     const { counters, runtime, lostEnvelopes } = this.#context;
@@ -251,7 +259,7 @@ export class Batch {
     return new Set(isAlive ? lost.filter((incoming) => lostEnvelopes.isLast(incoming)) : []);
   }
 
-  /** What each message means to us; gives those that are for whoever iterates. */
+  /** Acts on each message, and returns those for the caller that iterates. */
   async #takeIn(
     items: readonly Item[],
     contacts: ContactBatch,
@@ -265,7 +273,7 @@ export class Batch {
       if (slicer.isOver) await slicer.next();
       const { opened, content, contentBytes, decrypted, incoming } = item;
       if (decrypted?.status === 'lost' && !last.has(incoming)) {
-        // The service has it still.
+        // The service still has it.
         this.#deferred += 1;
         continue;
       }
@@ -274,7 +282,7 @@ export class Batch {
         continue;
       }
       const isBare = opened.envelopeType === 'plaintext';
-      // Nothing but a request to send something again may come in the clear.
+      // Only a retry request may come in the clear.
       if (content === undefined || contentBytes === undefined || (isBare && !isRetryRequest(content))) {
         this.#ended.push(incoming);
         this.#afterwards.push(() => counters.refused('invalid-content'));
@@ -310,7 +318,7 @@ export class Batch {
     return given;
   }
 
-  /** What could not be decrypted: known already, or to be asked for again. */
+  /** Ends an item that could not be decrypted: it is known already, or is asked for again. */
   #fail(item: Item, place: number, status: Exclude<Decrypted['status'], 'ok'>): void {
     const { counters, events, inbox, telemetry } = this.#context;
     const { opened } = item;
@@ -341,16 +349,19 @@ const plaintextOf = (decrypted: Decrypted | undefined): Uint8Array<ArrayBuffer> 
 const isRetryRequest = (content: Content): boolean =>
   content.decryptionErrorMessage !== undefined && Object.keys(content).length === 1;
 
-/** The connection may be gone, with all that it delivered: then it comes again, and is known. */
+/**
+ * Acknowledges an envelope. The connection may be gone, with all that it delivered: then the
+ * envelope comes again, and is known.
+ */
 function acknowledge({ ack }: IncomingEnvelope): void {
   try {
     ack.send(200);
   } catch {
-    // As said.
+    // The envelope comes again.
   }
 }
 
-/** Between clients, of no interest to whom a message is for. */
+/** Fields between clients, of no interest to the application. */
 const INTERNAL: readonly (keyof Content)[] = [
   'senderKeyDistributionMessage',
   'decryptionErrorMessage',
@@ -358,9 +369,9 @@ const INTERNAL: readonly (keyof Content)[] = [
   'pniSignatureMessage',
 ];
 
-/** Whether a message has anything for whoever reads it, or is only for the receiver itself. */
+/** Whether a message has anything for the application, or is only for the receiver itself. */
 export function hasNews(content: Content): boolean {
   const names = Object.keys(content) as (keyof Content)[];
-  // A content without any field that we know may have one that whoever reads it knows.
+  // A content without any field that we know may have one that the application knows.
   return names.length === 0 || names.some((name) => !INTERNAL.includes(name));
 }

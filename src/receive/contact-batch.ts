@@ -10,27 +10,30 @@ import type { OpenedEnvelope } from './envelope-opener.js';
 import type { ReceiveContext } from './context.js';
 import type { NewSession } from './decrypt/sessions.js';
 
-/** 14 bits, but for 0. */
+/** Registration ids have 14 bits, and are not 0. */
 const MAX_REGISTRATION_ID = 0x3fff;
 /**
- * Largest session that is kept. libsignal lets the other side grow one to some 40 MB (41 states of five chains with 2,000
- * skipped keys each), which every further message would read, write and encrypt on this thread. One chain with all that
- * may be skipped has 200 KB. Without the session the next message is asked for again, over a new one.
+ * Largest session that is kept. libsignal lets the other side grow one to some 40 MB (41 states of
+ * five chains with 2,000 skipped keys each), which every further message would read, write and
+ * encrypt on this thread. One chain with as many skipped keys as libsignal allows has 200 KB.
+ * Without the session the next message is asked for again, over a new one.
  */
 export const MAX_SESSION_BYTES = 1024 * 1024;
 
 interface Entry {
   readonly before: ContactRecord;
   now: ContactRecord;
-  /** Devices whose sessions are with an identity key that is no longer his. */
+  /** Devices whose sessions are with an identity key that the contact no longer has. */
   readonly outdated: Set<number>;
 }
 
-/** What is known of the senders of a batch, and what its messages make of it. Whoever has it holds their locks. */
+/**
+ * Contacts that sent the messages of a batch, before and after them. The caller holds their locks.
+ */
 export class ContactBatch {
   readonly #context: ReceiveContext;
   readonly #entries: ReadonlyMap<string, Entry>;
-  /** By address; null: it is taken out. */
+  /** By address; null: the session is removed. */
   readonly #sessions = new Map<string, Uint8Array<ArrayBuffer> | null>();
   readonly #identityChanges = new Set<string>();
 
@@ -58,7 +61,7 @@ export class ContactBatch {
     return entry;
   }
 
-  /** A session that messages have changed, or begun. */
+  /** Takes a session that messages have changed, or begun. */
   takeSession(address: string, { record, registrationId, identityKey }: NewSession): void {
     const point = address.lastIndexOf('.');
     const serviceId = address.slice(0, point);
@@ -67,13 +70,14 @@ export class ContactBatch {
     const isKept = record.length <= MAX_SESSION_BYTES;
     this.#sessions.set(address, isKept ? record : null);
     if (identityKey !== undefined) this.#takeIdentity(serviceId, entry, identityKey);
-    // This one is with the key that the messages came with.
+    // This session is with the identity key that the messages came with.
     entry.outdated.delete(deviceId);
     if (!isKept) {
       entry.now = { ...entry.now, devices: entry.now.devices.filter((device) => device.deviceId !== deviceId) };
       return;
     }
-    // The service takes no device with another one (Signal-Server: 14 bits, not 0): he is not sent to there.
+    // The service accepts no device with another id (Signal-Server: 14 bits, not 0), so nothing is
+    // sent to this one.
     if (registrationId < 1 || registrationId > MAX_REGISTRATION_ID) return;
     const known = entry.now.devices.find((device) => device.deviceId === deviceId);
     if (known?.registrationId === registrationId) return;
@@ -81,14 +85,18 @@ export class ContactBatch {
     entry.now = { ...entry.now, devices: [...others, { deviceId, registrationId }] };
   }
 
-  /** With another identity key a contact is another client: what it had of sessions is over (as Signal's clients have it). */
+  /**
+   * Takes the identity key of a session that began. With another key than before, a contact is
+   * another client: its earlier sessions are over (as in Signal's clients).
+   */
   #takeIdentity(serviceId: string, entry: Entry, identityKey: Uint8Array<ArrayBuffer>): void {
     const before = entry.now;
     const policy = this.#context.policies.onIdentityChange;
     entry.now = onIdentityKey(before, identityKey, policy);
     if (!isOtherIdentity(before, identityKey)) return;
     this.#identityChanges.add(serviceId);
-    // With `fail` nothing is sent until the new key is accepted, so the old sessions stay as they are.
+    // With `fail` nothing is sent until the new key is accepted, so the old sessions stay as they
+    // are.
     if (policy === 'fail') return;
     for (const { deviceId } of before.devices) entry.outdated.add(deviceId);
   }
@@ -97,14 +105,14 @@ export class ContactBatch {
     { sender: serviceId, sealed, serverTimestamp }: Pick<OpenedEnvelope, 'sender' | 'sealed' | 'serverTimestamp'>,
     content: Content,
   ): void {
-    // What our own other devices say of us is no contact's.
+    // Facts that our own other devices tell of us are no contact's.
     if (serviceId === this.#context.runtime.account.aci) return;
     const entry = this.#entry(serviceId);
     const known = sealed ? onSealedReceived(entry.now) : entry.now;
     entry.now = learnFrom(known, content, serverTimestamp);
   }
 
-  /** A session as it is after the messages; undefined: there is none. */
+  /** Session as it is after the messages; undefined where there is none. */
   async session(address: string): Promise<Uint8Array<ArrayBuffer> | undefined> {
     const changed = this.#sessions.get(address);
     if (changed !== undefined) return changed ?? undefined;
@@ -116,7 +124,7 @@ export class ContactBatch {
     this.#sessions.set(address, record);
   }
 
-  /** All of it that is to be kept. */
+  /** Changes of sessions and contacts, to be committed. */
   async changes(): Promise<Change[]> {
     await this.#archiveOutdated();
     const sessions = [...this.#sessions].map(([address, record]) => sessionChangeAt(address, record));
@@ -145,7 +153,7 @@ export class ContactBatch {
     });
   }
 
-  /** What whoever listens is told once it is on the disk. */
+  /** Calls that tell listeners of the changes, to be made once those are on the disk. */
   news(): (() => void)[] {
     const { events, policies, telemetry } = this.#context;
     const news: (() => void)[] = [];

@@ -2,13 +2,14 @@ import { onProfileKey } from '../access/access-mode.js';
 import { expireTimerOf, profileKeyOf, type Content } from '../content/index.js';
 import { NEW_CONTACT, type ContactRecord } from '../store/tables/contacts.js';
 
-/** How exactly it is kept when a contact was last heard of: a row is not written again for every message. */
+/** Precision of `lastSeenMs`: a row is not written again for every message. */
 const SEEN_STEP_MS = 3_600_000;
 
 /**
- * Contact after a message: profile key, by which we may send sealed, timer of the conversation (see {@link expireTimerOf}), and
- * the time. A contact of which nothing is known stays unknown: a receipt or a request of a stranger teaches nothing, and a row
- * for each would let strangers fill the store.
+ * Contact after a message: profile key, timer (see {@link expireTimerOf}) and time. The profile key
+ * lets us send sealed; the timer is that of the conversation. A contact that is not known stays
+ * unknown: a receipt or a request of a stranger teaches nothing, and a row for each would let
+ * strangers fill the store.
  *
  * @returns the same contact where nothing is new.
  */

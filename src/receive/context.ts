@@ -12,7 +12,7 @@ import type { RecentSet } from '../util/lru-map.js';
 import type { RetryLimits } from './retry/limits.js';
 import type { SessionDecryptor } from './decrypt/sessions.js';
 
-/** What all batches of a Receiver share. */
+/** Parts that all batches of a Receiver share. */
 export interface ReceiveContext {
   readonly runtime: AccountRuntime;
   readonly records: Records;
@@ -21,10 +21,10 @@ export interface ReceiveContext {
   readonly groups: GroupDecryptor;
   readonly policies: Policies;
   readonly counters: Counters;
-  /** On what is asked for, and on what is sent again. */
+  /** On retry requests that we send, and on resends. */
   readonly retryLimits: RetryLimits;
   readonly resendLimits: RetryLimits;
-  /** The service's receipts: nothing in them tells one that comes again from another. */
+  /** The service's receipts: nothing in them tells a repeated one from another one. */
   readonly receipts: RecentSet;
   readonly firstFailure: FatalErrorLatch;
   readonly lostEnvelopes: LostEnvelopes;
@@ -34,23 +34,23 @@ export interface ReceiveContext {
   readonly preKeys: PreKeyUses;
 }
 
-/** Requests to send something again, as far as they are bounded. */
+/** Capacity for retry requests, which are bounded. */
 export interface RetryCapacity {
-  /** Whether one more may be added. */
+  /** Whether there is room for another one. */
   readonly hasRoom: boolean;
 }
 
 /** Our own prekeys, as far as receiving uses them. */
 export interface PreKeyUses {
-  /** Those of Kyber prekeys that are handed out again and again. */
+  /** Picks last-resort Kyber prekeys, which are handed out again and again. */
   lastResortsAmong(kyberPreKeyIds: readonly number[]): Promise<ReadonlySet<number>>;
-  /** So many prekeys are used up. */
+  /** Notes that `count` prekeys are used up. */
   noteUsed(count: number): void;
 }
 
 /**
- * The first thing that made a Receiver stop. What one batch could not keep, and the service so delivers again, must not be overtaken
- * by what a later one has of the same senders.
+ * First error that made a Receiver stop. Envelopes that one batch could not keep come again, and
+ * must not be overtaken by a later batch's envelopes of the same senders.
  */
 export class FatalErrorLatch {
   #failure: { readonly error: unknown } | undefined;

@@ -5,7 +5,7 @@ import { REFUSALS, type ReceiveRefusal, type ReceiverStats } from './types.js';
 
 type Counted = 'messages' | 'duplicates' | 'blocked' | 'undecryptable' | 'internal' | 'deferred';
 
-/** Counts what became of envelopes. */
+/** Counts outcomes of envelopes. */
 export class Counters {
   readonly #telemetry: Telemetry;
   readonly #events: EventSink<ReceiverEvents>;

@@ -22,7 +22,7 @@ import { TimeSlicer } from '../util/time-slicer.js';
 import type { IncomingEnvelope } from './envelope-queue.js';
 import type { ReceiveRefusal } from './types.js';
 
-/** A message of which it is known whom it is from, and no more: its content is still encrypted. */
+/** Message with a known sender; its content is still encrypted. */
 export interface OpenedEnvelope {
   readonly sender: string;
   readonly senderDevice: number;
@@ -31,17 +31,17 @@ export interface OpenedEnvelope {
   readonly serverTimestamp: number;
   readonly envelopeType: EnvelopeType;
   readonly ciphertext: Uint8Array<ArrayBuffer>;
-  /** Of a prekey message that is well-formed. */
+  /** Of a well-formed prekey message. */
   readonly preKeys?: PreKeyIds;
-  /** Of the sender, 33 bytes, as the certificate has it; absent where the message came unsealed. */
+  /** Of the sender, 33 bytes, from the certificate; absent where the message came unsealed. */
   readonly identityKey?: Uint8Array<ArrayBuffer>;
   readonly contentHint: ContentHint;
   readonly groupId?: Uint8Array<ArrayBuffer>;
 }
 
 /**
- * What became of an envelope so far. `lost`: a worker died of it, alone; nothing is known of it. `deferred`: it is not its own
- * fault that it could not be opened.
+ * Outcome of an envelope so far. `lost`: a worker died of it, alone; nothing is known of it.
+ * `deferred`: it could not be opened, through no fault of its own.
  */
 export type OpenResult =
   | { readonly kind: 'opened'; readonly opened: OpenedEnvelope }
@@ -50,7 +50,7 @@ export type OpenResult =
 
 const refused = (reason: ReceiveRefusal): OpenResult => ({ kind: 'refused', reason });
 
-/** Types of the service's envelopes whose sender it names. */
+/** Types of the service's envelopes that name their sender. */
 const UNSEALED_TYPES = new Map<number, EnvelopeType>([
   [SERVICE_ENVELOPE_TYPE.doubleRatchet, 'whisper'],
   [SERVICE_ENVELOPE_TYPE.prekeyMessage, 'prekey'],
@@ -65,7 +65,10 @@ const SEALED_TYPES = new Map<number, EnvelopeType>([
 ]);
 
 const MAX_UNSEAL_ATTEMPTS = 3;
-/** The worker is gone, or its kernel: of this envelope, or of another one that it had at the same time. */
+/**
+ * Codes of a lost worker or kernel. The cause is this envelope, or another one that the worker had
+ * at the same time.
+ */
 const LOST: ReadonlySet<SealcastErrorCode> = new Set(['ERR_WORKER_LOST', 'ERR_KERNEL_FAULT']);
 
 /** A sealed envelope, and the times of the delivery that it came in. */
@@ -75,7 +78,7 @@ interface Sealed {
   readonly times: Pick<OpenedEnvelope, 'timestamp' | 'serverTimestamp'>;
 }
 
-/** From what the service delivered to whom it is from: sealed ones are unsealed, and their certificates validated. */
+/** Finds the senders of envelopes: unseals the sealed ones, and validates their certificates. */
 export class EnvelopeOpener {
   readonly #sealer: Pick<Sealer, 'unseal'>;
   readonly #trustRoots: readonly Uint8Array<ArrayBuffer>[];
@@ -95,7 +98,10 @@ export class EnvelopeOpener {
     this.#now = now;
   }
 
-  /** @returns in order. @throws SealcastError ERR_CLOSED */
+  /**
+   * @returns outcomes in the order of the envelopes.
+   * @throws SealcastError ERR_CLOSED
+   */
   async open(envelopes: readonly IncomingEnvelope[]): Promise<OpenResult[]> {
     const sealed: Sealed[] = [];
     const outcomes: OpenResult[] = [];
@@ -109,7 +115,7 @@ export class EnvelopeOpener {
     return outcomes;
   }
 
-  /** All but what is sealed, which is added to `sealed`. */
+  /** Opens an unsealed envelope; adds a sealed one to `sealed`. */
   #read(incoming: IncomingEnvelope, index: number, sealed: Sealed[]): OpenResult {
     if (incoming.isTooLarge === true) return refused('too-large');
     const envelope = envelopeOf(incoming);
@@ -128,8 +134,9 @@ export class EnvelopeOpener {
   }
 
   /**
-   * A worker's death is no verdict on the envelopes that it had at the time: they are tried again, each alone, so that one
-   * that workers die of costs no other.
+   * Unseals all, then tries those without a verdict again, each alone. A worker's death is no
+   * verdict on the envelopes that it had at the time; alone, an envelope that workers die of costs
+   * no other.
    */
   async #unseal(sealed: readonly Sealed[], outcomes: OpenResult[]): Promise<void> {
     await this.#unsealTogether(sealed, outcomes);
@@ -160,10 +167,11 @@ export class EnvelopeOpener {
     const envelopeType = usmc && SEALED_TYPES.get(usmc.type);
     // The certificate was validated, so it has a sender.
     if (sender === undefined || usmc === undefined || envelopeType === undefined) return refused('invalid-envelope');
-    // libsignal calls it SealedSenderSelfSend: what comes from this very device came back.
+    // libsignal calls it SealedSenderSelfSend: a message of this very device came back.
     if (sender.serviceId === this.#own.aci && sender.deviceId === this.#own.deviceId) return refused('self-send');
     const preKeys = envelopeType === 'prekey' ? preKeyIdsOf(usmc.content) : undefined;
-    // Somebody sealed another one's message anew, with a certificate of his own: it would be taken for his.
+    // An attacker sealed another sender's message again, with the attacker's own certificate: it
+    // would be taken for the attacker's.
     if (preKeys !== undefined && Buffer.compare(preKeys.identityKey, senderIdentityKey) !== 0) {
       return refused('key-mismatch');
     }
@@ -195,12 +203,13 @@ function envelopeOf({ bytes }: IncomingEnvelope): ServiceEnvelope | undefined {
   }
 }
 
-/** Times of an envelope as numbers; undefined where they are none that a clock could show. */
+/** Times of an envelope as numbers; undefined where no clock could show them. */
 function timesOf(
   { clientTimestamp, serverTimestamp }: ServiceEnvelope,
   { deliveredMs }: IncomingEnvelope,
 ): Pick<OpenedEnvelope, 'timestamp' | 'serverTimestamp'> | undefined {
-  // The service puts both into every envelope. A certificate must not be judged against no time at all: then it is the delivery's.
+  // The service puts both into every envelope. Without its timestamp the time of the delivery
+  // counts: a certificate must not be judged against no time at all.
   const server = serverTimestamp === undefined ? deliveredMs : Number(serverTimestamp);
   const timestamp = clientTimestamp === undefined ? server : Number(clientTimestamp);
   return Number.isSafeInteger(server) && Number.isSafeInteger(timestamp) && server >= 0

@@ -4,23 +4,26 @@ import type { MessageAck } from '../transport/transport.js';
 import { createHash } from 'node:crypto';
 import { LruMap } from '../util/lru-map.js';
 
-/** What the service delivered: an Envelope of its own, serialized. */
+/** Envelope as the service delivered it, serialized. */
 export interface IncomingEnvelope {
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** It is to be refused unread, and its bytes are gone. */
+  /** Whether it is to be refused unread; its bytes are gone. */
   readonly isTooLarge?: boolean;
-  /** The service's time, ms since the epoch. */
+  /** The service's time of the delivery, ms since the epoch. */
   readonly deliveredMs: number;
   readonly ack: MessageAck;
 }
 
-/** What may lie here: the service itself waits with the next one when some 256 are unacknowledged. */
+/**
+ * Limits of the queue. The service itself waits with the next envelope when some 256 are
+ * unacknowledged.
+ */
 const MAX_ENVELOPES = 4096;
 const MAX_BYTES = 32 * 1024 * 1024;
 
 /**
- * Envelopes that nobody has opened yet. What comes beyond what may lie here is dropped: it is not acknowledged, so the service still
- * has it, and is asked to deliver it again once there is room.
+ * Envelopes that are not opened yet. An envelope beyond the limits is dropped: it is not
+ * acknowledged, so the service still has it, and is asked to deliver it again once there is room.
  */
 export class EnvelopeQueue {
   readonly #envelopes = new Queue<IncomingEnvelope>();
@@ -29,10 +32,13 @@ export class EnvelopeQueue {
   #missed = false;
   #ended = false;
   #onChange: (() => void) | undefined;
-  /** Envelopes that were dropped. */
+  /** Number of envelopes that were dropped. */
   dropped = 0;
 
-  /** @param redelivery asked once it has settled: what was taken out of here must not be delivered again. */
+  /**
+   * @param redelivery asked once it has settled: envelopes taken from here must not be delivered
+   *   again.
+   */
   constructor(redelivery: Pick<Redelivery, 'settled' | 'request'>) {
     this.#redelivery = redelivery;
   }
@@ -43,7 +49,8 @@ export class EnvelopeQueue {
 
   push(incoming: IncomingEnvelope): void {
     if (this.#ended) return;
-    // In order, or not at all: once one was dropped, those behind it are too, until it has come again.
+    // In order, or not at all: once one was dropped, those behind it are dropped too, until it has
+    // come again.
     if (this.#missed || this.#isFull(incoming)) {
       this.#missed = true;
       this.dropped += 1;
@@ -55,20 +62,28 @@ export class EnvelopeQueue {
     this.#onChange?.();
   }
 
-  /** An empty one takes any envelope: it would come again and again. */
+  /**
+   * Whether an envelope exceeds the limits. An empty queue takes any envelope: it would come again
+   * and again.
+   */
   #isFull({ bytes }: IncomingEnvelope): boolean {
     if (this.#envelopes.length === 0) return false;
     return this.#envelopes.length >= MAX_ENVELOPES || this.#bytes + bytes.length > MAX_BYTES;
   }
 
-  /** One that was taken out of here is to come again, and those behind it with it. */
+  /**
+   * Drops all: an envelope that was taken from here is to come again, and those behind it with it.
+   */
   giveBack(): void {
     this.forget();
     this.#missed = true;
     this.#onChange?.();
   }
 
-  /** The connection is gone, and with it the right to acknowledge: what lies here comes again. */
+  /**
+   * Drops all. The connection is gone, and with it the right to acknowledge: the envelopes come
+   * again.
+   */
   forget(): void {
     this.#envelopes.clear();
     this.#bytes = 0;
@@ -81,14 +96,19 @@ export class EnvelopeQueue {
     this.#onChange?.();
   }
 
-  /** The connection may have been lost meanwhile: then what was missed has come again, or will. */
+  /**
+   * Requests missed envelopes. If the connection was lost meanwhile, they have come again, or will.
+   */
   #askAgain(): void {
     if (!this.#missed || this.#ended) return;
     this.#missed = false;
     this.#redelivery.request();
   }
 
-  /** Resolves with so many, of so many bytes, or fewer, as soon as there are any: with one at least, and with none at the end. */
+  /**
+   * Resolves with up to `count` envelopes of up to `bytes` bytes, as soon as there are any. There
+   * is at least one, of any size; at the end there is none.
+   */
   async next(count: number, bytes = Infinity): Promise<IncomingEnvelope[]> {
     while (this.#envelopes.length === 0 && !this.#ended) {
       if (this.#missed) {
@@ -115,20 +135,24 @@ export class EnvelopeQueue {
   }
 }
 
-/** Deliveries in which an envelope cost workers, after which it is not waited for again. */
+/** Deliveries in which an envelope cost workers, after which it is given up. */
 const MAX_LOSSES = 3;
-/** Envelopes that are remembered: the service has 256 on their way at most. */
+/** Envelopes that are remembered: the service has at most 256 on their way. */
 const MAX_REMEMBERED = 4_096;
 
 /**
- * Envelopes that workers died of. One that does so in each of three deliveries would come again for ever, and hold up the
- * others behind it. The service delivers the same bytes each time, so their hash is the envelope's name. The counts are in
- * memory: another process tries again.
+ * Envelopes that workers died of. One that does so in each of three deliveries would come again for
+ * ever, and hold up the others behind it. The service delivers the same bytes each time, so their
+ * hash is the envelope's name. The counts are in memory: another process tries again.
  */
 export class LostEnvelopes {
   readonly #losses = new LruMap<string, number>(MAX_REMEMBERED);
 
-  /** Counts one more loss. @returns whether it was the last one: the envelope is to be acknowledged. */
+  /**
+   * Counts another loss.
+   *
+   * @returns whether it was the last one: the envelope is to be acknowledged.
+   */
   isLast({ bytes }: Pick<IncomingEnvelope, 'bytes'>): boolean {
     const name = createHash('sha256').update(bytes).digest('base64');
     const losses = (this.#losses.get(name) ?? 0) + 1;

@@ -1,25 +1,26 @@
 import { Coalescer } from '../util/coalescer.js';
 
-/** A batch in work, which takes rows along. */
+/** Claim of a batch in work, which removes rows in its transaction. */
 export interface CleanupTicket {
-  /** All that can go by now. */
+  /** Takes all rows that can be removed by now. */
   take(): readonly string[];
-  /** It has ended: nothing more is to be expected of it. */
+  /** Ends the claim: the batch takes nothing further. */
   end(): void;
 }
 
-/** Where the rows are. */
+/** The rows in the store. */
 export interface InboxRows {
-  /** Takes them out of the store, in a transaction of their own. */
+  /** Removes rows, in a transaction of their own. */
   remove(keys: readonly string[]): Promise<void>;
-  /** They could not be removed. */
+  /** Tells that rows could not be removed. */
   failed(error: unknown): void;
 }
 
 /**
- * Rows of the inbox that were dealt with: they go with the transaction of the next batch in work, or, if there is none, in one of
- * their own; those that are added while one is being flushed share the next. A transaction of their own for each few, while batches
- * wait for the same disk, took a sixth of all the processors' time.
+ * Rows of the inbox that were dealt with. They are removed in the transaction of the next batch in
+ * work, or, if there is none, in one of their own; rows that are added during a flush share the
+ * next one. A transaction for each few rows, while batches wait for the same disk, took a sixth of
+ * all the processors' time.
  */
 export class InboxCleanup {
   readonly #rows: InboxRows;
@@ -30,12 +31,15 @@ export class InboxCleanup {
     this.#rows = rows;
   }
 
-  /** Does nothing after `close()`: whoever opens the store next may have given the key to another message. */
+  /**
+   * Adds a row; does nothing after `close()`. The process that opens the store next may have given
+   * the key to another message.
+   */
   add(key: string): void {
     if (!this.#closed) this.#keys.add(key);
   }
 
-  /** A batch will take some along: until it has, or has ended, none go alone. */
+  /** Announces a batch that takes rows: until it has, or has ended, no row is removed alone. */
   expectTaker(): CleanupTicket {
     const end = this.#keys.hold();
     return {
@@ -56,7 +60,7 @@ export class InboxCleanup {
     }
   }
 
-  /** Takes no more, and resolves when those that were added are gone, or cannot go. */
+  /** Takes nothing further; resolves when the rows that were added are removed, or cannot be. */
   async close(): Promise<void> {
     this.#closed = true;
     await this.#keys.drain();

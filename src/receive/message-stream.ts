@@ -9,15 +9,18 @@ export interface PendingMessage {
   readonly message: ReceivedMessage;
 }
 
-/** What may lie ready before no more is opened: messages, and bytes of their contents. */
+/**
+ * Limits of ready messages, and of bytes of their contents. At either no further envelopes are
+ * opened.
+ */
 const MAX_MESSAGES = 1024;
 const MAX_BYTES = 16 * 1024 * 1024;
 /** Longest delay of a timer. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
- * Messages on their way to whoever iterates. One is dealt with when the next one is asked for; whoever leaves in the middle of one
- * is given it again.
+ * Messages on their way to the caller that iterates. One is dealt with when the next one is asked
+ * for; a caller that leaves the loop in the middle of one gets it again.
  */
 export class MessageStream {
   readonly #ready = new Queue<PendingMessage>();
@@ -30,7 +33,7 @@ export class MessageStream {
   #isLast = false;
   #onReady: (() => void) | undefined;
   #onRoom: (() => void)[] = [];
-  /** Nobody wants them: they are learned from, and let go. */
+  /** Whether no caller will iterate: messages are learned from, and dropped. */
   isDiscarding = false;
 
   constructor(cleanup: Pick<InboxCleanup, 'add'>) {
@@ -52,7 +55,7 @@ export class MessageStream {
     this.#onReady?.();
   }
 
-  /** Resolves when more may follow. */
+  /** Resolves when further messages may follow. */
   async room(): Promise<void> {
     while (this.#isFull() && this.#ended === undefined && !this.#isLast) {
       await new Promise<void>((resolve) => {
@@ -71,14 +74,18 @@ export class MessageStream {
     for (const follow of waiting) follow();
   }
 
-  /** From now on nobody iterates. */
+  /** Discards messages: no caller iterates from now on. */
   discard(): void {
     if (this.#iterating) throw iteratedError();
     this.isDiscarding = true;
     for (let given = this.#take(); given !== undefined; given = this.#take()) this.#cleanup.add(given.key);
   }
 
-  /** @param error what it stopped with; undefined when it was closed. What was not dealt with is given out the next time. */
+  /**
+   * Ends at once. Messages that were not dealt with are given out the next time.
+   *
+   * @param error that stopped it; undefined when it was closed.
+   */
   end(error?: unknown): void {
     this.#ended ??= { error };
     this.#isDraining = false;
@@ -86,13 +93,13 @@ export class MessageStream {
     this.#letFollow();
   }
 
-  /** Nothing follows but what is in work: no producer waits for room. */
+  /** Announces the end: only batches in work follow, and no producer waits for room. */
   expectEnd(): void {
     this.#isLast = true;
     this.#letFollow();
   }
 
-  /** Nothing more comes: what is ready is given out first, and then the error is thrown. */
+  /** Ends once the ready messages have been given out, and then throws the error. */
   endAfterReady(error: unknown): void {
     if (this.#ended !== undefined) return;
     this.#ended = { error };
@@ -112,8 +119,8 @@ export class MessageStream {
   }
 
   /**
-   * Keeps the process alive meanwhile: connections and workers do not, and Node would end a process that only receives (exit
-   * code 13).
+   * Waits for the next push, and keeps the process alive meanwhile. Connections and workers do not,
+   * and Node would end a process that only receives (exit code 13).
    */
   async #nextPush(): Promise<void> {
     const alive = setInterval(() => undefined, MAX_TIMER_MS);

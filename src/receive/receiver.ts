@@ -18,22 +18,25 @@ import { EventRelay } from '../util/event-relay.js';
 import type { NamesOf } from '../util/known-names.js';
 
 export interface ReceiverOptions extends SharedOptions, Partial<Policies> {
-  /** The way to the service, there and back. Stays the caller's to close. */
+  /** Connection to the service, in both directions. The caller closes it. */
   readonly transport: AccountTransport;
   /**
-   * Whether prekeys are made, uploaded, and seen to once a day: nobody can begin a session with the account without. Default true; false
-   * where another program does it and puts them into the store.
+   * Whether prekeys are generated, uploaded, and maintained once a day. Without them no contact can
+   * begin a session with the account. Default true; false where another program maintains them and
+   * puts them into the store.
    */
   readonly maintainPreKeys?: boolean;
 }
 
 /**
- * Takes what the account is sent: unseals it in batches, validates certificates, decrypts it in the workers, learns the profile
- * keys in it, and gives it out, each message once.
+ * Receives the account's messages, and gives out each one once. It unseals them in batches,
+ * validates certificates, decrypts in the workers, and learns the profile keys in them.
  *
- * A message is acknowledged to the service when it and its session are on the disk, and lies in the store until whoever iterates asks
- * for the next one: a crash loses none, and gives none out twice but the one in hand, and those before it whose end was not on the
- * disk yet. Messages of one sender keep their order. Whoever iterates slowly makes the service wait.
+ * A message is acknowledged to the service when it and its session are on the disk, and is stored
+ * until the caller that iterates asks for the next one. A crash loses none, and gives none out
+ * twice except the one that the caller was processing, and those before it whose end was not on the
+ * disk yet. Messages of one sender keep their order. A caller that iterates slowly makes the
+ * service wait.
  */
 export class Receiver extends EventEmitter<ReceiverEvents> implements AsyncDisposable, AsyncIterable<ReceivedMessage> {
   readonly #service: ReceiveService;
@@ -42,17 +45,18 @@ export class Receiver extends EventEmitter<ReceiverEvents> implements AsyncDispo
   private constructor(service: ReceiveService) {
     super();
     this.#service = service;
-    // A skew that was found before anybody could listen is told to the first listener.
+    // A skew that was found before the caller could listen is told to the first listener.
     (this as EventEmitter).on('newListener', (name) => {
       if (name === 'clockSkew') service.tellClockSkews();
     });
   }
 
   /**
-   * Starts the workers, or shares those of the Broadcaster that is open on the store, and begins to take messages.
+   * Opens a Receiver, which begins to take messages. It starts the workers, or shares those of the
+   * Broadcaster that is open on the store.
    *
-   * @throws SealcastError ERR_INVALID_ARGUMENT; ERR_ACCOUNT_MISMATCH: the store is another account's; what {@link Sealer.create}
-   *   and the store throw.
+   * @throws SealcastError ERR_INVALID_ARGUMENT; ERR_ACCOUNT_MISMATCH: the store is another
+   *   account's; what {@link Sealer.create} and the store throw.
    */
   static open(options: ReceiverOptions): Promise<Receiver> {
     return Receiver.openWith(options, {});
@@ -78,39 +82,41 @@ export class Receiver extends EventEmitter<ReceiverEvents> implements AsyncDispo
       events,
     });
     const receiver = new Receiver(service);
-    // What came before anybody could listen is told to those who listen at once.
+    // Events from before the caller could listen reach listeners that are added at once.
     setImmediate(() => events.forwardTo(receiver));
     return receiver;
   }
 
   /**
-   * Messages as they come, first those that were not dealt with before the last close or crash. A message is dealt with when the next
-   * one is asked for; whoever leaves the loop in the middle of one is given it again. One loop at a time.
+   * Iterates messages as they come. Messages that were not dealt with before the last close or
+   * crash come first. A message is dealt with when the next one is asked for; a caller that leaves
+   * the loop in the middle of one gets it again. One loop at a time.
    *
-   * @throws SealcastError ERR_STORE_FAILED, ERR_STORE_LOCKED and the like: nothing more can be taken; what was not given out
-   *   yet comes again. ERR_TRANSPORT_REFUSED, or ERR_CLOSED where the transport was closed, after everything that had been
-   *   taken was given out: nothing more comes. It just ends when the Receiver is closed.
+   * @throws SealcastError ERR_STORE_FAILED, ERR_STORE_LOCKED and the like: no further messages can
+   *   be taken; those that were not given out yet come again. ERR_TRANSPORT_REFUSED, or ERR_CLOSED
+   *   where the transport was closed, after everything that had been taken was given out: no
+   *   further messages come. The loop just ends when the Receiver is closed.
    */
   [Symbol.asyncIterator](): AsyncGenerator<ReceivedMessage, void, void> {
     return this.#service.iterate();
   }
 
   /**
-   * Nobody is going to iterate: messages are learned from (profile keys, timers, requests to send something again), acknowledged, and
-   * let go.
+   * Discards messages, for no caller is going to iterate. They are learned from (profile keys,
+   * timers, retry requests), acknowledged, and dropped.
    *
-   * @throws SealcastError ERR_INVALID_ARGUMENT: somebody iterates.
+   * @throws SealcastError ERR_INVALID_ARGUMENT: a loop iterates.
    */
   discard(): void {
     this.#service.discard();
   }
 
-  /** What became of envelopes since it was opened. */
+  /** Counts of envelopes since it was opened, by outcome. */
   stats(): ReceiverStats {
     return this.#service.stats;
   }
 
-  /** Finishes what is being decrypted, and takes nothing more. Further calls do nothing. */
+  /** Finishes batches in work, and takes nothing further. Further calls do nothing. */
   close(): Promise<void> {
     this.#closing ??= this.#service.close();
     return this.#closing;

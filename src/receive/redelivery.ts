@@ -2,19 +2,22 @@ import type { AccountTransport } from '../transport/transport.js';
 import { backoffMs, type BackoffGrowth } from '../util/backoff.js';
 import type { Clock } from '../util/clock.js';
 
-/** Before what no worker could decrypt is delivered again. */
+/** Before envelopes that no worker could unseal or decrypt are delivered again. */
 const BACKOFF: BackoffGrowth = { baseMs: 1_000, capMs: 60_000, floor: 0.5 };
 
-/** Has the service deliver again what was left with it, once all that was taken in is acknowledged. */
+/**
+ * Asks the service to deliver again the envelopes that were left with it. It asks once all that
+ * were taken in are acknowledged.
+ */
 export class Redelivery {
   readonly #transport: Pick<AccountTransport, 'redeliver'>;
   readonly #clock: Pick<Clock, 'sleep'>;
   readonly #ending: AbortSignal;
-  /** Batches, one behind the other, of which something was left with the service. */
+  /** Consecutive batches that left envelopes with the service. */
   #deferrals = 0;
   #tail: Promise<void> = Promise.resolve();
 
-  /** @param ending fires when nothing more is taken in. */
+  /** @param ending fires when no further envelopes are taken in. */
   constructor(transport: Pick<AccountTransport, 'redeliver'>, clock: Pick<Clock, 'sleep'>, ending: AbortSignal) {
     this.#transport = transport;
     this.#clock = clock;
@@ -31,12 +34,15 @@ export class Redelivery {
     this.#tail = batch;
   }
 
-  /** A batch has been given out, but for `count` envelopes that are left with the service. */
+  /** Notes that a batch has been given out, except `count` envelopes left with the service. */
   noteDeferred(count: number): void {
     this.#deferrals = count === 0 ? 0 : this.#deferrals + 1;
   }
 
-  /** Resolves when all that was taken in is acknowledged or left with the service, and the backoff has passed. */
+  /**
+   * Resolves when the envelopes that were taken in are settled and the backoff has passed. Settled
+   * envelopes are acknowledged, or left with the service.
+   */
   async settled(): Promise<void> {
     await this.#tail;
     if (this.#deferrals === 0) return;

@@ -30,23 +30,30 @@ import type { PreKeyUses, ReceiveContext } from './context.js';
 import { SessionDecryptor } from './decrypt/sessions.js';
 
 /**
- * Envelopes that are opened together, and batches that are decrypted and committed at the same time. The service has 256 envelopes on
- * their way at most: taken as one batch they would go through one step after the other, with the workers idle while the disk is
- * busy. Smaller ones than these overlap better, and take more of the processors.
+ * Envelopes that are opened together, and batches that are in work at the same time. The service
+ * has at most 256 envelopes on their way: taken as one batch they would go through one step after
+ * the other, with the workers idle while the disk is busy. Smaller batches than these overlap
+ * better, and take more of the processors.
  */
 const BATCH_ENVELOPES = 128;
-/** Envelopes have 1 to 2 KB; strangers' have as many as they like, and one batch goes through the store in one transaction. */
+/**
+ * Bytes of a batch. Envelopes have 1 to 2 KB; strangers choose the size of theirs, and one batch
+ * goes through the store in one transaction.
+ */
 const BATCH_BYTES = 1024 * 1024;
 const BATCHES_IN_WORK = 3;
 /** Receipts that are remembered. */
 const MAX_RECEIPTS = 16_384;
-/** Another program's prekeys: nothing here knows which ones stay, so all of them do, and none is used twice with the same keys. */
+/**
+ * Prekeys of another program. The receiver cannot tell which Kyber prekeys are last-resort ones, so
+ * all of them stay, and none is used twice with the same keys.
+ */
 const FOREIGN_PREKEYS: PreKeyUses = {
   lastResortsAmong: (ids) => Promise.resolve(new Set(ids)),
   noteUsed: () => undefined,
 };
 
-/** What a Receiver was opened with, checked. */
+/** Options of a Receiver, checked. */
 export interface ServiceOptions extends RuntimeOptions {
   readonly transport: AccountTransport;
   readonly policies: Policies;
@@ -54,7 +61,7 @@ export interface ServiceOptions extends RuntimeOptions {
   readonly events: EventSink<ReceiverEvents>;
 }
 
-/** A Receiver's inside, loaded when one is opened. */
+/** Implementation of `Receiver`, loaded when one is opened. */
 export class ReceiveService {
   readonly runtime: AccountRuntime;
   readonly #options: ServiceOptions;
@@ -68,7 +75,7 @@ export class ReceiveService {
   readonly #preKeys: PreKeys;
   readonly #batches = new Semaphore(BATCHES_IN_WORK, new AbortWatch());
   readonly #closing = new AbortController();
-  /** Nothing more is taken in: the account's connection is gone, or the Receiver stops. */
+  /** Fires when intake ends: the account's connection is gone, or the Receiver stops. */
   readonly #ending = new AbortController();
   #nextBatch = 1;
   #work: Promise<void> = Promise.resolve();
@@ -113,7 +120,7 @@ export class ReceiveService {
     this.#stream = new MessageStream(this.#cleanup);
   }
 
-  /** Takes what the inbox has, and then what comes. */
+  /** Opens the service, which takes the rows of the inbox first, and then new envelopes. */
   static async open(options: ServiceOptions): Promise<ReceiveService> {
     const runtime = await AccountRuntime.open(options);
     const service = new ReceiveService(runtime, options);
@@ -133,7 +140,7 @@ export class ReceiveService {
     return service;
   }
 
-  /** What was decrypted and not dealt with before the last close, or crash. */
+  /** Reads messages and retry requests that were not dealt with before the last close or crash. */
   async #readInbox(): Promise<void> {
     const { inbox } = this.#context;
     const slicer = new TimeSlicer();
@@ -192,7 +199,7 @@ export class ReceiveService {
     }
   }
 
-  /** Batches are worked through side by side, and given out one after the other. */
+  /** Works through batches side by side, and gives them out one after the other. */
   #take(batch: Batch, envelopes: readonly IncomingEnvelope[]): void {
     const taker = this.#cleanup.expectTaker();
     const working = batch.run(taker, !this.#stream.isDiscarding);
@@ -217,8 +224,8 @@ export class ReceiveService {
   }
 
   /**
-   * Nothing more will come. Batches in work are finished and given out; requests to send something again, which take another
-   * connection, go on until `close()`.
+   * Ends the intake: no further envelopes come. Batches in work are finished and given out; retry
+   * requests, which take another connection, go on until `close()`.
    */
   #endIntake(error: SealcastError): void {
     if (this.#ending.signal.aborted) return;
@@ -236,7 +243,10 @@ export class ReceiveService {
       });
   }
 
-  /** Nothing more is taken: what was not committed was not acknowledged, and comes again to whoever is opened next. */
+  /**
+   * Stops with an error. Envelopes that were not committed were not acknowledged, and come again to
+   * the Receiver that is opened next.
+   */
   #fail(error: unknown): void {
     if (this.#closing.signal.aborted) return;
     this.#context.telemetry.log.error({ code: codeOf(error) }, 'receiver stopped');
@@ -252,7 +262,8 @@ export class ReceiveService {
     try {
       this.#stopListening();
     } catch (thrown) {
-      // What a transport cannot let go of it has for itself: nothing that it says is heard any more.
+      // The transport keeps the resources that it cannot release: its envelopes are ignored from
+      // here on.
       this.#context.telemetry.log.warn({ code: codeOf(thrown) }, 'the transport could not be let go');
     }
   }
@@ -274,7 +285,7 @@ export class ReceiveService {
     return { ...this.#context.counters.snapshot, waiting: this.#queue.length, ready: this.#stream.length };
   }
 
-  /** Finishes what is being decrypted, and lets go. */
+  /** Finishes batches in work, and releases all resources. */
   async close(): Promise<void> {
     if (!this.#closing.signal.aborted) this.#stop(undefined);
     await this.#work;
@@ -293,7 +304,10 @@ export class ReceiveService {
 
 const codeOf = (error: unknown): string => (error instanceof SealcastError ? error.code : 'UNKNOWN');
 
-/** Anything but bytes is told to the transport that gives it. Of an envelope that is too large only that is kept: it is refused. */
+/**
+ * Refuses anything but bytes, in the call of the transport. Of an envelope that is too large only
+ * that fact is kept: it is refused.
+ */
 function checkIncoming(bytes: Uint8Array<ArrayBuffer>): Pick<IncomingEnvelope, 'bytes' | 'isTooLarge'> {
   if (viewOf(bytes) === null) refuse('envelope', 'a Uint8Array');
   const isTooLarge = bytes.length > MAX_ENVELOPE_BYTES;

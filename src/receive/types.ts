@@ -1,40 +1,45 @@
 import type { Content } from '../content/index.js';
 import type { EnvelopeType } from '../store/tables/inbox.js';
 
-/** A message as it is given out: unsealed, decrypted, and acknowledged to the service. */
+/** Message as it is given out: unsealed, decrypted, and acknowledged to the service. */
 export interface ReceivedMessage {
   /** Service id. */
   readonly sender: string;
   readonly senderDevice: number;
-  /** Whether the service could not see whom it is from; the name is then that of the validated certificate. */
+  /**
+   * Whether the service could not see the sender; `sender` is then of the validated certificate.
+   */
   readonly sealed: boolean;
-  /** ms since the epoch; with the sender, what a message is known by */
+  /** ms since the epoch; identifies the message, together with the sender */
   readonly timestamp: number;
-  /** When the service took it, ms since the epoch. */
+  /** Time at which the service accepted it, ms since the epoch. */
   readonly serverTimestamp: number;
   readonly content: Content;
-  /** The same, serialized, with all that {@link Content} has no name for. */
+  /** Serialized content, with the fields that {@link Content} has no name for. */
   readonly contentBytes: Uint8Array<ArrayBuffer>;
   readonly envelopeType: EnvelopeType;
-  /** Of a sealed group message: the group's id, as the sender gave it. */
+  /** Group id of a sealed group message, as the sender gave it. */
   readonly groupId?: Uint8Array<ArrayBuffer>;
 }
 
 /**
- * Largest envelope that is read, bytes. The service takes 96 KiB for a device (Signal-Server answers 413 above it) and adds
- * some hundred bytes of its own; the rest is room for a service that takes more.
+ * Largest envelope that is read, bytes. The service takes 96 KiB for a device (Signal-Server
+ * answers 413 above it) and adds some hundred bytes of its own; the rest is room for a service that
+ * takes more.
  */
 export const MAX_ENVELOPE_BYTES = 256 * 1024;
 
 /**
- * Why an envelope was refused, before anything in it could be acted on.
+ * Reasons to refuse an envelope, before anything in it could be acted on.
  *
- * `too-large`: above {@link MAX_ENVELOPE_BYTES}; nothing of it was read. `malformed-envelope`: no Envelope of the service, or one that lacks what its type needs. `unknown-type`. `sealed-to-pni`,
- * `sent-to-pni`: to a phone-number identity, of which we hold no keys; sealed ones go to ACIs only. `self-send`: sealed by this very
- * device. `invalid-envelope`: it cannot be unsealed. `key-mismatch`: the certificate in it is not of the key that sealed it.
- * `untrusted-certificate`, `expired-certificate`, `revoked-certificate`. `invalid-content`: decrypted, and not a Content, or a
- * receipt for more messages than any client sends one for. `worker-lost`: a worker died of unsealing it, alone, in each of
- * three deliveries.
+ * `too-large`: above {@link MAX_ENVELOPE_BYTES}; nothing of it was read. `malformed-envelope`: no
+ * Envelope of the service, or one that lacks what its type needs. `unknown-type`. `sealed-to-pni`,
+ * `sent-to-pni`: to a phone-number identity, whose keys we do not hold; sealed ones go to ACIs
+ * only. `self-send`: sealed by this very device. `invalid-envelope`: it cannot be unsealed.
+ * `key-mismatch`: the certificate in it is not of the key that sealed it. `untrusted-certificate`,
+ * `expired-certificate`, `revoked-certificate`. `invalid-content`: decrypted, and not a Content, or
+ * a receipt for more messages than any client sends one for. `worker-lost`: a worker died of
+ * unsealing it, alone, in each of three deliveries.
  */
 export const REFUSALS = [
   'too-large',
@@ -53,27 +58,30 @@ export const REFUSALS = [
 ] as const;
 export type ReceiveRefusal = (typeof REFUSALS)[number];
 
-/** What became of envelopes so far. */
+/** Counts of envelopes so far, by outcome. */
 export interface ReceiverStats {
   /** Messages given out, or ready to be. */
   readonly messages: number;
-  /** Known already. */
+  /** Envelopes that were known already. */
   readonly duplicates: number;
-  /** Of blocked contacts. */
+  /** Envelopes of blocked contacts. */
   readonly blocked: number;
-  /** Sealed and signed well, and not to be decrypted: the sender is asked to send them again. */
+  /** Sealed and signed well, but not to be decrypted: the sender is asked to send them again. */
   readonly undecryptable: number;
-  /** Of no interest but to the receiver itself: sender keys, requests to send something again. */
+  /** Of interest only to the receiver itself: sender keys, retry requests. */
   readonly internal: number;
   readonly refused: Readonly<Record<ReceiveRefusal, number>>;
-  /** Left with the service, which delivers them again: there was no room, or a worker died (of one envelope, twice at most). */
+  /**
+   * Left with the service, which delivers them again. There was no room, or a worker died (of one
+   * envelope, twice at most).
+   */
   readonly deferred: number;
-  /** Envelopes that wait to be opened, and messages that wait for whoever iterates. */
+  /** Envelopes that wait to be opened, and messages that wait for the caller that iterates. */
   readonly waiting: number;
   readonly ready: number;
 }
 
-/** What a receipt of the service's is known by: it says no more than that. */
+/** Name of a receipt of the service: it has no other facts than these. */
 export const receiptName = ({
   sender,
   senderDevice,

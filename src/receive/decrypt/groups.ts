@@ -7,7 +7,7 @@ import type { Change, Store } from '../../store/store.js';
 import { loadSenderKeys, senderKeyChange, senderKeyKey, senderKeysOf } from '../../store/tables/sessions.js';
 import type { Decrypted } from './sessions.js';
 
-/** A sender key that came, or a message encrypted with one. */
+/** A received sender key, or a message encrypted with one. */
 export interface GroupMessage {
   /** `serviceId.deviceId` */
   readonly address: string;
@@ -16,7 +16,7 @@ export interface GroupMessage {
 }
 
 export interface GroupsDecrypted {
-  /** In the order of the messages; a sender key that was taken is `ok`, and has no plaintext. */
+  /** In the order of the messages; a sender key that was accepted is `ok`, and has no plaintext. */
   readonly outcomes: readonly Decrypted[];
   readonly changes: readonly Change[];
 }
@@ -24,15 +24,21 @@ export interface GroupsDecrypted {
 /** A message that names its chain. */
 interface Known {
   readonly index: number;
-  /** Of its chain in the store. */
+  /** Key of its chain in the store. */
   readonly key: string;
   readonly message: GroupMessage;
 }
 
-/** Sender keys that are kept of a device: it has one for each group that it writes to, and makes a new one when somebody leaves. */
+/**
+ * Sender keys that are kept of a device. A device has one for each group that it writes to, and
+ * makes a new one when a member leaves.
+ */
 const MAX_CHAINS = 256;
 
-/** Has a worker take sender keys and decrypt with them. Whoever asks holds the locks of the senders, and commits what comes back. */
+/**
+ * Lets a worker take sender keys and decrypt with them. The caller holds the locks of the senders,
+ * and commits the changes.
+ */
 export class GroupDecryptor {
   readonly #store: Store;
   readonly #sessionClient: SessionClient;
@@ -74,7 +80,7 @@ export class GroupDecryptor {
         types: Uint8Array.from(some, ({ message }) => GROUP_MESSAGE_TYPES.indexOf(message.type)),
         messages: pack(some.map(({ message }) => message.bytes)),
       }));
-      // Workers die of one message, if of anything: the others would be lost with it each time that it is delivered again.
+      // Workers die of one message, if of any: the others would be lost with it in each delivery.
       if (reply === undefined && some.length > 1) {
         for (const one of some) await decryptSome([one]);
         return;
@@ -106,7 +112,10 @@ export class GroupDecryptor {
     return { outcomes, changes };
   }
 
-  /** Takes out what is too much of a device's, any of it but what the batch is about: what is missed then is asked for again. */
+  /**
+   * Removes excess sender keys of a device, except those that the batch is about. Messages that
+   * need a removed one are asked for again.
+   */
   async #overgrown(address: string, added: number, inUse: ReadonlyMap<string, unknown>): Promise<Change[]> {
     const known = await senderKeysOf(this.#store, address, MAX_CHAINS);
     const excess = Math.max(0, known.length + added - MAX_CHAINS);

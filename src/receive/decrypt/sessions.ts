@@ -26,27 +26,29 @@ export interface SessionMessage {
   readonly address: string;
   readonly type: (typeof SESSION_MESSAGE_TYPES)[number];
   readonly bytes: Uint8Array<ArrayBuffer>;
-  /** What a prekey message says of itself; undefined where that is malformed. */
+  /** Ids that a prekey message names; undefined where they are malformed. */
   readonly preKeys: PreKeyIds | undefined;
 }
 
-/** `lost`: workers died of it, alone, again and again; nothing is known of the message. */
+/**
+ * Result of a message. `lost`: workers died of it, alone, again and again; nothing is known of it.
+ */
 export type Decrypted =
   | { readonly status: 'ok'; readonly plaintext: Uint8Array<ArrayBuffer> | undefined }
   | { readonly status: Exclude<DecryptStatus, 'ok'> | 'lost'; readonly reason: string | undefined };
 
-/** A session after the messages. */
+/** Session after the messages. */
 export interface NewSession {
   readonly record: Uint8Array<ArrayBuffer>;
   readonly registrationId: number;
-  /** 33 bytes; absent where the session goes on. */
+  /** Of a session that began, 33 bytes; absent where the session goes on. */
   readonly identityKey: Uint8Array<ArrayBuffer> | undefined;
 }
 
 export interface SessionsDecrypted {
   /** In the order of the messages. */
   readonly outcomes: readonly Decrypted[];
-  /** By address; those that changed. */
+  /** By address; only sessions that changed. */
   readonly sessions: ReadonlyMap<string, NewSession>;
   readonly usedPreKeys: readonly number[];
   readonly usedKyberPreKeys: readonly KyberUse[];
@@ -54,22 +56,22 @@ export interface SessionsDecrypted {
 
 /** Senders whose messages one worker decrypts. */
 interface Share {
-  /** Place of the first one. */
+  /** Index of the first one. */
   readonly from: number;
   readonly addresses: readonly string[];
   readonly records: readonly (Uint8Array<ArrayBuffer> | undefined)[];
 }
 
-/** What one worker gets at once. */
+/** Input of one request to a worker. */
 interface Task extends Pick<Share, 'addresses' | 'records'> {
-  /** Of the senders' messages. */
+  /** Indices of the senders' messages. */
   readonly indices: readonly number[];
   readonly preKeys: PreKeyLookup;
 }
 
 type Wanted = Readonly<Record<PreKeyTable, ReadonlySet<number>>>;
 
-/** Has the workers decrypt. Whoever asks holds the locks of the senders, and commits what comes back. */
+/** Lets the workers decrypt. The caller holds the locks of the senders, and commits the results. */
 export class SessionDecryptor {
   readonly #store: Store;
   readonly #sessionClient: SessionClient;
@@ -95,7 +97,7 @@ export class SessionDecryptor {
     const sessions = new Map<string, NewSession>();
     const usedPreKeys: number[] = [];
     const usedKyberPreKeys: KyberUse[] = [];
-    // What two senders want to use must be seen by one worker, for one of them may.
+    // One worker must see a use that two senders want, for only one of them may have it.
     const isOneShare = haveUseInCommon(messages);
     const share = isOneShare ? addresses.length : this.#sessionClient.shareOf(addresses.length);
     const sharesOf = (from: number, to: number, size: number): Share[] => {
@@ -112,14 +114,18 @@ export class SessionDecryptor {
           const indices = part.addresses.flatMap((address) => indicesByAddress.get(address) ?? []);
           const reply = await this.#decryptShare({ ...part, indices, preKeys: preKeyLookup }, messages, ids);
           if (reply !== undefined) takeReply(part.addresses, indices, reply);
-          // Workers die of one message, if of anything: the others would be lost with it each time that it is delivered again.
+          // Workers die of one message, if of any: the others would be lost with it in each
+          // delivery.
           else if (part.addresses.length > 1 && !isOneShare) {
             await decryptShares(sharesOf(part.from, part.from + part.addresses.length, 1));
           } else if (indices.length > 1) await decryptOneByOne(part, indices);
           else for (const index of indices) outcomes[index] = { status: 'lost', reason: undefined };
         }),
       );
-    /** One after the other, each with what those before it left: the session, and the prekeys that were not used. */
+    /**
+     * Decrypts messages one after the other. Each gets the session and the unused prekeys that
+     * those before it left.
+     */
     const decryptOneByOne = async (part: Share, indices: readonly number[]): Promise<void> => {
       const known = new Map(part.addresses.map((address, i) => [address, part.records[i]]));
       let preKeys = preKeyLookup;
@@ -193,7 +199,7 @@ export class SessionDecryptor {
     return unlessWorkersDied(decrypted, undefined);
   }
 
-  /** Records of all prekeys that the messages name, and what was done with them before. */
+  /** Records of all prekeys that the messages name, and their earlier uses. */
   async #preKeysOf(ids: readonly (PreKeyIds | undefined)[]): Promise<PreKeyLookup> {
     const wanted = wantedOf(ids);
     const uses = ids.flatMap((each) => (each === undefined ? [] : kyberUseNames(each)));
@@ -232,7 +238,10 @@ class PreKeyLookup {
     this.kyberUses = kyberUses;
   }
 
-  /** What is left after messages were decrypted: a one-time prekey is used once, a Kyber prekey once with the same keys. */
+  /**
+   * Lookup after messages were decrypted, without the prekeys that they used up. A one-time prekey
+   * is used once, a Kyber prekey once with the same keys.
+   */
   after({ usedPreKeys, usedKyberPreKeys }: Pick<DecryptReply, 'usedPreKeys' | 'usedKyberPreKeys'>): PreKeyLookup {
     const preKey = new Map([...this.#records.preKey].filter(([id]) => !usedPreKeys.includes(id)));
     const kyberUses = new Set([...this.kyberUses, ...usedKyberPreKeys.map(kyberUseKey)]);
@@ -258,13 +267,16 @@ function wantedOf(ids: readonly (PreKeyIds | undefined)[]): Wanted {
   return { preKey, signedPreKey, kyberPreKey };
 }
 
-/** Under which names a use of a Kyber prekey is kept: one, or none. */
+/** Names under which a use of a Kyber prekey is kept: one, or none. */
 function kyberUseNames({ kyberPreKeyId, signedPreKeyId, baseKey }: PreKeyIds): string[] {
   if (kyberPreKeyId === undefined) return [];
   return [kyberUseKey({ kyberPreKeyId, signedPreKeyId, baseKey: Buffer.from(baseKey).toString('hex') })];
 }
 
-/** What a prekey message may use once: whoever decrypts it holds locks of these names too, lest two use it side by side. */
+/**
+ * Names of uses that only one prekey message may have. The caller that decrypts the message holds
+ * locks of these names too, lest two messages have one use side by side.
+ */
 export function useNames(ids: PreKeyIds): string[] {
   const kyber = kyberUseNames(ids).map((name) => `Kyber prekey ${name}`);
   return ids.preKeyId === undefined ? kyber : [`prekey ${ids.preKeyId}`, ...kyber];

@@ -8,9 +8,10 @@ import type { ReceiveContext } from '../context.js';
 const NOTHING: Requeued = { changes: [], begin: () => undefined };
 
 /**
- * Answers those who could not decrypt what we sent. The session is archived if it is the one that the message was encrypted with,
- * so that a new one is begun; and what was sent is put back into the outbox, to go out once more with the same timestamp, by which
- * devices that have it already know it.
+ * Answers retry requests of contacts that could not decrypt our messages. It archives the session
+ * if the message was encrypted with that one, so that a new one is begun; and it puts the message
+ * back into the outbox, to go out once more with the same timestamp, by which devices that have it
+ * already know it.
  */
 export class RetryRequestHandler {
   readonly #context: ReceiveContext;
@@ -24,7 +25,7 @@ export class RetryRequestHandler {
   async answer({ sender, senderDevice }: OpenedEnvelope, bytes: Uint8Array<ArrayBuffer>): Promise<Requeued> {
     const { runtime, resendLimits, telemetry } = this.#context;
     const request = decodeRetryRequest(bytes);
-    // It goes to all our devices, and means one of them.
+    // A retry request goes to all our devices, and means one of them.
     if (request?.deviceId !== runtime.account.deviceId) return NOTHING;
     const address = sessionKey(sender, senderDevice);
     if (!resendLimits.take(address, request.timestamp, runtime.clock.now())) return NOTHING;

@@ -1,16 +1,19 @@
 import { LruMap } from '../../util/lru-map.js';
 
-/** A message is asked for so many times, and no device for more in an hour than that. */
+/** Requests for one message in an hour, and for all messages of one device. */
 const MAX_A_MESSAGE = 5;
 const MAX_A_DEVICE = 256;
 const HOUR_MS = 3_600_000;
-/** What is remembered of: the oldest is forgotten first. */
+/** Names that are remembered: the oldest is forgotten first. */
 const MAX_REMEMBERED = 16_384;
 
-/** A clock that was set back begins a new hour: else nobody might ask until it has come to where it was. */
+/**
+ * Whether an hour is over. A clock that was set back begins a new one: else requests would be
+ * refused until the clock has come to where it was.
+ */
 const isOver = (sinceMs: number, nowMs: number): boolean => Math.abs(nowMs - sinceMs) >= HOUR_MS;
 
-/** Counts by name, of the last hour or so, no more than so many names. */
+/** Counts by name, of the last hour or so, for at most MAX_REMEMBERED names. */
 class Tally {
   readonly #counts = new LruMap<string, { count: number; readonly sinceMs: number }>(MAX_REMEMBERED);
   readonly #max: number;
@@ -34,12 +37,19 @@ class Tally {
   }
 }
 
-/** How often a message is asked for, or sent again: two sides that never understand each other must not go on for ever. */
+/**
+ * Limits how often a message is asked for, or sent again. Two sides that never understand each
+ * other must not go on for ever.
+ */
 export class RetryLimits {
   readonly #messages = new Tally(MAX_A_MESSAGE);
   readonly #devices = new Tally(MAX_A_DEVICE);
 
-  /** Whether one more is well, and counts it. */
+  /**
+   * Counts another request, if the limits allow it.
+   *
+   * @returns whether they do.
+   */
   take(device: string, timestamp: number, nowMs: number): boolean {
     const message = `${device}/${timestamp}`;
     if (!this.#messages.allows(message, nowMs) || !this.#devices.allows(device, nowMs)) return false;

@@ -15,23 +15,29 @@ import type { InboxCleanup } from '../inbox-cleanup.js';
 
 type RetryContext = Pick<ReceiveContext, 'runtime' | 'records' | 'policies' | 'telemetry'>;
 
-/** A request is tried so many times; devices that are others than we thought are one of them. */
+/** Attempts of one retry request; one that ends with mismatched devices counts too. */
 const MAX_ATTEMPTS = 5;
 const CONCURRENCY = 4;
-/** Requests that may lie in the store and wait to be sent: of what comes unsealed, the service makes up as many senders as it likes. */
+/**
+ * Requests that may be stored and wait to be sent. The service names the senders of unsealed
+ * messages, and can make up any number of them.
+ */
 const MAX_WAITING = 16_384;
 const BACKOFF: BackoffGrowth = { baseMs: 1_000, capMs: 60_000 };
 /** Longest Retry-After that is waited out, ms. */
 const MAX_RETRY_AFTER_MS = 3_600_000;
 
-/** What ended it. `denied`: the sender takes nothing sealed, and nothing is sent unsealed; or he is blocked. */
+/**
+ * End of a request. `denied`: the sender takes nothing sealed, and nothing is sent unsealed; or the
+ * sender is blocked.
+ */
 interface Ended {
   readonly status: 'sent' | 'denied' | 'not-found' | 'gave-up';
   /** Requests that were sent. */
   readonly attempts: number;
 }
 
-/** It is tried again, not before so many ms. */
+/** Another attempt follows, after at least `waitMs`. */
 interface Again {
   readonly waitMs: number;
 }
@@ -39,21 +45,22 @@ const AT_ONCE: Again = { waitMs: 0 };
 /** The contact was changed before a request could begin: it is read again. */
 const CHANGED = 'changed';
 
-/** How it goes to the sender, as far as that is known by now. */
+/** Way to the sender, as far as it is known by now. */
 interface Way {
   target: Target | undefined;
   isUnsealed: boolean;
 }
 
-/** Whom a request goes to, and what is needed for it. */
+/** Devices that a request goes to, and the key that it is sealed with. */
 interface Target {
   readonly identityKey: Uint8Array;
   readonly devices: readonly Device[];
 }
 
 /**
- * Tells senders which of their messages could not be decrypted (PlaintextContent, sealed where the sender takes sealed messages), so
- * that they begin a new session and send them again. Each request lies in the store until it was sent or given up.
+ * Sends retry requests to senders whose messages could not be decrypted. A request is a
+ * PlaintextContent, sealed where the sender takes sealed messages; the sender begins a new session
+ * and sends the message again. Each request is stored until it was sent or given up.
  */
 export class RetrySender {
   readonly #context: RetryContext;
@@ -62,7 +69,10 @@ export class RetrySender {
   readonly #controller = new AbortController();
   readonly #underway = new Set<Promise<void>>();
   readonly #cleanup: Pick<InboxCleanup, 'add'>;
-  /** Rows that failed for a reason of our own, and stay in the store for the Receiver that is opened next. */
+  /**
+   * Rows that failed for a reason of our own. They stay in the store for the Receiver that is
+   * opened next.
+   */
   #leftCount = 0;
 
   constructor(context: RetryContext, cleanup: Pick<InboxCleanup, 'add'>) {
@@ -72,12 +82,12 @@ export class RetrySender {
     this.#cleanup = cleanup;
   }
 
-  /** Whether one more may be added. */
+  /** Whether there is room for another one. */
   get hasRoom(): boolean {
     return this.#underway.size + this.#leftCount < MAX_WAITING;
   }
 
-  /** Sends it when its time has come. */
+  /** Sends a request when its time has come. */
   add(key: string, row: RetryRecord): void {
     const sending: Promise<void> = this.#run(key, row)
       .catch(() => {
@@ -87,7 +97,7 @@ export class RetrySender {
     this.#underway.add(sending);
   }
 
-  /** Stops; what was not sent lies in the store. */
+  /** Stops; requests that were not sent stay in the store. */
   async close(): Promise<void> {
     this.#controller.abort(new SealcastError('ERR_CLOSED', 'this Receiver is closed'));
     await Promise.all(this.#underway);
@@ -104,7 +114,8 @@ export class RetrySender {
     const { clock } = this.#context.runtime;
     const way: Way = { target: undefined, isUnsealed: false };
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      // Thousands whose sessions broke together do not ask together; who waits keeps nobody's place.
+      // Thousands of requests for sessions that broke together are spread out; one that waits holds
+      // no permit.
       await clock.sleep(backoffMs(attempt, BACKOFF), signal);
       await this.#permits.acquire(signal);
       let result;
@@ -115,7 +126,8 @@ export class RetrySender {
         this.#permits.release();
       }
       if ('status' in result) return result;
-      // Of one sender the service may want us to wait for hours. The others do not wait with him.
+      // The service may want a wait of hours for one sender. Requests to the others do not wait
+      // with it.
       await clock.sleep(result.waitMs, signal);
     }
     return { status: 'gave-up', attempts: MAX_ATTEMPTS };
@@ -131,7 +143,7 @@ export class RetrySender {
     const contact = await this.#context.records.contact(row.sender);
     const accessKey = way.isUnsealed ? null : accessKeyFor(row.sender, contact);
     const isDenied = !maySend(accessKey !== null, this.#context.policies);
-    // Also who was blocked since: he is not to hear that we read what he sends.
+    // Also a sender that was blocked since: they must not learn that we read their messages.
     if (isDenied || contact.blocked) return { status: 'denied', attempts: attempt };
     way.target ??= knownTarget(row, contact);
     if (way.target === undefined) {
@@ -155,7 +167,7 @@ export class RetrySender {
       return AT_ONCE;
     }
     if (answer.status !== 'mismatched-devices') return againAfter(answer, attempt);
-    // Devices that are others than we thought are looked up, whatever we know.
+    // Mismatched devices are looked up, whatever the store knows.
     const fetched = await this.#fetchTarget(row.sender, accessKey, revision, signal);
     if (fetched === CHANGED) return AT_ONCE;
     if (fetched.status === 'ok') way.target = { identityKey: fetched.identityKey, devices: fetched.bundles };
@@ -208,15 +220,18 @@ export class RetrySender {
       const result = results[i];
       if (result?.ok === true) messages.push({ ...device, content: result.envelope });
     });
-    // It could not be sealed for one of them, and the service takes all or none.
+    // Sealing failed for one of them, and the service takes all or none.
     if (messages.length < devices.length) return { status: 'rejected', httpStatus: 0 };
-    // Certificate and seals were waited for; nothing is from here on.
+    // Certificate and seals were waited for; there is no wait from here to the request.
     if (!this.#guard.mayBegin(row.sender, revision)) return CHANGED;
     return unlessAborted(() => transport.sendSealed({ ...request, accessKey, messages }, { signal }), signal);
   }
 }
 
-/** It goes to all devices of the account, for the service takes all or none; each knows whether it is meant. */
+/**
+ * Target from the store, if it is known. A request goes to all devices of the account, for the
+ * service takes all or none; each device knows whether it is meant.
+ */
 function knownTarget(
   { senderDevice, identityKey: sealingKey }: RetryRecord,
   { identityKey, devices }: ContactRecord,
@@ -226,7 +241,10 @@ function knownTarget(
   return key === undefined || !isKnown ? undefined : { identityKey: key, devices };
 }
 
-/** A second at least, and longer each time, also where the service names no time; other refusals do not pass with time. */
+/**
+ * Wait after a refusal: at least a second, and longer each time. It is so also where the service
+ * names no time; other refusals do not pass with time.
+ */
 function againAfter(refusal: Refusal, refusals: number): Again {
   const { status } = refusal;
   if (status !== 'unavailable' && status !== 'rate-limited' && status !== 'challenge') return AT_ONCE;
@@ -234,7 +252,10 @@ function againAfter(refusal: Refusal, refusals: number): Again {
   return { waitMs: serviceWaitMs({ retryAfterMs, refusals, ceilingMs: MAX_RETRY_AFTER_MS }) };
 }
 
-/** What the transport can make nothing of, it never will. Anything else that stops it is no fault of the request's. */
+/**
+ * Gives up a request that the transport cannot process: it never will. Any other error is no fault
+ * of the request's, and is thrown again.
+ */
 function endingOf(error: unknown): Ended {
   if (error instanceof SealcastError && error.code === 'ERR_INVALID_ARGUMENT')
     return { status: 'gave-up', attempts: 1 };
