@@ -3,7 +3,7 @@ import { SealcastError } from '../errors.js';
 import { checkNames, type NamesOf } from '../util/known-names.js';
 import { MAX_STORE_KEY_BYTES, TABLES, type Change, type ListOptions, type TableName } from './store.js';
 
-/** A change whose key is in UTF-8, and whose value is a view of what the caller gave. */
+/** Change with its key in UTF-8, and its value as a view of the caller's bytes. */
 export interface CheckedChange {
   readonly table: TableName;
   readonly keyBytes: Buffer;
@@ -39,7 +39,9 @@ export function checkTable(table: unknown, index?: number): TableName {
   return table as TableName;
 }
 
-/** UTF-8 of a text. A lone surrogate has none: two different keys would become one. */
+/**
+ * Encodes a text in UTF-8. A lone surrogate has no encoding: two different keys would become one.
+ */
 function utf8(value: unknown, field: string, index?: number): Buffer {
   if (typeof value !== 'string') refuse(field, 'a string', index);
   // The length in UTF-16 bounds the work for a text that is far too long.
@@ -67,10 +69,10 @@ export function checkKeys(keys: unknown): Buffer[] {
 function checkValue(value: unknown, index: number): Uint8Array | null {
   if (value === null) return null;
   try {
-    // A view of our own: an object with its own idea of its length is not believed.
+    // Our own view: an object's own claim of its length is not trusted.
     if (types.isUint8Array(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   } catch {
-    // Its buffer was taken away.
+    // Its buffer was detached.
   }
   return refuse('value', 'a Uint8Array or null', index);
 }
@@ -109,7 +111,7 @@ export function storeLocked(): SealcastError {
   return new SealcastError('ERR_STORE_LOCKED', 'The store is open elsewhere: it takes one writer at a time');
 }
 
-/** What failed underneath, as an error about the store; an error of ours stays what it is. */
+/** Wraps a failure as an error of the store. A SealcastError stays unchanged. */
 export function storeFailed(what: string, cause: unknown): SealcastError {
   if (cause instanceof SealcastError) return cause;
   return new SealcastError('ERR_STORE_FAILED', what, { cause });

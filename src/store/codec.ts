@@ -5,7 +5,7 @@ import { SCHEMA } from './storage-schema.js';
 const root = protobuf.Root.fromJSON(SCHEMA);
 root.resolveAll();
 
-/** A decoded message; an absent field has its type's default. */
+/** Decoded message; an absent field has its type's default. */
 export type Wire = Readonly<Record<string, unknown>>;
 
 /** One kind of record, as storage.proto defines it. */
@@ -40,7 +40,10 @@ export class EnumNames<Name extends string> {
   readonly #names = new Map<unknown, Name>();
   readonly #numbers = new Map<Name, number>();
 
-  /** @param path of the enum in storage.proto. @param what the enum is of, for the error message */
+  /**
+   * @param path of the enum in storage.proto
+   * @param what the enum is of, for the error message
+   */
   constructor(path: string, what: string) {
     this.#what = what;
     for (const [key, number] of Object.entries(root.lookupEnum(`sealcast.storage.${path}`).values)) {
@@ -56,7 +59,10 @@ export class EnumNames<Name extends string> {
     return number;
   }
 
-  /** @throws SealcastError ERR_STORE_FAILED: a later version wrote the number, or the record is damaged. */
+  /**
+   * @throws SealcastError ERR_STORE_FAILED: a later version wrote the number, or the record is
+   *   damaged.
+   */
   nameOf(number: unknown): Name {
     const name = this.#names.get(number);
     if (name === undefined) throw new SealcastError('ERR_STORE_FAILED', `the store holds an unknown ${this.#what}`);
@@ -64,6 +70,6 @@ export class EnumNames<Name extends string> {
   }
 }
 
-/** protobufjs answers an absent field with an empty one. */
+/** Maps an empty field to undefined: protobufjs decodes an absent field as an empty one. */
 export const nonEmpty = (value: unknown): Uint8Array | undefined =>
   (value as Uint8Array).length === 0 ? undefined : (value as Uint8Array);

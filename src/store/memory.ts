@@ -28,10 +28,10 @@ class Table {
     this.#rows.delete(keyBytes.toString());
   }
 
-  /** At most `limit` rows, from the first one whose key is not before `start`. */
+  /** Finds at most `limit` rows, from the first one whose key is not before `start`. */
   from(start: Uint8Array, limit: number): readonly Row[] {
     this.#sorted ??= [...this.#rows.values()].sort((a, b) => Buffer.compare(a.keyBytes, b.keyBytes));
-    // By halves: who reads a long table page by page asks often.
+    // Binary search: a caller that reads a long table page by page asks often.
     let [low, high] = [0, this.#sorted.length];
     while (low < high) {
       const middle = (low + high) >>> 1;
@@ -44,8 +44,9 @@ class Table {
 }
 
 /**
- * A {@link Store} that forgets all when the process ends: for tests, and for trying things out. A real account's sessions
- * belong into `openStore`.
+ * {@link Store} in memory, whose content ends with the process: for tests and trials.
+ *
+ * A real account's sessions belong in `openStore`.
  */
 export class MemoryStore implements Store {
   readonly epoch = 1;
@@ -85,7 +86,7 @@ export class MemoryStore implements Store {
     });
   }
 
-  /** No other process has it. */
+  /** No other process has the store. */
   mayAct(): boolean {
     return true;
   }
@@ -106,7 +107,7 @@ export class MemoryStore implements Store {
     return table;
   }
 
-  /** Whatever goes wrong is a rejection, as it is with a store whose work takes time. */
+  /** Turns each failure into a rejection, as a store does whose work takes time. */
   #run<T>(work: () => T): Promise<T> {
     return new Promise((resolve) => {
       if (this.#isClosed) throw storeClosed();

@@ -11,8 +11,9 @@ export interface ScanOptions {
 }
 
 /**
- * Pages of a table's entries, in the store's order; the last one may be empty. Entries may be put in and taken out meanwhile: those
- * that are there all along come once each.
+ * Iterates over pages of a table's entries, in the store's order; the last one may be empty.
+ *
+ * Entries may be put in and removed meanwhile: an entry that is there all along comes exactly once.
  */
 export async function* scanPages(
   store: Store,
@@ -27,7 +28,7 @@ export async function* scanPages(
   }
 }
 
-/** Entries of a table, as {@link scanPages} gives them, one by one. */
+/** Iterates over the entries of a table one by one, as {@link scanPages} gives them. */
 export async function* scan(
   store: Store,
   table: TableName,

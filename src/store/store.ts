@@ -1,6 +1,9 @@
 /**
- * What a store keeps, a table for each kind. Keys are service ids (`contact`), addresses `serviceId.deviceId` (`session`,
- * `senderKey` with a distribution id behind it), numbers (prekeys), names; see records.ts for the values.
+ * Tables of a store, one for each kind of record.
+ *
+ * Keys are service ids (`contact`), addresses `serviceId.deviceId` (`session`, `senderKey` with a
+ * distribution id behind it), numbers (prekeys), names; see storage.proto and tables/ for the
+ * values.
  */
 export const TABLES = [
   'account',
@@ -20,7 +23,7 @@ export type TableName = (typeof TABLES)[number];
 /** Keys are 1 to 512 bytes of UTF-8. */
 export const MAX_STORE_KEY_BYTES = 512;
 
-/** A value put in, or, if it is null, whatever is there taken out. */
+/** Change of one entry: puts the value, or, if it is null, removes the entry. */
 export interface Change {
   readonly table: TableName;
   readonly key: string;
@@ -37,52 +40,64 @@ export interface ListOptions {
   readonly prefix?: string;
   /** Only keys behind this one, in the store's order. */
   readonly after?: string;
-  /** At most as many entries. */
+  /** Largest number of entries. */
   readonly limit: number;
 }
 
 /**
- * A table of bytes for each kind of record, for one writer at a time. Asynchronous and batched, so that a database server
- * can stand behind it.
+ * Tables of bytes by key, one for each kind of record, for one writer at a time.
  *
- * All methods reject with ERR_CLOSED once it is closed, with ERR_STORE_LOCKED once another writer has taken the store over,
- * and with ERR_STORE_FAILED (cause: what failed underneath) when it cannot be read or written; nothing of a commit that
- * rejects is there.
+ * Methods are asynchronous and batched, so that a database server can implement them. All reject
+ * with ERR_CLOSED once the store is closed, with ERR_STORE_LOCKED once another writer has taken the
+ * store over, and with ERR_STORE_FAILED (cause: the underlying failure) when it cannot be read or
+ * written. A commit that rejects leaves none of its changes in the store.
  */
 export interface Store extends AsyncDisposable {
-  /** This writer's number: higher than that of every writer before it. */
+  /** Number of this writer, higher than that of every writer before it. */
   readonly epoch: number;
 
-  /** @returns values in the order of the keys, undefined where there is none; each is the caller's own copy. */
+  /**
+   * @returns values in the order of the keys, undefined where there is none; each is the caller's
+   *   own copy.
+   */
   getMany(table: TableName, keys: readonly string[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]>;
 
   /**
-   * @returns entries in one order, which stays the same whatever is put in and taken out; `after` goes on in it. Those of table `inbox`
-   * are in the order of their keys' UTF-8 bytes, and so are all of a store without `orderOf`.
+   * @returns entries in one order, which stays the same when entries are put in and removed;
+   *   `after` continues in it. Entries of table `inbox` are in the order of their keys' UTF-8
+   *   bytes, and so are all entries of a store without `orderOf`.
    */
   list(table: TableName, options: ListOptions): Promise<readonly StoreEntry[]>;
 
   /**
-   * Texts by whose order (of UTF-16 code units, as `<` has it) `list` gives out entries, of a store that has another one than that of
-   * the keys; what shares its beginning lies together on the disk.
+   * Maps a key to a text whose order is the order in which `list` returns entries.
+   *
+   * Present in a store whose order is not that of the keys. Texts compare by UTF-16 code units, as
+   * `<` does. Entries whose texts share a beginning are close to each other on the disk.
    */
   readonly orderOf?: (table: TableName, key: string) => string;
 
   /**
-   * Applies all changes, in their order, or none; values are copied, and the caller's again when it resolves. Commits that are
-   * asked for while another is being flushed may share a flush. When it resolves they are on the disk, to stay there whatever happens
-   * to the process or the machine; every read that begins later sees them. Commits are applied in the order of their calls.
+   * Applies all changes, in their order, or none.
+   *
+   * Values are copied, and are the caller's again when the commit resolves. Commits that are
+   * requested while another is being flushed may share a flush. When a commit resolves, its changes
+   * are on the disk, and stay there whatever happens to the process or the machine; every read that
+   * begins later sees them. Commits are applied in the order of their calls.
    */
   commit(changes: readonly Change[]): Promise<void>;
 
   /**
-   * Whether this writer may still act on what it read: `false` once another writer has taken the store over. Asked right before
-   * each request to the service, so that a process that was frozen meanwhile sends nothing from a store that is no longer its
-   * own. Synchronous and cheap (10,000 calls a second): the answer may be as old as no other writer can be new. A store without
-   * it is never taken over.
+   * Says whether this writer may still act on what it read.
+   *
+   * Returns `false` once another writer has taken the store over. Callers ask right before each
+   * request to the service, so that a process that was frozen meanwhile sends nothing from a store
+   * that is no longer its own. Synchronous and cheap (10,000 calls a second): the answer may have
+   * an age within which no other writer can take over. A store without this method is never taken
+   * over.
    */
   mayAct?(): boolean;
 
-  /** Waits for what is under way, and lets the next writer in. Further calls do nothing. */
+  /** Waits for pending work, and lets the next writer in. Further calls do nothing. */
   close(): Promise<void>;
 }

@@ -11,11 +11,15 @@ interface Job {
   readonly reject: (error: unknown) => void;
 }
 
-/** lmdb rejects with an error that says nothing, and has the true one in a promise on it. */
+/**
+ * Finds the cause of a failed commit.
+ *
+ * lmdb rejects with an error that says nothing, and has the true one in a promise on it.
+ */
 async function trueCause(error: unknown): Promise<unknown> {
   const commitError = (error as { commitError?: Promise<unknown> } | null)?.commitError;
   if (commitError === undefined) return error;
-  // Whatever happens to that promise, nobody waits for it for ever, and its rejection has a listener.
+  // That promise may stay pending: the race waits one turn at most. Its rejection has a listener.
   return Promise.race([commitError.catch((cause: unknown) => cause), nextTurn(error)]);
 }
 
@@ -30,15 +34,20 @@ function totalOf(group: readonly Job[]): WriteSize {
 }
 
 /**
- * Writes, one LMDB transaction at a time; what is asked for meanwhile goes into the next one, and shares its flush. Each
- * job is a block that LMDB's writing thread applies only if the writer record still has our epoch (lmdb's `ifVersion`): the
- * check and the changes are in one transaction, and the event loop waits for neither lock nor disk.
+ * Queue of writes, one LMDB transaction at a time.
  *
- * When a job resolves with true it is on the disk. With `overlappingSync: false` lmdb 3.5.6 resolves after `mdb_txn_commit`
- * returned without MDB_NOSYNC (src/writer.cpp, `WriteWorker::Write`: TXN_COMMITTED is set behind it), and that has by then
- * written the pages, called fdatasync, and written the meta page, which names the new tree, through a descriptor with
- * O_DSYNC (mdb.c: `mdb_txn_commit`, `mdb_env_sync0`, `mdb_env_write_meta`). (With `overlappingSync: true`, lmdb's default,
- * the same promise resolves once the changes can be seen, before they are flushed.)
+ * Jobs that arrive meanwhile go into the next transaction, and share its flush. Each job is a block
+ * that LMDB's writing thread applies only if the writer record still has our epoch (lmdb's
+ * `ifVersion`): the check and the changes are in one transaction, and the event loop waits for
+ * neither lock nor disk.
+ *
+ * When a job resolves with true it is on the disk. With `overlappingSync: false` lmdb 3.5.6
+ * resolves after `mdb_txn_commit` returned without MDB_NOSYNC (src/writer.cpp,
+ * `WriteWorker::Write`: TXN_COMMITTED is set behind it), and that has by then written the pages,
+ * called fdatasync, and written the meta page, which names the new tree, through a descriptor with
+ * O_DSYNC (mdb.c: `mdb_txn_commit`, `mdb_env_sync0`, `mdb_env_write_meta`). (With
+ * `overlappingSync: true`, lmdb's default, the same promise resolves once the changes can be seen,
+ * before they are flushed.)
  */
 export class CommitQueue {
   readonly #root: RootDatabase;
@@ -47,7 +56,12 @@ export class CommitQueue {
   readonly #epoch: number;
   #waiting: Job[] = [];
   #draining: Promise<void> | undefined;
-  /** A transaction failed: see that another can begin, before lmdb's thread finds that none can (it would never answer). */
+  /**
+   * Whether a transaction failed.
+   *
+   * The next group then checks that another can begin, before lmdb's thread finds that none can (it
+   * would never answer).
+   */
   #isSuspect = false;
 
   constructor(root: RootDatabase, meta: Meta, room: DataFileRoom, epoch: number) {
@@ -59,8 +73,9 @@ export class CommitQueue {
 
   /**
    * Queues the puts and removes that `write` makes, all or none. `size` is theirs.
+   *
    * @returns false if another writer has taken the store over: nothing was written.
-   * @throws SealcastError ERR_STORE_FAILED, with what failed underneath as its cause.
+   * @throws SealcastError ERR_STORE_FAILED, with the underlying failure as its cause.
    */
   submit(size: WriteSize, write: () => void): Promise<boolean> {
     return new Promise<boolean>((resolve, reject) => {
@@ -94,12 +109,12 @@ export class CommitQueue {
       this.#isSuspect = true;
       const [first] = group;
       if (first !== undefined && group.length === 1) first.reject(storeFailed('The store could not be written', cause));
-      // One job may have been too large for what is left of the disk, and the others not.
+      // One job may be too large for the rest of the disk, and the others not.
       else for (const job of group) await this.#runGroup([job]);
     }
   }
 
-  /** Asynchronous, so that one that throws leaves no other's promise without a listener. */
+  /** Asynchronous, so that a job that throws leaves no other's promise without a listener. */
   async #enqueue(job: Job): Promise<boolean> {
     return await this.#meta.ifVersion(WRITER_KEY, this.#epoch, job.write);
   }

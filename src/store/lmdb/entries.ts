@@ -4,30 +4,34 @@ import { deriveKey, ENCRYPTION_OVERHEAD_BYTES, ValueCipher } from './value-ciphe
 import { KeyHasher } from './key-hasher.js';
 import type { StoreEntry, TableName } from '../store.js';
 
-/** Rows that are listed: all from `start` on that begin with `prefix`. */
+/** Range of stored rows: all from `start` on that begin with `prefix`. */
 export interface KeptRange {
   readonly start: Uint8Array;
   readonly prefix: Uint8Array;
-  /** Whether the range has other rows, too. */
+  /** Tells the requested rows from others; undefined where the range has no others. */
   readonly isMeant: ((key: string) => boolean) | undefined;
 }
 
-/** How a store's entries are kept in LMDB. */
+/** Stored form of a store's entries in LMDB. */
 export interface Entries {
-  /** What is kept as the key. */
+  /** Converts a key to its stored form. */
   keptKey(table: TableName, key: Buffer): Buffer;
-  /** Bytes of what is kept as the value. */
+  /** Computes the length of a value's stored form, in bytes. */
   keptBytes(table: TableName, key: Buffer, value: Uint8Array): number;
-  /** Writes what is kept as the value into `target`, of that length. */
+  /** Writes a value's stored form into `target`, which has that length. */
   seal(table: TableName, key: Buffer, keptKey: Uint8Array, value: Uint8Array, target: Uint8Array): void;
-  /** A copy of its own of a value, alone in its buffer, and its key. @throws SealcastError ERR_STORE_FAILED: it was tampered with. */
+  /**
+   * Reads a stored entry: its key, and a copy of its value, alone in its buffer.
+   *
+   * @throws SealcastError ERR_STORE_FAILED: it was tampered with.
+   */
   open(table: TableName, keptKey: Uint8Array, kept: Uint8Array): StoreEntry;
   rangeOf(table: TableName, options: CheckedListOptions): KeptRange;
   /** See `Store.orderOf`; undefined: the order of the keys' UTF-8 bytes. */
   readonly orderOf: ((table: TableName, key: string) => string) | undefined;
 }
 
-/** The first key behind another one. */
+/** Computes the first key behind another one. */
 const behind = (key: Uint8Array): Buffer => Buffer.concat([key, Buffer.alloc(1)]);
 
 const later = (a: Uint8Array, b: Uint8Array): Uint8Array => (Buffer.compare(a, b) > 0 ? a : b);
@@ -38,7 +42,7 @@ function plainRange({ prefix, after }: CheckedListOptions): KeptRange {
 
 const textOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.length).toString();
 
-/** Entries of a store without encryption: as they are. */
+/** Entries of a store without encryption, stored unchanged. */
 export const PLAIN_ENTRIES: Entries = {
   keptKey: (_table, key) => key,
   keptBytes: (_table, _key, value) => value.length,
@@ -48,15 +52,18 @@ export const PLAIN_ENTRIES: Entries = {
   orderOf: undefined,
 };
 
-/** Of the length of the key in front of a value, big-endian. */
+/** Bytes of the key's length, big-endian, in front of the key and the value. */
 const LENGTH_BYTES = 2;
 
-/** Its rows are read in the order of their keys, which are numbers and say nothing. */
+/** Whether a table is read in the order of its keys, which are numbers and say nothing. */
 const isOrdered = (table: TableName): boolean => table === 'inbox';
 
 /**
- * Entries of an encrypted store (schema 2): under the hash of its key (see {@link KeyHasher}) each has its length (2 bytes), the key and
- * the value, encrypted as one. Keys and values of `inbox` stay apart: its keys are kept as they are.
+ * Entries of an encrypted store (schema 2).
+ *
+ * Under the hash of its key (see {@link KeyHasher}) an entry has the key's length (2 bytes), the
+ * key and the value, encrypted as one. Keys and values of `inbox` stay apart: its keys are stored
+ * unchanged.
  */
 export class EncryptedEntries implements Entries {
   readonly #values: ValueCipher;
@@ -105,7 +112,7 @@ export class EncryptedEntries implements Entries {
     return { start: from, prefix: start, isMeant };
   }
 
-  /** @returns an entry of schema 1, where keys were kept as they are, in its place of today. */
+  /** @returns an entry of schema 1, which stored keys unchanged, in its place and form of today. */
   moved(table: TableName, key: Buffer, kept: Uint8Array): { readonly keptKey: Buffer; readonly kept: Buffer } {
     const value = this.#values.open(table, key, kept);
     const keptKey = this.keptKey(table, key);

@@ -1,8 +1,9 @@
 import type { FileHandle } from 'node:fs/promises';
 import { SealcastError } from '../../errors.js';
 
-// Layout of LMDB's data file as lmdb 3.5.6 compiles it for 64-bit machines (mdb.c: MDB_page_header, MDB_meta, MDB_db,
-// MDB_node, MDB_ovpage). Page numbers are 64-bit; a node's position counts from the end of the page's header.
+// Layout of LMDB's data file as lmdb 3.5.6 compiles it for 64-bit machines (mdb.c: MDB_page_header,
+// MDB_meta, MDB_db, MDB_node, MDB_ovpage). Page numbers are 64-bit; a node's position counts from
+// the end of the page's header.
 const PAGE_HEADER_BYTES = 24;
 const PAGE_FLAGS = 18;
 const PAGE_LOWER = 20;
@@ -32,12 +33,12 @@ function cutShort(path: string): SealcastError {
   return new SealcastError('ERR_STORE_FAILED', `${path} is cut short: restore the whole file`, { cause });
 }
 
-/** Reads pages of a data file, numbers in the machine's byte order. */
+/** Reader of a data file's pages; numbers are in the machine's byte order. */
 class DataFile {
   readonly #file: FileHandle;
   readonly #pageBytes: number;
   readonly #little: boolean;
-  /** Whole pages that the file has. */
+  /** Number of whole pages in the file. */
   readonly pageCount: number;
 
   constructor(file: FileHandle, sizeBytes: number, pageBytes: number, little: boolean) {
@@ -56,7 +57,7 @@ class DataFile {
   u16 = (page: DataView, at: number): number => page.getUint16(at, this.#little);
   u64 = (page: DataView, at: number): number => Number(page.getBigUint64(at, this.#little));
 
-  /** The meta page of the newer transaction: the one that LMDB opens. */
+  /** Reads the meta page of the newer transaction: the one that LMDB opens. */
   async meta(): Promise<Meta> {
     const metas = await Promise.all(
       [0, 1].map(async (number): Promise<Meta> => {
@@ -72,9 +73,10 @@ class DataFile {
   }
 
   /**
-   * Pages that a page of a tree refers to: `next` are pages of trees, `last` is the last page of values that are apart.
+   * Finds the pages that a page of a tree refers to.
    *
-   * @returns undefined where the page is not the one that was asked for.
+   * @returns `next`: pages of trees; `last`: the last page of values that are stored apart;
+   *   undefined where the page is not the requested one.
    */
   references(page: DataView, number: number): { readonly next: readonly number[]; readonly last: number } | undefined {
     const flags = this.u16(page, PAGE_FLAGS);
@@ -98,9 +100,12 @@ class DataFile {
 }
 
 /**
- * Refuses a data file that ends before its last page in use: LMDB maps the file, and reading behind its end ends the process
- * with SIGBUS. A file may rightly be shorter than its meta page's last page, where the last pages are free and were never written
- * (1 of 100 commits, measured with lmdb 3.5.6, 2026-11); so where it is, all pages that the trees reach are looked at.
+ * Refuses a data file that ends before its last page in use.
+ *
+ * LMDB maps the file, and reading behind its end ends the process with SIGBUS. A file may rightly
+ * be shorter than its meta page's last page, where the last pages are free and were never written
+ * (1 of 100 commits; measured: lmdb 3.5.6, 2026-11); so for such a file all pages that the trees
+ * reach are checked.
  *
  * @throws SealcastError ERR_STORE_FAILED
  */
@@ -114,12 +119,13 @@ export async function checkExtent(
     const data = new DataFile(file, size, pageBytes, little);
     const { txnId, lastPage, roots } = await data.meta();
     if (lastPage < data.pageCount || (await isWhole(data, roots))) return;
-    // Another process that has the store open may have written meanwhile; what it is to be told is for others to find out.
+    // Another process that has the store open may have written meanwhile: check again. Later steps
+    // of opening report that process.
     if (attempt === MAX_ATTEMPTS || (await data.meta()).txnId === txnId) throw cutShort(path);
   }
 }
 
-/** Whether all pages that the trees reach are in the file. */
+/** Checks whether the file has all pages that the trees reach. */
 async function isWhole(data: DataFile, roots: readonly number[]): Promise<boolean> {
   const seen = new Set<number>();
   const waiting = [...roots];

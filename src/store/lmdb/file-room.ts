@@ -3,25 +3,25 @@ import { join } from 'node:path';
 import type { RootDatabase } from 'lmdb';
 import type { CheckedChange } from '../checks.js';
 
-/** The file grows by multiples of so many bytes, of zeros that are written once and never read. */
+/** The file grows by multiples of this size, of zeros that are written once and never read. */
 const STEP_BYTES = 256 * 1024;
 
-/** What a transaction writes, as far as its size follows from it. */
+/** Amounts of a transaction's writes from which its size in pages follows. */
 export interface WriteSize {
   readonly changes: number;
   readonly bytes: number;
-  /** Pages of values that LMDB keeps apart from its trees. */
+  /** Pages of values that LMDB stores apart from its trees. */
   readonly overflowPages: number;
 }
 
-/** A record of `meta`, and no other change. */
+/** Size of one record of `meta`, without any other change. */
 export const ONE_RECORD: WriteSize = { changes: 1, bytes: 1024, overflowPages: 0 };
 
-/** Of a page of this size or a larger one: fewer of them take the same values. */
+/** Smallest size of a page. Larger pages take the same values in fewer pages. */
 const SMALLEST_PAGE_BYTES = 4096;
 const PAGE_HEADER_BYTES = 24;
 
-/** Of changes as they are kept. */
+/** Computes the size of changes in their stored form. */
 export function sizeOf(changes: readonly CheckedChange[]): WriteSize {
   let bytes = 0;
   let overflowPages = 0;
@@ -36,27 +36,38 @@ export function sizeOf(changes: readonly CheckedChange[]): WriteSize {
   return { changes: changes.length, bytes, overflowPages };
 }
 
-/** Pages that every transaction may need besides: branches near the roots of all tables, and the list of free pages. */
+/**
+ * Pages that every transaction may need in addition.
+ *
+ * They are branches near the roots of all tables, and the list of free pages.
+ */
 const FLAT_PAGES = 64;
 
 /**
- * Most pages that a transaction puts behind the last one, if no free one is found. LMDB never changes a page in place: a
- * change copies its leaf, the branch above and, where it merges, a neighbour; a split makes one more.
+ * Bounds the pages that a transaction puts behind the last one, if no free one is found.
+ *
+ * LMDB never changes a page in place: a change copies its leaf, the branch above and, where it
+ * merges, a neighbour; a split makes one more.
  */
 function pagesFor({ changes, bytes, overflowPages }: WriteSize, pageBytes: number, lastPage: number): number {
   const copied = Math.min(3 * changes, lastPage + 1);
-  // Pages that were split are at least a quarter full on average, whatever the order of what was put in.
+  // Split pages are at least a quarter full on average, in any order of the entries that were put
+  // in.
   const split = Math.min(changes, copied + Math.ceil((4 * bytes) / pageBytes));
   const pages = copied + split + overflowPages;
   return pages + FLAT_PAGES + Math.ceil(pages / 256);
 }
 
 /**
- * Gives the data file its blocks on the disk before LMDB writes to them, so that a full disk, a quota or a limit on the size of
- * files shows itself here. lmdb 3.5.6 does not survive it: after a write that failed it prints a message of up to 130 bytes into
- * 100 bytes of memory (mdb.c, `mdb_page_flush`: `last_error`), which ended the process in 16 of 24 runs (2026-11).
+ * Reserves the data file's blocks on the disk before LMDB writes to them.
  *
- * The file's end alone is written, in append mode: that never overwrites a page, not even of another writer that took the store over.
+ * A full disk, a quota or a limit on the size of files fails here. lmdb 3.5.6 does not survive it:
+ * after a failed write it prints a message of up to 130 bytes into 100 bytes of memory (mdb.c,
+ * `mdb_page_flush`: `last_error`), which ended the process in 16 of 24 runs (measured: lmdb 3.5.6,
+ * 2026-11).
+ *
+ * Only the file's end is written, in append mode: that never overwrites a page, not even of another
+ * writer that took the store over.
  */
 export class DataFileRoom {
   readonly #root: RootDatabase;
@@ -68,7 +79,7 @@ export class DataFileRoom {
     this.#path = join(directory, 'data.mdb');
   }
 
-  /** @throws the system's error (ENOSPC, EDQUOT, EFBIG, ...): nothing was asked of LMDB. */
+  /** @throws Error of the system (ENOSPC, EDQUOT, EFBIG, ...): LMDB was not called. */
   async reserve(size: WriteSize): Promise<void> {
     const { lastPageNumber, pageSize } = this.#root.getStats() as { lastPageNumber: number; pageSize: number };
     const needed = (lastPageNumber + 1 + pagesFor(size, pageSize, lastPageNumber)) * pageSize;
@@ -78,7 +89,11 @@ export class DataFileRoom {
     await this.#growTo(Math.ceil(needed / STEP_BYTES) * STEP_BYTES);
   }
 
-  /** Room to write everything that there is once more, each value longer by at most its own length and 1 KiB. */
+  /**
+   * Reserves room to write all entries once more.
+   *
+   * Each value may be longer by at most its own length and 1 KiB.
+   */
   async reserveForAll(): Promise<void> {
     const { lastPageNumber } = this.#root.getStats() as { lastPageNumber: number };
     await this.reserve({ changes: 0, bytes: 0, overflowPages: 4 * (lastPageNumber + 1) });

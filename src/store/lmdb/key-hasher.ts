@@ -1,22 +1,34 @@
 import { createHmac, type KeyObject } from 'node:crypto';
 import { LruMap } from '../../util/lru-map.js';
 
-/** Of the HMAC: enough that no two segments of a store meet. */
+/** Bytes of the HMAC: enough that no two segments of a store collide. */
 const HASH_BYTES = 16;
-/** What is behind the last of so many segments is one more, so that a hashed key stays short: 152 bytes at most. */
+/**
+ * Most segments of a key; the text behind the last of them is one more.
+ *
+ * A hashed key has at most 8 * (16 + 1) + 16 = 152 bytes.
+ */
 const MAX_SEGMENTS = 8;
-/** Segments whose hash is remembered: a recipient's id is hashed for a contact, sessions and an outbox row within one window. */
+/**
+ * Most segments whose hashes are cached.
+ *
+ * A recipient's id is hashed for a contact, sessions and an outbox row within one window.
+ */
 const MAX_CACHED = 8_192;
 
 const SLASH = 0x2f;
 const POINT = 0x2e;
 
 /**
- * What an encrypted store has in place of its keys, so that its file does not list the subscribers: each segment of a key, up to `/`
- * or `.`, is HMAC-SHA256 of it, 16 bytes, with the separator behind it. Keys that share their first segments stay neighbours, so that
- * rows with a prefix (a broadcast's recipients, a device's chains) are one range; in all other respects the order is of chance.
+ * Hasher of an encrypted store's keys, so that its file does not list the contacts.
  *
- * A segment has the same hash wherever it stands: a reader of the file sees which rows belong to one subscriber, and no subscriber's id.
+ * Each segment of a key, up to `/` or `.`, is replaced by its HMAC-SHA256, 16 bytes, with the
+ * separator behind it. Keys that share their first segments stay neighbours, so that rows with a
+ * prefix (a broadcast's recipients, a device's sender keys) are one range; in all other respects
+ * the order is random.
+ *
+ * A segment has the same hash wherever it occurs: a reader of the file sees which rows belong to
+ * one contact, and no contact's id.
  */
 export class KeyHasher {
   readonly #secret: KeyObject;
@@ -26,14 +38,14 @@ export class KeyHasher {
     this.#secret = secret;
   }
 
-  /** Of a key in UTF-8. */
+  /** Hashes a key in UTF-8. */
   hash(key: Uint8Array): Buffer {
     const { ends, rest } = segmentsOf(key);
     return Buffer.concat([...this.#hashAll(key, ends), this.#hash(key.subarray(rest))]);
   }
 
   /**
-   * The bytes with which the hashes of all keys begin that begin with a prefix.
+   * Computes the bytes with which the hashes of all keys with this prefix begin.
    *
    * @returns `isExact`: no other keys' hashes begin with them.
    */
@@ -42,7 +54,7 @@ export class KeyHasher {
     return { start: Buffer.concat(this.#hashAll(prefix, ends)), isExact: rest === prefix.length };
   }
 
-  /** Each whole segment's hash, and its separator. */
+  /** Hashes each whole segment, with its separator behind it. */
   #hashAll(key: Uint8Array, ends: readonly number[]): Uint8Array[] {
     return ends.flatMap((end, i) => [
       this.#hash(key.subarray(i === 0 ? 0 : (ends[i - 1] ?? 0) + 1, end)),
@@ -61,7 +73,7 @@ export class KeyHasher {
   }
 }
 
-/** Where separators are that end a segment, and where the last segment begins. */
+/** Finds the separators that end a segment, and the beginning of the last segment. */
 function segmentsOf(key: Uint8Array): { readonly ends: readonly number[]; readonly rest: number } {
   const ends: number[] = [];
   for (let at = 0; at < key.length && ends.length < MAX_SEGMENTS; at++) {

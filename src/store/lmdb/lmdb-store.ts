@@ -19,14 +19,22 @@ import { PrefetchQueue } from './prefetch-queue.js';
 import { ONE_RECORD, sizeOf, type DataFileRoom } from './file-room.js';
 import type { Change, ListOptions, Store, StoreEntry, TableName } from '../store.js';
 
-/** A table: keys are bytes, so that LMDB's order is that of UTF-8, and so are values. */
+/** Table of LMDB. Keys are bytes, so that LMDB's order is that of UTF-8, and so are values. */
 export type Table = Database<Uint8Array, Buffer>;
 export const TABLE_OPTIONS = { encoding: 'binary', keyEncoding: 'binary' } as const;
 
-/** How long an answer of {@link LmdbStore.mayAct} holds while the heart beats: far less than a takeover takes. */
+/**
+ * Age up to which {@link LmdbStore.mayAct} trusts its last look at the writer record.
+ *
+ * It holds while heartbeats are written; far less than a takeover takes.
+ */
 const OWNERSHIP_FRESH_MS = 1_000;
 
-/** A moment on both clocks: the monotonic one stands still while the machine sleeps, and the other one may be set. */
+/**
+ * Moment on both clocks.
+ *
+ * The monotonic clock stands still while the machine sleeps, and the other one may be set.
+ */
 class Moment {
   readonly #clock: Clock;
   readonly #monotonicMs: number;
@@ -53,7 +61,7 @@ export interface LmdbEnv {
   readonly clock: Clock;
 }
 
-/** One of which this process is the writer. */
+/** LMDB environment whose writer is this process. */
 export interface OpenLmdb extends LmdbEnv {
   readonly tables: Readonly<Record<TableName, Table>>;
   readonly epoch: number;
@@ -91,7 +99,7 @@ export class LmdbStore implements Store {
     this.#beatLater();
   }
 
-  /** A store left open keeps no process alive. */
+  /** Schedules the next heartbeat. A store that is left open keeps no process alive. */
   #beatLater(): void {
     this.#stopHeart = this.#clock.setTimeout(() => {
       this.#beatLater();
@@ -105,12 +113,13 @@ export class LmdbStore implements Store {
     const { entries } = this.#lmdb;
     const keysBytes = checkKeys(keys).map((key) => entries.keptKey(name, key));
     const from = this.#table(name);
-    // What is not in memory is read by another thread: 256 sessions from a cold disk held this one up for a second.
+    // Another thread reads pages that are not in memory: 256 sessions from a cold disk held this
+    // one up for a second.
     if (keysBytes.length > 0) await this.#prefetch(name, keysBytes);
     return this.#read(() =>
       keysBytes.map((key) => {
-        // The next read overwrites it, and what it is a view of is longer than its length says (lmdb 3.5.6): copied, or
-        // decrypted, at once.
+        // The next read overwrites it, and its buffer is longer than its length says (lmdb 3.5.6):
+        // it is copied, or decrypted, at once.
         const kept = from.getBinaryFast(key);
         return kept === undefined ? undefined : entries.open(name, key, kept.subarray(0, kept.length)).value;
       }),
@@ -147,8 +156,10 @@ export class LmdbStore implements Store {
   }
 
   /**
-   * The writer record is read again once the last look at it is a second old; each time, once no heartbeat was written for half
-   * of the time after which another writer may take over.
+   * Says whether this writer may still act, by the writer record.
+   *
+   * The record is read again once the last look at it is a second old; each time, once no heartbeat
+   * was written for half of the time after which another writer may take over.
    */
   mayAct(): boolean {
     if (this.#closing !== undefined || this.#isTakenOver) return false;
@@ -180,7 +191,8 @@ export class LmdbStore implements Store {
       if (!this.#isTakenOver)
         await this.#commits.submit(ONE_RECORD, () => putWriter(meta, { epoch: this.epoch, owner: null }));
     } catch {
-      // Nothing is lost: the next writer finds us gone, if not in the store.
+      // Nothing is lost: the next writer finds this opening abandoned, or its process ended, though
+      // not in the store.
       abandon(owner);
     }
     noteClosed(owner);
@@ -216,15 +228,17 @@ export class LmdbStore implements Store {
     }
   }
 
-  /** Reads all from one state of the store. Whatever goes wrong is a rejection. */
+  /** Reads all from one state of the store. Each failure is a rejection. */
   #read<T>(read: () => T): Promise<T> {
     return new Promise((resolve) => {
       this.#checkOpen();
       try {
-        // lmdb keeps a state of the store for the turn of the event loop; ours is the newest.
+        // lmdb keeps a state of the store for the turn of the event loop; the reset selects the
+        // newest.
         this.#lmdb.root.resetReadTxn();
         if (readWriter(this.#lmdb.meta)?.epoch !== this.epoch) throw this.#takenOver();
-        // Not before the next turn: who pages through a table in a loop would otherwise leave the event loop no turn at all.
+        // Not before the next turn: a caller that pages through a table in a loop would otherwise
+        // leave the event loop no turn at all.
         setImmediate(resolve, read());
       } catch (error) {
         throw storeFailed('The store could not be read', error);
@@ -232,7 +246,11 @@ export class LmdbStore implements Store {
     });
   }
 
-  /** The changes as they are kept, with copies of their values; all in one buffer, which LMDB's thread reads. */
+  /**
+   * Converts changes to their stored form, with copies of their values.
+   *
+   * All copies are in one buffer, which LMDB's thread reads.
+   */
   #copy(changes: readonly CheckedChange[]): readonly CheckedChange[] {
     const { entries } = this.#lmdb;
     const keptBytes = ({ table, keyBytes, value }: CheckedChange): number =>
@@ -251,7 +269,8 @@ export class LmdbStore implements Store {
 
   async #beat(): Promise<void> {
     const { meta, owner } = this.#lmdb;
-    // Another number each time, also where the clock stands still or was set back: it is watched for movement alone.
+    // Another number each time, also where the clock stands still or was set back: other processes
+    // watch it for movement alone.
     this.#heartbeatMs = Math.max(this.#clock.now(), this.#heartbeatMs + 1);
     const record = { epoch: this.epoch, owner: { ...owner, heartbeatMs: this.#heartbeatMs } };
     try {
@@ -259,7 +278,7 @@ export class LmdbStore implements Store {
       if (await this.#commits.submit(ONE_RECORD, () => putWriter(meta, record))) this.#beaten = begun;
       else this.#takenOver();
     } catch {
-      // A full disk, say: commits tell their callers, and the next beat tries again.
+      // For example a full disk: commits tell their callers, and the next beat tries again.
     }
   }
 }

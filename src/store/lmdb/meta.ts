@@ -7,19 +7,30 @@ import { storeLocked } from '../checks.js';
 import { isRunning, ownIdentity, type ProcessIdentity } from './process-identity.js';
 
 /**
- * Raised when entries change their form in a way that older versions of sealcast would misread; `migrate` brings older ones there.
- * 2: an encrypted store hashes its keys (a store without encryption went from 1 to 3). 3: a broadcast's record has a Content.
+ * Version of the entries' form; `migrate` brings older entries to it.
+ *
+ * It is raised when entries change in a way that older versions of sealcast would misread. 2: an
+ * encrypted store hashes its keys (a store without encryption went from 1 to 3). 3: a broadcast's
+ * record has a Content.
  */
 export const SCHEMA_VERSION = 3;
 export const HEARTBEAT_INTERVAL_MS = 5_000;
-/** A writer that cannot be looked at (another thread, host or container) is dead when its heartbeat stood still for so long. */
+/**
+ * Silence of the heartbeat after which a writer that cannot be looked at is dead.
+ *
+ * Such a writer is in another thread, host or container.
+ */
 export const HEARTBEAT_LIFE_MS = 30_000;
 
 export const LAYOUT_KEY = 'layout';
 export const WRITER_KEY = 'writer';
 const STORE_ID_BYTES = 32;
 
-/** What the store is: written once, when it is made. Bytes are in base64. */
+/**
+ * Form and identity of a store. Bytes are in base64.
+ *
+ * Written when the store is made; a migration raises `schema` alone.
+ */
 export interface Layout {
   readonly schema: number;
   readonly id: string;
@@ -28,15 +39,23 @@ export interface Layout {
 }
 
 export interface WriterOwner extends ProcessIdentity {
-  /** Random, of this one opening. */
+  /** Random id of this one opening. */
   readonly openId: string;
-  /** Of `node:worker_threads`; 0: the main thread. Absent in records of 0.1. */
+  /** Id of `node:worker_threads`; 0: the main thread. Absent in records of 0.1. */
   readonly threadId?: number;
-  /** Another number with every beat: the writer's clock says when, and no other clock is compared with it. */
+  /**
+   * Another number with every beat.
+   *
+   * The writer's clock gives it, and no other clock is compared with it.
+   */
   readonly heartbeatMs: number;
 }
 
-/** Who writes. LMDB keeps the epoch as the record's version too: that is what commits are conditional on. */
+/**
+ * Record of the store's writer.
+ *
+ * LMDB stores the epoch as the record's version too: commits are conditional on that version.
+ */
 export interface WriterRecord {
   readonly epoch: number;
   /** null when the last writer closed the store. */
@@ -48,8 +67,9 @@ export type Meta = Database<unknown, string>;
 export const META_OPTIONS = { name: 'meta', encoding: 'json', useVersions: true } as const;
 
 /**
- * Openings of this process whose close() could not be written down (a full disk): they hold nothing any more. It is one
- * for all copies of this module in the thread.
+ * Openings whose close() could not be recorded (a full disk): they no longer hold the store.
+ *
+ * All copies of this module in the thread share one set.
  */
 const abandoned: Set<string> = ((globalThis as Record<symbol, unknown>)[Symbol.for('sealcast.abandonedStores')] ??=
   new Set<string>()) as Set<string>;
@@ -59,7 +79,11 @@ export function abandon(owner: WriterOwner): void {
   openHere.delete(owner.openId);
 }
 
-/** Openings of this thread that are not closed; one set for all copies of this module in the thread. */
+/**
+ * Openings of this thread that are not closed.
+ *
+ * All copies of this module in the thread share one set.
+ */
 const openHere: Set<string> = ((globalThis as Record<symbol, unknown>)[Symbol.for('sealcast.openStores')] ??=
   new Set<string>()) as Set<string>;
 
@@ -71,8 +95,10 @@ export function noteClosed(owner: WriterOwner): void {
 }
 
 /**
- * Whether the holder of a store lives: `dead` and `alive` for certain, else `unknown`, which its heartbeat decides. A main thread
- * lives as long as its process; another thread of a live process may have been terminated with the store open.
+ * Finds whether the writer of a store lives.
+ *
+ * `dead` and `alive` are certain; for `unknown` the heartbeat decides. A main thread lives as long
+ * as its process; another thread of a live process may have been terminated with the store open.
  */
 export function lifeOf(owner: WriterOwner): 'alive' | 'dead' | 'unknown' {
   if (abandoned.has(owner.openId)) return 'dead';
@@ -84,7 +110,7 @@ export function lifeOf(owner: WriterOwner): 'alive' | 'dead' | 'unknown' {
   return running === true && owner.threadId === 0 && !isThisThread ? 'alive' : 'unknown';
 }
 
-/** A holder as it was last seen. */
+/** Writer as it was last seen. */
 export type SeenHolder = Pick<WriterOwner, 'openId' | 'heartbeatMs'>;
 
 export const isSame = (a: SeenHolder | null | undefined, b: SeenHolder): boolean =>
@@ -125,7 +151,7 @@ export function putLayout(meta: Meta, layout: Layout): void {
   void meta.put(LAYOUT_KEY, layout, 0);
 }
 
-/** The store's schema; undefined where nothing readable says so, as in a new store. */
+/** Reads the store's schema; undefined where nothing readable says so, as in a new store. */
 export function readSchema(meta: Meta): number | undefined {
   const layout = meta.get(LAYOUT_KEY) as Partial<Layout> | undefined;
   return layout?.schema;
@@ -135,22 +161,25 @@ export function readWriter(meta: Meta): WriterRecord | undefined {
   return meta.get(WRITER_KEY) as WriterRecord | undefined;
 }
 
-/** In a transaction, or as one of the changes of one. */
+/** Puts the writer record, in a transaction, or as one of the changes of one. */
 export function putWriter(meta: Meta, record: WriterRecord): void {
   void meta.put(WRITER_KEY, record, record.epoch);
 }
 
-/** A new writer, or the holder whose life is not known. */
+/** A new writer, or the present one, whose life is not known. */
 export type Acquired =
   { readonly layout: Layout; readonly epoch: number; readonly owner: WriterOwner } | { readonly unknown: SeenHolder };
 
 /**
- * Makes this process the store's writer. It runs within one write transaction, of which LMDB has one at a time across
- * processes: of two that find a dead writer, one takes over, and the other finds the first.
+ * Makes this process the store's writer.
  *
- * @param silent a holder whose heartbeat was seen to stand still for long enough.
- * @returns the holder where its life is not known; nothing is written then.
- * @throws SealcastError ERR_STORE_VERSION, ERR_STORE_KEY, ERR_STORE_LOCKED; nothing is written then.
+ * It runs within one write transaction. LMDB has one of these at a time across processes: of two
+ * processes that find a dead writer, one takes over, and the other finds the first.
+ *
+ * @param silent a writer whose heartbeat was observed to stand still for long enough.
+ * @returns the present writer where its life is not known; nothing is written then.
+ * @throws SealcastError ERR_STORE_VERSION, ERR_STORE_KEY, ERR_STORE_LOCKED; nothing is written
+ *   then.
  */
 export function acquire(
   meta: Meta,

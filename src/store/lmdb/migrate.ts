@@ -6,10 +6,14 @@ import { sizeOf, type DataFileRoom } from './file-room.js';
 import { TABLE_OPTIONS, type Table } from './lmdb-store.js';
 import { readSchema, SCHEMA_VERSION, type Meta } from './meta.js';
 
-/** By so much a record grows at most. */
+/** Most bytes by which a record grows. */
 const GROWTH_BYTES = 256;
 
-/** Gives the data file the room that {@link migrate} needs. Before the transaction: a full disk shows itself here. */
+/**
+ * Reserves the room in the data file that {@link migrate} needs.
+ *
+ * It runs before the transaction: a full disk fails here.
+ */
 export async function reserveForMigration(
   { root, meta, room }: { readonly root: RootDatabase; readonly meta: Meta; readonly room: DataFileRoom },
   isEncrypted: boolean,
@@ -26,17 +30,21 @@ export async function reserveForMigration(
   await room.reserve(sizeOf(changes));
 }
 
-/** Brings entries from an older schema to today's, within the transaction that opens the store: all of them, or none. */
+/**
+ * Migrates entries from an older schema to that of today, all of them or none.
+ *
+ * It runs within the transaction that opens the store.
+ */
 export function migrate(schema: number, tables: Readonly<Record<TableName, Table>>, entries: Entries): void {
   if (schema < 2 && entries instanceof EncryptedEntries) hashKeys(tables, entries);
   if (schema < 3) migrateBroadcasts(tables.broadcast, entries);
 }
 
-/** Schema 1 kept the keys of an encrypted store as they are. */
+/** Hashes the keys of an encrypted store, which schema 1 stored unchanged. */
 function hashKeys(tables: Readonly<Record<TableName, Table>>, entries: EncryptedEntries): void {
   for (const name of TABLES) {
     const table = tables[name];
-    // All keys first: those that are put in meanwhile would come up, too.
+    // All keys first: the iteration would find those that are put in meanwhile, too.
     for (const key of [...table.getKeys()]) {
       const keyBytes = Buffer.from(key);
       const kept = table.get(keyBytes);
@@ -49,7 +57,7 @@ function hashKeys(tables: Readonly<Record<TableName, Table>>, entries: Encrypted
   }
 }
 
-/** Until schema 3 a broadcast's record had the text alone, in place of a Content. */
+/** Converts broadcasts: until schema 3 a record had only the text, in place of a Content. */
 function migrateBroadcasts(table: Table, entries: Entries): void {
   for (const found of [...table.getKeys()]) {
     const keptKey = Buffer.from(found);

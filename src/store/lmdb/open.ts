@@ -27,11 +27,17 @@ import { LmdbStore, TABLE_OPTIONS, type LmdbEnv, type Table } from './lmdb-store
 import { TABLES, type Store, type TableName } from '../store.js';
 
 export interface StoreOptions {
-  /** The store's directory; it is made, readable by its owner alone, if it is not there. Not one on a network. */
+  /**
+   * The store's directory, not on a network.
+   *
+   * It is made, readable by its owner alone, if it is not there.
+   */
   readonly path: string;
   /**
-   * 32 bytes from a good generator: values are encrypted with it (AES-256-GCM), keys of entries hashed (HMAC-SHA256). A store is made
-   * with one or without, and stays so. It is copied.
+   * 32 bytes from a good generator.
+   *
+   * Values are encrypted with it (AES-256-GCM), keys of entries hashed (HMAC-SHA256). A store is
+   * made with or without one, and stays so. The bytes are copied.
    */
   readonly encryptionKey?: Uint8Array;
 }
@@ -51,7 +57,7 @@ function checkOptions(options: unknown): { readonly path: string; readonly secre
 }
 
 async function openRoot(path: string): Promise<RootDatabase> {
-  // Loaded here, so that who only seals envelopes never loads it.
+  // Loaded lazily, so that seal-only users never load it.
   const { open } = await import('lmdb');
   await prepareDirectory(path);
   return open({
@@ -78,7 +84,7 @@ function openMeta(root: RootDatabase): Meta {
   return root.openDB<unknown, string>(META_OPTIONS);
 }
 
-/** What opening a store writes: its tables where they are new, and two records of `meta`. */
+/** Size of opening a store: its tables where they are new, and two records of `meta`. */
 const OPENING: WriteSize = { changes: TABLES.length + 3, bytes: 4096, overflowPages: 0 };
 
 function openTables(root: RootDatabase): Record<TableName, Table> {
@@ -87,27 +93,36 @@ function openTables(root: RootDatabase): Record<TableName, Table> {
 }
 
 /**
- * Opens the store in a directory, and makes it if there is none. One writer has it at a time, of all processes on the
- * machine: sessions that two writers step on are broken for good. The writer number (`epoch`) rises with every opening; one
- * that was taken for dead and is not (a container that slept) finds its commits refused with ERR_STORE_LOCKED.
+ * Opens the store in a directory, and makes it if there is none.
  *
- * A holder that is dead for certain (its process ended) is taken over at once; one that is alive for certain (this thread, or the
- * main thread of another process on this machine) is refused at once. Any other (a worker thread, which may have been terminated;
- * another host or container) is watched: ERR_STORE_LOCKED when its heartbeat moves, which it does every 5 s, and the store is
- * taken over when it has not moved for 30 s. Clocks of two writers are never compared.
- * @throws SealcastError ERR_INVALID_ARGUMENT; ERR_STORE_LOCKED while another writer has it; ERR_STORE_KEY for the wrong
- * encryptionKey, a missing one, or one too many; ERR_STORE_VERSION for a store of a later sealcast; ERR_STORE_FAILED, with
- * its cause, for a directory that cannot be written, a full disk, a file that is no store.
+ * One writer has it at a time, of all processes on the machine: sessions that two writers step on
+ * are broken for good. The writer's number (`epoch`) rises with every opening; a writer that was
+ * taken for dead and is not (a container that slept) finds its commits refused with
+ * ERR_STORE_LOCKED.
+ *
+ * A writer that is dead for certain (its process ended) is taken over at once; one that is alive
+ * for certain (this thread, or the main thread of another process on this machine) causes an
+ * ERR_STORE_LOCKED at once. Any other (a worker thread, which may have been terminated; another
+ * host or container) is watched: ERR_STORE_LOCKED when its heartbeat moves, which it does every
+ * 5 s, and the store is taken over when it has not moved for 30 s. Clocks of two writers are never
+ * compared.
+ *
+ * @throws SealcastError ERR_INVALID_ARGUMENT: the options are wrong
+ * @throws SealcastError ERR_STORE_LOCKED: another writer has the store
+ * @throws SealcastError ERR_STORE_KEY: the encryptionKey is wrong, missing, or one too many
+ * @throws SealcastError ERR_STORE_VERSION: a later sealcast made the store
+ * @throws SealcastError ERR_STORE_FAILED, with its cause: the directory cannot be written, the disk
+ *   is full, or a file is no store
  */
 export function openStore(options: StoreOptions): Promise<Store> {
   return openLmdbStore(options);
 }
 
-/** How a holder whose life is not known is watched. */
+/** Times with which a writer whose life is not known is watched. */
 export interface WatchTimes {
-  /** Between two looks at its heartbeat, ms. */
+  /** Time between two looks at its heartbeat, ms. */
   readonly lookMs: number;
-  /** A heartbeat that stood still for so long is that of a dead holder, ms. */
+  /** Silence of its heartbeat after which the writer is dead, ms. */
   readonly silenceMs: number;
 }
 const WATCH: WatchTimes = { lookMs: 500, silenceMs: HEARTBEAT_LIFE_MS };
@@ -124,7 +139,7 @@ export async function openLmdbStore(options: StoreOptions, times = WATCH, clock 
     await room.reserve(OPENING);
     const meta = openMeta(root);
     const env = { root, meta, room, clock };
-    // Loaded here: it has all that reads records.
+    // Loaded lazily: it imports all code that reads records.
     const { migrate, reserveForMigration } = await import('./migrate.js');
     for (let silent: SeenHolder | undefined; ;) {
       await reserveForMigration(env, secret !== undefined);
@@ -140,12 +155,16 @@ export async function openLmdbStore(options: StoreOptions, times = WATCH, clock 
 
 interface Attempt {
   readonly secret: KeyObject | undefined;
-  /** A holder that was watched, and is dead. */
+  /** A writer that was watched, and is dead. */
   readonly silent: SeenHolder | undefined;
   readonly migrate: typeof Migrate;
 }
 
-/** One attempt, within the turn of the caller: lmdb 3.5.6 corrupts its memory when it is closed later than that after a failure. */
+/**
+ * Attempts once to become the writer, within the turn of the caller.
+ *
+ * lmdb 3.5.6 corrupts its memory when it is closed later than that after a failure.
+ */
 function tryToWrite(env: LmdbEnv, { secret, silent, migrate }: Attempt): LmdbStore | { readonly unknown: SeenHolder } {
   const attempt = env.root.transactionSync(() => {
     const writer = acquire(env.meta, { secret, nowMs: env.clock.now() }, silent);
@@ -164,13 +183,14 @@ function tryToWrite(env: LmdbEnv, { secret, silent, migrate }: Attempt): LmdbSto
 }
 
 /**
- * Watches a holder's heartbeat on this process's own monotonic clock.
+ * Watches a writer's heartbeat on this process's own monotonic clock.
  *
- * @returns the holder, when its heartbeat stood still for long enough or it is gone.
- * @throws SealcastError ERR_STORE_LOCKED: it moved.
+ * @returns the writer, when its heartbeat stood still for long enough or it is gone.
+ * @throws SealcastError ERR_STORE_LOCKED: its heartbeat moved.
  */
 async function watch({ root, meta, clock }: LmdbEnv, holder: SeenHolder, times: WatchTimes): Promise<SeenHolder> {
-  // Time in which this process itself stood still counts for little: the holder may have been frozen with it.
+  // Time in which this process itself stood still counts for little: the writer may have been
+  // frozen with it.
   let silentMs = 0;
   while (silentMs < times.silenceMs) {
     const sinceMs = clock.monotonicMs();

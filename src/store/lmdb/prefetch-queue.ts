@@ -1,11 +1,15 @@
 import { Queue } from '../../util/queue.js';
 
-/** Prefetches of a table under way at once: libuv has four threads, and commits need one of them. */
+/** Most prefetches of a table at once: libuv has four threads, and commits need one of them. */
 const MAX_CONCURRENT = 2;
-/** Keys of one prefetch, unless one caller asks for more: a later caller waits some milliseconds for it at most. */
+/**
+ * Most keys of one prefetch, unless one caller asks for more.
+ *
+ * A later caller waits some milliseconds for it at most.
+ */
 const MAX_KEYS = 1024;
 
-/** A table, as far as it is read ahead. */
+/** Part of a table that prefetches use. */
 interface PrefetchableTable {
   prefetch(keys: Buffer[]): Promise<void>;
 }
@@ -17,9 +21,11 @@ interface Waiter {
 }
 
 /**
- * Reads of one table that another thread makes ahead. Calls that find others under way wait and share the next prefetch: the
- * first sessions of a broadcast read their contacts one by one, and 2,000 tasks at once held up every commit behind them
- * (measured: Node 20, Zen 4, 2026-11: an incoming message waited up to 190 ms).
+ * Queue of prefetches of one table, which another thread makes.
+ *
+ * Calls that find others under way wait and share the next prefetch: the first sessions of a
+ * broadcast read their contacts one by one, and 2,000 tasks at once held up every commit behind
+ * them: an incoming message waited up to 190 ms (measured: Node 20, Zen 4, 2026-11).
  */
 export class PrefetchQueue {
   readonly #table: PrefetchableTable;
@@ -38,7 +44,7 @@ export class PrefetchQueue {
     });
   }
 
-  /** Resolves when no prefetch is under way: LMDB is not closed under a thread that reads. */
+  /** Resolves when no prefetch is under way: LMDB must not be closed under a thread that reads. */
   async idle(): Promise<void> {
     while (this.#running.size > 0) await Promise.all(this.#running);
   }
@@ -55,7 +61,7 @@ export class PrefetchQueue {
     }
   }
 
-  /** The callers that share the next prefetch, in order. */
+  /** Takes the callers that share the next prefetch, in order. */
   #takeShared(): Waiter[] {
     const shared: Waiter[] = [];
     let keyCount = 0;
@@ -68,7 +74,7 @@ export class PrefetchQueue {
     return shared;
   }
 
-  /** Never rejects: each caller hears for itself. */
+  /** Never rejects: each caller gets its own result. */
   async #prefetch(shared: readonly Waiter[]): Promise<void> {
     try {
       await this.#table.prefetch(shared.flatMap(({ keys }) => keys));

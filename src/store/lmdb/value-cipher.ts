@@ -15,13 +15,21 @@ const EPOCH_BYTES = 8;
 const NONCE_BYTES = 12;
 const TAG_BYTES = 16;
 const HEADER_BYTES = EPOCH_BYTES + NONCE_BYTES;
-/** What encryption adds to a value: writer's epoch (big-endian), nonce, and behind the ciphertext the tag. */
+/**
+ * Bytes that encryption adds to a value.
+ *
+ * They are the writer's epoch (big-endian) and the nonce, and, behind the ciphertext, the tag.
+ */
 export const ENCRYPTION_OVERHEAD_BYTES = HEADER_BYTES + TAG_BYTES;
 
-/** Nonces for so many values are drawn at once: one call of the generator each would cost more than the encryption. */
+/**
+ * Number of values whose nonces are drawn at once.
+ *
+ * One call of the generator for each would cost more than the encryption.
+ */
 const NONCES_AT_ONCE = 256;
 
-/** HKDF-SHA256, as a key that shows its bytes to nobody. */
+/** Derives a key by HKDF-SHA256, as a KeyObject that does not show its bytes. */
 export function deriveKey(secret: KeyObject, storeId: Uint8Array, info: string): KeyObject {
   const bytes = new Uint8Array(hkdfSync('sha256', secret, storeId, info, ENCRYPTION_KEY_BYTES));
   const key = createSecretKey(bytes);
@@ -29,12 +37,16 @@ export function deriveKey(secret: KeyObject, storeId: Uint8Array, info: string):
   return key;
 }
 
-/** The secret that a user gave, kept where neither a heap dump's strings nor `inspect` show it. Wipes nothing of his. */
+/**
+ * Imports the caller's secret, and wipes none of the caller's bytes.
+ *
+ * Neither a heap dump's strings nor `inspect` show it.
+ */
 export function importEncryptionKey(bytes: Uint8Array): KeyObject {
   return createSecretKey(bytes);
 }
 
-/** Says whether a key is that of a store, and nothing of the key. */
+/** Derives a check that says whether a key is that of a store, and nothing of the key. */
 export function keyCheckOf(secret: KeyObject, storeId: Uint8Array): Uint8Array {
   return new Uint8Array(hkdfSync('sha256', secret, storeId, 'sealcast store key check', 32));
 }
@@ -45,10 +57,14 @@ export function isKeyOf(secret: KeyObject, storeId: Uint8Array, keyCheck: Uint8A
 }
 
 /**
- * AES-256-GCM over values. Nonces are random; with 96 bits of them a key is good for 2^32 values (SP 800-38D, 8.3). Each
- * writer has a key of its own, derived from its epoch, so that no key comes near that number however long a store lives.
+ * AES-256-GCM over values.
  *
- * Table and key are authenticated with the value: one that was moved to another place does not open there.
+ * Nonces are random; with 96 bits of them a key is good for 2^32 values (SP 800-38D, 8.3). Each
+ * writer has a key of its own, derived from its epoch, so that no key comes near that number
+ * however long a store lives.
+ *
+ * Table and key are authenticated with the value: one that was moved to another place does not open
+ * there.
  */
 export class ValueCipher {
   readonly #secret: KeyObject;
@@ -64,7 +80,11 @@ export class ValueCipher {
     this.#epoch = epoch;
   }
 
-  /** Encrypts the parts of a value, as one, into `target`, which is ENCRYPTION_OVERHEAD_BYTES longer. */
+  /**
+   * Encrypts the parts of a value, as one, into `target`.
+   *
+   * `target` is ENCRYPTION_OVERHEAD_BYTES longer than the parts.
+   */
   seal(table: TableName, key: Uint8Array, parts: readonly Uint8Array[], target: Uint8Array): void {
     const nonce = this.#drawNonce();
     const cipher = createCipheriv('aes-256-gcm', this.#keyOf(this.#epoch), nonce);
@@ -81,7 +101,10 @@ export class ValueCipher {
     target.set(cipher.getAuthTag(), target.length - TAG_BYTES);
   }
 
-  /** @throws SealcastError ERR_STORE_FAILED for a value that nobody with this key wrote to this place. */
+  /**
+   * @throws SealcastError ERR_STORE_FAILED for a value that no writer with this key wrote to this
+   *   place.
+   */
   open(table: TableName, key: Uint8Array, sealed: Uint8Array): Uint8Array<ArrayBuffer> {
     try {
       const view = new DataView(sealed.buffer, sealed.byteOffset, sealed.length);
@@ -94,7 +117,7 @@ export class ValueCipher {
       decipher.setAuthTag(sealed.subarray(tagStart));
       const value = decipher.update(sealed.subarray(HEADER_BYTES, tagStart));
       decipher.final();
-      // Whatever buffer it came in, the caller gets one of his own.
+      // The caller gets a copy that is alone in its buffer.
       const own = new Uint8Array(value);
       value.fill(0);
       return own;
@@ -107,7 +130,8 @@ export class ValueCipher {
   #keyOf(epoch: number): KeyObject {
     let key = this.#keys.get(epoch);
     if (key === undefined) {
-      // A store that was opened very often has values of as many writers; keys are quickly derived again.
+      // A store that was opened very often has values of as many writers; keys are quickly derived
+      // again.
       if (this.#keys.size >= MAX_KEPT_KEYS) this.#keys.clear();
       key = deriveKey(this.#secret, this.#storeId, `sealcast store${epoch}`);
       this.#keys.set(epoch, key);
@@ -126,7 +150,7 @@ export class ValueCipher {
 }
 const MAX_KEPT_KEYS = 64;
 
-/** Table name, a zero byte (no table's name has one), key. */
+/** Joins table name, a zero byte (no table's name has one), key. */
 function associatedData(table: TableName, key: Uint8Array): Uint8Array {
   const data = Buffer.allocUnsafe(table.length + 1 + key.length);
   data.write(table, 'latin1');

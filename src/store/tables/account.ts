@@ -1,22 +1,30 @@
 import { nonEmpty, RecordType, type Wire } from '../codec.js';
 import type { Change, Store } from '../store.js';
 
-/** Who sends: one device of one account. */
+/** Record of the account, on one device. */
 export interface AccountRecord {
   /** Service id: a UUID. */
   readonly aci: string;
   readonly deviceId: number;
   readonly registrationId: number;
-  /** 33 bytes, and 32. */
+  /** 33 bytes; the private key has 32. */
   readonly identityPublicKey: Uint8Array;
   readonly identityPrivateKey: Uint8Array;
-  /** 32 bytes; goes out with every message, so that who gets it may answer sealed. */
+  /** 32 bytes; goes out with every message, so that its recipient may answer sealed. */
   readonly profileKey?: Uint8Array;
-  /** SHA-256 of each profile key that was rotated away: whoever still gives one of them has it from before. */
+  /**
+   * SHA-256 of each profile key that was rotated away.
+   *
+   * A caller that still gives one of them has it from before the rotation.
+   */
   readonly retiredProfileKeys?: readonly Uint8Array[];
 }
 
-/** What the service is told of the account and this device, but for what the account's own record has. */
+/**
+ * Attributes of the account and this device that the service is told.
+ *
+ * Attributes in the account's own record are left out.
+ */
 export interface AttributesRecord {
   readonly fetchesMessages: boolean;
   readonly pniRegistrationId: number;
@@ -27,9 +35,9 @@ export interface AttributesRecord {
   readonly encryptedDeviceName?: Uint8Array;
   readonly discoverableByPhoneNumber: boolean;
   readonly capabilities: Readonly<Record<string, boolean>>;
-  /** Whether anybody may send sealed. */
+  /** Whether any account may send sealed. */
   readonly unrestricted: boolean;
-  /** Whether they were being registered, and it is not known that the service has them. */
+  /** Whether their registration began, and it is not known that the service has them. */
   readonly isPending: boolean;
 }
 
@@ -44,25 +52,28 @@ export interface ProfileRecord {
   /** Whether contacts may see the phone number. */
   readonly phoneNumberSharing?: boolean;
   readonly badgeIds: readonly string[];
-  /** Whether it was being uploaded, and it is not known that the service has it. */
+  /** Whether its upload began, and it is not known that the service has it. */
   readonly isPending: boolean;
 }
 
-/** A profile key that is to be the account's, 32 bytes, and is not yet. */
+/** Profile key that is to become the account's, and is not yet; 32 bytes. */
 export interface RotationRecord {
   readonly profileKey: Uint8Array;
 }
 
-/** Prekeys that were made together: their ids follow one another, and 1 follows the highest one there is. */
+/**
+ * Prekeys that were made together. Their ids follow one another, and 1 follows the highest possible
+ * id.
+ */
 export interface PreKeyRange {
   readonly firstId: number;
   readonly count: number;
   /** When the service took them, ms since the epoch; 0: it is not known to have taken them. */
   readonly uploadedMs: number;
-  /** When it took others in their place; 0: it has not. */
+  /** When the service took others in their place, ms since the epoch; 0: it has not. */
   readonly replacedMs: number;
 }
-/** Of each kind, the oldest first; the last one is what the service has, or is to have. */
+/** Ranges of each kind, the oldest first. The service has, or is to have, the last one. */
 export interface PreKeysRecord {
   readonly nextPreKeyId: number;
   readonly nextSignedPreKeyId: number;
@@ -74,7 +85,7 @@ export interface PreKeysRecord {
   readonly lastResortKyberPreKeys: readonly PreKeyRange[];
 }
 
-/** Keys of the table: there is one account in a store. */
+/** Keys of the table; a store has one account. */
 const KEYS = {
   self: 'self',
   attributes: 'attributes',
@@ -90,7 +101,7 @@ const PROFILE = new RecordType('Profile');
 const ROTATION = new RecordType('Rotation');
 const PREKEYS = new RecordType('PreKeys');
 
-/** By their number in storage.proto. */
+/** Values by their number in storage.proto. */
 const PHONE_NUMBER_SHARING = [undefined, false, true];
 
 export function encodeAccount(account: AccountRecord): Uint8Array<ArrayBuffer> {
@@ -192,7 +203,11 @@ const changeOf = (key: keyof typeof KEYS, value: Uint8Array | null): Change => (
   value,
 });
 
-/** The account's record, serialized: the private key is in it. Undefined where the store has none. */
+/**
+ * Loads the account's record, serialized, with the private key in it.
+ *
+ * @returns undefined where the store has none.
+ */
 export async function loadAccount(store: Store): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const [value] = await store.getMany('account', [KEYS.self]);
   return value;
@@ -200,11 +215,11 @@ export async function loadAccount(store: Store): Promise<Uint8Array<ArrayBuffer>
 /** @param value the serialized record, which the caller wipes once it is committed */
 export const accountChange = (value: Uint8Array): Change => changeOf('self', value);
 
-/** What is kept of the account itself, but for its keys. */
+/** Records of the account itself, without its keys. */
 export interface OwnRecords {
   readonly attributes: AttributesRecord | undefined;
   readonly profile: ProfileRecord | undefined;
-  /** There while another profile key is on its way. */
+  /** Present while a rotation of the profile key is under way. */
   readonly rotation: RotationRecord | undefined;
 }
 
@@ -233,7 +248,9 @@ export async function loadPreKeyState(store: Store): Promise<PreKeysRecord | und
 }
 export const preKeyStateChange = (state: PreKeysRecord): Change => changeOf('preKeys', encodePreKeys(state));
 
-/** The key with which public ids of broadcasts are made; undefined where the store has none yet. */
+/**
+ * Loads the key with which public ids of broadcasts are made; undefined where there is none yet.
+ */
 export async function loadPublicIdsKey(store: Store): Promise<Uint8Array<ArrayBuffer> | undefined> {
   const [value] = await store.getMany('account', [KEYS.publicIds]);
   return value;
@@ -243,7 +260,7 @@ export const publicIdsKeyChange = (key: Uint8Array): Change => changeOf('publicI
 const keyOf = (includesPhoneNumber: boolean): string =>
   includesPhoneNumber ? 'with-phone-number' : 'without-phone-number';
 
-/** The sender certificate of one kind, serialized; undefined where there is none. */
+/** Loads the sender certificate of one kind, serialized; undefined where there is none. */
 export async function loadCertificate(
   store: Store,
   includesPhoneNumber: boolean,

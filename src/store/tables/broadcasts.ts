@@ -3,24 +3,29 @@ import { EnumNames, nonEmpty, RecordType, type Wire } from '../codec.js';
 import { scan } from '../scan.js';
 import type { Change, Store } from '../store.js';
 
-/** `ingesting`: not all recipients are in the outbox yet. `sending`: they are. `pruned`: its rows are being taken out. */
+/**
+ * State of a broadcast.
+ *
+ * `ingesting`: not all recipients are in the outbox yet. `sending`: they are. `pruned`: its rows
+ * are being removed.
+ */
 export type BroadcastState = 'ingesting' | 'sending' | 'finished' | 'pruned';
 
-/** What is sent, once for all recipients. */
+/** Record of a broadcast, one for all its recipients. */
 export interface BroadcastRecord {
   readonly state: BroadcastState;
   /** The serialized Content, without the parts that differ per recipient (see `encodeMessage`). */
   readonly content: Uint8Array;
-  /** ms since the epoch; with the sender, what receivers recognise a message by */
+  /** ms since the epoch. Recipients recognise a message by it and the sender. */
   readonly timestamp: number;
   readonly urgent: boolean;
   readonly createdAtMs: number;
   readonly finishedAtMs: number;
-  /** Entries among the recipients that were no service ids: they have no rows. */
+  /** Entries among the recipients that were no service ids, and have no rows. */
   readonly invalidRecipients: number;
-  /** Recipients a second at most; absent: as fast as it goes. */
+  /** Most recipients a second; absent: no limit. */
   readonly maxPerSecond?: number;
-  /** Rows that its recipients have in the outbox; absent until all are there. */
+  /** Rows of its recipients in the outbox; absent until all are there. */
   readonly recipients?: number;
 }
 
@@ -49,9 +54,10 @@ export function decodeBroadcast(bytes: Uint8Array): BroadcastRecord {
 }
 
 /**
- * A record of version 0.1, which had the text alone, as it is today.
+ * Converts a record of version 0.1, which had only the text, to the form of today.
  *
- * @returns undefined for one that has a Content, and for one that cannot be read: its reader says what is wrong with it.
+ * @returns undefined for a record that has a Content, and for one that cannot be read: its reader
+ *   says what is wrong with it.
  */
 export function migrateBroadcast(bytes: Uint8Array): Uint8Array<ArrayBuffer> | undefined {
   try {
@@ -67,7 +73,7 @@ export async function loadBroadcast(store: Store, id: string): Promise<Broadcast
   return value === undefined ? undefined : decodeBroadcast(value);
 }
 
-/** All broadcasts, in the store's order. */
+/** Iterates over all broadcasts, in the store's order. */
 export async function* scanBroadcasts(
   store: Store,
 ): AsyncGenerator<{ readonly id: string; readonly record: BroadcastRecord }, void, void> {

@@ -8,14 +8,14 @@ export interface Device {
   readonly registrationId: number;
 }
 
-/** What we know of somebody we write to. All of it may be absent. */
+/** Record of a contact. All of it may be absent. */
 export interface ContactRecord {
   /** 32 bytes */
   readonly profileKey?: Uint8Array;
   readonly accessMode: AccessMode;
   /** 33 bytes */
   readonly identityKey?: Uint8Array;
-  /** Those with which there are sessions. */
+  /** Devices with which there are sessions. */
   readonly devices: readonly Device[];
   readonly blocked: boolean;
   /** Seconds until messages disappear; 0: they stay. */
@@ -25,7 +25,7 @@ export interface ContactRecord {
   readonly lastSeenMs: number;
   /** When the profile was fetched last, ms since the epoch; 0: never. */
   readonly profileFetchedMs: number;
-  /** Of who is blocked: whether he does not have the profile key that we have now. */
+  /** Whether a blocked contact lacks the profile key that we have now. */
   readonly lacksProfileKey: boolean;
   /** When the access mode became `disabled`, ms since the epoch; 0 in any other mode. */
   readonly accessDeniedMs: number;
@@ -69,24 +69,30 @@ export function decodeContact(bytes: Uint8Array): ContactRecord {
   };
 }
 
-/** Contacts by service id, as they are on the disk; {@link NEW_CONTACT} where there is none. */
+/**
+ * Loads contacts by service id, as they are on the disk; {@link NEW_CONTACT} where there is none.
+ */
 export async function loadContacts(store: Store, serviceIds: readonly string[]): Promise<ContactRecord[]> {
   const values = await store.getMany('contact', serviceIds);
   return values.map((value) => (value === undefined ? NEW_CONTACT : decodeContact(value)));
 }
 
-/** All contacts, in the store's order. */
+/** Iterates over all contacts, in the store's order. */
 export async function* scanContacts(
   store: Store,
 ): AsyncGenerator<{ readonly serviceId: string; readonly contact: ContactRecord }, void, void> {
   for await (const { key, value } of scan(store, 'contact')) yield { serviceId: key, contact: decodeContact(value) };
 }
 
-/** Service ids of contacts among changes. */
+/** Finds the service ids of contacts among changes. */
 export const contactsIn = (changes: readonly Change[]): string[] =>
   changes.filter(({ table }) => table === 'contact').map(({ key }) => key);
 
-/** What the store sorts contacts by, as the rows of a broadcast's recipients; undefined: by their service ids. */
+/**
+ * Key by which the store sorts contacts, and the rows of a broadcast's recipients alike.
+ *
+ * Undefined: the store sorts them by their service ids.
+ */
 export const contactOrder = (store: Store): ((serviceId: string) => string) | undefined =>
   store.orderOf && ((serviceId) => store.orderOf?.('contact', serviceId) ?? '');
 

@@ -2,16 +2,20 @@ import { EnumNames, nonEmpty, RecordType } from '../codec.js';
 import { scan } from '../scan.js';
 import type { Change, Store } from '../store.js';
 
-/** In what a message came. `receipt`: the service says that a device took what we had sent it unsealed. */
+/**
+ * Kind of envelope in which a message came.
+ *
+ * `receipt`: the service says that a device took a message that we had sent it unsealed.
+ */
 export type EnvelopeType = 'prekey' | 'whisper' | 'sender-key' | 'plaintext' | 'receipt';
 
-/** A message that was decrypted, and that nobody has dealt with yet. */
+/** Message that was decrypted, and is not dealt with yet. */
 export interface InboxRecord {
   /** Service id. */
   readonly sender: string;
   readonly senderDevice: number;
   readonly sealed: boolean;
-  /** ms since the epoch: as the sender has it, and as the service. */
+  /** ms since the epoch, as the sender has it; `serverTimestamp`: as the service has it. */
   readonly timestamp: number;
   readonly serverTimestamp: number;
   readonly envelopeType: EnvelopeType;
@@ -20,16 +24,19 @@ export interface InboxRecord {
   readonly groupId?: Uint8Array;
 }
 
-/** That a message could not be decrypted, to be told to whom it is from. */
+/** Retry request for a message that could not be decrypted, to be sent to its sender. */
 export interface RetryRecord {
   /** Service id and device that sent the message. */
   readonly sender: string;
   readonly senderDevice: number;
-  /** The message's, ms since the epoch. */
+  /** Timestamp of the message, ms since the epoch. */
   readonly timestamp: number;
   /** A serialized PlaintextContent. */
   readonly message: Uint8Array;
-  /** Whom a sealed message is to be sealed for, 33 bytes; absent where the message came unsealed. */
+  /**
+   * 33 bytes: the identity key to seal the retry request for; absent where the message came
+   * unsealed.
+   */
   readonly identityKey?: Uint8Array;
   readonly groupId?: Uint8Array;
 }
@@ -74,19 +81,21 @@ export function decodeRetry(bytes: Uint8Array): RetryRecord {
   };
 }
 
-/** Rows of one kind are in the order of their numbers: that of a batch, and that in the batch. */
+/**
+ * Rows of one kind are in the order of their numbers: that of a batch, then the place in the batch.
+ */
 const MESSAGE_PREFIX = 'm/';
 const RETRY_PREFIX = 'r/';
 const BATCH_DIGITS = 14;
 const PLACE_DIGITS = 6;
-/** Messages may be long. */
+/** Rows of a page: fewer than elsewhere, because messages may be long. */
 const PAGE_ROWS = 256;
 
 const rowKey = (prefix: string, batch: number, place: number): string =>
   `${prefix}${String(batch).padStart(BATCH_DIGITS, '0')}/${String(place).padStart(PLACE_DIGITS, '0')}`;
 const batchOf = (key: string): number => Number(key.slice(MESSAGE_PREFIX.length, MESSAGE_PREFIX.length + BATCH_DIGITS));
 
-/** What an account was sent and has not been dealt with, in a store. */
+/** Table of an account's messages that are not dealt with, and of its retry requests. */
 export class Inbox {
   readonly #store: Store;
 

@@ -3,21 +3,21 @@ import { scanPages } from '../scan.js';
 import type { Change, Store } from '../store.js';
 import type { Device } from './contacts.js';
 
-/** What a device is sent, once the ratchet is through with it. */
+/** Ciphertext for one device, from a step on its session. */
 export interface EncryptedDevice extends Device {
   readonly type: 'prekey' | 'whisper';
   readonly ciphertext: Uint8Array;
 }
 
-/** How a recipient's part of a broadcast ended. */
+/** How a delivery ended. */
 export type DeliveryStatus = 'sealed' | 'unsealed' | 'unregistered' | 'failed';
 
-/** One recipient of one broadcast. */
+/** Record of a delivery: one recipient of one broadcast. */
 export type OutboxRecord =
   | { readonly state: 'queued' }
   | {
       readonly state: 'encrypted';
-      /** Whom the ciphertexts are for, 33 bytes: they are sealed to this key. */
+      /** 33 bytes: the recipient's identity key, to which the ciphertexts are sealed. */
       readonly identityKey: Uint8Array;
       readonly devices: readonly EncryptedDevice[];
     }
@@ -57,10 +57,10 @@ export function decodeOutbox(bytes: Uint8Array): OutboxRecord {
   return { state, identityKey: wire['identityKey'] as Uint8Array, devices };
 }
 
-/** Key of a recipient's row: the id of the broadcast has no slash in it. */
+/** Key of a recipient's row. The id of a broadcast has no slash in it. */
 export const outboxKey = (id: string, serviceId: string): string => `${id}/${serviceId}`;
 
-/** Rows of a broadcast's recipients; undefined where there is none. */
+/** Loads rows of a broadcast's recipients; undefined where there is none. */
 export async function loadRows(
   store: Store,
   id: string,
@@ -71,7 +71,7 @@ export async function loadRows(
   return values.map((value) => (value === undefined ? undefined : decodeOutbox(value)));
 }
 
-/** Pages of a broadcast's rows, in the store's order. */
+/** Iterates over pages of a broadcast's rows, in the store's order. */
 export async function* scanRows(
   store: Store,
   id: string,

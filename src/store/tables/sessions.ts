@@ -1,12 +1,12 @@
 import type { Change, Store } from '../store.js';
 
-/** The address of a device, under which its session is kept: libsignal's record, as it is. */
+/** Address of a device, under which its session is stored: libsignal's record, unchanged. */
 export const sessionKey = (serviceId: string, deviceId: number): string => `${serviceId}.${deviceId}`;
 
-/** Service id of an address. */
+/** Extracts the service id of an address. */
 export const serviceIdIn = (address: string): string => address.split('.', 1)[0] ?? address;
 
-/** Sessions by address; undefined where there is none. */
+/** Loads sessions by address; undefined where there is none. */
 export function loadSessions(
   store: Store,
   addresses: readonly string[],
@@ -24,10 +24,14 @@ export const sessionChangeAt = (address: string, record: Uint8Array | null): Cha
 export const sessionChange = (serviceId: string, deviceId: number, record: Uint8Array): Change =>
   sessionChangeAt(sessionKey(serviceId, deviceId), record);
 
-/** Key of a sender key, which is libsignal's record: the address of the device, and the distribution id. */
+/**
+ * Key of a sender key, which is libsignal's record.
+ *
+ * It is the address of the device, and the distribution id.
+ */
 export const senderKeyKey = (address: string, distributionId: string): string => `${address}.${distributionId}`;
 
-/** Sender keys by their keys; undefined where there is none. */
+/** Loads sender keys by their keys; undefined where there is none. */
 export function loadSenderKeys(
   store: Store,
   keys: readonly string[],
@@ -35,7 +39,7 @@ export function loadSenderKeys(
   return store.getMany('senderKey', keys);
 }
 
-/** Keys of at most so many sender keys of a device. */
+/** Finds the keys of at most `limit` sender keys of a device. */
 export async function senderKeysOf(store: Store, address: string, limit: number): Promise<string[]> {
   const entries = await store.list('senderKey', { prefix: senderKeyKey(address, ''), limit });
   return entries.map(({ key }) => key);
