@@ -15,8 +15,10 @@ const isRetired = (retired: readonly Uint8Array[], profileKey: Uint8Array): bool
   retired.some((hash) => Buffer.compare(hash, hashOf(profileKey)) === 0);
 
 /**
- * The store's account; the one given is put into a store that has none, and must be the same in one that has. A profile key
- * that was rotated away since is not taken back: whoever gives it has it from before.
+ * Returns the store's account.
+ *
+ * A store that has none gets the given one; in a store that has one, both must be the same. A
+ * profile key that was retired since does not come back: a caller that gives it has it from before.
  *
  * @throws SealcastError ERR_ACCOUNT_MISMATCH, ERR_INVALID_ARGUMENT: there is none anywhere.
  */
@@ -45,7 +47,7 @@ export async function openAccountRecord(store: Store, given: AccountRecord | und
   };
   const value = encodeAccount(account);
   const isNew = bytes === undefined || Buffer.compare(bytes, value) !== 0;
-  // A view of the bytes: what the store gave is not needed any more.
+  // A view of the bytes: the store's answer is no longer needed.
   known?.identityPrivateKey.fill(0);
   if (isNew) {
     await store.commit([accountChange(value)]);
@@ -55,8 +57,9 @@ export async function openAccountRecord(store: Store, given: AccountRecord | und
 }
 
 /**
- * The change that gives the store's account another profile key, and retires the one it has. The private key is in it: its
- * value is to be wiped once it is committed.
+ * Returns the change that gives the account another profile key and retires the old one.
+ *
+ * The value contains the private key: the caller wipes it once it is committed.
  */
 export async function profileKeyChange(store: Store, profileKey: Uint8Array): Promise<Change & { value: Uint8Array }> {
   const bytes = await loadAccount(store);

@@ -30,19 +30,23 @@ interface Opened {
   users: number;
 }
 /**
- * Two who take steps on the sessions of one store without knowing of each other would use a message
- * key twice.
+ * Open runtimes: one for each store.
+ *
+ * Two users that take steps on the sessions of one store without knowledge of each other would use
+ * a message key twice.
  */
 const openedByStore = new WeakMap<Store, Opened>();
 /**
- * Hubs that were let go, and whose last steps on the store are not over yet: the next one waits for
- * them.
+ * Ends of released runtimes whose last steps on the store are not over yet.
+ *
+ * The next runtime of the store waits for them.
  */
 const endingByStore = new WeakMap<Store, Promise<void>>();
 
 /**
  * State shared by all users of one account: its keys, one Sealer with its workers, one sender
- * certificate, and one lock an address. There is one for each store, however many open it.
+ * certificate, and one lock for each address. There is one runtime for each store, however many
+ * users open it.
  */
 export class AccountRuntime {
   readonly options: RuntimeOptions;
@@ -55,7 +59,7 @@ export class AccountRuntime {
   /** Names of broadcasts in log lines and metrics. */
   readonly publicIds: PublicIds;
   readonly certificateProblems = new Emitter<CertificateProblem>();
-  /** Requests of recipients to send a message again, with or without a Broadcaster on the store. */
+  /** Retry requests of recipients, with or without a Broadcaster on the store. */
   readonly resends: ResendQueue;
   #account: AccountRecord;
   #blocker: ContactBlocker | undefined;
@@ -85,12 +89,12 @@ export class AccountRuntime {
     });
   }
 
-  /** The private key in it is wiped: the workers have it. The profile key may change. */
+  /** Its private key is wiped: the workers have it. The profile key may change. */
   get account(): AccountRecord {
     return this.#account;
   }
 
-  /** Has messages carry another profile key from now on; the caller has stored it. */
+  /** Makes messages carry another profile key from now on; the caller has stored it. */
   setProfileKey(profileKey: Uint8Array): void {
     // A new array: messages are told apart by it.
     this.#account = { ...this.#account, profileKey: Uint8Array.from(profileKey) };
@@ -115,10 +119,10 @@ export class AccountRuntime {
   }
 
   /**
-   * The runtime of the store; each call wants a `release()`.
+   * Opens the runtime of the store; each call needs a `release()`.
    *
    * @throws SealcastError ERR_INVALID_ARGUMENT: it is in use with another transport or other trust
-   *   roots; ERR_ACCOUNT_MISMATCH; what the store and {@link Sealer.create} throw.
+   *   roots; ERR_ACCOUNT_MISMATCH; as the store and {@link Sealer.create}.
    */
   static async open(options: RuntimeOptions): Promise<AccountRuntime> {
     const { store } = options;
@@ -127,7 +131,7 @@ export class AccountRuntime {
       opened.users += 1;
       try {
         const runtime = await opened.runtime;
-        // It must be the same account; a profile key that is given now is taken.
+        // The account must be the same; a profile key that the caller gives now takes effect.
         if (options.account !== undefined) await runtime.#rename(options.account);
         checkSame(opened.options, options);
         options.telemetry.nameWith(runtime.publicIds);
@@ -159,14 +163,14 @@ export class AccountRuntime {
       const engine = await Engine.create(checkSealerOptions({ ...options.sealerOptions, identityKeyPair }));
       return new AccountRuntime(options, engine, account, publicIds);
     } finally {
-      // The workers have it in their own memory, or there are none.
+      // The workers have the key in their own memory, or there are no workers.
       account?.identityPrivateKey.fill(0);
       options.account?.identityPrivateKey.fill(0);
     }
   }
 
   async #rename(given: AccountRecord): Promise<void> {
-    // Not while the profile key is being changed: one of the two would be lost.
+    // Not during a change of the profile key: one of the two would be lost.
     await this.locks.with([OWN_LOCKS.records], async () => {
       const account = await openAccountRecord(this.options.store, given);
       account.identityPrivateKey.fill(0);
@@ -175,8 +179,10 @@ export class AccountRuntime {
   }
 
   /**
-   * The last one to let go waits for what is being done in the store, ends the workers, and wipes
-   * the keys.
+   * Ends one use of the runtime.
+   *
+   * The last release waits for the work under way in the store, ends the workers, and wipes the
+   * keys.
    */
   async release(): Promise<void> {
     const { store } = this.options;
@@ -222,35 +228,40 @@ function checkSame(opened: RuntimeOptions, { transport, trustRoots }: RuntimeOpt
     refuse('trustRoots', 'those with which the store is in use already');
 }
 
-/** Locks of what is the account's own; service ids are those of others. */
+/** Names of the account's own locks; service ids name those of contacts. */
 export const OWN_LOCKS = {
   /**
-   * Held from reading one of the account's own records to having it changed on the disk; never
-   * while the service is asked.
+   * Held from the read of one of the account's own records until its change is on disk; never
+   * during a request to the service.
    */
   records: 'own records',
   /**
-   * Held while the service is told something of the account: one thing after the other, as it keeps
-   * what it heard last.
+   * Held during a request that changes account state on the service. These requests run one after
+   * the other, as the service keeps what it heard last.
    */
   service: 'own word with the service',
-  /** Held while prekeys are seen to. */
+  /** Held during prekey maintenance. */
   preKeys: 'own prekeys',
 } as const;
 
 /**
- * Locks with which nothing is done in the store but under another lock; they are held for as long
- * as the service takes to answer.
+ * Locks whose holders act on the store only under another lock.
+ *
+ * They are held for as long as the service takes to answer.
  */
 export const LOCKS_WHILE_ASKING: ReadonlySet<string> = new Set([OWN_LOCKS.service, OWN_LOCKS.preKeys]);
 
-/** This copy of the package: another one, of the same version or not, has another object. */
+/**
+ * Identity of this copy of the package: another copy, of the same version or not, has another one.
+ */
 const OWN_COPY = {};
 
 /**
- * Which copy of the package acts on which store. A process may have several copies: two versions
- * installed, a module that is loaded again. One registry serves all of them, because two that act
- * on one store unknown to each other use a message key twice.
+ * Copy of the package that acts on a store, by store.
+ *
+ * A process may have several copies: two versions installed, a module that is loaded again. One
+ * registry serves all of them, because two copies that act on one store without knowledge of each
+ * other use a message key twice.
  */
 const claims = ((globalThis as Record<symbol, unknown>)[Symbol.for('sealcast.storeClaims')] ??=
   new WeakMap()) as WeakMap<object, object>;

@@ -9,7 +9,7 @@ import type { CertificateOutcome, Transport } from '../transport/transport.js';
 const LIMIT_MS = 3_600_000;
 const OUTAGE_MS = 300_000;
 
-/** Account whose certificates are fetched, and what is asked for. */
+/** Account whose certificates are fetched, and the kind of certificate. */
 export interface CertificateSourceOptions {
   readonly store: Store;
   readonly transport: Transport;
@@ -17,11 +17,15 @@ export interface CertificateSourceOptions {
   readonly includePhoneNumber: boolean;
 }
 
-/** Sender certificates from the service, and in the store. */
+/** Source of sender certificates: the service and the store. */
 export function certificateSource(options: CertificateSourceOptions): CertificateSource {
   const { store, transport, ownAci, includePhoneNumber } = options;
 
-  /** An outage of this request alone, or of the network: any answer to another request tells them apart. */
+  /**
+   * Error of an outage: of this request alone, or of the network.
+   *
+   * Any answer to another request tells them apart.
+   */
   const outageError = async (
     message: string,
     { httpStatus, retryAfterMs, cause }: Extract<CertificateOutcome, { status: 'unavailable' }>,

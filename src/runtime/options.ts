@@ -22,7 +22,7 @@ import { checkedTransport } from '../transport/checked-transport.js';
 import { requireCodeGeneration } from '../util/code-generation.js';
 import { copySecret } from '../util/bytes.js';
 
-/** The account, and the device of it, that sends. */
+/** The account, and its device that sends. */
 export interface AccountInput {
   /** Service id: a UUID. */
   readonly aci: string;
@@ -33,38 +33,43 @@ export interface AccountInput {
     readonly publicKey: PublicKeyInput;
     readonly privateKey: { serialize(): Uint8Array } | Uint8Array;
   };
-  /** 32 bytes; goes out with every message, so that whoever gets it may answer sealed. */
+  /** 32 bytes; every message carries it, so that the contact that gets it may answer sealed. */
   readonly profileKey?: Uint8Array;
 }
 
 /** Decisions where the protocol leaves a choice. */
 export interface Policies {
-  /** Whether to send unsealed to who does not take sealed messages. */
+  /** Whether to send unsealed to a recipient that does not take sealed messages. */
   readonly unsealedFallback: 'never' | 'when-denied';
   readonly onIdentityChange: 'accept' | 'fail';
 }
 
 /**
- * What everything that acts for an account is opened with. Whoever is opened second for a store
- * shares what the first one set up.
+ * Options of everything that acts for an account.
+ *
+ * The second opener of a store shares what the first one set up.
  */
 export interface SharedOptions extends EngineSettings {
-  /** What is remembered: sessions, contacts, the outbox, the inbox. Stays the caller's to close. */
+  /** Storage of sessions, contacts, the outbox and the inbox. Stays the caller's to close. */
   readonly store: Store;
-  /** The way to the service. Stays the caller's to close. */
+  /** Connection to the service. Stays the caller's to close. */
   readonly transport: Transport;
-  /** What sender certificates must hang from: libsignal PublicKeys, or 33 bytes each. */
+  /** Roots of sender certificates: libsignal PublicKeys, or 33 bytes each. */
   readonly trustRoots: readonly PublicKeyInput[];
-  /** Who sends and receives; kept in the store, and needed only where it is not there yet. */
+  /**
+   * Account that sends and receives; the store keeps it, and needs it only where it has none yet.
+   */
   readonly account?: AccountInput;
   /** Whether receivers may see the account's phone number. Default false. */
   readonly includePhoneNumber?: boolean;
   /** A pino logger, or one of its shape. No secret, service id or phone number is in any line. */
   readonly logger?: Logger;
   /**
-   * Memory for what is precomputed about recipients, in bytes. Default 32 MiB, half of what {@link
-   * Sealer} has: tables of some 10,000 recipients. Sealing is a fifth of a broadcast, and whoever
-   * has no table is sealed for all the same; memory is to stay the same from there on.
+   * Memory for precomputed tables of recipients, in bytes. Default 32 MiB.
+   *
+   * This is half of what {@link Sealer} has: tables of some 10,000 recipients. Sealing is a fifth
+   * of a broadcast, and sealcast seals for a recipient without a table all the same; memory is to
+   * stay the same from there on.
    */
   readonly recipientCacheBytes?: number;
 }
@@ -93,7 +98,9 @@ const ACCOUNT_NAMES = {
 const RECIPIENT_CACHE_BYTES = 32 * 1024 * 1024;
 
 /**
- * With what an account is opened, checked. Whoever comes second shares what the first one set up.
+ * Checked options with which an account opens.
+ *
+ * The second opener of a store shares what the first one set up.
  */
 export interface RuntimeOptions {
   readonly store: Store;
@@ -107,7 +114,7 @@ export interface RuntimeOptions {
   readonly clock?: Clock;
 }
 
-/** What a test has an account use in place of the real thing. */
+/** Parts that a test injects in place of the real ones. */
 export interface Internals {
   readonly clock?: Clock;
 }
@@ -201,7 +208,7 @@ export function checkProfileKey(profileKey: unknown, field = 'profileKey'): Uint
   return copySecret(bytes);
 }
 
-/** The private key in it is a copy. */
+/** Checks an account, with a copy of its private key. */
 export function checkAccount(account: unknown): AccountRecord {
   const given = checkObject(account, 'account');
   checkNames(given, ACCOUNT_NAMES, 'account');
@@ -215,7 +222,7 @@ export function checkAccount(account: unknown): AccountRecord {
     registrationId: checkInteger(registrationId, 'account.registrationId', 1, MAX_REGISTRATION_ID),
     identityPublicKey: Uint8Array.of(5, ...checkPublicKey(pair['publicKey'], 'account.identityKeyPair.publicKey')),
     ...(profileKey !== undefined && { profileKey: checkProfileKey(profileKey, 'account.profileKey') }),
-    // Last: nothing is refused with it in hand.
+    // Last: no check refuses after the copy of the private key is made.
     identityPrivateKey: copyPrivateKey(pair['privateKey'], 'account.identityKeyPair.privateKey'),
   };
 }

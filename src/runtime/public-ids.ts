@@ -5,13 +5,15 @@ import { LruMap } from '../util/lru-map.js';
 import { secretBytes } from '../util/bytes.js';
 
 const KEY_BYTES = 32;
-/** Of the HMAC: enough that no two ids of a store meet. */
+/** Bytes of the HMAC that a name has: enough that no two ids of a store collide. */
 const PUBLIC_BYTES = 16;
 const MAX_CACHED = 256;
 
 /**
- * Names under which broadcasts appear in log lines and metrics: HMAC-SHA256 of the id with a key of the store's own, 16 bytes
- * in hex. An id that a program makes of a service id, a list's name or a date so tells a reader of logs nothing.
+ * Names under which broadcasts appear in log lines and metrics.
+ *
+ * A name is the HMAC-SHA256 of the id with a key of the store's own, 16 bytes in hex. So an id that
+ * a program derives from a service id, a list's name or a date tells a reader of logs nothing.
  */
 export class PublicIds {
   readonly #key: KeyObject;
@@ -21,7 +23,11 @@ export class PublicIds {
     this.#key = createSecretKey(key);
   }
 
-  /** With the key that the store keeps; a new store gets one. @throws SealcastError what the store throws. */
+  /**
+   * Loads the key that the store keeps; a new store gets one.
+   *
+   * @throws SealcastError as the store.
+   */
   static async of(store: Store): Promise<PublicIds> {
     const kept = await loadPublicIdsKey(store);
     const key = kept?.length === KEY_BYTES ? kept : secretBytes(KEY_BYTES);

@@ -7,7 +7,7 @@ import type { Clock } from '../util/clock.js';
 import { SendGuard } from './send-guard.js';
 import type { SessionClient } from '../session/session-client.js';
 
-/** Contacts and sessions in a store, in records of their own. */
+/** Records of the contacts and sessions in a store. */
 export class Records {
   protected readonly store: Store;
   readonly #clock: Pick<Clock, 'now'>;
@@ -19,13 +19,17 @@ export class Records {
     this.#guard = SendGuard.of(store);
   }
 
-  /** All of it, or nothing. Every change of a contact goes through here, so that no request begins on what it was before. */
+  /**
+   * Commits all of the changes, or none.
+   *
+   * Every change of a contact goes through here, so that no request begins on an older record.
+   */
   async commit(changes: readonly Change[]): Promise<void> {
     if (changes.length === 0) return;
     try {
       await this.store.commit(changes);
     } finally {
-      // Also of a commit that failed: what is on disk then is for the next read to tell.
+      // Also after a failed commit: the next read tells what is on disk.
       this.#guard.noteCommitted(changes);
     }
   }
@@ -49,8 +53,10 @@ export class Records {
 }
 
 /**
- * Changes that archive a contact's sessions with these devices: nothing more is encrypted with them, and a message that comes late
- * can still be decrypted. The caller holds the contact's lock, and commits them.
+ * Returns the changes that archive a contact's sessions with these devices.
+ *
+ * No message is encrypted with an archived session; a message that comes late can still be
+ * decrypted. The caller holds the contact's lock, and commits the changes.
  */
 export async function archiveSessions(
   records: Records,

@@ -9,31 +9,40 @@ import { loadRows } from '../store/tables/outbox.js';
 import type { Change, Store } from '../store/store.js';
 import { mayHaveArrived, requestedChange, type ResendRequests } from '../broadcast/delivery.js';
 
-/** Changes that put a message back into the outbox, and a call that starts the send once they are on disk. */
+/**
+ * Changes that put a message back into the outbox, and the start of its send.
+ *
+ * The caller calls `begin` once the changes are on disk.
+ */
 export interface Requeued {
   readonly changes: readonly Change[];
   readonly begin: () => void;
 }
 
-/** A Broadcaster, as far as the queue needs one. */
+/** Part of a Broadcaster that the queue needs. */
 export interface ResendSender {
   /** Id of the broadcast that was sent with this timestamp. */
   idOf(timestamp: number): string | undefined;
-  /** Sends to the recipients that {@link ResendQueue.take} returns, once the broadcast is not under way. */
+  /**
+   * Sends to the recipients that wait, once the broadcast is not under way.
+   *
+   * {@link ResendQueue.take} returns these recipients.
+   */
   beginResend(id: string): void;
 }
 
 const NOTHING: Requeued = { changes: [], begin: () => undefined };
 
 /**
- * Requests of recipients that could not decrypt a message of a broadcast.
+ * Retry requests of recipients that could not decrypt a message of a broadcast.
  *
- * A request is a change to the recipient's row, in the same commit as the rest of its envelope: `done` and `encrypted`
- * become `queued`, `queued` stays, and the broadcast becomes one that still sends. So it survives a crash or a close at
- * any moment, also with no Broadcaster on the store: `Broadcaster.resume()` answers the requests that are still open.
+ * A retry request is a change to the recipient's row, in the same commit as the rest of its
+ * envelope: `done` and `encrypted` become `queued`, `queued` stays, and the broadcast becomes one
+ * that still sends. So it survives a crash or a close at any moment, also with no Broadcaster on
+ * the store: `Broadcaster.resume()` answers the retry requests that are still open.
  *
- * A run whose send to the recipient was on its way meanwhile must not overwrite the row. It asks {@link isRequested}
- * right before it commits, and commits run in the order of their calls.
+ * A run whose send to the recipient was under way meanwhile must not overwrite the row. It asks
+ * {@link isRequested} right before it commits, and commits run in the order of their calls.
  */
 export class ResendQueue implements ResendRequests {
   readonly #store: Store;
@@ -42,16 +51,18 @@ export class ResendQueue implements ResendRequests {
   #storedIds: Promise<ReadonlyMap<number, string>> | undefined;
   /** Recipients whose rows are queued again, by broadcast. */
   readonly #requested = new Map<string, Set<string>>();
-  /** Requests that are being looked up, by broadcast. */
+  /** Number of lookups of retry requests under way, by broadcast. */
   readonly #lookups = new Map<string, number>();
-  /** Broadcasts in which every other recipient's part has ended. */
+  /** Broadcasts in which every other delivery has ended. */
   readonly #complete = new Set<string>();
 
   constructor(store: Store) {
     this.#store = store;
   }
 
-  /** @returns a call that detaches the Broadcaster: from then on requests are kept for `resume()`. */
+  /**
+   * @returns a call that detaches the Broadcaster: from then on `resume()` answers retry requests.
+   */
   attach(sender: ResendSender): () => void {
     this.#senders.add(sender);
     this.#storedIds = undefined;
@@ -62,16 +73,19 @@ export class ResendQueue implements ResendRequests {
   }
 
   /**
-   * Queues a message again. The caller holds the recipient's lock, commits the changes, and then calls `begin`.
+   * Queues a message again.
    *
-   * @returns undefined where no message with this timestamp went to the recipient, or it is no longer kept.
+   * The caller holds the recipient's lock, commits the changes, and then calls `begin`.
+   *
+   * @returns undefined where no message with this timestamp went to the recipient, or the store no
+   *   longer keeps it.
    * @throws SealcastError ERR_STORE_FAILED
    */
   async requeue(serviceId: string, timestamp: number): Promise<Requeued | undefined> {
     const found = await this.#find(timestamp);
     if (found === undefined) return undefined;
     const { id, sender } = found;
-    // Before anything is read: a run that ends meanwhile leaves the broadcast open.
+    // Before any read: a run that ends meanwhile leaves the broadcast open.
     this.#lookups.set(id, (this.#lookups.get(id) ?? 0) + 1);
     try {
       const [record, [row]] = await Promise.all([
@@ -84,7 +98,8 @@ export class ResendQueue implements ResendRequests {
       if (row.state === 'queued') return NOTHING;
       this.#request(id, serviceId);
       const changes: Change[] = [requestedChange(id, serviceId, row)];
-      // Also where it is so already: a run that has just ended may call it finished in a commit before this one.
+      // Also where the state is `sending` already: a run that has just ended may set `finished` in
+      // a commit before this one.
       if (record.state !== 'ingesting') changes.push(broadcastChange(id, { ...record, state: 'sending' }));
       if (record.state === 'finished') this.#complete.add(id);
       return { changes, begin: () => sender?.beginResend(id) };
@@ -131,7 +146,7 @@ export class ResendQueue implements ResendRequests {
     if (requested?.delete(serviceId) === true && requested.size === 0) this.#requested.delete(id);
   }
 
-  /** Recipients of a broadcast that wait to be sent to again; from now on the caller's. */
+  /** Hands the recipients of a broadcast that wait for a resend over to the caller. */
   take(id: string): readonly string[] {
     const requested = this.#requested.get(id);
     this.#requested.delete(id);
@@ -142,14 +157,16 @@ export class ResendQueue implements ResendRequests {
     return this.#requested.has(id) || this.#lookups.has(id);
   }
 
-  /** More recipients come. */
+  /** Notes that further recipients come. */
   reopened(id: string): void {
     this.#complete.delete(id);
   }
 
   /**
-   * State of a broadcast after a run: it is not finished while a recipient waits. After a run for recipients that waited, it is
-   * finished again if every other part had ended before.
+   * Returns the state of a broadcast after a run.
+   *
+   * It is not finished while a recipient waits. After a run for recipients that waited, it is
+   * finished again if every other delivery had ended before.
    *
    * @param scope whether the run was for all recipients.
    */
@@ -159,7 +176,7 @@ export class ResendQueue implements ResendRequests {
     return this.#isOpen(id) ? 'sending' : 'finished';
   }
 
-  /** The broadcast is no longer in the store. */
+  /** Forgets a broadcast that is no longer in the store. */
   pruned(id: string): void {
     this.#complete.delete(id);
     this.#requested.delete(id);

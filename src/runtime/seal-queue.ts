@@ -12,7 +12,7 @@ interface Order {
 /** Passes the seals of one turn of the event loop to the Sealer as one batch. */
 export class SealQueue {
   readonly #sealer: Sealer;
-  /** The workers have many batches at a time. */
+  /** Batches overlap: the workers process many at a time. */
   readonly #orders = new Coalescer<Order>({ run: (orders) => this.#sealAll(orders) }, { overlaps: true });
 
   constructor(sealer: Sealer) {

@@ -9,15 +9,18 @@ const MAX_REMEMBERED = 16_384;
 const guards = new WeakMap<Store, SendGuard>();
 
 /**
- * Last question before a request that concerns a contact: whether what was read of the contact still holds, and the store is ours.
+ * Last check before a request that concerns a contact.
  *
- * A message is encrypted, sealed and queued long before its request begins, so its block list entry, access mode, profile key
- * and identity key were read long before, too. Each read remembers the revision at which it was made, and
- * {@link SendGuard.mayBegin} compares it with the contact's last change: a map look-up for each request, and a second read
- * only where something was written in between. The caller asks synchronously before the request, and looks again on `false`.
+ * It checks that what was read of the contact still holds, and that the store is ours.
  *
- * `Records.commit` notes every change of a contact once it is on disk, and before its caller hears of it. So from the moment
- * at which `setBlocked` resolves, no request to the contact begins.
+ * A message is encrypted, sealed and queued long before its request begins, so its block list
+ * entry, access mode, profile key and identity key were read long before, too. Each read remembers
+ * its revision, and {@link SendGuard.mayBegin} compares it with the contact's last change: a map
+ * look-up for each request, and a second read only after a write in between. The caller asks
+ * synchronously before the request, and reads again on `false`.
+ *
+ * `Records.commit` notes every change of a contact once it is on disk, and before its caller hears
+ * of it. So from the moment at which `setBlocked` resolves, no request to the contact begins.
  */
 export class SendGuard {
   readonly #store: Pick<Store, 'mayAct'>;
@@ -40,15 +43,16 @@ export class SendGuard {
     return guard;
   }
 
-  /** To be read before a contact is, or while its lock is held. */
+  /** Revision to read before a contact is read, or while its lock is held. */
   get revision(): number {
     return this.#revision;
   }
 
   /**
-   * Whether a request may begin on the strength of what was read of the contact at `revision`.
+   * Returns whether a request may begin with what was read of the contact at `revision`.
    *
-   * @throws SealcastError ERR_STORE_LOCKED: another process has taken the store over, and sends from it.
+   * @throws SealcastError ERR_STORE_LOCKED: another process has taken the store over, and sends
+   *   from it.
    */
   mayBegin(serviceId: string, revision: number): boolean {
     if (this.#store.mayAct?.() === false) {
@@ -57,7 +61,7 @@ export class SendGuard {
     return this.isCurrent(serviceId, revision);
   }
 
-  /** Whether nothing of the contact was written since; `false` also where that is no longer known. */
+  /** Returns whether the contact had no write since; `false` also where that is no longer known. */
   isCurrent(serviceId: string, revision: number): boolean {
     return revision >= (this.#changes.peek(serviceId) ?? this.#forgotten);
   }

@@ -4,24 +4,23 @@ import { ServiceClock } from '../util/service-clock.js';
 import { Emitter } from '../util/event-relay.js';
 import type { Telemetry } from './telemetry.js';
 
-/** The local clock is off by more than a minute. */
+/** A local clock that is off by more than a minute. */
 export interface ClockSkew {
-  /** ms that it is behind the service's; negative: ahead. */
+  /** ms by which it is behind the service's; negative: ahead. */
   readonly offsetMs: number;
 }
 
-/** From here on it is told, and told again after it changed by as much. */
+/** Offset from which a skew is reported, and change after which it is reported again. */
 const SKEW_MS = 60_000;
 
 /**
- * The account's clock, fed with what the transport tells of the service's time; tells of a local
- * clock that is wrong.
+ * The account's clock, fed with the service's time from the transport; reports a wrong local clock.
  */
 export class ServiceTime {
   readonly clock: ServiceClock;
   readonly #telemetry: Telemetry;
   readonly #skews = new Emitter<ClockSkew>();
-  /** What was told last; undefined where nothing is wrong. */
+  /** Last reported skew; undefined where nothing is wrong. */
   #told: ClockSkew | undefined;
   readonly #stop: () => void;
 
@@ -37,9 +36,9 @@ export class ServiceTime {
   }
 
   /**
-   * Tells of a skew once it is found; of one that was found before, soon after this call.
+   * Reports a skew once it is found; a skew that was found before, soon after this call.
    *
-   * @returns a call that ends it.
+   * @returns a call that ends the reports.
    */
   subscribe(listener: (skew: ClockSkew) => void): () => void {
     const unsubscribe = this.#skews.subscribe(listener);
@@ -47,7 +46,7 @@ export class ServiceTime {
     const told = this.#told;
     if (told !== undefined) {
       setImmediate(() => {
-        // Another one may have been told meanwhile.
+        // Another skew may have been reported meanwhile.
         if (this.#told === told && isSubscribed) listener(told);
       });
     }

@@ -11,22 +11,25 @@ export interface Logger {
 }
 
 /**
- * What is published on `node:diagnostics_channel`, each on the channel `sealcast:` and its name.
- * What a dry run publishes, of whichever name, has `dryRun: true` besides. Counts, codes and times;
- * no message has a key, a text, a service id or a phone number in it, nor has any line of the log.
- * `id` of a broadcast is `broadcaster.publicId(id)`: a keyed hash, the same for as long as the
- * store lives.
+ * Messages on `node:diagnostics_channel`, each on the channel `sealcast:` and its name.
+ *
+ * Every message of a dry run, of whichever name, has `dryRun: true` besides. Counts, codes and
+ * times; no message has a key, a text, a service id or a phone number in it, nor has any line of
+ * the log. `id` of a broadcast is `broadcaster.publicId(id)`: a keyed hash, the same for as long as
+ * the store lives.
  */
 export interface Metrics {
   /** A broadcast begins, or goes on. */
   'broadcast:start': { readonly id: string; readonly resumed: boolean };
-  /** It ended: with how many recipients in which status, or with the code of what stopped it. */
+  /**
+   * It ended: the number of recipients in each status, or the code of the error that stopped it.
+   */
   'broadcast:end': {
     readonly id: string;
     readonly counts: Readonly<Record<string, number>>;
     readonly errorCode?: string;
   };
-  /** One recipient's part ended. `attempts`: requests to send. */
+  /** One delivery ended. `attempts`: requests to send. */
   delivery: {
     readonly id: string;
     readonly status: string;
@@ -34,13 +37,11 @@ export interface Metrics {
     readonly attempts: number;
     readonly unsealedFallback: boolean;
   };
-  /**
-   * A step for some recipients: ratchet, store, seal, send; ms of the clock, not of a processor.
-   */
+  /** A step for some recipients: ratchet, store, seal, send; elapsed ms, not processor time. */
   stage: { readonly id: string; readonly stage: string; readonly recipients: number; readonly durationMs: number };
   /** The service refused something: `rate-limited`, `unavailable`, `challenge`, ... */
   refusal: { readonly id: string; readonly status: string };
-  /** A recipient's identity key is another than before. */
+  /** A recipient's identity key changed. */
   'identity-change': { readonly policy: 'accept' | 'fail' };
   /** A message was given out, or is ready to be. */
   received: { readonly envelopeType: string; readonly sealed: boolean };
@@ -48,13 +49,13 @@ export interface Metrics {
   'received:refused': { readonly reason: string };
   /** A message could not be decrypted. */
   'received:undecryptable': { readonly retryRequested: boolean };
-  /** A batch of envelopes went through a step: unseal, decrypt, store; ms of the clock. */
+  /** A batch of envelopes went through a step: unseal, decrypt, store; elapsed ms. */
   'received:stage': { readonly stage: string; readonly envelopes: number; readonly durationMs: number };
-  /** A request to send something again was sent, or given up. */
+  /** A retry request was sent, or given up. */
   'retry-request': { readonly status: string; readonly attempts: number };
-  /** A recipient asked for a message again; whether it is known. */
+  /** A recipient sent a retry request; whether its message is known. */
   resend: { readonly known: boolean };
-  /** No usable sender certificate could be had. */
+  /** No usable sender certificate was available. */
   certificate: { readonly errorCode: string; readonly attempt: number };
   /**
    * The local clock is off by more than a minute: ms that it is behind the service's, negative
@@ -89,7 +90,7 @@ const SILENT: Logger = {
   error: () => undefined,
 };
 
-/** A logger that fails is not what a broadcast fails of. */
+/** Keeps an exception of the logger from failing a broadcast. */
 function guarded(logger: Logger, published: (facts: object) => object): Logger {
   const level =
     (name: keyof Logger) =>
@@ -104,8 +105,9 @@ function guarded(logger: Logger, published: (facts: object) => object): Logger {
 }
 
 /**
- * Publishes metrics, and writes the few lines that an operator wants to read. Ids of broadcasts go
- * out as {@link PublicIds}.
+ * Publishes metrics, and writes the few log lines that an operator needs.
+ *
+ * Ids of broadcasts appear as {@link PublicIds}.
  */
 export class Telemetry {
   readonly log: Logger;
@@ -120,12 +122,12 @@ export class Telemetry {
     this.#marks = marks;
   }
 
-  /** From now on with the names that the store's key gives. */
+  /** Names broadcasts by the store's key from now on. */
   nameWith(ids: PublicIds): void {
     this.#ids = ids;
   }
 
-  /** The same, with `dryRun: true` in all facts and lines. */
+  /** Returns the same, with `dryRun: true` in all facts and lines. */
   forDryRun(): Telemetry {
     return new Telemetry(this.#logger, { dryRun: true }, this.#ids);
   }
