@@ -2,7 +2,7 @@ import type { AccessEvidence } from '../access/access-mode.js';
 import type { AccountTransport, Refusal, Transport } from '../transport/transport.js';
 import type { BroadcastContext } from './context.js';
 
-/** What the service says about an account that denied a sealed message. */
+/** Answer of the service about an account that denied a sealed message. */
 export type AccessAnswer =
   | { readonly kind: 'evidence'; readonly evidence: AccessEvidence }
   | { readonly kind: 'unregistered' }
@@ -13,8 +13,9 @@ export type AccessAnswer =
 const EXISTS: AccessAnswer = { kind: 'evidence', evidence: 'exists' };
 
 /**
- * Asks first, unauthenticated, whether the account exists: most accounts that answer 401 are gone. Then fetches its profile
- * as the account, where the transport can: the profile says whether the access key that was denied is the registered one.
+ * Asks first, unauthenticated, whether the account exists: most accounts that answer 401 are gone.
+ * Then fetches its profile as the account, where the transport can: the profile says whether the
+ * access key that was denied is the registered one.
  *
  * @param revision at which the contact was read, see `SendGuard`.
  * @throws SealcastError ERR_STORE_LOCKED; the signal's reason.

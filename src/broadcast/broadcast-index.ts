@@ -1,13 +1,16 @@
 import { refuse } from '../sealer/options.js';
 import type { ResendQueue } from '../runtime/resend-queue.js';
 
-/** A broadcast in the store. */
+/** Broadcast in the store. */
 export interface IndexedBroadcast {
   readonly id: string;
   readonly timestamp: number;
 }
 
-/** Broadcasts in the store, by timestamp: receivers take two messages with one timestamp for the same, and show the first alone. */
+/**
+ * Broadcasts in the store, by timestamp. Receivers take two messages with one timestamp for the
+ * same, and show only the first.
+ */
 export class BroadcastIndex {
   readonly #resends: Pick<ResendQueue, 'pruned' | 'reopened'>;
   readonly #ids = new Map<number, string>();
@@ -25,7 +28,7 @@ export class BroadcastIndex {
   }
 
   /**
-   * A run is about to store the broadcast, or to add recipients to it.
+   * Reserves the timestamp. A run is about to store the broadcast, or to add recipients to it.
    *
    * @throws SealcastError ERR_INVALID_ARGUMENT: the timestamp is that of another broadcast.
    */
@@ -35,12 +38,12 @@ export class BroadcastIndex {
     this.#resends.reopened(broadcast.id);
   }
 
-  /** The broadcast was not stored. */
+  /** Removes a broadcast that was not stored. */
   remove({ id, timestamp }: IndexedBroadcast): void {
     if (this.#ids.get(timestamp) === id) this.#ids.delete(timestamp);
   }
 
-  /** The broadcast has left the store. */
+  /** Removes a broadcast that has left the store. */
   pruned(broadcast: IndexedBroadcast): void {
     this.remove(broadcast);
     this.#resends.pruned(broadcast.id);
@@ -52,7 +55,9 @@ export class BroadcastIndex {
     if (other !== undefined && other !== id) refuse('timestamp', 'that of no other broadcast in the store');
   }
 
-  /** The first free timestamp from `nowMs` on: a clock that is set back shows a time twice. */
+  /**
+   * Returns the first free timestamp from `nowMs` on: a clock that is set back shows a time twice.
+   */
   freeTimestamp(nowMs: number): number {
     let timestamp = nowMs;
     while (this.#ids.has(timestamp)) timestamp += 1;

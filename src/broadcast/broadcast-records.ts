@@ -6,7 +6,7 @@ import type { BroadcastIndex } from './broadcast-index.js';
 import type { CheckedBroadcast } from './options.js';
 import type { Outbox } from './outbox.js';
 
-/** A broadcast's record, saved, and whether it has no recipients yet. */
+/** Record of a broadcast, saved, and whether it has no recipients yet. */
 export interface OpenedBroadcast {
   readonly record: BroadcastRecord;
   readonly isNew: boolean;
@@ -20,7 +20,7 @@ export interface BroadcastRecordsOptions {
   readonly dryRun: boolean;
 }
 
-/** Opens the record of a broadcast that a run begins or goes on with. */
+/** Opens the record of a broadcast that a run begins or resumes. */
 export class BroadcastRecords {
   readonly #options: BroadcastRecordsOptions;
 
@@ -29,9 +29,10 @@ export class BroadcastRecords {
   }
 
   /**
-   * The record of the message, saved; that of the store where there is no message.
+   * Saves the record of the message, and returns it; without a message, returns the stored one.
    *
-   * @throws SealcastError ERR_BROADCAST_MISMATCH, ERR_INVALID_ARGUMENT, ERR_STORE_FAILED, ERR_STORE_LOCKED.
+   * @throws SealcastError ERR_BROADCAST_MISMATCH, ERR_INVALID_ARGUMENT, ERR_STORE_FAILED,
+   *   ERR_STORE_LOCKED.
    */
   async open(id: string, message: CheckedBroadcast | undefined): Promise<OpenedBroadcast> {
     const { outbox, index, dryRun } = this.#options;
@@ -40,7 +41,7 @@ export class BroadcastRecords {
       if (known === undefined) throw new SealcastError('ERR_STORE_FAILED', 'the broadcast is no longer in the store');
       return { record: known, isNew: false };
     }
-    // In one step: of two broadcasts that begin together, each takes a time of its own.
+    // In one step: of two broadcasts that begin together, each takes a timestamp of its own.
     const record = this.#recordOf(message, known);
     const { timestamp } = record;
     if (!dryRun) index.reserve({ id, timestamp });
@@ -53,7 +54,7 @@ export class BroadcastRecords {
     return { record, isNew: known === undefined };
   }
 
-  /** The broadcast's record as it is to be: from the one that is there, if it is of the same message. */
+  /** Makes the broadcast's new record, from the known one if that is of the same message. */
   #recordOf(checked: CheckedBroadcast, known: BroadcastRecord | undefined): BroadcastRecord {
     const { clock, index } = this.#options;
     const { message, urgent } = checked;

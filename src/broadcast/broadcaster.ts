@@ -33,17 +33,19 @@ export interface BroadcasterOptions extends SharedOptions, Partial<Policies>, Pa
 
 /** Options of {@link Broadcaster.resume}. */
 export interface ResumeOptions {
-  /** Stops what is resumed; it can be resumed again. */
+  /** Stops the broadcasts that are resumed; they can be resumed again. */
   readonly signal?: AbortSignal;
 }
 
 const RESUME_NAMES = { signal: true } satisfies NamesOf<ResumeOptions>;
 
 /**
- * Sends a text to many, each of them a sealed message of its own, and remembers how far it got.
+ * Sends a text to many recipients, each as an individual message, and keeps its progress.
  *
- * A broadcast is an outbox in the store: what was encrypted is on the disk before it leaves, and what was sent is never sent
- * again; what a crash left in between goes out once more, with the same ciphertext, and receivers drop it as a duplicate.
+ * Each recipient gets a sealed message of its own. A broadcast is an outbox in the store. A
+ * ciphertext is on the disk before it leaves, and a message that was sent is never sent again. A
+ * message that a crash left in between goes out once more, with the same ciphertext, and receivers
+ * drop it as a duplicate.
  */
 export class Broadcaster extends EventEmitter<BroadcasterEvents> implements AsyncDisposable {
   readonly #service: BroadcastService;
@@ -52,17 +54,17 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
   private constructor(service: BroadcastService) {
     super();
     this.#service = service;
-    // A skew that was found before anybody could listen is told to the first listener.
+    // The first listener hears of a skew that was found before any could be added.
     (this as EventEmitter).on('newListener', (name) => {
       if (name === 'clockSkew') service.tellClockSkews();
     });
   }
 
   /**
-   * Starts the workers, and takes finished broadcasts that are old enough out of the store.
+   * Starts the workers, and removes finished broadcasts that are old enough from the store.
    *
-   * @throws SealcastError ERR_INVALID_ARGUMENT; ERR_ACCOUNT_MISMATCH: the store is another account's; what {@link Sealer.create}
-   *   and the store throw.
+   * @throws SealcastError ERR_INVALID_ARGUMENT; ERR_ACCOUNT_MISMATCH: the store is another
+   *   account's; the errors of {@link Sealer.create} and of the store.
    */
   static open(options: BroadcasterOptions): Promise<Broadcaster> {
     return Broadcaster.openWith(options, {});
@@ -88,9 +90,10 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
   /**
    * Sends the message to every recipient, each once, whatever happens in between. Returns at once.
    *
-   * @param recipients service ids: UUIDs, or `PNI:` and a UUID. What is none is its own failed delivery.
-   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_CLOSED; ERR_MESSAGE_TOO_LARGE: receivers' clients would drop the text, see
-   *   {@link truncateBody}.
+   * @param recipients service ids: UUIDs, or `PNI:` and a UUID. An entry that is none is a failed
+   *   delivery of its own.
+   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_CLOSED; ERR_MESSAGE_TOO_LARGE: receivers'
+   *   devices would drop the text, see {@link truncateBody}.
    */
   broadcast(message: BroadcastMessage, recipients: Recipients, options: BroadcastOptions = {}): BroadcastRun {
     this.#assertOpen();
@@ -98,10 +101,11 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
   }
 
   /**
-   * Finishes the broadcasts that a crash or a close cut off, one after the other. Those of which not all recipients had been
-   * read wait for them: see the status.
+   * Finishes the broadcasts that a crash or a close cut off, one after the other. A broadcast whose
+   * recipients had not all been read waits for them: see the status.
    *
-   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_ABORTED, ERR_CLOSED, ERR_STORE_FAILED, ERR_STORE_LOCKED.
+   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_ABORTED, ERR_CLOSED, ERR_STORE_FAILED,
+   *   ERR_STORE_LOCKED.
    */
   async resume(options: ResumeOptions = {}): Promise<ResumedBroadcast[]> {
     this.#assertOpen();
@@ -109,15 +113,21 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
   }
 
   /**
-   * What a contact told us its profile key is, 32 bytes; another one than before makes its access unknown, and the same one has a
-   * contact that denied sealed messages tried again. Many calls at once share a transaction.
+   * Sets the profile key that a contact told the account, 32 bytes. Another key than before makes
+   * the contact's access mode `unknown`. With the same key, a contact that denied sealed messages
+   * is tried again. Many calls at once share a transaction.
    */
   setProfileKey(serviceId: string, profileKey: Uint8Array): Promise<void> {
     const key = checkProfileKey(profileKey);
     return this.#change(serviceId, (contact) => onProfileKey(contact, key));
   }
 
-  /** How long messages of the conversation stay, as the contact set it: seconds (0: for ever), and the setting's version. */
+  /**
+   * Sets how long messages of the conversation stay, as the contact set it.
+   *
+   * @param seconds 0: for ever.
+   * @param version of the setting.
+   */
   setExpireTimer(serviceId: string, seconds: number, version: number): Promise<void> {
     const expireTimer = checkInteger(seconds, 'seconds', 0, MAX_EXPIRE_TIMER);
     const expireTimerVersion = checkInteger(version, 'version', 0, MAX_EXPIRE_TIMER);
@@ -127,8 +137,9 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
   /**
    * Does what {@link Account.block} and {@link Account.unblock} do, where the account is open.
    *
-   * Where the Broadcaster is open alone, and where the account's profile or attributes were never set, the contact is blocked
-   * and the profile key that it may have stays in use; a later {@link Account.block} replaces it.
+   * Where the Broadcaster is open alone, and where the account's profile or attributes were never
+   * set, the contact is blocked and the profile key that it may have stays in use. {@link
+   * Account.block} replaces it later.
    *
    * @deprecated Use {@link Account.block} and {@link Account.unblock}.
    * @throws SealcastError as {@link Account.block}.
@@ -145,12 +156,16 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
   }
 
   /**
-   * Accepts the new identity key of a contact, where `onIdentityChange` is `fail` and sends to it end with ERR_IDENTITY_CHANGED.
-   * Sessions with the old key are archived; the next broadcast begins new ones.
+   * Accepts the new identity key of a contact, where `onIdentityChange` is `fail`.
    *
-   * @param identityKey the key that was looked at, 33 bytes or a libsignal PublicKey: a key that came after it is not accepted.
-   * @throws SealcastError ERR_INVALID_ARGUMENT: no new key of this contact waits. ERR_IDENTITY_CHANGED: another key waits than the one
-   *   given. ERR_CLOSED, and what the store throws.
+   * Until then, sends to the contact end with ERR_IDENTITY_CHANGED. Sessions with the old key are
+   * archived; the next broadcast begins new ones.
+   *
+   * @param identityKey the key that was looked at, 33 bytes or a libsignal PublicKey: a key that
+   *   came after it is not accepted.
+   * @throws SealcastError ERR_INVALID_ARGUMENT: no new key of this contact waits.
+   *   ERR_IDENTITY_CHANGED: another key waits than the one given. ERR_CLOSED, and the errors of the
+   *   store.
    * @example
    * for await (const { serviceId, identityKey } of broadcaster.pendingIdentities()) {
    *   if (await isVerified(serviceId, identityKey)) await broadcaster.acceptIdentity(serviceId, identityKey);
@@ -161,15 +176,20 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
     return this.#service.identities.accept(serviceId, identityKey);
   }
 
-  /** Contacts whose new identity key waits to be accepted, in the store's order. Reads all contacts. */
+  /**
+   * Iterates contacts whose new identity key waits to be accepted, in the store's order. Reads all
+   * contacts.
+   */
   pendingIdentities(): AsyncIterable<PendingIdentity> {
     this.#assertOpen();
     return this.#service.identities.pending();
   }
 
   /**
-   * The name under which a broadcast appears in log lines and metrics: HMAC-SHA256 of its id with a key that the store keeps, 16
-   * bytes in hex. It also makes an id that says nothing of a name that does.
+   * Returns the name under which a broadcast appears in log lines and metrics.
+   *
+   * It is the HMAC-SHA256 of the id with a key that the store keeps, 16 bytes in hex. It also turns
+   * a name that says something into an id that says nothing.
    *
    * @example
    * const id = broadcaster.publicId(`${sender}:${timestamp}`);
@@ -182,12 +202,15 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
     return this.#service.publicId(id);
   }
 
-  /** Statistics of the Sealer in use. */
+  /** Returns the statistics of the Sealer in use. */
   stats(): SealerStats {
     return this.#service.sealer.stats();
   }
 
-  /** Stops what is under way (it can be resumed), ends the workers, wipes the keys. Further calls do nothing. */
+  /**
+   * Stops the runs (their broadcasts can be resumed), ends the workers and wipes the keys. Further
+   * calls do nothing.
+   */
   close(): Promise<void> {
     this.#closing ??= this.#service.close(closedError());
     return this.#closing;

@@ -14,7 +14,7 @@ import type { SealQueue } from '../runtime/seal-queue.js';
 import type { SendGuard } from '../runtime/send-guard.js';
 import type { Telemetry } from '../runtime/telemetry.js';
 
-/** What all broadcasts of a Broadcaster share. */
+/** Parts that all broadcasts of a Broadcaster share. */
 export interface BroadcastContext {
   /** As it is now: its profile key may change. */
   readonly account: () => AccountRecord;
@@ -31,6 +31,6 @@ export interface BroadcastContext {
   readonly telemetry: Telemetry;
   readonly events: EventSink<BroadcasterEvents>;
   readonly clock: MeasuredClock;
-  /** Hears of each recipient whose part has ended. */
+  /** Hears of each recipient whose delivery has ended. */
   readonly onPartEnded?: (serviceId: string) => void;
 }

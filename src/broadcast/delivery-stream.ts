@@ -2,17 +2,19 @@ import { SealcastError } from '../errors.js';
 import { Queue } from '../util/queue.js';
 import type { Delivery } from './delivery.js';
 
-/** Deliveries that may lie ready before whoever iterates slows the broadcast down. */
+/** Deliveries that may be ready before a slow iteration slows the broadcast down. */
 const HIGH_WATER = 1024;
-/** Deliveries that are kept for a reader that has not come yet. */
+/** Deliveries that are kept for an iteration that has not begun yet. */
 const MAX_UNREAD = 65_536;
 
 /**
- * Deliveries on their way to whoever iterates. What happens before anybody does is kept; once it is clear that nobody will
- * (`discard`), or no longer, it is dropped, and holds nobody up.
+ * Deliveries on their way to an iteration. The stream keeps the ones that come before it begins.
+ * Once it is clear that none will begin (`discard`), or that it has ended, deliveries are dropped,
+ * and hold no recipient up.
  *
- * A run may also be left alone, neither iterated nor asked for its summary. Of so many unread deliveries that they would fill the
- * memory none is kept: the outbox has them all, and a reader that comes late is given them from there, then those that follow.
+ * A run may also be left alone, neither iterated nor asked for its summary. When its unread
+ * deliveries would fill the memory, none is kept: the outbox has them all, and a late iteration
+ * gets them from there, then the ones that follow.
  */
 export class DeliveryStream {
   readonly #stored: () => AsyncIterable<Delivery>;
@@ -20,9 +22,12 @@ export class DeliveryStream {
   readonly #ready = new Queue<Delivery>();
   /** Recipients whose outcome is being written to the outbox, and not pushed yet. */
   readonly #writing = new Set<string>();
-  /** What no outbox has, entries that are no service ids, since unread deliveries are not kept. */
+  /**
+   * Deliveries that no outbox has: of entries that are no service ids. Undefined until unread
+   * deliveries are no longer kept.
+   */
   #unstored: Delivery[] | undefined;
-  /** While a reader is given what the outbox has: recipients that are pushed meanwhile. */
+  /** Recipients that are pushed while an iteration reads the outbox. */
   #pushed: Set<string> | undefined;
   #iterated = false;
   #discarding = false;
@@ -38,13 +43,13 @@ export class DeliveryStream {
     this.#maxUnread = maxUnread;
   }
 
-  /** The recipient's outcome goes to the outbox now, and is pushed when it is there. */
+  /** Records that the recipient's outcome goes to the outbox now. It is pushed when it is there. */
   writing(recipient: string): void {
     this.#writing.add(recipient);
     this.#pushed?.add(recipient);
   }
 
-  /** Resolves when the next one may follow. */
+  /** Adds a delivery. Resolves when the next one may follow. */
   push(delivery: Delivery): Promise<void> | undefined {
     const isStored = this.#writing.delete(delivery.recipient);
     if (this.#discarding) return undefined;
@@ -68,13 +73,13 @@ export class DeliveryStream {
     return true;
   }
 
-  /** From now on nobody waits for whoever iterates: he may be waiting for the broadcast to stop. */
+  /** Stops waiting for a slow iteration: its caller may be waiting for the broadcast to stop. */
   stopBackpressure(): void {
     this.#hurried = true;
     this.#letFollow();
   }
 
-  /** @param error what the broadcast stopped with; undefined if it came to its end. */
+  /** @param error that the broadcast stopped with; undefined if it came to its end. */
   end(error?: unknown): void {
     this.#ended = true;
     this.#error = error;
@@ -82,7 +87,7 @@ export class DeliveryStream {
     this.#letFollow();
   }
 
-  /** Nobody is going to iterate, unless somebody has begun to. */
+  /** Drops the deliveries, as no iteration is going to begin. Does nothing if one has begun. */
   discard(): void {
     if (!this.#iterated) this.#drop();
   }
@@ -130,12 +135,15 @@ export class DeliveryStream {
         }
       }
     } finally {
-      // Left in the middle: the broadcast goes on.
+      // The iteration may have been left in the middle: the broadcast goes on.
       this.#drop();
     }
   }
 
-  /** What was not kept. An outcome that is written meanwhile may be in the outbox already; it is pushed, and left out here. */
+  /**
+   * Yields the deliveries that were not kept. An outcome that is written meanwhile may be in the
+   * outbox already; it is pushed, and left out here.
+   */
   async *#left(unstored: Delivery[]): AsyncGenerator<Delivery, void, void> {
     const pushed = new Set(this.#writing);
     this.#pushed = pushed;

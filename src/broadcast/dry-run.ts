@@ -16,24 +16,28 @@ import { Outbox } from './outbox.js';
 import { PreKeyFetches } from './flow/prekey-fetches.js';
 import type { BroadcastContext } from './context.js';
 
-/** As long as real ones, so that envelopes are too. */
+/** Length of real certificates, so that envelopes are as long as real ones. */
 const CERTIFICATE_BYTES = 350;
 
-/** Nothing that is sealed with it leaves. */
+/** Sender certificate of dry runs: nothing that is sealed with it leaves. */
 export const DRY_CERTIFICATE: SenderCertificate = {
   bytes: new Uint8Array(CERTIFICATE_BYTES).fill(1),
   expiresAtMs: Number.POSITIVE_INFINITY,
 };
 
-/** Values that are kept once however many rows have them: rows that are queued or done are of this length at most. */
+/**
+ * Values up to this length are kept once, whatever the number of rows that have them. Rows that are
+ * queued or done are of this length at most.
+ */
 const MAX_SHARED_BYTES = 64;
 const MAX_SHARED_VALUES = 256;
 
 /**
- * What a dry run works with: it reads the store, writes into memory of its own, sends nothing, and takes no shared lock.
+ * Context of a dry run. It reads the store, writes into memory of its own, sends nothing, and takes
+ * no shared lock.
  *
- * Its memory grows with the recipients that are on their way, whose sessions it keeps; of one whose part has ended a row remains, so
- * that it is counted once (some 200 bytes).
+ * Its memory grows with the recipients that are on their way, whose sessions it keeps. A delivery
+ * that has ended leaves a row, so that it is counted once (some 200 bytes).
  */
 export function dryRunContext(context: BroadcastContext, store: Store): BroadcastContext {
   const overlay = new OverlayStore(store);
@@ -51,7 +55,7 @@ export function dryRunContext(context: BroadcastContext, store: Store): Broadcas
       settleClock: () => Promise.resolve(),
     },
     locks: new RecipientLocks(),
-    // Requests to send something again are about rows of the store: none is answered here.
+    // Retry requests are about rows of the store: none is answered here.
     resends: { isRequested: () => false, answering: () => undefined },
     telemetry: context.telemetry.forDryRun(),
     events: { emit: () => undefined },
@@ -59,7 +63,7 @@ export function dryRunContext(context: BroadcastContext, store: Store): Broadcas
   };
 }
 
-/** What a store would be after commits that it never hears of. */
+/** Store as the base would be after commits that the base never hears of. */
 export class OverlayStore implements Store {
   readonly epoch: number;
   readonly orderOf: (table: TableName, key: string) => string;
@@ -100,7 +104,7 @@ export class OverlayStore implements Store {
       return value === undefined || !isMeant ? [] : [{ key, value: Uint8Array.from(value) }];
     });
     const all = [...base, ...added].sort((a, b) => compare(a.key, b.key));
-    // What follows the last one that was read may have others of the base store before it.
+    // Entries after the last one that was read may have others of the base store before them.
     const lastKey = base.at(-1)?.key;
     const known = isWhole || lastKey === undefined ? all : all.filter(({ key }) => compare(key, lastKey) <= 0);
     return known.slice(0, limit);
@@ -161,7 +165,7 @@ const copyOf = (value: Uint8Array | undefined): Uint8Array<ArrayBuffer> | undefi
 const SENT: SendOutcome = { status: 'sent' };
 const NOTHING = { status: 'unavailable' } as const;
 
-/** Takes everything, and gives nothing. */
+/** Transport that accepts everything, and gives nothing. */
 export class DryTransport implements Transport {
   sendSealed(): Promise<SendOutcome> {
     return Promise.resolve(SENT);

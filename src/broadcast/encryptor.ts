@@ -25,24 +25,24 @@ import type { BroadcastContext } from './context.js';
 export interface Stranger {
   readonly serviceId: string;
   readonly contact: ContactRecord;
-  /** At which the contact was read, see `SendGuard`. */
+  /** Revision at which the contact was read, see `SendGuard`. */
   readonly revision: number;
 }
 
-/** Where the recipients of a chunk are after its sessions were used. */
+/** Next steps of the recipients of a chunk, after its sessions were used. */
 export interface ChunkSteps {
-  /** A recipient's next step, or undefined where his part had ended before. */
+  /** Next step of a recipient, or undefined where its delivery had ended before. */
   readonly steps: ReadonlyMap<string, DeliveryStep | undefined>;
-  /** Those without a usable session: prekeys have to be fetched for them. */
+  /** Recipients without a usable session: prekeys have to be fetched for them. */
   readonly strangers: readonly Stranger[];
 }
 
-/** Devices of one recipient to encrypt for, and what to begin sessions with. */
+/** Devices of one recipient to encrypt for, and the bundles to begin sessions with. */
 export interface SessionSetup {
   readonly serviceId: string;
   /** The contact as it is to be known from now on; its identity key is that of the bundles. */
   readonly contact: ContactRecord;
-  /** At which the contact was read, see `SendGuard`. */
+  /** Revision at which the contact was read, see `SendGuard`. */
   readonly revision: number;
   /** By device id; undefined where the session that exists is used. */
   readonly devices: ReadonlyMap<number, BundleSetup | undefined>;
@@ -50,20 +50,21 @@ export interface SessionSetup {
   readonly kept: readonly EncryptedDevice[];
   /** Devices whose sessions are archived. */
   readonly retired: readonly number[];
-  /** Whether to hold the recipient's lock meanwhile: for a contact that changed each time before. */
+  /** Whether to hold the recipient's lock: for a contact that changed each time before. */
   readonly holdsLock: boolean;
 }
 
 interface SetupEncryption {
   readonly ids: readonly number[];
-  /** Records that were encrypted with, in the order of the ids. */
+  /** Session records that the encryption used, in the order of the ids. */
   readonly sessions: readonly (Uint8Array | undefined)[];
   readonly outputs: readonly Encrypted[];
 }
 
 /**
- * From recipients to ciphertexts that are on the disk. Sessions and ciphertexts are committed in one transaction, and the locks
- * held until it is flushed: nothing made with a session leaves before the session that made it is safe.
+ * Encrypts for recipients, to ciphertexts that are on the disk. Sessions and ciphertexts are
+ * committed in one transaction, and the locks held until it is flushed: nothing made with a session
+ * leaves before the session that made it is safe.
  */
 export class Encryptor {
   readonly #id: string;
@@ -79,7 +80,7 @@ export class Encryptor {
   }
 
   /**
-   * Encrypts for all who have sessions. The caller holds no locks.
+   * Encrypts for all recipients that have sessions. The caller holds no locks.
    *
    * @param fresh none of the recipients has a row but `queued`.
    */
@@ -115,15 +116,15 @@ export class Encryptor {
   }
 
   /**
-   * Whether what was encrypted for the identity key may go to the contact: it is the key that the contact is known by, and no
-   * other one waits to be accepted.
+   * Whether a ciphertext for the identity key may go to the contact: it is the key that the contact
+   * is known by, and no other one waits to be accepted.
    */
   isFor(contact: ContactRecord, encryptedFor: Uint8Array | undefined): boolean {
     if (encryptedFor === undefined || isOtherIdentity(contact, encryptedFor)) return false;
     return !awaitsAcceptance(contact, this.#context.policies.onIdentityChange);
   }
 
-  /** What is already clear without a session. */
+  /** Next step of a recipient where it is clear without a session. */
   #knownStep(
     serviceId: string,
     contact: ContactRecord,
@@ -168,7 +169,7 @@ export class Encryptor {
       const own = outputs.slice(at, at + contact.devices.length);
       at += contact.devices.length;
       if (own.some(({ status }) => status === 'no-session')) {
-        // What its other devices' sessions went through is forgotten with their ciphertexts.
+        // The new states of its other devices' sessions are dropped with their ciphertexts.
         steps.set(serviceId, 'stranger');
         continue;
       }
@@ -201,7 +202,8 @@ export class Encryptor {
       serviceId,
       deviceId,
       plaintext: this.#contents.plaintextFor(contact),
-      // Those without an identity key are strangers; those who are not got it with their first session.
+      // A recipient without an identity key is a stranger; any other one got it with its first
+      // session.
       identityKey: contact.identityKey ?? new Uint8Array(0),
       session,
       renewal,
@@ -209,12 +211,13 @@ export class Encryptor {
   }
 
   /**
-   * Begins sessions where the setup says so, encrypts for its devices, and commits both together with what it keeps of an
-   * earlier encryption.
+   * Begins sessions where the setup says so, and encrypts for its devices. Commits both together
+   * with the ciphertexts that it keeps of an earlier encryption.
    *
-   * X25519 and ML-KEM of a first session take a worker milliseconds, and behind other jobs much longer. So the workers encrypt
-   * without the recipient's lock, and messages from the recipient are decrypted meanwhile. With the lock, the contact and
-   * the sessions must be those that were encrypted with; if not, the result is dropped: it never left, and no key of it was kept.
+   * X25519 and ML-KEM of a first session take a worker milliseconds, and behind other jobs much
+   * longer. So the workers encrypt without the recipient's lock, and messages from the recipient
+   * are decrypted meanwhile. With the lock, the contact and the sessions must be those that were
+   * encrypted with; if not, the result is dropped: it never left, and no key of it was kept.
    *
    * @returns undefined where the contact or a session changed meanwhile; nothing was kept.
    */
@@ -235,7 +238,10 @@ export class Encryptor {
     return { ids, sessions, outputs: await sessionClient.encrypt(inputs) };
   }
 
-  /** Commits what was encrypted, if contact and sessions are still the ones of then. The caller holds the lock. */
+  /**
+   * Commits the ciphertexts, if contact and sessions are still the ones of the encryption. The
+   * caller holds the lock.
+   */
   async #commitSetup(
     setup: SessionSetup,
     { ids, sessions, outputs }: SetupEncryption,
@@ -256,7 +262,7 @@ export class Encryptor {
     return { kind: 'encrypted', delivery: { ...step.delivery, revision: guard.revision } };
   }
 
-  /** Adds to the changes what was encrypted for a recipient's devices, or says why it could not be. */
+  /** Adds a recipient's ciphertexts and sessions to the changes, or says why there are none. */
   #keep(
     serviceId: string,
     { contact, revision }: { readonly contact: ContactRecord; readonly revision: number },

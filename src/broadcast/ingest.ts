@@ -6,15 +6,18 @@ import { addedChange } from './delivery.js';
 
 /** Rows that are put into the outbox together. */
 const BATCH_RECIPIENTS = 1024;
-/** Recipients as the caller gives them: those that are service ids, and the index of each that is none. */
+/** Batch of the caller's entries: service ids, and the index of each entry that is none. */
 export interface IngestBatch {
   /** In the outbox now; none of them was before. */
   readonly added: readonly string[];
-  /** What stood where no service id was. */
+  /** Entries that are no service ids. */
   readonly invalid: readonly { readonly index: number; readonly given: string }[];
 }
 
-/** Puts recipients into the outbox, each once, a batch at a time, until there are no more or the signal fires. */
+/**
+ * Puts recipients into the outbox, each once, a batch at a time. Ends with the last of them, or
+ * when the signal fires.
+ */
 export async function* ingest(
   id: string,
   recipients: Recipients,
@@ -48,7 +51,7 @@ async function add(id: string, serviceIds: readonly string[], outbox: Outbox): P
   return added;
 }
 
-/** What the caller's iterable throws is told from what we do. */
+/** Tells errors of the caller's iterable from errors of this library. */
 async function* guarded(recipients: Recipients): AsyncGenerator {
   try {
     yield* recipients as AsyncIterable<unknown>;
@@ -60,7 +63,10 @@ async function* guarded(recipients: Recipients): AsyncGenerator {
   }
 }
 
-/** Waits for no value any more when the signal fires: whoever gives the recipients may never give the next one. */
+/**
+ * Stops waiting for a value when the signal fires: the caller's iterable may never give the next
+ * one.
+ */
 async function* untilAborted(values: AsyncGenerator, signal: AbortSignal): AsyncGenerator {
   let giveUp = (): void => undefined;
   const abort = (): void => giveUp();
@@ -78,7 +84,8 @@ async function* untilAborted(values: AsyncGenerator, signal: AbortSignal): Async
     }
   } finally {
     signal.removeEventListener('abort', abort);
-    // His own clearing up is not waited for either, and what comes of it concerns nobody any more.
+    // The cleanup of the iterable is not waited for either, and its result concerns no caller any
+    // longer.
     values.return(undefined).catch(() => undefined);
   }
 }

@@ -11,28 +11,36 @@ export type Recipients = Iterable<string> | AsyncIterable<string>;
 
 /** A text message. */
 export interface BroadcastMessage {
-  /** Not blank, without NUL, at most {@link MAX_BODY_BYTES} (2,048) of UTF-8: receivers' clients drop a longer one unseen. */
+  /**
+   * Not blank, without NUL, at most {@link MAX_BODY_BYTES} (2,048) of UTF-8: receivers' devices
+   * drop a longer one unseen.
+   */
   readonly body: string;
 }
 
 export interface BroadcastOptions {
   /**
-   * Names the broadcast: the same id again goes on with it, and each recipient gets one message. It waits for a resend to recipients
-   * that asked for one; while another call is sending the broadcast it is refused with ERR_INVALID_ARGUMENT. 1 to 128 letters,
-   * digits and `_.:-`. Default: a random UUID.
+   * Id of the broadcast: 1 to 128 letters, digits and `_.:-`. Default: a random UUID.
+   *
+   * The same id again resumes the broadcast, and each recipient gets one message. The call waits
+   * for a resend to recipients that asked for one. While another call is sending the broadcast, it
+   * is refused with ERR_INVALID_ARGUMENT.
    */
   readonly id?: string;
   /** ms since the epoch; no two messages of an account may have the same. Default: now. */
   readonly timestamp?: number;
-  /** Whether recipients' phones are woken up. Default true. */
+  /** Whether the message wakes the recipients' devices. Default true. */
   readonly urgent?: boolean;
-  /** Stops it; it can be taken up again with the same id. */
+  /** Stops the broadcast; it can be resumed with the same id. */
   readonly signal?: AbortSignal;
-  /** Does everything but the network, and keeps nothing: deliveries say what would be tried. Default false. */
+  /**
+   * Does everything but the network, and keeps nothing: deliveries say which way would be tried.
+   * Default false.
+   */
   readonly dryRun?: boolean;
   /**
-   * Recipients a second at most. Kept with the broadcast: `resume()`, and those who ask for it again, are sent to no faster. Default:
-   * what the broadcast has, else as fast as it goes (`Infinity`).
+   * Recipients a second at most. Kept with the broadcast: `resume()` and resends are no faster.
+   * Default: the value that the broadcast has, else as fast as it goes (`Infinity`).
    */
   readonly maxPerSecond?: number;
 }
@@ -124,20 +132,27 @@ export function checkBroadcast(message: unknown, recipients: unknown, options: u
   };
 }
 
-/** What a Broadcaster emits, for whoever has to act on it. */
+/** Events of a Broadcaster, for a listener that acts on them. */
 export interface BroadcasterEvents {
   /**
-   * The service wants proof of a person (428): the broadcast is paused until its `run.resume()` is called, after token and
-   * captcha or push were handed in.
+   * The service wants proof of a person (428). The broadcast is paused until its `run.resume()` is
+   * called, after token and captcha or push were submitted.
    */
   challenge: [{ readonly id: string; readonly token: string; readonly options: readonly string[] }];
-  /** A recipient's identity key is another than before; whether it was sent to depends on `onIdentityChange`. */
+  /**
+   * A recipient has another identity key than before. `onIdentityChange` decides whether the
+   * message was sent to it.
+   */
   identityChange: [{ readonly serviceId: string; readonly accepted: boolean }];
-  /** No usable sender certificate can be had; sends wait. ERR_CLOCK_SKEW: ours expired while it was fetched. */
+  /**
+   * No usable sender certificate is available; sends wait. ERR_CLOCK_SKEW: the one that was just
+   * fetched has expired, or will within the hour.
+   */
   certificateProblem: [{ readonly error: SealcastError; readonly attempt: number }];
   /**
-   * The local clock is more than a minute behind the service's (`offsetMs`), or ahead (negative). The service's time is used;
-   * told again when the difference changes by a minute, or comes back.
+   * The local clock is over a minute behind the service's (`offsetMs`), or ahead (negative). The
+   * service's time is used. The event comes again when the difference changes by a minute, or comes
+   * back.
    */
   clockSkew: [ClockSkew];
 }

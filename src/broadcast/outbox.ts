@@ -5,9 +5,9 @@ import { Records } from '../runtime/records.js';
 import { SealcastError, type SealcastErrorCode } from '../errors.js';
 import { prunedChange, type Delivery } from './delivery.js';
 
-/** What broadcasts keep in a store, in records of their own. */
+/** Broadcasts and deliveries in a store, as records. */
 export class Outbox extends Records {
-  /** Where in the store a recipient's rows lie; undefined: in the order of the service ids. */
+  /** Place of a recipient's rows in the store; undefined: in the order of the service ids. */
   get placeOf(): ((serviceId: string) => string) | undefined {
     return contactOrder(this.store);
   }
@@ -24,12 +24,15 @@ export class Outbox extends Records {
     return scanBroadcasts(this.store);
   }
 
-  /** Pages of a broadcast's recipients, in the store's order. */
+  /** Iterates pages of a broadcast's recipients, in the store's order. */
   pages(id: string): AsyncGenerator<readonly { readonly serviceId: string; readonly row: OutboxRecord }[]> {
     return scanRows(this.store, id);
   }
 
-  /** Recipients whose part has ended, in the store's order; of an error the outbox has the code. */
+  /**
+   * Iterates deliveries that have ended, in the store's order; the outbox has only the code of an
+   * error.
+   */
   async *deliveries(id: string): AsyncGenerator<Delivery> {
     for await (const page of this.pages(id)) {
       for (const { serviceId, row } of page) {
@@ -47,8 +50,8 @@ export class Outbox extends Records {
   }
 
   /**
-   * Takes a broadcast out, its rows first. What a crash leaves of it is marked, and taken out the next time: with some of its
-   * rows gone it would send to those once more.
+   * Removes a broadcast, its rows first. A mark lets the next look remove the rest that a crash
+   * leaves: with some of its rows gone, the broadcast would be sent to those recipients once more.
    */
   async prune(id: string, record: BroadcastRecord): Promise<void> {
     await this.saveBroadcast(id, { ...record, state: 'pruned' });

@@ -7,13 +7,16 @@ import type { BroadcastContext } from './context.js';
 
 interface Note {
   readonly delivery: Delivery;
-  /** With what it was sent sealed, where that teaches something about the contact. */
+  /** Access of a sealed message, where its acceptance teaches something about the contact. */
   readonly learned: Access | undefined;
   readonly resolve: () => void;
   readonly reject: (error: unknown) => void;
 }
 
-/** Puts down how recipients' parts ended: those that end while one transaction is being flushed share the next one. */
+/**
+ * Records how deliveries ended. Outcomes that come while one transaction is being flushed share the
+ * next one.
+ */
 export class OutcomeWriter {
   readonly #rows: DeliveryRows;
   readonly #context: BroadcastContext;
@@ -24,7 +27,11 @@ export class OutcomeWriter {
     this.#context = context;
   }
 
-  /** Resolves once it is on the disk. @param sealedWith what a message that was taken sealed was sent with */
+  /**
+   * Resolves once the outcome is on the disk.
+   *
+   * @param sealedWith access that an accepted sealed message was sent with.
+   */
   record(delivery: Delivery, sealedWith?: Access): Promise<void> {
     const learned = sealedWith !== undefined && isUnproven(sealedWith) ? sealedWith : undefined;
     return new Promise((resolve, reject) => this.#notes.add({ delivery, learned, resolve, reject }));
@@ -59,7 +66,10 @@ export class OutcomeWriter {
     });
   }
 
-  /** Made in the step that calls commit: a recipient that asked for the message meanwhile stays queued for it. */
+  /**
+   * Makes the changes, in the step that calls commit: a recipient that asked for the message
+   * meanwhile stays queued for it.
+   */
   #rowChanges(notes: readonly Note[]): Change[] {
     return notes.map(({ delivery }) => this.#rows.ended(delivery));
   }

@@ -19,7 +19,10 @@ import type { SendLimiter } from './flow/send-limiter.js';
 import type { BroadcastContext } from './context.js';
 import { SessionManager } from './session-manager.js';
 
-/** Chunks whose ratchet steps are under way at the same time: while one is being committed, the next ones are encrypted. */
+/**
+ * Chunks whose ratchet steps are under way at the same time. While one is being committed, the next
+ * ones are encrypted.
+ */
 const CHUNKS_IN_WORK = 3;
 
 export interface PipelineOptions {
@@ -40,15 +43,24 @@ export interface PipelineOptions {
   readonly endStates: Pick<ResendQueue, 'stateAfter'>;
 }
 
-/** To whom a run sends: those that come in, those that are in the outbox, or those of them that are named. */
+/**
+ * Recipients of a run: the ones that come in, the ones in the outbox, or the named ones among
+ * these.
+ */
 export type RunRecipients = Recipients | 'outbox' | { readonly only: readonly string[] };
 
-/** One broadcast: recipients into the outbox, out of it through the ratchet and the kernel to the service, and back as done. */
+/**
+ * One broadcast: recipients go into the outbox, from there through the ratchet and the kernel to
+ * the service, and back as done.
+ */
 export class Pipeline {
   readonly #options: PipelineOptions;
   #record: BroadcastRecord;
   #invalidCount = 0;
-  /** Why the message is not sent: an older version took longer texts, and some may be in the store. */
+  /**
+   * Reason why the message is not sent. An older version accepted longer texts, and the store may
+   * have some.
+   */
   readonly #refused: DeliveryStep | undefined;
   readonly #rows: DeliveryRows;
   readonly #encryptor: Encryptor;
@@ -58,7 +70,7 @@ export class Pipeline {
   readonly #live: Semaphore;
   readonly #chunks: Semaphore;
   readonly #controller = new AbortController();
-  /** Everything that is under way; none of it rejects. */
+  /** Work that is under way; none of it rejects. */
   readonly #running = new Set<Promise<void>>();
   readonly counts: Counts = { sealed: 0, unsealed: 0, unregistered: 0, failed: 0 };
   /** Recipients known so far. */
@@ -68,7 +80,7 @@ export class Pipeline {
   constructor(options: PipelineOptions) {
     const { id, record, context, maxLive } = options;
     const { signal } = this.#controller;
-    // Thousands may wait for their own time on it.
+    // Thousands of recipients may wait on it, each for its own time.
     setMaxListeners(0, signal);
     this.#options = options;
     this.#record = record;
@@ -93,14 +105,17 @@ export class Pipeline {
     };
   }
 
-  /** Stops what is under way; `run` then rejects with the error. What was encrypted stays in the outbox. */
+  /**
+   * Stops the work under way; `run` then rejects with the error. The ciphertexts stay in the
+   * outbox.
+   */
   stop(error: unknown): void {
     this.#controller.abort(error);
     this.#options.stream.stopBackpressure();
   }
 
   /**
-   * Resolves when every recipient's part has ended and that is on the disk.
+   * Resolves when every delivery has ended and its outcome is on the disk.
    *
    * @param isNew whether the broadcast has no rows yet.
    */
@@ -125,24 +140,31 @@ export class Pipeline {
     const isForSome = typeof recipients === 'object' && 'only' in recipients;
     if (!isForSome) this.#assertComplete();
     const { id, endStates, context } = this.#options;
-    // What was finished before stays so from then on: sending something again keeps it no longer.
+    // A broadcast that was finished keeps that time: a resend does not keep it in the store for
+    // longer.
     const finishedAtMs = this.#record.finishedAtMs === 0 ? context.clock.now() : this.#record.finishedAtMs;
     const state = endStates.stateAfter(id, this.#record, isForSome ? 'some' : 'all');
     if (state === this.#record.state) return;
     await context.outbox.commit([broadcastChange(id, { ...this.#record, state, finishedAtMs })]);
   }
 
-  /** An outcome for each recipient, or the store has lost rows, and there is no summary. */
+  /**
+   * Asserts an outcome for each recipient: otherwise the store has lost rows, and there is no
+   * summary.
+   */
   #assertComplete(): void {
     const outcomes = Object.values(this.counts).reduce((sum, count) => sum + count, 0);
-    // Rows that were gone before they were looked at are missing from our own count, too.
+    // Rows that were gone before they were looked at are missing from the count of the run, too.
     const expected = Math.max(this.recipientCount, (this.#record.recipients ?? 0) + this.#record.invalidRecipients);
     if (outcomes === expected) return;
     const message = `end the broadcast: the store has ${outcomes} outcomes for ${expected} recipients`;
     throw new SealcastError('ERR_STORE_FAILED', message);
   }
 
-  /** A new broadcast's recipients are sent to while they come in; another one's are first counted and looked up. */
+  /**
+   * Puts the recipients into the outbox. A new broadcast sends to them while they come in; another
+   * one first counts them and looks them up.
+   */
   async #ingest(recipients: Recipients, isNew: boolean): Promise<void> {
     const { id, context } = this.#options;
     const { signal } = this.#controller;
@@ -185,7 +207,7 @@ export class Pipeline {
     }
   }
 
-  /** Those of an earlier run: they were said to have failed then. */
+  /** Counts the invalid entries of an earlier run, which reported them as failed. */
   #countInvalid(): void {
     this.recipientCount += this.#record.invalidRecipients;
     this.counts.failed += this.#record.invalidRecipients;
@@ -199,7 +221,7 @@ export class Pipeline {
     await this.#deliver({ recipient: given, status: 'failed', error });
   }
 
-  /** Goes on with what the outbox has. */
+  /** Resumes the deliveries of the outbox, and counts the ones that have ended. */
   async #resumeOutbox(): Promise<void> {
     const { id, context } = this.#options;
     for await (const page of context.outbox.pages(id)) {
@@ -247,7 +269,7 @@ export class Pipeline {
     }
   }
 
-  /** A dry run asks nobody for prekeys: it says what would be tried. */
+  /** Begins sessions. A dry run requests no prekeys: it says which way would be tried. */
   async #establish(stranger: Stranger): Promise<DeliveryStep> {
     const { dryRun } = this.#options;
     if (!dryRun) return this.#options.gate.during('prekeys', this.#steps.establish(stranger.serviceId, stranger));
@@ -264,7 +286,7 @@ export class Pipeline {
     this.#publish(dispatched);
     await this.#deliver(delivery);
     this.#options.context.onPartEnded?.(serviceId);
-    // Not before: a delivery that nobody takes keeps its place.
+    // Not before: a delivery that no iteration takes keeps its slot.
     this.#live.release();
   }
 
@@ -284,7 +306,7 @@ export class Pipeline {
     });
   }
 
-  /** The first failure that is not one recipient's own stops all. */
+  /** Tracks work until it ends. The first failure that is not one recipient's own stops all. */
   #track(work: Promise<void>): void {
     const tracked = work
       .catch((error: unknown) => this.stop(error))

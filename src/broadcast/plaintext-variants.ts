@@ -4,15 +4,21 @@ import type { BroadcastRecord } from '../store/tables/broadcasts.js';
 import type { ContactRecord } from '../store/tables/contacts.js';
 import { LruMap } from '../util/lru-map.js';
 
-/** Timers for which the plaintext is kept: recipients choose theirs, and a stranger may choose a new one with every message. */
+/**
+ * Timers for which the plaintext is kept. Recipients choose theirs, and any contact may choose a
+ * new one with every message.
+ */
 const MAX_KEPT = 64;
 
-/** Plaintexts of one broadcast: one for each expire timer of its recipients, all with the profile key that we have now. */
+/**
+ * Plaintexts of one broadcast: one for each expire timer of its recipients, all with the account's
+ * present profile key.
+ */
 export class PlaintextVariants {
   readonly #broadcast: BroadcastRecord;
   readonly #account: () => AccountRecord;
   readonly #kept = new LruMap<string, Uint8Array<ArrayBuffer>>(MAX_KEPT);
-  /** Profile keys by identity: a new one is a new array. */
+  /** Numbers of profile keys, by their arrays: a new key is a new array. */
   readonly #profileKeyNumbers = new WeakMap<Uint8Array, number>();
   #profileKeyCount = 0;
 
@@ -22,8 +28,9 @@ export class PlaintextVariants {
   }
 
   /**
-   * The contact's plaintext, padded; the same array for all that get the same one. It has the contact's own expire timer: without it,
-   * or with an older version of it, the message would change how long messages stay in the conversation.
+   * Returns the contact's plaintext, padded; the same array for all that get the same one. It has
+   * the contact's own expire timer: without it, or with an older version of it, the message would
+   * change how long messages stay in the conversation.
    */
   plaintextFor({ expireTimer, expireTimerVersion }: ContactRecord): Uint8Array<ArrayBuffer> {
     const { profileKey } = this.#account();
@@ -41,7 +48,10 @@ export class PlaintextVariants {
     return this.#kept.size;
   }
 
-  /** A profile key that was replaced while the broadcast went on is not sent from then on. */
+  /**
+   * Numbers a profile key: one that was replaced while the broadcast went on is not sent from then
+   * on.
+   */
   #numberOf(profileKey: Uint8Array | undefined): number {
     if (profileKey === undefined) return 0;
     let number = this.#profileKeyNumbers.get(profileKey);

@@ -6,11 +6,17 @@ import type { Outbox } from './outbox.js';
 import type { Runs } from './run-registry.js';
 
 const HOUR_MS = 3_600_000;
-/** Between two looks. */
+/** Time between two looks, ms. */
 export const PRUNE_INTERVAL_MS = 6 * HOUR_MS;
-/** A clock that is further off the time that has passed was set, or the machine slept: nothing is decided by it. */
+/**
+ * Largest deviation of the clock from the time that has passed, ms. Above it, the clock was set or
+ * the machine slept, and no decision rests on it.
+ */
 const MAX_JUMP_MS = HOUR_MS;
-/** Without a trace of the account for so long, beyond the time that broadcasts are kept, a clock is not believed at first sight. */
+/**
+ * Longest silence of the account, ms, beyond the time that broadcasts are kept. After a longer one
+ * without a trace in the store, a clock is not believed at first sight.
+ */
 const MAX_SILENCE_MS = 24 * HOUR_MS;
 
 export interface PrunerOptions {
@@ -23,13 +29,14 @@ export interface PrunerOptions {
 }
 
 /**
- * Takes finished broadcasts out of the outbox: when the Broadcaster is opened, and every six hours.
+ * Removes finished broadcasts from the outbox: when the Broadcaster is opened, and every six hours.
  *
- * The time that a broadcast is kept is counted by a clock that may be wrong: one that is set a year ahead would empty the outbox,
- * and no request to send a message again could be answered. So a look prunes nothing if the clock moved otherwise than time did
- * since the look before; nor does the first look if the clock is far ahead of all that is in the store. While the clock is
- * provisional the first look prunes nothing at all, and no look if the clock is that far ahead; once the clock has been measured, another
- * look follows at once.
+ * A clock counts the time that a broadcast is kept, and it may be wrong: one that is set a year
+ * ahead would empty the outbox, and no retry request could be answered. So a look prunes nothing if
+ * the clock moved otherwise than time did since the look before. Nor does the first look if the
+ * clock is far ahead of everything in the store. While the clock is provisional, the first look
+ * prunes nothing at all, and no look prunes if the clock is that far ahead. Once the clock has been
+ * measured, another look follows at once.
  */
 export class Pruner {
   readonly #options: PrunerOptions;
@@ -44,13 +51,13 @@ export class Pruner {
   }
 
   /**
-   * Looks for the first time, adds the broadcasts that stay to the index, and looks by itself from then on.
+   * Looks for the first time, indexes the broadcasts that stay, and schedules further looks.
    *
-   * @throws SealcastError what the store throws.
+   * @throws SealcastError the errors of the store.
    */
   async start(): Promise<void> {
     const first = this.#look(true);
-    // Its failure is the caller's.
+    // The caller of `start` gets its failure.
     this.#looking = first.catch(() => undefined);
     this.#cancelMeasured = this.#options.clock.whenMeasured(() => {
       this.#looking = this.#looking.then(() => this.#lookAgain());
@@ -78,7 +85,7 @@ export class Pruner {
     this.#schedule();
   }
 
-  /** Resolves when the store is no longer touched. */
+  /** Ends the looks. Resolves when the store is no longer touched. */
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancel();
@@ -113,7 +120,10 @@ export class Pruner {
     for (const broadcast of [...leftOver, ...old]) await this.#prune(broadcast);
   }
 
-  /** Whether the clock has moved as time has since the last look, but for what was corrected by measuring it. */
+  /**
+   * Whether the clock has moved as time has since the last look. A correction by the measurement of
+   * the clock is allowed.
+   */
   #isEven(nowMs: number, isProvisional: boolean): boolean {
     const monotonicMs = this.#options.clock.monotonicMs();
     const last = this.#lastLook;
@@ -126,7 +136,8 @@ export class Pruner {
     const { outbox, runs, index } = this.#options;
     return runs.whileIdle(broadcast.id, async () => {
       const record = await outbox.broadcast(broadcast.id);
-      // Since it was read a run may have gone on with it, or a recipient may have asked for it again.
+      // Since the look, a run may have resumed the broadcast, or a recipient may have asked for the
+      // message again.
       const isOver = record?.state === 'finished' || record?.state === 'pruned';
       if (this.#stopped || record === undefined || !isOver) return;
       await outbox.prune(broadcast.id, record);

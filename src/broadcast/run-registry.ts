@@ -1,7 +1,10 @@
-/** `run`: a user's, by broadcast() or resume(). `resend`: to recipients that asked for the message again. `prune`: no run at all. */
+/**
+ * Kind of a run. `run`: the caller's, by broadcast() or resume(). `resend`: to recipients that
+ * asked for the message again. `prune`: no run at all.
+ */
 export type RunKind = 'run' | 'resend' | 'prune';
 
-/** A run, as far as it is waited for and stopped. */
+/** Run, as far as others wait for it and stop it. */
 export interface Run {
   readonly stop: (error: unknown) => void;
   /** Settles when nothing of it is under way. */
@@ -9,8 +12,9 @@ export interface Run {
 }
 
 /**
- * Runs under way. At most one of a broadcast's runs works at a time: the next one is given the end of those before it to wait for.
- * Dry runs count for close() alone: they touch no row that another run works on.
+ * Runs under way. At most one of a broadcast's runs works at a time: the next one gets the end of
+ * those before it to wait for. Dry runs count for close() alone: they touch no row that another run
+ * works on.
  */
 export class Runs {
   readonly #all = new Set<Run>();
@@ -34,12 +38,15 @@ export class Runs {
     run.ended.then(forget, forget);
   }
 
-  /** Whether a user's run of the broadcast is under way, or waits for a resend to end. */
+  /** Whether a caller's run of the broadcast is under way, or waits for a resend to end. */
   hasUsersRun(id: string): boolean {
     return [...(this.#byId.get(id)?.values() ?? [])].includes('run');
   }
 
-  /** @returns what settles when all of the broadcast's runs have ended; undefined where there are none. */
+  /**
+   * @returns a promise that settles when all of the broadcast's runs have ended; undefined where
+   *   there are none.
+   */
   endOf(id: string): Promise<unknown> | undefined {
     const ofId = this.#byId.get(id);
     return ofId && Promise.allSettled([...ofId.keys()].map(({ ended }) => ended));
@@ -52,7 +59,10 @@ export class Runs {
     else void end.then(() => this.whenIdle(id, then));
   }
 
-  /** Does the work while no run of the broadcast is under way, nor begins; not at all where one is. */
+  /**
+   * Does the work while no run of the broadcast is under way, nor begins. Does nothing where one
+   * is.
+   */
   async whileIdle(id: string, work: () => Promise<void>): Promise<void> {
     if (this.#byId.has(id)) return;
     const ended = work();
@@ -60,7 +70,7 @@ export class Runs {
     await ended;
   }
 
-  /** Resolves when all have ended. */
+  /** Stops all runs with the error. Resolves when all have ended. */
   async stop(error: unknown): Promise<void> {
     const all = [...this.#all];
     for (const run of all) run.stop(error);

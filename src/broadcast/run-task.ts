@@ -20,20 +20,20 @@ export interface RunTaskOptions {
   readonly dryRun: boolean;
   readonly signal: AbortSignal | undefined;
   readonly recipients: RunRecipients;
-  /** What is sent; undefined: what the store has under the id. */
+  /** Message that is sent; undefined: the one that the store has under the id. */
   readonly message: CheckedBroadcast | undefined;
   readonly records: BroadcastRecords;
   readonly endStates: Pick<ResendQueue, 'stateAfter'>;
-  /** What has to end before it begins. */
+  /** Promise that settles before the run begins. */
   readonly after: Promise<unknown> | undefined;
 }
 
-/** Many broadcasts may share one signal, a service's that shuts down. */
+/** Watch of callers' signals. Many broadcasts may share one, that of a process that shuts down. */
 const callersSignals = new AbortWatch();
 
 /**
- * One run of a broadcast, from its start to its summary: waits for the runs before it and for the service's time, opens the
- * record, and works through the pipeline.
+ * One run of a broadcast, from its start to its summary. It waits for the runs before it and for
+ * the service's time, opens the record, and works through the pipeline.
  */
 export class RunTask implements Run {
   readonly run: BroadcastRun;
@@ -58,13 +58,13 @@ export class RunTask implements Run {
     this.#stopping = new Promise<void>((resolve) => (this.#onStop = resolve));
     this.#unwatch = signal && callersSignals.add(signal, () => this.stop(abortedError(signal)));
     if (signal?.aborted === true) this.stop(abortedError(signal));
-    // No step more: the id is free as soon as the last delivery was iterated.
+    // No further step: the id is free as soon as the last delivery was iterated.
     this.ended = Promise.resolve().then(() => this.#work());
     this.run = new BroadcastRun(id, this.#gate, this.#stream, this.ended);
     context.telemetry.log.info({ id }, 'broadcast begins');
   }
 
-  /** Stops what is under way; `ended` then rejects with the error. */
+  /** Stops the run; `ended` then rejects with the error. */
   stop(error: unknown): void {
     this.#stopped ??= { error };
     this.#onStop();
@@ -75,7 +75,7 @@ export class RunTask implements Run {
     const { id, message, records, context, recipients, after } = this.#options;
     const { clock, telemetry } = context;
     try {
-      // What is stopped before it began leaves nothing behind.
+      // A run that is stopped before it began leaves nothing behind.
       this.#assertGoing();
       if (after !== undefined) {
         this.#gate.close('resend');
@@ -83,7 +83,7 @@ export class RunTask implements Run {
         this.#gate.open('resend');
         this.#assertGoing();
       }
-      // Where it takes time, it is an answer about the certificate.
+      // Where it takes time, the wait is for an answer about the certificate.
       const settling = Promise.race([context.certificates.settleClock(), this.#stopping]);
       await this.#gate.during('certificate', settling);
       this.#assertGoing();

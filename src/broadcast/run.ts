@@ -2,34 +2,39 @@ import type { DeliveryStream } from './delivery-stream.js';
 import type { PauseGate, WaitReason } from './flow/pause-gate.js';
 import type { Counts, Delivery } from './delivery.js';
 
-/** How a broadcast ended. */
+/** Result of a broadcast. */
 export interface BroadcastSummary extends Readonly<Counts> {
   readonly id: string;
-  /** ms since the epoch; what receivers know the message by */
+  /** ms since the epoch; receivers know the message by it. */
   readonly timestamp: number;
   readonly recipients: number;
   readonly durationMs: number;
 }
 
-/** What `resume()` did with a broadcast that a crash, or a close, cut off. */
+/** Result of `resume()` for a broadcast that a crash or a close cut off. */
 export type ResumedBroadcast =
   | { readonly id: string; readonly status: 'finished'; readonly summary: BroadcastSummary }
-  /** Not all of its recipients had been read: `broadcast()` it again, with the same id, message and recipients. */
+  /**
+   * Not all of its recipients had been read: `broadcast()` it again, with the same id, message and
+   * recipients.
+   */
   | { readonly id: string; readonly status: 'needs-recipients' }
   | { readonly id: string; readonly status: 'failed'; readonly error: unknown };
 
 export interface BroadcastProgress extends Readonly<Counts> {
   /** Recipients known so far; all, once `ingested`. */
   readonly recipients: number;
-  /** Whether all recipients are in the outbox: from then on `resume()` needs nothing but the store. */
+  /** Whether all recipients are in the outbox: from then on `resume()` needs only the store. */
   readonly ingested: boolean;
-  /** Recipients whose part has not ended. */
+  /** Recipients whose delivery has not ended. */
   readonly pending: number;
-  /** Every wait of the broadcast, or of some of its recipients, at the moment; empty while none waits. */
+  /**
+   * Waits of the broadcast, or of some of its recipients, at the moment; empty while none waits.
+   */
   readonly waitingFor: readonly WaitReason[];
 }
 
-/** Where a pipeline has got to. */
+/** Progress of a pipeline. */
 export interface RunState {
   readonly counts: Counts;
   readonly recipientCount: number;
@@ -37,12 +42,13 @@ export interface RunState {
 }
 
 /**
- * A broadcast on its way. Iterate it for deliveries as they happen; whoever iterates slowly slows it down. Or ask for its
- * `summary()` alone. It needs neither to go on, and goes on when an iteration is left.
+ * Broadcast that is under way. Iterate it for deliveries as they happen; a slow iteration slows it
+ * down. Or ask for its `summary()` alone. It needs neither to go on, and goes on when an iteration
+ * is left.
  *
- * Left alone, it keeps 65,536 deliveries for an iteration that begins later. When there are more, none is kept: the iteration is given
- * the broadcast's outcomes from the store, those of earlier runs of the same id included, each error with its code alone, and then what
- * follows.
+ * Left alone, it keeps 65,536 deliveries for an iteration that begins later. When there are more,
+ * none is kept: the iteration gets the broadcast's outcomes from the store, those of earlier runs
+ * of the same id included, each error with its code alone, and then the deliveries that follow.
  */
 export class BroadcastRun implements AsyncIterable<Delivery> {
   readonly id: string;
@@ -56,12 +62,12 @@ export class BroadcastRun implements AsyncIterable<Delivery> {
     this.#gate = gate;
     this.#stream = stream;
     this.#summary = summary;
-    // Who wants to know asks for the summary.
+    // A caller that wants to know asks for the summary.
     this.#summary.catch(() => undefined);
   }
 
   /**
-   * Tells the run whose progress it reports from now on.
+   * Sets the state whose progress the run reports from now on.
    *
    * @internal
    */
@@ -82,12 +88,18 @@ export class BroadcastRun implements AsyncIterable<Delivery> {
     };
   }
 
-  /** Holds the broadcast until `resume()`; requests that are on their way to the service end as usual. */
+  /**
+   * Holds the broadcast until `resume()`; requests that are on their way to the service end as
+   * usual.
+   */
   pause(): void {
     this.#gate.close('paused');
   }
 
-  /** Goes on after `pause()`, or once a challenge is answered. Does nothing where the broadcast is not held. */
+  /**
+   * Goes on after `pause()`, or once a challenge is answered. Does nothing where the broadcast is
+   * not held.
+   */
   resume(): void {
     this.#gate.open('paused');
     this.#gate.open('challenge');
@@ -103,20 +115,22 @@ export class BroadcastRun implements AsyncIterable<Delivery> {
   }
 
   /**
-   * Resolves when every recipient's part has ended, with the numbers of all of them, those of earlier runs of the same id
-   * included.
+   * Resolves when every delivery has ended, with the numbers of all of them. They include the
+   * deliveries of earlier runs of the same id.
    *
-   * @throws SealcastError what stopped it: ERR_ABORTED, ERR_CLOSED, ERR_STORE_FAILED, ERR_STORE_LOCKED, ERR_BROADCAST_MISMATCH,
-   *   ERR_TRANSPORT_REFUSED; ERR_SERVICE_UNAVAILABLE where the service takes no message for long; ERR_SERVICE_REJECTED,
-   *   ERR_INVALID_CERTIFICATE, ERR_CLOCK_SKEW, ERR_RATE_LIMITED or ERR_SERVICE_UNAVAILABLE where it gives no sender
-   *   certificate; or what the recipients' iterable threw. The broadcast then can be resumed.
+   * @throws SealcastError the error that stopped it: ERR_ABORTED, ERR_CLOSED, ERR_STORE_FAILED,
+   *   ERR_STORE_LOCKED, ERR_BROADCAST_MISMATCH, ERR_TRANSPORT_REFUSED; ERR_SERVICE_UNAVAILABLE
+   *   where the service accepts no message for long; ERR_SERVICE_REJECTED, ERR_INVALID_CERTIFICATE,
+   *   ERR_CLOCK_SKEW, ERR_RATE_LIMITED or ERR_SERVICE_UNAVAILABLE where it gives no sender
+   *   certificate; ERR_INVALID_ARGUMENT where the recipients' iterable threw, with its error as the
+   *   cause. The broadcast then can be resumed.
    */
   summary(): Promise<BroadcastSummary> {
     this.#stream.discard();
     return this.#summary;
   }
 
-  /** Deliveries, each once its outcome is on the disk; throws what `summary()` rejects with. */
+  /** Iterates deliveries, each once its outcome is on the disk. Throws the error of `summary()`. */
   [Symbol.asyncIterator](): AsyncGenerator<Delivery, void, void> {
     return this.#stream.iterate();
   }

@@ -25,9 +25,9 @@ import type { SealQueue } from '../runtime/seal-queue.js';
 import type { BroadcastContext } from './context.js';
 import type { SessionManager } from './session-manager.js';
 
-/** After so many rounds of "these are not the devices" it is no use: they change faster than we can encrypt. */
+/** Repairs after which a delivery ends: devices change faster than the run can encrypt. */
 const MAX_REPAIRS = 4;
-/** So many times a new profile key, or the service's word on the access, sends a message out once more. */
+/** Times that a new profile key, or evidence of access, sends a message out once more. */
 const MAX_DENIALS = 4;
 
 /** End of a delivery, and the sends that it took. */
@@ -38,13 +38,13 @@ export interface Dispatched extends EndedStep {
 export interface DispatchLimits {
   readonly gate: PauseGate;
   readonly window: SendLimiter;
-  /** A Retry-After above it is not waited for, ms. */
+  /** Longest Retry-After that is waited out, ms. */
   readonly maxRetryAfterMs: number;
   /** Slots of recipients: one that waits out its Retry-After releases its slot. */
   readonly slots: Pick<Semaphore, 'releaseWhile'>;
 }
 
-/** What sending takes of all that broadcasts share. */
+/** Parts of the shared context that sending uses. */
 export type SenderContext = Pick<
   BroadcastContext,
   'account' | 'policies' | 'transport' | 'certificates' | 'guard' | 'telemetry' | 'events'
@@ -53,7 +53,7 @@ export type SenderContext = Pick<
   readonly clock: Pick<Clock, 'sleep'>;
 };
 
-/** A recipient's envelopes, a device each; none where it is sent unsealed. */
+/** Envelopes of a recipient, one a device; none where the message is sent unsealed. */
 interface Sealed {
   readonly certificate: SenderCertificate | undefined;
   readonly envelopes: readonly Uint8Array<ArrayBuffer>[];
@@ -61,12 +61,12 @@ interface Sealed {
 
 type Answer = { readonly status: 'seal-failed'; readonly error: SealcastError } | SendOutcome;
 
-/** What was sent, and the answer to it; or where the recipient's part leads, where its turn came too late for what it was. */
+/** Delivery that was sent, and its answer; or the next step, where its turn came too late. */
 type Sent =
   | { readonly kind: 'answered'; readonly delivery: EncryptedDelivery; readonly answer: Answer }
   | { readonly kind: 'overtaken'; readonly step: DeliveryStep };
 
-/** Counts of one recipient's part, each with a bound. */
+/** Counts of one delivery, each with a bound. */
 interface Tries extends Failures, RateLimits, Challenges {
   sends: number;
   repairs: number;
@@ -81,7 +81,7 @@ export class DeliverySender {
   readonly #steps: SessionManager;
   readonly #limits: DispatchLimits;
   readonly #signal: AbortSignal;
-  /** Sends that the service took. */
+  /** Sends that the service accepted. */
   #taken = 0;
   readonly #waits: RefusalWaits;
   readonly #ownFailures: RecipientFailureTracker;
@@ -105,7 +105,7 @@ export class DeliverySender {
     this.#waits = new RefusalWaits({ id, gate, context, maxRetryAfterMs, slots, signal });
   }
 
-  /** From a recipient's first step to the end of his part; rejects when the broadcast cannot go on. */
+  /** Takes a delivery from its first step to its end; rejects when the broadcast cannot go on. */
   async dispatch(serviceId: string, first: DeliveryStep): Promise<Dispatched> {
     const tries: Tries = {
       sends: 0,
@@ -155,7 +155,7 @@ export class DeliverySender {
       if (refusal.status === 'rate-limited' && this.#waits.mayWaitOut(refusal, tries)) {
         this.#context.telemetry.publish('refusal', { id: this.#id, status: refusal.status });
         const isEncrypted = delivery !== undefined;
-        // It lies in the outbox: thousands who wait take no memory.
+        // The ciphertext is in the outbox; drop it here so that waiting recipients use no memory.
         delivery = undefined;
         await this.#waits.waitOut(refusal, tries);
         step = await (isEncrypted ? this.#steps.reload(serviceId) : this.#steps.establish(serviceId));
@@ -166,14 +166,14 @@ export class DeliverySender {
   }
 
   /**
-   * Whether it could only go out unsealed, and may not: whoever made the delivery may have found the contact as it was left by
-   * another broadcast, or before a crash.
+   * Whether the delivery could only go out unsealed, and may not: the step that made it may have
+   * found the contact as another broadcast left it, or as it was before a crash.
    */
   #mayNotGo({ serviceId, access }: EncryptedDelivery): boolean {
     return !maySend(takesSealed(serviceId, access), this.#context.policies);
   }
 
-  /** What follows from a refusal: waiting, another way, or the end. */
+  /** Decides the next step after a refusal: a wait, another way, or the end. */
   async #answer(
     serviceId: string,
     delivery: EncryptedDelivery | undefined,
@@ -243,7 +243,7 @@ export class DeliverySender {
     }
   }
 
-  /** A repair that is itself refused is tried again with the same mismatch, once what refused it has passed. */
+  /** Repeats a repair that was refused, with the same mismatch, once the refusal has passed. */
   async #repair(
     delivery: EncryptedDelivery,
     mismatch: Extract<Refusal, { status: 'mismatched-devices' }>,
@@ -263,8 +263,10 @@ export class DeliverySender {
   }
 
   /**
-   * Sealed before its turn comes, together with those of its chunk, and again if its certificate does not last until then. When
-   * the turn has come nothing is waited for any more: a contact that was changed meanwhile is looked at again, and takes
+   * Seals a delivery before its turn comes, together with those of its chunk, and sends it.
+   *
+   * It is sealed again if its certificate does not last until then. When the turn has come nothing
+   * is waited for any more: a contact that was changed meanwhile is looked at again, and takes
    * another turn if it may still be sent to.
    */
   async #send(first: EncryptedDelivery): Promise<Sent> {
@@ -293,7 +295,7 @@ export class DeliverySender {
           return { kind: 'answered', delivery, answer };
         }
       } catch (error) {
-        // What the transport cannot make sense of is this recipient's own failure.
+        // An argument that the transport refuses is this recipient's own failure.
         if (error instanceof SealcastError && error.code === 'ERR_INVALID_ARGUMENT') {
           return { kind: 'answered', delivery, answer: { status: 'seal-failed', error } };
         }
@@ -312,7 +314,7 @@ export class DeliverySender {
     for (;;) {
       await gate.pass(this.#signal);
       await window.acquire(this.#signal);
-      // What waited for its turn may have waited through the beginning of an outage.
+      // A delivery that waited for its turn may have waited through the beginning of an outage.
       if (gate.closures.length === 0) return;
       window.release('other');
     }
@@ -323,7 +325,7 @@ export class DeliverySender {
     envelopes: readonly Uint8Array<ArrayBuffer>[],
     signal: AbortSignal,
   ): Promise<SendOutcome> {
-    // Stopped while its turn came: nothing leaves any more, whatever the transport makes of signals.
+    // Stopped while its turn came: nothing leaves, whatever the transport makes of signals.
     signal.throwIfAborted();
     const { transport } = this.#context;
     const { timestamp, urgent } = this.#broadcast;
@@ -362,7 +364,7 @@ export class DeliverySender {
         return { certificate, envelopes: results.flatMap((result) => (result.ok ? [result.envelope] : [])) };
       });
     } catch (error) {
-      // What stops the broadcast is no recipient's own failure.
+      // An error that stops the broadcast is no recipient's own failure.
       if (failed === undefined || error !== failed) throw error;
       const { code, message, cause } = failed;
       return new SealcastError(code, message.replace(/^entry \d+: /, ''), { serviceId, cause });
@@ -370,7 +372,7 @@ export class DeliverySender {
   }
 }
 
-/** Whether envelopes of the one are those of the other: an access key is no part of them. */
+/** Whether both deliveries have the same envelopes: an access key is no part of them. */
 function isSealedAlike(a: EncryptedDelivery, b: EncryptedDelivery): boolean {
   return a.devices === b.devices && takesSealed(a.serviceId, a.access) === takesSealed(b.serviceId, b.access);
 }

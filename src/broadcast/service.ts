@@ -25,14 +25,14 @@ import type { BroadcastContext } from './context.js';
 import { Runs } from './run-registry.js';
 import { RunTask, type RunTaskOptions } from './run-task.js';
 
-/** What a Broadcaster was opened with, checked. */
+/** Options that a Broadcaster was opened with, checked. */
 export interface ServiceOptions extends RuntimeOptions {
   readonly policies: Policies;
   readonly limits: BroadcasterLimits;
   readonly events: EventSink<BroadcasterEvents>;
 }
 
-/** A Broadcaster's inside, loaded when one is opened: who only seals needs none of it. */
+/** Implementation of `Broadcaster`, loaded lazily so that seal-only users do not pay for it. */
 export class BroadcastService {
   readonly #context: BroadcastContext;
   readonly #limits: BroadcasterLimits;
@@ -141,10 +141,11 @@ export class BroadcastService {
     }
     const resumed: ResumedBroadcast[] = [];
     for (const id of unfinished) {
-      // While the ones before it were finished, somebody may have taken it up, or finished it.
+      // While the ones before it were finished, another call may have resumed it, or finished it.
       const record = await this.#context.outbox.broadcast(id);
       if (record === undefined || record.state === 'finished' || this.#runs.hasUsersRun(id)) continue;
-      // A text that broadcast() refuses never gets the rest of its recipients: it ends with those it has.
+      // A text that broadcast() refuses never gets the rest of its recipients: the broadcast ends
+      // with those that it has.
       const isOpen = record.state === 'ingesting' && messageError(record.content) === undefined;
       if (isOpen) resumed.push({ id, status: 'needs-recipients' });
       else resumed.push(await this.#resumeOne(id, signal));
@@ -162,7 +163,7 @@ export class BroadcastService {
     }
   }
 
-  /** Begins once the runs of the broadcast that are under way have ended. */
+  /** Begins a run once the runs of the broadcast that are under way have ended. */
   #start(
     id: string,
     kind: 'run' | 'resend',
@@ -182,7 +183,10 @@ export class BroadcastService {
     return task.run;
   }
 
-  /** Shares no state and leaves none: another run of the same id may be under way, or begin. */
+  /**
+   * Begins a dry run, which shares no state and leaves none. Another run of the same id may be
+   * under way, or begin.
+   */
   #startDry(id: string, message: CheckedBroadcast): BroadcastRun {
     const context = dryRunContext(this.#context, this.#runtime.options.store);
     const { outbox, clock } = context;
@@ -202,17 +206,21 @@ export class BroadcastService {
     return task.run;
   }
 
-  /** Sends once more to those who could not decrypt; the broadcast is not under way. */
+  /** Sends once more to the recipients that could not decrypt. The broadcast is not under way. */
   #resend(id: string): void {
     const only = this.#closed ? [] : this.#resends.take(id);
     if (only.length === 0) return;
-    // Nobody waits for it; what it cannot do now is left to resume(). The telemetry has what it failed of.
+    // No caller waits for it. The rest that it cannot do now is left to resume(). The telemetry has
+    // the reason why it failed.
     void this.#start(id, 'resend', { signal: undefined, recipients: { only }, message: undefined })
       .summary()
       .catch(() => undefined);
   }
 
-  /** Blocks or unblocks as the open account does; where none is open, the contact's record alone changes. */
+  /**
+   * Blocks or unblocks as the open account does; where none is open, only the contact's record
+   * changes.
+   */
   async setBlocked(serviceId: string, blocked: boolean): Promise<void> {
     const blocker = this.#runtime.blocker;
     if (blocker !== undefined) {
@@ -232,7 +240,7 @@ export class BroadcastService {
     }));
   }
 
-  /** Many at once share a transaction. */
+  /** Changes a contact's record. Many calls at once share a transaction. */
   async changeContact(serviceId: string, change: (contact: ContactRecord) => ContactRecord): Promise<void> {
     const { locks, outbox } = this.#context;
     await locks.with([serviceId], async () => {
@@ -242,7 +250,7 @@ export class BroadcastService {
     });
   }
 
-  /** Stops what is under way, with the error, and ends the workers. */
+  /** Stops the runs with the error, and ends the workers. */
   async close(error: SealcastError): Promise<void> {
     this.#closed = true;
     await this.#runs.stop(error);

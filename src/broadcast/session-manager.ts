@@ -21,28 +21,29 @@ import {
 import { askForEvidence } from './access-inquiry.js';
 import type { BroadcastContext } from './context.js';
 
-/** Which devices the service says a request was wrong about. */
+/** Devices that the service says a request was wrong about. */
 export type Mismatch = Extract<Refusal, { status: 'mismatched-devices' }>;
 
-/** How often the service may deny prekeys, or the session a look at the contact found may be lost again, in one step. */
+/** Rounds of a step: prekeys are denied, or a session that a look found is lost again. */
 const MAX_ROUNDS = 8;
 
-/** Rounds that encrypt without the recipient's lock, which a contact that changes all the time can spoil. */
+/** Rounds that encrypt without the lock, which a contact that changes all the time can spoil. */
 const OPTIMISTIC_ROUNDS = 3;
 
-/** A contact, and at which revision it was read. */
+/** Contact, and the revision at which it was read. */
 interface Seen {
   readonly contact: ContactRecord;
   readonly revision: number;
 }
 
 /**
- * Steps with one recipient for which the service is asked: first sessions, devices that came and went, access that was denied,
- * accounts that are gone.
+ * Steps with one recipient that ask the service: first sessions, devices that came and went, access
+ * that was denied, accounts that are gone.
  *
- * The service is asked, and first sessions are computed, without the recipient's lock: both take long, and meanwhile messages
- * of the recipient are decrypted. With the answer a step takes the lock, looks at the contact again, and uses the answer only
- * where it still fits; it holds the lock until the changes are on disk. Otherwise the step begins again.
+ * A step asks the service, and computes first sessions, without the recipient's lock: both take
+ * long, and meanwhile messages of the recipient are decrypted. With the answer the step takes the
+ * lock, looks at the contact again, and uses the answer only where it still fits; it holds the lock
+ * until the changes are on disk. Where the answer does not fit, the step begins again.
  */
 export class SessionManager {
   readonly #id: string;
@@ -58,9 +59,10 @@ export class SessionManager {
   }
 
   /**
-   * Sessions with all devices of a recipient with whom some are wanting, and the message encrypted for all of them.
+   * Begins the sessions that a recipient lacks, and encrypts the message for all devices.
    *
-   * @param stranger the contact when a session was wanting; if it changed since, sessions may have appeared.
+   * @param stranger the contact when a session was missing; if it changed since, sessions may have
+   *   appeared.
    */
   establish(serviceId: string, stranger?: Seen): Promise<DeliveryStep> {
     return orFailure(() => this.#establish(serviceId, stranger));
@@ -120,7 +122,7 @@ export class SessionManager {
     if (contact.blocked) return failure(blockedError(serviceId));
     if (bundles.length === 0) return failure(noPreKeysError(serviceId));
     const isChanged = isOtherIdentity(contact, identityKey);
-    // Learned while the answer was on its way: which of the two keys is the newer one, the next answer tells.
+    // The key came while the answer was on its way: the next answer tells which one is newer.
     if (isChanged && !sameKey(contact.identityKey, seen.contact.identityKey)) return undefined;
     const known = onIdentityKey(contact, identityKey, policies.onIdentityChange);
     if (isChanged && known.identityKey === contact.identityKey) return this.#refuseIdentity(serviceId, now, known);
@@ -142,7 +144,7 @@ export class SessionManager {
     return step;
   }
 
-  /** Has the store know the other identity key, which the policy does not accept. @returns undefined: the contact changed. */
+  /** Stores an identity key that the policy refuses. @returns undefined: the contact changed. */
   #refuseIdentity(
     serviceId: string,
     { contact, revision }: Seen,
@@ -157,7 +159,10 @@ export class SessionManager {
     });
   }
 
-  /** After a 409 or 410: archives extra and stale sessions, begins missing ones, and encrypts for those devices alone. */
+  /**
+   * After a 409 or 410: archives extra and stale sessions, begins missing ones, and encrypts for
+   * those devices alone.
+   */
   repairDevices(delivery: EncryptedDelivery, mismatch: Mismatch): Promise<DeliveryStep> {
     return orFailure(() => this.#repairDevices(delivery, mismatch));
   }
@@ -186,7 +191,7 @@ export class SessionManager {
       const answer = await preKeys.fetch(request, revision, this.#signal);
       if (answer === undefined) continue;
       round += 1;
-      // What the service has just listed is gone again already: the next round tells what there is.
+      // The devices just listed are gone again already: the next round tells which there are.
       const isGone = answer.status === 'not-found';
       if (answer.status !== 'ok' && !isGone) return { kind: 'refused', refusal: answer };
       if (!isGone && isOtherIdentity(contact, answer.identityKey))
@@ -199,9 +204,9 @@ export class SessionManager {
   }
 
   /**
-   * Encrypts for the devices of the bundles, and keeps what is encrypted for the others.
+   * Encrypts for the devices of the bundles, and keeps the ciphertexts of the others.
    *
-   * @returns undefined where the contact changed meanwhile, or the delivery is for another identity.
+   * @returns undefined where the contact changed, or the delivery is for another identity key.
    */
   async #patch(
     delivery: EncryptedDelivery,
@@ -229,7 +234,7 @@ export class SessionManager {
     });
   }
 
-  /** The account has another identity key: what was encrypted for the old one is worth nothing, on any device. */
+  /** Begins again with another identity key: all ciphertexts for the old one are worthless. */
   async #reestablish(
     serviceId: string,
     accessKey: Uint8Array<ArrayBuffer> | null,
@@ -244,8 +249,9 @@ export class SessionManager {
   }
 
   /**
-   * After a 401 or 403: another try with access that came meanwhile, or what the contact's profile says, or the end of the
-   * recipient's part, for the service answers the same for accounts that do not exist.
+   * After a 401 or 403: tries again with access that came meanwhile, or with the evidence of the
+   * contact's profile, or ends the delivery, for the service answers the same for accounts that do
+   * not exist.
    */
   onUnauthorized(delivery: EncryptedDelivery): Promise<DeliveryStep> {
     const { serviceId, access } = delivery;
@@ -257,9 +263,9 @@ export class SessionManager {
   }
 
   /**
-   * Has the store know what one denial means for the contact's access mode.
+   * Stores the meaning of one denial for the contact's access mode.
    *
-   * @returns undefined where the recipient's part goes on with that.
+   * @returns undefined where the delivery goes on with that.
    */
   async #deny(serviceId: string, seen: Seen): Promise<DeliveryStep | undefined> {
     const { outbox } = this.#context;
@@ -278,7 +284,7 @@ export class SessionManager {
     });
   }
 
-  /** A delivery as its contact is by now: with other access, for another identity key, or to no one. */
+  /** Updates a delivery to its contact's present access and identity key, or ends it. */
   async refresh(delivery: EncryptedDelivery): Promise<DeliveryStep> {
     const { serviceId } = delivery;
     const { contact, revision } = await this.#look(serviceId);
@@ -287,7 +293,7 @@ export class SessionManager {
     return { kind: 'encrypted', delivery: { ...delivery, access: contact, revision } };
   }
 
-  /** What was encrypted before, as the outbox has it. */
+  /** Loads a delivery's ciphertexts from the outbox, or encrypts again where they do not fit. */
   async reload(serviceId: string): Promise<DeliveryStep> {
     const { outbox, resends } = this.#context;
     const [{ contact, revision }, [row]] = await Promise.all([
@@ -303,7 +309,7 @@ export class SessionManager {
     return { kind: 'encrypted', delivery: { serviceId, access: contact, revision, identityKey, devices } };
   }
 
-  /** After a 404: sessions are archived, so that a message that comes late can still be read. */
+  /** After a 404: archives the sessions, so that a message that comes late can still be read. */
   markUnregistered(serviceId: string): Promise<DeliveryStep> {
     return orFailure(() => this.#markUnregistered(serviceId));
   }
@@ -333,7 +339,8 @@ export class SessionManager {
   }
 
   /**
-   * The contact as it is now, without its lock: what follows from it is asked again by the guard, or under the lock.
+   * Reads the contact as it is now, without its lock: the guard, or a look under the lock, checks
+   * again before a step acts on it.
    *
    * @param before an earlier look, which is not repeated where it still holds.
    */
@@ -345,8 +352,9 @@ export class SessionManager {
   }
 
   /**
-   * With the contact as it is by now, and its lock. Nothing more is encrypted for a contact that was blocked since the broadcast
-   * began: it would carry the profile key that took the place of the one that they have.
+   * Runs a step with the contact as it is by now, under its lock. Nothing further is encrypted for
+   * a contact that was blocked since the broadcast began: it would carry the profile key that
+   * replaced the one that the contact has.
    */
   #withContact<Next extends DeliveryStep | undefined>(
     serviceId: string,
@@ -359,7 +367,7 @@ export class SessionManager {
   }
 }
 
-/** What the transport or libsignal cannot make sense of is this recipient's own failure. */
+/** Makes an argument that the transport or libsignal refuses the recipient's own failure. */
 async function orFailure(work: () => Promise<DeliveryStep>): Promise<DeliveryStep> {
   try {
     return await work();
@@ -373,7 +381,7 @@ function sameKey(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean 
   return a === b || (a !== undefined && b !== undefined && Buffer.compare(a, b) === 0);
 }
 
-/** Whether the session is to be replaced even if it looks good: unless somebody has replaced it since we encrypted with it. */
+/** Whether to replace even a session that looks good: not if it was replaced since it encrypted. */
 function isStale(
   { devices }: EncryptedDelivery,
   { deviceId, registrationId }: PreKeyBundleFields,

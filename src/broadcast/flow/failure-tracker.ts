@@ -1,31 +1,40 @@
 import type { Transport } from '../../transport/transport.js';
 
-/** Failures of one recipient's request after which they are its own, while others get through or did before. */
+/**
+ * Failures of one recipient's request after which they are its own. They count while other
+ * recipients' requests get through, or did before.
+ */
 const MAX_FAILURES = 5;
-/** With so few recipients left, nothing else may get through meanwhile: a sign of life counts as well. */
+/**
+ * Failing recipients up to which a sign of life counts as well. With so few left, no other request
+ * may get through meanwhile.
+ */
 const MAX_ALONE = 16;
 /**
- * Outages in a row, 20 minutes of them where the service names no time, in which the service answers other requests and takes
- * no message at all. Waiting longer would be waiting for ever.
+ * Outages in a row in which the service answers other requests and accepts no message. They are 20
+ * minutes where the service names no time. Waiting longer would be waiting for ever.
  */
 const MAX_SILENT_ROUNDS = 30;
-/** Time of such outages, ms, after which the next one is the last: the service may name 5 minutes for each. */
+/**
+ * Time of such outages, ms, after which the next one is the last. The service may name 5 minutes
+ * for each.
+ */
 const MAX_SILENT_MS = 3_600_000;
 
-/** One recipient's count. */
+/** Counts of one recipient. */
 export interface Failures {
   failures: number;
-  /** Sends that the service had taken when it last failed this recipient. */
+  /** Sends that the service had accepted when it last failed this recipient. */
   takenBefore: number;
-  /** Rounds in which the service was there and took nothing. */
+  /** Rounds in which the service was there and accepted no message. */
   silentRounds: number;
   /** Time that these rounds took, ms. */
   silentMs: number;
 }
 
-/** The dispatcher at the time of a failure. */
+/** State of the `DeliverySender` at the time of a failure. */
 export interface FailureScene {
-  /** Sends that the service has taken so far. */
+  /** Sends that the service has accepted so far. */
   readonly taken: number;
   /** Number of the outage that the failure belongs to. */
   readonly round: number;
@@ -35,15 +44,18 @@ export interface FailureScene {
 }
 
 /**
- * `outage`: every recipient waits it out. `own`: this recipient's requests fail, the service serves others. `service`: the
- * service is there and takes nothing from anyone, for too long to go on.
+ * Verdict on a failure. `outage`: every recipient waits it out. `own`: this recipient's requests
+ * fail, and the service serves others. `service`: the service is there and accepts no message at
+ * all, for too long to go on.
  */
 export type FailureVerdict = 'outage' | 'own' | 'service';
 
 /**
- * Tells an outage, which all recipients wait out, from one recipient whose requests the service fails every time, and from a
- * service that answers, be it with 5xx alone, and takes nothing. So a recipient's part ends in bounded time while the network is up; while nothing is
- * answered at all, waiting goes on.
+ * Tells apart an outage, a failing recipient, and a service that accepts nothing.
+ *
+ * All recipients wait out an outage. A failing recipient is one whose requests the service fails
+ * every time. The third answers, be it with 5xx alone, and accepts no message. So a delivery ends
+ * in bounded time while the network is up; while no request is answered at all, waiting goes on.
  */
 export class RecipientFailureTracker {
   readonly #transport: Transport;
@@ -51,17 +63,23 @@ export class RecipientFailureTracker {
   readonly #signal: AbortSignal;
   /** Recipients whose last request failed. */
   readonly #failing = new Set<string>();
-  /** Signs of life of the latest outage, each asked for once, by the way that sealed and unsealed requests take. */
+  /**
+   * Signs of life of the latest outage, each requested once, by `isSealed`: sealed and unsealed
+   * requests take different ways.
+   */
   readonly #signs = new Map<boolean, { readonly round: number; readonly isThere: Promise<boolean> }>();
 
-  /** @param ownAci whom the service is asked about for a sign of life: it learns of no recipient that way. */
+  /**
+   * @param ownAci the account that a sign of life asks about: the service learns of no recipient
+   *   that way.
+   */
   constructor(transport: Transport, ownAci: string, signal: AbortSignal) {
     this.#transport = transport;
     this.#ownAci = ownAci;
     this.#signal = signal;
   }
 
-  /** The recipient's request was answered, or its part has ended. */
+  /** Records that the recipient's request was answered, or that its delivery has ended. */
   answered(serviceId: string): void {
     this.#failing.delete(serviceId);
   }
@@ -95,7 +113,9 @@ export class RecipientFailureTracker {
     return isThere;
   }
 
-  /** A question that takes the same way as the failed request: without a name, or as the account. */
+  /**
+   * Sends a request that takes the same way as the failed one: unauthenticated, or as the account.
+   */
   async #ask(isSealed: boolean): Promise<boolean> {
     const options = { signal: this.#signal };
     const sign = isSealed

@@ -1,20 +1,24 @@
 import type { AbortWatch } from '../../util/abort-watch.js';
 
-/** Why nothing is sent for now. `resend`: recipients that asked for the message again are being sent to. */
+/**
+ * Reason why nothing is sent for now. `resend`: resends to recipients that asked for the message
+ * again are under way.
+ */
 export type Closure = 'paused' | 'challenge' | 'outage' | 'resend';
 
 /**
- * A wait of a broadcast, or of some of its recipients: `paused`, until `run.resume()`; `challenge`, for the answer to one;
- * `outage` of the service; `resend`, for the end of a send to recipients that asked for the message again; `rate-limited`
- * recipients, for their Retry-After; the sender `certificate`; `prekeys` of recipients without a session; `pace`, for
- * `maxPerSecond`.
+ * Wait of a broadcast, or of some of its recipients. `paused`: until `run.resume()`. `challenge`:
+ * for the answer to one. `outage`: of the service. `resend`: for the end of a resend to recipients
+ * that asked for the message again. `rate-limited`: recipients, for their Retry-After.
+ * `certificate`: for the sender certificate. `prekeys`: of recipients without a session. `pace`:
+ * for `maxPerSecond`.
  */
 export type WaitReason = Closure | 'rate-limited' | 'certificate' | 'prekeys' | 'pace';
 
-/** Where all of a broadcast waits while there is a reason to. */
+/** Gate at which all of a broadcast waits while there is a reason to. */
 export class PauseGate {
   readonly #closures = new Set<Closure>();
-  /** Waits of some recipients, by how many are under way. */
+  /** Number of waits of some recipients that are under way, by reason. */
   readonly #waits = new Map<WaitReason, number>();
   readonly #waiting = new Set<() => void>();
   readonly #aborts: AbortWatch;
@@ -27,7 +31,7 @@ export class PauseGate {
     return [...this.#closures];
   }
 
-  /** What is waited for at the moment. */
+  /** Reasons of all waits at the moment. */
   get waits(): readonly WaitReason[] {
     return [...this.#closures, ...this.#waits.keys()];
   }

@@ -8,8 +8,8 @@ export type PreKeysRequest = Parameters<Transport['fetchPreKeys']>[0];
 type Fetched = PreKeysOutcome | undefined;
 
 /**
- * Requests for prekeys of a Broadcaster, a bounded number at a time. They take as long as the network does, so the caller holds
- * no lock of a contact.
+ * Requests for prekeys of a Broadcaster, a bounded number at a time. They take as long as the
+ * network does, so the caller holds no lock of a contact.
  */
 export class PreKeyFetches {
   readonly #transport: Pick<Transport, 'fetchPreKeys'>;
@@ -41,8 +41,8 @@ export class PreKeyFetches {
   }
 
   /**
-   * As {@link PreKeyFetches.fetch} for all devices: broadcasts that find the same stranger at the same time share one answer, of
-   * which one may {@link PreKeyFetches.use} the bundles.
+   * As {@link PreKeyFetches.fetch}, for all devices. Broadcasts that find the same stranger at the
+   * same time share one answer. One of them may {@link PreKeyFetches.use} its bundles.
    */
   async fetchAll(
     destination: string,
@@ -71,7 +71,8 @@ export class PreKeyFetches {
   /**
    * Begins sessions with the answer's bundles, once, since a one-time prekey serves once.
    *
-   * @returns undefined for a later caller, when the first one is done: the sessions are to be looked for in the store.
+   * @returns undefined for a later caller, when the first one is done: the caller looks for the
+   *   sessions in the store.
    */
   async use<Result>(
     answer: PreKeysOutcome,

@@ -9,19 +9,19 @@ import type { BroadcastContext } from '../context.js';
 const OUTAGE: BackoffGrowth = { baseMs: 1_000, capMs: 60_000, floor: 0.5 };
 /** Longest Retry-After of an outage, ms: the whole broadcast waits for it. */
 const OUTAGE_RETRY_AFTER_MS = 300_000;
-/** Rate limits, in all, after which a recipient's part ends. */
+/** Rate limits, in all, after which a delivery ends. */
 const MAX_RATE_LIMITS = 12;
-/** Challenges, in all, after which a recipient's part ends: whoever answered them has been at it in vain. */
+/** Challenges, in all, after which a delivery ends: the answers to them were in vain. */
 const MAX_CHALLENGES = 5;
 
 export type RateLimited = Extract<Refusal, { status: 'rate-limited' }>;
 
-/** Rate limits that one recipient's part has waited out. */
+/** Rate limits that one delivery has waited out. */
 export interface RateLimits {
   rateLimits: number;
 }
 
-/** Challenges that one recipient's part has waited out. */
+/** Challenges that one delivery has waited out. */
 export interface Challenges {
   challenges: number;
 }
@@ -32,17 +32,20 @@ export interface RefusalWaitsOptions {
   readonly context: Pick<BroadcastContext, 'telemetry' | 'events'> & {
     readonly clock: Pick<Clock, 'sleep'>;
   };
-  /** A Retry-After above it is not waited out, ms. */
+  /** Longest Retry-After that is waited out, ms. */
   readonly maxRetryAfterMs: number;
   /** A recipient that waits out its Retry-After releases its slot. */
   readonly slots: Pick<Semaphore, 'releaseWhile'>;
   readonly signal: AbortSignal;
 }
 
-/** Waits that the service's refusals ask for: of one recipient for its rate limit, of all for an outage or a challenge. */
+/**
+ * Waits that the service's refusals ask for. One recipient waits for its rate limit; all wait for
+ * an outage or a challenge.
+ */
 export class RefusalWaits {
   readonly #options: RefusalWaitsOptions;
-  /** Outages in a row without a send that was taken between them. */
+  /** Outages in a row without an accepted send between them. */
   #outages = 0;
   #outage: Promise<void> | undefined;
   /** Number of the outage that is waited out, or of the next one. */
@@ -54,19 +57,21 @@ export class RefusalWaits {
     this.#options = options;
   }
 
-  /** The service took a send. */
+  /** Records that the service accepted a send. */
   sent(): void {
     this.#outages = 0;
   }
 
-  /** Whether a rate limit is waited out: not one longer than the caller allows, and not for ever. */
+  /**
+   * Whether a rate limit is waited out: not one longer than the caller allows, and not for ever.
+   */
   mayWaitOut({ retryAfterMs }: RateLimited, { rateLimits }: RateLimits): boolean {
     return !(retryAfterMs > this.#options.maxRetryAfterMs) && rateLimits < MAX_RATE_LIMITS;
   }
 
   async waitOut({ retryAfterMs }: RateLimited, limits: RateLimits): Promise<void> {
     const { gate, context, slots, maxRetryAfterMs, signal } = this.#options;
-    // The floor holds also where the caller allows short waits alone.
+    // The floor also holds where the caller allows only short waits.
     const ceilingMs = Math.max(maxRetryAfterMs, OUTAGE.capMs);
     const waitMs = serviceWaitMs({ retryAfterMs, refusals: limits.rateLimits, ceilingMs });
     limits.rateLimits += 1;
@@ -90,7 +95,10 @@ export class RefusalWaits {
     await gate.pass(signal);
   }
 
-  /** Every recipient waits out the same outage; each outage in a row is longer than the one before it. */
+  /**
+   * Waits out an outage. Every recipient waits out the same one; each outage in a row is longer
+   * than the one before it.
+   */
   outage(retryAfterMs: number | undefined): Promise<void> {
     this.#outage ??= this.#oneOutage(retryAfterMs).finally(() => {
       this.#outage = undefined;

@@ -4,16 +4,19 @@ import type { Clock } from '../../util/clock.js';
 import type { PauseGate } from './pause-gate.js';
 
 const MIN_SENDS = 1;
-/** After the window was halved it is left alone so long: the answers to what was under way say the same thing again. */
+/**
+ * Time after the window was halved in which it is not halved again, ms. The answers to sends that
+ * were under way say the same thing again.
+ */
 const CALM_MS = 1_000;
 
-/** What the service made of a send. `limited`: 429. */
+/** Answer of the service to a send. `limited`: 429. */
 export type SendAnswer = 'taken' | 'limited' | 'other';
 
 export interface SendLimiterOptions {
   /** Sends that may be under way at the same time. */
   readonly maxSends: number;
-  /** Sends that may begin in a second; Infinity for as fast as it goes. */
+  /** Sends that may begin in a second; Infinity: as fast as it goes. */
   readonly perSecond: number;
   readonly aborts: AbortWatch;
   readonly gate: Pick<PauseGate, 'during'>;
@@ -21,8 +24,9 @@ export interface SendLimiterOptions {
 }
 
 /**
- * How many sends may be under way, and how many begin in a second. When the service says "too many", the window is halved;
- * each window's worth of sends that it takes makes room for one more, as TCP does it.
+ * Limit of the sends that are under way, and of those that begin in a second. When the service says
+ * "too many", the window is halved. Each window's worth of accepted sends makes room for one more,
+ * as in TCP.
  */
 export class SendLimiter {
   readonly #maxSends: number;
@@ -56,7 +60,7 @@ export class SendLimiter {
     await this.#permits.acquire(signal);
     if (this.#millisecondsEach === 0) return;
     const nowMs = this.#clock.monotonicMs();
-    // Nobody makes up for time in which nothing was sent: no second has more than its share.
+    // Time in which nothing was sent is not made up for: no second has more than its share.
     const beginMs = Math.max(nowMs, this.#nextMs);
     this.#nextMs = beginMs + this.#millisecondsEach;
     if (beginMs === nowMs) return;
