@@ -16,7 +16,11 @@ const NOT_YET = [
   'setup.mjs',
   'eslint.config.mjs',
   '.dependency-cruiser.mjs',
-  'src/account/',
+  // Log lines and errors are left; the comments are rewritten.
+  'src/account/prekeys/manager.ts',
+  'src/account/prekeys/schedule.ts',
+  'src/account/profile-key-rotation.ts',
+  'src/account/service.ts',
   'src/content/schema.ts',
   // One log line is left.
   'src/receive/service.ts',

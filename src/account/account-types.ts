@@ -4,7 +4,7 @@ import type { NamesOf } from '../util/known-names.js';
 
 export interface OwnCallOptions {
   /**
-   * Ends the wait with ERR_ABORTED; the request to the service goes on, and is resumed if it fails.
+   * Ends the wait with ERR_ABORTED; the request to the service goes on, and resumes if it fails.
    */
   readonly signal?: AbortSignal;
 }
@@ -12,8 +12,9 @@ export interface OwnCallOptions {
 /** Options of {@link Account.registerAccessKey}. */
 export interface AccessKeyOptions extends OwnCallOptions {
   /**
-   * Whether anybody may send to us sealed, with any key. Stays as it is, over restarts, until it is
-   * given again.
+   * Whether any sender may send sealed to us, with any key.
+   *
+   * Remains as it is, over restarts, until the caller gives it again.
    */
   readonly unrestricted?: boolean;
 }
@@ -21,32 +22,34 @@ export interface AccessKeyOptions extends OwnCallOptions {
 export const OWN_CALL_NAMES = { signal: true } as const satisfies NamesOf<OwnCallOptions>;
 export const ACCESS_KEY_NAMES = { ...OWN_CALL_NAMES, unrestricted: true } satisfies NamesOf<AccessKeyOptions>;
 
-/** With what something is sent sealed. */
+/** Access key and certificate of a sealed send. */
 export interface UnidentifiedAccess {
   /** 16 bytes */
   readonly accessKey: Uint8Array<ArrayBuffer>;
   /** Our sender certificate, serialized. */
   readonly certificate: Uint8Array<ArrayBuffer>;
 }
-/** As libsignal-service-java's `UnidentifiedAccessPair` has it. */
+/** Pair of accesses, as in libsignal-service-java's `UnidentifiedAccessPair`. */
 export interface UnidentifiedAccessPair {
-  /** To the contact; null where the contact gets nothing sealed, or nothing at all. */
+  /** For the contact; null where the contact gets nothing sealed, or nothing at all. */
   readonly target: UnidentifiedAccess | null;
-  /** To our own other devices; null as long as the account has no profile key. */
+  /** For our own other devices; null as long as the account has no profile key. */
   readonly self: UnidentifiedAccess | null;
 }
 
 /** Facts of a contact's profile. */
 export interface ContactProfile {
-  /** How the contact is sent to from now on. */
+  /** Access mode for sends to the contact from now on. */
   readonly accessMode: AccessMode;
-  /** Whether the contact takes sealed messages from anybody. */
+  /** Whether the contact takes sealed messages from any sender. */
   readonly unrestricted: boolean;
   /** 33 bytes */
   readonly identityKey: Uint8Array<ArrayBuffer>;
   /**
-   * Absent where we do not have the profile key that it is encrypted with. It is not kept on the
-   * disk: of a profile that an earlier process fetched it is absent until the next fetch.
+   * Absent where we do not have the profile key with which it is encrypted.
+   *
+   * The store does not keep it: of a profile that an earlier process fetched, it is absent until
+   * the next fetch.
    */
   readonly name?: ProfileName;
   /** ms since the epoch */
@@ -54,7 +57,9 @@ export interface ContactProfile {
 }
 
 export interface FetchProfileOptions {
-  /** Whether to ask the service even though it was asked less than six hours ago. Default false. */
+  /**
+   * Whether to ask the service even if the last request is less than six hours old. Default false.
+   */
   readonly force?: boolean;
   readonly signal?: AbortSignal;
 }

@@ -17,11 +17,12 @@ import type { NamesOf } from '../util/known-names.js';
 export interface AccountOptions extends Omit<BroadcasterOptions, 'transport'>, ReceiverOptions {}
 
 /**
- * All of an account: its {@link Broadcaster}, its {@link Receiver}, and what the service knows of
- * it. They share one Sealer with its workers, one store, one transport, one sender certificate, and
- * one lock for each address.
+ * Opens an account: its {@link Broadcaster}, its {@link Receiver}, and its state on the service.
  *
- * @throws SealcastError what {@link Broadcaster.open} and {@link Receiver.open} throw.
+ * They share one Sealer with its workers, one store, one transport, one sender certificate, and one
+ * lock for each address.
+ *
+ * @throws SealcastError as {@link Broadcaster.open} and {@link Receiver.open}.
  */
 export function openAccount(options: AccountOptions): Promise<Account> {
   return Account.open(options);
@@ -85,8 +86,8 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
         onIdentityChange: (change) => broadcaster.emit('identityChange', change),
       });
       const account = new Account(broadcaster, receiver, service);
-      // Changes that were found before the caller could listen reach listeners that are added at
-      // once.
+      // Changes that were found before the caller could listen reach listeners that the caller adds
+      // at once.
       setImmediate(() => events.forwardTo(account));
       return account;
     } catch (error) {
@@ -105,56 +106,62 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
     return this.broadcaster.pendingIdentities();
   }
 
-  /** Fetches a contact's profile and access mode. The service is asked every six hours at most. */
+  /** Fetches a contact's profile and access mode, with a request every six hours at most. */
   fetchProfile(serviceId: string, options: FetchProfileOptions = {}): Promise<ContactProfile> {
     return this.#open().profiles.fetchProfile(serviceId, options);
   }
 
   /**
-   * Keeps the account's attributes, all of them, for {@link registerAccessKey}. @throws
-   * SealcastError ERR_INVALID_ARGUMENT, ERR_STORE_FAILED
+   * Stores the account's attributes, all of them, for {@link registerAccessKey}.
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_STORE_FAILED
    */
   setAttributes(attributes: AttributesInput): Promise<void> {
     return this.#open().own.setAttributes(attributes);
   }
 
   /**
-   * Registers an access key, so that others can send to us sealed: holders of our profile key, or,
-   * if `unrestricted`, any account (`PUT /v1/accounts/attributes/`, with all attributes).
+   * Registers an access key, so that others can send sealed to us.
+   *
+   * These are contacts that have our profile key, or, if `unrestricted`, any account
+   * (`PUT /v1/accounts/attributes/`, with all attributes).
    *
    * @throws SealcastError ERR_INVALID_ARGUMENT: there are no attributes, or there is no profile
-   *   key; ERR_RATE_LIMITED, ERR_SERVICE_REJECTED: nothing has changed; ERR_SERVICE_UNAVAILABLE: it
-   *   is told again.
+   *   key; ERR_RATE_LIMITED, ERR_SERVICE_REJECTED: nothing has changed; ERR_SERVICE_UNAVAILABLE: a
+   *   later attempt sends it again.
    */
   registerAccessKey(options: AccessKeyOptions = {}): Promise<void> {
     return this.#open().own.registerAccessKey(options);
   }
 
   /**
-   * Sets our profile, all of it, encrypted with our profile key (`PUT /v1/profile`). @throws
-   * SealcastError as registerAccessKey
+   * Sets our profile, all of it, encrypted with our profile key (`PUT /v1/profile`).
+   *
+   * @throws SealcastError as {@link registerAccessKey}
    */
   setProfile(profile: ProfileInput, options: OwnCallOptions = {}): Promise<void> {
     return this.#open().own.setProfile(profile, options);
   }
 
   /**
-   * Replaces the profile key: the profile is uploaded again, the access key registered again, and
-   * messages carry the new key from then on. A rotation that a crash interrupts is finished when
-   * the account is opened.
+   * Replaces the profile key.
    *
-   * @throws SealcastError ERR_INVALID_ARGUMENT: profile or attributes were never set; others: it is
-   *   resumed.
+   * The rotation uploads the profile again and registers the new access key; messages carry the new
+   * key from then on. The next opening of the account finishes a rotation that a crash interrupted.
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT: profile or attributes were never set; others: a
+   *   later attempt resumes the rotation.
    */
   rotateProfileKey(options: OwnCallOptions = {}): Promise<void> {
     return this.#open().own.rotateProfileKey(options);
   }
 
   /**
-   * Blocks a contact: they get no further messages, and our profile key is replaced if they may
-   * have it.
+   * Blocks a contact, and replaces our profile key if the contact may have it.
    *
-   * @throws as {@link rotateProfileKey}
+   * The contact gets no further messages.
+   *
+   * @throws SealcastError as {@link rotateProfileKey}
    */
   block(serviceId: string, options: OwnCallOptions = {}): Promise<void> {
     return this.#open().own.block(serviceId, options);
@@ -165,8 +172,9 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
   }
 
   /**
-   * Uploads prekeys where the service lacks them; afterwards others can begin sessions with us. The
-   * receiver does so by itself, when it is opened and once a day.
+   * Uploads prekeys where the service lacks them; afterwards others can begin sessions with us.
+   *
+   * The receiver does so by itself, when it opens and once a day.
    *
    * @throws SealcastError ERR_RATE_LIMITED, ERR_SERVICE_UNAVAILABLE, ERR_SERVICE_REJECTED,
    *   ERR_TRANSPORT_REFUSED, ERR_CLOSED.
@@ -176,8 +184,9 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
   }
 
   /**
-   * With what a contact, and our own other devices, are sent to sealed; as libsignal-service-java's
-   * `UnidentifiedAccessPair`.
+   * Returns the access for sealed sends to a contact and to our own other devices.
+   *
+   * The pair has the form of libsignal-service-java's `UnidentifiedAccessPair`.
    */
   unidentifiedAccess(serviceId: string, options: OwnCallOptions = {}): Promise<UnidentifiedAccessPair> {
     return this.#open().own.unidentifiedAccess(serviceId, options);
@@ -189,12 +198,12 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
   }
 
   /**
-   * Closes Receiver and Broadcaster, ends the workers, wipes the keys. Store and transport stay the
-   * caller's.
+   * Closes Receiver and Broadcaster, ends the workers, wipes the keys.
    *
-   * From the outside in: the Receiver takes in no further messages and finishes the batches in
-   * work, with all that they ask of the Broadcaster, before the Broadcaster stops. Requested
-   * messages that are not sent by then are in the outbox, for `resume()`.
+   * Store and transport stay the caller's. From the outside in: the Receiver takes in no further
+   * messages and finishes the batches that it processes, with all their requests to the
+   * Broadcaster, before the Broadcaster stops. Requested messages that are not sent by then are in
+   * the outbox, for `resume()`.
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();

@@ -5,31 +5,42 @@ import type { AccountRecord, AttributesRecord } from '../store/tables/account.js
 import type { AccountAttributes } from '../transport/transport.js';
 
 /**
- * What the service knows of the account and this device, but for the access key. All of it: every registration of an access
- * key sends the whole set, and the service clears what is left out (`PUT /v1/accounts/attributes/`), a registration lock
- * among it. So it is given once, as the account has it, and kept in the store.
+ * Attributes of the account and this device on the service, except for the access key.
+ *
+ * The caller gives all of them, once, as the account has them, and the store keeps them: every
+ * registration of an access key sends the whole set, and the service clears absent ones
+ * (`PUT /v1/accounts/attributes/`), a registration lock among them.
  */
 export interface AttributesInput {
-  /** Whether the device asks for its messages, and no push wakes it. Default true: there is no push here. */
+  /**
+   * Whether the device asks for its messages, and no push wakes it. Default true: sealcast has no
+   * push.
+   */
   readonly fetchesMessages?: boolean;
   /** The device's registration id for the phone-number identity. */
   readonly pniRegistrationId: number;
   /** Hex, 64 digits, derived from the account's master key; absent: the account has none. */
   readonly registrationLock?: string;
-  /** 32 bytes, with which the account can be registered again; absent: the service keeps the one it has. */
+  /**
+   * 32 bytes, with which the account can be registered again; absent: the service keeps the present
+   * one.
+   */
   readonly recoveryPassword?: Uint8Array;
   /** The device's name, encrypted for the account; absent: it has none. */
   readonly encryptedDeviceName?: Uint8Array;
-  /** Whether who knows the phone number finds the account. */
+  /** Whether an account that knows the phone number finds this one. */
   readonly discoverableByPhoneNumber: boolean;
   /**
-   * What this device can do, by the service's names: the whole set of it, as what is left out is taken away. Some count for the
-   * account only if all of its devices have them (`spqr`), some if any has (`storage`), some if the primary has
+   * Capabilities of this device, by the service's names.
+   *
+   * Give the whole set, as the service takes absent ones away. Some count for the account only if
+   * all of its devices have them (`spqr`), some if any has (`storage`), some if the primary has
    * (`attachmentBackfill`).
    *
-   * Default: what today's clients set (2026-11), `storage`, `attachmentBackfill` and `spqr`, so that nothing is taken from an
-   * account that one of them registered. Not `transfer`: it would have a registration on a new phone wait for this device to
-   * hand its history over. Give the set yourself for an account that has others, or is not to have one of these.
+   * Default: the set of today's clients (2026-11), `storage`, `attachmentBackfill` and `spqr`, so
+   * that an account that one of them registered loses nothing. Not `transfer`: with it, a
+   * registration on a new phone would wait for this device to hand its history over. Give the set
+   * yourself for an account that has others, or is to lack one of these.
    */
   readonly capabilities?: Readonly<Record<string, boolean>>;
 }
@@ -48,10 +59,10 @@ const DEFAULT_CAPABILITIES: Readonly<Record<string, boolean>> = { storage: true,
 /** 14 bits, but for 0. */
 const MAX_REGISTRATION_ID = 0x3fff;
 const RECOVERY_PASSWORD_BYTES = 32;
-/** The service takes no longer one (`AccountAttributes.name`). */
+/** Longest name that the service takes (`AccountAttributes.name`). */
 const MAX_DEVICE_NAME_BYTES = 225;
 const REGISTRATION_LOCK = /^[0-9a-f]{64}$/i;
-/** The records of the store keep names, and no empty ones. */
+/** Names of capabilities: the store's records keep names, and no empty ones. */
 const CAPABILITY = /^\w{1,64}$/;
 
 function checkBoolean(value: unknown, field: string): boolean {
@@ -69,7 +80,7 @@ function checkCapabilities(given: unknown): Readonly<Record<string, boolean>> {
   return Object.fromEntries(capabilities) as Record<string, boolean>;
 }
 
-/** @returns a copy, with the defaults, in the mode that it has been in. */
+/** @returns a copy, with the defaults, and with `unrestricted` and `isPending` of `known`. */
 export function checkAttributes(input: unknown, known: AttributesRecord | undefined): AttributesRecord {
   const given = checkObject(input, 'attributes') as { readonly [name in keyof AttributesInput]: unknown };
   checkNames(given, NAMES, 'attributes');
@@ -100,7 +111,7 @@ export function checkAttributes(input: unknown, known: AttributesRecord | undefi
   };
 }
 
-/** All that the service is told, with the access key of this profile key. */
+/** Builds all attributes for the service, with the access key of this profile key. */
 export function attributesWith(
   attributes: AttributesRecord,
   { registrationId }: AccountRecord,

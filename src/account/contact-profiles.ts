@@ -18,28 +18,31 @@ import { unlessAborted, withAnySignal } from '../util/abort.js';
 
 export interface ProfilesOptions {
   /**
-   * What another identity key than before does: `accept` has it take the old one's place. With
-   * `fail` the old one stays, and whatever is sent finds out for itself. Either way nothing more is
-   * encrypted with the sessions of the old one. Default `accept`, as a Broadcaster's.
+   * Effect of a changed identity key.
+   *
+   * `accept` puts it in the old one's place. With `fail` the old one stays, and each send finds out
+   * for itself. Either way no message is encrypted with the sessions of the old one any longer.
+   * Default `accept`, as a Broadcaster's.
    */
   readonly identityPolicy?: 'accept' | 'fail';
-  /** Told of it, once it is on the disk. */
+  /** Receives the change, once it is on disk. */
   readonly onIdentityChange?: (change: { readonly serviceId: string; readonly accepted: boolean }) => void;
 }
 
 const HOUR_MS = 3_600_000;
-/** A profile is taken to be what it was for so long. */
+/** Age below which a known profile needs no request. */
 const FRESH_MS = 6 * HOUR_MS;
 /**
- * Names of so many contacts are remembered; of further ones, those that were asked for longest ago
- * are forgotten.
+ * Number of contacts whose names are remembered.
+ *
+ * Beyond it, the names that were asked for longest ago are forgotten.
  */
 const MAX_REMEMBERED = 16_384;
 
-/** A profile, and what it was asked for with. */
+/** A profile, and the profile key of its request. */
 interface Fetched {
   readonly profile: FetchedProfile;
-  /** The contact's profile key at that time. */
+  /** The contact's profile key at the time of the request. */
   readonly profileKey: Uint8Array | undefined;
 }
 
@@ -61,16 +64,18 @@ export class Profiles {
   }
 
   /**
-   * The contact's profile (`GET /v1/profile/{serviceId}[/{version}]`), and with it whether and how
-   * he takes sealed messages. It is asked for as nobody, with the contact's access key; as the
-   * account where he takes nothing sealed, or does not take this key. Asked for at most every six
-   * hours, or when his profile key changed, unless `force`.
+   * Fetches the contact's profile, and with it whether and how they take sealed messages.
    *
-   * @param serviceId a UUID, or `PNI:` and a UUID: a phone-number identity has an identity key, and
-   *   no more.
+   * The request (`GET /v1/profile/{serviceId}[/{version}]`) is unauthenticated, with the contact's
+   * access key; it is authenticated where the contact takes nothing sealed, or does not take this
+   * key. It is sent at most every six hours, or when the contact's profile key changed, unless
+   * `force`.
+   *
+   * @param serviceId a UUID, or `PNI:` and a UUID: a phone-number identity has only an identity
+   *   key.
    * @throws SealcastError ERR_INVALID_ARGUMENT; ERR_RECIPIENT_UNREGISTERED: there is no such
    *   account; ERR_RATE_LIMITED; ERR_SERVICE_UNAVAILABLE; ERR_SERVICE_REJECTED; ERR_ABORTED,
-   *   ERR_CLOSED; what the store throws.
+   *   ERR_CLOSED; as the store.
    */
   async fetchProfile(serviceId: string, options: FetchProfileOptions = {}): Promise<ContactProfile> {
     const checked = parseServiceId(serviceId) ?? refuse('serviceId', 'a UUID, or PNI: and a UUID');
@@ -86,25 +91,26 @@ export class Profiles {
     return this.#keep(checked, fetched);
   }
 
-  /** Ends what is being fetched with ERR_ABORTED. */
+  /** Ends fetches under way with ERR_ABORTED. */
   close(): void {
     this.#closing.abort(new SealcastError('ERR_CLOSED', 'this Account is closed'));
   }
 
   /**
-   * The known profile, if it is of the last six hours. A clock that was set back makes no profile
-   * last for years.
+   * Returns the known profile, if it is of the last six hours.
+   *
+   * A clock that was set back makes no profile last for years.
    */
   #recall(serviceId: string, contact: ContactRecord): ContactProfile | undefined {
     const { accessMode, profileFetchedMs } = contact;
     const ageMs = this.#runtime.clock.now() - profileFetchedMs;
     if (ageMs < 0 || ageMs >= FRESH_MS) return undefined;
     const remembered = this.#remembered.get(serviceId);
-    // A contact that was never written to has no identity key in the store.
+    // A contact that we never wrote to has no identity key in the store.
     const identityKey = contact.identityKey ?? remembered?.identityKey;
     if (identityKey === undefined) return undefined;
     return {
-      // What was learned by sending is newer than what was fetched.
+      // Facts learned by sending are newer than fetched ones.
       ...modeOf(contact),
       unrestricted: accessMode === 'unrestricted',
       identityKey: Uint8Array.from(identityKey),
@@ -115,7 +121,7 @@ export class Profiles {
 
   async #fetch(serviceId: string, contact: ContactRecord, signal: AbortSignal): Promise<Fetched> {
     const { profileKey } = contact;
-    // A phone-number identity has no profile of a version.
+    // A phone-number identity has no versioned profile.
     const isVersioned = profileKey !== undefined && !isPni(serviceId);
     const version = isVersioned ? (await profileKeyFacts(profileKey, serviceId)).version : undefined;
     const ask = (accessKey: AccessKey | null): Promise<ProfileOutcome> =>
@@ -131,7 +137,7 @@ export class Profiles {
     throw refusalError(answer, 'no profile could be had', serviceId);
   }
 
-  /** Has the store know what the profile says, of the contact as it is by now. */
+  /** Applies the fetched profile to the contact's present record in the store. */
   async #keep(serviceId: string, { profile, profileKey }: Fetched): Promise<ContactProfile> {
     const fetchedAtMs = this.#runtime.clock.now();
     const { identityKey, unrestricted, name } = profile;
@@ -158,8 +164,8 @@ export class Profiles {
   }
 
   /**
-   * At first sight no key is taken over: a contact with an identity key in the store was written
-   * to.
+   * Takes over no key at first sight: an identity key in the store means that we wrote to the
+   * contact.
    */
   #withIdentity(contact: ContactRecord, identityKey: Uint8Array): ContactRecord {
     if (contact.identityKey === undefined) return contact;

@@ -24,19 +24,22 @@ const PENDING = 'the new profile key is kept, and taken up again by the next cal
 /**
  * Gives the account another profile key, whatever happens in between. In this order:
  *
- * 1. The new key goes into the store, as one that is on its way. From here on the rotation is finished sooner or later, with
- *    this very key: what the service was told of it before a crash is told it again, and is the same.
- * 2. The profile is uploaded, encrypted with it. The service keeps a profile for each key: who has the old key sees no change.
- * 3. Its access key is registered. Who has the old profile key can no longer send sealed to us; his client falls back to
- *    unsealed sends until our next message.
- * 4. The store's account gets the new key, and the one on its way is gone, in one commit. Then messages carry it.
+ * 1. Store the new key as pending. From here on the rotation finishes sooner or later, with this
+ *    very key: a request after a crash tells the service the same as the one before it.
+ * 2. Upload the profile, encrypted with the new key. The service keeps a profile for each key: a
+ *    contact with the old key sees no change.
+ * 3. Register the access key of the new key. A contact with the old profile key can no longer send
+ *    sealed to us; their client falls back to unsealed sends until our next message.
+ * 4. In one commit, give the store's account the new key and remove the pending one. Then messages
+ *    carry the new key.
  *
- * So our messages carry the old key until the service is through with the new one. When it refuses 2 or 3, for hours if it
- * must be, nothing has changed for anybody: key in messages, profile and access key still belong together. (With 4 before 3
- * it would be otherwise: contacts would be given a key with which nothing can be sent.) Whoever is killed between 3 and 4
- * starts with the old key and finds the new one on its way; a key that is no longer registered is in no more messages than
- * leave until it is finished. And nobody is ever given the new key before 4: whoever is blocked while it is on its way does
- * not have it.
+ * So our messages carry the old key until the service has accepted 2 and 3. While it refuses 2 or
+ * 3, for hours if need be, nothing has changed for any contact: key in messages, profile and access
+ * key still belong together. (With 4 before 3, contacts would get a key with which they can send
+ * nothing.) A process that is killed between 3 and 4 starts with the old key and finds the pending
+ * one; only messages that leave before the rotation finishes carry the key that is no longer
+ * registered. And no contact ever gets the new key before 4: a contact that is blocked while the
+ * key is pending does not have it.
  */
 export class Rotation {
   readonly #runtime: AccountRuntime;
@@ -44,7 +47,7 @@ export class Rotation {
   readonly #signal: AbortSignal;
   #flight: Promise<void> | undefined;
 
-  /** @param signal ends what is asked of the service. */
+  /** @param signal ends the requests to the service. */
   constructor(runtime: AccountRuntime, transport: AccountTransport, signal: AbortSignal) {
     this.#runtime = runtime;
     this.#transport = transport;
@@ -52,8 +55,10 @@ export class Rotation {
   }
 
   /**
-   * What has a new key be on its way; nothing if there is one already, which nobody has either. The caller holds the lock of
-   * the records, and commits it.
+   * Returns the changes that make a new key pending; none if there is a pending one already.
+   *
+   * No contact has that one either. The caller holds the lock of the records, and commits the
+   * changes.
    *
    * @throws SealcastError ERR_INVALID_ARGUMENT: profile or attributes are not known.
    */
@@ -69,12 +74,13 @@ export class Rotation {
   }
 
   /**
-   * Finishes what is on its way, if anything is; all who ask at once share it.
+   * Finishes the pending rotation, if there is one; calls at the same time share one flight.
    *
-   * @throws SealcastError what the service or the store refused it with; it stays on its way.
+   * @throws SealcastError with which the service or the store refused it; the rotation stays
+   *   pending.
    */
   async finish(): Promise<void> {
-    // One that was begun while the one before it ended is another flight.
+    // A rotation that began while the one before it ended is another flight.
     while (await this.isPending()) await (this.#flight ??= this.#fly());
   }
 
@@ -88,7 +94,7 @@ export class Rotation {
 
   async #tellService(): Promise<void> {
     const { profile, attributes, rotation } = await this.#load();
-    // Another one on the same store has finished it.
+    // Another user of the same store has finished it.
     if (rotation === undefined) return;
     const known = checkKnown(profile, attributes);
     const { profileKey } = rotation;
@@ -111,7 +117,7 @@ export class Rotation {
       await store.commit([
         change,
         rotationChange(undefined),
-        // What was on its way of them went with it.
+        // The rotation has sent their pending changes.
         ...(profile?.isPending === true ? [profileChange({ ...profile, isPending: false })] : []),
         ...(attributes?.isPending === true ? [attributesChange({ ...attributes, isPending: false })] : []),
       ]);

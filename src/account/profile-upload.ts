@@ -13,11 +13,14 @@ import type { ProfileRecord } from '../store/tables/account.js';
 import type { ProfileUpload } from '../transport/transport.js';
 
 /**
- * The account's profile, all of it: what is left out is taken off the profile. It goes to the service encrypted with the profile
- * key, and is kept as it is in the store: no new profile key can do without it.
+ * The account's profile, all of it: an upload removes absent fields from the profile.
  *
- * There is no avatar: it is uploaded apart from the chat connection, which is not supported. The first upload under a profile
- * key takes away the avatar that was there, as nobody who has that key could read it.
+ * The service gets it encrypted with the profile key. The store keeps it as it is: no new profile
+ * key can do without it.
+ *
+ * There is no avatar: clients upload it apart from the chat connection, which sealcast does not
+ * support. The first upload under a profile key removes the avatar that was there, as no holder of
+ * that key could read it.
  */
 export interface ProfileInput {
   /** Given and family name: 257 bytes of UTF-8 together, with one between them. */
@@ -29,9 +32,9 @@ export interface ProfileInput {
   readonly aboutEmoji?: string;
   /** A serialized PaymentAddress, up to 550 bytes. */
   readonly paymentAddress?: Uint8Array;
-  /** Whether contacts may see the phone number; absent: nothing is said of it. */
+  /** Whether contacts may see the phone number; absent: the profile does not say. */
   readonly phoneNumberSharing?: boolean;
-  /** Which of the account's badges are shown. Default: none. */
+  /** Ids of the account's badges that are shown. Default: none. */
   readonly badgeIds?: readonly string[];
 }
 
@@ -50,7 +53,7 @@ function checkText(value: unknown, field: string): string {
   return value;
 }
 
-/** @returns a copy. Lengths are found out by encrypting it with a key of no account. */
+/** @returns a copy. Encryption with a key of no account checks the lengths. */
 export function checkProfile(input: unknown): ProfileRecord {
   const given = checkObject(input, 'profile') as { readonly [name in keyof ProfileInput]: unknown };
   checkNames(given, NAMES, 'profile');
@@ -94,7 +97,7 @@ function encryptFields(
   };
 }
 
-/** The profile as the service is given it, encrypted with this profile key. */
+/** Builds the upload: the profile, encrypted with this profile key. */
 export async function profileUpload(
   profile: ProfileRecord,
   profileKey: Uint8Array,

@@ -26,7 +26,11 @@ export class AccountService {
     this.preKeys = new PreKeys(runtime, transport);
   }
 
-  /** Also begins to finish what a crash, or a service that was away, left half done. */
+  /**
+   * Opens the implementation on the runtime of the store.
+   *
+   * It also begins to finish changes that a crash, or an outage of the service, left half done.
+   */
   static async open(options: AccountServiceOptions): Promise<AccountService> {
     const runtime = await AccountRuntime.open(options);
     const service = new AccountService(runtime, options);

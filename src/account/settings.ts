@@ -35,12 +35,14 @@ const AGAIN =
   'whether the service did it is not known; it is told again by the next call and when the account is opened';
 
 /**
- * What the service knows of our own account: the profile, and with which access key others may send
- * to us sealed. It is kept in the store as it was given, and everything of it that a crash, or a
- * service that is away, leaves half done is finished by {@link finishPending}.
+ * Settings of our own account on the service: the profile and the access key for sealed sends to
+ * us.
  *
- * On a linked device, the primary hears nothing of a new profile key: it is told by the account's
- * storage, which is not supported. Rotate where the primary is.
+ * The store keeps them as the caller gave them. {@link finishPending} finishes everything of them
+ * that a crash or an outage of the service leaves half done.
+ *
+ * On a linked device, the primary device does not learn of a new profile key: it learns of one
+ * through the account's storage, which sealcast does not support. Rotate on the primary device.
  */
 export class OwnAccount {
   readonly #runtime: AccountRuntime;
@@ -57,22 +59,23 @@ export class OwnAccount {
   }
 
   /**
-   * Ends what is asked of the service with ERR_ABORTED: it is taken up again when the account is
-   * opened next.
+   * Ends requests to the service with ERR_ABORTED.
+   *
+   * The next opening of the account resumes them.
    */
   close(): void {
     this.#closing.abort(new SealcastError('ERR_CLOSED', 'this Account is closed'));
   }
 
   /**
-   * Keeps the account's attributes, all of them; the service gets them with the next registration
-   * of an access key, never a part of them.
+   * Stores the account's attributes, all of them.
    *
-   * @throws SealcastError ERR_INVALID_ARGUMENT; what the store throws.
+   * The service gets them with the next registration of an access key, never a part of them.
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT; as the store.
    */
   async setAttributes(attributes: AttributesInput): Promise<void> {
-    // Before any wait: what is wrong with them is said at once, and the caller's arrays are his own
-    // again.
+    // Before any wait: the caller hears of a wrong argument at once, and may reuse its arrays.
     const checked = checkAttributes(attributes, undefined);
     await this.#change(({ attributes: known }) => {
       const { unrestricted, isPending } = known ?? checked;
@@ -81,14 +84,16 @@ export class OwnAccount {
   }
 
   /**
-   * Registers the access key of our profile key, with all attributes: from then on, who has the
-   * profile key may send to us sealed (`PUT /v1/accounts/attributes/`).
+   * Registers the access key of our profile key, with all attributes.
    *
-   * @param options.unrestricted whether anybody may, with any key. Remains as it is, over new
-   *   profile keys and restarts, until it is given again.
+   * From then on, a contact that has the profile key may send sealed to us
+   * (`PUT /v1/accounts/attributes/`).
+   *
+   * @param options.unrestricted whether any sender may, with any key. Remains as it is, over new
+   *   profile keys and restarts, until the caller gives it again.
    * @throws SealcastError ERR_INVALID_ARGUMENT: there are no attributes ({@link setAttributes}), or
    *   there is no profile key; then nothing was sent. ERR_RATE_LIMITED, ERR_SERVICE_REJECTED:
-   *   nothing has changed. ERR_SERVICE_UNAVAILABLE: it is told again.
+   *   nothing has changed. ERR_SERVICE_UNAVAILABLE: a later attempt sends it again.
    */
   async registerAccessKey(options: AccessKeyOptions = {}): Promise<void> {
     const { unrestricted, signal } = checkOptions(options, ACCESS_KEY_NAMES);
@@ -102,8 +107,8 @@ export class OwnAccount {
       const before = await this.#change(({ attributes = refuse('attributes', 'given before an access key is') }) => [
         attributesChange({ ...attributes, unrestricted: unrestricted ?? attributes.unrestricted, isPending: true }),
       ]);
-      // A new profile key that is on its way takes them along: one access key after the other would
-      // be registered.
+      // A pending rotation sends the attributes too: to send them here as well would register one
+      // access key right after the other.
       if (before.rotation !== undefined) return true;
       await this.#sendAttributes(before.attributes);
       return false;
@@ -111,7 +116,7 @@ export class OwnAccount {
     if (isRotating) await this.#rotation.finish();
   }
 
-  /** @param before what is true still if the service refuses. */
+  /** @param before the record that still holds if the service refuses. */
   async #sendAttributes(before: AttributesRecord | undefined): Promise<void> {
     const { attributes } = await this.#load();
     if (attributes === undefined) return;
@@ -132,12 +137,13 @@ export class OwnAccount {
   }
 
   /**
-   * Sets our profile, all of it (`PUT /v1/profile`): those who have our profile key can read it. It
-   * is kept in the store.
+   * Sets our profile, all of it (`PUT /v1/profile`), and stores it.
+   *
+   * Contacts that have our profile key can read it.
    *
    * @throws SealcastError ERR_INVALID_ARGUMENT; also: there is no profile key. ERR_RATE_LIMITED,
-   *   ERR_SERVICE_REJECTED: the profile is what it was. ERR_SERVICE_UNAVAILABLE: it is uploaded
-   *   again.
+   *   ERR_SERVICE_REJECTED: the profile is as before. ERR_SERVICE_UNAVAILABLE: a later attempt
+   *   uploads it again.
    */
   async setProfile(profile: ProfileInput, options: OwnCallOptions = {}): Promise<void> {
     const checked = checkProfile(profile);
@@ -156,7 +162,7 @@ export class OwnAccount {
     if (isRotating) await this.#rotation.finish();
   }
 
-  /** @param before what is true still if the service refuses. */
+  /** @param before the record that still holds if the service refuses. */
   async #uploadProfile(profile: ProfileRecord, before: ProfileRecord | undefined): Promise<void> {
     const upload = await profileUpload(profile, this.#profileKey(), this.#runtime.account.aci);
     const answer = await this.#transport.setProfile(upload, { signal: this.#closing.signal });
@@ -170,16 +176,19 @@ export class OwnAccount {
   }
 
   /**
-   * Gives the account a new, random profile key: the profile is encrypted with it, its access key
-   * registered, and messages carry it from then on. Who had the old one can no longer read changes
-   * of the profile, nor send to us sealed, until a message of ours reaches him. Calls at the same
-   * time share one. An avatar is lost: it was encrypted with the old key.
+   * Gives the account a new, random profile key.
    *
-   * See {@link Rotation} for what is true at each moment of it.
+   * The rotation encrypts the profile with the new key and registers its access key; messages carry
+   * the new key from then on. A contact that had the old key can no longer read changes of the
+   * profile, nor send sealed to us, until a message of ours reaches them. Calls at the same time
+   * share one rotation. The rotation loses an avatar: it was encrypted with the old key.
+   *
+   * See {@link Rotation} for the state at each moment of it.
    *
    * @throws SealcastError ERR_INVALID_ARGUMENT: profile or attributes were never set, and nothing
    *   was changed. ERR_RATE_LIMITED, ERR_SERVICE_REJECTED, ERR_SERVICE_UNAVAILABLE, ERR_ABORTED:
-   *   the new key is on its way, and is taken up again.
+   *   the new key is pending; the next call or the next opening of the account resumes the
+   *   rotation.
    */
   async rotateProfileKey(options: OwnCallOptions = {}): Promise<void> {
     const signal = checkSignal(checkOptions(options, OWN_CALL_NAMES)['signal']);
@@ -190,25 +199,27 @@ export class OwnAccount {
   }
 
   /**
-   * Blocks a contact: nothing more is sent to him, and so nothing that has our new profile key; and
-   * the profile key is rotated if he may have the one we have. Every message carries it, and whom
-   * we have written to has an identity key in the store: an identity key that is known counts as a
-   * message that was sent. (It may be of a message that never arrived. One profile key too many
-   * harms nobody.) Somebody who is blocked already costs no other one.
+   * Blocks a contact, and rotates the profile key if the contact may have the present one.
    *
-   * @throws SealcastError ERR_INVALID_ARGUMENT: it is no service id, or a new profile key is called
-   *   for and profile or attributes were never set; then he is not blocked. With any other error of
-   *   the service's he is, and the new key is on its way: the message says so.
+   * Nothing further is sent to the contact, and so nothing that has our new profile key. Every
+   * message carries the profile key, and a contact that we have written to has an identity key in
+   * the store: a known identity key counts as a sent message. (It may come from a message that
+   * never arrived. One rotation too many does no harm.) A contact that is blocked already causes no
+   * further rotation.
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT: it is no service id, or a rotation is necessary and
+   *   profile or attributes were never set; then the contact is not blocked. With any other error
+   *   of the service the contact is blocked, and the new key is pending: the message says so.
    */
   async block(serviceId: string, options: OwnCallOptions = {}): Promise<void> {
     const checked = checkServiceId(serviceId);
     const signal = checkSignal(checkOptions(options, OWN_CALL_NAMES)['signal']);
-    // In one commit: were he blocked first, a crash would leave him with a profile key that nobody
-    // means to change any more.
+    // In one commit: with the block committed first, a crash would leave the contact with a profile
+    // key that no later step would replace.
     await unlessAborted(async () => {
       await this.#locked([checked, OWN_LOCKS.records], async () => {
         const contact = await this.#records.contact(checked);
-        // A contact that was blocked by the Broadcaster alone still has the key.
+        // A contact that the Broadcaster alone blocked still has the key.
         if (contact.blocked && contact.lacksProfileKey) return;
         const rotation = contact.identityKey === undefined ? [] : await this.#rotation.begin();
         const change = contactChange(checked, { ...contact, blocked: true, lacksProfileKey: true });
@@ -238,20 +249,21 @@ export class OwnAccount {
   }
 
   /**
-   * Finishes what a crash or the service left half done: a new profile key, a profile, an access
-   * key. For when the account is opened.
+   * Finishes changes that a crash or the service left half done.
    *
-   * @throws SealcastError as what it finishes.
+   * These are a new profile key, a profile, an access key. The account calls it when it opens.
+   *
+   * @throws SealcastError as the operations that it finishes.
    */
   async finishPending(options: OwnCallOptions = {}): Promise<void> {
     const signal = checkSignal(checkOptions(options, OWN_CALL_NAMES)['signal']);
     await unlessAborted(async () => {
-      // It takes profile and attributes along.
+      // The rotation sends profile and attributes too.
       await this.#rotation.finish();
       await this.#exclusively(async () => {
         const { profile, attributes } = await this.#load();
-        // They were told to the service before: nothing but they is known to be true. Neither waits
-        // for the other to be taken.
+        // The service was told of both before: no older record is known to hold, so each is its own
+        // `before`. Neither waits until the service has taken the other.
         const results = await Promise.allSettled([
           profile?.isPending === true ? this.#uploadProfile(profile, profile) : undefined,
           attributes?.isPending === true ? this.#sendAttributes(attributes) : undefined,
@@ -262,10 +274,11 @@ export class OwnAccount {
   }
 
   /**
-   * With what the contact is sent to sealed, and our own other devices are.
+   * Returns the access for sealed sends to the contact and to our own other devices.
    *
-   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_ABORTED; waits for a sender certificate as a
-   *   broadcast does.
+   * Waits for a sender certificate as a broadcast does.
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_ABORTED
    */
   async unidentifiedAccess(serviceId: string, options: OwnCallOptions = {}): Promise<UnidentifiedAccessPair> {
     const checked = checkServiceId(serviceId);
@@ -292,7 +305,7 @@ export class OwnAccount {
     return loadOwnRecords(this.#runtime.options.store);
   }
 
-  /** @returns the records as they were before. */
+  /** @returns the records before the change. */
   #change(changesTo: (records: OwnRecords) => readonly Change[]): Promise<OwnRecords> {
     return this.#locked([OWN_LOCKS.records], async () => {
       const records = await this.#load();

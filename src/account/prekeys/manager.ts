@@ -31,22 +31,29 @@ import { Emitter } from '../../util/event-relay.js';
 import { isDefinite, refusalError } from '../../transport/refusal-errors.js';
 import { unlessAborted } from '../../util/abort.js';
 
-/** Records of a kind, in the order of their ids; undefined where there is none any more. */
+/** Records of a kind, in the order of their ids; undefined where a record is gone. */
 type PreKeyRecords = readonly (Uint8Array<ArrayBuffer> | undefined)[];
 
 /**
- * Our own prekeys, with which others begin sessions with us: one-time EC and Kyber prekeys, the signed prekey and the last-resort
- * Kyber prekey, all of our ACI. Their private halves are in the store before the service hears of the public ones.
+ * Our own prekeys, with which others begin sessions with us.
  *
- * The service replaces its whole list of one-time prekeys by the one it is given (`PUT /v2/keys`). What it had handed out of the
- * old list before may still be used, and so what is replaced is kept.
+ * These are one-time EC and Kyber prekeys, the signed prekey and the last-resort Kyber prekey, all
+ * of our ACI. Their private halves are in the store before the service hears of the public ones.
+ *
+ * The service replaces its whole list of one-time prekeys by the one that it gets (`PUT /v2/keys`).
+ * Prekeys of the old list that it handed out before may still be used, so the store keeps replaced
+ * prekeys.
  */
 export class PreKeys {
   readonly #runtime: AccountRuntime;
   readonly #transport: AccountTransport;
   readonly #store: Store;
   readonly #schedule: PreKeysSchedule;
-  /** What {@link PreKeys.start} could not do; it is tried again later, unless no time mends it. */
+  /**
+   * Failures of the runs that {@link PreKeys.start} schedules.
+   *
+   * A later run tries again, unless time does not fix the failure.
+   */
   readonly problems = new Emitter<SealcastError>();
   #flight: Promise<Refusal | undefined> | undefined;
   readonly #closing = new AbortController();
@@ -69,15 +76,19 @@ export class PreKeys {
   }
 
   /**
-   * Sees to it that the service has prekeys of ours: at least ten one-time ones of either kind (or else it gets a hundred new
-   * ones), and a signed and a last-resort one that are in use for less than two days. Takes out of the store what was replaced
-   * so long ago that no message begun with it comes any more. Calls at the same time share one.
+   * Ensures that the service has prekeys of ours, of each kind.
    *
-   * The first call gives the service prekeys of each kind however many it has: those of an earlier life of the account nobody
-   * here can use. What a crash or a lost answer leaves in the store is found by the next call: see {@link planOf}.
+   * It has at least ten one-time ones of either kind (with fewer, it gets a hundred new ones), and
+   * a signed and a last-resort one that have been in use for less than two days. Removes from the
+   * store prekeys that were replaced so long ago that no message begun with them comes any longer.
+   * Calls at the same time share one run.
    *
-   * @throws SealcastError ERR_RATE_LIMITED, ERR_SERVICE_UNAVAILABLE, ERR_SERVICE_REJECTED, ERR_TRANSPORT_REFUSED, ERR_ABORTED (by
-   *   {@link stop}), ERR_CLOSED; what the store throws.
+   * The first call gives the service prekeys of each kind, however many it has: this device cannot
+   * use those of an earlier life of the account. The next call finds prekeys that a crash or a lost
+   * answer leaves in the store: see {@link planOf}.
+   *
+   * @throws SealcastError ERR_RATE_LIMITED, ERR_SERVICE_UNAVAILABLE, ERR_SERVICE_REJECTED,
+   *   ERR_TRANSPORT_REFUSED, ERR_ABORTED (by {@link stop}), ERR_CLOSED; as the store.
    */
   async maintain(): Promise<void> {
     const { signal } = this.#closing;
@@ -85,31 +96,36 @@ export class PreKeys {
     if (refusal !== undefined) throw errorOf(refusal);
   }
 
-  /** Maintains now, and once a day. Further calls do nothing. */
+  /** Maintains prekeys now, and once a day. Further calls do nothing. */
   start(): void {
     this.#schedule.start();
   }
 
-  /** Ends that; resolves when what is under way has ended. */
+  /** Ends the daily maintenance; resolves when the run under way has ended. */
   stop(): Promise<void> {
     return this.#schedule.stop();
   }
 
-  /** Ends everything with ERR_ABORTED; resolves when what is under way has ended. */
+  /** Ends every run with ERR_ABORTED; resolves when the run under way has ended. */
   close(): Promise<void> {
     this.#closing.abort(new SealcastError('ERR_CLOSED', 'this Account is closed'));
     return this.stop();
   }
 
   /**
-   * Somebody began a session with so many of our one-time prekeys: the service has fewer. They are maintained a few seconds
-   * later, all that is noted until then at once. Does nothing unless started.
+   * Notes that sessions began with `count` of our one-time prekeys: the service has fewer.
+   *
+   * One run a few seconds later covers all that is noted until then. Does nothing unless started.
    */
   noteUsed(count: number): void {
     if (checkInteger(count, 'count', 0, Number.MAX_SAFE_INTEGER) > 0) this.#schedule.soon();
   }
 
-  /** Those of Kyber prekeys that stay when sessions are begun with them; one that is not known is none that stays. */
+  /**
+   * Returns the ids of Kyber prekeys that stay when sessions begin with them.
+   *
+   * An unknown id is none that stays.
+   */
   async lastResortsAmong(kyberIds: readonly number[]): Promise<ReadonlySet<number>> {
     const state = await this.#load();
     return new Set(kyberIds.filter((id) => isLastResort(state, id)));
@@ -168,7 +184,7 @@ export class PreKeys {
     return { state, steps };
   }
 
-  /** New ones of those kinds, committed, with the state that says so. */
+  /** Generates new prekeys of those kinds, and commits them with the state that names them. */
   async #generate(before: PreKeysRecord, kinds: readonly PreKeyKind[], nowMs: number): Promise<PreKeysRecord> {
     if (kinds.length === 0) return before;
     let state = before;
@@ -194,7 +210,11 @@ export class PreKeys {
     return state;
   }
 
-  /** Takes out what the service has certainly not taken: refused every hour, it would fill the disk. */
+  /**
+   * Removes prekeys that the service has certainly not taken.
+   *
+   * With a refusal every hour, they would fill the disk.
+   */
   async #discard(before: PreKeysRecord, kinds: readonly PreKeyKind[]): Promise<void> {
     let state = before;
     const changes: Change[] = [];
@@ -207,7 +227,7 @@ export class PreKeys {
     await this.#store.commit([...changes, preKeyStateChange(state)]);
   }
 
-  /** The public halves of the newest ones of those kinds, as the store has them. */
+  /** Returns the public halves of the newest prekeys of those kinds, from the store. */
   async #uploadOf(state: PreKeysRecord, wanted: ReadonlySet<PreKeyKind>): Promise<PreKeyUpload> {
     const rangeOf = (kind: PreKeyKind): PreKeyRange | undefined => (wanted.has(kind) ? state[kind].at(-1) : undefined);
     const recordsOf = async (kind: PreKeyKind): Promise<PreKeyRecords> => {
@@ -221,7 +241,7 @@ export class PreKeys {
     const publics = await this.#runtime.sessionClient.describePreKeys({
       preKeys: pack(preKeys),
       signedPreKeys: pack(signed),
-      // They share a table, and a column.
+      // Both Kyber kinds share a table, and a column.
       kyberPreKeys: pack([...kyber, ...lastResort]),
     });
     const idsIn = (kind: PreKeyKind): number[] => {

@@ -6,18 +6,15 @@ const DAY_MS = 24 * 60 * 60 * 1000;
 
 /** Kinds of prekeys, as the state and an upload name them. */
 export type PreKeyKind = 'preKeys' | 'signedPreKeys' | 'kyberPreKeys' | 'lastResortKyberPreKeys';
-/** Ids are counted on in one place for each table. */
+/** Counters of ids: one for each table. */
 type Counter = 'nextPreKeyId' | 'nextSignedPreKeyId' | 'nextKyberPreKeyId';
 
 export interface KindFacts {
   readonly table: PreKeyTable;
   readonly counter: Counter;
-  /** How many are made at a time. */
+  /** Number of prekeys that are made at a time. */
   readonly count: number;
-  /**
-   * How long they are kept once others took their place: a message that was begun with one may come
-   * late.
-   */
+  /** Time for which replaced prekeys are kept: a message begun with one may come late. */
   readonly keepMs: number;
 }
 
@@ -34,9 +31,9 @@ export const KINDS: Readonly<Record<PreKeyKind, KindFacts>> = {
 };
 export const KIND_NAMES = Object.keys(KINDS) as PreKeyKind[];
 
-/** Fewer one-time prekeys of a kind than this at the service, and it gets new ones. */
+/** Fewest one-time prekeys of a kind at the service: with fewer, it gets new ones. */
 export const MIN_ONE_TIME = 10;
-/** Signed and last-resort prekeys are replaced when they have been in use so long. */
+/** Age in use at which signed and last-resort prekeys are replaced. */
 export const ROTATION_MS = 2 * DAY_MS;
 
 /** Ids are 1 to 2^24 - 1, as in all clients (`Medium.MAX_VALUE`). */
@@ -49,9 +46,10 @@ export const idsOf = ({ firstId, count }: Pick<PreKeyRange, 'firstId' | 'count'>
 const holds = ({ firstId, count }: PreKeyRange, id: number): boolean => (id - firstId + MAX_ID) % MAX_ID < count;
 
 /**
- * Of a device that has had none. The first ids are random: of one that was set up anew they are
- * others than before, so that no message begun with a prekey of its earlier life finds one of the
- * same id.
+ * Returns the state of a device that has had no prekeys.
+ *
+ * The first ids are random: a device that is set up again has other ids than before, so that no
+ * message begun with a prekey of its earlier life finds one of the same id.
  */
 export function newState(): PreKeysRecord {
   const randomId = (): number => randomInt(1, MAX_ID + 1);
@@ -66,40 +64,33 @@ export function newState(): PreKeysRecord {
   };
 }
 
-/** What is known of a kind when it is seen to. */
+/** Facts about a kind from which its plan follows. */
 export interface KindSight {
-  /**
-   * How many one-time prekeys the service has; undefined for a kind of which it has one at a time.
-   */
+  /** Number of one-time prekeys that the service has; undefined for a kind with one at a time. */
   readonly count: number | undefined;
-  /** Whether some of the newest ones are not in the store any more. */
+  /** Whether some of the newest prekeys are no longer in the store. */
   readonly isUsed: boolean;
   readonly nowMs: number;
 }
 
-/**
- * Work to do for a kind: nothing, or upload the newest ones again, or others that are yet to be
- * made.
- */
+/** Work to do for a kind: nothing, upload the newest prekeys again, or make and upload new ones. */
 export interface KindPlan {
-  /**
-   * Whether the newest ones turn out to have been taken by the service, though it was not known to
-   * have.
-   */
+  /** Whether the service has taken the newest prekeys after all, though that was not known. */
   readonly isTaken: boolean;
   readonly step: 'none' | 'again' | 'new';
 }
 
 /**
- * Where the newest ones may or may not have reached the service, for a crash or an answer that was
- * lost:
+ * Plans the work for a kind.
+ *
+ * A crash or a lost answer may leave open whether the newest prekeys have reached the service:
  *
  * - A signed or last-resort prekey is uploaded again: twice the same is the same.
- * - One-time prekeys may not be: some may have been handed out, and would be handed out once more.
- *   One that was used proves that they arrived (it is taken out of the store then). Fewer than ten
+ * - One-time prekeys may not be: the service may have handed some out, and would hand them out once
+ *   more. A used one proves that they arrived (its use removes it from the store). Fewer than ten
  *   at the service prove that they did not. Enough of them prove that they did, as they were made
  *   because there were too few; but not if they are the first of this device, for the account may
- *   have had others before, which nobody here can use. Then others are made.
+ *   have had others before, which this device cannot use. Then new ones are made.
  *
  * A clock that was set back makes a signed prekey as good as old.
  */
@@ -118,7 +109,7 @@ export function planOf(ranges: readonly PreKeyRange[], { count, isUsed, nowMs }:
   return { isTaken, step: isEnough ? 'new' : 'again' };
 }
 
-/** The state with further prekeys of a kind, which the service does not have yet. */
+/** Returns the state with new prekeys of a kind, which the service does not have yet. */
 export function withNew(state: PreKeysRecord, kind: PreKeyKind): { state: PreKeysRecord; range: PreKeyRange } {
   const { counter, count } = KINDS[kind];
   const range: PreKeyRange = { firstId: state[counter], count, uploadedMs: 0, replacedMs: 0 };
@@ -129,8 +120,9 @@ export function withNew(state: PreKeysRecord, kind: PreKeyKind): { state: PreKey
 }
 
 /**
- * The state once the service has taken the newest ones of a kind: it has replaced those before
- * them.
+ * Returns the state once the service has taken the newest prekeys of a kind.
+ *
+ * They replace the prekeys before them.
  */
 export function withUploaded(state: PreKeysRecord, kind: PreKeyKind, nowMs: number): PreKeysRecord {
   const last = state[kind].length - 1;
@@ -140,7 +132,7 @@ export function withUploaded(state: PreKeysRecord, kind: PreKeyKind, nowMs: numb
   return { ...state, [kind]: ranges };
 }
 
-/** The state without those that nobody may use any more, and their ids by table. */
+/** Returns the state without prekeys whose time is over, and the ids of these by table. */
 export function pruned(
   state: PreKeysRecord,
   nowMs: number,
@@ -156,6 +148,6 @@ export function pruned(
   return { state: kept, removed };
 }
 
-/** Whether the Kyber prekey is one that is not used up. */
+/** Whether the Kyber prekey is a last-resort one, which is not used up. */
 export const isLastResort = ({ lastResortKyberPreKeys }: PreKeysRecord, id: number): boolean =>
   lastResortKyberPreKeys.some((range) => holds(range, id));

@@ -9,13 +9,14 @@ const SECOND_MS = 1_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /**
- * What is used within so long is seen to at once: prekeys of a new broadcast's subscribers go by
- * the hundred.
+ * Delay of a run after a use, which covers all uses until then.
+ *
+ * The subscribers of a new broadcast use prekeys by the hundred.
  */
 const USED_DELAY_MS = 5 * SECOND_MS;
 const BACKOFF: BackoffGrowth = { baseMs: 10 * SECOND_MS, capMs: HOUR_MS, floor: 0.5 };
 
-/** Failures that another attempt does not mend. */
+/** Failures that another attempt does not fix. */
 const FINAL: ReadonlySet<SealcastErrorCode> = new Set([
   'ERR_CLOSED',
   'ERR_STORE_LOCKED',
@@ -25,16 +26,18 @@ const FINAL: ReadonlySet<SealcastErrorCode> = new Set([
 
 /** Work that a schedule runs. */
 export interface ScheduledTask {
-  /** @returns why the service refused, or undefined; rejects with what else failed. */
+  /** @returns the service's refusal, or undefined; rejects with any other failure. */
   run(signal: AbortSignal): Promise<Refusal | undefined>;
-  /** A run failed. */
+  /** Receives the error of a failed run. */
   failed(error: SealcastError): void;
 }
 
 /**
- * Runs a task when it is started, once a day (each time at another time of it, lest all who started
- * together come back together), and when it is asked for; one at a time. What failed is tried again
- * after a while, longer each time, or when the service says. Its timers keep no process alive.
+ * Runs a task at its start, once a day, and on request; one run at a time.
+ *
+ * The daily runs vary in their time of day, so that processes that started together do not come
+ * back together. A failed run is repeated after a while, longer each time, or when the service
+ * says. The timers keep no process alive.
  */
 export class PreKeysSchedule {
   readonly #task: ScheduledTask;
@@ -43,9 +46,9 @@ export class PreKeysSchedule {
   #cancel: () => void = () => undefined;
   #dueMs = Infinity;
   #running: Promise<void> | undefined;
-  /** Whether it was asked for while it ran. */
+  /** Whether a request came during the run. */
   #again = false;
-  /** In a row. */
+  /** Number of failures in a row. */
   #failures = 0;
 
   constructor(task: ScheduledTask, clock: Clock) {
@@ -67,7 +70,11 @@ export class PreKeysSchedule {
     await this.#running;
   }
 
-  /** After a failure it comes when it would anyway: the service is left its time. */
+  /**
+   * Requests a run soon.
+   *
+   * After a failure the run keeps its time: the service gets the time that it needs.
+   */
   soon(): void {
     if (this.#running !== undefined) this.#again = true;
     else if (this.#failures === 0) this.#arm(USED_DELAY_MS);
@@ -90,7 +97,7 @@ export class PreKeysSchedule {
   #run(controller: AbortController): void {
     this.#disarm();
     this.#again = false;
-    // One that was stopped may still be ending.
+    // A run that was stopped may still be ending.
     const before = this.#running ?? Promise.resolve();
     const running = before.then(async () => {
       if (controller !== this.#controller) return;
@@ -103,7 +110,7 @@ export class PreKeysSchedule {
     this.#running = running;
   }
 
-  /** @returns in how many ms it is to run again; undefined: not of its own. Never throws. */
+  /** @returns ms until the next run; undefined: there is none by itself. Never throws. */
   async #runOnce(signal: AbortSignal): Promise<number | undefined> {
     let error: SealcastError;
     let retryAfterMs: number | undefined;
