@@ -8,7 +8,7 @@ import { checkCode, checkMarkdown } from './prose.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const PLACES = ['src', 'workers', 'assembly', 'bench', 'docs', 'examples', 'scripts', ':(glob)*.md', ':(glob)*.mjs'];
-/** Rooms that are not rewritten yet. */
+/** Places that are not rewritten yet, and a generated file. */
 const NOT_YET = [
   'examples/',
   'CHANGELOG.md',
@@ -16,14 +16,7 @@ const NOT_YET = [
   'setup.mjs',
   'eslint.config.mjs',
   '.dependency-cruiser.mjs',
-  // Log lines and errors are left; the comments are rewritten.
-  'src/account/prekeys/manager.ts',
-  'src/account/prekeys/schedule.ts',
-  'src/account/profile-key-rotation.ts',
-  'src/account/service.ts',
   'src/content/schema.ts',
-  // One log line is left.
-  'src/receive/service.ts',
 ];
 /** The word list itself. */
 const WORD_LIST = 'scripts/prose.mjs';

@@ -19,7 +19,7 @@ import { profileUpload } from './profile-upload.js';
 import { refusalError } from '../transport/refusal-errors.js';
 
 const PROFILE_KEY_BYTES = 32;
-const PENDING = 'the new profile key is kept, and taken up again by the next call and when the account is opened';
+const PENDING = 'the new profile key is kept, and the next call or the next opening of the account finishes the change';
 
 /**
  * Gives the account another profile key, whatever happens in between. In this order:

@@ -17,6 +17,7 @@ export class AccountService {
   readonly own: OwnAccount;
   readonly preKeys: PreKeys;
   readonly #runtime: AccountRuntime;
+  #endBlocking: (() => void) | undefined;
   #pending: Promise<void> = Promise.resolve();
 
   private constructor(runtime: AccountRuntime, { transport, policies, onIdentityChange }: AccountServiceOptions) {
@@ -34,16 +35,16 @@ export class AccountService {
   static async open(options: AccountServiceOptions): Promise<AccountService> {
     const runtime = await AccountRuntime.open(options);
     const service = new AccountService(runtime, options);
-    runtime.blockWith(service.own);
+    service.#endBlocking = runtime.blockWith(service.own);
     service.#pending = service.own.finishPending().catch((error: unknown) => {
       const code = (error as { code?: unknown }).code ?? 'UNKNOWN';
-      options.telemetry.log.warn({ code }, 'what the service was to be told of the account is not finished yet');
+      options.telemetry.log.warn({ code }, 'pending account changes are not finished yet');
     });
     return service;
   }
 
   async close(): Promise<void> {
-    this.#runtime.blockWith(undefined);
+    this.#endBlocking?.();
     this.own.close();
     this.profiles.close();
     await this.preKeys.close();

@@ -50,8 +50,11 @@ export interface SessionSetup {
   readonly kept: readonly EncryptedDevice[];
   /** Devices whose sessions are archived. */
   readonly retired: readonly number[];
-  /** Whether to hold the recipient's lock: for a contact that changed each time before. */
-  readonly holdsLock: boolean;
+  /**
+   * When the recipient's lock is held: `to-commit`; `throughout`, for a contact that changed each
+   * time before; or it is `held` by the caller.
+   */
+  readonly lock: 'to-commit' | 'throughout' | 'held';
 }
 
 interface SetupEncryption {
@@ -223,9 +226,10 @@ export class Encryptor {
    */
   async encryptWith(setup: SessionSetup): Promise<DeliveryStep | undefined> {
     const { locks } = this.#context;
-    if (setup.holdsLock) {
-      return locks.with([setup.serviceId], async () => this.#commitSetup(setup, await this.#encryptSetup(setup)));
-    }
+    const encryptAndCommit = async (): Promise<DeliveryStep | undefined> =>
+      this.#commitSetup(setup, await this.#encryptSetup(setup));
+    if (setup.lock === 'held') return encryptAndCommit();
+    if (setup.lock === 'throughout') return locks.with([setup.serviceId], encryptAndCommit);
     const encrypted = await this.#encryptSetup(setup);
     return locks.with([setup.serviceId], () => this.#commitSetup(setup, encrypted));
   }

@@ -23,7 +23,7 @@ export interface RunTaskOptions {
   /** Message that is sent; undefined: the one that the store has under the id. */
   readonly message: CheckedBroadcast | undefined;
   readonly records: BroadcastRecords;
-  readonly endStates: Pick<ResendQueue, 'stateAfter'>;
+  readonly endStates: Pick<ResendQueue, 'stateAfter' | 'reopened'>;
   /** Promise that settles before the run begins. */
   readonly after: Promise<unknown> | undefined;
 }
@@ -110,6 +110,8 @@ export class RunTask implements Run {
       this.#stream.end();
       return { id, timestamp, recipients: pipeline.recipientCount, ...pipeline.counts, durationMs };
     } catch (error) {
+      // Deliveries may be open that no run in memory knows: only a run for all ends the broadcast.
+      this.#options.endStates.reopened(id);
       this.#stream.end(error);
       throw error;
     } finally {

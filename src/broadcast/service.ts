@@ -199,7 +199,7 @@ export class BroadcastService {
       recipients: message.recipients,
       message,
       records: new BroadcastRecords({ outbox, clock, index: this.#index, dryRun: true }),
-      endStates: { stateAfter: () => 'finished' },
+      endStates: { stateAfter: () => 'finished', reopened: () => undefined },
       after: undefined,
     });
     this.#runs.addDry(task);

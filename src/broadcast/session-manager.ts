@@ -137,7 +137,7 @@ export class SessionManager {
       kept: [],
       // A device that came meanwhile is in no bundle.
       retired: seen.contact.devices.map(({ deviceId }) => deviceId).filter((deviceId) => !devices.has(deviceId)),
-      holdsLock,
+      lock: holdsLock ? 'throughout' : 'to-commit',
     };
     const step = await preKeys.use(answer, () => this.#encryptor.encryptWith(setup), this.#signal);
     if (isChanged && step?.kind === 'encrypted') this.#tellIdentityChange(serviceId);
@@ -216,22 +216,27 @@ export class SessionManager {
   ): Promise<DeliveryStep | undefined> {
     const { serviceId, identityKey, devices } = delivery;
     const dropped = new Set([...missing, ...stale, ...extra]);
-    const { contact, revision } = await this.#look(serviceId);
-    if (contact.blocked) return failure(blockedError(serviceId));
-    if (!this.#encryptor.isFor(contact, identityKey)) return undefined;
-    const renewals = bundles.map((bundle): [number, BundleSetup] => [
-      bundle.deviceId,
-      { bundle, renew: isStale(delivery, bundle, stale) },
-    ]);
-    return this.#encryptor.encryptWith({
-      serviceId,
-      contact: { ...contact, identityKey },
-      revision,
-      devices: new Map(renewals),
-      kept: devices.filter(({ deviceId }) => !dropped.has(deviceId)),
-      retired: extra,
-      holdsLock,
-    });
+    const encrypt = async (lock: SessionSetup['lock']): Promise<DeliveryStep | undefined> => {
+      const { contact, revision } = await this.#look(serviceId);
+      if (contact.blocked) return failure(blockedError(serviceId));
+      if (!this.#encryptor.isFor(contact, identityKey)) return undefined;
+      const renewals = bundles.map((bundle): [number, BundleSetup] => [
+        bundle.deviceId,
+        { bundle, renew: isStale(delivery, bundle, stale) },
+      ]);
+      return this.#encryptor.encryptWith({
+        serviceId,
+        contact: { ...contact, identityKey },
+        revision,
+        devices: new Map(renewals),
+        kept: devices.filter(({ deviceId }) => !dropped.has(deviceId)),
+        retired: extra,
+        lock,
+      });
+    };
+    // Other broadcasts may repair the same devices in the same moment: with the lock held from the
+    // look at the contact on, each of them has its turn.
+    return holdsLock ? this.#context.locks.with([serviceId], () => encrypt('held')) : encrypt('to-commit');
   }
 
   /** Begins again with another identity key: all ciphertexts for the old one are worthless. */

@@ -4,7 +4,9 @@ import { Coalescer } from '../util/coalescer.js';
 export interface CleanupTicket {
   /** Takes all rows that can be removed by now. */
   take(): readonly string[];
-  /** Ends the claim: the batch takes nothing further. */
+  /** Notes that the transaction is on disk, and the rows that were taken are gone. */
+  committed(): void;
+  /** Ends the claim. Rows that were taken by a batch that failed are removed with the next one. */
   end(): void;
 }
 
@@ -41,14 +43,21 @@ export class InboxCleanup {
 
   /** Announces a batch that takes rows: until it has, or has ended, no row is removed alone. */
   expectTaker(): CleanupTicket {
-    const end = this.#keys.hold();
+    const release = this.#keys.hold();
+    let taken: readonly string[] = [];
     return {
       take: () => {
-        const keys = this.#keys.take();
-        end();
-        return keys;
+        taken = this.#keys.take();
+        release();
+        return taken;
       },
-      end,
+      committed: () => (taken = []),
+      end: () => {
+        // The next process would give these messages out once more.
+        for (const key of taken) this.#keys.add(key);
+        taken = [];
+        release();
+      },
     };
   }
 

@@ -206,6 +206,7 @@ export class ReceiveService {
     const before = this.#redelivery.tail;
     const givenOut = working
       .then(async ({ given, retries, deferred }) => {
+        taker.committed();
         await before;
         this.#redelivery.noteDeferred(deferred);
         if (deferred > 0) this.#queue.giveBack();
@@ -264,7 +265,7 @@ export class ReceiveService {
     } catch (thrown) {
       // The transport keeps the resources that it cannot release: its envelopes are ignored from
       // here on.
-      this.#context.telemetry.log.warn({ code: codeOf(thrown) }, 'the transport could not be let go');
+      this.#context.telemetry.log.warn({ code: codeOf(thrown) }, 'stop listening: the transport failed');
     }
   }
 

@@ -108,9 +108,16 @@ export class AccountRuntime {
     return this.#blocker;
   }
 
-  /** Lets an open account block contacts for all users of the runtime; undefined ends it. */
-  blockWith(blocker: ContactBlocker | undefined): void {
+  /**
+   * Lets an open account block contacts for all users of the runtime.
+   *
+   * @returns a call that ends it, unless another account has been opened since.
+   */
+  blockWith(blocker: ContactBlocker): () => void {
     this.#blocker = blocker;
+    return () => {
+      if (this.#blocker === blocker) this.#blocker = undefined;
+    };
   }
 
   /** The service's time, as far as it is known. */

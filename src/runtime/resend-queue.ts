@@ -157,7 +157,7 @@ export class ResendQueue implements ResendRequests {
     return this.#requested.has(id) || this.#lookups.has(id);
   }
 
-  /** Notes that further recipients come. */
+  /** Notes that deliveries may be open: further recipients come, or a run has failed. */
   reopened(id: string): void {
     this.#complete.delete(id);
   }

@@ -370,7 +370,7 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
       scene.service.answer('setAccountAttributes', { status: 'rate-limited', retryAfterMs: 1000 });
       const error: unknown = await scene.own.block(aci).catch((thrown: unknown) => thrown);
       expect(error).toMatchObject({ code: 'ERR_RATE_LIMITED', serviceId: aci, retryable: true, retryAfterMs: 1000 });
-      expect((error as Error).message).toMatch(/^the contact is blocked, but .*taken up again/);
+      expect((error as Error).message).toMatch(/^the contact is blocked, but .*finishes the change/);
       await reopen();
       expect(await contactIn(scene, aci)).toMatchObject({ blocked: true });
       scene.service.answer('setAccountAttributes', undefined);

@@ -270,3 +270,24 @@ describe('a first session', () => {
     expect(await contactOf(scene, { aci })).toMatchObject({ blocked: false });
   });
 });
+
+describe('a device that was added', () => {
+  it('gets the messages of ten broadcasts that repair it in the same moment', async () => {
+    const subscriber = first(await subscribeReached(1));
+    await scene.service.addDevice(subscriber, 2);
+    let askedCount = 0;
+    let answer!: () => void;
+    const answered = new Promise<void>((resolve) => (answer = resolve));
+    scene.service.intercepts.set('fetchPreKeys', async () => {
+      askedCount += 1;
+      if (askedCount === 10) answer();
+      await answered;
+      return undefined;
+    });
+    const texts = Array.from({ length: 10 }, (_, i) => `text ${i}`);
+    const runs = texts.map((body) => scene.broadcaster.broadcast({ body }, [subscriber.aci]));
+    const summaries = await Promise.all(runs.map((run) => run.summary()));
+    expect(summaries.map(({ sealed }) => sealed)).toEqual(texts.map(() => 1));
+    expect(scene.service.textsOf(subscriber, 2).sort()).toEqual(texts);
+  });
+});

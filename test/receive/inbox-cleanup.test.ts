@@ -37,9 +37,20 @@ describe('rows that were dealt with', () => {
     await turns();
     expect(removed).toEqual([]);
     expect(taker.take()).toEqual(['a']);
+    taker.committed();
     taker.end();
     await turns();
     expect(removed).toEqual([]);
+  });
+
+  it('go with the next transaction where that of the batch failed', async () => {
+    const { rows, removed } = observed();
+    const taker = rows.expectTaker();
+    rows.add('a');
+    expect(taker.take()).toEqual(['a']);
+    taker.end();
+    await turns();
+    expect(removed).toEqual([['a']]);
   });
 
   it('that come after the batch took its own go alone', async () => {

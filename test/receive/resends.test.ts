@@ -202,6 +202,27 @@ describe('a request to send something again', () => {
     expect(await stateOf('second')).toBe('finished');
   });
 
+  it('that a close cut off is answered by resume(), also where another recipient was sent to again since', async () => {
+    const { service } = scene;
+    const [, other] = subscribers;
+    if (other === undefined) return failTest('subscriber');
+    const last = lastOf(first());
+    service.intercepts.set('sendSealed', () => new Promise(() => undefined));
+    await ask(last);
+    await untilTrue(() => service.countOf('sendSealed', first().aci) === 3);
+    await broadcaster.close();
+    service.intercepts.clear();
+    broadcaster = await openBroadcaster();
+    const { timestamp } = last;
+    await ask(lastOf(other));
+    await untilTrue(() => arrivalsOf(other).filter((arrival) => arrival.timestamp === timestamp).length === 2);
+    await untilTrue(async () => (await rowOf('second', other)).state === 'done');
+    await manyTurns();
+    expect(await stateOf('second')).toBe('sending');
+    expect(await broadcaster.resume()).toMatchObject([{ id: 'second', status: 'finished' }]);
+    expect(arrivalsOf(first()).filter((arrival) => arrival.timestamp === timestamp)).toHaveLength(2);
+  });
+
   it('without a broadcaster on the store is kept with its acknowledgement, and answered by resume()', async () => {
     const { service } = scene;
     await broadcaster.close();

@@ -67,7 +67,7 @@ export class PreKeys {
       {
         run: (signal) => this.#shared(signal),
         failed: (error) => {
-          log.warn({ code: error.code }, 'prekeys could not be seen to');
+          log.warn({ code: error.code }, 'prekey maintenance failed');
           this.problems.emit(error);
         },
       },
@@ -304,4 +304,4 @@ function publicPreKeys(
   });
 }
 
-const errorOf = (refusal: Refusal): SealcastError => refusalError(refusal, 'prekeys could not be seen to');
+const errorOf = (refusal: Refusal): SealcastError => refusalError(refusal, 'prekey maintenance failed');

@@ -120,7 +120,7 @@ export class PreKeysSchedule {
         this.#failures = 0;
         return DAY_MS * (0.9 + Math.random() / 5);
       }
-      error = refusalError(refusal, 'prekeys could not be seen to');
+      error = refusalError(refusal, 'prekey maintenance failed');
       if ('retryAfterMs' in refusal) retryAfterMs = refusal.retryAfterMs;
     } catch (cause) {
       if (signal.aborted) return undefined;
