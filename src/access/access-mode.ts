@@ -47,9 +47,8 @@
  * | row `unregistered`, `failed`            | none in this broadcast; the next one asks again     |
  * | blocked, lacksProfileKey                | no answer writes them: setBlocked(false), unblock() |
  */
-import { timingSafeEqual } from 'node:crypto';
-import { ACCESS_KEY_BYTES, deriveAccessKey } from './access-key.js';
-import { isVerifierOf, type ProfileAccess } from './access-key.js';
+import { ACCESS_KEY_BYTES, deriveAccessKey, isVerifierOf, type ProfileAccess } from './access-key.js';
+import { isSameBytes } from '../util/bytes.js';
 
 /**
  * Whether and with which key a contact lets us send sealed, as Signal's clients keep it: `unknown`
@@ -127,7 +126,7 @@ export function accessKeyFor(serviceId: string, access: Access): Uint8Array<Arra
 
 /** Whether two states ask for the same access key, and would get the same verdict. */
 export function isSameAccess(a: Access, b: Access): boolean {
-  return a.accessMode === b.accessMode && isSameKey(a.profileKey, b.profileKey);
+  return a.accessMode === b.accessMode && isSameBytes(a.profileKey, b.profileKey);
 }
 
 /** Whether an accepted message sent with this access proves something new about the contact. */
@@ -137,7 +136,7 @@ export const isUnproven = ({ accessMode }: Access): boolean => accessMode === 'u
 export function onSealed<Contact extends AccessState>(contact: Contact, sentWith: Access): Contact {
   // A profile key that came meanwhile is not the one that was accepted; a mode that is known has
   // nothing to learn.
-  if (!isSameKey(contact.profileKey, sentWith.profileKey)) return contact;
+  if (!isSameBytes(contact.profileKey, sentWith.profileKey)) return contact;
   if (contact.accessMode === 'enabled' || contact.accessMode === 'unrestricted') return contact;
   return withMode(contact, contact.profileKey === undefined ? 'unrestricted' : 'enabled', 0);
 }
@@ -178,7 +177,7 @@ export function onProfile<Contact extends AccessState>(
   nowMs: number,
 ): Contact {
   const proven = accessModeOf(contact.profileKey, profile);
-  const isCurrent = isSameKey(contact.profileKey, askedWith);
+  const isCurrent = isSameBytes(contact.profileKey, askedWith);
   const known = isCurrent || proven !== 'disabled' ? withMode(contact, proven, nowMs) : contact;
   return { ...known, profileFetchedMs: isCurrent ? nowMs : 0 };
 }
@@ -189,7 +188,7 @@ export function onProfile<Contact extends AccessState>(
  * one is a reason to try it again.
  */
 export function onProfileKey<Contact extends AccessState>(contact: Contact, profileKey: Uint8Array): Contact {
-  if (isSameKey(contact.profileKey, profileKey)) return tryAgain(contact);
+  if (isSameBytes(contact.profileKey, profileKey)) return tryAgain(contact);
   return withMode({ ...contact, profileKey: Uint8Array.from(profileKey), profileFetchedMs: 0 }, 'unknown', 0);
 }
 
@@ -233,9 +232,4 @@ function withMode<Contact extends AccessState>(contact: Contact, accessMode: Acc
   const accessDeniedMs = accessMode === 'disabled' ? deniedMs : 0;
   if (contact.accessMode === accessMode && contact.accessDeniedMs === accessDeniedMs) return contact;
   return { ...contact, accessMode, accessDeniedMs };
-}
-
-function isSameKey(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  if (a === undefined || b === undefined) return a === b;
-  return a.length === b.length && timingSafeEqual(a, b);
 }

@@ -1,11 +1,16 @@
 import { EventEmitter } from 'node:events';
 import type { AttributesInput } from './attributes.js';
 import type { AccountService } from './service.js';
-import type { PendingIdentity } from './account-types.js';
+import type {
+  PendingIdentity,
+  AccessKeyOptions,
+  OwnCallOptions,
+  UnidentifiedAccessPair,
+  ContactProfile,
+  FetchProfileOptions,
+} from './account-types.js';
 import { checkAccountTransport, checkPolicies, checkSharedOptions, type Internals } from '../runtime/options.js';
-import type { AccessKeyOptions, OwnCallOptions, UnidentifiedAccessPair } from './account-types.js';
 import type { ProfileInput } from './profile-upload.js';
-import type { ContactProfile, FetchProfileOptions } from './account-types.js';
 import { Broadcaster, type BroadcasterOptions } from '../broadcast/broadcaster.js';
 import { SealcastError } from '../errors.js';
 import { OPENER_NAMES } from '../runtime/option-names.js';

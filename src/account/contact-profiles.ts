@@ -9,9 +9,8 @@ import type { AccessKey, AccountTransport, FetchedProfile, ProfileOutcome } from
 import { FETCH_PROFILE_NAMES, type ContactProfile, type FetchProfileOptions } from './account-types.js';
 import type { AccountRuntime } from '../runtime/account-runtime.js';
 import { parseServiceId } from '../util/service-id.js';
-import { archiveSessions } from '../runtime/records.js';
+import { archiveSessions, Records } from '../runtime/records.js';
 import { isOtherIdentity, onIdentityKey } from '../access/contact-identity.js';
-import { Records } from '../runtime/records.js';
 import { refusalError } from '../transport/refusal-errors.js';
 import { LruMap } from '../util/lru-map.js';
 import { unlessAborted, withAnySignal } from '../util/abort.js';

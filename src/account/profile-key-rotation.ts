@@ -13,8 +13,7 @@ import type { Change } from '../store/store.js';
 import type { AccountTransport } from '../transport/transport.js';
 import { profileKeyChange } from '../runtime/account-record.js';
 import { attributesWith } from './attributes.js';
-import type { AccountRuntime } from '../runtime/account-runtime.js';
-import { OWN_LOCKS } from '../runtime/account-runtime.js';
+import { type AccountRuntime, OWN_LOCKS } from '../runtime/account-runtime.js';
 import { profileUpload } from './profile-upload.js';
 import { refusalError } from '../transport/refusal-errors.js';
 

@@ -21,9 +21,8 @@ import {
   type UnidentifiedAccess,
   type UnidentifiedAccessPair,
 } from './account-types.js';
-import type { AccountRuntime } from '../runtime/account-runtime.js';
+import { type AccountRuntime, OWN_LOCKS } from '../runtime/account-runtime.js';
 import { parseServiceId } from '../util/service-id.js';
-import { OWN_LOCKS } from '../runtime/account-runtime.js';
 import { checkProfile, profileUpload, type ProfileInput } from './profile-upload.js';
 import { contactChange } from '../store/tables/contacts.js';
 import { Records } from '../runtime/records.js';

@@ -1,10 +1,8 @@
 import { EventEmitter } from 'node:events';
 import { onProfileKey } from '../access/access-mode.js';
 import type { BroadcastService } from './service.js';
-import type { BroadcasterEvents } from './options.js';
-import type { PendingIdentity } from '../account/account-types.js';
-import { parseServiceId } from '../util/service-id.js';
 import {
+  type BroadcasterEvents,
   checkBroadcast,
   checkLimits,
   type BroadcastMessage,
@@ -12,6 +10,8 @@ import {
   type BroadcasterLimits,
   type Recipients,
 } from './options.js';
+import type { PendingIdentity } from '../account/account-types.js';
+import { parseServiceId } from '../util/service-id.js';
 import type { BroadcastRun, ResumedBroadcast } from './run.js';
 import {
   checkPolicies,

@@ -19,6 +19,7 @@ import {
   type DeliveryStep,
 } from './delivery.js';
 import type { Encrypted, EncryptInput } from '../session/session-client.js';
+import { isSameBytes } from '../util/bytes.js';
 import type { BroadcastContext } from './context.js';
 
 /** A recipient without a usable session, as the contact was read. */
@@ -254,7 +255,7 @@ export class Encryptor {
     const { serviceId, contact, revision, kept, retired } = setup;
     if (!guard.isCurrent(serviceId, revision)) return undefined;
     const current = await outbox.sessions(ids.map((deviceId) => sessionKey(serviceId, deviceId)));
-    if (current.some((session, i) => !isSameRecord(session, sessions[i]))) return undefined;
+    if (current.some((session, i) => !isSameBytes(session, sessions[i]))) return undefined;
     const changes = await archiveSessions(outbox, sessionClient, serviceId, retired);
     const encrypted = ids.map((deviceId, i) => ({ deviceId, registrationId: outputs[i]?.registrationId ?? 0 }));
     const step = this.#keep(serviceId, { contact, revision }, encrypted, outputs, kept, changes);
@@ -293,8 +294,4 @@ export class Encryptor {
     const delivery: EncryptedDelivery = { serviceId, access: contact, revision, identityKey, devices: encrypted };
     return { kind: 'encrypted', delivery };
   }
-}
-
-function isSameRecord(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  return a === undefined || b === undefined ? a === b : Buffer.compare(a, b) === 0;
 }

@@ -19,6 +19,7 @@ import {
   type DeliveryStep,
 } from './delivery.js';
 import { askForEvidence } from './access-inquiry.js';
+import { isSameBytes } from '../util/bytes.js';
 import type { BroadcastContext } from './context.js';
 
 /** Devices that the service says a request was wrong about. */
@@ -71,11 +72,10 @@ export class SessionManager {
   async #establish(serviceId: string, stranger?: Seen): Promise<DeliveryStep> {
     const { guard, policies, preKeys } = this.#context;
     let triedAt = stranger?.revision;
-    let known = stranger;
+    let seen = stranger;
     for (let round = 0; round < MAX_ROUNDS;) {
       // Thousands of first sessions begin at once: no second read where the first one still holds.
-      const seen = await this.#look(serviceId, known);
-      known = undefined;
+      seen = await this.#look(serviceId, seen);
       const { contact, revision } = seen;
       if (contact.blocked) return failure(blockedError(serviceId));
       const mayHaveSessions = contact.devices.length > 0 && this.#encryptor.isFor(contact, contact.identityKey);
@@ -123,7 +123,7 @@ export class SessionManager {
     if (bundles.length === 0) return failure(noPreKeysError(serviceId));
     const isChanged = isOtherIdentity(contact, identityKey);
     // The key came while the answer was on its way: the next answer tells which one is newer.
-    if (isChanged && !sameKey(contact.identityKey, seen.contact.identityKey)) return undefined;
+    if (isChanged && !isSameBytes(contact.identityKey, seen.contact.identityKey)) return undefined;
     const known = onIdentityKey(contact, identityKey, policies.onIdentityChange);
     if (isChanged && known.identityKey === contact.identityKey) return this.#refuseIdentity(serviceId, now, known);
     const devices = new Map(
@@ -380,10 +380,6 @@ async function orFailure(work: () => Promise<DeliveryStep>): Promise<DeliverySte
     if (error instanceof SealcastError && error.code === 'ERR_INVALID_ARGUMENT') return failure(error);
     throw error;
   }
-}
-
-function sameKey(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
-  return a === b || (a !== undefined && b !== undefined && Buffer.compare(a, b) === 0);
 }
 
 /** Whether to replace even a session that looks good: not if it was replaced since it encrypted. */

@@ -14,11 +14,10 @@ import { Batch } from './batch.js';
 import { Counters } from './counters.js';
 import { InboxCleanup } from './inbox-cleanup.js';
 import type { ReceiverEvents } from './events.js';
-import { FatalErrorLatch } from './context.js';
+import { FatalErrorLatch, type PreKeyUses, type ReceiveContext } from './context.js';
 import { GroupDecryptor } from './decrypt/groups.js';
 import { Inbox } from '../store/tables/inbox.js';
-import { EnvelopeQueue, type IncomingEnvelope } from './envelope-queue.js';
-import { LostEnvelopes } from './envelope-queue.js';
+import { EnvelopeQueue, type IncomingEnvelope, LostEnvelopes } from './envelope-queue.js';
 import { MessageStream } from './message-stream.js';
 import { EnvelopeOpener } from './envelope-opener.js';
 import { MAX_ENVELOPE_BYTES, receiptName, type ReceivedMessage, type ReceiverStats } from './types.js';
@@ -26,7 +25,6 @@ import { RecentSet } from '../util/lru-map.js';
 import { Redelivery } from './redelivery.js';
 import { RetryLimits } from './retry/limits.js';
 import { RetrySender } from './retry/sender.js';
-import type { PreKeyUses, ReceiveContext } from './context.js';
 import { SessionDecryptor } from './decrypt/sessions.js';
 
 /**

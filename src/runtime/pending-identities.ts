@@ -2,11 +2,10 @@ import { SealcastError } from '../errors.js';
 import { checkPublicKey, refuse, type PublicKeyInput } from '../sealer/options.js';
 import { contactChange, scanContacts } from '../store/tables/contacts.js';
 import type { PendingIdentity } from '../account/account-types.js';
-import { archiveSessions } from './records.js';
+import { archiveSessions, Records } from './records.js';
 import { onAccepted } from '../access/contact-identity.js';
 import type { AccountRuntime } from './account-runtime.js';
 import { parseServiceId } from '../util/service-id.js';
-import { Records } from './records.js';
 
 /** New identity keys of contacts that wait to be accepted. */
 export class Identities {

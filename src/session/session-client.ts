@@ -13,8 +13,9 @@ import {
   type GeneratePreKeysReply,
   type GeneratePreKeysRequest,
   type BundleSetup,
+  pack,
+  unpack,
 } from './protocol.js';
-import { pack, unpack } from './protocol.js';
 import type { AccountRecord } from '../store/tables/account.js';
 import type { Clock } from '../util/clock.js';
 

@@ -1,6 +1,5 @@
-import { beginsWith, checkChanges, checkKeys, checkListOptions, checkTable } from './checks.js';
+import { beginsWith, checkChanges, checkKeys, checkListOptions, checkTable, storeClosed } from './checks.js';
 import { PLAIN_ENTRIES } from './lmdb/entries.js';
-import { storeClosed } from './checks.js';
 import type { Change, ListOptions, Store, StoreEntry, TableName } from './store.js';
 
 interface Row {

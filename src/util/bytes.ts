@@ -1,3 +1,5 @@
+import { timingSafeEqual } from 'node:crypto';
+
 /**
  * The caller's bytes after they have waited, if all of them are still there: a buffer may have been
  * transferred or shrunk.
@@ -12,6 +14,15 @@ export function viewIfAttached(bytes: Uint8Array | undefined): Uint8Array | null
   } catch {
     return null;
   }
+}
+
+/**
+ * Whether both are absent, or have the same bytes. Bytes of one length are compared in constant
+ * time: they may be secret.
+ */
+export function isSameBytes(a: Uint8Array | undefined, b: Uint8Array | undefined): boolean {
+  if (a === undefined || b === undefined) return a === b;
+  return a.length === b.length && timingSafeEqual(a, b);
 }
 
 /**

@@ -10,8 +10,7 @@ import {
 } from '../../store/tables/account.js';
 import { kyberUseRemovals, loadPreKeys, preKeyChange, type PreKeyTable } from '../../store/tables/prekeys.js';
 import type { AccountTransport, PreKeyCountOutcome, PreKeyUpload, Refusal } from '../../transport/transport.js';
-import type { AccountRuntime } from '../../runtime/account-runtime.js';
-import { OWN_LOCKS } from '../../runtime/account-runtime.js';
+import { type AccountRuntime, OWN_LOCKS } from '../../runtime/account-runtime.js';
 import {
   idsOf,
   isLastResort,

@@ -1,8 +1,14 @@
 import { unlessWorkersDied } from '../../engine/worker-loss.js';
 import type { SessionClient } from '../../session/session-client.js';
 import { distributionIdOf } from '../../content/index.js';
-import { DECRYPT_STATUSES, GROUP_MESSAGE_TYPES, type GroupReply, type GroupRequest } from '../../session/protocol.js';
-import { pack, unpack } from '../../session/protocol.js';
+import {
+  DECRYPT_STATUSES,
+  GROUP_MESSAGE_TYPES,
+  type GroupReply,
+  type GroupRequest,
+  pack,
+  unpack,
+} from '../../session/protocol.js';
 import type { Change, Store } from '../../store/store.js';
 import { loadSenderKeys, senderKeyChange, senderKeyKey, senderKeysOf } from '../../store/tables/sessions.js';
 import type { Decrypted } from './sessions.js';

@@ -8,6 +8,8 @@ import {
   type DecryptRequest,
   type DecryptStatus,
   type PreKeyRecords,
+  pack,
+  unpack,
 } from '../../session/protocol.js';
 import {
   kyberUseKey,
@@ -17,7 +19,6 @@ import {
   type PreKeyTable,
 } from '../../store/tables/prekeys.js';
 import { loadSessions } from '../../store/tables/sessions.js';
-import { pack, unpack } from '../../session/protocol.js';
 import type { Store } from '../../store/store.js';
 
 /** A ratchet message of a sender's device. */

@@ -15,8 +15,9 @@ import {
   type DecryptReply,
   type DecryptRequest,
   type DecryptStatus,
+  pack,
+  unpack,
 } from '../protocol.js';
-import { pack, unpack } from '../protocol.js';
 import { TaskKyberPreKeys, TaskPreKeys, TaskSignedPreKeys } from './task-prekeys.js';
 import { SenderIdentities, TaskSession } from './task-stores.js';
 

@@ -19,8 +19,9 @@ import {
   type EncryptRequest,
   type EncryptStatus,
   type BundleSetup,
+  pack,
+  unpack,
 } from '../protocol.js';
-import { pack, unpack } from '../protocol.js';
 import { TaskIdentities, TaskSession } from './task-stores.js';
 
 /** As `CiphertextMessage.type()` numbers it. */

@@ -15,8 +15,9 @@ import {
   type DecryptStatus,
   type GroupReply,
   type GroupRequest,
+  pack,
+  unpack,
 } from '../protocol.js';
-import { pack, unpack } from '../protocol.js';
 
 /** The sender key of one device and one distribution id. */
 class Chain extends SenderKeyStore {

@@ -5,14 +5,16 @@ import {
   PrivateKey,
   SignedPreKeyRecord,
 } from '@signalapp/libsignal-client';
-import type {
-  DescribePreKeysReply,
-  DescribePreKeysRequest,
-  GeneratePreKeysReply,
-  GeneratePreKeysRequest,
-  PublicPreKeys,
+import {
+  type DescribePreKeysReply,
+  type DescribePreKeysRequest,
+  type GeneratePreKeysReply,
+  type GeneratePreKeysRequest,
+  type PublicPreKeys,
+  pack,
+  unpack,
+  type Packed,
 } from '../protocol.js';
-import { pack, unpack, type Packed } from '../protocol.js';
 
 /**
  * Generates records of new prekeys. Our identity key signs them where the protocol wants it (PQXDH

@@ -8,8 +8,7 @@ import {
   type PublicKey,
 } from '@signalapp/libsignal-client';
 import { kyberUseKey, type KyberUse } from '../../store/tables/prekeys.js';
-import type { PreKeyRecords } from '../protocol.js';
-import { unpack } from '../protocol.js';
+import { type PreKeyRecords, unpack } from '../protocol.js';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 

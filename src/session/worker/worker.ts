@@ -2,9 +2,15 @@ import { PrivateKey, PublicKey, SessionRecord } from '@signalapp/libsignal-clien
 import { decryptAll } from './decrypt.js';
 import { encryptAll } from './encrypt.js';
 import { decryptGroups } from './group.js';
-import type { RatchetReply, RatchetRequest, ArchiveReply, ArchiveRequest } from '../protocol.js';
+import {
+  type RatchetReply,
+  type RatchetRequest,
+  type ArchiveReply,
+  type ArchiveRequest,
+  pack,
+  unpack,
+} from '../protocol.js';
 import { describePreKeys, generatePreKeys } from './prekeys.js';
-import { pack, unpack } from '../protocol.js';
 
 let privateKey: PrivateKey | undefined;
 

@@ -1,8 +1,17 @@
 import type { Clock } from '../../util/clock.js';
 import type { Database, RootDatabase } from 'lmdb';
-import { beginsWith, checkChanges, checkKeys, checkListOptions, checkTable, type CheckedChange } from '../checks.js';
+import {
+  beginsWith,
+  checkChanges,
+  checkKeys,
+  checkListOptions,
+  checkTable,
+  type CheckedChange,
+  storeClosed,
+  storeFailed,
+  storeTakenOver,
+} from '../checks.js';
 import type { Entries } from './entries.js';
-import { storeClosed, storeFailed, storeTakenOver } from '../checks.js';
 import { CommitQueue } from './commit-queue.js';
 import {
   abandon,

@@ -5,10 +5,9 @@ import { SealcastError } from '../../errors.js';
 import { SYSTEM_CLOCK } from '../../util/clock.js';
 import { requireCodeGeneration } from '../../util/code-generation.js';
 import { checkNames, type NamesOf } from '../../util/known-names.js';
-import { checkObject, refuse } from '../checks.js';
+import { checkObject, refuse, storeFailed, storeLocked } from '../checks.js';
 import { ENCRYPTION_KEY_BYTES, importEncryptionKey } from './value-cipher.js';
 import { EncryptedEntries, PLAIN_ENTRIES } from './entries.js';
-import { storeFailed, storeLocked } from '../checks.js';
 import { prepareDirectory, syncDirectory } from './files.js';
 import {
   acquire,

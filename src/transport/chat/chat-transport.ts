@@ -1,7 +1,7 @@
 import { SealcastError } from '../../errors.js';
 import { checkAttributes, checkPreKeyUpload, checkProfile, checkProfileVersion } from '../account-arguments.js';
 import { attributesJson, profileJson, profileOfAnswer } from '../json/account.js';
-import { bytesOfBase64, readAnswer } from '../json/answer-fields.js';
+import { bytesOfBase64, readAnswer, base64 } from '../json/answer-fields.js';
 import {
   checkAccessKey,
   checkCount,
@@ -25,7 +25,6 @@ import {
 import { closedError } from './in-flight.js';
 import type { HttpAnswer } from '../mapping/http.js';
 import { Incoming } from './incoming.js';
-import { base64 } from '../json/answer-fields.js';
 import { ConnectionPool, refusedError } from './connection-pool.js';
 import { loadLibsignal, type Libsignal } from './libsignal.js';
 import { LibsignalRefusals } from '../mapping/libsignal.js';

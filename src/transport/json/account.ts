@@ -1,6 +1,5 @@
-import { bytesOfBase64, flag, optionalBytesOfBase64, readAnswer } from './answer-fields.js';
+import { bytesOfBase64, flag, optionalBytesOfBase64, readAnswer, base64, base64OrNull } from './answer-fields.js';
 import type { HttpAnswer } from '../mapping/http.js';
-import { base64, base64OrNull } from './answer-fields.js';
 import type { AccountAttributes, ProfileOutcome, ProfileUpload } from '../transport.js';
 
 const IDENTITY_KEY_BYTES = 33;

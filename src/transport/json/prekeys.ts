@@ -1,7 +1,6 @@
 import type { PreKeyBundle } from '@signalapp/libsignal-client';
-import { bytesOfBase64, list, number, readAnswer, record } from './answer-fields.js';
+import { bytesOfBase64, list, number, readAnswer, record, base64 } from './answer-fields.js';
 import { isRecord, type HttpAnswer } from '../mapping/http.js';
-import { base64 } from './answer-fields.js';
 import type {
   PreKeyBundleFields,
   PreKeyCountOutcome,
