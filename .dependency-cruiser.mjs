@@ -1,5 +1,6 @@
-// Who may import whom. A room is a folder of src/; workers/ and assembly/ stand beside it. errors.ts and util/ (mechanisms that know
-// nothing of Signal) are leaves that every room may import.
+// Who may import whom. A room is a folder of src/; workers/ and assembly/ stand beside it.
+// errors.ts and util/ (mechanisms that know nothing of Signal) are leaves that every room may
+// import.
 const room = (name) => `^src/${name}/`;
 /** Modules of `from` may import nothing but themselves and `allowed` within this repository. */
 const only = (name, from, allowed, comment) => ({
@@ -27,7 +28,12 @@ export default {
     only('abi-imports-nothing', ABI, [], 'asc and tsc both compile it.'),
     only('errors-imports-nothing', ERRORS, [], 'Every room imports it.'),
     only('util-imports-errors', UTIL, [ERRORS], 'Mechanisms; every room imports them.'),
-    only('kernel-imports-abi', room('kernel'), [ABI, ERRORS, UTIL], 'The loader of the kernels reads assembly/abi.ts.'),
+    only(
+      'kernel-imports-abi',
+      room('kernel'),
+      [ABI, ERRORS, UTIL],
+      'The loader of the kernels reads assembly/abi.ts.',
+    ),
     only(
       'engine-imports-kernel',
       room('engine'),
@@ -37,11 +43,22 @@ export default {
     only(
       'access-imports-validator',
       room('access'),
-      [ABI, '^src/sealer/certificate-validator\\.ts$', '^src/store/tables/contacts\\.ts$', ERRORS, UTIL],
+      [
+        ABI,
+        '^src/sealer/certificate-validator\\.ts$',
+        '^src/store/tables/contacts\\.ts$',
+        ERRORS,
+        UTIL,
+      ],
       'Keys, certificates and access modes; no kernel.',
     ),
     only('content-imports-leaves', room('content'), [ERRORS, UTIL], 'Protobuf and padding.'),
-    only('transport-imports-leaves', room('transport'), [ERRORS, UTIL], 'The way to the service, whoever uses it.'),
+    only(
+      'transport-imports-leaves',
+      room('transport'),
+      [ERRORS, UTIL],
+      'The way to the service, whoever uses it.',
+    ),
     only(
       'store-imports-access-mode',
       room('store'),
@@ -57,7 +74,13 @@ export default {
     only(
       'session-imports-engine',
       room('session'),
-      [room('engine'), '^src/store/tables/(account|prekeys)\\.ts$', '^src/transport/transport\\.ts$', ERRORS, UTIL],
+      [
+        room('engine'),
+        '^src/store/tables/(account|prekeys)\\.ts$',
+        '^src/transport/transport\\.ts$',
+        ERRORS,
+        UTIL,
+      ],
       'Steps on sessions, from bytes to bytes.',
     ),
     only(
@@ -158,8 +181,18 @@ export default {
       from: { path: '^(src|workers)/' },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'undetermined'] },
     },
-    packageOnlyIn('piscina-in-engine', 'node_modules/piscina/', [room('engine')], 'Only engine imports Piscina.'),
-    packageOnlyIn('lmdb-in-store', 'node_modules/lmdb/', [room('store/lmdb')], 'Only store/lmdb imports LMDB.'),
+    packageOnlyIn(
+      'piscina-in-engine',
+      'node_modules/piscina/',
+      [room('engine')],
+      'Only engine imports Piscina.',
+    ),
+    packageOnlyIn(
+      'lmdb-in-store',
+      'node_modules/lmdb/',
+      [room('store/lmdb')],
+      'Only store/lmdb imports LMDB.',
+    ),
     packageOnlyIn(
       'libsignal-in-its-rooms',
       'node_modules/@signalapp/',
@@ -179,7 +212,12 @@ export default {
       'Only content names protobuf, and the codec of the store.',
     ),
     { name: 'no-cycles', severity: 'error', from: {}, to: { circular: true } },
-    { name: 'no-unresolved', severity: 'error', from: {}, to: { couldNotResolve: true, pathNot: '^(sealcast|#dist)' } },
+    {
+      name: 'no-unresolved',
+      severity: 'error',
+      from: {},
+      to: { couldNotResolve: true, pathNot: '^(sealcast|#dist)' },
+    },
     {
       name: 'no-orphans',
       severity: 'error',
@@ -191,6 +229,9 @@ export default {
     doNotFollow: { path: ['node_modules', '^dist/', '^build/'] },
     tsPreCompilationDeps: true,
     tsConfig: { fileName: 'tsconfig.dev.json' },
-    enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['types', 'import', 'node', 'default'] },
+    enhancedResolveOptions: {
+      exportsFields: ['exports'],
+      conditionNames: ['types', 'import', 'node', 'default'],
+    },
   },
 };

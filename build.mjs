@@ -1,7 +1,16 @@
-// Builds everything: the kernels (asc), the library (tsc, to dist/), and what tests, examples and benchmarks run from
-// (build/). Prints the size and SHA-256 of every kernel. `--quiet` prints only what goes wrong.
+// Builds everything: the kernels (asc), the library (tsc, to dist/), and what tests, examples and
+// benchmarks run from (build/). Prints the size and SHA-256 of every kernel. `--quiet` prints only
+// what goes wrong.
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import {
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { spawnSync } from 'node:child_process';
 import { basename, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -17,32 +26,48 @@ const say = (line) => quiet || console.log(line);
 /** First address that hosts use; the module's constants must end below it. abi.ts says the same. */
 const CONTROL_PTR = 65536;
 
-// One source, a kernel for each field, in the order in which hosts try them. The optimisation levels are those that were
-// fastest, assembly/notes/field.md has the figures: from level 2 on Binaryen spoils the order of the fma field's instructions,
-// which V8 keeps from version 13 on.
+// One source, a kernel for each field, in the order in which hosts try them. The optimisation
+// levels are those that were fastest, assembly/notes/field.md has the figures: from level 2 on
+// Binaryen spoils the order of the fma field's instructions, which V8 keeps from version 13 on.
 const KERNELS = [
-  { name: 'fma', features: ['simd', 'relaxed-simd', 'threads', 'bulk-memory'], optimize: ['--optimizeLevel', '1'] },
+  {
+    name: 'fma',
+    features: ['simd', 'relaxed-simd', 'threads', 'bulk-memory'],
+    optimize: ['--optimizeLevel', '1'],
+  },
   { name: 'int', features: ['simd', 'threads', 'bulk-memory'], optimize: ['-O3'] },
 ];
 
 /**
- * Compiles one kernel; gives the module's bytes. `release` is what ships; `inner` exports the inner functions too, at the
- * release's settings, for benchmarks and the timing test; `debug` exports them and keeps the asserts.
+ * Compiles one kernel; gives the module's bytes. `release` is what ships; `inner` exports the inner
+ * functions too, at the release's settings, for benchmarks and the timing test; `debug` exports
+ * them and keeps the asserts.
  */
 async function compileKernel({ name, features, optimize }, kind) {
   const output = {};
   const { error, stderr } = await asc.main(
     [
       kind === 'release' ? 'assembly/index.ts' : 'assembly/testing.ts',
-      ...['--outFile', 'kernel.wasm', '--runtime', 'stub', '--use', 'abort=', '--memoryBase', '1024'],
-      // Shared by all workers of a Sealer; the host makes it, and lays everything but constants behind CONTROL_PTR.
+      ...[
+        '--outFile',
+        'kernel.wasm',
+        '--runtime',
+        'stub',
+        '--use',
+        'abort=',
+        '--memoryBase',
+        '1024',
+      ],
+      // Shared by all workers of a Sealer; the host makes it, and lays everything but constants
+      // behind CONTROL_PTR.
       ...['--importMemory', '--sharedMemory', '--initialMemory', '2', '--maximumMemory', '65536'],
       ...features.flatMap((feature) => ['--enable', feature]),
       ...(kind === 'debug' ? ['-O2'] : ['--noAssert', ...optimize]),
     ],
     {
       readFile(path, baseDir) {
-        // The field that assembly/field/field.ts passes on is the one thing in which the kernels' sources differ.
+        // The field that assembly/field/field.ts passes on is the one thing in which the kernels'
+        // sources differ.
         if (path === 'assembly/field/field.ts') return `export * from './${name}';\n`;
         if (path === 'assembly/curve/base-table.ts') return baseTableSource(name);
         const source = join(baseDir, path);
@@ -51,7 +76,8 @@ async function compileKernel({ name, features, optimize }, kind) {
       writeFile(path, contents) {
         output[basename(path)] = contents;
       },
-      listFiles: (directory, baseDir) => readdirSync(join(baseDir, directory)).filter((file) => file.endsWith('.ts')),
+      listFiles: (directory, baseDir) =>
+        readdirSync(join(baseDir, directory)).filter((file) => file.endsWith('.ts')),
     },
   );
   if (error) throw new Error(`kernel ${name}: ${error.message}\n${stderr}`);
@@ -89,14 +115,22 @@ async function buildKernels() {
     writeFileSync(join(root, `build/kernel/${kernel.name}.inner.wasm`), inner);
     writeFileSync(join(root, `build/kernel/${kernel.name}.debug.wasm`), debug);
     const sha256 = createHash('sha256').update(release).digest('hex');
-    manifest.push({ name: kernel.name, file: `${kernel.name}.wasm`, bytes: release.length, sha256 });
+    manifest.push({
+      name: kernel.name,
+      file: `${kernel.name}.wasm`,
+      bytes: release.length,
+      sha256,
+    });
   }
   writeFileSync(join(root, 'dist/kernel/manifest.json'), `${JSON.stringify(manifest, null, 2)}\n`);
 }
 
 function compileTypeScript(project) {
   const tsc = join(root, 'node_modules/typescript/bin/tsc');
-  const { status } = spawnSync(process.execPath, [tsc, '-p', project], { cwd: root, stdio: 'inherit' });
+  const { status } = spawnSync(process.execPath, [tsc, '-p', project], {
+    cwd: root,
+    stdio: 'inherit',
+  });
   if (status !== 0) process.exit(status ?? 1);
 }
 
@@ -127,7 +161,10 @@ function keepKernels(folder) {
   }
 }
 
-/** What is wrong with the outputs, or null: kernels that are not those of the manifest, or a missing entry point. */
+/**
+ * What is wrong with the outputs, or null: kernels that are not those of the manifest, or a missing
+ * entry point.
+ */
 function outputsFault() {
   const entryPoints = [
     'dist/src/index.js',
@@ -157,13 +194,16 @@ function kernelsFault() {
 }
 
 function sayKernels() {
-  for (const { file, bytes, sha256 } of JSON.parse(readFileSync(join(root, 'dist/kernel/manifest.json'), 'utf8'))) {
+  for (const { file, bytes, sha256 } of JSON.parse(
+    readFileSync(join(root, 'dist/kernel/manifest.json'), 'utf8'),
+  )) {
     say(`${file.padEnd(10)} ${String(bytes).padStart(6)} bytes  sha256 ${sha256}`);
   }
 }
 
 const isForced = process.argv.includes('--force');
-const isStamped = (stamp, digest) => !isForced && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest;
+const isStamped = (stamp, digest) =>
+  !isForced && existsSync(stamp) && readFileSync(stamp, 'utf8') === digest;
 const stamp = join(root, 'build/.inputs');
 const digest = digestOf(ALL_INPUTS);
 const kernelStamp = join(root, 'build/kernel/.inputs');
@@ -171,7 +211,8 @@ const kernelDigest = digestOf(KERNEL_INPUTS);
 if (isStamped(stamp, digest) && outputsFault() === null) {
   say('Nothing changed since the last build.');
 } else {
-  // The stamp goes first and comes last: a build that is cut short anywhere in between is never taken for a whole one.
+  // The stamp goes first and comes last: a build that is cut short anywhere in between is never
+  // taken for a whole one.
   rmSync(stamp, { force: true });
   keepKernels('dist');
   keepKernels('build');

@@ -3,7 +3,8 @@ import { defineConfig } from 'eslint/config';
 import tseslint from 'typescript-eslint';
 
 const MODE_FIELDS = '/^(accessMode|accessDeniedMs)$/';
-const ACCESS_MODE_MESSAGE = 'Only src/access/access-mode.ts assigns an access mode: call one of its transitions.';
+const ACCESS_MODE_MESSAGE =
+  'Only src/access/access-mode.ts assigns an access mode: call one of its transitions.';
 /** "Never unsealed" is decided by `maySend`. */
 const UNSEALED_RULE = {
   selector: ':matches(BinaryExpression, SwitchCase) > Literal[value=/^(never|when-denied)$/]',
@@ -14,7 +15,10 @@ const MODE_ASSIGNMENT_RULE = {
   message: ACCESS_MODE_MESSAGE,
 };
 const MODE_RULES = [
-  { selector: `ObjectExpression > Property[key.name=${MODE_FIELDS}]`, message: ACCESS_MODE_MESSAGE },
+  {
+    selector: `ObjectExpression > Property[key.name=${MODE_FIELDS}]`,
+    message: ACCESS_MODE_MESSAGE,
+  },
   MODE_ASSIGNMENT_RULE,
   UNSEALED_RULE,
 ];
@@ -45,7 +49,10 @@ export default defineConfig(
     languageOptions: { parserOptions: { project: ['./tsconfig.json', './tsconfig.dev.json'] } },
     rules: {
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_' }],
-      '@typescript-eslint/restrict-template-expressions': ['error', { allowNumber: true, allowBoolean: true }],
+      '@typescript-eslint/restrict-template-expressions': [
+        'error',
+        { allowNumber: true, allowBoolean: true },
+      ],
       '@typescript-eslint/consistent-type-imports': 'error',
       '@typescript-eslint/no-confusing-void-expression': ['error', { ignoreArrowShorthand: true }],
       // Classes with private static state read better than modules with mutable globals.
@@ -53,8 +60,12 @@ export default defineConfig(
       '@typescript-eslint/prefer-readonly': 'error',
       '@typescript-eslint/switch-exhaustiveness-check': 'error',
       eqeqeq: 'error',
-      // One WebAssembly room, one worker room: who says these names elsewhere has taken a wrong turn (DESIGN of the house).
-      'no-restricted-globals': ['error', { name: 'WebAssembly', message: 'Only src/kernel names WebAssembly.' }],
+      // One WebAssembly room, one worker room: who says these names elsewhere has taken a wrong
+      // turn (DESIGN of the house).
+      'no-restricted-globals': [
+        'error',
+        { name: 'WebAssembly', message: 'Only src/kernel names WebAssembly.' },
+      ],
     },
   },
   { files: ['src/kernel/**', 'test/**', 'bench/**'], rules: { 'no-restricted-globals': 'off' } },
@@ -66,7 +77,10 @@ export default defineConfig(
     ignores: ['src/store/**'],
     rules: { 'no-restricted-syntax': ['error', ...MODE_RULES, DELIVERY_RULE] },
   },
-  { files: ['src/access/access-mode.ts'], rules: { 'no-restricted-syntax': ['error', DELIVERY_RULE] } },
+  {
+    files: ['src/access/access-mode.ts'],
+    rules: { 'no-restricted-syntax': ['error', DELIVERY_RULE] },
+  },
   {
     files: ['src/broadcast/delivery.ts'],
     rules: { 'no-restricted-syntax': ['error', ...MODE_RULES] },

@@ -1,5 +1,5 @@
-// Makes a fresh clone ready: installs the locked dependencies when node_modules is missing or was laid for another
-// lockfile. Uses nothing but Node, because it runs before anything is installed.
+// Makes a fresh clone ready: installs the locked dependencies when node_modules is missing or was
+// laid for another lockfile. Uses nothing but Node, because it runs before anything is installed.
 import { createHash } from 'node:crypto';
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { spawnSync } from 'node:child_process';
@@ -8,7 +8,9 @@ import { fileURLToPath } from 'node:url';
 const root = fileURLToPath(new URL('.', import.meta.url));
 const [major, minor] = process.versions.node.split('.').map(Number);
 if (major < 20 || (major === 20 && minor < 19)) {
-  console.error(`sealcast needs Node 20.19 or newer (22 and newer recommended); this is ${process.version}.`);
+  console.error(
+    `sealcast needs Node 20.19 or newer (22 and newer recommended); this is ${process.version}.`,
+  );
   process.exit(1);
 }
 

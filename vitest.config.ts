@@ -3,14 +3,20 @@ import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
 import { defineConfig, type TestProjectInlineConfiguration } from 'vitest/config';
 
-/** Ends a test that hangs. No verdict depends on it: on a machine that is busy with other things, tests take their time. */
+/**
+ * Ends a test that hangs. No verdict depends on it: on a machine that is busy with other things,
+ * tests take their time.
+ */
 const HANG_MS = 600_000;
-/** Where Node writes the warnings of every thread of the tests' processes; test/harness/fail-on-warnings.ts reads it. */
+/**
+ * Where Node writes the warnings of every thread of the tests' processes;
+ * test/harness/fail-on-warnings.ts reads it.
+ */
 const warningsFile = fileURLToPath(new URL('build/test-warnings.txt', import.meta.url));
 rmSync(warningsFile, { force: true });
 const redirectWarnings = `--redirect-warnings=${warningsFile}`;
-// Tests run the built package (dist/), worker threads and all. `npm test` (vitest.config.fast.ts) leaves some out,
-// which `npm run test:all` (test/lines/all.mjs) runs.
+// Tests run the built package (dist/), worker threads and all. `npm test` (vitest.config.fast.ts)
+// leaves some out, which `npm run test:all` (test/lines/all.mjs) runs.
 const shared = {
   pool: 'forks' as const,
   testTimeout: HANG_MS,
@@ -22,7 +28,11 @@ const shared = {
 } satisfies TestProjectInlineConfiguration['test'];
 
 /** What differs with the kernel, and so what every Node line runs (test/lines). */
-const KERNEL_TESTS = ['test/kernel/**/*.test.ts', 'test/interop/**/*.test.ts', 'test/property/**/*.test.ts'];
+const KERNEL_TESTS = [
+  'test/kernel/**/*.test.ts',
+  'test/interop/**/*.test.ts',
+  'test/property/**/*.test.ts',
+];
 const ofKernels = { ...shared, include: KERNEL_TESTS };
 
 export const projects: TestProjectInlineConfiguration[] = [
@@ -36,12 +46,17 @@ export const projects: TestProjectInlineConfiguration[] = [
     },
   },
 ];
-// Node 20 has relaxed SIMD, which the fma kernel wants, behind a flag. It holds for the tests' worker threads too.
+// Node 20 has relaxed SIMD, which the fma kernel wants, behind a flag. It holds for the tests'
+// worker threads too.
 if (process.version.startsWith('v20.')) {
   const execArgv = [redirectWarnings, '--experimental-wasm-relaxed-simd'];
   projects.push({ test: { ...ofKernels, name: 'relaxed SIMD', execArgv } });
 }
 
 export default defineConfig({
-  test: { projects, reporters: ['default', 'json'], outputFile: { json: 'build/test-results.json' } },
+  test: {
+    projects,
+    reporters: ['default', 'json'],
+    outputFile: { json: 'build/test-results.json' },
+  },
 });

@@ -47,7 +47,8 @@ export const MESSAGE_LENGTH_OFFSET = STATIC_OFFSET + STATIC_BYTES + 1;
 export const MAX_CONTENT_BYTES = 262144;
 /** Longest varint of a message_ct's length: 256 KiB + 10 < 2^21. */
 export const MAX_MESSAGE_LENGTH_BYTES = 3;
-export const MAX_ENVELOPE_BYTES = MESSAGE_LENGTH_OFFSET + MAX_MESSAGE_LENGTH_BYTES + MAX_CONTENT_BYTES + MAC_BYTES;
+export const MAX_ENVELOPE_BYTES =
+  MESSAGE_LENGTH_OFFSET + MAX_MESSAGE_LENGTH_BYTES + MAX_CONTENT_BYTES + MAC_BYTES;
 
 // --- Memory --------------------------------------------------------------------------------------
 //
@@ -119,7 +120,8 @@ export const RECIPIENT_TABLES_BYTES = COMB_TABLES * (1 << (COMB_TEETH - 1)) * TA
 
 // --- A chunk: the records of one call, in an arena -----------------------------------------------
 //
-//     header | records | entries (secrets) | pairs (secrets) | scratch (secrets) | payload (envelopes)
+//     header | records | entries (secrets) | pairs (secrets) | scratch (secrets) | payload
+//     (envelopes)
 //
 // An arena holds all that a call touches but the control block and the slots, so that the arena's
 // owner can wipe it, whatever became of the worker.

@@ -18,7 +18,12 @@ import { formatScanResult, runScanBench } from './pool/scan.js';
 import { formatStartUpResult, runStartUpBench } from './pool/start-up.js';
 import { runReceiveBench } from './receive/receive.js';
 import { formatReceiveResult } from './receive/report.js';
-import { describeEnvironment, formatEnvironment, NODE_MAJOR, RESULTS_DIRECTORY } from './report/environment.js';
+import {
+  describeEnvironment,
+  formatEnvironment,
+  NODE_MAJOR,
+  RESULTS_DIRECTORY,
+} from './report/environment.js';
 import { BENCHMARKS } from './report/results.js';
 
 const CONTENT_BYTES = 600;
@@ -55,16 +60,29 @@ async function runBenchmark(name: Benchmark): Promise<{ result: object; text: st
         return { result, text: formatKernelResult(result) };
       }
       case 'start-up': {
-        const result = await runStartUpBench({ runCount: quick ? 3 : 9, envelopeCount: 1_000, onProgress });
+        const result = await runStartUpBench({
+          runCount: quick ? 3 : 9,
+          envelopeCount: 1_000,
+          onProgress,
+        });
         return { result, text: formatStartUpResult(result) };
       }
       case 'scan': {
-        const result = await runScanBench({ recipientCount: quick ? 2_000 : 10_000, threads, onProgress });
+        const result = await runScanBench({
+          recipientCount: quick ? 2_000 : 10_000,
+          threads,
+          onProgress,
+        });
         return { result, text: formatScanResult(result) };
       }
       case 'event-loop': {
         const envelopeCount = quick ? 2_000 : 10_000;
-        const result = await runEventLoopBench({ envelopeCount, contentBytes: CONTENT_BYTES, threads, onProgress });
+        const result = await runEventLoopBench({
+          envelopeCount,
+          contentBytes: CONTENT_BYTES,
+          threads,
+          onProgress,
+        });
         return { result, text: formatEventLoopResult(result) };
       }
       case 'broadcast': {
@@ -91,7 +109,11 @@ async function runBenchmark(name: Benchmark): Promise<{ result: object; text: st
         return { result, text: formatReceiveResult(result) };
       }
       case 'memory': {
-        const result = await runMemoryBench({ recipientCount: quick ? 2_000 : 10_000, threads, onProgress });
+        const result = await runMemoryBench({
+          recipientCount: quick ? 2_000 : 10_000,
+          threads,
+          onProgress,
+        });
         return { result, text: formatMemoryResult(result) };
       }
     }
@@ -114,5 +136,7 @@ function writeResult(name: Benchmark, result: object): void {
 
 /** Four significant digits: more would be noise in a diff. */
 function roundNumbers(_key: string, value: unknown): unknown {
-  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value;
+  return typeof value === 'number' && !Number.isInteger(value)
+    ? Number(value.toPrecision(4))
+    : value;
 }

@@ -18,7 +18,9 @@ const files = [
     contents: renderChart(resultsOf(results, 'envelope'), theme),
   })),
 ];
-const stale = files.filter(({ path, contents }) => !existsSync(path) || readFileSync(path, 'utf8') !== contents);
+const stale = files.filter(
+  ({ path, contents }) => !existsSync(path) || readFileSync(path, 'utf8') !== contents,
+);
 if (process.argv.includes('--check')) {
   for (const { path } of stale)
     console.error(`${path} does not show bench/results: run node build/bench/write-figures.js`);

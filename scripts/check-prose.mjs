@@ -7,7 +7,17 @@ import { fileURLToPath } from 'node:url';
 import { checkCode, checkMarkdown } from './prose.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
-const PLACES = ['src', 'workers', 'assembly', 'bench', 'docs', 'examples', 'scripts', ':(glob)*.md', ':(glob)*.mjs'];
+const PLACES = [
+  'src',
+  'workers',
+  'assembly',
+  'bench',
+  'docs',
+  'examples',
+  'scripts',
+  ':(glob)*.md',
+  ':(glob)*.mjs',
+];
 /** Places that are not rewritten yet, and a generated file. */
 const NOT_YET = [
   'examples/',
@@ -24,7 +34,9 @@ const WORD_LIST = 'scripts/prose.mjs';
 const given = process.argv.slice(2);
 const isGiven = given.length > 0;
 const list = () =>
-  execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '--', ...PLACES], { cwd: root })
+  execFileSync('git', ['ls-files', '--cached', '--others', '--exclude-standard', '--', ...PLACES], {
+    cwd: root,
+  })
     .toString()
     .split('\n');
 const files = isGiven
@@ -36,7 +48,9 @@ for (const file of files) {
   const isMarkdown = file.endsWith('.md');
   if (!isMarkdown && !/\.(?:ts|mjs|rs|proto)$/.test(file)) continue;
   const source = readFileSync(isGiven ? file : `${root}${file}`, 'utf8');
-  for (const { line, name, found, advice } of isMarkdown ? checkMarkdown(source) : checkCode(source, file)) {
+  for (const { line, name, found, advice } of isMarkdown
+    ? checkMarkdown(source)
+    : checkCode(source, file)) {
     count += 1;
     console.log(`${file}:${line}: ${name}: "${found}" (instead: ${advice})`);
   }

@@ -1,4 +1,5 @@
-// Finds turns of phrase that the project does not use: the parser of TypeScript tells comments and texts from code, so that names of code are free.
+// Finds turns of phrase that the project does not use: the parser of TypeScript tells comments and
+// texts from code, so that names of code are free.
 import ts from 'typescript';
 
 /** Longest line of a comment, in columns. */
@@ -6,15 +7,25 @@ const MAX_COLUMNS = 100;
 /** Longest first clause of a docstring, up to a full stop, colon or semicolon, in characters. */
 const MAX_SUMMARY = 90;
 
-/** Turns that are refused wherever they occur in a sentence. `advice` says what to write instead. */
+/**
+ * Turns that are refused wherever they occur in a sentence. `advice` says what to write instead.
+ */
 const TURNS = [
   {
     name: 'gendered',
     pattern: /\b(?:he|him|his|himself|she|hers?|herself)\b/i,
     advice: 'they, it, or the noun',
   },
-  { name: 'whoever', pattern: /\b(?:who|whom)(?:so)?ever\b/i, advice: 'name the caller, the listener, the recipient' },
-  { name: 'nobody', pattern: /\b(?:nobody|somebody)\b/i, advice: 'no recipient, unauthenticated, an attacker' },
+  {
+    name: 'whoever',
+    pattern: /\b(?:who|whom)(?:so)?ever\b/i,
+    advice: 'name the caller, the listener, the recipient',
+  },
+  {
+    name: 'nobody',
+    pattern: /\b(?:nobody|somebody)\b/i,
+    advice: 'no recipient, unauthenticated, an attacker',
+  },
   { name: 'so many', pattern: /\bso many\b/i, advice: 'the number' },
   { name: 'in hand', pattern: /\bin hand\b/i, advice: 'that the worker processes' },
   {
@@ -25,7 +36,11 @@ const TURNS = [
   { name: 'made anew', pattern: /\banew\b/i, advice: 'again, a new one' },
   { name: 'let go', pattern: /\blet(?:s|ting)? (?:\w+ ){0,3}go\b/i, advice: 'release, drop' },
   { name: 'take up', pattern: /\b(?:take|takes|taking|took|taken) up\b/i, advice: 'resume, begin' },
-  { name: 'no more', pattern: /\bno more(?! than\b| \w+s\b)/i, advice: 'no longer, nothing further' },
+  {
+    name: 'no more',
+    pattern: /\bno more(?! than\b| \w+s\b)/i,
+    advice: 'no longer, nothing further',
+  },
   { name: 'nothing else', pattern: /\bnothing else\b/i, advice: 'only' },
   { name: 'of which', pattern: /\bof which\b/i, advice: 'whose, or two sentences' },
   { name: 'seen to', pattern: /\b(?:see|sees|seeing|saw|seen) to\b/i, advice: 'maintain, ensure' },
@@ -37,10 +52,17 @@ const TURNS = [
   },
   { name: 'a word with', pattern: /\ba word with\b/i, advice: 'request' },
   { name: 'as nobody', pattern: /\bas nobody\b/i, advice: 'unauthenticated' },
-  { name: 'inside', pattern: /(?:['’]s inside\b|\b(?:the|an) inside (?:of|but)\b)/i, advice: 'implementation' },
+  {
+    name: 'inside',
+    pattern: /(?:['’]s inside\b|\b(?:the|an) inside (?:of|but)\b)/i,
+    advice: 'implementation',
+  },
 ];
 
-/** A sentence whose subject begins with one of these leaves open which thing is meant. A question may. */
+/**
+ * A sentence whose subject begins with one of these leaves open which thing is meant. A question
+ * may.
+ */
 const SUBJECTS = /^(?:what|who|whom|whoever|those (?:that|who|of))\b/i;
 
 /** Inline code, links and addresses are not prose. */
@@ -73,15 +95,20 @@ export function checkSentences(text) {
 }
 
 /**
- * @typedef {{ kind: 'doc' | 'comment' | 'text', start: number, end: number, text: string }} Piece a comment with its signs, several
- *   line comments in a row as one, or a string
+ * @typedef {{ kind: 'doc' | 'comment' | 'text', start: number, end: number, text: string }} Piece a
+ *   comment with its signs, several line comments in a row as one, or a string
  * @param {string} source
  * @param {string} name of the file, with its extension
  * @returns {Piece[]}
  */
 export function piecesOf(source, name = 'x.ts') {
   if (/\.(?:rs|proto)$/.test(name)) return lineComments(source);
-  const file = ts.createSourceFile(name.replace(/\.mjs$/, '.js'), source, ts.ScriptTarget.Latest, true);
+  const file = ts.createSourceFile(
+    name.replace(/\.mjs$/, '.js'),
+    source,
+    ts.ScriptTarget.Latest,
+    true,
+  );
   const pieces = [];
   const seen = new Set();
   const comments = (ranges) => {
@@ -94,16 +121,29 @@ export function piecesOf(source, name = 'x.ts') {
       const between = last === undefined ? '' : source.slice(last.end, pos);
       const isBlock = kind === ts.SyntaxKind.MultiLineCommentTrivia;
       const ownLine = /(?:^|\n)[ \t]*$/.test(source.slice(0, pos));
-      if (!isBlock && ownLine && last?.kind === 'comment' && last.ownLine && /^\n[ \t]*$/.test(between)) {
+      if (
+        !isBlock &&
+        ownLine &&
+        last?.kind === 'comment' &&
+        last.ownLine &&
+        /^\n[ \t]*$/.test(between)
+      ) {
         last.end = end;
         last.text = source.slice(last.start, end);
       } else {
-        pieces.push({ kind: isDoc ? 'doc' : 'comment', start: pos, end, text, ownLine: ownLine && !isBlock });
+        pieces.push({
+          kind: isDoc ? 'doc' : 'comment',
+          start: pos,
+          end,
+          text,
+          ownLine: ownLine && !isBlock,
+        });
       }
     }
   };
   const visit = (node) => {
-    if (node.kind >= ts.SyntaxKind.FirstJSDocNode && node.kind <= ts.SyntaxKind.LastJSDocNode) return;
+    if (node.kind >= ts.SyntaxKind.FirstJSDocNode && node.kind <= ts.SyntaxKind.LastJSDocNode)
+      return;
     const children = node.getChildren(file);
     if (children.length === 0) {
       comments(ts.getLeadingCommentRanges(source, node.pos));
@@ -132,7 +172,13 @@ function isText(node) {
 function lineComments(source) {
   return [...source.matchAll(/(?<=^|\n)[ \t]*(\/\/.*(?:\n[ \t]*\/\/.*)*)/g)].map((match) => {
     const start = match.index + match[0].indexOf('//');
-    return { kind: 'comment', start, end: match.index + match[0].length, text: match[1], ownLine: true };
+    return {
+      kind: 'comment',
+      start,
+      end: match.index + match[0].length,
+      text: match[1],
+      ownLine: true,
+    };
   });
 }
 
@@ -173,10 +219,15 @@ export function checkCode(source, name) {
     const lines = linesOf(piece);
     const paragraphs = piece.kind === 'text' ? [piece.text] : paragraphsOf(lines);
     for (const paragraph of paragraphs) {
-      const prose = paragraph.replace(/^@(?:param|throws|typedef)\s+\S+\s*/, '').replace(/^@\w+\s*/, '');
+      const prose = paragraph
+        .replace(/^@(?:param|throws|typedef)\s+\S+\s*/, '')
+        .replace(/^@\w+\s*/, '');
       for (const problem of checkSentences(prose)) {
         // A tag's text is no sentence: "@throws what the store throws".
-        if (problem.name === 'subject' && (paragraph.startsWith('@') || (piece.kind === 'text' && !/ /.test(prose))))
+        if (
+          problem.name === 'subject' &&
+          (paragraph.startsWith('@') || (piece.kind === 'text' && !/ /.test(prose)))
+        )
           continue;
         problems.push({ line, ...problem });
       }
@@ -192,7 +243,9 @@ export function checkCode(source, name) {
           advice: `at most ${MAX_SUMMARY}`,
         });
     }
-    const sourceLines = source.slice(source.lastIndexOf('\n', piece.start) + 1, piece.end).split('\n');
+    const sourceLines = source
+      .slice(source.lastIndexOf('\n', piece.start) + 1, piece.end)
+      .split('\n');
     sourceLines.forEach((text, i) => {
       const isComment = i > 0 || /^\s*\/[/*]/.test(text);
       // Drawings and tables have runs of spaces; an address cannot be broken.

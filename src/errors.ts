@@ -125,7 +125,12 @@ export class SealcastError extends Error {
     if (facts.serviceId !== undefined) this.serviceId = facts.serviceId;
     const { retryAfterMs } = facts;
     // Transports answer with any number: a timer takes NaN, negative numbers and Infinity for 1 ms.
-    if (this.retryable && retryAfterMs !== undefined && Number.isFinite(retryAfterMs) && retryAfterMs >= 0) {
+    if (
+      this.retryable &&
+      retryAfterMs !== undefined &&
+      Number.isFinite(retryAfterMs) &&
+      retryAfterMs >= 0
+    ) {
       this.retryAfterMs = retryAfterMs;
     }
   }

@@ -1,4 +1,9 @@
-export { Account, openAccount, type AccountEvents, type AccountOptions } from './account/account.js';
+export {
+  Account,
+  openAccount,
+  type AccountEvents,
+  type AccountOptions,
+} from './account/account.js';
 export { deriveAccessKey } from './access/access-key.js';
 export type { AccessMode } from './access/access-mode.js';
 export { MAX_BODY_BYTES, truncateBody } from './content/limits.js';
@@ -13,15 +18,29 @@ export type {
 export type { ProfileInput } from './account/profile-upload.js';
 export type { ContactProfile, FetchProfileOptions } from './account/account-types.js';
 export { SealcastError, type SealcastErrorCode, type SealcastErrorFacts } from './errors.js';
-export { Broadcaster, type BroadcasterOptions, type ResumeOptions } from './broadcast/broadcaster.js';
+export {
+  Broadcaster,
+  type BroadcasterOptions,
+  type ResumeOptions,
+} from './broadcast/broadcaster.js';
 export type { BroadcasterEvents } from './broadcast/options.js';
 export type { PendingIdentity } from './account/account-types.js';
 export type { ClockSkew } from './runtime/service-time.js';
 export type { AccountInput, Policies, SharedOptions } from './runtime/options.js';
-export type { BroadcasterLimits, BroadcastMessage, BroadcastOptions, Recipients } from './broadcast/options.js';
+export type {
+  BroadcasterLimits,
+  BroadcastMessage,
+  BroadcastOptions,
+  Recipients,
+} from './broadcast/options.js';
 export type { WaitReason } from './broadcast/flow/pause-gate.js';
 export type { Delivery } from './broadcast/delivery.js';
-export type { BroadcastProgress, BroadcastRun, BroadcastSummary, ResumedBroadcast } from './broadcast/run.js';
+export type {
+  BroadcastProgress,
+  BroadcastRun,
+  BroadcastSummary,
+  ResumedBroadcast,
+} from './broadcast/run.js';
 export type { Logger, Metrics } from './runtime/telemetry.js';
 export type {
   AttachmentFacts,
@@ -37,14 +56,25 @@ export type {
   UnsupportedPart,
 } from './content/read-content.js';
 export type { KernelChoice } from './kernel/choice.js';
-export type { PrivateKeyInput, PublicKeyInput, SealerOptions, SerializableKey } from './sealer/options.js';
+export type {
+  PrivateKeyInput,
+  PublicKeyInput,
+  SealerOptions,
+  SerializableKey,
+} from './sealer/options.js';
 export type { PrepareResult, SealResult } from './engine/types.js';
 export type { CertifiedSender } from './sealer/certificate-validator.js';
 export type { UnsealResult } from './sealer/unseal-verdicts.js';
 export { Receiver, type ReceiverOptions } from './receive/receiver.js';
 export type { ReceiverEvents } from './receive/events.js';
 export type { ReceivedMessage, ReceiveRefusal, ReceiverStats } from './receive/types.js';
-export { Sealer, type CallOptions, type SealerStats, type SealRequest, type UnsealOptions } from './sealer/sealer.js';
+export {
+  Sealer,
+  type CallOptions,
+  type SealerStats,
+  type SealRequest,
+  type UnsealOptions,
+} from './sealer/sealer.js';
 export { openStore, type StoreOptions } from './store/lmdb/open.js';
 export { MemoryStore } from './store/memory.js';
 export type { DeliveryStatus } from './store/tables/outbox.js';

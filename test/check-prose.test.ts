@@ -8,8 +8,12 @@ import { runNode } from './harness/run-node.js';
 const directory = mkdtempSync(join(tmpdir(), 'sealcast-prose-'));
 afterAll(() => rmSync(directory, { recursive: true }));
 
-/** Lines of the check's report on each file, without the file's name. One process checks all files. */
-function checkAll(sources: readonly (readonly [name: string, source: string])[]): Map<string, string[]> {
+/**
+ * Lines of the check's report on each file, without the file's name. One process checks all files.
+ */
+function checkAll(
+  sources: readonly (readonly [name: string, source: string])[],
+): Map<string, string[]> {
   const files = sources.map(([name, source]) => {
     const file = join(directory, name);
     writeFileSync(file, source);
@@ -20,11 +24,15 @@ function checkAll(sources: readonly (readonly [name: string, source: string])[])
   return new Map(
     sources.map(([name], i) => {
       const start = `${files[i] ?? ''}:`;
-      return [name, lines.filter((line) => line.startsWith(start)).map((line) => line.slice(start.length))];
+      return [
+        name,
+        lines.filter((line) => line.startsWith(start)).map((line) => line.slice(start.length)),
+      ];
     }),
   );
 }
-const check = (name: string, source: string): string[] | undefined => checkAll([[name, source]]).get(name);
+const check = (name: string, source: string): string[] | undefined =>
+  checkAll([[name, source]]).get(name);
 
 /** Each refused turn in a sentence, by the name that the report gives it. */
 const SENTENCES: [name: string, sentence: string][] = [
@@ -81,7 +89,8 @@ describe('the check of prose', () => {
   });
 
   test('finds a sentence that is broken over lines, and names the line of its comment', () => {
-    const source = '\n/**\n * It takes so\n * many bytes.\n */\nexport const a = 1;\n// It is for\n// whoever asks.\n';
+    const source =
+      '\n/**\n * It takes so\n * many bytes.\n */\nexport const a = 1;\n// It is for\n// whoever asks.\n';
     expect(check('wrapped.ts', source)).toEqual([
       expect.stringMatching(/^2: so many: /) as string,
       expect.stringMatching(/^7: whoever: /) as string,
@@ -90,7 +99,10 @@ describe('the check of prose', () => {
 
   test('finds a summary above 90 characters and a comment above 100 columns', () => {
     const words = 'a word '.repeat(14).trim();
-    const found = check('long.ts', `/** ${words}. */\nexport const a = 1;\n\n// ${words} and more.\n`);
+    const found = check(
+      'long.ts',
+      `/** ${words}. */\nexport const a = 1;\n\n// ${words} and more.\n`,
+    );
     expect(found?.map((line) => line.split(': ')[1])).toEqual(['summary', 'columns', 'columns']);
   });
 
@@ -111,6 +123,8 @@ describe('the check of prose', () => {
       'export const words = /her/;',
     ].join('\n');
     expect(check('names.ts', source)).toEqual([]);
-    expect(check('names.md', '## What it does\n\nIt calls `nobody()`.\n\n```sh\nwho --he\n```\n')).toEqual([]);
+    expect(
+      check('names.md', '## What it does\n\nIt calls `nobody()`.\n\n```sh\nwho --he\n```\n'),
+    ).toEqual([]);
   });
 });

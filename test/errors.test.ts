@@ -53,18 +53,29 @@ describe('an error', () => {
   test.each(['ERR_OF_A_LATER_VERSION', 'constructor', '__proto__'])(
     'with a code that is unknown (%s) keeps the code and is not retryable',
     (code) => {
-      expect(new SealcastError(code as SealcastErrorCode, 'a message')).toMatchObject({ code, retryable: false });
+      expect(new SealcastError(code as SealcastErrorCode, 'a message')).toMatchObject({
+        code,
+        retryable: false,
+      });
     },
   );
 
-  test.each([0, 1.5, 86_400_000])('carries the delay of %d ms if it is retryable', (retryAfterMs) => {
-    for (const code of CODES) {
-      const error = new SealcastError(code, 'a message', { retryAfterMs });
-      expect(error.retryAfterMs).toBe(RETRYABLE[code] ? retryAfterMs : undefined);
-    }
-  });
+  test.each([0, 1.5, 86_400_000])(
+    'carries the delay of %d ms if it is retryable',
+    (retryAfterMs) => {
+      for (const code of CODES) {
+        const error = new SealcastError(code, 'a message', { retryAfterMs });
+        expect(error.retryAfterMs).toBe(RETRYABLE[code] ? retryAfterMs : undefined);
+      }
+    },
+  );
 
-  test.each([NaN, -1, Infinity, -Infinity])('carries no delay of %d ms, which timers take for 1 ms', (retryAfterMs) => {
-    expect(new SealcastError('ERR_RATE_LIMITED', 'a message', { retryAfterMs }).retryAfterMs).toBeUndefined();
-  });
+  test.each([NaN, -1, Infinity, -Infinity])(
+    'carries no delay of %d ms, which timers take for 1 ms',
+    (retryAfterMs) => {
+      expect(
+        new SealcastError('ERR_RATE_LIMITED', 'a message', { retryAfterMs }).retryAfterMs,
+      ).toBeUndefined();
+    },
+  );
 });

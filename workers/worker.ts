@@ -3,7 +3,14 @@ import { workerData } from 'node:worker_threads';
 import { entryCount, layScalars } from '../src/kernel/arena.js';
 import { instantiate } from '../src/kernel/instance.js';
 import { ControlBlock } from '../src/kernel/control.js';
-import type { ChunkJob, Job, JobFault, RatchetAnswer, RatchetJob, WorkerStart } from '../src/engine/jobs.js';
+import type {
+  ChunkJob,
+  Job,
+  JobFault,
+  RatchetAnswer,
+  RatchetJob,
+  WorkerStart,
+} from '../src/engine/jobs.js';
 import type { RatchetRequest } from '../src/session/protocol.js';
 import { secretBytes } from '../src/util/bytes.js';
 
@@ -45,7 +52,8 @@ async function runRatchetJob({ request }: RatchetJob): Promise<RatchetAnswer> {
   }
 }
 
-const describe = (error: unknown): string => (error instanceof Error ? error.message : 'unknown fault');
+const describe = (error: unknown): string =>
+  error instanceof Error ? error.message : 'unknown fault';
 
 export default function run(job: Job): JobFault | Promise<RatchetAnswer> {
   return job.kind === 'ratchet' ? runRatchetJob(job) : runChunk(job);

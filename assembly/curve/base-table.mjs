@@ -25,7 +25,8 @@ function mod(a) {
 }
 function power(base, exponent) {
   let result = 1n;
-  for (let b = mod(base), e = exponent; e > 0n; e >>= 1n, b = mod(b * b)) if (e & 1n) result = mod(result * b);
+  for (let b = mod(base), e = exponent; e > 0n; e >>= 1n, b = mod(b * b))
+    if (e & 1n) result = mod(result * b);
   return result;
 }
 function invert(a) {
@@ -36,11 +37,15 @@ function invert(a) {
 function add([x1, y1], [x2, y2]) {
   const t = mod(D * mod(x1 * x2) * mod(y1 * y2));
   const inverse = invert((1n + t) * (1n - t));
-  return [mod((x1 * y2 + y1 * x2) * inverse * (1n - t)), mod((y1 * y2 + x1 * x2) * inverse * (1n + t))];
+  return [
+    mod((x1 * y2 + y1 * x2) * inverse * (1n - t)),
+    mod((y1 * y2 + x1 * x2) * inverse * (1n + t)),
+  ];
 }
 function multiply(scalar, point) {
   let result = [0n, 1n];
-  for (let b = point, e = scalar; e > 0n; e >>= 1n, b = add(b, b)) if (e & 1n) result = add(result, b);
+  for (let b = point, e = scalar; e > 0n; e >>= 1n, b = add(b, b))
+    if (e & 1n) result = add(result, b);
   return result;
 }
 
@@ -48,7 +53,8 @@ function multiply(scalar, point) {
 const WORDS = {
   /** Ten limbs of 26 and 25 bits in turn, two a word. */
   int(value) {
-    const limb = (i) => (value >> BigInt(Math.ceil(25.5 * i))) & (i % 2 === 0 ? 0x3ffffffn : 0x1ffffffn);
+    const limb = (i) =>
+      (value >> BigInt(Math.ceil(25.5 * i))) & (i % 2 === 0 ? 0x3ffffffn : 0x1ffffffn);
     return Array.from({ length: 5 }, (_, k) => limb(2 * k) | (limb(2 * k + 1) << 32n));
   },
   /** Five limbs from -2^50 up to below 2^50, weighing 2^(51 k), as the bits of an f64. */
@@ -70,13 +76,18 @@ function entry([x, y], words) {
 
 /** The source of curve/base-table.ts for the kernel on this field. */
 export function baseTableSource(field) {
-  if (mod(-BASE_X * BASE_X + BASE_Y * BASE_Y - 1n - D * mod(BASE_X * BASE_X) * mod(BASE_Y * BASE_Y)) !== 0n) {
+  if (
+    mod(
+      -BASE_X * BASE_X + BASE_Y * BASE_Y - 1n - D * mod(BASE_X * BASE_X) * mod(BASE_Y * BASE_Y),
+    ) !== 0n
+  ) {
     throw new Error('the base point is not on the curve');
   }
   const base8 = multiply(8n, [BASE_X, BASE_Y]);
   if (multiply(ORDER, base8)[1] !== 1n) throw new Error('8B has another order');
   const doublings = [base8];
-  while (doublings.length < COMB.teeth * ROW_BITS) doublings.push(add(doublings.at(-1), doublings.at(-1)));
+  while (doublings.length < COMB.teeth * ROW_BITS)
+    doublings.push(add(doublings.at(-1), doublings.at(-1)));
   const numbers = [];
   for (let table = 0; table < COMB.tables; table++) {
     for (let index = 0; index < ENTRIES; index++) {

@@ -10,7 +10,8 @@ import { clampScalar } from './scalar';
 // group of prime order L whatever R is. If k' is even, L - k' is odd, below 2^252 too, and gives
 // the negative point, which has the same u. For an odd k' and N >= 252 digits
 //
-//     k' = sum of s_i 2^i, s_i = +-1, where s_i = 1 exactly if bit i of (k' >> 1) + 2^(N - 1) is set
+//     k' = sum of s_i 2^i, s_i = +-1, where s_i = 1 exactly if bit i of (k' >> 1) + 2^(N - 1) is
+//     set
 //
 // because the sum of all 2^i is 2^N - 1. No digit is zero, so every step adds, and an entry and its
 // negative share a place.

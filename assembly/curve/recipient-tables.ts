@@ -104,7 +104,8 @@ function laneEquals(f: usize, g: usize, lane: usize, scratch: usize): u32 {
  * the neutral element.
  *
  *     y = (u - 1) / (u + 1)          x^2 = (y^2 - 1) / (d y^2 + 1) = n / m,   n = (u - 1)^2 - (u + 1)^2,
- *                                                                             m = d (u - 1)^2 + (u + 1)^2
+ *                                                                             m = d (u - 1)^2 + (u
+ *                                                                             + 1)^2
  *
  * m != 0, for -1/d is not a square (and u - 1 = u + 1 = 0 cannot be). The root as in RFC 8032,
  * section 5.1.3: r = n m^3 (n m^7)^((p - 5) / 8) has m r^2 = n, or -n and then r sqrt(-1) is the

@@ -22,7 +22,8 @@ export interface BroadcastReading {
 }
 
 const SAMPLE_MS = 20;
-const [storePath = '', senderPath = '', acisPath = '', threads = '2', body = 'x'] = process.argv.slice(2);
+const [storePath = '', senderPath = '', acisPath = '', threads = '2', body = 'x'] =
+  process.argv.slice(2);
 const sender = deserialize(readFileSync(senderPath)) as SenderKeys;
 const acis = deserialize(readFileSync(acisPath)) as string[];
 const store = await openStore({ path: storePath });
@@ -51,7 +52,10 @@ async function broadcastOnce(): Promise<BroadcastReading> {
   const sentBefore = transport.envelopes;
   const delay = monitorEventLoopDelay({ resolution: 1 });
   let anonymousKilobytes = 0;
-  const sampler = setInterval(() => (anonymousKilobytes = Math.max(anonymousKilobytes, readAnonymous())), SAMPLE_MS);
+  const sampler = setInterval(
+    () => (anonymousKilobytes = Math.max(anonymousKilobytes, readAnonymous())),
+    SAMPLE_MS,
+  );
   delay.enable();
   const cpuBefore = process.cpuUsage();
   const startMs = performance.now();

@@ -85,22 +85,32 @@ export async function runBroadcastBench(options: BroadcastBenchOptions): Promise
       onProgress(`plain loop and broadcast, round ${round + 1} of ${roundCount}`);
       // The last of each process's three, when all is compiled and every recipient has been met.
       const loop = lastOf(await readChild<number>('loop-child', comparedPaths, [BODY]));
-      latest = await readChild<BroadcastReading>('broadcast-child', comparedPaths, [String(threads), BODY]);
+      latest = await readChild<BroadcastReading>('broadcast-child', comparedPaths, [
+        String(threads),
+        BODY,
+      ]);
       const { microsecondsEach, cpuMicrosecondsEach } = lastOf(latest);
       loops.push(loop);
       ratios.push(loop / microsecondsEach);
       wholes.push(cpuMicrosecondsEach);
     }
     onProgress('stages');
-    const stages = lastOf(await readChild<StageReading>('stages-child', comparedPaths, [String(threads), BODY]));
+    const stages = lastOf(
+      await readChild<StageReading>('stages-child', comparedPaths, [String(threads), BODY]),
+    );
     const whole = summarize(wholes).median;
 
     const rows: BroadcastRow[] = [];
     for (const [count, of] of paths) {
       onProgress(`${count} recipients`);
       const readings =
-        count === compared ? latest : await readChild<BroadcastReading>('broadcast-child', of, [String(threads), BODY]);
-      rows.push({ broadcast: 'first', ...lastOf(readings.slice(0, 1)) }, { broadcast: 'later', ...lastOf(readings) });
+        count === compared
+          ? latest
+          : await readChild<BroadcastReading>('broadcast-child', of, [String(threads), BODY]);
+      rows.push(
+        { broadcast: 'first', ...lastOf(readings.slice(0, 1)) },
+        { broadcast: 'later', ...lastOf(readings) },
+      );
     }
     return {
       benchmark: 'broadcast',
@@ -126,7 +136,11 @@ function lastOf<Reading>(readings: readonly Reading[]): Reading {
 }
 
 /** Readings of the child, one for each run of the measured work. */
-async function readChild<Reading>(name: string, { store, sender, acis }: Paths, rest: string[]): Promise<Reading[]> {
+async function readChild<Reading>(
+  name: string,
+  { store, sender, acis }: Paths,
+  rest: string[],
+): Promise<Reading[]> {
   const { stdout } = await run(process.execPath, [childPath(name), store, sender, acis, ...rest], {
     maxBuffer: MAX_OUTPUT_BYTES,
   });
@@ -138,14 +152,24 @@ async function ensurePopulation(
   count: number,
   onProgress: (message: string) => void,
 ): Promise<Paths> {
-  const paths = { store: join(directory, 'store'), sender: join(directory, 'sender'), acis: join(directory, 'acis') };
-  if (existsSync(paths.acis) && (deserialize(readFileSync(paths.acis)) as string[]).length === count) return paths;
+  const paths = {
+    store: join(directory, 'store'),
+    sender: join(directory, 'sender'),
+    acis: join(directory, 'acis'),
+  };
+  if (
+    existsSync(paths.acis) &&
+    (deserialize(readFileSync(paths.acis)) as string[]).length === count
+  )
+    return paths;
   rmSync(directory, { recursive: true, force: true });
   mkdirSync(directory, { recursive: true, mode: 0o700 });
   const sender = makeSender();
   const store = await openStore({ path: paths.store });
   try {
-    const acis = await populate(store, sender, count, (made) => onProgress(`making ${count} recipients: ${made}`));
+    const acis = await populate(store, sender, count, (made) =>
+      onProgress(`making ${count} recipients: ${made}`),
+    );
     writeFileSync(paths.sender, serialize(sender), { mode: 0o600 });
     writeFileSync(paths.acis, serialize(acis));
   } finally {
@@ -155,7 +179,11 @@ async function ensurePopulation(
 }
 
 function makeSender(): SenderKeys {
-  const [root, server, identity] = [PrivateKey.generate(), PrivateKey.generate(), PrivateKey.generate()];
+  const [root, server, identity] = [
+    PrivateKey.generate(),
+    PrivateKey.generate(),
+    PrivateKey.generate(),
+  ];
   const aci = '9d0652a3-dcc3-4d11-975f-74d61598733f';
   const deviceId = 1;
   const certificate = SenderCertificate.new(

@@ -37,23 +37,35 @@ for (let from = 0; from < acis.length; from += 1000) {
   for (const [i, record] of sessions.entries()) {
     const contact = contacts[i];
     const address = addresses[from + i];
-    if (record === undefined || contact === undefined || address === undefined) throw new Error('no listener');
+    if (record === undefined || contact === undefined || address === undefined)
+      throw new Error('no listener');
     const { identityKey } = decodeContact(contact);
     await memory.sessions.saveSession(address, SessionRecord.deserialize(record));
-    await memory.identities.saveIdentity(address, PublicKey.deserialize(Uint8Array.from(identityKey ?? [])));
+    await memory.identities.saveIdentity(
+      address,
+      PublicKey.deserialize(Uint8Array.from(identityKey ?? [])),
+    );
   }
 }
 await store.close();
 const certificate = SenderCertificate.deserialize(sender.certificate);
 const plaintext = padPlaintext(
-  encodeContent({ dataMessage: { body, timestamp: Date.now(), profileKey: new Uint8Array(32).fill(7) } }),
+  encodeContent({
+    dataMessage: { body, timestamp: Date.now(), profileKey: new Uint8Array(32).fill(7) },
+  }),
 );
 
 const readings: number[] = [];
 for (let round = 0; round < 3; round++) {
   const startMs = performance.now();
   for (const address of addresses) {
-    await sealedSenderEncryptMessage(plaintext, address, certificate, memory.sessions, memory.identities);
+    await sealedSenderEncryptMessage(
+      plaintext,
+      address,
+      certificate,
+      memory.sessions,
+      memory.identities,
+    );
   }
   readings.push(((performance.now() - startMs) * 1000) / addresses.length);
 }

@@ -46,8 +46,17 @@ async function next(): Promise<void> {
   process.send?.(members);
 }
 
-async function makeMember({ aci, deviceId, registrationId, publicKey, privateKey }: SenderKeys): Promise<Member> {
-  const ownIdentity = new IdentityKeyPair(PublicKey.deserialize(publicKey), PrivateKey.deserialize(privateKey));
+async function makeMember({
+  aci,
+  deviceId,
+  registrationId,
+  publicKey,
+  privateKey,
+}: SenderKeys): Promise<Member> {
+  const ownIdentity = new IdentityKeyPair(
+    PublicKey.deserialize(publicKey),
+    PrivateKey.deserialize(privateKey),
+  );
   const own = new MemoryStores(ownIdentity, registrationId);
   const ownAddress = ProtocolAddress.new(aci, deviceId);
   const identity = IdentityKeyPair.generate();
@@ -88,7 +97,13 @@ async function makeMember({ aci, deviceId, registrationId, publicKey, privateKey
     theirs.signedPreKeys,
     theirs.kyberPreKeys,
   );
-  const answer = await signalEncrypt(TEXT, ownAddress, theirAddress, theirs.sessions, theirs.identities);
+  const answer = await signalEncrypt(
+    TEXT,
+    ownAddress,
+    theirAddress,
+    theirs.sessions,
+    theirs.identities,
+  );
   const message = SignalMessage.deserialize(answer.serialize());
   await signalDecrypt(message, theirAddress, ownAddress, own.sessions, own.identities);
   const session = await own.sessions.getSession(theirAddress);

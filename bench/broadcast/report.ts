@@ -39,14 +39,23 @@ export function formatBroadcastResult(result: BroadcastResult): string {
 /** Against the plain loop, with the processors' time by stage. */
 export function broadcastTable(results: readonly BroadcastResult[]): string {
   const compared = results[0]?.comparedRecipients ?? NaN;
-  const header = [`A broadcast to ${count(compared)}`, ...results.map(({ environment }) => nodeLine(environment))];
-  const row = (name: string, cell: (result: BroadcastResult) => string): string[] => [name, ...results.map(cell)];
+  const header = [
+    `A broadcast to ${count(compared)}`,
+    ...results.map(({ environment }) => nodeLine(environment)),
+  ];
+  const row = (name: string, cell: (result: BroadcastResult) => string): string[] => [
+    name,
+    ...results.map(cell),
+  ];
   const stage = (name: keyof BroadcastResult['stages']): ((result: BroadcastResult) => string) => {
     return ({ stages }) => formatNumber(stages[name]);
   };
   return formatMarkdownTable(header, [
     row('plain loop over libsignal, in memory, µs each', ({ loop }) => formatNumber(loop.median)),
-    row('times as fast', ({ timesLoop }) => `**${formatNumber(timesLoop.median)}** (${formatRange(timesLoop)})`),
+    row(
+      'times as fast',
+      ({ timesLoop }) => `**${formatNumber(timesLoop.median)}** (${formatRange(timesLoop)})`,
+    ),
     row('CPU µs each: ratchet', stage('ratchet')),
     row('seal', stage('seal')),
     row('store', stage('store')),
@@ -58,13 +67,22 @@ export function broadcastTable(results: readonly BroadcastResult[]): string {
 export function broadcastSizesTable(results: readonly BroadcastResult[]): string {
   const header = [
     'Broadcasts by size',
-    ...results.flatMap(({ environment }) => [`${nodeLine(environment)}: µs each`, 'loop p99 ms', 'RssAnon, MB']),
+    ...results.flatMap(({ environment }) => [
+      `${nodeLine(environment)}: µs each`,
+      'loop p99 ms',
+      'RssAnon, MB',
+    ]),
   ];
-  const names = (results[0]?.rows ?? []).map(({ broadcast, recipients }) => ({ broadcast, recipients }));
+  const names = (results[0]?.rows ?? []).map(({ broadcast, recipients }) => ({
+    broadcast,
+    recipients,
+  }));
   const rows = names.map(({ broadcast, recipients }) => [
     `${count(recipients)}, ${broadcast === 'first' ? 'a process’s first' : 'a later one'}`,
     ...results.flatMap(({ rows: ofLine }) => {
-      const row = ofLine.find((each) => each.broadcast === broadcast && each.recipients === recipients);
+      const row = ofLine.find(
+        (each) => each.broadcast === broadcast && each.recipients === recipients,
+      );
       if (row === undefined) return ['', '', ''];
       return [row.microsecondsEach, row.loopP99Ms, row.anonymousMegabytes].map(formatNumber);
     }),

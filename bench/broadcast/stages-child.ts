@@ -32,7 +32,8 @@ export interface StageReading {
 
 const CHUNK = 256;
 const ID = 'stages';
-const [storePath = '', senderPath = '', acisPath = '', threads = '2', body = 'x'] = process.argv.slice(2);
+const [storePath = '', senderPath = '', acisPath = '', threads = '2', body = 'x'] =
+  process.argv.slice(2);
 const sender = deserialize(readFileSync(senderPath)) as SenderKeys;
 // In the order of the store's keys, as the Broadcaster takes them (see
 // src/broadcast/chunk-queue.ts).
@@ -41,7 +42,11 @@ const store = await openStore({ path: storePath });
 const outbox = new Outbox(store, SYSTEM_CLOCK);
 const guard = SendGuard.of(store);
 const { engine, sealer } = await startSealerOnEngine(sender, Number(threads));
-const account = { ...sender, identityPublicKey: sender.publicKey, identityPrivateKey: new Uint8Array(0) };
+const account = {
+  ...sender,
+  identityPublicKey: sender.publicKey,
+  identityPrivateKey: new Uint8Array(0),
+};
 const ratchet = new SessionClient(engine, engine.threads, account, SYSTEM_CLOCK);
 const record = {
   state: 'sending',
@@ -75,7 +80,10 @@ process.stdout.write(JSON.stringify(readings));
 
 async function measureStages(): Promise<StageReading> {
   const spent = { ratchet: 0, seal: 0, store: 0, dispatch: 0 };
-  const during = async <Result>(stage: keyof StageReading, work: () => Promise<Result>): Promise<Result> => {
+  const during = async <Result>(
+    stage: keyof StageReading,
+    work: () => Promise<Result>,
+  ): Promise<Result> => {
     const before = process.cpuUsage();
     const result = await work();
     const { user, system } = process.cpuUsage(before);
@@ -125,17 +133,24 @@ async function write(
   await outbox.commit(
     chunk.flatMap((serviceId, i) => {
       const { session, ciphertext, registrationId, type } = outputs[i]!;
-      if (session === undefined || ciphertext === undefined) throw new Error('it could not be encrypted');
+      if (session === undefined || ciphertext === undefined)
+        throw new Error('it could not be encrypted');
       const identityKey = contacts[i]?.identityKey ?? new Uint8Array(0);
       const devices = [{ deviceId: 1, registrationId, type, ciphertext }];
       rows.begin(serviceId, undefined);
-      return [sessionChange(serviceId, 1, session), rows.encrypted(serviceId, identityKey, devices)];
+      return [
+        sessionChange(serviceId, 1, session),
+        rows.encrypted(serviceId, identityKey, devices),
+      ];
     }),
   );
   await outbox.commit(chunk.map((recipient) => rows.ended({ recipient, status: 'sealed' })));
 }
 
-async function seal(contacts: readonly ContactRecord[], outputs: readonly Encrypted[]): Promise<readonly SealResult[]> {
+async function seal(
+  contacts: readonly ContactRecord[],
+  outputs: readonly Encrypted[],
+): Promise<readonly SealResult[]> {
   const results = await sealer.seal(
     outputs.map(({ type, ciphertext }, i) => ({
       recipientIdentityKey: contacts[i]?.identityKey ?? new Uint8Array(0),
@@ -177,7 +192,13 @@ async function dispatch(
   const gate = new PauseGate(aborts);
   const limits = {
     gate,
-    window: new SendLimiter({ maxSends: CHUNK, perSecond: Infinity, aborts, gate, clock: SYSTEM_CLOCK }),
+    window: new SendLimiter({
+      maxSends: CHUNK,
+      perSecond: Infinity,
+      aborts,
+      gate,
+      clock: SYSTEM_CLOCK,
+    }),
     maxRetryAfterMs: 0,
     slots: { releaseWhile: (work: () => Promise<void>) => work() },
   };
@@ -188,7 +209,13 @@ async function dispatch(
       const { registrationId, type, ciphertext } = outputs[i]!;
       const access = contacts[i]!;
       const devices = [{ deviceId: 1, registrationId, type, ciphertext: ciphertext! }];
-      const delivery = { serviceId, access, revision: guard.revision, identityKey: access.identityKey!, devices };
+      const delivery = {
+        serviceId,
+        access,
+        revision: guard.revision,
+        identityKey: access.identityKey!,
+        devices,
+      };
       return dispatcher.dispatch(serviceId, { kind: 'encrypted', delivery });
     }),
   );

@@ -25,7 +25,10 @@ const SAMPLE_ENVELOPES = 512;
 /** Sealing and preparing meet the same recipients; unsealing has rounds of its own. */
 const TOGETHER: readonly (readonly Operation[])[] = [['seal', 'prepare'], ['unseal']];
 
-export async function runEnvelopeBench(plan: EnvelopePlan, onProgress: OnProgress): Promise<EnvelopeResult> {
+export async function runEnvelopeBench(
+  plan: EnvelopePlan,
+  onProgress: OnProgress,
+): Promise<EnvelopeResult> {
   const kernels = await findAvailableKernels();
   const full = await runCase(plan.full, kernels, onProgress);
   const others: CaseResult[] = [];
@@ -53,7 +56,11 @@ async function runCase(
   onProgress(`${title}: making subscribers`);
   const callsPerRound = Math.ceil(SAMPLE_ENVELOPES / recipientCount);
   const inputs = await createInputs(recipientCount, contentBytes);
-  const peers = await createPeerTasks(inputs, everything ? 'all' : 'libsignal', CHECKED_ENVELOPE_COUNT);
+  const peers = await createPeerTasks(
+    inputs,
+    everything ? 'all' : 'libsignal',
+    CHECKED_ENVELOPE_COUNT,
+  );
   const sealcast = await SealcastTasks.create({
     inputs,
     contentBytes,
@@ -72,7 +79,8 @@ async function runCase(
       const samples = await runRounds(roundTasks(together), {
         roundCount,
         warmupRoundCount,
-        onRound: (finished) => onProgress(`${title}: ${operations[0] ?? ''}: round ${finished} of ${roundCount}`),
+        onRound: (finished) =>
+          onProgress(`${title}: ${operations[0] ?? ''}: round ${finished} of ${roundCount}`),
       });
       rows.push(...rowsOf(together, samples));
     }
@@ -94,5 +102,9 @@ function variantsOf({ picked, others }: AvailableKernels, everything: boolean): 
   const threads = availableParallelism();
   const oneThread = (kernel: Variant['kernel']): Variant => ({ kernel, threads: 1 });
   if (!everything) return [oneThread(picked)];
-  return [oneThread(picked), ...(threads > 1 ? [{ kernel: picked, threads }] : []), ...others.map(oneThread)];
+  return [
+    oneThread(picked),
+    ...(threads > 1 ? [{ kernel: picked, threads }] : []),
+    ...others.map(oneThread),
+  ];
 }

@@ -20,9 +20,17 @@ export async function createInputs(
 ): Promise<EnvelopeInputs> {
   const world = createWorld(subscriberCount);
   const random = seededBytes('bench/contents');
-  const usmcs = world.recipients.map(() => usmcOfSize(world.senderCertificate, contentBytes, random));
+  const usmcs = world.recipients.map(() =>
+    usmcOfSize(world.senderCertificate, contentBytes, random),
+  );
   const senders = world.recipients.slice(0, incomingCount);
-  const incoming = await createIncoming(world.authority, world.sender, senders, contentBytes, random);
+  const incoming = await createIncoming(
+    world.authority,
+    world.sender,
+    senders,
+    contentBytes,
+    random,
+  );
   return {
     sender: world.sender,
     senderKeys: keyPairBytes(world.sender),
@@ -58,7 +66,11 @@ export async function createIncoming(
   const envelopes: Bytes[] = [];
   const contents: Bytes[] = [];
   for (const { identity, store } of senders) {
-    const usmc = usmcOfSize(authority.issueSenderCertificate(identity.publicKey), contentBytes, random);
+    const usmc = usmcOfSize(
+      authority.issueSenderCertificate(identity.publicKey),
+      contentBytes,
+      random,
+    );
     const recipientAddress = store.meet(recipient.publicKey, RECIPIENT_NAME);
     envelopes.push(await sealedSenderEncrypt(usmc, recipientAddress, store));
     contents.push(usmc.serialize());

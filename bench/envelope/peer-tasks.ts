@@ -44,7 +44,8 @@ export async function createPeerTasks(
     peers.push(...rust);
     if (rust.length === 0) skipped.push(RUST_MISSING);
   }
-  for (const [, peer] of peers) await checkPeer(peer, inputs, Math.min(checkedEnvelopeCount, peer.envelopesPerRound));
+  for (const [, peer] of peers)
+    await checkPeer(peer, inputs, Math.min(checkedEnvelopeCount, peer.envelopesPerRound));
   return {
     tasks: peers.flatMap(([subject, peer]) => [
       taskOf('seal', subject, peer),

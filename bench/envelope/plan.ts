@@ -22,7 +22,11 @@ export interface EnvelopePlan {
 const CONTENT_BYTES = 600;
 const RECIPIENT_COUNT = 1_024;
 
-const varied = (contentBytes: number, recipientCount: number, roundCount: number): EnvelopeCase => ({
+const varied = (
+  contentBytes: number,
+  recipientCount: number,
+  roundCount: number,
+): EnvelopeCase => ({
   contentBytes,
   recipientCount,
   roundCount,

@@ -30,7 +30,13 @@ export interface EnvelopeResult {
 
 const OPERATIONS: readonly Operation[] = ['seal', 'unseal', 'prepare'];
 
-export function formatEnvelopeResult({ kernel, skipped, cases, x25519, targets }: EnvelopeResult): string {
+export function formatEnvelopeResult({
+  kernel,
+  skipped,
+  cases,
+  x25519,
+  targets,
+}: EnvelopeResult): string {
   return [
     [`kernel ${kernel}`, ...skipped].join('\n'),
     ...cases.map(formatCase),
@@ -41,7 +47,15 @@ export function formatEnvelopeResult({ kernel, skipped, cases, x25519, targets }
 
 function formatCase({ contentBytes, recipientCount, roundCount, rows }: CaseResult): string {
   const title = `v1 envelope, USMC of ${contentBytes} bytes, ${recipientCount} in a call, ${roundCount} rounds`;
-  const header = ['µs each', 'p25..p75', 'CPU µs', 'a second', 'x libsignal (p25..p75)', 'x noble', 'x one thread'];
+  const header = [
+    'µs each',
+    'p25..p75',
+    'CPU µs',
+    'a second',
+    'x libsignal (p25..p75)',
+    'x noble',
+    'x one thread',
+  ];
   const tables = OPERATIONS.flatMap((operation) => {
     const ofOperation = rows.filter((row) => row.operation === operation);
     if (ofOperation.length === 0) return [];

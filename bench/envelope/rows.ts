@@ -1,12 +1,19 @@
 // A row of the envelope benchmark: who did what, in which state, and how long it took.
-import { microsecondsOf, samplesOf, timesAsFast, type RoundSamples, type RoundTask } from '../measure/rounds.js';
+import {
+  microsecondsOf,
+  samplesOf,
+  timesAsFast,
+  type RoundSamples,
+  type RoundTask,
+} from '../measure/rounds.js';
 import { summarize, type Summary } from '../measure/statistics.js';
 import { formatThreads } from '../peers/sealcast.js';
 
 /** `prepare` is Sealer.prepare() alone: what a recipient costs that is prepared ahead. */
 export type Operation = 'seal' | 'unseal' | 'prepare';
 
-export type SubjectName = 'sealcast' | 'libsignal' | 'openssl' | 'openssl-kept' | 'noble' | RustName;
+export type SubjectName =
+  'sealcast' | 'libsignal' | 'openssl' | 'openssl-kept' | 'noble' | RustName;
 /** State that the Rust peer keeps of each party: nothing, DH(S, R), or tables of R as well. */
 export type RustName = 'rust' | 'rust-kept' | 'rust-tables';
 
@@ -78,9 +85,16 @@ const ACQUAINTANCE_NAMES: Readonly<Record<Acquaintance, string>> = {
   'never-seen': 'sender never seen',
 };
 
-export function rowName({ operation, subject, kernel, threads, acquaintance }: RowIdentity): string {
+export function rowName({
+  operation,
+  subject,
+  kernel,
+  threads,
+  acquaintance,
+}: RowIdentity): string {
   if (subject !== 'sealcast') return SUBJECT_NAMES[subject];
-  const state = operation === 'prepare' ? 'prepare() alone' : acquaintance && ACQUAINTANCE_NAMES[acquaintance];
+  const state =
+    operation === 'prepare' ? 'prepare() alone' : acquaintance && ACQUAINTANCE_NAMES[acquaintance];
   return [`sealcast (${kernel ?? ''})`, formatThreads(threads), state].join(', ');
 }
 
@@ -98,13 +112,17 @@ export function rowsOf(tasks: readonly EnvelopeTask[], samples: RoundSamples): E
     const timesLibsignal = against(ofSameOperation.find(({ subject }) => subject === 'libsignal'));
     const timesNoble = against(ofSameOperation.find(({ subject }) => subject === 'noble'));
     const timesOneThread =
-      identity.threads > 1 ? against(ofSameOperation.find((other) => isOneThreadOf(other, identity))) : undefined;
+      identity.threads > 1
+        ? against(ofSameOperation.find((other) => isOneThreadOf(other, identity)))
+        : undefined;
     const microsecondsPerEnvelope = summarize(microsecondsOf(samples, name));
     return {
       ...identity,
       name,
       microsecondsPerEnvelope,
-      cpuMicrosecondsPerEnvelope: summarize(samplesOf(samples, name).map(({ cpuMicroseconds }) => cpuMicroseconds)),
+      cpuMicrosecondsPerEnvelope: summarize(
+        samplesOf(samples, name).map(({ cpuMicroseconds }) => cpuMicroseconds),
+      ),
       envelopesPerSecond: 1e6 / microsecondsPerEnvelope.median,
       ...(timesLibsignal && { timesLibsignal }),
       ...(timesNoble && { timesNoble }),
@@ -113,13 +131,22 @@ export function rowsOf(tasks: readonly EnvelopeTask[], samples: RoundSamples): E
   });
 }
 
-export function findRow(rows: readonly EnvelopeRow[], wanted: Partial<RowIdentity>): EnvelopeRow | undefined {
+export function findRow(
+  rows: readonly EnvelopeRow[],
+  wanted: Partial<RowIdentity>,
+): EnvelopeRow | undefined {
   const keys = Object.keys(wanted) as (keyof RowIdentity)[];
   return rows.find((row) => keys.every((key) => row[key] === wanted[key]));
 }
 
-function isOneThreadOf(other: RowIdentity, { subject, kernel, acquaintance }: RowIdentity): boolean {
+function isOneThreadOf(
+  other: RowIdentity,
+  { subject, kernel, acquaintance }: RowIdentity,
+): boolean {
   return (
-    other.threads === 1 && other.subject === subject && other.kernel === kernel && other.acquaintance === acquaintance
+    other.threads === 1 &&
+    other.subject === subject &&
+    other.kernel === kernel &&
+    other.acquaintance === acquaintance
   );
 }

@@ -7,7 +7,13 @@ import type { Bytes } from '../../test/reference/bytes.js';
 import { seededBytes } from '../../test/harness/seeded-random.js';
 import { checkPeer } from '../peers/check.js';
 import type { EnvelopeInputs } from '../peers/peer.js';
-import { createSealcastPeer, prepareAll, sealFor, unsealWith, type SealcastPeer } from '../peers/sealcast.js';
+import {
+  createSealcastPeer,
+  prepareAll,
+  sealFor,
+  unsealWith,
+  type SealcastPeer,
+} from '../peers/sealcast.js';
 import { createIncoming, createStrangers } from './inputs.js';
 import type { Acquaintance, EnvelopeTask, Operation } from './rows.js';
 import { SharedBatches } from './shared-batches.js';
@@ -59,11 +65,15 @@ export class SealcastTasks {
     this.#plan = plan;
     const { inputs, contentBytes, recipientCount, callsPerRound } = plan;
     const newKey = (): Bytes => PrivateKey.generate().getPublicKey().serialize();
-    this.#newcomers = new SharedBatches(() => Array.from({ length: recipientCount * callsPerRound }, newKey));
+    this.#newcomers = new SharedBatches(() =>
+      Array.from({ length: recipientCount * callsPerRound }, newKey),
+    );
     const random = seededBytes('bench/strangers');
     this.#strangers = new SharedBatches(async () => {
       const strangers = createStrangers(recipientCount);
-      return (await createIncoming(inputs.authority, inputs.sender, strangers, contentBytes, random)).envelopes;
+      return (
+        await createIncoming(inputs.authority, inputs.sender, strangers, contentBytes, random)
+      ).envelopes;
     });
   }
 
@@ -122,7 +132,8 @@ export class SealcastTasks {
     this.#add('seal', 'second-contact', peer, {
       prepare: async () => {
         keys = await newcomers();
-        for (let call = 0; call < this.#plan.callsPerRound; call++) await this.#sealFor(peer, keys, call);
+        for (let call = 0; call < this.#plan.callsPerRound; call++)
+          await this.#sealFor(peer, keys, call);
       },
       run: (call) => this.#sealFor(peer, keys, call),
     });
@@ -180,7 +191,12 @@ export class SealcastTasks {
     return peer;
   }
 
-  #add(operation: Operation, acquaintance: Acquaintance, peer: SealcastPeer, { prepare, run }: Work): void {
+  #add(
+    operation: Operation,
+    acquaintance: Acquaintance,
+    peer: SealcastPeer,
+    { prepare, run }: Work,
+  ): void {
     const { recipientCount, callsPerRound } = this.#plan;
     const { kernel, threads } = peer;
     this.tasks.push({

@@ -54,13 +54,15 @@ const TARGETS: readonly Target[] = [
     name: 'sealing, first contact, against libsignal',
     floors: [1, 1.7, 2],
     measured: (measured) =>
-      own(measured, { operation: 'seal', threads: 1, acquaintance: 'first-contact' })?.timesLibsignal,
+      own(measured, { operation: 'seal', threads: 1, acquaintance: 'first-contact' })
+        ?.timesLibsignal,
   },
   {
     id: 'unseal-known-libsignal',
     name: 'unsealing, sender known, against libsignal',
     floors: [2, 3, 3.5],
-    measured: (measured) => own(measured, { operation: 'unseal', threads: 1, acquaintance: 'known' })?.timesLibsignal,
+    measured: (measured) =>
+      own(measured, { operation: 'unseal', threads: 1, acquaintance: 'known' })?.timesLibsignal,
   },
   {
     id: 'x25519-openssl',
@@ -81,7 +83,10 @@ const TARGETS: readonly Target[] = [
     measured: ({ rows, kernel }) =>
       rows.find(
         (row) =>
-          row.operation === 'seal' && row.acquaintance === 'prepared' && row.kernel === kernel && row.timesOneThread,
+          row.operation === 'seal' &&
+          row.acquaintance === 'prepared' &&
+          row.kernel === kernel &&
+          row.timesOneThread,
       )?.timesOneThread,
   },
 ];

@@ -1,7 +1,11 @@
 // Operations of the kernel on the curve, two field elements a vector, and the peers that can do
 // them.
 import { ed25519 } from '@noble/curves/ed25519.js';
-import { bigIntToLittleEndian, concatBytes, littleEndianToBigInt } from '../../test/reference/bytes.js';
+import {
+  bigIntToLittleEndian,
+  concatBytes,
+  littleEndianToBigInt,
+} from '../../test/reference/bytes.js';
 import type { Subject } from '../measure/subject.js';
 import { entry } from '../peers/peer.js';
 import {
@@ -28,12 +32,14 @@ export function curveOperations(): KernelOperation[] {
   return [
     {
       name: 'two field multiplications',
-      ofKernel: (kernel) => fieldSubject(kernel, inputs, { name: 'mulX2', args: [AT.out, AT.f, AT.g] }),
+      ofKernel: (kernel) =>
+        fieldSubject(kernel, inputs, { name: 'mulX2', args: [AT.out, AT.f, AT.g] }),
       peers: [nobleField(inputs, (a, b) => ed25519.Point.Fp.mul(a, b))],
     },
     {
       name: 'two field squarings',
-      ofKernel: (kernel) => fieldSubject(kernel, inputs, { name: 'squareX2', args: [AT.out, AT.f] }),
+      ofKernel: (kernel) =>
+        fieldSubject(kernel, inputs, { name: 'squareX2', args: [AT.out, AT.f] }),
       peers: [nobleField(inputs, (a) => ed25519.Point.Fp.sqr(a))],
     },
     {
@@ -46,7 +52,11 @@ export function curveOperations(): KernelOperation[] {
       ofKernel: (kernel) => tableSubject(kernel, inputs),
       peers: sharedSecrets,
     },
-    { name: 'building a table', ofKernel: (kernel) => tableBuildingSubject(kernel, inputs), peers: [] },
+    {
+      name: 'building a table',
+      ofKernel: (kernel) => tableBuildingSubject(kernel, inputs),
+      peers: [],
+    },
     {
       name: `public key, batch of ${BATCH}`,
       ofKernel: (kernel) => batchSubject(kernel, inputs, true),
@@ -77,10 +87,15 @@ function fieldSubject(kernel: InnerKernel, { scalars }: X25519Inputs, call: Call
 }
 
 /** noble's field: one element at a time, so each operation is done twice. */
-function nobleField({ scalars }: X25519Inputs, operation: (a: bigint, b: bigint) => bigint): Subject {
+function nobleField(
+  { scalars }: X25519Inputs,
+  operation: (a: bigint, b: bigint) => bigint,
+): Subject {
   const { Fp } = ed25519.Point;
   // Bit 255 of a u-coordinate is masked off (RFC 7748, section 5), as the kernel's decoding does.
-  const values = scalars.slice(0, 4).map((scalar) => Fp.create(littleEndianToBigInt(scalar) % 2n ** 255n));
+  const values = scalars
+    .slice(0, 4)
+    .map((scalar) => Fp.create(littleEndianToBigInt(scalar) % 2n ** 255n));
   const [a, b, c, d] = values as [bigint, bigint, bigint, bigint];
   return {
     name: '@noble/curves',
@@ -91,14 +106,20 @@ function nobleField({ scalars }: X25519Inputs, operation: (a: bigint, b: bigint)
         operation(b, d);
       }
     },
-    result: () => concatBytes(...[operation(a, c), operation(b, d)].map((value) => bigIntToLittleEndian(value, 32))),
+    result: () =>
+      concatBytes(
+        ...[operation(a, c), operation(b, d)].map((value) => bigIntToLittleEndian(value, 32)),
+      ),
   };
 }
 
 function batchSubject(kernel: InnerKernel, inputs: X25519Inputs, fixedBase: boolean): Subject[] {
   layKeys(kernel, inputs);
   const strided = [AT.scalars, KEY_BYTES, AT.points, KEY_BYTES, AT.outs, KEY_BYTES];
-  const call = { name: 'x25519Batch', args: [0, BATCH, ...strided, fixedBase ? 1 : 0, AT.pairs, AT.scratch] };
+  const call = {
+    name: 'x25519Batch',
+    args: [0, BATCH, ...strided, fixedBase ? 1 : 0, AT.pairs, AT.scratch],
+  };
   return [
     {
       name: kernel.name,
@@ -125,7 +146,13 @@ function tableSubject(kernel: InnerKernel, inputs: X25519Inputs): Subject[] {
   return [quotientSubject(kernel, call)];
 }
 
-const TABLE_BUILDING_ARGS = [AT.tableA, AT.tableB, AT.points, AT.points + KEY_BYTES, AT.scratch] as const;
+const TABLE_BUILDING_ARGS = [
+  AT.tableA,
+  AT.tableB,
+  AT.points,
+  AT.points + KEY_BYTES,
+  AT.scratch,
+] as const;
 
 function tableBuildingSubject(kernel: InnerKernel, inputs: X25519Inputs): Subject[] {
   if (!kernel.has('buildTablesX2')) return [];

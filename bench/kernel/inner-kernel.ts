@@ -2,7 +2,12 @@
 // (build/kernel/<kernel>.inner.wasm, compiled from assembly/testing.ts), on a memory of its own.
 import { readFileSync } from 'node:fs';
 import { basename, join } from 'node:path';
-import { bigIntToLittleEndian, concatBytes, equalBytes, littleEndianToBigInt } from '../../test/reference/bytes.js';
+import {
+  bigIntToLittleEndian,
+  concatBytes,
+  equalBytes,
+  littleEndianToBigInt,
+} from '../../test/reference/bytes.js';
 import { mul } from '../../test/reference/field.js';
 import { builtFile } from '../../test/harness/built-file.js';
 import { seededBytes } from '../../test/harness/seeded-random.js';
@@ -50,9 +55,15 @@ export class InnerKernel {
   readonly #bytes: Uint8Array;
 
   constructor(name: string, wasm: Uint8Array<ArrayBuffer>) {
-    const memory = new WebAssembly.Memory({ initial: MEMORY_BYTES / PAGE_BYTES, maximum: 65536, shared: true });
+    const memory = new WebAssembly.Memory({
+      initial: MEMORY_BYTES / PAGE_BYTES,
+      maximum: 65536,
+      shared: true,
+    });
     this.name = name;
-    this.#exports = new WebAssembly.Instance(new WebAssembly.Module(wasm), { env: { memory } }).exports;
+    this.#exports = new WebAssembly.Instance(new WebAssembly.Module(wasm), {
+      env: { memory },
+    }).exports;
     this.#bytes = new Uint8Array(memory.buffer);
   }
 
@@ -119,7 +130,9 @@ interface ManifestEntry {
 
 /** Every kernel of the build that runs on this engine, named like its file. */
 export function loadInnerKernels(): InnerKernels {
-  const manifest = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'dist/kernel/manifest.json'), 'utf8')) as ManifestEntry[];
+  const manifest = JSON.parse(
+    readFileSync(join(PACKAGE_ROOT, 'dist/kernel/manifest.json'), 'utf8'),
+  ) as ManifestEntry[];
   const kernels: InnerKernel[] = [];
   const skipped: string[] = [];
   let picked: string | undefined;
@@ -127,7 +140,8 @@ export function loadInnerKernels(): InnerKernels {
     const name = basename(file, '.wasm');
     const wasm = new Uint8Array(readFileSync(builtFile(`kernel/${name}.inner.wasm`)));
     const kernel = WebAssembly.validate(wasm) ? new InnerKernel(name, wasm) : null;
-    if (kernel === null) skipped.push(`kernel ${name} skipped: this engine lacks instructions that it uses`);
+    if (kernel === null)
+      skipped.push(`kernel ${name} skipped: this engine lacks instructions that it uses`);
     else if (!multipliesRight(kernel))
       skipped.push(`kernel ${name} skipped: it computes wrong products on this engine`);
     else {
@@ -142,7 +156,10 @@ export function loadInnerKernels(): InnerKernels {
 function multipliesRight(kernel: InnerKernel): boolean {
   const random = seededBytes('bench/products');
   // Below 2^248, and so below p.
-  const [f, g] = [0, 1].map(() => [0, 1].map(() => littleEndianToBigInt(random(31)))) as [bigint[], bigint[]];
+  const [f, g] = [0, 1].map(() => [0, 1].map(() => littleEndianToBigInt(random(31)))) as [
+    bigint[],
+    bigint[],
+  ];
   const bytes = (value: bigint | undefined): Uint8Array => bigIntToLittleEndian(value ?? 0n, 32);
   kernel.writeElements(AT.f, bytes(f[0]), bytes(f[1]));
   kernel.writeElements(AT.g, bytes(g[0]), bytes(g[1]));

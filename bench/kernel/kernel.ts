@@ -14,7 +14,10 @@ export interface KernelBenchOptions {
   readonly onProgress: (message: string) => void;
 }
 
-export async function runKernelBench({ roundCount, onProgress }: KernelBenchOptions): Promise<KernelResult> {
+export async function runKernelBench({
+  roundCount,
+  onProgress,
+}: KernelBenchOptions): Promise<KernelResult> {
   const { kernels, picked, skipped } = loadInnerKernels();
   const rows: KernelRow[] = [];
   for (const operation of [...curveOperations(), ...symmetricOperations()]) {
@@ -48,9 +51,14 @@ async function measure(
     operation: operation.name,
     ...(operation.bytes !== undefined && { bytes: operation.bytes }),
     name,
-    kernel: ofKernels.find(({ subjects: own }) => own.some((subject) => subject.name === name))?.kernel.name ?? null,
+    kernel:
+      ofKernels.find(({ subjects: own }) => own.some((subject) => subject.name === name))?.kernel
+        .name ?? null,
     nanoseconds: summarize(samplesOf(samples, name).map(({ microseconds }) => microseconds * 1000)),
-    ...(bestPeer !== undefined && { bestPeer, timesBestPeer: timesAsFast(samples, name, bestPeer) }),
+    ...(bestPeer !== undefined && {
+      bestPeer,
+      timesBestPeer: timesAsFast(samples, name, bestPeer),
+    }),
   }));
 }
 

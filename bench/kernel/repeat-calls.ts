@@ -84,7 +84,10 @@ function encodeModule(calls: readonly Call[]): number[] {
     ...section(SECTION.type, vector(types)),
     ...section(SECTION.import, vector(imports)),
     ...section(SECTION.function, vector([[0]])),
-    ...section(SECTION.export, vector([[...encodeName('repeat'), KIND_FUNCTION, ...unsigned(imported.length)]])),
+    ...section(
+      SECTION.export,
+      vector([[...encodeName('repeat'), KIND_FUNCTION, ...unsigned(imported.length)]]),
+    ),
     ...section(SECTION.code, vector([[...unsigned(code.length), ...code]])),
   ];
 }

@@ -77,7 +77,10 @@ function fourLaneHash(kernel: InnerKernel, lanes: Lanes): Subject {
     calls.push({ name: 'loadBlockX4', args: [AT.scratch, ...blocks] });
     calls.push({ name: 'compressX4', args: [AT.state, AT.scratch] });
   }
-  calls.push({ name: 'storeDigestX4', args: [AT.state, ...FOUR.map((lane) => AT.outs + LANE_STRIDE * lane)] });
+  calls.push({
+    name: 'storeDigestX4',
+    args: [AT.state, ...FOUR.map((lane) => AT.outs + LANE_STRIDE * lane)],
+  });
   return fourLanes(kernel, { ...lanes, messages: padded }, DIGEST_BYTES, calls);
 }
 
@@ -99,7 +102,10 @@ function hmacOperation(lanes: Lanes): KernelOperation {
     bytes: message.length,
     ofKernel: (kernel) => [
       kernelSubject(kernel, lanes, DIGEST_BYTES, 1, [
-        { name: 'hmac', args: [AT.outs, AT.keys, key.length, AT.messages, message.length, pads, AT.scratch] },
+        {
+          name: 'hmac',
+          args: [AT.outs, AT.keys, key.length, AT.messages, message.length, pads, AT.scratch],
+        },
       ]),
       fourLanes(kernel, lanes, DIGEST_BYTES, [{ name: 'hmacX4', args: [AT.lanes, AT.scratch] }]),
     ],
@@ -120,10 +126,15 @@ function hkdfOperation(lanes: Lanes): KernelOperation {
       kernelSubject(kernel, lanes, DERIVED_BYTES, 1, [
         { name: 'hkdf', args: [AT.outs, DERIVED_BYTES, ...inputs, AT.scratch] },
       ]),
-      fourLanes(kernel, lanes, DERIVED_BYTES, [{ name: 'hkdf96X4', args: [AT.lanes, salt.length, AT.scratch] }]),
+      fourLanes(kernel, lanes, DERIVED_BYTES, [
+        { name: 'hkdf96X4', args: [AT.lanes, salt.length, AT.scratch] },
+      ]),
     ],
     peers: [
-      peer('node:crypto hkdfSync', () => new Uint8Array(hkdfSync('sha256', ikm, salt, NOTHING, DERIVED_BYTES))),
+      peer(
+        'node:crypto hkdfSync',
+        () => new Uint8Array(hkdfSync('sha256', ikm, salt, NOTHING, DERIVED_BYTES)),
+      ),
       peer('@noble/hashes', () => hkdf(sha256, ikm, salt, NOTHING, DERIVED_BYTES)),
     ],
   };
@@ -137,7 +148,9 @@ function cipherOperation(lanes: Lanes): KernelOperation {
     bytes: data.length,
     ofKernel: (kernel) => [cipherSubject(kernel, key, data), textsSubject(kernel, lanes)],
     peers: [
-      peer('node:crypto createCipheriv', () => createCipheriv('aes-256-ctr', key, ZERO_COUNTER_BLOCK).update(data)),
+      peer('node:crypto createCipheriv', () =>
+        createCipheriv('aes-256-ctr', key, ZERO_COUNTER_BLOCK).update(data),
+      ),
       peer('@noble/ciphers', () => ctr(key, ZERO_COUNTER_BLOCK).encrypt(data)),
       ...rustPeer('Rust (aes, ctr)', (rust) => rust.aes256Ctr(key, ZERO_COUNTER_BLOCK, data)),
     ],
@@ -145,7 +158,9 @@ function cipherOperation(lanes: Lanes): KernelOperation {
 }
 
 function cipherSubject(kernel: InnerKernel, key: Uint8Array, data: Uint8Array): Subject {
-  const repeat = kernel.repeat([{ name: 'aes256Ctr', args: [AT.outs, data.length, AT.keys, AT.state, AT.scratch] }]);
+  const repeat = kernel.repeat([
+    { name: 'aes256Ctr', args: [AT.outs, data.length, AT.keys, AT.state, AT.scratch] },
+  ]);
   // It works in place: every turn encrypts what the one before left, which takes as long.
   const run = (turns: number): void => {
     kernel.write(AT.keys, key);
@@ -200,7 +215,12 @@ function textsSubject(kernel: InnerKernel, { messages, keys }: Lanes): Subject {
   };
 }
 
-function fourLanes(kernel: InnerKernel, lanes: Lanes, outBytes: number, calls: readonly Call[]): Subject {
+function fourLanes(
+  kernel: InnerKernel,
+  lanes: Lanes,
+  outBytes: number,
+  calls: readonly Call[],
+): Subject {
   return kernelSubject(kernel, lanes, outBytes, FOUR.length, calls);
 }
 
@@ -220,7 +240,15 @@ function kernelSubject(
       const message = entry(messages, lane);
       kernel.write(keyAt, entry(keys, lane));
       kernel.write(messageAt, message);
-      kernel.call('setLane', AT.lanes, lane, keyAt, messageAt, message.length, AT.outs + LANE_STRIDE * lane);
+      kernel.call(
+        'setLane',
+        AT.lanes,
+        lane,
+        keyAt,
+        messageAt,
+        message.length,
+        AT.outs + LANE_STRIDE * lane,
+      );
     }
     repeat(turns);
   };

@@ -3,7 +3,13 @@ import { loadKernel, type KernelName } from 'sealcast/kernel';
 import { microsecondsOf, runRounds, timesAsFast } from '../measure/rounds.js';
 import { summarize, type Summary } from '../measure/statistics.js';
 import { calibrated, requireSameResults, type Subject } from '../measure/subject.js';
-import { createX25519Inputs, joinPoints, joinScalars, OPENSSL_X25519, sharedSecretPeers } from '../peers/x25519.js';
+import {
+  createX25519Inputs,
+  joinPoints,
+  joinScalars,
+  OPENSSL_X25519,
+  sharedSecretPeers,
+} from '../peers/x25519.js';
 
 export interface X25519Row {
   readonly name: string;
@@ -33,7 +39,10 @@ export async function runX25519Rounds(kernelNames: readonly KernelName[]): Promi
   const peers = sharedSecretPeers(inputs, BATCH).map((peer) => ({ ...peer, kernel: null }));
   const subjects = [...ofKernels, ...peers];
   requireSameResults('bare X25519', subjects);
-  const samples = await runRounds(subjects.map(calibrated), { roundCount: ROUND_COUNT, warmupRoundCount: 1 });
+  const samples = await runRounds(subjects.map(calibrated), {
+    roundCount: ROUND_COUNT,
+    warmupRoundCount: 1,
+  });
   return subjects.map(({ name, kernel }) => ({
     name,
     kernel,

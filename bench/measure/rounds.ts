@@ -52,7 +52,9 @@ export async function runRounds(
 export function timesAsFast(samples: RoundSamples, name: string, baseline: string): Summary {
   const baselines = microsecondsOf(samples, baseline);
   return summarize(
-    microsecondsOf(samples, name).map((microseconds, round) => (baselines[round] ?? NaN) / microseconds),
+    microsecondsOf(samples, name).map(
+      (microseconds, round) => (baselines[round] ?? NaN) / microseconds,
+    ),
   );
 }
 
@@ -88,9 +90,13 @@ async function runRound(tasks: readonly RoundTask[]): Promise<Map<string, RoundS
     tasks.map(({ name, operationCount }) => {
       const result = bench.getTask(name)?.result;
       const cpu = cpuMicroseconds.get(name);
-      if (result?.state !== 'completed' || cpu === undefined) throw new Error(`${name} did not complete`);
+      if (result?.state !== 'completed' || cpu === undefined)
+        throw new Error(`${name} did not complete`);
       const microseconds = result.latency.mean * 1000;
-      return [name, { microseconds: microseconds / operationCount, cpuMicroseconds: cpu / operationCount }];
+      return [
+        name,
+        { microseconds: microseconds / operationCount, cpuMicroseconds: cpu / operationCount },
+      ];
     }),
   );
 }

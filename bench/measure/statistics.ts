@@ -6,7 +6,11 @@ export interface Summary {
 }
 
 export function summarize(samples: readonly number[]): Summary {
-  return { median: quantile(samples, 0.5), p25: quantile(samples, 0.25), p75: quantile(samples, 0.75) };
+  return {
+    median: quantile(samples, 0.5),
+    p25: quantile(samples, 0.25),
+    p75: quantile(samples, 0.75),
+  };
 }
 
 /** Linear between the two nearest samples. */

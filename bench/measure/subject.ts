@@ -39,7 +39,8 @@ export function cycling(
     run(turns) {
       for (let turn = 0; turn < turns; turn++) operation(turn % inputCount);
     },
-    result: () => concatBytes(...Array.from({ length: checkedCount }, (_, input) => operation(input))),
+    result: () =>
+      concatBytes(...Array.from({ length: checkedCount }, (_, input) => operation(input))),
   };
 }
 
@@ -51,7 +52,9 @@ export function requireSameResults(what: string, subjects: readonly Subject[]): 
   for (const subject of checked) {
     const actual = subject.result?.();
     if (actual === undefined || expected === undefined || !equalBytes(actual, expected)) {
-      throw new Error(`${what}: ${subject.name} and ${reference?.name ?? ''} computed different things`);
+      throw new Error(
+        `${what}: ${subject.name} and ${reference?.name ?? ''} computed different things`,
+      );
     }
   }
 }

@@ -4,19 +4,35 @@ import { sealedSenderDecryptToUsmc } from '@signalapp/libsignal-client';
 import { copyBytes, equalBytes } from '../../test/reference/bytes.js';
 import { entry, type EnvelopeInputs, type Peer } from './peer.js';
 
-export async function checkPeer(peer: Peer, inputs: EnvelopeInputs, envelopeCount: number): Promise<void> {
+export async function checkPeer(
+  peer: Peer,
+  inputs: EnvelopeInputs,
+  envelopeCount: number,
+): Promise<void> {
   const envelopes = await peer.seal(envelopeCount);
   if (envelopes.length !== envelopeCount)
     throw new Error(`${peer.name} sealed ${envelopes.length} of ${envelopeCount}`);
   for (const [i, envelope] of envelopes.entries()) {
-    const usmc = await sealedSenderDecryptToUsmc(copyBytes(envelope), entry(inputs.subscribers, i).store);
-    requireEqual(usmc.serialize(), entry(inputs.contents, i), `${peer.name} sealed something else in envelope ${i}`);
+    const usmc = await sealedSenderDecryptToUsmc(
+      copyBytes(envelope),
+      entry(inputs.subscribers, i).store,
+    );
+    requireEqual(
+      usmc.serialize(),
+      entry(inputs.contents, i),
+      `${peer.name} sealed something else in envelope ${i}`,
+    );
   }
 
   const contents = await peer.unseal(envelopeCount);
-  if (contents.length !== envelopeCount) throw new Error(`${peer.name} opened ${contents.length} of ${envelopeCount}`);
+  if (contents.length !== envelopeCount)
+    throw new Error(`${peer.name} opened ${contents.length} of ${envelopeCount}`);
   for (const [i, content] of contents.entries()) {
-    requireEqual(content, entry(inputs.incomingContents, i), `${peer.name} read something else in envelope ${i}`);
+    requireEqual(
+      content,
+      entry(inputs.incomingContents, i),
+      `${peer.name} read something else in envelope ${i}`,
+    );
   }
 }
 

@@ -12,7 +12,9 @@ export function createLibsignalPeer(inputs: EnvelopeInputs, envelopesPerRound: n
       const envelopes: Uint8Array[] = [];
       for (let i = 0; i < envelopeCount; i++) {
         const { address } = entry(inputs.subscribers, i);
-        envelopes.push(await sealedSenderEncrypt(entry(inputs.usmcs, i), address, inputs.senderStore));
+        envelopes.push(
+          await sealedSenderEncrypt(entry(inputs.usmcs, i), address, inputs.senderStore),
+        );
       }
       return envelopes;
     },

@@ -6,7 +6,13 @@ import { hkdf } from '@noble/hashes/hkdf.js';
 import { hmac } from '@noble/hashes/hmac.js';
 import { sha256 } from '@noble/hashes/sha2.js';
 import { entry, type EnvelopeInputs, type Peer } from './peer.js';
-import { certificateIdentityKey, decodeEnvelope, encodeEnvelope, MAC_BYTES, SALT_PREFIX } from './wire-v1.js';
+import {
+  certificateIdentityKey,
+  decodeEnvelope,
+  encodeEnvelope,
+  MAC_BYTES,
+  SALT_PREFIX,
+} from './wire-v1.js';
 
 const ZERO_COUNTER_BLOCK = new Uint8Array(16);
 const NO_INFO = new Uint8Array(0);
@@ -20,10 +26,16 @@ export function createNoblePeer(inputs: EnvelopeInputs, envelopesPerRound: numbe
     const ephemeral = x25519.keygen();
     const ephemeralPublicKey = concatBytes(KEY_TYPE, ephemeral.publicKey);
     const ephemeralSecret = x25519.getSharedSecret(ephemeral.secretKey, recipientPoint);
-    const ephemeralKeys = deriveKeys(concatBytes(SALT_PREFIX, recipientKey, ephemeralPublicKey), ephemeralSecret);
+    const ephemeralKeys = deriveKeys(
+      concatBytes(SALT_PREFIX, recipientKey, ephemeralPublicKey),
+      ephemeralSecret,
+    );
     const encryptedStatic = encryptThenMac(ephemeralKeys, ownPublicKey);
     const staticSecret = x25519.getSharedSecret(ownPrivateKey, recipientPoint);
-    const staticKeys = deriveKeys(concatBytes(ephemeralKeys.subarray(0, 32), encryptedStatic), staticSecret);
+    const staticKeys = deriveKeys(
+      concatBytes(ephemeralKeys.subarray(0, 32), encryptedStatic),
+      staticSecret,
+    );
     return encodeEnvelope({
       ephemeralPublicKey,
       encryptedStatic,
@@ -34,12 +46,19 @@ export function createNoblePeer(inputs: EnvelopeInputs, envelopesPerRound: numbe
   function unsealOne(envelope: Uint8Array): Uint8Array {
     const { ephemeralPublicKey, encryptedStatic, encryptedMessage } = decodeEnvelope(envelope);
     const ephemeralSecret = x25519.getSharedSecret(ownPrivateKey, ephemeralPublicKey.subarray(1));
-    const ephemeralKeys = deriveKeys(concatBytes(SALT_PREFIX, ownPublicKey, ephemeralPublicKey), ephemeralSecret);
+    const ephemeralKeys = deriveKeys(
+      concatBytes(SALT_PREFIX, ownPublicKey, ephemeralPublicKey),
+      ephemeralSecret,
+    );
     const senderKey = decrypt(ephemeralKeys, encryptedStatic);
     const staticSecret = x25519.getSharedSecret(ownPrivateKey, senderKey.subarray(1));
-    const staticKeys = deriveKeys(concatBytes(ephemeralKeys.subarray(0, 32), encryptedStatic), staticSecret);
+    const staticKeys = deriveKeys(
+      concatBytes(ephemeralKeys.subarray(0, 32), encryptedStatic),
+      staticSecret,
+    );
     const content = decrypt(staticKeys, encryptedMessage);
-    if (!equalBytes(senderKey, certificateIdentityKey(content))) throw new Error('a certificate of another key');
+    if (!equalBytes(senderKey, certificateIdentityKey(content)))
+      throw new Error('a certificate of another key');
     return content;
   }
 
@@ -67,7 +86,10 @@ function deriveKeys(salt: Uint8Array, sharedSecret: Uint8Array): Uint8Array {
 
 function encryptThenMac(keys: Uint8Array, plaintext: Uint8Array): Uint8Array {
   const ciphertext = ctr(keys.subarray(32, 64), ZERO_COUNTER_BLOCK).encrypt(plaintext);
-  return concatBytes(ciphertext, hmac(sha256, keys.subarray(64), ciphertext).subarray(0, MAC_BYTES));
+  return concatBytes(
+    ciphertext,
+    hmac(sha256, keys.subarray(64), ciphertext).subarray(0, MAC_BYTES),
+  );
 }
 
 function decrypt(keys: Uint8Array, ciphertextAndMac: Uint8Array): Uint8Array {

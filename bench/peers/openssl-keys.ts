@@ -1,5 +1,11 @@
 // X25519 keys between bytes and node:crypto's KeyObjects.
-import { createPrivateKey, createPublicKey, generateKeyPairSync, randomBytes, type KeyObject } from 'node:crypto';
+import {
+  createPrivateKey,
+  createPublicKey,
+  generateKeyPairSync,
+  randomBytes,
+  type KeyObject,
+} from 'node:crypto';
 import { NODE_MAJOR } from '../report/environment.js';
 import { PUBLIC_KEY_BYTES } from './wire-v1.js';
 
@@ -29,7 +35,9 @@ function importRandomKeyPair(): KeyPairObjects {
 }
 
 export function importPublicKey(publicKey: Uint8Array): KeyObject {
-  const x = Buffer.from(publicKey.buffer, publicKey.byteOffset + 1, publicKey.length - 1).toString('base64url');
+  const x = Buffer.from(publicKey.buffer, publicKey.byteOffset + 1, publicKey.length - 1).toString(
+    'base64url',
+  );
   return createPublicKey({ key: { kty: 'OKP', crv: 'X25519', x }, format: 'jwk' });
 }
 

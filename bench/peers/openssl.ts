@@ -2,10 +2,28 @@
 // 26: KeyObjects of the static keys prepared beforehand, raw public keys moved as JWK (importing or
 // exporting DER took two to nine times as long), hkdfSync, and Hmac and Cipher objects for the
 // rest. (Node 24 takes some 14 us for every such object.)
-import { createCipheriv, createHmac, diffieHellman, hkdfSync, timingSafeEqual, type KeyObject } from 'node:crypto';
-import { exportPublicKey, generateEphemeral, importPrivateKey, importPublicKey } from './openssl-keys.js';
+import {
+  createCipheriv,
+  createHmac,
+  diffieHellman,
+  hkdfSync,
+  timingSafeEqual,
+  type KeyObject,
+} from 'node:crypto';
+import {
+  exportPublicKey,
+  generateEphemeral,
+  importPrivateKey,
+  importPublicKey,
+} from './openssl-keys.js';
 import { entry, type EnvelopeInputs, type Peer } from './peer.js';
-import { certificateIdentityKey, decodeEnvelope, encodeEnvelope, MAC_BYTES, SALT_PREFIX } from './wire-v1.js';
+import {
+  certificateIdentityKey,
+  decodeEnvelope,
+  encodeEnvelope,
+  MAC_BYTES,
+  SALT_PREFIX,
+} from './wire-v1.js';
 
 const ZERO_COUNTER_BLOCK = new Uint8Array(16);
 const NO_INFO = new Uint8Array(0);
@@ -26,8 +44,11 @@ export function createOpensslPeer(
   const staticSecrets = new Map<string, Buffer>();
 
   function staticSecret(publicKey: Uint8Array, keyObject: () => KeyObject): Buffer {
-    if (!cacheStaticSecrets) return diffieHellman({ privateKey: ownPrivateKey, publicKey: keyObject() });
-    const cacheKey = Buffer.from(publicKey.buffer, publicKey.byteOffset, publicKey.length).toString('latin1');
+    if (!cacheStaticSecrets)
+      return diffieHellman({ privateKey: ownPrivateKey, publicKey: keyObject() });
+    const cacheKey = Buffer.from(publicKey.buffer, publicKey.byteOffset, publicKey.length).toString(
+      'latin1',
+    );
     let secret = staticSecrets.get(cacheKey);
     if (secret === undefined) {
       secret = diffieHellman({ privateKey: ownPrivateKey, publicKey: keyObject() });
@@ -36,10 +57,17 @@ export function createOpensslPeer(
     return secret;
   }
 
-  function sealOne(recipientKey: Uint8Array, recipient: KeyObject, content: Uint8Array): Uint8Array {
+  function sealOne(
+    recipientKey: Uint8Array,
+    recipient: KeyObject,
+    content: Uint8Array,
+  ): Uint8Array {
     const ephemeral = generateEphemeral();
     const ephemeralPublicKey = exportPublicKey(ephemeral.publicKey);
-    const ephemeralSecret = diffieHellman({ privateKey: ephemeral.privateKey, publicKey: recipient });
+    const ephemeralSecret = diffieHellman({
+      privateKey: ephemeral.privateKey,
+      publicKey: recipient,
+    });
     const salt = Buffer.concat([SALT_PREFIX, recipientKey, ephemeralPublicKey]);
     const ephemeralKeys = deriveKeys(salt, ephemeralSecret);
     const encryptedStatic = encryptThenMac(ephemeralKeys, ownPublicKey);
@@ -61,12 +89,16 @@ export function createOpensslPeer(
       privateKey: ownPrivateKey,
       publicKey: importPublicKey(ephemeralPublicKey),
     });
-    const ephemeralKeys = deriveKeys(Buffer.concat([SALT_PREFIX, ownPublicKey, ephemeralPublicKey]), ephemeralSecret);
+    const ephemeralKeys = deriveKeys(
+      Buffer.concat([SALT_PREFIX, ownPublicKey, ephemeralPublicKey]),
+      ephemeralSecret,
+    );
     const senderKey = decrypt(ephemeralKeys, encryptedStatic);
     const staticSalt = Buffer.concat([ephemeralKeys.subarray(0, 32), encryptedStatic]);
     const secret = staticSecret(senderKey, () => importPublicKey(senderKey));
     const content = decrypt(deriveKeys(staticSalt, secret), encryptedMessage);
-    if (!timingSafeEqual(senderKey, certificateIdentityKey(content))) throw new Error('a certificate of another key');
+    if (!timingSafeEqual(senderKey, certificateIdentityKey(content)))
+      throw new Error('a certificate of another key');
     return content;
   }
 
@@ -77,7 +109,9 @@ export function createOpensslPeer(
       const envelopes: Uint8Array[] = [];
       for (let i = 0; i < envelopeCount; i++) {
         const recipientKey = entry(inputs.subscriberKeys, i);
-        envelopes.push(sealOne(recipientKey, entry(subscriberKeyObjects, i), entry(inputs.contents, i)));
+        envelopes.push(
+          sealOne(recipientKey, entry(subscriberKeyObjects, i), entry(inputs.contents, i)),
+        );
       }
       return Promise.resolve(envelopes);
     },
@@ -94,7 +128,11 @@ function deriveKeys(salt: Uint8Array, sharedSecret: Uint8Array): Uint8Array {
 }
 
 function encryptThenMac(keys: Uint8Array, plaintext: Uint8Array): Uint8Array {
-  const ciphertext = createCipheriv('aes-256-ctr', keys.subarray(32, 64), ZERO_COUNTER_BLOCK).update(plaintext);
+  const ciphertext = createCipheriv(
+    'aes-256-ctr',
+    keys.subarray(32, 64),
+    ZERO_COUNTER_BLOCK,
+  ).update(plaintext);
   const mac = createHmac('sha256', keys.subarray(64)).update(ciphertext).digest();
   return Buffer.concat([ciphertext, mac.subarray(0, MAC_BYTES)]);
 }
@@ -102,6 +140,9 @@ function encryptThenMac(keys: Uint8Array, plaintext: Uint8Array): Uint8Array {
 function decrypt(keys: Uint8Array, ciphertextAndMac: Uint8Array): Uint8Array {
   const ciphertext = ciphertextAndMac.subarray(0, -MAC_BYTES);
   const mac = createHmac('sha256', keys.subarray(64)).update(ciphertext).digest();
-  if (!timingSafeEqual(mac.subarray(0, MAC_BYTES), ciphertextAndMac.subarray(-MAC_BYTES))) throw new Error('wrong MAC');
-  return createCipheriv('aes-256-ctr', keys.subarray(32, 64), ZERO_COUNTER_BLOCK).update(ciphertext);
+  if (!timingSafeEqual(mac.subarray(0, MAC_BYTES), ciphertextAndMac.subarray(-MAC_BYTES)))
+    throw new Error('wrong MAC');
+  return createCipheriv('aes-256-ctr', keys.subarray(32, 64), ZERO_COUNTER_BLOCK).update(
+    ciphertext,
+  );
 }

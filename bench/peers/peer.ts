@@ -1,4 +1,8 @@
-import type { IdentityKeyPair, ProtocolAddress, UnidentifiedSenderMessageContent } from '@signalapp/libsignal-client';
+import type {
+  IdentityKeyPair,
+  ProtocolAddress,
+  UnidentifiedSenderMessageContent,
+} from '@signalapp/libsignal-client';
 import type { KeyPairBytes } from '../../test/reference/envelope-v1.js';
 import type { Bytes } from '../../test/reference/bytes.js';
 import type { MemoryIdentityStore, SignalAuthority } from '../../test/harness/signal-fixtures.js';

@@ -8,7 +8,8 @@ import { NODE_MAJOR, PACKAGE_ROOT } from '../report/environment.js';
 import type { EnvelopeInputs, Peer } from './peer.js';
 
 /** Why `loadRust` and `createRustPeer` gave null. */
-export const RUST_MISSING = 'the Rust peer is not built: npm run bench:rust builds it, or says what it lacks';
+export const RUST_MISSING =
+  'the Rust peer is not built: npm run bench:rust builds it, or says what it lacks';
 
 export interface RustPrimitives {
   /** n*32 and n*32 bytes to n*32, as sealcast's own kernel has it. */
@@ -58,7 +59,11 @@ export function createRustPeer(
 ): Peer | null {
   const rust = loadRust();
   if (rust === null) return null;
-  const sealer = new rust.Sealer(inputs.senderKeys.privateKey, inputs.senderKeys.publicKey, KEEP[keep]);
+  const sealer = new rust.Sealer(
+    inputs.senderKeys.privateKey,
+    inputs.senderKeys.publicKey,
+    KEEP[keep],
+  );
   return {
     name: NAMES[keep],
     envelopesPerRound,
@@ -68,7 +73,9 @@ export function createRustPeer(
       return Promise.resolve(sealer.seal(recipients, contents, randomBytes(32 * envelopeCount)));
     },
     unseal(envelopeCount) {
-      return Promise.resolve(inputs.incoming.slice(0, envelopeCount).map((envelope) => sealer.unseal(envelope)));
+      return Promise.resolve(
+        inputs.incoming.slice(0, envelopeCount).map((envelope) => sealer.unseal(envelope)),
+      );
     },
     close() {
       sealer.free();

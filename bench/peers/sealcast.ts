@@ -40,7 +40,10 @@ export function formatThreads(threads: number): string {
 }
 
 /** Gives every recipient all that can be computed ahead; fails unless it holds afterwards. */
-export async function prepareAll(sealer: Sealer, recipientKeys: readonly Uint8Array[]): Promise<void> {
+export async function prepareAll(
+  sealer: Sealer,
+  recipientKeys: readonly Uint8Array[],
+): Promise<void> {
   for (const result of await sealer.prepare(recipientKeys)) if (!result.ok) throw result.error;
   const { tables } = sealer.stats();
   if (tables < recipientKeys.length) {

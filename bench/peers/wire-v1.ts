@@ -15,7 +15,11 @@ export interface EnvelopeParts {
   readonly encryptedMessage: Uint8Array;
 }
 
-export function encodeEnvelope({ ephemeralPublicKey, encryptedStatic, encryptedMessage }: EnvelopeParts): Uint8Array {
+export function encodeEnvelope({
+  ephemeralPublicKey,
+  encryptedStatic,
+  encryptedMessage,
+}: EnvelopeParts): Uint8Array {
   const lengthPrefix: number[] = [];
   let rest = encryptedMessage.length;
   for (; rest > 0x7f; rest >>>= 7) lengthPrefix.push((rest & 0x7f) | 0x80);

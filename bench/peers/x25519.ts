@@ -57,8 +57,12 @@ export function sharedSecretPeers(inputs: X25519Inputs, checkedCount: number): S
     cycling(OPENSSL_X25519, count, checkedCount, (i) =>
       diffieHellman({ privateKey: entry(opensslPrivate, i), publicKey: entry(opensslPublic, i) }),
     ),
-    cycling('libsignal agree', count, checkedCount, (i) => entry(libsignalPrivate, i).agree(entry(libsignalPublic, i))),
-    cycling(NOBLE, count, checkedCount, (i) => x25519.getSharedSecret(entry(scalars, i), entry(points, i))),
+    cycling('libsignal agree', count, checkedCount, (i) =>
+      entry(libsignalPrivate, i).agree(entry(libsignalPublic, i)),
+    ),
+    cycling(NOBLE, count, checkedCount, (i) =>
+      x25519.getSharedSecret(entry(scalars, i), entry(points, i)),
+    ),
     ...rustBatch(count, checkedCount, (rust) => rust.x25519(allScalars, allPoints)),
   ];
 }
@@ -85,7 +89,11 @@ export function publicKeyPeers(inputs: X25519Inputs, checkedCount: number): Subj
 }
 
 /** In one call, as sealcast's own kernel: what crosses into WebAssembly counts once a batch. */
-function rustBatch(count: number, checkedCount: number, operation: (rust: RustPrimitives) => Uint8Array): Subject[] {
+function rustBatch(
+  count: number,
+  checkedCount: number,
+  operation: (rust: RustPrimitives) => Uint8Array,
+): Subject[] {
   const rust = loadRust();
   if (rust === null) return [];
   return [

@@ -49,7 +49,9 @@ export async function runEventLoopBench(options: EventLoopBenchOptions): Promise
       await measure('idle', 0, () => sleep(IDLE_MS)),
       await measure('sealcast, recipients never seen', envelopeCount, sealAll),
       await measure('sealcast, recipients seen', envelopeCount, sealAll),
-      await measure('libsignal addon, one await after the other', envelopeCount, () => sealWithLibsignal(inputs)),
+      await measure('libsignal addon, one await after the other', envelopeCount, () =>
+        sealWithLibsignal(inputs),
+      ),
     ];
     return {
       benchmark: 'event-loop',
@@ -74,7 +76,11 @@ export function formatEventLoopResult(result: EventLoopResult): string {
   return formatTable(header, rows);
 }
 
-async function measure(name: string, envelopeCount: number, work: () => Promise<unknown>): Promise<LoopDelay> {
+async function measure(
+  name: string,
+  envelopeCount: number,
+  work: () => Promise<unknown>,
+): Promise<LoopDelay> {
   await sleep(50);
   const histogram = monitorEventLoopDelay({ resolution: RESOLUTION_MS });
   histogram.enable();

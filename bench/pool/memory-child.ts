@@ -10,7 +10,8 @@ export interface MemoryReading {
   readonly arrayBufferBytes: number;
 }
 
-export type MemoryStage = 'bare' | 'imported' | 'created' | 'keys-read' | 'recipients-seen' | 'recipients-prepared';
+export type MemoryStage =
+  'bare' | 'imported' | 'created' | 'keys-read' | 'recipients-seen' | 'recipients-prepared';
 
 const CONTENT_BYTES = 600;
 const ENVELOPES_PER_CALL = 1_000;
@@ -32,12 +33,15 @@ async function readSealer(): Promise<void> {
   });
   await read('created');
   const content = new Uint8Array(CONTENT_BYTES).fill(0x5a);
-  const batches = Array.from({ length: Math.ceil(recipientKeys.length / ENVELOPES_PER_CALL) }, (_, i) =>
-    recipientKeys.slice(i * ENVELOPES_PER_CALL, (i + 1) * ENVELOPES_PER_CALL),
+  const batches = Array.from(
+    { length: Math.ceil(recipientKeys.length / ENVELOPES_PER_CALL) },
+    (_, i) => recipientKeys.slice(i * ENVELOPES_PER_CALL, (i + 1) * ENVELOPES_PER_CALL),
   );
   await read('keys-read');
   for (const batch of batches) {
-    requireOk(await sealer.seal(batch.map((recipientIdentityKey) => ({ recipientIdentityKey, content }))));
+    requireOk(
+      await sealer.seal(batch.map((recipientIdentityKey) => ({ recipientIdentityKey, content }))),
+    );
   }
   await read('recipients-seen');
   for (const batch of batches) requireOk(await sealer.prepare(batch));
@@ -45,7 +49,9 @@ async function readSealer(): Promise<void> {
   await sealer.close();
 }
 
-function requireOk(results: readonly ({ readonly ok: true } | { readonly ok: false; readonly error: Error })[]): void {
+function requireOk(
+  results: readonly ({ readonly ok: true } | { readonly ok: false; readonly error: Error })[],
+): void {
   for (const result of results) if (!result.ok) throw result.error;
 }
 

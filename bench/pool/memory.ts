@@ -80,7 +80,11 @@ export function stageName(stage: MemoryStage, recipientCount: number): string {
   return names[stage];
 }
 
-export function formatMemoryResult({ recipientCount, bytesPerPreparedRecipient, rows }: MemoryResult): string {
+export function formatMemoryResult({
+  recipientCount,
+  bytesPerPreparedRecipient,
+  rows,
+}: MemoryResult): string {
   const header = ['memory', 'RSS MiB', 'over bare Node MiB', 'heap MiB', 'array buffers MiB'];
   const cells = rows.map((row) => [
     stageName(row.stage, recipientCount),

@@ -40,9 +40,15 @@ const BROADCAST_COUNT = 8;
 const ROOM_SHARE = 0.8;
 const CONTENT_BYTES = 600;
 
-export async function runScanBench({ recipientCount, threads, onProgress }: ScanBenchOptions): Promise<ScanResult> {
+export async function runScanBench({
+  recipientCount,
+  threads,
+  onProgress,
+}: ScanBenchOptions): Promise<ScanResult> {
   const identityKeyPair = IdentityKeyPair.generate();
-  const recipientKeys = Array.from({ length: recipientCount }, () => PrivateKey.generate().getPublicKey().serialize());
+  const recipientKeys = Array.from({ length: recipientCount }, () =>
+    PrivateKey.generate().getPublicKey().serialize(),
+  );
   const recipientCacheBytes = TABLES_COST_BYTES * Math.round(recipientCount * ROOM_SHARE);
   const content = new Uint8Array(CONTENT_BYTES).fill(0x5a);
   const requests = recipientKeys.map((recipientIdentityKey) => ({ recipientIdentityKey, content }));

@@ -26,9 +26,15 @@ const content = new Uint8Array(CONTENT_BYTES).fill(0x5a);
 const startMs = performance.now();
 const { Sealer } = await import('sealcast');
 const importedMs = performance.now();
-const sealer = await Sealer.create({ identityKeyPair, threads: Number(threads), kernel: kernel as KernelChoice });
+const sealer = await Sealer.create({
+  identityKeyPair,
+  threads: Number(threads),
+  kernel: kernel as KernelChoice,
+});
 const createdMs = performance.now();
-const results = await sealer.seal(recipientKeys.map((recipientIdentityKey) => ({ recipientIdentityKey, content })));
+const results = await sealer.seal(
+  recipientKeys.map((recipientIdentityKey) => ({ recipientIdentityKey, content })),
+);
 const sealedMs = performance.now();
 
 const failed = results.find((result) => !result.ok);

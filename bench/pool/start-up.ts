@@ -13,7 +13,14 @@ import type { StartUpReading } from './start-up-child.js';
 import { withKeyFile } from './with-key-file.js';
 
 type Phase = Exclude<keyof StartUpReading, 'kernel'>;
-const PHASES: readonly Phase[] = ['nodeMs', 'importMs', 'createMs', 'sealMs', 'sinceImportMs', 'sinceProcessStartMs'];
+const PHASES: readonly Phase[] = [
+  'nodeMs',
+  'importMs',
+  'createMs',
+  'sealMs',
+  'sinceImportMs',
+  'sinceProcessStartMs',
+];
 
 export interface StartUpRow extends Readonly<Record<Phase, Summary>> {
   readonly choice: KernelChoice;
@@ -55,7 +62,12 @@ export async function runStartUpBench(options: StartUpBenchOptions): Promise<Sta
     for (let i = 0; i < runCount; i++) {
       onProgress(`run ${i + 1} of ${runCount}`);
       for (const { choice, threads, readings } of cases) {
-        const { stdout } = await run(process.execPath, [CHILD_PATH, keyPath, choice, String(threads)]);
+        const { stdout } = await run(process.execPath, [
+          CHILD_PATH,
+          keyPath,
+          choice,
+          String(threads),
+        ]);
         readings.push(JSON.parse(stdout) as StartUpReading);
       }
     }
@@ -77,7 +89,16 @@ export async function runStartUpBench(options: StartUpBenchOptions): Promise<Sta
 
 export function formatStartUpResult({ envelopeCount, rows }: StartUpResult): string {
   const title = `first ${envelopeCount} envelopes of a fresh process, ms`;
-  const header = [title, 'Node', 'import', 'create', 'seal', 'since import', 'p25..p75', 'since process start'];
+  const header = [
+    title,
+    'Node',
+    'import',
+    'create',
+    'seal',
+    'since import',
+    'p25..p75',
+    'since process start',
+  ];
   return formatTable(
     header,
     rows.map((row) => [
@@ -92,6 +113,8 @@ export function formatStartUpResult({ envelopeCount, rows }: StartUpResult): str
 }
 
 function summarizePhases(readings: readonly StartUpReading[]): Record<Phase, Summary> {
-  const summaries = PHASES.map((phase) => [phase, summarize(readings.map((reading) => reading[phase]))] as const);
+  const summaries = PHASES.map(
+    (phase) => [phase, summarize(readings.map((reading) => reading[phase]))] as const,
+  );
   return Object.fromEntries(summaries) as Record<Phase, Summary>;
 }

@@ -1,4 +1,10 @@
-import type { AccountTransport, DoneOutcome, PreKeyCountOutcome, ProfileOutcome, TransportListener } from 'sealcast';
+import type {
+  AccountTransport,
+  DoneOutcome,
+  PreKeyCountOutcome,
+  ProfileOutcome,
+  TransportListener,
+} from 'sealcast';
 import { CountingTransport } from '../broadcast/counting-transport.js';
 
 const NOTHING = { status: 'unavailable' } as const;
@@ -50,7 +56,8 @@ export class DeliveringTransport extends CountingTransport implements AccountTra
       this.#underway += 1;
       const send = (status: number): void => {
         if (connection !== this.#connection) throw new Error('the connection is gone');
-        if (status !== OK || letter.isDone) throw new Error('a letter is acknowledged once, with 200');
+        if (status !== OK || letter.isDone)
+          throw new Error('a letter is acknowledged once, with 200');
         letter.isDone = true;
         this.#underway -= 1;
         this.acknowledged += 1;

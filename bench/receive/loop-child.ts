@@ -8,7 +8,12 @@ import {
   SessionRecord,
   sealedSenderDecryptMessage,
 } from '@signalapp/libsignal-client';
-import { decodeContent, decodeServiceEnvelope, profileKeyOf, unpadPlaintext } from '#dist/src/content/index.js';
+import {
+  decodeContent,
+  decodeServiceEnvelope,
+  profileKeyOf,
+  unpadPlaintext,
+} from '#dist/src/content/index.js';
 import { MemoryStores } from '../../test/fakes/memory-stores.js';
 import { BATCHES, Population } from './population.js';
 
@@ -37,7 +42,10 @@ process.stdout.write(JSON.stringify(readings));
 async function openAll(name: (typeof BATCHES)[number]): Promise<LoopReading> {
   const { sessions, letters } = population.batch(name);
   for (const [i, address] of addresses.entries()) {
-    await memory.sessions.saveSession(address, SessionRecord.deserialize(sessions[i] ?? new Uint8Array(0)));
+    await memory.sessions.saveSession(
+      address,
+      SessionRecord.deserialize(sessions[i] ?? new Uint8Array(0)),
+    );
   }
   const profileKeys = new Map<string, Uint8Array>();
   let opened = 0;

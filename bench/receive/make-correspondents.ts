@@ -24,7 +24,12 @@ import {
   type CiphertextMessage,
 } from '@signalapp/libsignal-client';
 import { SERVICE_ENVELOPE_TYPE, encodeContent, padPlaintext } from '#dist/src/content/index.js';
-import { contentMessage, serialize, serviceEnvelopeMessage, toLong } from '#dist/src/content/messages.js';
+import {
+  contentMessage,
+  serialize,
+  serviceEnvelopeMessage,
+  toLong,
+} from '#dist/src/content/messages.js';
 import { MemoryStores } from '../../test/fakes/memory-stores.js';
 import { REPLY_COUNT, type AccountKeys, type Correspondent } from './population.js';
 
@@ -47,7 +52,8 @@ process.once('message', (account: AccountKeys) => void makeAll(account));
 async function makeAll(account: AccountKeys): Promise<void> {
   while (left > 0) {
     const made: Correspondent[] = [];
-    while (made.length < Math.min(SENT_AT_ONCE, left)) made.push(await new Conversation(account).make());
+    while (made.length < Math.min(SENT_AT_ONCE, left))
+      made.push(await new Conversation(account).make());
     left -= made.length;
     await new Promise<void>((resolve, reject) => {
       process.send?.(made, (error: Error | null) => {
@@ -73,7 +79,10 @@ class Conversation {
   constructor(account: AccountKeys) {
     const { aci, deviceId, registrationId, publicKey, privateKey, lastReplyMs } = account;
     this.#account = account;
-    const ownIdentity = new IdentityKeyPair(PublicKey.deserialize(publicKey), PrivateKey.deserialize(privateKey));
+    const ownIdentity = new IdentityKeyPair(
+      PublicKey.deserialize(publicKey),
+      PrivateKey.deserialize(privateKey),
+    );
     this.#own = new MemoryStores(ownIdentity, registrationId);
     this.#ownAddress = ProtocolAddress.new(aci, deviceId);
     this.#theirs = new MemoryStores(IdentityKeyPair.generate(), REGISTRATION_ID);
@@ -97,15 +106,21 @@ class Conversation {
       sessions.push(await this.#ownSession());
       // A day between each two, so that the account hears of the correspondent again.
       const timestamp = this.#account.lastReplyMs - (REPLY_COUNT - 1 - reply) * DAY_MS;
-      const content = encodeContent({ dataMessage: { body: REPLY, timestamp, profileKey: this.#profileKey } });
+      const content = encodeContent({
+        dataMessage: { body: REPLY, timestamp, profileKey: this.#profileKey },
+      });
       const encrypted = await this.#encrypt(content);
       letters.push(await this.#seal(encrypted, timestamp));
       await this.#decrypt(encrypted);
     }
     sessions.push(await this.#ownSession());
     const timestamp = this.#account.lastReplyMs;
-    const receipt = { receiptMessage: { type: DELIVERY_RECEIPT, timestamp: [toLong(BigInt(timestamp))] } };
-    letters.push(await this.#seal(await this.#encrypt(serialize(contentMessage, receipt)), timestamp));
+    const receipt = {
+      receiptMessage: { type: DELIVERY_RECEIPT, timestamp: [toLong(BigInt(timestamp))] },
+    };
+    letters.push(
+      await this.#seal(await this.#encrypt(serialize(contentMessage, receipt)), timestamp),
+    );
     return {
       aci: this.#theirAci,
       deviceId: DEVICE_ID,
@@ -127,7 +142,10 @@ class Conversation {
       1,
       SignedPreKeyRecord.new(1, 1, signed.getPublicKey(), signed, signature),
     );
-    await this.#theirs.kyberPreKeys.saveLastResort(1, KyberPreKeyRecord.new(1, 1, KYBER, kyberSignature));
+    await this.#theirs.kyberPreKeys.saveLastResort(
+      1,
+      KyberPreKeyRecord.new(1, 1, KYBER, kyberSignature),
+    );
     const bundle = PreKeyBundle.new(
       REGISTRATION_ID,
       DEVICE_ID,
@@ -143,7 +161,13 @@ class Conversation {
     );
     const { sessions, identities } = this.#own;
     await processPreKeyBundle(bundle, this.#theirAddress, this.#ownAddress, sessions, identities);
-    const hello = await signalEncrypt(ANNOUNCEMENT, this.#theirAddress, this.#ownAddress, sessions, identities);
+    const hello = await signalEncrypt(
+      ANNOUNCEMENT,
+      this.#theirAddress,
+      this.#ownAddress,
+      sessions,
+      identities,
+    );
     await signalDecryptPreKey(
       PreKeySignalMessage.deserialize(hello.serialize()),
       this.#ownAddress,
@@ -160,9 +184,21 @@ class Conversation {
   /** The account broadcasts. */
   async #announce(): Promise<void> {
     const [own, theirs] = [this.#own, this.#theirs];
-    const sent = await signalEncrypt(ANNOUNCEMENT, this.#theirAddress, this.#ownAddress, own.sessions, own.identities);
+    const sent = await signalEncrypt(
+      ANNOUNCEMENT,
+      this.#theirAddress,
+      this.#ownAddress,
+      own.sessions,
+      own.identities,
+    );
     const message = SignalMessage.deserialize(sent.serialize());
-    await signalDecrypt(message, this.#ownAddress, this.#theirAddress, theirs.sessions, theirs.identities);
+    await signalDecrypt(
+      message,
+      this.#ownAddress,
+      this.#theirAddress,
+      theirs.sessions,
+      theirs.identities,
+    );
   }
 
   async #ownSession(): Promise<Uint8Array> {
@@ -173,7 +209,13 @@ class Conversation {
 
   #encrypt(content: Uint8Array): Promise<CiphertextMessage> {
     const { sessions, identities } = this.#theirs;
-    return signalEncrypt(padPlaintext(content), this.#ownAddress, this.#theirAddress, sessions, identities);
+    return signalEncrypt(
+      padPlaintext(content),
+      this.#ownAddress,
+      this.#theirAddress,
+      sessions,
+      identities,
+    );
   }
 
   async #decrypt(encrypted: CiphertextMessage): Promise<void> {

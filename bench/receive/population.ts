@@ -90,7 +90,10 @@ export class Population {
   }
 
   batch(name: (typeof BATCHES)[number]): LetterBatch {
-    const { sessions, letters } = deserialize(readFileSync(this.#path(name))) as Record<keyof LetterBatch, Packed>;
+    const { sessions, letters } = deserialize(readFileSync(this.#path(name))) as Record<
+      keyof LetterBatch,
+      Packed
+    >;
     return { sessions: presentOf(sessions), letters: presentOf(letters) };
   }
 
@@ -100,7 +103,9 @@ export class Population {
     rmSync(this.#directory, { recursive: true, force: true });
     mkdirSync(this.#directory, { recursive: true, mode: 0o700 });
     const account = makeAccount();
-    const made = await makeCorrespondents(account, count, (soFar) => onProgress(`making ${count} senders: ${soFar}`));
+    const made = await makeCorrespondents(account, count, (soFar) =>
+      onProgress(`making ${count} senders: ${soFar}`),
+    );
     const store = await openStore({ path: this.storePath });
     try {
       await commitInParts(store, made.map(contactChange));
@@ -163,7 +168,13 @@ async function makeCorrespondents(
   return made;
 }
 
-function contactChange({ aci, deviceId, registrationId, identityKey, profileKey }: Correspondent): Change {
+function contactChange({
+  aci,
+  deviceId,
+  registrationId,
+  identityKey,
+  profileKey,
+}: Correspondent): Change {
   const contact = {
     ...NEW_CONTACT,
     accessMode: 'enabled' as const,
@@ -175,7 +186,11 @@ function contactChange({ aci, deviceId, registrationId, identityKey, profileKey 
 }
 
 function makeAccount(): AccountKeys {
-  const [root, server, identity] = [PrivateKey.generate(), PrivateKey.generate(), PrivateKey.generate()];
+  const [root, server, identity] = [
+    PrivateKey.generate(),
+    PrivateKey.generate(),
+    PrivateKey.generate(),
+  ];
   return {
     aci: '9d0652a3-dcc3-4d11-975f-74d61598733f',
     deviceId: 1,

@@ -81,7 +81,10 @@ async function receiveAll(name: (typeof BATCHES)[number]): Promise<ReceiveReadin
   });
   const delay = monitorEventLoopDelay({ resolution: 1 });
   let anonymousKilobytes = 0;
-  const sampler = setInterval(() => (anonymousKilobytes = Math.max(anonymousKilobytes, readAnonymous())), SAMPLE_MS);
+  const sampler = setInterval(
+    () => (anonymousKilobytes = Math.max(anonymousKilobytes, readAnonymous())),
+    SAMPLE_MS,
+  );
   delay.enable();
   const cpuBefore = process.cpuUsage();
   const startMs = performance.now();
@@ -91,7 +94,8 @@ async function receiveAll(name: (typeof BATCHES)[number]): Promise<ReceiveReadin
   delay.disable();
   clearInterval(sampler);
   const stats = receiver.stats();
-  if (given !== acis.length || stats.undecryptable > 0) throw new Error(`not all came: ${JSON.stringify(stats)}`);
+  if (given !== acis.length || stats.undecryptable > 0)
+    throw new Error(`not all came: ${JSON.stringify(stats)}`);
   return {
     messages: given,
     microsecondsEach: (elapsedMs * 1000) / given,
@@ -100,13 +104,17 @@ async function receiveAll(name: (typeof BATCHES)[number]): Promise<ReceiveReadin
     loopP99Ms: delay.percentile(99) / 1e6,
     loopMaxMs: delay.max / 1e6,
     anonymousMegabytes: Math.max(anonymousKilobytes, readAnonymous()) / 1000,
-    stageMsEach: Object.fromEntries(Object.entries(stageMs).map(([stage, ms]) => [stage, ms / given])),
+    stageMsEach: Object.fromEntries(
+      Object.entries(stageMs).map(([stage, ms]) => [stage, ms / given]),
+    ),
     redeliveries: transport.redeliveries - redeliveriesBefore,
   };
 }
 
 /** The account has sent something since: its sessions are as that left them. */
-async function loadBatch(name: (typeof BATCHES)[number]): Promise<readonly Uint8Array<ArrayBuffer>[]> {
+async function loadBatch(
+  name: (typeof BATCHES)[number],
+): Promise<readonly Uint8Array<ArrayBuffer>[]> {
   const { sessions, letters } = population.batch(name);
   await commitInParts(
     store,

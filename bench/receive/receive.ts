@@ -84,10 +84,20 @@ export async function runReceiveBench(options: ReceiveBenchOptions): Promise<Rec
     for (let round = 0; round < roundCount; round++) {
       onProgress(`plain loop and receiver, round ${round + 1} of ${roundCount}`);
       const loop = await readChild<LoopReading[]>('loop-child', [directory]);
-      const service = await readFromCopy<ReceiveReading[]>('receive-child', directory, threads, SERVICE_WINDOW);
+      const service = await readFromCopy<ReceiveReading[]>(
+        'receive-child',
+        directory,
+        threads,
+        SERVICE_WINDOW,
+      );
       if (round < roundCount - 1) rounds.push({ loop, readings: { service } });
       else {
-        const all = await readFromCopy<ReceiveReading[]>('receive-child', directory, threads, messageCount);
+        const all = await readFromCopy<ReceiveReading[]>(
+          'receive-child',
+          directory,
+          threads,
+          messageCount,
+        );
         rounds.push({ loop, readings: { service, all } });
       }
     }
@@ -99,11 +109,21 @@ export async function runReceiveBench(options: ReceiveBenchOptions): Promise<Rec
   }
 }
 
-function resultOf(rounds: readonly Round[], stages: StageReading, threads: number, messages: number): ReceiveResult {
+function resultOf(
+  rounds: readonly Round[],
+  stages: StageReading,
+  threads: number,
+  messages: number,
+): ReceiveResult {
   const names = Object.keys(ROW_BATCHES) as RowName[];
-  const rows = (['service', 'all'] as const).flatMap((window) => names.map((batch) => rowOf(rounds, window, batch)));
+  const rows = (['service', 'all'] as const).flatMap((window) =>
+    names.map((batch) => rowOf(rounds, window, batch)),
+  );
   const loop = Object.fromEntries(
-    names.map((name) => [name, summarize(rounds.map((round) => loopOf(round, name).microsecondsEach))]),
+    names.map((name) => [
+      name,
+      summarize(rounds.map((round) => loopOf(round, name).microsecondsEach)),
+    ]),
   ) as Record<RowName, Summary>;
   const later = rows.find(({ batch, window }) => batch === 'later' && window === 'service');
   return {
@@ -122,7 +142,9 @@ function resultOf(rounds: readonly Round[], stages: StageReading, threads: numbe
 function rowOf(rounds: readonly Round[], window: ReceiveRow['window'], batch: RowName): ReceiveRow {
   const pairs = rounds.flatMap((round) => {
     const readings = round.readings[window];
-    return readings === undefined ? [] : [{ reading: at(readings, batch), loop: loopOf(round, batch) }];
+    return readings === undefined
+      ? []
+      : [{ reading: at(readings, batch), loop: loopOf(round, batch) }];
   });
   const of = (name: Exclude<keyof ReceiveReading, 'stageMsEach'>): Summary =>
     summarize(pairs.map(({ reading }) => reading[name]));
@@ -149,12 +171,18 @@ function at<Reading>(readings: readonly Reading[], name: RowName): Reading {
 }
 
 async function readChild<Reading>(name: string, rest: readonly string[]): Promise<Reading> {
-  const { stdout } = await run(process.execPath, [childPath(name), ...rest], { maxBuffer: MAX_OUTPUT_BYTES });
+  const { stdout } = await run(process.execPath, [childPath(name), ...rest], {
+    maxBuffer: MAX_OUTPUT_BYTES,
+  });
   return JSON.parse(stdout) as Reading;
 }
 
 /** Each process has a store of its own, as it was before anything was received. */
-async function readFromCopy<Reading>(name: string, directory: string, ...rest: number[]): Promise<Reading> {
+async function readFromCopy<Reading>(
+  name: string,
+  directory: string,
+  ...rest: number[]
+): Promise<Reading> {
   const copy = mkdtempSync(join(tmpdir(), 'sealcast-bench-store-'));
   try {
     cpSync(new Population(directory).storePath, copy, { recursive: true });

@@ -37,7 +37,9 @@ export function formatReceiveResult(result: ReceiveResult): string {
     formatNumber(row.loopMaxMs.median),
     formatNumber(row.anonymousMegabytes.median),
   ]);
-  const loops = (Object.keys(NAMES) as RowName[]).map((name) => `${NAMES[name]} ${formatNumber(loop[name].median)}`);
+  const loops = (Object.keys(NAMES) as RowName[]).map(
+    (name) => `${NAMES[name]} ${formatNumber(loop[name].median)}`,
+  );
   return [
     formatTable(header, rows),
     `${count(messages)} messages of as many senders, ${threads} threads, ${serviceWindow} on their way unless all at once`,
@@ -52,13 +54,17 @@ export function receiveTable(results: readonly ReceiveResult[]): string {
     `${count(first?.messages ?? NaN)} sealed messages received`,
     ...results.map(({ environment }) => nodeLine(environment)),
   ];
-  const row = (name: string, cell: (result: ReceiveResult) => string): string[] => [name, ...results.map(cell)];
+  const row = (name: string, cell: (result: ReceiveResult) => string): string[] => [
+    name,
+    ...results.map(cell),
+  ];
   const of = (result: ReceiveResult, wanted: ReceiveRow): ReceiveRow | undefined =>
     result.rows.find(({ batch, window }) => batch === wanted.batch && window === wanted.window);
-  const cellOf = (wanted: ReceiveRow, cell: (found: ReceiveRow) => string) => (result: ReceiveResult) => {
-    const found = of(result, wanted);
-    return found === undefined ? '' : cell(found);
-  };
+  const cellOf =
+    (wanted: ReceiveRow, cell: (found: ReceiveRow) => string) => (result: ReceiveResult) => {
+      const found = of(result, wanted);
+      return found === undefined ? '' : cell(found);
+    };
   const rows = (first?.rows ?? []).flatMap((wanted) => [
     row(
       `${nameOf(wanted)}: a second`,
@@ -84,7 +90,9 @@ export function receiveTable(results: readonly ReceiveResult[]): string {
   const stage = (name: (typeof STAGES)[number], title: string): string[] =>
     row(title, ({ stages }) => formatNumber(stages[name]));
   return formatMarkdownTable(header, [
-    row('plain loop, replies, a process’s first: µs each', ({ loop }) => formatNumber(loop.first.median)),
+    row('plain loop, replies, a process’s first: µs each', ({ loop }) =>
+      formatNumber(loop.first.median),
+    ),
     row('later ones', ({ loop }) => formatNumber(loop.later.median)),
     row('delivery receipts', ({ loop }) => formatNumber(loop.receipts.median)),
     ...rows,

@@ -31,13 +31,18 @@ const store = await openStore({ path: storePath });
 const records = new Records(store, SYSTEM_CLOCK);
 const inbox = new Inbox(store);
 const { engine, sealer } = await startSealerOnEngine(account, Number(threads));
-const record = { ...account, identityPublicKey: account.publicKey, identityPrivateKey: new Uint8Array(0) };
+const record = {
+  ...account,
+  identityPublicKey: account.publicKey,
+  identityPrivateKey: new Uint8Array(0),
+};
 const opener = new EnvelopeOpener(sealer, [account.rootPublicKey], record);
 const ratchet = new SessionClient(engine, engine.threads, record, SYSTEM_CLOCK);
 
 // The last reading counts: then all is compiled, and every certificate has been seen.
 let reading: StageReading = { unseal: 0, decrypt: 0, store: 0 };
-for (const name of BATCHES.filter((each) => each !== 'receipt')) reading = await measureStages(name);
+for (const name of BATCHES.filter((each) => each !== 'receipt'))
+  reading = await measureStages(name);
 await sealer.close();
 await store.close();
 process.stdout.write(JSON.stringify(reading));
@@ -49,7 +54,10 @@ async function measureStages(name: (typeof BATCHES)[number]): Promise<StageReadi
     acis.map((aci, i) => sessionChange(aci, 1, sessions[i] ?? new Uint8Array(0))),
   );
   const spent = { unseal: 0, decrypt: 0, store: 0 };
-  const during = async <Result>(stage: keyof StageReading, work: () => Promise<Result>): Promise<Result> => {
+  const during = async <Result>(
+    stage: keyof StageReading,
+    work: () => Promise<Result>,
+  ): Promise<Result> => {
     const before = process.cpuUsage();
     const result = await work();
     const { user, system } = process.cpuUsage(before);
@@ -68,7 +76,9 @@ async function measureStages(name: (typeof BATCHES)[number]): Promise<StageReadi
 
 async function unseal(letters: readonly Uint8Array<ArrayBuffer>[]): Promise<OpenedEnvelope[]> {
   const ack = { send: () => undefined };
-  const openings = await opener.open(letters.map((bytes) => ({ bytes, deliveredMs: Date.now(), ack })));
+  const openings = await opener.open(
+    letters.map((bytes) => ({ bytes, deliveredMs: Date.now(), ack })),
+  );
   return openings.map((opening) => {
     if (opening.kind !== 'opened') throw new Error('it could not be unsealed');
     return opening.opened;
@@ -96,7 +106,8 @@ function decrypt(
   // Sessions were read before, and are no part of this stage.
   const found = {
     epoch: store.epoch,
-    getMany: (_table: string, keys: readonly string[]) => Promise.resolve(keys.map((key) => sessions.get(key))),
+    getMany: (_table: string, keys: readonly string[]) =>
+      Promise.resolve(keys.map((key) => sessions.get(key))),
     list: () => Promise.resolve([]),
     commit: () => Promise.resolve(),
     close: () => Promise.resolve(),
@@ -121,7 +132,10 @@ async function write(
     if (outcome?.status !== 'ok') throw new Error('it could not be decrypted');
     const { sender, senderDevice, sealed, timestamp, serverTimestamp, envelopeType } = each;
     const facts = { sender, senderDevice, sealed, timestamp, serverTimestamp, envelopeType };
-    return inbox.messageChange(1, place, { ...facts, content: outcome.plaintext ?? new Uint8Array(0) });
+    return inbox.messageChange(1, place, {
+      ...facts,
+      content: outcome.plaintext ?? new Uint8Array(0),
+    });
   });
   const changes = opened.flatMap((each, i): Change[] => {
     const session = sessions.get(addressOf(each));

@@ -25,7 +25,9 @@ const sealcast = (acquaintance: EnvelopeRow['acquaintance'], threads: 'one' | 'a
     row.acquaintance === acquaintance &&
     row.threads > 1 === (threads === 'all'),
 });
-const peer = (subject: EnvelopeRow['subject']): Choice => ({ matches: (row) => row.subject === subject });
+const peer = (subject: EnvelopeRow['subject']): Choice => ({
+  matches: (row) => row.subject === subject,
+});
 const PEERS = [peer('rust-tables'), peer('rust-kept'), peer('openssl-kept'), peer('noble')];
 
 const PANELS: readonly {
@@ -36,12 +38,22 @@ const PANELS: readonly {
   {
     title: 'Sealing',
     operation: 'seal',
-    choices: [sealcast('prepared', 'all'), sealcast('prepared', 'one'), sealcast('first-contact', 'one'), ...PEERS],
+    choices: [
+      sealcast('prepared', 'all'),
+      sealcast('prepared', 'one'),
+      sealcast('first-contact', 'one'),
+      ...PEERS,
+    ],
   },
   {
     title: 'Unsealing',
     operation: 'unseal',
-    choices: [sealcast('known', 'all'), sealcast('known', 'one'), sealcast('never-seen', 'one'), ...PEERS],
+    choices: [
+      sealcast('known', 'all'),
+      sealcast('known', 'one'),
+      sealcast('never-seen', 'one'),
+      ...PEERS,
+    ],
   },
 ];
 
@@ -50,11 +62,15 @@ export function chartPanels(results: readonly EnvelopeResult[]): ChartPanel[] {
     title,
     rows: choices.flatMap((choice) => {
       const found = results.map((result) =>
-        fullCase(result).rows.find((row) => row.operation === operation && choice.matches(row, result.kernel)),
+        fullCase(result).rows.find(
+          (row) => row.operation === operation && choice.matches(row, result.kernel),
+        ),
       );
       const named = found.find((row) => row !== undefined);
       if (named === undefined) return [];
-      return [{ name: chartName(named), values: found.map((row) => row?.timesLibsignal?.median ?? null) }];
+      return [
+        { name: chartName(named), values: found.map((row) => row?.timesLibsignal?.median ?? null) },
+      ];
     }),
   }));
 }

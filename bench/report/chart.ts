@@ -22,7 +22,11 @@ export const CHART_FILES = { light: 'envelope-light.svg', dark: 'envelope-dark.s
 export type Theme = keyof typeof CHART_FILES;
 
 type Option = ComposeOption<
-  BarSeriesOption | GridComponentOption | LegendComponentOption | MarkLineComponentOption | TitleComponentOption
+  | BarSeriesOption
+  | GridComponentOption
+  | LegendComponentOption
+  | MarkLineComponentOption
+  | TitleComponentOption
 >;
 
 interface Colors {
@@ -56,7 +60,8 @@ use([BarChart, GridComponent, LegendComponent, MarkLineComponent, TitleComponent
 export function renderChart(results: readonly EnvelopeResult[], theme: Theme): string {
   const panels = chartPanels(results);
   const heights = panels.map(({ rows }) => rows.length * (results.length * BAR + ROW_GAP));
-  const height = TITLE_HEIGHT + heights.reduce((sum, each) => sum + PANEL_TITLE_HEIGHT + each + PANEL_BOTTOM, 0);
+  const height =
+    TITLE_HEIGHT + heights.reduce((sum, each) => sum + PANEL_TITLE_HEIGHT + each + PANEL_BOTTOM, 0);
   const chart = init(null, null, { renderer: 'svg', ssr: true, width: WIDTH, height });
   try {
     chart.setOption(option(results, panels, heights, COLORS[theme]));
@@ -78,7 +83,10 @@ function option(
       PANEL_TITLE_HEIGHT +
       heights.slice(0, i).reduce((sum, each) => sum + each + PANEL_TITLE_HEIGHT + PANEL_BOTTOM, 0),
   );
-  const largest = Math.max(1, ...panels.flatMap(({ rows }) => rows.flatMap(({ values }) => values.map((v) => v ?? 0))));
+  const largest = Math.max(
+    1,
+    ...panels.flatMap(({ rows }) => rows.flatMap(({ values }) => values.map((v) => v ?? 0))),
+  );
   const step = largest <= 6 ? 1 : largest <= 16 ? 2 : 5;
   // With fewer than four lines the newest ones still stand out.
   const barColors = bars.slice(bars.length - Math.min(bars.length, results.length));
@@ -115,7 +123,12 @@ function option(
       textStyle: { fontFamily: FONT, fontSize: 12, color: text },
       data: results.map(({ environment }) => nodeLine(environment)),
     },
-    grid: heights.map((height, i) => ({ left: LABELS_WIDTH, right: RIGHT, top: tops[i] ?? 0, height })),
+    grid: heights.map((height, i) => ({
+      left: LABELS_WIDTH,
+      right: RIGHT,
+      top: tops[i] ?? 0,
+      height,
+    })),
     xAxis: panels.map((_, gridIndex) => ({
       type: 'value',
       gridIndex,
@@ -132,7 +145,13 @@ function option(
       data: rows.map(({ name }) => name),
       axisTick: { show: false },
       axisLine: { lineStyle: { color: faint } },
-      axisLabel: { color: text, fontSize: 12, interval: 0, width: LABELS_WIDTH - 12, overflow: 'break' },
+      axisLabel: {
+        color: text,
+        fontSize: 12,
+        interval: 0,
+        width: LABELS_WIDTH - 12,
+        overflow: 'break',
+      },
     })),
     series: panels.flatMap(({ rows }, panel) =>
       results.map(({ environment }, i): BarSeriesOption => {
@@ -177,7 +196,9 @@ function formatTimes(value: number): string {
 function describe(results: readonly EnvelopeResult[]): string {
   const { environment, cases } = results.at(-1) ?? {};
   const [full] = cases ?? [];
-  const kernels = results.map(({ environment: each, kernel }) => `${nodeLine(each)}: ${kernel}`).join(', ');
+  const kernels = results
+    .map(({ environment: each, kernel }) => `${nodeLine(each)}: ${kernel}`)
+    .join(', ');
   return (
     `One v1 envelope, USMC of ${full?.contentBytes ?? ''} bytes, ${full?.recipientCount.toLocaleString('en-US') ?? ''} ` +
     `recipients a call; medians. ${environment?.cpu ?? ''}, ${environment?.cores ?? ''} cores.\nKernels: ${kernels}.`

@@ -5,7 +5,13 @@ import { receiveTable } from '../receive/report.js';
 import type { EnvelopeResult } from '../envelope/report.js';
 import { CHART_FILES } from './chart.js';
 import { casesTable, fullCase, operationTable, ratioTable } from './envelope-tables.js';
-import { eventLoopTable, kernelTable, memoryTable, scanTable, startUpTable } from './other-tables.js';
+import {
+  eventLoopTable,
+  kernelTable,
+  memoryTable,
+  scanTable,
+  startUpTable,
+} from './other-tables.js';
 import { resultsOf, type BenchResult } from './results.js';
 
 export const START_MARKER = '<!-- bench:start -->';
@@ -25,7 +31,9 @@ export const FIGURE_DOCUMENTS: readonly FigureDocument[] = [
 /** One chart and one table: sealing and unsealing against the peers. */
 function renderOverview(results: readonly BenchResult[]): string {
   const envelope = resultsOf(results, 'envelope');
-  return [describeConditions(envelope), chartImage('bench/results'), ratioTable(envelope)].join('\n\n');
+  return [describeConditions(envelope), chartImage('bench/results'), ratioTable(envelope)].join(
+    '\n\n',
+  );
 }
 
 function renderAllTables(results: readonly BenchResult[]): string {
@@ -55,7 +63,9 @@ function renderAllTables(results: readonly BenchResult[]): string {
     ...(scan.length > 0 ? ['## Recipient cache', scanTable(scan)] : []),
     ...(eventLoop.length > 0 ? ['## Event loop', eventLoopTable(eventLoop)] : []),
     ...(memory.length > 0 ? ['## Memory', memoryTable(memory)] : []),
-    ...(broadcast.length > 0 ? ['## Broadcasting', broadcastTable(broadcast), broadcastSizesTable(broadcast)] : []),
+    ...(broadcast.length > 0
+      ? ['## Broadcasting', broadcastTable(broadcast), broadcastSizesTable(broadcast)]
+      : []),
     ...(receive.length > 0 ? ['## Receiving', receiveTable(receive)] : []),
   ].join('\n\n');
 }
@@ -64,14 +74,18 @@ function renderAllTables(results: readonly BenchResult[]): string {
 export function replaceBlock(text: string, block: string): string {
   const start = text.indexOf(START_MARKER);
   const end = text.indexOf(END_MARKER);
-  if (start < 0 || end < start) throw new Error(`there is no ${START_MARKER} ... ${END_MARKER} to write between`);
+  if (start < 0 || end < start)
+    throw new Error(`there is no ${START_MARKER} ... ${END_MARKER} to write between`);
   return `${text.slice(0, start + START_MARKER.length)}\n\n${block}\n\n${text.slice(end)}`;
 }
 
 function describeConditions(results: readonly EnvelopeResult[]): string {
-  const all = (describe: (result: EnvelopeResult) => string): string => [...new Set(results.map(describe))].join(', ');
+  const all = (describe: (result: EnvelopeResult) => string): string =>
+    [...new Set(results.map(describe))].join(', ');
   const machines = all(({ environment: { cpu, cores } }) => `${cpu} with ${cores} cores`);
-  const kernels = all(({ environment, kernel }) => `Node ${environment.node} (\`${kernel}\` kernel)`);
+  const kernels = all(
+    ({ environment, kernel }) => `Node ${environment.node} (\`${kernel}\` kernel)`,
+  );
   const libraries = all(({ environment: { libsignal, noble, rust } }) => {
     const dalek = rust?.['curve25519-dalek'];
     return `libsignal ${libsignal}, @noble/curves ${noble.curves}${dalek ? `, curve25519-dalek ${dalek}` : ''}`;

@@ -1,6 +1,12 @@
 // Tables of the envelope benchmark.
 import type { CaseResult, EnvelopeResult } from '../envelope/report.js';
-import { findRow, rowName, type EnvelopeRow, type Operation, type RowIdentity } from '../envelope/rows.js';
+import {
+  findRow,
+  rowName,
+  type EnvelopeRow,
+  type Operation,
+  type RowIdentity,
+} from '../envelope/rows.js';
 import type { TargetId } from '../envelope/targets.js';
 import { nodeLine } from './results.js';
 import { formatMarkdownTable, formatNumber, formatRatio } from './table.js';
@@ -41,7 +47,10 @@ export function operationTable(
   operations: readonly Operation[],
   results: readonly EnvelopeResult[],
 ): string {
-  const header = [title, ...results.flatMap(({ environment }) => [`${nodeLine(environment)}: µs`, '× libsignal'])];
+  const header = [
+    title,
+    ...results.flatMap(({ environment }) => [`${nodeLine(environment)}: µs`, '× libsignal']),
+  ];
   const labels = new Map<string, RowIdentity>();
   for (const result of results) {
     for (const row of fullCase(result).rows)
@@ -80,7 +89,9 @@ export function casesTable(result: EnvelopeResult): string {
     contentBytes.toLocaleString('en-US'),
     recipientCount.toLocaleString('en-US'),
     ...states.flatMap((state) =>
-      rowCells(findRow(ofCase, { ...state, subject: 'sealcast', kernel: result.kernel, threads: 1 })),
+      rowCells(
+        findRow(ofCase, { ...state, subject: 'sealcast', kernel: result.kernel, threads: 1 }),
+      ),
     ),
   ]);
   return formatMarkdownTable(header, rows);
@@ -100,10 +111,16 @@ function counterpart(
   result: EnvelopeResult,
 ): EnvelopeRow | undefined {
   const rows = fullCase(result).rows.filter(({ operation }) => operations.includes(operation));
-  return rows.find((row) => label(row, result) === name) ?? rows.find((row) => rowName(row) === rowName(identity));
+  return (
+    rows.find((row) => label(row, result) === name) ??
+    rows.find((row) => rowName(row) === rowName(identity))
+  );
 }
 
 function rowCells(row: EnvelopeRow | undefined): string[] {
   if (row === undefined) return ['', ''];
-  return [formatNumber(row.microsecondsPerEnvelope.median), row.timesLibsignal ? formatRatio(row.timesLibsignal) : ''];
+  return [
+    formatNumber(row.microsecondsPerEnvelope.median),
+    row.timesLibsignal ? formatRatio(row.timesLibsignal) : '',
+  ];
 }

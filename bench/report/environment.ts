@@ -48,7 +48,8 @@ export function describeEnvironment(): Environment {
 }
 
 export function formatEnvironment(environment: Environment): string {
-  const { cpu, cores, memoryGiB, platform, node, v8, openssl, libsignal, noble, rust, sealcast } = environment;
+  const { cpu, cores, memoryGiB, platform, node, v8, openssl, libsignal, noble, rust, sealcast } =
+    environment;
   const crates = Object.entries(rust ?? {}).map(([name, version]) => `${name} ${version}`);
   return [
     `${cpu}, ${cores} cores, ${memoryGiB} GiB, ${platform}`,
@@ -62,11 +63,17 @@ export function formatEnvironment(environment: Environment): string {
 }
 
 function crateVersions(): Record<string, string> | null {
-  const [built, lockFile] = ['pkg', 'Cargo.lock'].map((name) => join(PACKAGE_ROOT, 'bench/peers/rust', name));
-  if (built === undefined || lockFile === undefined || !existsSync(built) || !existsSync(lockFile)) return null;
+  const [built, lockFile] = ['pkg', 'Cargo.lock'].map((name) =>
+    join(PACKAGE_ROOT, 'bench/peers/rust', name),
+  );
+  if (built === undefined || lockFile === undefined || !existsSync(built) || !existsSync(lockFile))
+    return null;
   const lock = readFileSync(lockFile, 'utf8');
   return Object.fromEntries(
-    CRATES.map((name) => [name, new RegExp(`name = "${name}"\\nversion = "([^"]+)"`).exec(lock)?.[1] ?? 'unknown']),
+    CRATES.map((name) => [
+      name,
+      new RegExp(`name = "${name}"\\nversion = "([^"]+)"`).exec(lock)?.[1] ?? 'unknown',
+    ]),
   );
 }
 

@@ -25,8 +25,12 @@ export function kernelTable({ environment, kernels, picked, rows }: KernelResult
     ways.map((row) => {
       const way = row.name.slice((row.kernel ?? '').length);
       const ofKernel = (kernel: string): KernelRow | undefined =>
-        rows.find(({ operation, name }) => operation === row.operation && name === `${kernel}${way}`);
-      const best = rows.find(({ operation, name }) => operation === row.operation && name === row.bestPeer);
+        rows.find(
+          ({ operation, name }) => operation === row.operation && name === `${kernel}${way}`,
+        );
+      const best = rows.find(
+        ({ operation, name }) => operation === row.operation && name === row.bestPeer,
+      );
       return [
         `${row.operation}${way}`,
         ...kernels.map((kernel) => formatOptional(ofKernel(kernel)?.nanoseconds.median)),
@@ -42,7 +46,10 @@ export function startUpTable(results: readonly StartUpResult[]): string {
   const count = results[0]?.envelopeCount.toLocaleString('en-US') ?? '';
   const header = [
     `First ${count} envelopes of a process`,
-    ...results.flatMap(({ environment }) => [`${nodeLine(environment)}: ms since import`, 'since process start']),
+    ...results.flatMap(({ environment }) => [
+      `${nodeLine(environment)}: ms since import`,
+      'since process start',
+    ]),
   ];
   const name = ({ choice, threads }: StartUpResult['rows'][number]): string =>
     `kernel \`${choice}\`, ${formatThreads(threads)}`;
@@ -86,7 +93,9 @@ export function scanTable(results: readonly ScanResult[]): string {
 }
 
 export function eventLoopTable(results: readonly EventLoopResult[]): string {
-  const counts = new Set(results.flatMap(({ rows }) => rows.map(({ envelopeCount }) => envelopeCount)));
+  const counts = new Set(
+    results.flatMap(({ rows }) => rows.map(({ envelopeCount }) => envelopeCount)),
+  );
   const header = [
     `Event-loop delay, ${Math.max(...counts).toLocaleString('en-US')} envelopes`,
     ...results.flatMap(({ environment }) => [`${nodeLine(environment)}: p99 ms`, 'max ms']),
@@ -105,19 +114,27 @@ export function eventLoopTable(results: readonly EventLoopResult[]): string {
 export function memoryTable(results: readonly MemoryResult[]): string {
   const header = [
     'Memory',
-    ...results.flatMap(({ environment }) => [`${nodeLine(environment)}: RSS, MiB`, 'over bare Node']),
+    ...results.flatMap(({ environment }) => [
+      `${nodeLine(environment)}: RSS, MiB`,
+      'over bare Node',
+    ]),
   ];
   const stages = [...new Set(results.flatMap(({ rows }) => rows.map(({ stage }) => stage)))];
   const rows = stages.map((stage) => [
     stageName(stage, results[0]?.recipientCount ?? NaN),
     ...results.flatMap(({ rows: ofLine }) => {
       const row = ofLine.find((each) => each.stage === stage);
-      return [row?.rssBytes, row?.overBareNodeBytes].map((bytes) => formatOptional(bytes && bytes / MEBIBYTE));
+      return [row?.rssBytes, row?.overBareNodeBytes].map((bytes) =>
+        formatOptional(bytes && bytes / MEBIBYTE),
+      );
     }),
   ]);
   const each = [
     'a prepared recipient, bytes',
-    ...results.flatMap(({ bytesPerPreparedRecipient }) => ['', formatNumber(bytesPerPreparedRecipient)]),
+    ...results.flatMap(({ bytesPerPreparedRecipient }) => [
+      '',
+      formatNumber(bytesPerPreparedRecipient),
+    ]),
   ];
   return formatMarkdownTable(header, [...rows, each]);
 }

@@ -46,7 +46,9 @@ export function resultsOf<Name extends BenchResult['benchmark']>(
   results: readonly BenchResult[],
   name: Name,
 ): readonly Extract<BenchResult, { benchmark: Name }>[] {
-  return results.filter((result): result is Extract<BenchResult, { benchmark: Name }> => result.benchmark === name);
+  return results.filter(
+    (result): result is Extract<BenchResult, { benchmark: Name }> => result.benchmark === name,
+  );
 }
 
 export function nodeMajor({ node }: Environment): number {

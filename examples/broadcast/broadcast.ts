@@ -1,6 +1,13 @@
 import { performance } from 'node:perf_hooks';
 import { PrivateKey } from '@signalapp/libsignal-client';
-import { ChatTransport, openAccount, type Account, type AccountInput, type BroadcastRun, type Store } from 'sealcast';
+import {
+  ChatTransport,
+  openAccount,
+  type Account,
+  type AccountInput,
+  type BroadcastRun,
+  type Store,
+} from 'sealcast';
 import type { BroadcasterAccount, MockService } from '../../test/mock-service/mock-service.js';
 import { confirmDecrypted } from './confirm.js';
 import { netOf } from '../../test/mock-service/net.js';
@@ -17,7 +24,10 @@ export interface BroadcastReport {
   readonly failures: readonly Failure[];
   /** From what subscribers wrote in this run; the others' were in the store. */
   readonly profileKeysLearned: number;
-  /** Subscribers with whom a session was begun, from prekeys just fetched; those with the others were in the store. */
+  /**
+   * Subscribers with whom a session was begun, from prekeys just fetched; those with the others
+   * were in the store.
+   */
   readonly sessionsBegun: number;
   readonly certificatesFetched: number;
   readonly broadcastMs: number;
@@ -32,7 +42,11 @@ export function succeeded(report: BroadcastReport): boolean {
 /** Sends one text to all subscribers of the service, sealed, and reports who decrypted it. */
 export async function broadcast(
   service: MockService,
-  { message, threads, store }: Pick<BroadcastOptions, 'message' | 'threads'> & { readonly store: Store },
+  {
+    message,
+    threads,
+    store,
+  }: Pick<BroadcastOptions, 'message' | 'threads'> & { readonly store: Store },
   reporter: Reporter,
 ): Promise<BroadcastReport> {
   const { broadcaster: device, subscribers, trustRoot } = service.description;
@@ -51,7 +65,9 @@ export async function broadcast(
     ...(threads !== undefined && { threads }),
   });
   const learned = await learnFromNewcomers(service, account, reporter);
-  const unknown = new Set(service.description.newcomers.filter((serviceId) => !learned.has(serviceId)));
+  const unknown = new Set(
+    service.description.newcomers.filter((serviceId) => !learned.has(serviceId)),
+  );
   const recipients = subscribers.filter((serviceId) => !unknown.has(serviceId));
 
   const startMs = performance.now();
@@ -82,9 +98,19 @@ export async function broadcast(
   };
 }
 
-function accountInput({ aci, deviceId, registrationId, identityPrivateKey }: BroadcasterAccount): AccountInput {
+function accountInput({
+  aci,
+  deviceId,
+  registrationId,
+  identityPrivateKey,
+}: BroadcasterAccount): AccountInput {
   const publicKey = PrivateKey.deserialize(identityPrivateKey).getPublicKey();
-  return { aci, deviceId, registrationId, identityKeyPair: { publicKey, privateKey: identityPrivateKey } };
+  return {
+    aci,
+    deviceId,
+    registrationId,
+    identityKeyPair: { publicKey, privateKey: identityPrivateKey },
+  };
 }
 
 /** Lets the newcomers write, and gives those whose profile keys that taught. */
@@ -127,18 +153,29 @@ async function send(
     stopping.abort();
   });
   try {
-    return await follow(broadcaster.broadcast({ body: message }, recipients, { signal: stopping.signal }), onProgress);
+    return await follow(
+      broadcaster.broadcast({ body: message }, recipients, { signal: stopping.signal }),
+      onProgress,
+    );
   } catch (error) {
     throw problem ?? error;
   }
 }
 
-async function follow(run: BroadcastRun, onProgress: (recipientsDone: number) => void): Promise<Sent> {
+async function follow(
+  run: BroadcastRun,
+  onProgress: (recipientsDone: number) => void,
+): Promise<Sent> {
   const sealed: string[] = [];
   const failures: Failure[] = [];
   for await (const { recipient, status, error } of run) {
     if (status === 'sealed') sealed.push(recipient);
-    else failures.push({ serviceId: recipient, at: 'broadcast', error: error ?? new Error(`it is ${status}`) });
+    else
+      failures.push({
+        serviceId: recipient,
+        at: 'broadcast',
+        error: error ?? new Error(`it is ${status}`),
+      });
     onProgress(sealed.length + failures.length);
   }
   return { sealed, failures };

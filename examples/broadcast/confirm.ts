@@ -7,7 +7,10 @@ export interface Confirmation {
   readonly failures: readonly Failure[];
 }
 
-/** Waits for what the recipients' own libsignal clients decrypted, and holds it against what was sent. */
+/**
+ * Waits for what the recipients' own libsignal clients decrypted, and holds it against what was
+ * sent.
+ */
 export async function confirmDecrypted(
   service: MockService,
   text: string,
@@ -30,7 +33,9 @@ export async function confirmDecrypted(
   const failures = [...expected]
     .filter((serviceId) => !decrypted.has(serviceId))
     .map((serviceId): Failure => {
-      const reason = wrongTexts.has(serviceId) ? 'decrypted another text or sender' : 'decrypted nothing';
+      const reason = wrongTexts.has(serviceId)
+        ? 'decrypted another text or sender'
+        : 'decrypted nothing';
       return { serviceId, at: 'confirm', error: new Error(`the subscriber ${reason}`) };
     });
   return { decrypted, failures };

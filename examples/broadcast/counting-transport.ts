@@ -28,7 +28,9 @@ export class CountingTransport implements AccountTransport {
     return outcome;
   }
 
-  async fetchSenderCertificate(...args: Arguments<'fetchSenderCertificate'>): Promise<CertificateOutcome> {
+  async fetchSenderCertificate(
+    ...args: Arguments<'fetchSenderCertificate'>
+  ): Promise<CertificateOutcome> {
     const outcome = await this.#inner.fetchSenderCertificate(...args);
     if (outcome.status === 'ok') this.certificatesFetched++;
     return outcome;

@@ -1,4 +1,5 @@
-// One sealed message to many subscribers, from beginning to end. `npm run broadcast -- --help` says more.
+// One sealed message to many subscribers, from beginning to end. `npm run broadcast -- --help` says
+// more.
 import { MockService } from '../../test/mock-service/mock-service.js';
 import { broadcast, succeeded } from './broadcast.js';
 import { parseOptions, USAGE, UsageError, type BroadcastOptions } from './options.js';
@@ -10,13 +11,17 @@ const EXIT_FAILED = 1;
 const EXIT_USAGE = 2;
 
 async function run(options: BroadcastOptions): Promise<boolean> {
-  const reporter = process.stdout.isTTY ? barReporter(process.stdout) : plainReporter(process.stdout);
+  const reporter = process.stdout.isTTY
+    ? barReporter(process.stdout)
+    : plainReporter(process.stdout);
   await using folder = await openRunFolder(options.storePath);
   const { store, serviceState: state } = folder;
   await using service = await reporter.stage('accounts', options.subscribers, (onProgress) =>
     MockService.start({ subscribers: options.subscribers, state, onProgress }),
   );
-  const report = await folder.during(service, () => broadcast(service, { ...options, store }, reporter));
+  const report = await folder.during(service, () =>
+    broadcast(service, { ...options, store }, reporter),
+  );
   console.log(summarize(report));
   return succeeded(report);
 }

@@ -17,7 +17,10 @@ const MAX_THREADS = 64;
 /** Signal's clients send longer texts as an attachment. */
 const MAX_MESSAGE_BYTES = 2_048;
 
-export const DEFAULTS: BroadcastOptions = { subscribers: 200, message: 'Testing: the square is open again at six.' };
+export const DEFAULTS: BroadcastOptions = {
+  subscribers: 200,
+  message: 'Testing: the square is open again at six.',
+};
 
 export const USAGE = `Usage: npm run broadcast -- [options]
 
@@ -42,7 +45,9 @@ function parseMessage(text: string): string {
   const lengthBytes = Buffer.byteLength(text);
   if (text.trim() === '') throw new UsageError('--message must not be empty');
   if (lengthBytes > MAX_MESSAGE_BYTES) {
-    throw new UsageError(`--message must be at most ${MAX_MESSAGE_BYTES} bytes long, not ${lengthBytes}`);
+    throw new UsageError(
+      `--message must be at most ${MAX_MESSAGE_BYTES} bytes long, not ${lengthBytes}`,
+    );
   }
   return text;
 }
@@ -54,7 +59,8 @@ function parseStorePath(text: string): string {
 
 /** One line out of what node:util says, which may be a paragraph. */
 function explain(error: Error & { code?: unknown }): string {
-  const option = /--[^\s',]+/.exec(error.message)?.[0] ?? /'(-[^']+)'/.exec(error.message)?.[1] ?? '';
+  const option =
+    /--[^\s',]+/.exec(error.message)?.[0] ?? /'(-[^']+)'/.exec(error.message)?.[1] ?? '';
   switch (error.code) {
     case 'ERR_PARSE_ARGS_UNKNOWN_OPTION':
       return `there is no option ${option}`;
@@ -86,7 +92,9 @@ export function parseOptions(args: readonly string[]): BroadcastOptions | 'help'
   if (help === true) return 'help';
   return {
     subscribers:
-      subscribers === undefined ? DEFAULTS.subscribers : parseCount('subscribers', subscribers, MAX_SUBSCRIBERS),
+      subscribers === undefined
+        ? DEFAULTS.subscribers
+        : parseCount('subscribers', subscribers, MAX_SUBSCRIBERS),
     message: message === undefined ? DEFAULTS.message : parseMessage(message),
     ...(threads !== undefined && { threads: parseCount('threads', threads, MAX_THREADS) }),
     ...(store !== undefined && { storePath: parseStorePath(store) }),

@@ -6,8 +6,15 @@ import { Presets, SingleBar } from 'cli-progress';
 export interface Reporter {
   /** Says something once. */
   note(text: string): void;
-  /** Runs a stage that takes `total` subscribers through, and shows how many of them it is done with. */
-  stage<T>(name: string, total: number, run: (onProgress: (done: number) => void) => Promise<T>): Promise<T>;
+  /**
+   * Runs a stage that takes `total` subscribers through, and shows how many of them it is done
+   * with.
+   */
+  stage<T>(
+    name: string,
+    total: number,
+    run: (onProgress: (done: number) => void) => Promise<T>,
+  ): Promise<T>;
 }
 
 /** Width of the longest stage name. */
@@ -46,7 +53,10 @@ export function barReporter(output: Writable): Reporter {
         },
         Presets.shades_classic,
       );
-      const shown = (): object => ({ name: name.padEnd(NAME_COLUMNS), seconds: secondsSince(startMs) });
+      const shown = (): object => ({
+        name: name.padEnd(NAME_COLUMNS),
+        seconds: secondsSince(startMs),
+      });
       bar.start(total, 0, shown());
       try {
         return await run((done) => bar.update(done, shown()));

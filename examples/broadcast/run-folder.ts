@@ -6,10 +6,11 @@ import { openStore, type Store } from 'sealcast';
 import type { MockService, ServiceState } from '../../test/mock-service/mock-service.js';
 
 /**
- * Where a run leaves what the next one goes on with: the broadcaster's store, which is all that a real service needs, and
- * beside it the accounts of the mock service. Signal's service remembers its accounts and their phones remember their
- * sessions; the mock service forgets both with its process. Their state is kept here, so that what the second run finds in
- * the store is put to the test it would be put to by the real service: other processes, new connections, old sessions.
+ * Where a run leaves what the next one goes on with: the broadcaster's store, which is all that a
+ * real service needs, and beside it the accounts of the mock service. Signal's service remembers
+ * its accounts and their phones remember their sessions; the mock service forgets both with its
+ * process. Their state is kept here, so that what the second run finds in the store is put to the
+ * test it would be put to by the real service: other processes, new connections, old sessions.
  */
 export interface RunFolder extends AsyncDisposable {
   readonly store: Store;
@@ -62,7 +63,9 @@ async function openLasting(path: string): Promise<RunFolder> {
     const serviceState = await readState(path);
     const isUsed = (await store.list('account', { limit: 1 })).length > 0;
     if (serviceState === undefined && isUsed) {
-      throw new Error(`an earlier run with ${path} was cut off, and the mock service's accounts with it; delete it`);
+      throw new Error(
+        `an earlier run with ${path} was cut off, and the mock service's accounts with it; delete it`,
+      );
     }
     return {
       store,

@@ -12,10 +12,14 @@ function perSecond(count: number, elapsedMs: number): string {
 
 /** Columns under each other: the first to the left, the others to the right. */
 function table(rows: readonly (readonly string[])[]): string[] {
-  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => (row[column] ?? '').length)));
+  const widths = (rows[0] ?? []).map((_, column) =>
+    Math.max(...rows.map((row) => (row[column] ?? '').length)),
+  );
   return rows.map((row) =>
     row
-      .map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0)))
+      .map((cell, column) =>
+        column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0),
+      )
       .join('  '),
   );
 }
@@ -42,6 +46,15 @@ export function summarize(report: BroadcastReport): string {
   const failed = failures
     .slice(0, FAILURES_SHOWN)
     .map(({ serviceId, at, error }) => `failed at ${at}: ${serviceId}: ${error.message}`);
-  if (failures.length > FAILURES_SHOWN) failed.push(`and ${failures.length - FAILURES_SHOWN} more failed`);
-  return ['', ...times, '', ...counts, '', ...work, ...(failed.length > 0 ? ['', ...failed] : [])].join('\n');
+  if (failures.length > FAILURES_SHOWN)
+    failed.push(`and ${failures.length - FAILURES_SHOWN} more failed`);
+  return [
+    '',
+    ...times,
+    '',
+    ...counts,
+    '',
+    ...work,
+    ...(failed.length > 0 ? ['', ...failed] : []),
+  ].join('\n');
 }

@@ -7,12 +7,13 @@ export interface CaseList {
 }
 
 /**
- * A hotline: what a caller writes goes to all staff as "#7: ...", and "#7 ..." of any of the staff goes to that caller. Callers
- * and staff see the hotline's account and never each other's. Each of the staff writes to the hotline once before: the right to send
- * sealed to them comes with the profile key in what they send.
+ * A hotline: what a caller writes goes to all staff as "#7: ...", and "#7 ..." of any of the staff
+ * goes to that caller. Callers and staff see the hotline's account and never each other's. Each of
+ * the staff writes to the hotline once before: the right to send sealed to them comes with the
+ * profile key in what they send.
  *
- * Ends, with the message that it works on, when the receiver is closed. Throws when the service or the store is lost: the
- * message stays in the store, and the next start goes on with it.
+ * Ends, with the message that it works on, when the receiver is closed. Throws when the service or
+ * the store is lost: the message stays in the store, and the next start goes on with it.
  */
 export async function serveHotline(
   { broadcaster, receiver }: Account,
@@ -24,12 +25,19 @@ export async function serveHotline(
     const text = textOf(content.dataMessage);
     if (text === '') continue;
 
-    // A crash may give a message out again: under the same id, the same broadcast goes on and sends nothing twice.
-    // The id is a keyed hash, so that the store's keys do not tell who wrote.
-    const send = async (purpose: string, body: string, recipients: readonly string[]): Promise<void> => {
+    // A crash may give a message out again: under the same id, the same broadcast goes on and sends
+    // nothing twice. The id is a keyed hash, so that the store's keys do not tell who wrote.
+    const send = async (
+      purpose: string,
+      body: string,
+      recipients: readonly string[],
+    ): Promise<void> => {
       const id = broadcaster.publicId(`${sender}:${timestamp}:${purpose}`);
-      const { failed } = await broadcaster.broadcast({ body: truncateBody(body) }, recipients, { id }).summary();
-      if (failed > 0) console.warn(`${purpose}: ${failed} of ${recipients.length} recipients failed`);
+      const { failed } = await broadcaster
+        .broadcast({ body: truncateBody(body) }, recipients, { id })
+        .summary();
+      if (failed > 0)
+        console.warn(`${purpose}: ${failed} of ${recipients.length} recipients failed`);
     };
 
     if (!staff.has(sender)) {
@@ -51,7 +59,10 @@ export async function serveHotline(
   }
 }
 
-/** What is passed on of a message: its text, and that it came with more. Nothing of a message in a group. */
+/**
+ * What is passed on of a message: its text, and that it came with more. Nothing of a message in a
+ * group.
+ */
 function textOf({ body = '', attachments = [], groupV2 }: DataMessage = {}): string {
   if (groupV2 !== undefined) return '';
   const note = attachments.length > 0 ? `[attachments, not passed on: ${attachments.length}] ` : '';

@@ -1,5 +1,6 @@
-// A hotline on the mock service: two callers write, and one of two members of staff answers the second.
-// The texts are printed because everyone here is made up. A service must not log what it is sent, or by whom.
+// A hotline on the mock service: two callers write, and one of two members of staff answers the
+// second. The texts are printed because everyone here is made up. A service must not log what it is
+// sent, or by whom.
 import { join } from 'node:path';
 import { Demo } from '../support/demo.js';
 import { CaseFile } from './case-file.js';
@@ -18,7 +19,12 @@ const cases = await CaseFile.open(join(directory, 'cases.json'));
 const serving = serveHotline(account, cases, new Set([dana, eli]));
 
 /** Someone writes to the hotline; waits until each of `readers` has decrypted what that becomes. */
-async function write(writer: string, text: string, relayed: string, readers: readonly string[]): Promise<void> {
+async function write(
+  writer: string,
+  text: string,
+  relayed: string,
+  readers: readonly string[],
+): Promise<void> {
   await service.subscriberSends(writer, text);
   const decryptions = await service.waitForDecrypted(relayed, { subscribers: readers });
   for (const { subscriber, text: textSeen } of decryptions) {

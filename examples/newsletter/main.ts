@@ -1,5 +1,6 @@
-// A newsletter on the mock service: three people subscribe, one of them leaves, and the editor writes an issue.
-// The texts are printed because everyone here is made up. A service must not log what it is sent, or by whom.
+// A newsletter on the mock service: three people subscribe, one of them leaves, and the editor
+// writes an issue. The texts are printed because everyone here is made up. A service must not log
+// what it is sent, or by whom.
 import { join } from 'node:path';
 import { Demo } from '../support/demo.js';
 import { serveNewsletter } from './newsletter.js';

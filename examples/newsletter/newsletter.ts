@@ -7,11 +7,11 @@ export interface SubscriberList extends Iterable<string> {
 }
 
 /**
- * A newsletter: HELLO subscribes, STOP unsubscribes, and an editor's text goes to all subscribers. Texts of others are dropped:
- * a service that answers everything may talk to another one forever.
+ * A newsletter: HELLO subscribes, STOP unsubscribes, and an editor's text goes to all subscribers.
+ * Texts of others are dropped: a service that answers everything may talk to another one forever.
  *
- * Ends, with the message that it works on, when the receiver is closed. Throws when the service or the store is lost: the
- * message stays in the store, and the next start goes on with it.
+ * Ends, with the message that it works on, when the receiver is closed. Throws when the service or
+ * the store is lost: the message stays in the store, and the next start goes on with it.
  */
 export async function serveNewsletter(
   { broadcaster, receiver }: Account,
@@ -25,14 +25,15 @@ export async function serveNewsletter(
     const text = body.replaceAll('\0', '').toWellFormed().trim();
     if (text === '' || groupV2 !== undefined) continue;
 
-    // A crash may give a message out again: under the same id, the same broadcast goes on and sends nothing twice.
-    // The id is a keyed hash, so that the store's keys do not tell who wrote.
+    // A crash may give a message out again: under the same id, the same broadcast goes on and sends
+    // nothing twice. The id is a keyed hash, so that the store's keys do not tell who wrote.
     const id = broadcaster.publicId(`${sender}:${timestamp}`);
     const send = async (message: string, recipients: readonly string[]): Promise<void> => {
       const run = broadcaster.broadcast({ body: message }, recipients, { id });
       for await (const { recipient, status, error } of run) {
         if (status === 'unregistered') await subscribers.delete(recipient);
-        if (status === 'failed') console.warn(`send: a recipient failed with ${error?.code ?? 'no code'}`);
+        if (status === 'failed')
+          console.warn(`send: a recipient failed with ${error?.code ?? 'no code'}`);
       }
     };
 
@@ -44,7 +45,8 @@ export async function serveNewsletter(
       await send('You are no longer subscribed.', [sender]);
     } else if (editors.has(sender)) {
       const isTooLong = truncated || Buffer.byteLength(text) > MAX_BODY_BYTES;
-      if (isTooLong) await send(`Not sent: an issue has at most ${MAX_BODY_BYTES} bytes.`, [sender]);
+      if (isTooLong)
+        await send(`Not sent: an issue has at most ${MAX_BODY_BYTES} bytes.`, [sender]);
       else await send(text, [...subscribers]);
     }
   }

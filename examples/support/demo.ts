@@ -13,14 +13,22 @@ export class Demo implements AsyncDisposable {
   readonly directory: string;
   readonly #dispose: () => Promise<void>;
 
-  private constructor(service: MockService, account: Account, directory: string, dispose: () => Promise<void>) {
+  private constructor(
+    service: MockService,
+    account: Account,
+    directory: string,
+    dispose: () => Promise<void>,
+  ) {
     this.service = service;
     this.account = account;
     this.directory = directory;
     this.#dispose = dispose;
   }
 
-  /** Starts the mock service with that number of subscribers, and opens the account on a store of its own. */
+  /**
+   * Starts the mock service with that number of subscribers, and opens the account on a store of
+   * its own.
+   */
   static async open(subscribers: number): Promise<Demo> {
     const cleanups: (() => Promise<void>)[] = [];
     const dispose = async (): Promise<void> => {

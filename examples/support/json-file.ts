@@ -5,7 +5,8 @@ const OWNER_ONLY = 0o600;
 /**
  * A JSON value that survives a crash: each save is flushed beside the file, then renamed over it.
  *
- * The examples keep service ids in it, in the clear. A service should keep them in a database that encrypts.
+ * The examples keep service ids in it, in the clear. A service should keep them in a database that
+ * encrypts.
  */
 export class JsonFile<Value> {
   readonly #path: string;

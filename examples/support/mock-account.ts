@@ -13,5 +13,9 @@ export function accountInputOf({ description }: MockService): AccountInput {
 /** Connects to the mock service as that account. */
 export function connectTo({ description }: MockService): Promise<ChatTransport> {
   const { aci, deviceId, password } = description.broadcaster;
-  return ChatTransport.connect({ net: netOf(description), username: `${aci}.${deviceId}`, password });
+  return ChatTransport.connect({
+    net: netOf(description),
+    username: `${aci}.${deviceId}`,
+    password,
+  });
 }

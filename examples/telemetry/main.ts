@@ -1,4 +1,5 @@
-// Counts a broadcast and its answers with OpenTelemetry's SDK, and prints the metrics that an exporter would send.
+// Counts a broadcast and its answers with OpenTelemetry's SDK, and prints the metrics that an
+// exporter would send.
 import {
   DataPointType,
   InMemoryMetricExporter,
@@ -29,8 +30,14 @@ const { resourceMetrics } = await reader.collect();
 for (const metric of resourceMetrics.scopeMetrics.flatMap(({ metrics }) => metrics)) {
   const isHistogram = metric.dataPointType === DataPointType.HISTOGRAM;
   const points = isHistogram
-    ? metric.dataPoints.map(({ attributes, value }) => ({ attributes, shown: `${value.count} times` }))
-    : metric.dataPoints.map(({ attributes, value }) => ({ attributes, shown: JSON.stringify(value) }));
+    ? metric.dataPoints.map(({ attributes, value }) => ({
+        attributes,
+        shown: `${value.count} times`,
+      }))
+    : metric.dataPoints.map(({ attributes, value }) => ({
+        attributes,
+        shown: JSON.stringify(value),
+      }));
   for (const { attributes, shown } of points) {
     const labels = Object.entries(attributes).map(([name, label]) => `${name}=${String(label)}`);
     console.log(`${metric.descriptor.name} {${labels.sort().join(', ')}} ${shown}`);

@@ -3,8 +3,8 @@ import type { Meter } from '@opentelemetry/api';
 import type { Metrics } from 'sealcast';
 
 /**
- * Records what sealcast publishes on `node:diagnostics_channel` with an OpenTelemetry meter. Nothing in it is a key, a text, or an
- * id of a subscriber.
+ * Records what sealcast publishes on `node:diagnostics_channel` with an OpenTelemetry meter.
+ * Nothing in it is a key, a text, or an id of a subscriber.
  *
  * @returns what ends the recording
  */
@@ -17,7 +17,11 @@ export function recordMetrics(meter: Meter): () => void {
 
   const ends = [
     on('delivery', ({ status, errorCode, unsealedFallback }) => {
-      deliveries.add(1, { status, unsealedFallback, ...(errorCode !== undefined && { errorCode }) });
+      deliveries.add(1, {
+        status,
+        unsealedFallback,
+        ...(errorCode !== undefined && { errorCode }),
+      });
     }),
     on('stage', ({ stage, durationMs }) => stages.record(durationMs, { stage })),
     on('refusal', ({ status }) => refusals.add(1, { status })),
@@ -28,7 +32,10 @@ export function recordMetrics(meter: Meter): () => void {
 }
 
 /** Listens to a channel of sealcast's, with its type. @returns what ends that */
-function on<Name extends keyof Metrics>(name: Name, listener: (facts: Metrics[Name]) => void): () => void {
+function on<Name extends keyof Metrics>(
+  name: Name,
+  listener: (facts: Metrics[Name]) => void,
+): () => void {
   const channel = `sealcast:${name}`;
   const onMessage = (message: unknown): void => listener(message as Metrics[Name]);
   subscribe(channel, onMessage);

@@ -1,7 +1,7 @@
-// @ts-check
-// Posts what subscribers of the mock service write to a webhook on this machine, which refuses the first request.
-// Plain JavaScript: `await using` is a syntax error on Node 20 and 22, so each `finally` closes what was opened before it.
-// Texts are printed because everyone here is made up. A service must not log what it is sent, or by whom.
+// @ts-check Posts what subscribers of the mock service write to a webhook on this machine, which
+// refuses the first request. Plain JavaScript: `await using` is a syntax error on Node 20 and 22,
+// so each `finally` closes what was opened before it. Texts are printed because everyone here is
+// made up. A service must not log what it is sent, or by whom.
 import { once } from 'node:events';
 import { createServer } from 'node:http';
 import { json } from 'node:stream/consumers';
@@ -37,7 +37,13 @@ try {
       // `openStore({ path })` in a real service: only what is on a disk comes again after a crash.
       const store = new MemoryStore();
       const trustRoots = [service.description.trustRoot];
-      const account = await openAccount({ store, transport, trustRoots, account: accountInputOf(service), threads: 1 });
+      const account = await openAccount({
+        store,
+        transport,
+        trustRoots,
+        account: accountInputOf(service),
+        threads: 1,
+      });
       try {
         const complete = once(webhook, 'complete');
         const forwarding = forwardMessages(account.receiver, {

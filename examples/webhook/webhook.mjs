@@ -4,20 +4,24 @@ import { setTimeout as sleep } from 'node:timers/promises';
 
 /**
  * @typedef {object} WebhookOptions
- * @property {string | URL} url `https:`, or `http:` to this machine: texts and senders' ids leave the process in the clear.
+ * @property {string | URL} url `https:`, or `http:` to this machine: texts and senders' ids leave
+ *   the process in the clear.
  * @property {Record<string, string>} [headers] An `authorization`, for example.
  * @property {number} [attempts] Requests for a message at most. Default 5.
- * @property {number} [firstDelayMs] Longest wait before the second attempt; each later one may be twice as long. Default 500.
+ * @property {number} [firstDelayMs] Longest wait before the second attempt; each later one may be
+ *   twice as long. Default 500.
  * @property {number} [timeoutMs] Of each request. Default 10,000.
- * @property {(reason: string, attempt: number) => void} [onRetry] Hears why an attempt failed: a status or an error's code.
+ * @property {(reason: string, attempt: number) => void} [onRetry] Hears why an attempt failed: a
+ *   status or an error's code.
  */
 
 /**
  * Posts each text that comes in to a webhook, in order, at least once.
  *
- * A message counts as dealt with when the loop asks for the next one. Where the webhook takes a message in none of the attempts,
- * this throws: the message stays in the store, and the next start posts it again. So does a crash after the webhook took it:
- * `idempotency-key` is the same each time.
+ * A message counts as dealt with when the loop asks for the next one. Where the webhook takes a
+ * message in none of the attempts, this throws: the message stays in the store, and the next start
+ * posts it again. So does a crash after the webhook took it: `idempotency-key` is the same each
+ * time.
  *
  * @param {import('sealcast').Receiver} receiver
  * @param {WebhookOptions} options
@@ -75,7 +79,8 @@ async function postWithRetries(
  * @param {Record<string, string>} headers
  * @param {string} body
  * @param {number} timeoutMs
- * @returns {Promise<{ reason: string, retryable: boolean } | undefined>} undefined if the webhook took it
+ * @returns {Promise<{ reason: string, retryable: boolean } | undefined>} undefined if the webhook
+ *   took it
  */
 async function post(url, headers, body, timeoutMs) {
   try {
@@ -85,7 +90,10 @@ async function post(url, headers, body, timeoutMs) {
     await response.body?.cancel();
     const { ok, status } = response;
     if (ok) return undefined;
-    return { reason: `HTTP ${status}`, retryable: status >= 500 || status === 408 || status === 429 };
+    return {
+      reason: `HTTP ${status}`,
+      retryable: status >= 500 || status === 408 || status === 429,
+    };
   } catch (error) {
     const { name, cause } = /** @type {Error & { cause?: { code?: string } }} */ (error);
     return { reason: cause?.code ?? name, retryable: true };

@@ -15,7 +15,8 @@ function checkKey(field: string, value: unknown, lengthBytes: number): void {
         ? undefined
         : `must be ${lengthBytes} bytes long, not ${value.length}`
       : 'must be a Uint8Array';
-  if (refusal !== undefined) throw new SealcastError('ERR_INVALID_ARGUMENT', `${field} ${refusal}`, { field });
+  if (refusal !== undefined)
+    throw new SealcastError('ERR_INVALID_ARGUMENT', `${field} ${refusal}`, { field });
 }
 
 /**

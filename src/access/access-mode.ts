@@ -47,7 +47,12 @@
  * | row `unregistered`, `failed`            | none in this broadcast; the next one asks again     |
  * | blocked, lacksProfileKey                | no answer writes them: setBlocked(false), unblock() |
  */
-import { ACCESS_KEY_BYTES, deriveAccessKey, isVerifierOf, type ProfileAccess } from './access-key.js';
+import {
+  ACCESS_KEY_BYTES,
+  deriveAccessKey,
+  isVerifierOf,
+  type ProfileAccess,
+} from './access-key.js';
 import { isSameBytes } from '../util/bytes.js';
 
 /**
@@ -76,7 +81,11 @@ export interface AccessState extends Access {
 }
 
 /** Access of a contact that is new to us. */
-export const NEW_ACCESS: AccessState = { accessMode: 'unknown', accessDeniedMs: 0, profileFetchedMs: 0 };
+export const NEW_ACCESS: AccessState = {
+  accessMode: 'unknown',
+  accessDeniedMs: 0,
+  profileFetchedMs: 0,
+};
 
 /**
  * How long a denial is believed without another look: a contact is tried sealed again once a day at
@@ -120,7 +129,8 @@ export const modeOf = ({ accessMode }: Access): Pick<Access, 'accessMode'> => ({
 export function accessKeyFor(serviceId: string, access: Access): Uint8Array<ArrayBuffer> | null {
   if (!takesSealed(serviceId, access)) return null;
   const { accessMode, profileKey } = access;
-  if (accessMode === 'unrestricted' || profileKey === undefined) return new Uint8Array(ACCESS_KEY_BYTES);
+  if (accessMode === 'unrestricted' || profileKey === undefined)
+    return new Uint8Array(ACCESS_KEY_BYTES);
   return deriveAccessKey(profileKey);
 }
 
@@ -158,7 +168,8 @@ export function onUnauthorized<Contact extends AccessState>(
 ): Contact | 'ask' {
   // Of access that was learned meanwhile the denial says nothing.
   if (!isSameAccess(contact, deniedWith)) return contact;
-  if (contact.accessMode === 'unrestricted' && contact.profileKey !== undefined) return withMode(contact, 'unknown', 0);
+  if (contact.accessMode === 'unrestricted' && contact.profileKey !== undefined)
+    return withMode(contact, 'unknown', 0);
   if (evidence === undefined) return 'ask';
   const mode = evidence === 'exists' ? 'disabled' : accessModeOf(contact.profileKey, evidence);
   return withMode(contact, mode, nowMs);
@@ -187,9 +198,16 @@ export function onProfile<Contact extends AccessState>(
  * with other access, and with another profile: the one that was fetched is out of date. The same
  * one is a reason to try it again.
  */
-export function onProfileKey<Contact extends AccessState>(contact: Contact, profileKey: Uint8Array): Contact {
+export function onProfileKey<Contact extends AccessState>(
+  contact: Contact,
+  profileKey: Uint8Array,
+): Contact {
   if (isSameBytes(contact.profileKey, profileKey)) return tryAgain(contact);
-  return withMode({ ...contact, profileKey: Uint8Array.from(profileKey), profileFetchedMs: 0 }, 'unknown', 0);
+  return withMode(
+    { ...contact, profileKey: Uint8Array.from(profileKey), profileFetchedMs: 0 },
+    'unknown',
+    0,
+  );
 }
 
 /**
@@ -202,7 +220,10 @@ export function onSealedReceived<Contact extends AccessState>(contact: Contact):
 /**
  * Time went by. A clock that was set back shortens the wait: a denial from the future ends at once.
  */
-export function onTimePassed<Contact extends AccessState>(contact: Contact, nowMs: number): Contact {
+export function onTimePassed<Contact extends AccessState>(
+  contact: Contact,
+  nowMs: number,
+): Contact {
   const ageMs = nowMs - contact.accessDeniedMs;
   return ageMs >= 0 && ageMs < DENIAL_LIFE_MS ? contact : tryAgain(contact);
 }
@@ -228,8 +249,13 @@ function tryAgain<Contact extends AccessState>(contact: Contact): Contact {
   return contact.accessMode === 'disabled' ? withMode(contact, 'unknown', 0) : contact;
 }
 
-function withMode<Contact extends AccessState>(contact: Contact, accessMode: AccessMode, deniedMs: number): Contact {
+function withMode<Contact extends AccessState>(
+  contact: Contact,
+  accessMode: AccessMode,
+  deniedMs: number,
+): Contact {
   const accessDeniedMs = accessMode === 'disabled' ? deniedMs : 0;
-  if (contact.accessMode === accessMode && contact.accessDeniedMs === accessDeniedMs) return contact;
+  if (contact.accessMode === accessMode && contact.accessDeniedMs === accessDeniedMs)
+    return contact;
   return { ...contact, accessMode, accessDeniedMs };
 }

@@ -83,7 +83,9 @@ export class CertificateFailures {
     if (error instanceof CertificateUnreachable) return;
     this.#answered += 1;
     const isOver =
-      this.#conclusive >= MAX_CONCLUSIVE || this.#answered >= MAX_ANSWERED || this.#waitedMs >= MAX_WAITED_MS;
+      this.#conclusive >= MAX_CONCLUSIVE ||
+      this.#answered >= MAX_ANSWERED ||
+      this.#waitedMs >= MAX_WAITED_MS;
     if (isOver) this.end = this.#endOf(error);
     else this.#waitedMs += this.waitMs(() => 0);
   }

@@ -17,24 +17,34 @@ export function isOtherIdentity({ identityKey }: ContactRecord, seen: Uint8Array
 }
 
 /** Whether the contact has a new identity key that must be accepted before anything is sent. */
-export function awaitsAcceptance({ pendingIdentityKey }: ContactRecord, policy: IdentityPolicy): boolean {
+export function awaitsAcceptance(
+  { pendingIdentityKey }: ContactRecord,
+  policy: IdentityPolicy,
+): boolean {
   return policy === 'fail' && pendingIdentityKey !== undefined;
 }
 
 /** The service, or a message of the contact, showed this identity key, 33 bytes. */
-export function onIdentityKey(contact: ContactRecord, seen: Uint8Array, policy: IdentityPolicy): ContactRecord {
+export function onIdentityKey(
+  contact: ContactRecord,
+  seen: Uint8Array,
+  policy: IdentityPolicy,
+): ContactRecord {
   const { pendingIdentityKey, ...settled } = contact;
   if (!isOtherIdentity(contact, seen)) {
     const isNews = contact.identityKey === undefined || pendingIdentityKey !== undefined;
     return isNews ? { ...settled, identityKey: seen } : contact;
   }
   if (policy === 'accept') return { ...settled, identityKey: seen, devices: [] };
-  const isKnown = pendingIdentityKey !== undefined && Buffer.compare(pendingIdentityKey, seen) === 0;
+  const isKnown =
+    pendingIdentityKey !== undefined && Buffer.compare(pendingIdentityKey, seen) === 0;
   return isKnown ? contact : { ...contact, pendingIdentityKey: seen };
 }
 
 /** The caller accepted the key that waits. */
 export function onAccepted(contact: ContactRecord): ContactRecord {
   const { pendingIdentityKey, ...settled } = contact;
-  return pendingIdentityKey === undefined ? contact : { ...settled, identityKey: pendingIdentityKey, devices: [] };
+  return pendingIdentityKey === undefined
+    ? contact
+    : { ...settled, identityKey: pendingIdentityKey, devices: [] };
 }

@@ -19,7 +19,9 @@ export function loadLibsignal(): Promise<void> | undefined {
       loaded = module;
     },
     (cause: unknown) => {
-      throw new SealcastError('ERR_LIBSIGNAL_UNAVAILABLE', 'libsignal could not be loaded', { cause });
+      throw new SealcastError('ERR_LIBSIGNAL_UNAVAILABLE', 'libsignal could not be loaded', {
+        cause,
+      });
     },
   );
 }

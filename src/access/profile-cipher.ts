@@ -37,18 +37,24 @@ function refuse(field: string, expected: string): never {
 function encrypt(profileKey: Uint8Array, padded: Uint8Array): Uint8Array<ArrayBuffer> {
   const nonce = randomBytes(NONCE_BYTES);
   const cipher = createCipheriv('aes-256-gcm', profileKey, nonce);
-  return Uint8Array.from(Buffer.concat([nonce, cipher.update(padded), cipher.final(), cipher.getAuthTag()]));
+  return Uint8Array.from(
+    Buffer.concat([nonce, cipher.update(padded), cipher.final(), cipher.getAuthTag()]),
+  );
 }
 
 /** @returns null for what was not encrypted with this key: it may be of the contact's next one. */
 function decrypt(profileKey: Uint8Array, ciphertext: Uint8Array): Buffer | null {
-  if (profileKey.length !== PROFILE_KEY_BYTES || ciphertext.length <= NONCE_BYTES + TAG_BYTES) return null;
+  if (profileKey.length !== PROFILE_KEY_BYTES || ciphertext.length <= NONCE_BYTES + TAG_BYTES)
+    return null;
   const nonce = ciphertext.subarray(0, NONCE_BYTES);
   const tagAt = ciphertext.length - TAG_BYTES;
   const decipher = createDecipheriv('aes-256-gcm', profileKey, nonce, { authTagLength: TAG_BYTES });
   decipher.setAuthTag(ciphertext.subarray(tagAt));
   try {
-    return Buffer.concat([decipher.update(ciphertext.subarray(NONCE_BYTES, tagAt)), decipher.final()]);
+    return Buffer.concat([
+      decipher.update(ciphertext.subarray(NONCE_BYTES, tagAt)),
+      decipher.final(),
+    ]);
   } catch {
     return null;
   }
@@ -58,7 +64,8 @@ function decrypt(profileKey: Uint8Array, ciphertext: Uint8Array): Buffer | null 
 function padText(field: string, text: string, lengths: readonly number[]): Uint8Array {
   const bytes = Buffer.from(text);
   const length = lengths.find((candidate) => candidate >= bytes.length);
-  if (length === undefined) refuse(field, `at most ${lengths.at(-1) ?? 0} bytes of UTF-8, not ${bytes.length}`);
+  if (length === undefined)
+    refuse(field, `at most ${lengths.at(-1) ?? 0} bytes of UTF-8, not ${bytes.length}`);
   const padded = new Uint8Array(length);
   padded.set(bytes);
   return padded;
@@ -80,7 +87,10 @@ function checkText(field: string, text: string): string {
  * @throws SealcastError ERR_INVALID_ARGUMENT: an empty given name, a zero in one of them, or more
  *   than 257 bytes of UTF-8 with the zero between them.
  */
-export function encryptProfileName(profileKey: Uint8Array, { given, family }: ProfileName): Uint8Array<ArrayBuffer> {
+export function encryptProfileName(
+  profileKey: Uint8Array,
+  { given, family }: ProfileName,
+): Uint8Array<ArrayBuffer> {
   checkText('given', given);
   if (given === '') refuse('given', 'a name');
   const hasFamily = family !== undefined && family !== '';
@@ -89,7 +99,10 @@ export function encryptProfileName(profileKey: Uint8Array, { given, family }: Pr
 }
 
 /** @returns null for what was encrypted with another key, and for no name. */
-export function decryptProfileName(profileKey: Uint8Array, ciphertext: Uint8Array): ProfileName | null {
+export function decryptProfileName(
+  profileKey: Uint8Array,
+  ciphertext: Uint8Array,
+): ProfileName | null {
   const padded = decrypt(profileKey, ciphertext);
   const [given = '', family = ''] = padded === null ? [] : unpadText(padded).split('\0');
   if (given === '' && family === '') return null;
@@ -97,12 +110,18 @@ export function decryptProfileName(profileKey: Uint8Array, ciphertext: Uint8Arra
 }
 
 /** Up to 512 bytes of UTF-8. */
-export function encryptProfileAbout(profileKey: Uint8Array, about: string): Uint8Array<ArrayBuffer> {
+export function encryptProfileAbout(
+  profileKey: Uint8Array,
+  about: string,
+): Uint8Array<ArrayBuffer> {
   return encrypt(profileKey, padText('about', checkText('about', about), ABOUT_LENGTHS));
 }
 
 /** Up to 32 bytes of UTF-8. */
-export function encryptProfileEmoji(profileKey: Uint8Array, emoji: string): Uint8Array<ArrayBuffer> {
+export function encryptProfileEmoji(
+  profileKey: Uint8Array,
+  emoji: string,
+): Uint8Array<ArrayBuffer> {
   return encrypt(profileKey, padText('aboutEmoji', checkText('aboutEmoji', emoji), EMOJI_LENGTHS));
 }
 
@@ -124,9 +143,13 @@ export function decryptProfileFlag(profileKey: Uint8Array, ciphertext: Uint8Arra
 }
 
 /** @param address a serialized PaymentAddress, up to 550 bytes. */
-export function encryptPaymentAddress(profileKey: Uint8Array, address: Uint8Array): Uint8Array<ArrayBuffer> {
+export function encryptPaymentAddress(
+  profileKey: Uint8Array,
+  address: Uint8Array,
+): Uint8Array<ArrayBuffer> {
   const maxBytes = PAYMENT_ADDRESS_BYTES - LENGTH_BYTES;
-  if (address.length > maxBytes) refuse('paymentAddress', `at most ${maxBytes} bytes, not ${address.length}`);
+  if (address.length > maxBytes)
+    refuse('paymentAddress', `at most ${maxBytes} bytes, not ${address.length}`);
   const padded = Buffer.alloc(PAYMENT_ADDRESS_BYTES);
   padded.writeUInt32LE(address.length);
   padded.set(address, LENGTH_BYTES);
@@ -134,7 +157,10 @@ export function encryptPaymentAddress(profileKey: Uint8Array, address: Uint8Arra
 }
 
 /** @returns null for what was encrypted with another key, and for a length that it has not. */
-export function decryptPaymentAddress(profileKey: Uint8Array, ciphertext: Uint8Array): Uint8Array<ArrayBuffer> | null {
+export function decryptPaymentAddress(
+  profileKey: Uint8Array,
+  ciphertext: Uint8Array,
+): Uint8Array<ArrayBuffer> | null {
   const padded = decrypt(profileKey, ciphertext);
   if (padded === null || padded.length < LENGTH_BYTES) return null;
   const end = LENGTH_BYTES + padded.readUInt32LE();

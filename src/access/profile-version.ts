@@ -16,7 +16,10 @@ export interface ProfileKeyFacts {
  * @param aci a UUID
  * @throws SealcastError ERR_LIBSIGNAL_UNAVAILABLE.
  */
-export async function profileKeyFacts(profileKey: Uint8Array, aci: string): Promise<ProfileKeyFacts> {
+export async function profileKeyFacts(
+  profileKey: Uint8Array,
+  aci: string,
+): Promise<ProfileKeyFacts> {
   await loadLibsignal();
   let module;
   try {
@@ -24,7 +27,9 @@ export async function profileKeyFacts(profileKey: Uint8Array, aci: string): Prom
     // module (0.103.0, 2026-11).
     module = await import('@signalapp/libsignal-client/dist/zkgroup/profiles/ProfileKey.js');
   } catch (cause) {
-    throw new SealcastError('ERR_LIBSIGNAL_UNAVAILABLE', 'libsignal could not be loaded', { cause });
+    throw new SealcastError('ERR_LIBSIGNAL_UNAVAILABLE', 'libsignal could not be loaded', {
+      cause,
+    });
   }
   const { default: ProfileKey } = module;
   const key = new ProfileKey(Uint8Array.from(profileKey));

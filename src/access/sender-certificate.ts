@@ -298,13 +298,19 @@ export class SenderCertificateCache {
         certificate.senderDeviceId() === own.deviceId &&
         Buffer.compare(certificate.key().serialize(), own.identityKey) === 0;
     } catch (cause) {
-      throw new SealcastError('ERR_INVALID_CERTIFICATE', 'the sender certificate is malformed', { cause });
+      throw new SealcastError('ERR_INVALID_CERTIFICATE', 'the sender certificate is malformed', {
+        cause,
+      });
     }
     if (!signed) {
-      throw new SealcastError('ERR_INVALID_CERTIFICATE', 'the sender certificate is of no given trust root');
+      throw new SealcastError(
+        'ERR_INVALID_CERTIFICATE',
+        'the sender certificate is of no given trust root',
+      );
     }
     if (!named) {
-      const message = 'the sender certificate names another account, device or identity key than ours';
+      const message =
+        'the sender certificate names another account, device or identity key than ours';
       throw new SealcastError('ERR_INVALID_CERTIFICATE', message);
     }
     return { bytes, expiresAtMs: expirationOf(certificate) };
@@ -313,5 +319,9 @@ export class SenderCertificateCache {
 
 function asProblem(error: unknown): SealcastError {
   if (error instanceof SealcastError) return error;
-  return new SealcastError('ERR_SERVICE_UNAVAILABLE', 'the sender certificate could not be fetched', { cause: error });
+  return new SealcastError(
+    'ERR_SERVICE_UNAVAILABLE',
+    'the sender certificate could not be fetched',
+    { cause: error },
+  );
 }

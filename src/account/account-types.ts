@@ -20,7 +20,10 @@ export interface AccessKeyOptions extends OwnCallOptions {
 }
 
 export const OWN_CALL_NAMES = { signal: true } as const satisfies NamesOf<OwnCallOptions>;
-export const ACCESS_KEY_NAMES = { ...OWN_CALL_NAMES, unrestricted: true } satisfies NamesOf<AccessKeyOptions>;
+export const ACCESS_KEY_NAMES = {
+  ...OWN_CALL_NAMES,
+  unrestricted: true,
+} satisfies NamesOf<AccessKeyOptions>;
 
 /** Access key and certificate of a sealed send. */
 export interface UnidentifiedAccess {
@@ -64,7 +67,10 @@ export interface FetchProfileOptions {
   readonly signal?: AbortSignal;
 }
 
-export const FETCH_PROFILE_NAMES = { force: true, signal: true } satisfies NamesOf<FetchProfileOptions>;
+export const FETCH_PROFILE_NAMES = {
+  force: true,
+  signal: true,
+} satisfies NamesOf<FetchProfileOptions>;
 
 /** A contact whose new identity key waits to be accepted: `onIdentityChange` is `fail`. */
 export interface PendingIdentity {

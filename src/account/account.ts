@@ -9,7 +9,12 @@ import type {
   ContactProfile,
   FetchProfileOptions,
 } from './account-types.js';
-import { checkAccountTransport, checkPolicies, checkSharedOptions, type Internals } from '../runtime/options.js';
+import {
+  checkAccountTransport,
+  checkPolicies,
+  checkSharedOptions,
+  type Internals,
+} from '../runtime/options.js';
 import type { ProfileInput } from './profile-upload.js';
 import { Broadcaster, type BroadcasterOptions } from '../broadcast/broadcaster.js';
 import { SealcastError } from '../errors.js';
@@ -73,7 +78,9 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
    * @internal
    */
   static async openWith(options: AccountOptions, internals: Internals): Promise<Account> {
-    const policies = checkPolicies(checkOptions(options, OPENER_NAMES satisfies NamesOf<AccountOptions>));
+    const policies = checkPolicies(
+      checkOptions(options, OPENER_NAMES satisfies NamesOf<AccountOptions>),
+    );
     const transport = checkAccountTransport(options.transport);
     const broadcaster = await Broadcaster.openWith(options, internals);
     const events = new EventRelay<AccountEvents>();
@@ -193,12 +200,16 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
    *
    * The pair has the form of libsignal-service-java's `UnidentifiedAccessPair`.
    */
-  unidentifiedAccess(serviceId: string, options: OwnCallOptions = {}): Promise<UnidentifiedAccessPair> {
+  unidentifiedAccess(
+    serviceId: string,
+    options: OwnCallOptions = {},
+  ): Promise<UnidentifiedAccessPair> {
     return this.#open().own.unidentifiedAccess(serviceId, options);
   }
 
   #open(): AccountService {
-    if (this.#closing !== undefined) throw new SealcastError('ERR_CLOSED', 'this Account is closed');
+    if (this.#closing !== undefined)
+      throw new SealcastError('ERR_CLOSED', 'this Account is closed');
     return this.#service;
   }
 

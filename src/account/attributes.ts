@@ -55,7 +55,11 @@ const NAMES = {
   capabilities: true,
 } satisfies NamesOf<AttributesInput>;
 
-const DEFAULT_CAPABILITIES: Readonly<Record<string, boolean>> = { storage: true, attachmentBackfill: true, spqr: true };
+const DEFAULT_CAPABILITIES: Readonly<Record<string, boolean>> = {
+  storage: true,
+  attachmentBackfill: true,
+  spqr: true,
+};
 /** 14 bits, but for 0. */
 const MAX_REGISTRATION_ID = 0x3fff;
 const RECOVERY_PASSWORD_BYTES = 32;
@@ -74,15 +78,21 @@ function checkCapabilities(given: unknown): Readonly<Record<string, boolean>> {
   if (given === undefined) return DEFAULT_CAPABILITIES;
   const capabilities = Object.entries(checkObject(given, 'attributes.capabilities'));
   for (const [name, has] of capabilities) {
-    if (!CAPABILITY.test(name)) refuse('attributes.capabilities', 'an object whose names are letters, digits and _');
+    if (!CAPABILITY.test(name))
+      refuse('attributes.capabilities', 'an object whose names are letters, digits and _');
     checkBoolean(has, `attributes.capabilities.${name}`);
   }
   return Object.fromEntries(capabilities) as Record<string, boolean>;
 }
 
 /** @returns a copy, with the defaults, and with `unrestricted` and `isPending` of `known`. */
-export function checkAttributes(input: unknown, known: AttributesRecord | undefined): AttributesRecord {
-  const given = checkObject(input, 'attributes') as { readonly [name in keyof AttributesInput]: unknown };
+export function checkAttributes(
+  input: unknown,
+  known: AttributesRecord | undefined,
+): AttributesRecord {
+  const given = checkObject(input, 'attributes') as {
+    readonly [name in keyof AttributesInput]: unknown;
+  };
   checkNames(given, NAMES, 'attributes');
   const { registrationLock, recoveryPassword, encryptedDeviceName } = given;
   if (registrationLock !== undefined) {
@@ -91,17 +101,31 @@ export function checkAttributes(input: unknown, known: AttributesRecord | undefi
     }
   }
   const password = recoveryPassword === undefined ? undefined : viewOf(recoveryPassword);
-  if (password === null || (password !== undefined && password.length !== RECOVERY_PASSWORD_BYTES)) {
+  if (
+    password === null ||
+    (password !== undefined && password.length !== RECOVERY_PASSWORD_BYTES)
+  ) {
     refuse('attributes.recoveryPassword', `a Uint8Array of ${RECOVERY_PASSWORD_BYTES} bytes`);
   }
   const name = encryptedDeviceName === undefined ? undefined : viewOf(encryptedDeviceName);
-  if (name === null || (name !== undefined && (name.length === 0 || name.length > MAX_DEVICE_NAME_BYTES))) {
+  if (
+    name === null ||
+    (name !== undefined && (name.length === 0 || name.length > MAX_DEVICE_NAME_BYTES))
+  ) {
     refuse('attributes.encryptedDeviceName', `a Uint8Array of 1 to ${MAX_DEVICE_NAME_BYTES} bytes`);
   }
   return {
     fetchesMessages: checkBoolean(given.fetchesMessages ?? true, 'attributes.fetchesMessages'),
-    pniRegistrationId: checkInteger(given.pniRegistrationId, 'attributes.pniRegistrationId', 1, MAX_REGISTRATION_ID),
-    discoverableByPhoneNumber: checkBoolean(given.discoverableByPhoneNumber, 'attributes.discoverableByPhoneNumber'),
+    pniRegistrationId: checkInteger(
+      given.pniRegistrationId,
+      'attributes.pniRegistrationId',
+      1,
+      MAX_REGISTRATION_ID,
+    ),
+    discoverableByPhoneNumber: checkBoolean(
+      given.discoverableByPhoneNumber,
+      'attributes.discoverableByPhoneNumber',
+    ),
     capabilities: checkCapabilities(given.capabilities),
     unrestricted: known?.unrestricted ?? false,
     isPending: known?.isPending ?? false,

@@ -5,8 +5,17 @@ import { SealcastError } from '../errors.js';
 import { checkOptions, checkSignal, refuse } from '../sealer/options.js';
 import { type ContactRecord, contactChange } from '../store/tables/contacts.js';
 import type { Change } from '../store/store.js';
-import type { AccessKey, AccountTransport, FetchedProfile, ProfileOutcome } from '../transport/transport.js';
-import { FETCH_PROFILE_NAMES, type ContactProfile, type FetchProfileOptions } from './account-types.js';
+import type {
+  AccessKey,
+  AccountTransport,
+  FetchedProfile,
+  ProfileOutcome,
+} from '../transport/transport.js';
+import {
+  FETCH_PROFILE_NAMES,
+  type ContactProfile,
+  type FetchProfileOptions,
+} from './account-types.js';
 import type { AccountRuntime } from '../runtime/account-runtime.js';
 import { parseServiceId } from '../util/service-id.js';
 import { archiveSessions, Records } from '../runtime/records.js';
@@ -25,7 +34,10 @@ export interface ProfilesOptions {
    */
   readonly identityPolicy?: 'accept' | 'fail';
   /** Receives the change, once it is on disk. */
-  readonly onIdentityChange?: (change: { readonly serviceId: string; readonly accepted: boolean }) => void;
+  readonly onIdentityChange?: (change: {
+    readonly serviceId: string;
+    readonly accepted: boolean;
+  }) => void;
 }
 
 const HOUR_MS = 3_600_000;
@@ -76,7 +88,10 @@ export class Profiles {
    *   account; ERR_RATE_LIMITED; ERR_SERVICE_UNAVAILABLE; ERR_SERVICE_REJECTED; ERR_ABORTED,
    *   ERR_CLOSED; as the store.
    */
-  async fetchProfile(serviceId: string, options: FetchProfileOptions = {}): Promise<ContactProfile> {
+  async fetchProfile(
+    serviceId: string,
+    options: FetchProfileOptions = {},
+  ): Promise<ContactProfile> {
     const checked = parseServiceId(serviceId) ?? refuse('serviceId', 'a UUID, or PNI: and a UUID');
     const { force = false, signal: givenSignal } = checkOptions(options, FETCH_PROFILE_NAMES);
     if (typeof force !== 'boolean') refuse('force', 'true or false');
@@ -122,16 +137,23 @@ export class Profiles {
     const { profileKey } = contact;
     // A phone-number identity has no versioned profile.
     const isVersioned = profileKey !== undefined && !isPni(serviceId);
-    const version = isVersioned ? (await profileKeyFacts(profileKey, serviceId)).version : undefined;
+    const version = isVersioned
+      ? (await profileKeyFacts(profileKey, serviceId)).version
+      : undefined;
     const ask = (accessKey: AccessKey | null): Promise<ProfileOutcome> =>
-      this.#transport.fetchProfile({ serviceId, accessKey, ...(version !== undefined && { version }) }, { signal });
+      this.#transport.fetchProfile(
+        { serviceId, accessKey, ...(version !== undefined && { version }) },
+        { signal },
+      );
     const accessKey = accessKeyFor(serviceId, contact);
     let answer = await ask(accessKey);
     // The key is outdated, or there is no such account: an authenticated request tells which.
     if (answer.status === 'unauthorized' && accessKey !== null) answer = await ask(null);
     if (answer.status === 'ok') return { profile: answer, profileKey };
     if (answer.status === 'not-found') {
-      throw new SealcastError('ERR_RECIPIENT_UNREGISTERED', 'there is no such account', { serviceId });
+      throw new SealcastError('ERR_RECIPIENT_UNREGISTERED', 'there is no such account', {
+        serviceId,
+      });
     }
     throw refusalError(answer, 'no profile could be had', serviceId);
   }
@@ -146,11 +168,15 @@ export class Profiles {
       const isOther = isOtherIdentity(contact, identityKey);
       const changes = isOther ? await this.#archive(serviceId, contact) : [];
       const known = this.#withIdentity(fetched, identityKey);
-      await this.#records.commit([...changes, contactChange(serviceId, isOther ? { ...known, devices: [] } : known)]);
+      await this.#records.commit([
+        ...changes,
+        contactChange(serviceId, isOther ? { ...known, devices: [] } : known),
+      ]);
       return { access: modeOf(known), isOther };
     });
     if (isOther) this.#tellIdentityChange(serviceId);
-    const decrypted = profileKey === undefined || name === undefined ? null : decryptProfileName(profileKey, name);
+    const decrypted =
+      profileKey === undefined || name === undefined ? null : decryptProfileName(profileKey, name);
     const known: ContactProfile = {
       ...access,
       unrestricted,

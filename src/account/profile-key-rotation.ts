@@ -18,7 +18,8 @@ import { profileUpload } from './profile-upload.js';
 import { refusalError } from '../transport/refusal-errors.js';
 
 const PROFILE_KEY_BYTES = 32;
-const PENDING = 'the new profile key is kept, and the next call or the next opening of the account finishes the change';
+const PENDING =
+  'the new profile key is kept, and the next call or the next opening of the account finishes the change';
 
 /**
  * Gives the account another profile key, whatever happens in between. In this order:
@@ -64,7 +65,9 @@ export class Rotation {
   async begin(): Promise<Change[]> {
     const { profile, attributes, rotation } = await this.#load();
     checkKnown(profile, attributes);
-    return rotation === undefined ? [rotationChange({ profileKey: randomBytes(PROFILE_KEY_BYTES) })] : [];
+    return rotation === undefined
+      ? [rotationChange({ profileKey: randomBytes(PROFILE_KEY_BYTES) })]
+      : [];
   }
 
   async isPending(): Promise<boolean> {
@@ -101,10 +104,12 @@ export class Rotation {
     const options = { signal: this.#signal };
     const upload = await profileUpload(known.profile, profileKey, account.aci);
     const uploaded = await this.#transport.setProfile(upload, options);
-    if (uploaded.status !== 'ok') throw refusalError(uploaded, `the profile was not uploaded (${PENDING})`);
+    if (uploaded.status !== 'ok')
+      throw refusalError(uploaded, `the profile was not uploaded (${PENDING})`);
     const whole = attributesWith(known.attributes, account, profileKey);
     const registered = await this.#transport.setAccountAttributes(whole, options);
-    if (registered.status !== 'ok') throw refusalError(registered, `the access key was not registered (${PENDING})`);
+    if (registered.status !== 'ok')
+      throw refusalError(registered, `the access key was not registered (${PENDING})`);
     await this.#runtime.locks.with([OWN_LOCKS.records], () => this.#take(profileKey));
   }
 
@@ -118,7 +123,9 @@ export class Rotation {
         rotationChange(undefined),
         // The rotation has sent their pending changes.
         ...(profile?.isPending === true ? [profileChange({ ...profile, isPending: false })] : []),
-        ...(attributes?.isPending === true ? [attributesChange({ ...attributes, isPending: false })] : []),
+        ...(attributes?.isPending === true
+          ? [attributesChange({ ...attributes, isPending: false })]
+          : []),
       ]);
     } finally {
       change.value.fill(0);
@@ -137,10 +144,16 @@ function checkKnown(
   attributes: AttributesRecord | undefined,
 ): { readonly profile: ProfileRecord; readonly attributes: AttributesRecord } {
   if (profile === undefined) {
-    refuse('profile', 'set before a new profile key: it is encrypted with it, and what is not known would be lost');
+    refuse(
+      'profile',
+      'set before a new profile key: it is encrypted with it, and what is not known would be lost',
+    );
   }
   if (attributes === undefined) {
-    refuse('attributes', 'given before an access key is registered: what is left out of them is cleared');
+    refuse(
+      'attributes',
+      'given before an access key is registered: what is left out of them is cleared',
+    );
   }
   return { profile, attributes };
 }

@@ -49,7 +49,8 @@ const NAMES = {
 } satisfies NamesOf<ProfileInput>;
 
 function checkText(value: unknown, field: string): string {
-  if (typeof value !== 'string' || !value.isWellFormed()) refuse(field, 'a string of well-formed Unicode');
+  if (typeof value !== 'string' || !value.isWellFormed())
+    refuse(field, 'a string of well-formed Unicode');
   return value;
 }
 
@@ -59,7 +60,8 @@ export function checkProfile(input: unknown): ProfileRecord {
   checkNames(given, NAMES, 'profile');
   const { family, about, aboutEmoji, paymentAddress, phoneNumberSharing, badgeIds = [] } = given;
   const address = paymentAddress === undefined ? undefined : viewOf(paymentAddress);
-  if (address === null || address?.length === 0) refuse('profile.paymentAddress', 'a Uint8Array of at least 1 byte');
+  if (address === null || address?.length === 0)
+    refuse('profile.paymentAddress', 'a Uint8Array of at least 1 byte');
   if (phoneNumberSharing !== undefined && typeof phoneNumberSharing !== 'boolean') {
     refuse('profile.phoneNumberSharing', 'true or false');
   }
@@ -78,7 +80,9 @@ export function checkProfile(input: unknown): ProfileRecord {
     encryptFields(profile, new Uint8Array(32));
   } catch (error) {
     if (!(error instanceof SealcastError)) throw error;
-    throw new SealcastError(error.code, `profile.${error.message}`, { field: `profile.${error.field ?? ''}` });
+    throw new SealcastError(error.code, `profile.${error.message}`, {
+      field: `profile.${error.field ?? ''}`,
+    });
   }
   return profile;
 }
@@ -92,8 +96,12 @@ function encryptFields(
     name: encryptProfileName(key, { given, ...(family !== undefined && { family }) }),
     ...(about !== undefined && { about: encryptProfileAbout(key, about) }),
     ...(aboutEmoji !== undefined && { aboutEmoji: encryptProfileEmoji(key, aboutEmoji) }),
-    ...(paymentAddress !== undefined && { paymentAddress: encryptPaymentAddress(key, paymentAddress) }),
-    ...(phoneNumberSharing !== undefined && { phoneNumberSharing: encryptProfileFlag(key, phoneNumberSharing) }),
+    ...(paymentAddress !== undefined && {
+      paymentAddress: encryptPaymentAddress(key, paymentAddress),
+    }),
+    ...(phoneNumberSharing !== undefined && {
+      phoneNumberSharing: encryptProfileFlag(key, phoneNumberSharing),
+    }),
   };
 }
 

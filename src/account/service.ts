@@ -8,7 +8,10 @@ import { Profiles } from './contact-profiles.js';
 export interface AccountServiceOptions extends RuntimeOptions {
   readonly transport: AccountTransport;
   readonly policies: Policies;
-  readonly onIdentityChange: (change: { readonly serviceId: string; readonly accepted: boolean }) => void;
+  readonly onIdentityChange: (change: {
+    readonly serviceId: string;
+    readonly accepted: boolean;
+  }) => void;
 }
 
 /** Implementation of an Account without its Broadcaster and Receiver, loaded lazily. */
@@ -20,9 +23,15 @@ export class AccountService {
   #endBlocking: (() => void) | undefined;
   #pending: Promise<void> = Promise.resolve();
 
-  private constructor(runtime: AccountRuntime, { transport, policies, onIdentityChange }: AccountServiceOptions) {
+  private constructor(
+    runtime: AccountRuntime,
+    { transport, policies, onIdentityChange }: AccountServiceOptions,
+  ) {
     this.#runtime = runtime;
-    this.profiles = new Profiles(runtime, transport, { identityPolicy: policies.onIdentityChange, onIdentityChange });
+    this.profiles = new Profiles(runtime, transport, {
+      identityPolicy: policies.onIdentityChange,
+      onIdentityChange,
+    });
     this.own = new OwnAccount(runtime, transport);
     this.preKeys = new PreKeys(runtime, transport);
   }

@@ -96,16 +96,23 @@ export class OwnAccount {
    */
   async registerAccessKey(options: AccessKeyOptions = {}): Promise<void> {
     const { unrestricted, signal } = checkOptions(options, ACCESS_KEY_NAMES);
-    if (unrestricted !== undefined && typeof unrestricted !== 'boolean') refuse('unrestricted', 'true or false');
+    if (unrestricted !== undefined && typeof unrestricted !== 'boolean')
+      refuse('unrestricted', 'true or false');
     await unlessAborted(() => this.#registerAccessKey(unrestricted), checkSignal(signal));
   }
 
   async #registerAccessKey(unrestricted: boolean | undefined): Promise<void> {
     const isRotating = await this.#exclusively(async () => {
       this.#profileKey();
-      const before = await this.#change(({ attributes = refuse('attributes', 'given before an access key is') }) => [
-        attributesChange({ ...attributes, unrestricted: unrestricted ?? attributes.unrestricted, isPending: true }),
-      ]);
+      const before = await this.#change(
+        ({ attributes = refuse('attributes', 'given before an access key is') }) => [
+          attributesChange({
+            ...attributes,
+            unrestricted: unrestricted ?? attributes.unrestricted,
+            isPending: true,
+          }),
+        ],
+      );
       // A pending rotation sends the attributes too: to send them here as well would register one
       // access key right after the other.
       if (before.rotation !== undefined) return true;
@@ -120,7 +127,9 @@ export class OwnAccount {
     const { attributes } = await this.#load();
     if (attributes === undefined) return;
     const whole = attributesWith(attributes, this.#runtime.account, this.#profileKey());
-    const answer = await this.#transport.setAccountAttributes(whole, { signal: this.#closing.signal });
+    const answer = await this.#transport.setAccountAttributes(whole, {
+      signal: this.#closing.signal,
+    });
     const isTaken = answer.status === 'ok';
     if (isTaken || isDefinite(answer)) {
       const unrestricted = (isTaken ? attributes : (before ?? attributes)).unrestricted;
@@ -192,7 +201,9 @@ export class OwnAccount {
   async rotateProfileKey(options: OwnCallOptions = {}): Promise<void> {
     const signal = checkSignal(checkOptions(options, OWN_CALL_NAMES)['signal']);
     await unlessAborted(async () => {
-      await this.#locked([OWN_LOCKS.records], async () => this.#records.commit(await this.#rotation.begin()));
+      await this.#locked([OWN_LOCKS.records], async () =>
+        this.#records.commit(await this.#rotation.begin()),
+      );
       await this.#rotation.finish();
     }, signal);
   }
@@ -230,7 +241,11 @@ export class OwnAccount {
         if (!(error instanceof SealcastError)) throw error;
         const message = `the contact is blocked, but ${error.message}`;
         const { code, retryAfterMs, cause } = error;
-        const facts = { serviceId: checked, cause, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+        const facts = {
+          serviceId: checked,
+          cause,
+          ...(retryAfterMs !== undefined && { retryAfterMs }),
+        };
         throw new SealcastError(code, message, facts);
       }
     }, signal);
@@ -242,7 +257,9 @@ export class OwnAccount {
     await this.#locked([checked], async () => {
       const contact = await this.#records.contact(checked);
       if (contact.blocked) {
-        await this.#records.commit([contactChange(checked, { ...contact, blocked: false, lacksProfileKey: false })]);
+        await this.#records.commit([
+          contactChange(checked, { ...contact, blocked: false, lacksProfileKey: false }),
+        ]);
       }
     });
   }
@@ -279,10 +296,16 @@ export class OwnAccount {
    *
    * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_ABORTED
    */
-  async unidentifiedAccess(serviceId: string, options: OwnCallOptions = {}): Promise<UnidentifiedAccessPair> {
+  async unidentifiedAccess(
+    serviceId: string,
+    options: OwnCallOptions = {},
+  ): Promise<UnidentifiedAccessPair> {
     const checked = checkServiceId(serviceId);
     const signal = checkSignal(checkOptions(options, OWN_CALL_NAMES)['signal']);
-    const [contact, { attributes }] = await Promise.all([this.#records.contact(checked), this.#load()]);
+    const [contact, { attributes }] = await Promise.all([
+      this.#records.contact(checked),
+      this.#load(),
+    ]);
     const target = contact.blocked ? null : accessKeyFor(checked, contact);
     const { profileKey } = this.#runtime.account;
     let self = profileKey === undefined ? null : deriveAccessKey(profileKey);

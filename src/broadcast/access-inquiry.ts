@@ -37,6 +37,8 @@ export async function askForEvidence(
   return profile.status === 'ok' ? { kind: 'evidence', evidence: profile } : EXISTS;
 }
 
-function fetchesProfiles(transport: Transport): transport is Transport & Pick<AccountTransport, 'fetchProfile'> {
+function fetchesProfiles(
+  transport: Transport,
+): transport is Transport & Pick<AccountTransport, 'fetchProfile'> {
   return typeof (transport as Partial<AccountTransport>).fetchProfile === 'function';
 }

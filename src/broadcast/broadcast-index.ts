@@ -52,7 +52,8 @@ export class BroadcastIndex {
   /** @throws SealcastError ERR_INVALID_ARGUMENT: the timestamp is that of another broadcast. */
   assertFree({ id, timestamp }: IndexedBroadcast): void {
     const other = this.#ids.get(timestamp);
-    if (other !== undefined && other !== id) refuse('timestamp', 'that of no other broadcast in the store');
+    if (other !== undefined && other !== id)
+      refuse('timestamp', 'that of no other broadcast in the store');
   }
 
   /**

@@ -38,7 +38,8 @@ export class BroadcastRecords {
     const { outbox, index, dryRun } = this.#options;
     const known = await outbox.broadcast(id);
     if (message === undefined) {
-      if (known === undefined) throw new SealcastError('ERR_STORE_FAILED', 'the broadcast is no longer in the store');
+      if (known === undefined)
+        throw new SealcastError('ERR_STORE_FAILED', 'the broadcast is no longer in the store');
       return { record: known, isNew: false };
     }
     // In one step: of two broadcasts that begin together, each takes a timestamp of its own.
@@ -63,7 +64,8 @@ export class BroadcastRecords {
     const timestamp = checked.timestamp ?? known?.timestamp ?? index.freeTimestamp(nowMs);
     const content = encodeMessage(message, timestamp);
     if (known !== undefined) {
-      const isSameMessage = Buffer.compare(known.content, content) === 0 && known.timestamp === timestamp;
+      const isSameMessage =
+        Buffer.compare(known.content, content) === 0 && known.timestamp === timestamp;
       if (!isSameMessage || known.urgent !== urgent) {
         const reason = 'the broadcast of this id is of another message, timestamp or urgency';
         throw new SealcastError('ERR_BROADCAST_MISMATCH', reason, { field: 'id' });

@@ -24,12 +24,19 @@ import {
 import { MAX_EXPIRE_TIMER } from '../content/index.js';
 import { SealcastError } from '../errors.js';
 import { OPENER_NAMES } from '../runtime/option-names.js';
-import { checkInteger, checkOptions, checkSignal, refuse, type PublicKeyInput } from '../sealer/options.js';
+import {
+  checkInteger,
+  checkOptions,
+  checkSignal,
+  refuse,
+  type PublicKeyInput,
+} from '../sealer/options.js';
 import type { SealerStats } from '../sealer/sealer.js';
 import { EventRelay } from '../util/event-relay.js';
 import type { NamesOf } from '../util/known-names.js';
 
-export interface BroadcasterOptions extends SharedOptions, Partial<Policies>, Partial<BroadcasterLimits> {}
+export interface BroadcasterOptions
+  extends SharedOptions, Partial<Policies>, Partial<BroadcasterLimits> {}
 
 /** Options of {@link Broadcaster.resume}. */
 export interface ResumeOptions {
@@ -95,7 +102,11 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
    * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_CLOSED; ERR_MESSAGE_TOO_LARGE: receivers'
    *   devices would drop the text, see {@link truncateBody}.
    */
-  broadcast(message: BroadcastMessage, recipients: Recipients, options: BroadcastOptions = {}): BroadcastRun {
+  broadcast(
+    message: BroadcastMessage,
+    recipients: Recipients,
+    options: BroadcastOptions = {},
+  ): BroadcastRun {
     this.#assertOpen();
     return this.#service.broadcast(checkBroadcast(message, recipients, options));
   }
@@ -166,10 +177,9 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
    * @throws SealcastError ERR_INVALID_ARGUMENT: no new key of this contact waits.
    *   ERR_IDENTITY_CHANGED: another key waits than the one given. ERR_CLOSED, and the errors of the
    *   store.
-   * @example
-   * for await (const { serviceId, identityKey } of broadcaster.pendingIdentities()) {
-   *   if (await isVerified(serviceId, identityKey)) await broadcaster.acceptIdentity(serviceId, identityKey);
-   * }
+   * @example for await (const { serviceId, identityKey } of broadcaster.pendingIdentities()) { if
+   * (await isVerified(serviceId, identityKey)) await broadcaster.acceptIdentity(serviceId,
+   * identityKey); }
    */
   async acceptIdentity(serviceId: string, identityKey?: PublicKeyInput): Promise<void> {
     this.#assertOpen();

@@ -34,7 +34,8 @@ export class ChunkQueue {
   /** Resolves when more may follow. */
   async add(serviceIds: readonly string[]): Promise<void> {
     for (const serviceId of serviceIds) {
-      const place = this.#placeOf?.(serviceId).slice(0, PLACE_CHARACTERS).padEnd(PLACE_CHARACTERS) ?? '';
+      const place =
+        this.#placeOf?.(serviceId).slice(0, PLACE_CHARACTERS).padEnd(PLACE_CHARACTERS) ?? '';
       const placed = place + serviceId;
       const name = placed.slice(0, PART_CHARACTERS);
       const part = this.#parts.get(name);
@@ -79,7 +80,8 @@ export class ChunkQueue {
         this.#parts.delete(name);
         this.#round.pop();
       }
-      for (const placed of some) taken.push(this.#placeOf === undefined ? placed : placed.slice(PLACE_CHARACTERS));
+      for (const placed of some)
+        taken.push(this.#placeOf === undefined ? placed : placed.slice(PLACE_CHARACTERS));
       this.#size -= some.length;
     }
     return taken;

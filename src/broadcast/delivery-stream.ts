@@ -66,7 +66,8 @@ export class DeliveryStream {
       if (this.#ready.length < this.#maxUnread) return false;
       this.#unstored = [];
       for (let kept = this.#ready.shift(); kept !== undefined; kept = this.#ready.shift()) {
-        if (kept.error?.code === 'ERR_RECIPIENT_INVALID' && kept.error.index !== undefined) this.#unstored.push(kept);
+        if (kept.error?.code === 'ERR_RECIPIENT_INVALID' && kept.error.index !== undefined)
+          this.#unstored.push(kept);
       }
     }
     if (!isStored && this.#unstored.length < this.#maxUnread) this.#unstored.push(delivery);

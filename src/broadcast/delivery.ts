@@ -41,7 +41,12 @@
  */
 import { takesSealed, type Access } from '../access/access-mode.js';
 import { SealcastError } from '../errors.js';
-import { rowChange, type DeliveryStatus, type EncryptedDevice, type OutboxRecord } from '../store/tables/outbox.js';
+import {
+  rowChange,
+  type DeliveryStatus,
+  type EncryptedDevice,
+  type OutboxRecord,
+} from '../store/tables/outbox.js';
 import type { Change } from '../store/store.js';
 import type { Refusal } from '../transport/transport.js';
 
@@ -94,10 +99,14 @@ export function prunedChange(id: string, serviceId: string, row: OutboxRecord): 
 }
 
 /** Error codes of deliveries that ended before anything was sent. */
-const NEVER_SENT: ReadonlySet<string | undefined> = new Set(['ERR_RECIPIENT_BLOCKED', 'ERR_RECIPIENT_INVALID']);
+const NEVER_SENT: ReadonlySet<string | undefined> = new Set([
+  'ERR_RECIPIENT_BLOCKED',
+  'ERR_RECIPIENT_INVALID',
+]);
 
 /** Whether the recipient may have the message, whatever the service answered. */
-export const mayHaveArrived = (row: OutboxRecord): boolean => row.state !== 'done' || !NEVER_SENT.has(row.errorCode);
+export const mayHaveArrived = (row: OutboxRecord): boolean =>
+  row.state !== 'done' || !NEVER_SENT.has(row.errorCode);
 
 /** View of the retry requests for a run that encrypts and records. */
 export interface ResendRequests {
@@ -145,7 +154,11 @@ export class DeliveryRows {
    *
    * @param identityKey the ciphertexts are for it, 33 bytes
    */
-  encrypted(serviceId: string, identityKey: Uint8Array, devices: readonly EncryptedDevice[]): Change {
+  encrypted(
+    serviceId: string,
+    identityKey: Uint8Array,
+    devices: readonly EncryptedDevice[],
+  ): Change {
     return this.#change(serviceId, 'encrypted', { state: 'encrypted', identityKey, devices });
   }
 
@@ -222,19 +235,37 @@ export function accepted({ serviceId, access }: EncryptedDelivery): EndedStep {
 /** The account is gone. */
 export const UNREGISTERED: EndedStep = { kind: 'ended', status: 'unregistered' };
 
-export const failure = (error: SealcastError): EndedStep => ({ kind: 'ended', status: 'failed', error });
+export const failure = (error: SealcastError): EndedStep => ({
+  kind: 'ended',
+  status: 'failed',
+  error,
+});
 
 export const blockedError = (serviceId: string): SealcastError =>
   new SealcastError('ERR_RECIPIENT_BLOCKED', 'the contact is blocked', { serviceId });
 export const selfError = (serviceId: string): SealcastError =>
-  new SealcastError('ERR_RECIPIENT_INVALID', 'the recipient is the sending account itself', { serviceId });
-export const deniedError = (serviceId: string): SealcastError =>
-  new SealcastError('ERR_ACCESS_DENIED', 'the recipient does not take sealed messages from us', { serviceId });
-export const identityError = (serviceId: string): SealcastError =>
-  new SealcastError('ERR_IDENTITY_CHANGED', 'the recipient has another identity key than before', { serviceId });
-export const encryptionError = (serviceId: string, reason?: string): SealcastError =>
-  new SealcastError('ERR_ENCRYPTION_FAILED', `libsignal could not encrypt: ${reason ?? 'no reason given'}`, {
+  new SealcastError('ERR_RECIPIENT_INVALID', 'the recipient is the sending account itself', {
     serviceId,
   });
+export const deniedError = (serviceId: string): SealcastError =>
+  new SealcastError('ERR_ACCESS_DENIED', 'the recipient does not take sealed messages from us', {
+    serviceId,
+  });
+export const identityError = (serviceId: string): SealcastError =>
+  new SealcastError('ERR_IDENTITY_CHANGED', 'the recipient has another identity key than before', {
+    serviceId,
+  });
+export const encryptionError = (serviceId: string, reason?: string): SealcastError =>
+  new SealcastError(
+    'ERR_ENCRYPTION_FAILED',
+    `libsignal could not encrypt: ${reason ?? 'no reason given'}`,
+    {
+      serviceId,
+    },
+  );
 export const noPreKeysError = (serviceId: string, reason?: string): SealcastError =>
-  new SealcastError('ERR_NO_PREKEYS', `no usable prekey bundle: ${reason ?? 'the service gave none'}`, { serviceId });
+  new SealcastError(
+    'ERR_NO_PREKEYS',
+    `no usable prekey bundle: ${reason ?? 'the service gave none'}`,
+    { serviceId },
+  );

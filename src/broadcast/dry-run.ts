@@ -81,20 +81,32 @@ export class OverlayStore implements Store {
     this.orderOf = (table, key) => base.orderOf?.(table, key) ?? Buffer.from(key).toString('hex');
   }
 
-  async getMany(table: TableName, keys: readonly string[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
+  async getMany(
+    table: TableName,
+    keys: readonly string[],
+  ): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
     const changed = this.#changed.get(table);
     const values = await this.#base.getMany(table, keys);
-    return keys.map((key, i) => (changed?.has(key) === true ? copyOf(changed.get(key)) : values[i]));
+    return keys.map((key, i) =>
+      changed?.has(key) === true ? copyOf(changed.get(key)) : values[i],
+    );
   }
 
-  async list(table: TableName, { prefix = '', after, limit }: ListOptions): Promise<readonly StoreEntry[]> {
+  async list(
+    table: TableName,
+    { prefix = '', after, limit }: ListOptions,
+  ): Promise<readonly StoreEntry[]> {
     const changed = this.#changed.get(table);
     const compare = (a: string, b: string): number =>
       a === b ? 0 : this.orderOf(table, a) < this.orderOf(table, b) ? -1 : 1;
     const base: StoreEntry[] = [];
     let isWhole = false;
     for (let last = after; !isWhole && base.length < limit;) {
-      const page = await this.#base.list(table, { prefix, limit, ...(last !== undefined && { after: last }) });
+      const page = await this.#base.list(table, {
+        prefix,
+        limit,
+        ...(last !== undefined && { after: last }),
+      });
       base.push(...page.filter(({ key }) => changed?.has(key) !== true));
       isWhole = page.length < limit;
       last = page.at(-1)?.key;
@@ -106,14 +118,16 @@ export class OverlayStore implements Store {
     const all = [...base, ...added].sort((a, b) => compare(a.key, b.key));
     // Entries after the last one that was read may have others of the base store before them.
     const lastKey = base.at(-1)?.key;
-    const known = isWhole || lastKey === undefined ? all : all.filter(({ key }) => compare(key, lastKey) <= 0);
+    const known =
+      isWhole || lastKey === undefined ? all : all.filter(({ key }) => compare(key, lastKey) <= 0);
     return known.slice(0, limit);
   }
 
   commit(changes: readonly Change[]): Promise<void> {
     for (const { table, key, value } of changes) {
       let changed = this.#changed.get(table);
-      if (changed === undefined) this.#changed.set(table, (changed = new Map<string, Uint8Array<ArrayBuffer>>()));
+      if (changed === undefined)
+        this.#changed.set(table, (changed = new Map<string, Uint8Array<ArrayBuffer>>()));
       if ((table === 'session' || table === 'contact') && !changed.has(key)) this.#note(table, key);
       changed.set(key, value === null ? undefined : this.#copy(value));
     }
@@ -139,7 +153,8 @@ export class OverlayStore implements Store {
 
   /** Forgets the changes to a recipient's sessions and contact: nothing more is done with them. */
   forget(serviceId: string): void {
-    for (const { table, key } of this.#ofRecipients.get(serviceId) ?? []) this.#changed.get(table)?.delete(key);
+    for (const { table, key } of this.#ofRecipients.get(serviceId) ?? [])
+      this.#changed.get(table)?.delete(key);
     this.#ofRecipients.delete(serviceId);
   }
 
@@ -160,7 +175,8 @@ export class OverlayStore implements Store {
   }
 }
 
-const copyOf = (value: Uint8Array | undefined): Uint8Array<ArrayBuffer> | undefined => value && Uint8Array.from(value);
+const copyOf = (value: Uint8Array | undefined): Uint8Array<ArrayBuffer> | undefined =>
+  value && Uint8Array.from(value);
 
 const SENT: SendOutcome = { status: 'sent' };
 const NOTHING = { status: 'unavailable' } as const;

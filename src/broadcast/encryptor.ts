@@ -76,7 +76,12 @@ export class Encryptor {
   readonly #contents: PlaintextVariants;
   readonly #rows: DeliveryRows;
 
-  constructor(id: string, context: BroadcastContext, contents: PlaintextVariants, rows: DeliveryRows) {
+  constructor(
+    id: string,
+    context: BroadcastContext,
+    contents: PlaintextVariants,
+    rows: DeliveryRows,
+  ) {
     this.#rows = rows;
     this.#id = id;
     this.#context = context;
@@ -139,7 +144,10 @@ export class Encryptor {
     if (contact.blocked) return failure(blockedError(serviceId));
     if (row?.state === 'encrypted' && this.isFor(contact, row.identityKey)) {
       const { identityKey, devices } = row;
-      return { kind: 'encrypted', delivery: { serviceId, access: contact, revision, identityKey, devices } };
+      return {
+        kind: 'encrypted',
+        delivery: { serviceId, access: contact, revision, identityKey, devices },
+      };
     }
     if (serviceId === this.#context.account().aci) return failure(selfError(serviceId));
     const isSealed = takesSealed(serviceId, contact);
@@ -177,7 +185,10 @@ export class Encryptor {
         steps.set(serviceId, 'stranger');
         continue;
       }
-      steps.set(serviceId, this.#keep(serviceId, { contact, revision }, contact.devices, own, [], changes));
+      steps.set(
+        serviceId,
+        this.#keep(serviceId, { contact, revision }, contact.devices, own, [], changes),
+      );
     }
     await outbox.commit(changes);
     telemetry.publish('stage', {
@@ -239,7 +250,9 @@ export class Encryptor {
     const { outbox, sessionClient } = this.#context;
     const ids = [...devices.keys()];
     const sessions = await outbox.sessions(ids.map((deviceId) => sessionKey(serviceId, deviceId)));
-    const inputs = ids.map((id, i) => this.#inputFor(serviceId, contact, id, sessions[i], devices.get(id)));
+    const inputs = ids.map((id, i) =>
+      this.#inputFor(serviceId, contact, id, sessions[i], devices.get(id)),
+    );
     return { ids, sessions, outputs: await sessionClient.encrypt(inputs) };
   }
 
@@ -257,10 +270,16 @@ export class Encryptor {
     const current = await outbox.sessions(ids.map((deviceId) => sessionKey(serviceId, deviceId)));
     if (current.some((session, i) => !isSameBytes(session, sessions[i]))) return undefined;
     const changes = await archiveSessions(outbox, sessionClient, serviceId, retired);
-    const encrypted = ids.map((deviceId, i) => ({ deviceId, registrationId: outputs[i]?.registrationId ?? 0 }));
+    const encrypted = ids.map((deviceId, i) => ({
+      deviceId,
+      registrationId: outputs[i]?.registrationId ?? 0,
+    }));
     const step = this.#keep(serviceId, { contact, revision }, encrypted, outputs, kept, changes);
     if (step.kind !== 'encrypted') return step;
-    const known: Device[] = step.delivery.devices.map(({ deviceId, registrationId }) => ({ deviceId, registrationId }));
+    const known: Device[] = step.delivery.devices.map(({ deviceId, registrationId }) => ({
+      deviceId,
+      registrationId,
+    }));
     changes.push(contactChange(serviceId, { ...contact, devices: known }));
     await outbox.commit(changes);
     // The lock is held, so the contact's latest change is the one just committed.
@@ -282,7 +301,9 @@ export class Encryptor {
       const output = outputs[i];
       if (output?.session === undefined || output.ciphertext === undefined) {
         const error =
-          output?.status === 'bad-bundle' || output?.status === 'no-session' ? noPreKeysError : encryptionError;
+          output?.status === 'bad-bundle' || output?.status === 'no-session'
+            ? noPreKeysError
+            : encryptionError;
         return failure(error(serviceId, output?.reason));
       }
       const { registrationId, type, ciphertext, session } = output;
@@ -291,7 +312,13 @@ export class Encryptor {
     }
     const identityKey = contact.identityKey ?? new Uint8Array(0);
     changes.push(...sessions, this.#rows.encrypted(serviceId, identityKey, encrypted));
-    const delivery: EncryptedDelivery = { serviceId, access: contact, revision, identityKey, devices: encrypted };
+    const delivery: EncryptedDelivery = {
+      serviceId,
+      access: contact,
+      revision,
+      identityKey,
+      devices: encrypted,
+    };
     return { kind: 'encrypted', delivery };
   }
 }

@@ -56,10 +56,14 @@ async function* guarded(recipients: Recipients): AsyncGenerator {
   try {
     yield* recipients as AsyncIterable<unknown>;
   } catch (cause) {
-    throw new SealcastError('ERR_INVALID_ARGUMENT', 'the recipients could not be read to their end', {
-      field: 'recipients',
-      cause,
-    });
+    throw new SealcastError(
+      'ERR_INVALID_ARGUMENT',
+      'the recipients could not be read to their end',
+      {
+        field: 'recipients',
+        cause,
+      },
+    );
   }
 }
 

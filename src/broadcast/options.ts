@@ -104,18 +104,26 @@ export interface CheckedBroadcast {
   readonly maxPerSecond: number | undefined;
 }
 
-export function checkBroadcast(message: unknown, recipients: unknown, options: unknown): CheckedBroadcast {
+export function checkBroadcast(
+  message: unknown,
+  recipients: unknown,
+  options: unknown,
+): CheckedBroadcast {
   const given = checkObject(message, 'message');
   checkNames(given, MESSAGE_NAMES, 'message');
   const body = checkBody(given['body']);
-  const iterable = recipients as Partial<Iterable<string> & AsyncIterable<string>> | null | undefined;
+  const iterable = recipients as
+    Partial<Iterable<string> & AsyncIterable<string>> | null | undefined;
   if (
     typeof recipients === 'string' ||
     (iterable?.[Symbol.iterator] ?? iterable?.[Symbol.asyncIterator]) === undefined
   ) {
     refuse('recipients', 'an iterable or async iterable of service ids');
   }
-  const { id, timestamp, urgent, signal, dryRun, maxPerSecond } = checkOptions(options, BROADCAST_NAMES);
+  const { id, timestamp, urgent, signal, dryRun, maxPerSecond } = checkOptions(
+    options,
+    BROADCAST_NAMES,
+  );
   if (id !== undefined && !isBroadcastId(id)) refuse('id', '1 to 128 letters, digits and _.:-');
   if (maxPerSecond !== undefined && (typeof maxPerSecond !== 'number' || !(maxPerSecond > 0))) {
     refuse('maxPerSecond', 'a number above 0');
@@ -124,7 +132,10 @@ export function checkBroadcast(message: unknown, recipients: unknown, options: u
     message: { body },
     recipients: recipients as Recipients,
     id,
-    timestamp: timestamp === undefined ? undefined : checkInteger(timestamp, 'timestamp', 1, MAX_TIMESTAMP_MS),
+    timestamp:
+      timestamp === undefined
+        ? undefined
+        : checkInteger(timestamp, 'timestamp', 1, MAX_TIMESTAMP_MS),
     urgent: checkBoolean(urgent, 'urgent', true),
     signal: checkSignal(signal),
     dryRun: checkBoolean(dryRun, 'dryRun', false),

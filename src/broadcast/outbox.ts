@@ -1,4 +1,9 @@
-import { broadcastChange, loadBroadcast, scanBroadcasts, type BroadcastRecord } from '../store/tables/broadcasts.js';
+import {
+  broadcastChange,
+  loadBroadcast,
+  scanBroadcasts,
+  type BroadcastRecord,
+} from '../store/tables/broadcasts.js';
 import { contactOrder } from '../store/tables/contacts.js';
 import { loadRows, scanRows, type OutboxRecord } from '../store/tables/outbox.js';
 import { Records } from '../runtime/records.js';
@@ -25,7 +30,9 @@ export class Outbox extends Records {
   }
 
   /** Iterates pages of a broadcast's recipients, in the store's order. */
-  pages(id: string): AsyncGenerator<readonly { readonly serviceId: string; readonly row: OutboxRecord }[]> {
+  pages(
+    id: string,
+  ): AsyncGenerator<readonly { readonly serviceId: string; readonly row: OutboxRecord }[]> {
     return scanRows(this.store, id);
   }
 
@@ -39,7 +46,8 @@ export class Outbox extends Records {
         if (row.state !== 'done') continue;
         const { status, errorCode } = row;
         const message = 'the part of the recipient failed; the outbox has the code alone';
-        const error = errorCode && new SealcastError(errorCode as SealcastErrorCode, message, { serviceId });
+        const error =
+          errorCode && new SealcastError(errorCode as SealcastErrorCode, message, { serviceId });
         yield { recipient: serviceId, status, ...(error instanceof SealcastError && { error }) };
       }
     }

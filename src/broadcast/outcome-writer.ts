@@ -34,7 +34,9 @@ export class OutcomeWriter {
    */
   record(delivery: Delivery, sealedWith?: Access): Promise<void> {
     const learned = sealedWith !== undefined && isUnproven(sealedWith) ? sealedWith : undefined;
-    return new Promise((resolve, reject) => this.#notes.add({ delivery, learned, resolve, reject }));
+    return new Promise((resolve, reject) =>
+      this.#notes.add({ delivery, learned, resolve, reject }),
+    );
   }
 
   async #write(notes: readonly Note[]): Promise<void> {
@@ -49,7 +51,9 @@ export class OutcomeWriter {
   async #writeAll(notes: readonly Note[]): Promise<void> {
     const { locks, outbox } = this.#context;
     const learned = new Map(
-      notes.flatMap(({ delivery, learned: access }) => (access === undefined ? [] : [[delivery.recipient, access]])),
+      notes.flatMap(({ delivery, learned: access }) =>
+        access === undefined ? [] : [[delivery.recipient, access]],
+      ),
     );
     if (learned.size === 0) return outbox.commit(this.#rowChanges(notes));
     const serviceIds = [...learned.keys()];

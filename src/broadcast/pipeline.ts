@@ -12,7 +12,14 @@ import { Encryptor, type Stranger } from './encryptor.js';
 import type { PauseGate } from './flow/pause-gate.js';
 import { ingest } from './ingest.js';
 import type { Recipients } from './options.js';
-import { DeliveryRows, acceptedStatus, failure, type Counts, type Delivery, type DeliveryStep } from './delivery.js';
+import {
+  DeliveryRows,
+  acceptedStatus,
+  failure,
+  type Counts,
+  type Delivery,
+  type DeliveryStep,
+} from './delivery.js';
 import { OutcomeWriter } from './outcome-writer.js';
 import { Semaphore } from '../util/semaphore.js';
 import type { SendLimiter } from './flow/send-limiter.js';
@@ -89,7 +96,12 @@ export class Pipeline {
     const error = messageError(record.content);
     this.#refused = error && failure(error);
     this.#rows = new DeliveryRows(id, context.resends);
-    this.#encryptor = new Encryptor(id, context, new PlaintextVariants(record, context.account), this.#rows);
+    this.#encryptor = new Encryptor(
+      id,
+      context,
+      new PlaintextVariants(record, context.account),
+      this.#rows,
+    );
     this.#steps = new SessionManager(id, context, this.#encryptor, signal);
     this.#sender = new DeliverySender(id, record, context, this.#steps, this.#limits(), signal);
     this.#outcomes = new OutcomeWriter(this.#rows, context);
@@ -142,7 +154,8 @@ export class Pipeline {
     const { id, endStates, context } = this.#options;
     // A broadcast that was finished keeps that time: a resend does not keep it in the store for
     // longer.
-    const finishedAtMs = this.#record.finishedAtMs === 0 ? context.clock.now() : this.#record.finishedAtMs;
+    const finishedAtMs =
+      this.#record.finishedAtMs === 0 ? context.clock.now() : this.#record.finishedAtMs;
     const state = endStates.stateAfter(id, this.#record, isForSome ? 'some' : 'all');
     if (state === this.#record.state) return;
     await context.outbox.commit([broadcastChange(id, { ...this.#record, state, finishedAtMs })]);
@@ -155,7 +168,10 @@ export class Pipeline {
   #assertComplete(): void {
     const outcomes = Object.values(this.counts).reduce((sum, count) => sum + count, 0);
     // Rows that were gone before they were looked at are missing from the count of the run, too.
-    const expected = Math.max(this.recipientCount, (this.#record.recipients ?? 0) + this.#record.invalidRecipients);
+    const expected = Math.max(
+      this.recipientCount,
+      (this.#record.recipients ?? 0) + this.#record.invalidRecipients,
+    );
     if (outcomes === expected) return;
     const message = `end the broadcast: the store has ${outcomes} outcomes for ${expected} recipients`;
     throw new SealcastError('ERR_STORE_FAILED', message);
@@ -186,7 +202,12 @@ export class Pipeline {
         await queue.add(added);
       }
       const invalidRecipients = this.#invalidCount;
-      this.#record = { ...this.#record, state: 'sending', invalidRecipients, ...(rows > 0 && { recipients: rows }) };
+      this.#record = {
+        ...this.#record,
+        state: 'sending',
+        invalidRecipients,
+        ...(rows > 0 && { recipients: rows }),
+      };
       await context.outbox.commit([broadcastChange(id, this.#record)]);
       this.ingested = true;
     } catch (error) {
@@ -272,15 +293,26 @@ export class Pipeline {
   /** Begins sessions. A dry run requests no prekeys: it says which way would be tried. */
   async #establish(stranger: Stranger): Promise<DeliveryStep> {
     const { dryRun } = this.#options;
-    if (!dryRun) return this.#options.gate.during('prekeys', this.#steps.establish(stranger.serviceId, stranger));
+    if (!dryRun)
+      return this.#options.gate.during(
+        'prekeys',
+        this.#steps.establish(stranger.serviceId, stranger),
+      );
     const { serviceId, contact } = stranger;
     return { kind: 'ended', status: acceptedStatus(serviceId, contact) };
   }
 
-  async #finish(serviceId: string, begin: () => DeliveryStep | Promise<DeliveryStep>): Promise<void> {
+  async #finish(
+    serviceId: string,
+    begin: () => DeliveryStep | Promise<DeliveryStep>,
+  ): Promise<void> {
     const dispatched = await this.#sender.dispatch(serviceId, await begin());
     const { status, error } = dispatched;
-    const delivery: Delivery = { recipient: serviceId, status, ...(error !== undefined && { error }) };
+    const delivery: Delivery = {
+      recipient: serviceId,
+      status,
+      ...(error !== undefined && { error }),
+    };
     this.#options.stream.writing(serviceId);
     await this.#outcomes.record(delivery, dispatched.sealedWith);
     this.#publish(dispatched);

@@ -38,7 +38,9 @@ export class PlaintextVariants {
     const known = this.#kept.get(name);
     if (known !== undefined) return known;
     const { content } = this.#broadcast;
-    const plaintext = padPlaintext(withRecipientParts(content, { profileKey, expireTimer, expireTimerVersion }));
+    const plaintext = padPlaintext(
+      withRecipientParts(content, { profileKey, expireTimer, expireTimerVersion }),
+    );
     this.#kept.set(name, plaintext);
     return plaintext;
   }

@@ -40,7 +40,9 @@ export interface PrunerOptions {
  */
 export class Pruner {
   readonly #options: PrunerOptions;
-  #lastLook: { readonly nowMs: number; readonly monotonicMs: number; readonly isProvisional: boolean } | undefined;
+  #lastLook:
+    | { readonly nowMs: number; readonly monotonicMs: number; readonly isProvisional: boolean }
+    | undefined;
   #cancel: () => void = () => undefined;
   #cancelMeasured: () => void = () => undefined;
   #looking: Promise<void> = Promise.resolve();
@@ -113,7 +115,10 @@ export class Pruner {
     const isCredible = isEven && isPlausible && !(isFirst && isProvisional);
     if (!isCredible && old.length > 0) {
       if (!(isFirst && isProvisional)) {
-        telemetry.log.warn({ broadcasts: old.length }, 'prune outbox: clock may be wrong, retry in six hours');
+        telemetry.log.warn(
+          { broadcasts: old.length },
+          'prune outbox: clock may be wrong, retry in six hours',
+        );
       }
       for (const broadcast of old.splice(0)) if (isFirst) index.add(broadcast);
     }

@@ -102,8 +102,15 @@ export class RunTask implements Run {
         throw error;
       } finally {
         const counts = { ...pipeline.counts };
-        telemetry.publish('broadcast:end', { id, counts, ...(errorCode !== undefined && { errorCode }) });
-        telemetry.log.info({ id, ...counts, ...(errorCode !== undefined && { code: errorCode }) }, 'broadcast ended');
+        telemetry.publish('broadcast:end', {
+          id,
+          counts,
+          ...(errorCode !== undefined && { errorCode }),
+        });
+        telemetry.log.info(
+          { id, ...counts, ...(errorCode !== undefined && { code: errorCode }) },
+          'broadcast ended',
+        );
       }
       const { timestamp } = record;
       const durationMs = clock.monotonicMs() - startMs;

@@ -57,7 +57,12 @@ export class BroadcastRun implements AsyncIterable<Delivery> {
   readonly #summary: Promise<BroadcastSummary>;
   #state: RunState | undefined;
 
-  constructor(id: string, gate: PauseGate, stream: DeliveryStream, summary: Promise<BroadcastSummary>) {
+  constructor(
+    id: string,
+    gate: PauseGate,
+    stream: DeliveryStream,
+    summary: Promise<BroadcastSummary>,
+  ) {
     this.id = id;
     this.#gate = gate;
     this.#stream = stream;

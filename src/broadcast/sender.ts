@@ -100,7 +100,11 @@ export class DeliverySender {
     this.#steps = steps;
     this.#limits = limits;
     this.#signal = signal;
-    this.#ownFailures = new RecipientFailureTracker(context.transport, context.account().aci, signal);
+    this.#ownFailures = new RecipientFailureTracker(
+      context.transport,
+      context.account().aci,
+      signal,
+    );
     const { gate, slots, maxRetryAfterMs } = limits;
     this.#waits = new RefusalWaits({ id, gate, context, maxRetryAfterMs, slots, signal });
   }
@@ -158,7 +162,9 @@ export class DeliverySender {
         // The ciphertext is in the outbox; drop it here so that waiting recipients use no memory.
         delivery = undefined;
         await this.#waits.waitOut(refusal, tries);
-        step = await (isEncrypted ? this.#steps.reload(serviceId) : this.#steps.establish(serviceId));
+        step = await (isEncrypted
+          ? this.#steps.reload(serviceId)
+          : this.#steps.establish(serviceId));
       } else {
         step = await this.#answer(serviceId, delivery, refusal, tries);
       }
@@ -188,7 +194,11 @@ export class DeliverySender {
     switch (refusal.status) {
       case 'unauthorized':
         tries.denials += 1;
-        if (delivery === undefined || tries.denials > MAX_DENIALS || !takesSealed(serviceId, delivery.access)) {
+        if (
+          delivery === undefined ||
+          tries.denials > MAX_DENIALS ||
+          !takesSealed(serviceId, delivery.access)
+        ) {
           return failure(rejectedError(serviceId, 401));
         }
         return this.#steps.onUnauthorized(delivery);
@@ -209,10 +219,13 @@ export class DeliverySender {
       case 'rejected':
         return failure(rejectedError(serviceId, refusal.httpStatus, refusal.cause));
       case 'rate-limited': {
-        const times = tries.rateLimits === 0 ? '' : `, after ${tries.rateLimits} waits of that kind`;
+        const times =
+          tries.rateLimits === 0 ? '' : `, after ${tries.rateLimits} waits of that kind`;
         const seconds = Math.ceil(refusal.retryAfterMs / 1000);
         const message = `the service wants ${seconds} s to pass before the next message${times}`;
-        return failure(new SealcastError('ERR_RATE_LIMITED', message, { serviceId, ...retryFactsOf(refusal) }));
+        return failure(
+          new SealcastError('ERR_RATE_LIMITED', message, { serviceId, ...retryFactsOf(refusal) }),
+        );
       }
       case 'challenge':
         if (!this.#waits.mayAnswer(tries)) {
@@ -228,11 +241,16 @@ export class DeliverySender {
         const verdict = await this.#ownFailures.judge(serviceId, tries, scene);
         const { cause } = refusal;
         if (verdict === 'service') {
-          const message = 'the service is there and has taken no message for long; resume() goes on with the broadcast';
-          throw new SealcastError('ERR_SERVICE_UNAVAILABLE', message, { cause, ...retryFactsOf(refusal) });
+          const message =
+            'the service is there and has taken no message for long; resume() goes on with the broadcast';
+          throw new SealcastError('ERR_SERVICE_UNAVAILABLE', message, {
+            cause,
+            ...retryFactsOf(refusal),
+          });
         }
         if (verdict === 'own') {
-          const message = 'the service failed again and again with this recipient, and answered other requests';
+          const message =
+            'the service failed again and again with this recipient, and answered other requests';
           this.#ownFailures.answered(serviceId);
           const facts = { serviceId, cause, ...retryFactsOf(refusal) };
           return failure(new SealcastError('ERR_SERVICE_UNAVAILABLE', message, facts));
@@ -301,10 +319,17 @@ export class DeliverySender {
         }
         throw error;
       } finally {
-        window.release(answer.status === 'sent' ? 'taken' : answer.status === 'rate-limited' ? 'limited' : 'other');
+        window.release(
+          answer.status === 'sent'
+            ? 'taken'
+            : answer.status === 'rate-limited'
+              ? 'limited'
+              : 'other',
+        );
       }
       const step = await this.#steps.refresh(delivery);
-      if (step.kind !== 'encrypted' || !isSealedAlike(delivery, step.delivery)) return { kind: 'overtaken', step };
+      if (step.kind !== 'encrypted' || !isSealedAlike(delivery, step.delivery))
+        return { kind: 'overtaken', step };
       delivery = step.delivery;
     }
   }
@@ -332,12 +357,14 @@ export class DeliverySender {
     const request = { destination: serviceId, timestamp, urgent, online: false };
     const accessKey = accessKeyFor(serviceId, access);
     if (accessKey === null) {
-      const messages = devices.map(({ deviceId, registrationId, type, ciphertext }): UnsealedMessage => ({
-        deviceId,
-        registrationId,
-        type,
-        content: Uint8Array.from(ciphertext),
-      }));
+      const messages = devices.map(
+        ({ deviceId, registrationId, type, ciphertext }): UnsealedMessage => ({
+          deviceId,
+          registrationId,
+          type,
+          content: Uint8Array.from(ciphertext),
+        }),
+      );
       return transport.sendUnsealed({ ...request, messages }, { signal });
     }
     const messages = envelopes.map((content, i) => ({
@@ -348,20 +375,34 @@ export class DeliverySender {
     return transport.sendSealed({ ...request, accessKey, messages }, { signal });
   }
 
-  async #seal({ serviceId, access, identityKey, devices }: EncryptedDelivery): Promise<Sealed | SealcastError> {
+  async #seal({
+    serviceId,
+    access,
+    identityKey,
+    devices,
+  }: EncryptedDelivery): Promise<Sealed | SealcastError> {
     if (!takesSealed(serviceId, access)) return { certificate: undefined, envelopes: [] };
     const { certificates, seals } = this.#context;
     let failed: SealcastError | undefined;
     try {
       return await outliveWorkers(async () => {
         failed = undefined;
-        const certificate = await this.#limits.gate.during('certificate', certificates.get(this.#signal));
+        const certificate = await this.#limits.gate.during(
+          'certificate',
+          certificates.get(this.#signal),
+        );
         const results = await seals.seal(
-          devices.map((device) => ({ recipientIdentityKey: identityKey, content: usmcOf(device, certificate) })),
+          devices.map((device) => ({
+            recipientIdentityKey: identityKey,
+            content: usmcOf(device, certificate),
+          })),
         );
         failed = results.find((result) => !result.ok)?.error;
         if (failed !== undefined) throw failed;
-        return { certificate, envelopes: results.flatMap((result) => (result.ok ? [result.envelope] : [])) };
+        return {
+          certificate,
+          envelopes: results.flatMap((result) => (result.ok ? [result.envelope] : [])),
+        };
       });
     } catch (error) {
       // An error that stops the broadcast is no recipient's own failure.
@@ -374,10 +415,16 @@ export class DeliverySender {
 
 /** Whether both deliveries have the same envelopes: an access key is no part of them. */
 function isSealedAlike(a: EncryptedDelivery, b: EncryptedDelivery): boolean {
-  return a.devices === b.devices && takesSealed(a.serviceId, a.access) === takesSealed(b.serviceId, b.access);
+  return (
+    a.devices === b.devices &&
+    takesSealed(a.serviceId, a.access) === takesSealed(b.serviceId, b.access)
+  );
 }
 
-function usmcOf({ type, ciphertext }: EncryptedDevice, certificate: SenderCertificate): Uint8Array<ArrayBuffer> {
+function usmcOf(
+  { type, ciphertext }: EncryptedDevice,
+  certificate: SenderCertificate,
+): Uint8Array<ArrayBuffer> {
   return encodeUsmc({
     type: USMC_TYPE[type],
     senderCertificate: certificate.bytes,
@@ -387,5 +434,8 @@ function usmcOf({ type, ciphertext }: EncryptedDevice, certificate: SenderCertif
 }
 
 function rejectedError(serviceId: string, httpStatus: number, cause?: unknown): SealcastError {
-  return new SealcastError('ERR_SERVICE_REJECTED', `the service answered ${httpStatus}`, { serviceId, cause });
+  return new SealcastError('ERR_SERVICE_REJECTED', `the service answered ${httpStatus}`, {
+    serviceId,
+    cause,
+  });
 }

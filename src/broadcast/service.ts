@@ -47,7 +47,11 @@ export class BroadcastService {
   #endSkews: (() => void) | undefined;
   #closed = false;
 
-  private constructor(runtime: AccountRuntime, limits: BroadcasterLimits, context: BroadcastContext) {
+  private constructor(
+    runtime: AccountRuntime,
+    limits: BroadcasterLimits,
+    context: BroadcastContext,
+  ) {
     this.#runtime = runtime;
     this.#limits = limits;
     this.#context = context;
@@ -81,7 +85,11 @@ export class BroadcastService {
       locks: runtime.locks,
       resends: runtime.resends,
       guard,
-      preKeys: new PreKeyFetches(transport, new Semaphore(limits.preKeyConcurrency, new AbortWatch()), guard),
+      preKeys: new PreKeyFetches(
+        transport,
+        new Semaphore(limits.preKeyConcurrency, new AbortWatch()),
+        guard,
+      ),
       telemetry,
       events,
       clock: runtime.clock,
@@ -113,7 +121,9 @@ export class BroadcastService {
 
   /** Notifies of clock skews from now on, of one that is known first. Further calls do nothing. */
   tellClockSkews(): void {
-    this.#endSkews ??= this.#runtime.time.subscribe((skew) => this.#context.events.emit('clockSkew', skew));
+    this.#endSkews ??= this.#runtime.time.subscribe((skew) =>
+      this.#context.events.emit('clockSkew', skew),
+    );
   }
 
   publicId(id: string): string {
@@ -126,8 +136,10 @@ export class BroadcastService {
 
   broadcast(checked: CheckedBroadcast): BroadcastRun {
     const id = checked.id ?? randomUUID();
-    if (!checked.dryRun && this.#runs.hasUsersRun(id)) refuse('id', 'that of no broadcast that is under way');
-    if (checked.timestamp !== undefined) this.#index.assertFree({ id, timestamp: checked.timestamp });
+    if (!checked.dryRun && this.#runs.hasUsersRun(id))
+      refuse('id', 'that of no broadcast that is under way');
+    if (checked.timestamp !== undefined)
+      this.#index.assertFree({ id, timestamp: checked.timestamp });
     const { signal, recipients } = checked;
     if (checked.dryRun) return this.#startDry(id, checked);
     return this.#start(id, 'run', { signal, recipients, message: checked });
@@ -142,7 +154,8 @@ export class BroadcastService {
     for (const id of unfinished) {
       // While the ones before it were finished, another call may have resumed it, or finished it.
       const record = await this.#context.outbox.broadcast(id);
-      if (record === undefined || record.state === 'finished' || this.#runs.hasUsersRun(id)) continue;
+      if (record === undefined || record.state === 'finished' || this.#runs.hasUsersRun(id))
+        continue;
       // A text that broadcast() refuses never gets the rest of its recipients: the broadcast ends
       // with those that it has.
       const isOpen = record.state === 'ingesting' && messageError(record.content) === undefined;
@@ -240,7 +253,10 @@ export class BroadcastService {
   }
 
   /** Changes a contact's record. Many calls at once share a transaction. */
-  async changeContact(serviceId: string, change: (contact: ContactRecord) => ContactRecord): Promise<void> {
+  async changeContact(
+    serviceId: string,
+    change: (contact: ContactRecord) => ContactRecord,
+  ): Promise<void> {
     const { locks, outbox } = this.#context;
     await locks.with([serviceId], async () => {
       const contact = await outbox.contact(serviceId);

@@ -1,4 +1,10 @@
-import { accessKeyFor, isSameAccess, maySend, onUnauthorized, type AccessEvidence } from '../access/access-mode.js';
+import {
+  accessKeyFor,
+  isSameAccess,
+  maySend,
+  onUnauthorized,
+  type AccessEvidence,
+} from '../access/access-mode.js';
 import { archiveSessions } from '../runtime/records.js';
 import { isOtherIdentity, onIdentityKey } from '../access/contact-identity.js';
 import { SealcastError } from '../errors.js';
@@ -78,7 +84,8 @@ export class SessionManager {
       seen = await this.#look(serviceId, seen);
       const { contact, revision } = seen;
       if (contact.blocked) return failure(blockedError(serviceId));
-      const mayHaveSessions = contact.devices.length > 0 && this.#encryptor.isFor(contact, contact.identityKey);
+      const mayHaveSessions =
+        contact.devices.length > 0 && this.#encryptor.isFor(contact, contact.identityKey);
       if (mayHaveSessions && (triedAt === undefined || !guard.isCurrent(serviceId, triedAt))) {
         const { steps, strangers } = await this.#encryptor.encryptChunk([serviceId], false);
         const step = steps.get(serviceId);
@@ -125,9 +132,13 @@ export class SessionManager {
     // The key came while the answer was on its way: the next answer tells which one is newer.
     if (isChanged && !isSameBytes(contact.identityKey, seen.contact.identityKey)) return undefined;
     const known = onIdentityKey(contact, identityKey, policies.onIdentityChange);
-    if (isChanged && known.identityKey === contact.identityKey) return this.#refuseIdentity(serviceId, now, known);
+    if (isChanged && known.identityKey === contact.identityKey)
+      return this.#refuseIdentity(serviceId, now, known);
     const devices = new Map(
-      bundles.map((bundle): [number, BundleSetup] => [bundle.deviceId, { bundle, renew: isChanged }]),
+      bundles.map((bundle): [number, BundleSetup] => [
+        bundle.deviceId,
+        { bundle, renew: isChanged },
+      ]),
     );
     const setup: SessionSetup = {
       serviceId,
@@ -136,7 +147,9 @@ export class SessionManager {
       devices,
       kept: [],
       // A device that came meanwhile is in no bundle.
-      retired: seen.contact.devices.map(({ deviceId }) => deviceId).filter((deviceId) => !devices.has(deviceId)),
+      retired: seen.contact.devices
+        .map(({ deviceId }) => deviceId)
+        .filter((deviceId) => !devices.has(deviceId)),
       lock: holdsLock ? 'throughout' : 'to-commit',
     };
     const step = await preKeys.use(answer, () => this.#encryptor.encryptWith(setup), this.#signal);
@@ -171,7 +184,9 @@ export class SessionManager {
     const { policies, preKeys } = this.#context;
     const { serviceId } = delivery;
     const { missing, extra, stale } = mismatch;
-    const wanted = [...new Set([...missing, ...stale])].filter((deviceId) => !extra.includes(deviceId));
+    const wanted = [...new Set([...missing, ...stale])].filter(
+      (deviceId) => !extra.includes(deviceId),
+    );
     const [only] = wanted;
     const device = wanted.length === 1 && only !== undefined ? only : 'all';
     for (let round = 0; round < MAX_ROUNDS;) {
@@ -196,7 +211,9 @@ export class SessionManager {
       if (answer.status !== 'ok' && !isGone) return { kind: 'refused', refusal: answer };
       if (!isGone && isOtherIdentity(contact, answer.identityKey))
         return this.#reestablish(serviceId, accessKey, seen, answer);
-      const bundles = isGone ? [] : answer.bundles.filter(({ deviceId }) => wanted.includes(deviceId));
+      const bundles = isGone
+        ? []
+        : answer.bundles.filter(({ deviceId }) => wanted.includes(deviceId));
       const step = await this.#patch(delivery, mismatch, bundles, round > OPTIMISTIC_ROUNDS);
       if (step !== undefined) return step;
     }
@@ -236,7 +253,9 @@ export class SessionManager {
     };
     // Other broadcasts may repair the same devices in the same moment: with the lock held from the
     // look at the contact on, each of them has its turn.
-    return holdsLock ? this.#context.locks.with([serviceId], () => encrypt('held')) : encrypt('to-commit');
+    return holdsLock
+      ? this.#context.locks.with([serviceId], () => encrypt('held'))
+      : encrypt('to-commit');
   }
 
   /** Begins again with another identity key: all ciphertexts for the old one are worthless. */
@@ -246,10 +265,16 @@ export class SessionManager {
     seen: Seen,
     answer: Extract<PreKeysOutcome, { status: 'ok' }>,
   ): Promise<DeliveryStep> {
-    const all = await this.#context.preKeys.fetchAll(serviceId, accessKey, seen.revision, this.#signal);
+    const all = await this.#context.preKeys.fetchAll(
+      serviceId,
+      accessKey,
+      seen.revision,
+      this.#signal,
+    );
     if (all !== undefined && all.status !== 'ok' && all.status !== 'not-found')
       return { kind: 'refused', refusal: all };
-    const step = all && (await this.#begin(serviceId, seen, all.status === 'ok' ? all : answer, false));
+    const step =
+      all && (await this.#begin(serviceId, seen, all.status === 'ok' ? all : answer, false));
     return step ?? this.#establish(serviceId);
   }
 
@@ -262,7 +287,9 @@ export class SessionManager {
     const { serviceId, access } = delivery;
     return orFailure(async () => {
       const seen = await this.#look(serviceId);
-      const denied = isSameAccess(access, seen.contact) ? await this.#deny(serviceId, seen) : undefined;
+      const denied = isSameAccess(access, seen.contact)
+        ? await this.#deny(serviceId, seen)
+        : undefined;
       return denied ?? this.refresh(delivery);
     });
   }
@@ -275,7 +302,9 @@ export class SessionManager {
   async #deny(serviceId: string, seen: Seen): Promise<DeliveryStep | undefined> {
     const { outbox } = this.#context;
     let evidence: AccessEvidence | undefined;
-    if (onUnauthorized(seen.contact, seen.contact, undefined, this.#context.clock.now()) === 'ask') {
+    if (
+      onUnauthorized(seen.contact, seen.contact, undefined, this.#context.clock.now()) === 'ask'
+    ) {
       const asked = await askForEvidence(serviceId, seen.revision, this.#context, this.#signal);
       if (asked.kind === 'unregistered') return this.#markUnregistered(serviceId);
       if (asked.kind === 'refused') return asked;
@@ -284,7 +313,8 @@ export class SessionManager {
     }
     return this.#withContact(serviceId, async (contact) => {
       const known = onUnauthorized(contact, seen.contact, evidence, this.#context.clock.now());
-      if (known !== 'ask' && known !== contact) await outbox.commit([contactChange(serviceId, known)]);
+      if (known !== 'ask' && known !== contact)
+        await outbox.commit([contactChange(serviceId, known)]);
       return undefined;
     });
   }
@@ -311,7 +341,10 @@ export class SessionManager {
       return this.establish(serviceId);
     }
     const { identityKey, devices } = row;
-    return { kind: 'encrypted', delivery: { serviceId, access: contact, revision, identityKey, devices } };
+    return {
+      kind: 'encrypted',
+      delivery: { serviceId, access: contact, revision, identityKey, devices },
+    };
   }
 
   /** After a 404: archives the sessions, so that a message that comes late can still be read. */
@@ -377,7 +410,8 @@ async function orFailure(work: () => Promise<DeliveryStep>): Promise<DeliverySte
   try {
     return await work();
   } catch (error) {
-    if (error instanceof SealcastError && error.code === 'ERR_INVALID_ARGUMENT') return failure(error);
+    if (error instanceof SealcastError && error.code === 'ERR_INVALID_ARGUMENT')
+      return failure(error);
     throw error;
   }
 }
@@ -388,6 +422,8 @@ function isStale(
   { deviceId, registrationId }: PreKeyBundleFields,
   stale: readonly number[],
 ): boolean {
-  const encrypted: EncryptedDevice | undefined = devices.find((device) => device.deviceId === deviceId);
+  const encrypted: EncryptedDevice | undefined = devices.find(
+    (device) => device.deviceId === deviceId,
+  );
   return stale.includes(deviceId) && encrypted?.registrationId === registrationId;
 }

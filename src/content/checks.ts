@@ -22,7 +22,8 @@ export function checkNonEmptyBytes(field: string, value: unknown): asserts value
 
 export function checkBytesOfLength(field: string, value: unknown, lengthBytes: number): void {
   checkBytes(field, value);
-  if (value.length !== lengthBytes) refuse(field, `must be ${lengthBytes} bytes long, not ${value.length}`);
+  if (value.length !== lengthBytes)
+    refuse(field, `must be ${lengthBytes} bytes long, not ${value.length}`);
 }
 
 export function checkText(field: string, value: unknown): void {
@@ -40,7 +41,8 @@ export function checkUint32(field: string, value: unknown): void {
 /** A uint64 as a number up to 2^53 - 1 (numbers are exact up to there) or as any bigint. */
 export function checkUint64(field: string, value: unknown): bigint {
   if (typeof value === 'number') {
-    if (!Number.isSafeInteger(value) || value < 0) refuse(field, 'must be an integer from 0 to 2^53 - 1, or a bigint');
+    if (!Number.isSafeInteger(value) || value < 0)
+      refuse(field, 'must be an integer from 0 to 2^53 - 1, or a bigint');
     return BigInt(value);
   }
   if (typeof value !== 'bigint') refuse(field, 'must be a number or a bigint');
@@ -48,8 +50,13 @@ export function checkUint64(field: string, value: unknown): bigint {
   return value;
 }
 
-export function checkOneOf(field: string, value: unknown, allowed: readonly (string | number)[]): void {
-  if (!allowed.some((candidate) => candidate === value)) refuse(field, `must be one of ${allowed.join(', ')}`);
+export function checkOneOf(
+  field: string,
+  value: unknown,
+  allowed: readonly (string | number)[],
+): void {
+  if (!allowed.some((candidate) => candidate === value))
+    refuse(field, `must be one of ${allowed.join(', ')}`);
 }
 
 export { refuse };

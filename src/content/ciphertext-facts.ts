@@ -37,7 +37,11 @@ const PUBLIC_KEY_BYTES = 33;
 const PUBLIC_KEY_TYPE = 0x05;
 
 /** The fields; undefined for another type, or where a field that libsignal requires is missing. */
-function parseWhole(type: protobuf.Type, bytes: Uint8Array, required: readonly string[]): object | undefined {
+function parseWhole(
+  type: protobuf.Type,
+  bytes: Uint8Array,
+  required: readonly string[],
+): object | undefined {
   try {
     const message = parse(type, bytes);
     return required.every((field) => present(message, field) !== undefined) ? message : undefined;
@@ -104,6 +108,8 @@ function asDistributionMessage(bytes: Uint8Array): object | undefined {
   const required = ['distributionUuid', 'chainId', 'iteration', 'chainKey', 'signingKey'];
   const message = parseWhole(senderKeyDistributionMessage, bytes.subarray(1), required);
   if (message === undefined) return undefined;
-  const lengths = ['chainKey', 'signingKey'].map((field) => (present(message, field) as Uint8Array).length);
+  const lengths = ['chainKey', 'signingKey'].map(
+    (field) => (present(message, field) as Uint8Array).length,
+  );
   return lengths[0] === CHAIN_KEY_BYTES && lengths[1] === PUBLIC_KEY_BYTES ? message : undefined;
 }

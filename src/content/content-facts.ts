@@ -2,7 +2,11 @@ import { PROFILE_KEY_BYTES } from './content.js';
 import type { Content } from './read-content.js';
 
 /** Bits of a data message's flags. */
-export const DATA_MESSAGE_FLAG = { endSession: 1, expirationTimerUpdate: 2, profileKeyUpdate: 4 } as const;
+export const DATA_MESSAGE_FLAG = {
+  endSession: 1,
+  expirationTimerUpdate: 2,
+  profileKeyUpdate: 4,
+} as const;
 
 /** Timer of a conversation, as a message tells it. */
 export interface ExpireTimer {
@@ -18,7 +22,11 @@ export interface ExpireTimer {
  */
 export function profileKeyOf(content: Content): Uint8Array<ArrayBuffer> | undefined {
   const { dataMessage, editMessage, storyMessage } = content;
-  const keys = [dataMessage?.profileKey, editMessage?.dataMessage?.profileKey, storyMessage?.profileKey];
+  const keys = [
+    dataMessage?.profileKey,
+    editMessage?.dataMessage?.profileKey,
+    storyMessage?.profileKey,
+  ];
   return keys.find((key) => key?.length === PROFILE_KEY_BYTES);
 }
 
@@ -53,7 +61,9 @@ export function expireTimerOf({ dataMessage }: Content): ExpireTimer | undefined
     expireTimer = 0,
     expireTimerVersion = 0,
   } = dataMessage;
-  if (groupV2 !== undefined || reaction !== undefined || deletion !== undefined || isAct === true) return undefined;
-  if ((flags & (DATA_MESSAGE_FLAG.endSession | DATA_MESSAGE_FLAG.profileKeyUpdate)) !== 0) return undefined;
+  if (groupV2 !== undefined || reaction !== undefined || deletion !== undefined || isAct === true)
+    return undefined;
+  if ((flags & (DATA_MESSAGE_FLAG.endSession | DATA_MESSAGE_FLAG.profileKeyUpdate)) !== 0)
+    return undefined;
   return { expireTimer, expireTimerVersion };
 }

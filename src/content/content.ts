@@ -31,7 +31,12 @@ export interface ContentFields {
   readonly decryptionErrorMessage?: Uint8Array | undefined;
 }
 
-export const UINT32_FIELDS = ['flags', 'expireTimer', 'expireTimerVersion', 'requiredProtocolVersion'] as const;
+export const UINT32_FIELDS = [
+  'flags',
+  'expireTimer',
+  'expireTimerVersion',
+  'requiredProtocolVersion',
+] as const;
 
 function dataMessageToWire(fields: DataMessageFields): object {
   const { body, profileKey, timestamp } = fields;
@@ -43,7 +48,8 @@ function dataMessageToWire(fields: DataMessageFields): object {
     if (value !== undefined) checkUint32(name, value);
     numbers[name] = value;
   }
-  const timestampLong = timestamp === undefined ? undefined : toLong(checkUint64('timestamp', timestamp));
+  const timestampLong =
+    timestamp === undefined ? undefined : toLong(checkUint64('timestamp', timestamp));
   return { body, profileKey, timestamp: timestampLong, ...numbers };
 }
 
@@ -59,8 +65,13 @@ export function encodeContent(fields: ContentFields): Uint8Array<ArrayBuffer> {
   if (senderKeyDistributionMessage !== undefined) {
     checkNonEmptyBytes('senderKeyDistributionMessage', senderKeyDistributionMessage);
   }
-  if (decryptionErrorMessage !== undefined) checkNonEmptyBytes('decryptionErrorMessage', decryptionErrorMessage);
-  if (dataMessage === undefined && senderKeyDistributionMessage === undefined && decryptionErrorMessage === undefined) {
+  if (decryptionErrorMessage !== undefined)
+    checkNonEmptyBytes('decryptionErrorMessage', decryptionErrorMessage);
+  if (
+    dataMessage === undefined &&
+    senderKeyDistributionMessage === undefined &&
+    decryptionErrorMessage === undefined
+  ) {
     refuse('content', 'must carry something');
   }
   // Receivers read the two as one choice and would drop the first.

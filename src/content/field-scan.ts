@@ -17,7 +17,10 @@ interface RawField {
 }
 
 /** The low 32 bits of a varint. */
-function varintAt(bytes: Uint8Array, at: number): { readonly value: number; readonly next: number } {
+function varintAt(
+  bytes: Uint8Array,
+  at: number,
+): { readonly value: number; readonly next: number } {
   let value = 0;
   for (let i = 0; i < MAX_VARINT_BYTES; i++) {
     const byte = bytes[at + i] ?? 0;
@@ -83,7 +86,8 @@ class FieldCounter {
     if (field === undefined) return;
     const { resolvedType } = field;
     if (resolvedType !== null && 'fieldsById' in resolvedType) this.scan(resolvedType, start, end);
-    else if (field.repeated && field.type !== 'bytes' && field.type !== 'string') this.#countPacked(start, end);
+    else if (field.repeated && field.type !== 'bytes' && field.type !== 'string')
+      this.#countPacked(start, end);
   }
 
   /** The numbers of a packed field; each ends with a byte below 0x80. */
@@ -109,7 +113,11 @@ export function hasMoreFieldsThan(max: number, type: protobuf.Type, bytes: Uint8
  *
  * @param path ids of the fields that lead to it
  */
-export function unknownFieldIds(bytes: Uint8Array, type: protobuf.Type, path: readonly number[]): number[] {
+export function unknownFieldIds(
+  bytes: Uint8Array,
+  type: protobuf.Type,
+  path: readonly number[],
+): number[] {
   const found = new Set<number>();
   const visit = (from: number, to: number, depth: number): void => {
     for (const { id, start, end } of fieldsOf(bytes, from, to)) {

@@ -48,7 +48,12 @@ export function tooLargeError(body: string): SealcastError | undefined {
  */
 export function checkBody(body: unknown): string {
   const field = 'message.body';
-  if (typeof body !== 'string' || body.trim() === '' || !body.isWellFormed() || body.includes('\0')) {
+  if (
+    typeof body !== 'string' ||
+    body.trim() === '' ||
+    !body.isWellFormed() ||
+    body.includes('\0')
+  ) {
     const message = `${field} must be a string of well-formed Unicode, not blank, without NUL`;
     throw new SealcastError('ERR_INVALID_ARGUMENT', message, { field });
   }

@@ -26,10 +26,14 @@ export function encodeMessage({ body }: MessageFields, timestamp: number): Uint8
 }
 
 /** Adds the parts that are the recipient's own to what {@link encodeMessage} returned. */
-export function withRecipientParts(content: Uint8Array, parts: RecipientParts): Uint8Array<ArrayBuffer> {
+export function withRecipientParts(
+  content: Uint8Array,
+  parts: RecipientParts,
+): Uint8Array<ArrayBuffer> {
   const { profileKey, expireTimer, expireTimerVersion } = parts;
   const { dataMessage } = decodeMessage(content);
-  const timer = expireTimer === 0 && expireTimerVersion === 0 ? {} : { expireTimer, expireTimerVersion };
+  const timer =
+    expireTimer === 0 && expireTimerVersion === 0 ? {} : { expireTimer, expireTimerVersion };
   return serialize(contentMessage, { dataMessage: { ...dataMessage, profileKey, ...timer } });
 }
 
@@ -46,10 +50,16 @@ export function messageError(content: Uint8Array): SealcastError | undefined {
 function decodeMessage(content: Uint8Array): { readonly dataMessage: { readonly body?: string } } {
   let cause: unknown;
   try {
-    const { dataMessage } = contentMessage.decode(content) as unknown as { readonly dataMessage: object | null };
+    const { dataMessage } = contentMessage.decode(content) as unknown as {
+      readonly dataMessage: object | null;
+    };
     if (dataMessage !== null) return { dataMessage };
   } catch (error) {
     cause = error;
   }
-  throw new SealcastError('ERR_STORE_FAILED', 'the store holds a broadcast without a well-formed message', { cause });
+  throw new SealcastError(
+    'ERR_STORE_FAILED',
+    'the store holds a broadcast without a well-formed message',
+    { cause },
+  );
 }

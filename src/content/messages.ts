@@ -11,7 +11,9 @@ export const contentMessage = root.lookupType('sealcast.Content');
 export const dataMessageMessage = root.lookupType('sealcast.DataMessage');
 export const preKeySignalMessage = root.lookupType('sealcast.PreKeySignalMessage');
 export const senderKeyMessage = root.lookupType('sealcast.SenderKeyMessage');
-export const senderKeyDistributionMessage = root.lookupType('sealcast.SenderKeyDistributionMessage');
+export const senderKeyDistributionMessage = root.lookupType(
+  'sealcast.SenderKeyDistributionMessage',
+);
 export const usmcMessage = root.lookupType('sealcast.UnidentifiedSenderMessage.Message');
 
 /** Serializes fields that were checked already; fields that are undefined stay off the wire. */
@@ -34,14 +36,23 @@ const MAX_FIELDS = 64;
  * @throws SealcastError ERR_INVALID_ENVELOPE: the code of an envelope that cannot be opened, since
  *   its sender chose these bytes.
  */
-export function parse(message: protobuf.Type, bytes: Uint8Array, maxFields = MAX_FIELDS): protobuf.Message {
+export function parse(
+  message: protobuf.Type,
+  bytes: Uint8Array,
+  maxFields = MAX_FIELDS,
+): protobuf.Message {
   if (hasMoreFieldsThan(maxFields, message, bytes)) {
-    throw new SealcastError('ERR_INVALID_ENVELOPE', `a ${message.name} message with more than ${maxFields} fields`);
+    throw new SealcastError(
+      'ERR_INVALID_ENVELOPE',
+      `a ${message.name} message with more than ${maxFields} fields`,
+    );
   }
   try {
     return message.decode(bytes);
   } catch (cause) {
-    throw new SealcastError('ERR_INVALID_ENVELOPE', `not a well-formed ${message.name} message`, { cause });
+    throw new SealcastError('ERR_INVALID_ENVELOPE', `not a well-formed ${message.name} message`, {
+      cause,
+    });
   }
 }
 
@@ -78,7 +89,11 @@ export function withoutUndefined(fields: Record<string, unknown>): object {
 
 /** A 64-bit integer in the form protobufjs writes exactly, whatever its size. */
 export function toLong(value: bigint): { low: number; high: number; unsigned: true } {
-  return { low: Number(BigInt.asIntN(32, value)), high: Number(BigInt.asIntN(32, value >> 32n)), unsigned: true };
+  return {
+    low: Number(BigInt.asIntN(32, value)),
+    high: Number(BigInt.asIntN(32, value >> 32n)),
+    unsigned: true,
+  };
 }
 
 /**

@@ -154,19 +154,34 @@ export interface Content {
 
 const RECEIPT_TYPES: readonly ReceiptType[] = ['delivery', 'read', 'viewed'];
 const TYPING_ACTIONS = ['started', 'stopped'] as const;
-const ACTS = ['groupCallUpdate', 'pollTerminate', 'pollVote', 'pinMessage', 'unpinMessage', 'adminDelete'] as const;
+const ACTS = [
+  'groupCallUpdate',
+  'pollTerminate',
+  'pollVote',
+  'pinMessage',
+  'unpinMessage',
+  'adminDelete',
+] as const;
 
 /**
  * The name of an enum's value, or the number that has none. An absent field is 0, as protobuf has
  * it.
  */
-function nameOf<Name extends string>(names: readonly Name[], message: object, field: string): Name | number {
+function nameOf<Name extends string>(
+  names: readonly Name[],
+  message: object,
+  field: string,
+): Name | number {
   const value = (present(message, field) as number | undefined) ?? 0;
   return names[value] ?? value;
 }
 
 /** The field read in its turn; undefined for one that was not on the wire. */
-function within<Read>(message: object, field: string, read: (inner: object) => Read): Read | undefined {
+function within<Read>(
+  message: object,
+  field: string,
+  read: (inner: object) => Read,
+): Read | undefined {
   const inner = present(message, field) as object | undefined;
   return inner === undefined ? undefined : read(inner);
 }
@@ -204,8 +219,10 @@ const LONG_TEXT = 'text/x-signal-plain';
 function readAttachment(message: object): AttachmentFacts {
   const flags = (present(message, 'flags') as number | undefined) ?? 0;
   const facts: Record<string, unknown> = { sizeBytes: present(message, 'size') };
-  for (const name of ['contentType', 'fileName', 'width', 'height', 'caption']) facts[name] = present(message, name);
-  for (const [name, bit] of Object.entries(ATTACHMENT_FLAG)) facts[name] = (flags & bit) !== 0 || undefined;
+  for (const name of ['contentType', 'fileName', 'width', 'height', 'caption'])
+    facts[name] = present(message, name);
+  for (const [name, bit] of Object.entries(ATTACHMENT_FLAG))
+    facts[name] = (flags & bit) !== 0 || undefined;
   return withoutUndefined(facts);
 }
 
@@ -242,7 +259,10 @@ function readReceipt(message: object): ReceiptMessage {
 function readTyping(message: object): TypingMessage {
   return {
     action: nameOf(TYPING_ACTIONS, message, 'action'),
-    ...withoutUndefined({ timestamp: uint64Of(message, 'timestamp'), groupId: bytesOf(message, 'groupId') }),
+    ...withoutUndefined({
+      timestamp: uint64Of(message, 'timestamp'),
+      groupId: bytesOf(message, 'groupId'),
+    }),
   };
 }
 
@@ -276,9 +296,12 @@ const EDITED = 2;
 export function decodeContent(contentBytes: Uint8Array): Content {
   checkBytes('contentBytes', contentBytes);
   const message = parse(contentMessage, contentBytes, MAX_CONTENT_FIELDS);
-  const unknownIn = (path: readonly number[]): number[] => unknownFieldIds(contentBytes, dataMessageMessage, path);
+  const unknownIn = (path: readonly number[]): number[] =>
+    unknownFieldIds(contentBytes, dataMessageMessage, path);
   return withoutUndefined({
-    dataMessage: within(message, 'dataMessage', (inner) => readDataMessage(inner, unknownIn([DATA_MESSAGE]))),
+    dataMessage: within(message, 'dataMessage', (inner) =>
+      readDataMessage(inner, unknownIn([DATA_MESSAGE])),
+    ),
     syncMessage: bytesOf(message, 'syncMessage'),
     callMessage: bytesOf(message, 'callMessage'),
     nullMessage: present(message, 'nullMessage') === undefined ? undefined : true,
@@ -288,6 +311,8 @@ export function decodeContent(contentBytes: Uint8Array): Content {
     decryptionErrorMessage: bytesOf(message, 'decryptionErrorMessage'),
     storyMessage: within(message, 'storyMessage', readStory),
     pniSignatureMessage: bytesOf(message, 'pniSignatureMessage'),
-    editMessage: within(message, 'editMessage', (inner) => readEdit(inner, unknownIn([EDIT_MESSAGE, EDITED]))),
+    editMessage: within(message, 'editMessage', (inner) =>
+      readEdit(inner, unknownIn([EDIT_MESSAGE, EDITED])),
+    ),
   });
 }

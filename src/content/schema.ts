@@ -147,7 +147,10 @@ export const SCHEMA = {
         },
         EditMessage: {
           edition: '2023',
-          fields: { targetSentTimestamp: { type: 'uint64', id: 1 }, dataMessage: { type: 'DataMessage', id: 2 } },
+          fields: {
+            targetSentTimestamp: { type: 'uint64', id: 1 },
+            dataMessage: { type: 'DataMessage', id: 2 },
+          },
         },
         PreKeySignalMessage: {
           edition: '2023',
@@ -200,9 +203,17 @@ export const SCHEMA = {
               nested: {
                 Type: {
                   options: { features: { enum_type: 'CLOSED' } },
-                  values: { PREKEY_MESSAGE: 1, MESSAGE: 2, SENDERKEY_MESSAGE: 7, PLAINTEXT_CONTENT: 8 },
+                  values: {
+                    PREKEY_MESSAGE: 1,
+                    MESSAGE: 2,
+                    SENDERKEY_MESSAGE: 7,
+                    PLAINTEXT_CONTENT: 8,
+                  },
                 },
-                ContentHint: { options: { features: { enum_type: 'CLOSED' } }, values: { RESENDABLE: 1, IMPLICIT: 2 } },
+                ContentHint: {
+                  options: { features: { enum_type: 'CLOSED' } },
+                  values: { RESENDABLE: 1, IMPLICIT: 2 },
+                },
               },
             },
           },

@@ -1,5 +1,12 @@
 import { checkBytes } from './checks.js';
-import { bytesOf, parse, present, serviceEnvelopeMessage, uint64Of, withoutUndefined } from './messages.js';
+import {
+  bytesOf,
+  parse,
+  present,
+  serviceEnvelopeMessage,
+  uint64Of,
+  withoutUndefined,
+} from './messages.js';
 import { serviceIdOf, uuidOfBytes, uuidOfText } from './service-ids.js';
 
 /**
@@ -104,7 +111,10 @@ export function destinationOf(envelope: ServiceEnvelope): string | undefined {
 }
 
 /** The service's name for this delivery, a UUID in lower case; undefined where there is none. */
-export function serverGuidOf({ serverGuid, serverGuidBinary }: ServiceEnvelope): string | undefined {
+export function serverGuidOf({
+  serverGuid,
+  serverGuidBinary,
+}: ServiceEnvelope): string | undefined {
   const ofBytes = serverGuidBinary === undefined ? undefined : uuidOfBytes(serverGuidBinary);
   return ofBytes ?? (serverGuid === undefined ? undefined : uuidOfText(serverGuid));
 }

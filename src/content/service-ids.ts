@@ -10,7 +10,13 @@ const PNI_KIND = 0x01;
 export function uuidOfBytes(bytes: Uint8Array): string | undefined {
   if (bytes.length !== UUID_BYTES) return undefined;
   const hex = Buffer.from(bytes).toString('hex');
-  return [hex.slice(0, 8), hex.slice(8, 12), hex.slice(12, 16), hex.slice(16, 20), hex.slice(20)].join('-');
+  return [
+    hex.slice(0, 8),
+    hex.slice(8, 12),
+    hex.slice(12, 16),
+    hex.slice(16, 20),
+    hex.slice(20),
+  ].join('-');
 }
 
 export function uuidOfText(text: string): string | undefined {
@@ -38,13 +44,19 @@ function serviceIdOfText(text: string): string | undefined {
  * prefer the binary form. The result is `uuid` (an ACI) or `PNI:uuid`, with the UUID in lower case;
  * undefined where neither form is valid.
  */
-export function serviceIdOf(text: string | undefined, binary: Uint8Array | undefined): string | undefined {
+export function serviceIdOf(
+  text: string | undefined,
+  binary: Uint8Array | undefined,
+): string | undefined {
   const ofBytes = binary === undefined ? undefined : serviceIdOfBytes(binary);
   return ofBytes ?? (text === undefined ? undefined : serviceIdOfText(text));
 }
 
 /** Likewise, where only an ACI makes sense. */
-export function aciOf(text: string | undefined, binary: Uint8Array | undefined): string | undefined {
+export function aciOf(
+  text: string | undefined,
+  binary: Uint8Array | undefined,
+): string | undefined {
   const serviceId = serviceIdOf(text, binary);
   return serviceId?.startsWith(PNI_PREFIX) === true ? undefined : serviceId;
 }

@@ -35,7 +35,9 @@ const TYPE_OF_CIPHERTEXT = new Map<number, UsmcType>([
 
 /** The USMC type for what libsignal's `CiphertextMessage.type()` answers. */
 export function usmcTypeOfCiphertext(ciphertextType: number): UsmcType {
-  return TYPE_OF_CIPHERTEXT.get(ciphertextType) ?? refuse('ciphertextType', 'must be one of 2, 3, 7, 8');
+  return (
+    TYPE_OF_CIPHERTEXT.get(ciphertextType) ?? refuse('ciphertextType', 'must be one of 2, 3, 7, 8')
+  );
 }
 
 /**

@@ -66,9 +66,13 @@ export class Engine {
     try {
       const { name, module, primitives } = await selectKernel(options.kernel);
       if (Buffer.compare(primitives.x25519Base(privateKey), publicKey) !== 0) {
-        throw new SealcastError('ERR_INVALID_ARGUMENT', 'identityKeyPair.publicKey is not that of its privateKey', {
-          field: 'identityKeyPair.publicKey',
-        });
+        throw new SealcastError(
+          'ERR_INVALID_ARGUMENT',
+          'identityKeyPair.publicKey is not that of its privateKey',
+          {
+            field: 'identityKeyPair.publicKey',
+          },
+        );
       }
       const plan = planMemory(recipientCacheBytes, arenasFor(threads));
       const memory = reserveMemory(plan.totalBytes);
@@ -145,7 +149,9 @@ function startWorkers(start: WorkerStart, threads: number): Workers {
   try {
     return new Workers(start, threads);
   } catch (cause) {
-    throw new SealcastError('ERR_WORKER_LOST', `could not start ${threads} worker threads`, { cause });
+    throw new SealcastError('ERR_WORKER_LOST', `could not start ${threads} worker threads`, {
+      cause,
+    });
   }
 }
 
@@ -154,6 +160,10 @@ function reserveMemory(bytes: number): WebAssembly.Memory {
     // It never grows.
     return createMemory(bytes, bytes);
   } catch (cause) {
-    throw new SealcastError('ERR_OUT_OF_MEMORY', `could not reserve ${bytes} bytes of shared memory`, { cause });
+    throw new SealcastError(
+      'ERR_OUT_OF_MEMORY',
+      `could not reserve ${bytes} bytes of shared memory`,
+      { cause },
+    );
   }
 }

@@ -32,7 +32,8 @@ export class PrepareBatch implements KernelBatch {
 
   collect(arena: Arena, place: number, index: number): void {
     const status = arena.status(place);
-    this.results[index] = status === STATUS_OK ? { ok: true } : { ok: false, error: entryError(status, index) };
+    this.results[index] =
+      status === STATUS_OK ? { ok: true } : { ok: false, error: entryError(status, index) };
   }
 
   release(arena: Arena): void {

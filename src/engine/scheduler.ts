@@ -119,7 +119,8 @@ export class Scheduler {
     if (batch.count === 0) return Promise.resolve();
     return new Promise((resolve, reject) => {
       const { signal } = batch;
-      const unwatch = signal && this.aborts.add(signal, () => this.#settle(pending, abortedError(signal)));
+      const unwatch =
+        signal && this.aborts.add(signal, () => this.#settle(pending, abortedError(signal)));
       const pending: PendingBatch = {
         batch,
         chunkEntries: chooseChunkEntries(batch.count, this.#threads),
@@ -227,8 +228,12 @@ export class Scheduler {
     let failure: SealcastError | undefined;
     try {
       arena.setClock(process.hrtime.bigint() + BigInt(Date.now()) * 1_000_000n);
-      const fault = await this.#workers.run({ kind: batch.kind, arenaPtr: arena.ptr }, laneOf(batch));
-      if (fault !== null) failure = new SealcastError('ERR_KERNEL_FAULT', `the kernel stopped: ${fault}`);
+      const fault = await this.#workers.run(
+        { kind: batch.kind, arenaPtr: arena.ptr },
+        laneOf(batch),
+      );
+      if (fault !== null)
+        failure = new SealcastError('ERR_KERNEL_FAULT', `the kernel stopped: ${fault}`);
     } catch (cause) {
       failure = new SealcastError('ERR_WORKER_LOST', 'its worker thread died', { cause });
     }
@@ -270,7 +275,10 @@ export class Scheduler {
       this.#noteIdle();
     }
     if ('fault' in answer) {
-      throw new SealcastError('ERR_LIBSIGNAL_UNAVAILABLE', `a worker could not load libsignal: ${answer.fault}`);
+      throw new SealcastError(
+        'ERR_LIBSIGNAL_UNAVAILABLE',
+        `a worker could not load libsignal: ${answer.fault}`,
+      );
     }
     return answer.reply;
   }
@@ -286,7 +294,9 @@ export class Scheduler {
 
   /** Why a worker is gone: because it was told to end, or because it died. */
   #lost(cause: unknown): SealcastError {
-    return this.#closed ? closedError() : new SealcastError('ERR_WORKER_LOST', 'its worker thread died', { cause });
+    return this.#closed
+      ? closedError()
+      : new SealcastError('ERR_WORKER_LOST', 'its worker thread died', { cause });
   }
 
   /** Rejects all pending work with ERR_CLOSED, waits for the workers to finish, and ends them. */
@@ -314,12 +324,21 @@ function fillOrFail(batch: KernelBatch, arena: Arena, index: number): 'added' | 
   } catch (cause) {
     // Places in the chunk and entries must go on matching.
     arena.truncate(count);
-    batch.fail(index, new SealcastError('ERR_INVALID_ARGUMENT', 'it changed while it waited', { cause }));
+    batch.fail(
+      index,
+      new SealcastError('ERR_INVALID_ARGUMENT', 'it changed while it waited', { cause }),
+    );
     return 'skipped';
   }
 }
 
-function collectOrFail(batch: KernelBatch, arena: Arena, place: number, index: number, failure?: SealcastError): void {
+function collectOrFail(
+  batch: KernelBatch,
+  arena: Arena,
+  place: number,
+  index: number,
+  failure?: SealcastError,
+): void {
   if (failure !== undefined) {
     batch.fail(index, failure);
     return;
@@ -329,7 +348,10 @@ function collectOrFail(batch: KernelBatch, arena: Arena, place: number, index: n
   } catch (cause) {
     // Copying a result out may find no memory left; then it is this entry that is lost, and said to
     // be.
-    batch.fail(index, new SealcastError('ERR_OUT_OF_MEMORY', 'its result could not be copied out', { cause }));
+    batch.fail(
+      index,
+      new SealcastError('ERR_OUT_OF_MEMORY', 'its result could not be copied out', { cause }),
+    );
   }
 }
 

@@ -12,12 +12,17 @@ export function entryError(status: number, index: number): SealcastError {
     const message = `entry ${index}: the identity key is a point of low order, which no account owns`;
     return new SealcastError('ERR_LOW_ORDER_KEY', message, { index });
   }
-  return new SealcastError('ERR_KERNEL_FAULT', `entry ${index}: the kernel gave status ${status}`, { index });
+  return new SealcastError('ERR_KERNEL_FAULT', `entry ${index}: the kernel gave status ${status}`, {
+    index,
+  });
 }
 
 /** The error of a whole chunk as one entry's own. */
 export function chunkError(error: SealcastError, index: number): SealcastError {
-  return new SealcastError(error.code, `entry ${index}: ${error.message}`, { index, cause: error.cause });
+  return new SealcastError(error.code, `entry ${index}: ${error.message}`, {
+    index,
+    cause: error.cause,
+  });
 }
 
 /** Contents to seal, one envelope each. */
@@ -31,7 +36,12 @@ export class SealBatch implements KernelBatch {
   readonly #recipients: Recipients;
 
   /** @param keys u-coordinates of the recipients, 32 bytes each, one behind the other. */
-  constructor(keys: Uint8Array, contents: readonly Uint8Array[], recipients: Recipients, signal?: AbortSignal) {
+  constructor(
+    keys: Uint8Array,
+    contents: readonly Uint8Array[],
+    recipients: Recipients,
+    signal?: AbortSignal,
+  ) {
     this.count = contents.length;
     this.signal = signal;
     this.results = new Array<SealResult>(contents.length);
@@ -44,7 +54,10 @@ export class SealBatch implements KernelBatch {
     const content = viewIfAttached(this.#contents[index]);
     if (content === null) {
       const message = `entry ${index}: content was resized or transferred while it waited`;
-      this.#refuse(index, new SealcastError('ERR_INVALID_ARGUMENT', message, { index, field: 'content' }));
+      this.#refuse(
+        index,
+        new SealcastError('ERR_INVALID_ARGUMENT', message, { index, field: 'content' }),
+      );
       return 'skipped';
     }
     if (!arena.addContent(this.#keys, content, index * KEY_BYTES)) return 'full';

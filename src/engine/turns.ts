@@ -15,7 +15,10 @@ const STEPS_PER_LOOK = 32;
  * of the event loop.
  * @returns nothing when all is done, or a promise of it.
  */
-export function forEachInTurns(count: number, step: (index: number) => void): Promise<void> | undefined {
+export function forEachInTurns(
+  count: number,
+  step: (index: number) => void,
+): Promise<void> | undefined {
   const next = forOneTurn(0, count, step);
   return next < count ? forRestInTurns(next, count, step) : undefined;
 }
@@ -32,7 +35,11 @@ function forOneTurn(first: number, count: number, step: (index: number) => void)
   return index;
 }
 
-async function forRestInTurns(first: number, count: number, step: (index: number) => void): Promise<void> {
+async function forRestInTurns(
+  first: number,
+  count: number,
+  step: (index: number) => void,
+): Promise<void> {
   for (let next = first; next < count;) {
     await nextTurn();
     next = forOneTurn(next, count, step);

@@ -8,7 +8,8 @@ export type SealResult =
   | { readonly ok: true; readonly envelope: Uint8Array<ArrayBuffer> }
   | { readonly ok: false; readonly error: SealcastError };
 
-export type PrepareResult = { readonly ok: true } | { readonly ok: false; readonly error: SealcastError };
+export type PrepareResult =
+  { readonly ok: true } | { readonly ok: false; readonly error: SealcastError };
 
 /** Options of an engine, checked. */
 export interface EngineOptions {

@@ -3,7 +3,8 @@ import { SealcastError } from '../errors.js';
 /** Attempts at work whose worker dies, before it is given up. */
 const MAX_ATTEMPTS = 3;
 
-const isLoss = (error: unknown): boolean => error instanceof SealcastError && error.code === 'ERR_WORKER_LOST';
+const isLoss = (error: unknown): boolean =>
+  error instanceof SealcastError && error.code === 'ERR_WORKER_LOST';
 
 /**
  * Does work again whose worker died: a death loses what the worker had, and nothing of it was kept.

@@ -16,7 +16,8 @@ const YOUNG_MEGABYTES = 2;
 type PiscinaQueue = NonNullable<NonNullable<ConstructorParameters<typeof Piscina>[0]>['taskQueue']>;
 type Task = Parameters<PiscinaQueue['push']>[0];
 
-const laneOf = (task: Task): QueueLane => (task[queueOptionsSymbol] as { readonly lane: QueueLane }).lane;
+const laneOf = (task: Task): QueueLane =>
+  (task[queueOptionsSymbol] as { readonly lane: QueueLane }).lane;
 
 /** Tasks that wait for a thread, with their lane among their options. */
 class TaskLanes implements PiscinaQueue {
@@ -46,7 +47,8 @@ class TaskLanes implements PiscinaQueue {
 }
 
 /** The job as Piscina takes it: a symbol of its own is not sent to the thread. */
-const inLane = (job: Job, lane: QueueLane): Job => Object.assign({ [queueOptionsSymbol]: { lane } }, job);
+const inLane = (job: Job, lane: QueueLane): Job =>
+  Object.assign({ [queueOptionsSymbol]: { lane } }, job);
 
 /**
  * The worker threads, a Piscina of fixed size. It replaces a thread that dies, but gives up when
@@ -96,7 +98,9 @@ export class Workers {
   /** `buffers` move to the worker, and are gone from here. Rejects when the thread died. */
   runRatchet(job: RatchetJob, lane: QueueLane, buffers: ArrayBuffer[]): Promise<RatchetAnswer> {
     this.#piscina ??= this.#createPiscina();
-    return this.#piscina.run(inLane(job, lane), { transferList: buffers }) as Promise<RatchetAnswer>;
+    return this.#piscina.run(inLane(job, lane), {
+      transferList: buffers,
+    }) as Promise<RatchetAnswer>;
   }
 
   /** Ends all threads; chunks that wait for one are rejected. */

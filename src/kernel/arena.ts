@@ -75,7 +75,8 @@ export class Arena {
   #addRecord(keys: Uint8Array, keyAt: number): number {
     const record = RECORDS_OFFSET + this.#count * RECORD_BYTES;
     // A loop: it costs less than a view of 32 bytes.
-    for (let i = 0; i < KEY_BYTES; i++) this.#bytes[record + RECORD_KEY_OFFSET + i] = keys[keyAt + i] ?? 0;
+    for (let i = 0; i < KEY_BYTES; i++)
+      this.#bytes[record + RECORD_KEY_OFFSET + i] = keys[keyAt + i] ?? 0;
     this.#view.setUint32(record + RECORD_STATUS_OFFSET, STATUS_PENDING, true);
     this.#count += 1;
     this.#view.setUint32(CHUNK_COUNT_OFFSET, this.#count, true);
@@ -106,7 +107,11 @@ export class Arena {
     this.#bytes.set(content, envelope + contentOffset);
     const record = this.#addRecord(keys, keyAt);
     this.#view.setUint32(record + RECORD_ENVELOPE_PTR_OFFSET, this.ptr + envelope, true);
-    this.#view.setUint32(record + RECORD_MESSAGE_PTR_OFFSET, this.ptr + envelope + contentOffset, true);
+    this.#view.setUint32(
+      record + RECORD_MESSAGE_PTR_OFFSET,
+      this.ptr + envelope + contentOffset,
+      true,
+    );
     this.#view.setUint32(record + RECORD_MESSAGE_BYTES_OFFSET, content.length, true);
     return true;
   }
@@ -145,12 +150,18 @@ export class Arena {
 
   /** Address of the tables that the entry was given, or 0. */
   tablesPtr(index: number): number {
-    return this.#view.getUint32(RECORDS_OFFSET + index * RECORD_BYTES + RECORD_TABLES_PTR_OFFSET, true);
+    return this.#view.getUint32(
+      RECORDS_OFFSET + index * RECORD_BYTES + RECORD_TABLES_PTR_OFFSET,
+      true,
+    );
   }
 
   /** State of the record's tables: one of abi.ts's TABLES_ values. */
   tablesState(index: number): number {
-    return this.#view.getUint32(RECORDS_OFFSET + index * RECORD_BYTES + RECORD_TABLES_STATE_OFFSET, true);
+    return this.#view.getUint32(
+      RECORDS_OFFSET + index * RECORD_BYTES + RECORD_TABLES_STATE_OFFSET,
+      true,
+    );
   }
 
   /** Takes back the records behind the first `count`. */
@@ -179,7 +190,8 @@ export class Arena {
     const record = RECORDS_OFFSET + index * RECORD_BYTES;
     const begin = this.#view.getUint32(record + RECORD_ENVELOPE_PTR_OFFSET, true) - this.ptr;
     const message = this.#view.getUint32(record + RECORD_MESSAGE_PTR_OFFSET, true) - this.ptr;
-    const end = message + this.#view.getUint32(record + RECORD_MESSAGE_BYTES_OFFSET, true) + MAC_BYTES;
+    const end =
+      message + this.#view.getUint32(record + RECORD_MESSAGE_BYTES_OFFSET, true) + MAC_BYTES;
     return this.#bytes.slice(begin, end);
   }
 
@@ -189,7 +201,10 @@ export class Arena {
     const begin = this.#view.getUint32(record + RECORD_MESSAGE_PTR_OFFSET, true) - this.ptr;
     const end = begin + this.#view.getUint32(record + RECORD_MESSAGE_BYTES_OFFSET, true);
     const key = record + RECORD_KEY_OFFSET;
-    return { content: this.#bytes.slice(begin, end), senderKey: this.#bytes.slice(key, key + KEY_BYTES) };
+    return {
+      content: this.#bytes.slice(begin, end),
+      senderKey: this.#bytes.slice(key, key + KEY_BYTES),
+    };
   }
 
   /**
@@ -213,7 +228,11 @@ export class Arena {
  */
 export function layScalars(memory: WebAssembly.Memory, arenaPtr: number, random: Uint8Array): void {
   const bytes = new Uint8Array(memory.buffer, arenaPtr, ARENA_BYTES);
-  for (let at = 0, entry = ENTRIES_OFFSET; at < random.length; at += KEY_BYTES, entry += ENTRY_BYTES) {
+  for (
+    let at = 0, entry = ENTRIES_OFFSET;
+    at < random.length;
+    at += KEY_BYTES, entry += ENTRY_BYTES
+  ) {
     bytes.set(random.subarray(at, at + KEY_BYTES), entry + ENTRY_SCALAR_OFFSET);
   }
 }

@@ -48,7 +48,8 @@ export interface MemoryPlan {
   readonly totalBytes: number;
 }
 
-const alignUp = (bytes: number, alignment: number): number => Math.ceil(bytes / alignment) * alignment;
+const alignUp = (bytes: number, alignment: number): number =>
+  Math.ceil(bytes / alignment) * alignment;
 
 /**
  * Lays out `cacheBytes` of tables, slots and index, and as many arenas as are wanted. Too little
@@ -56,11 +57,17 @@ const alignUp = (bytes: number, alignment: number): number => Math.ceil(bytes / 
  */
 export function planMemory(cacheBytes: number, arenaCount: number): MemoryPlan {
   const tablesCount = Math.floor(cacheBytes / TABLES_COST_BYTES);
-  const slotCount = Math.floor((cacheBytes - tablesCount * RECIPIENT_TABLES_BYTES) / SLOT_COST_BYTES);
+  const slotCount = Math.floor(
+    (cacheBytes - tablesCount * RECIPIENT_TABLES_BYTES) / SLOT_COST_BYTES,
+  );
   return layOutMemory(slotCount, tablesCount, arenaCount);
 }
 
-export function layOutMemory(slotCount: number, tablesCount: number, arenaCount: number): MemoryPlan {
+export function layOutMemory(
+  slotCount: number,
+  tablesCount: number,
+  arenaCount: number,
+): MemoryPlan {
   const indexCells = 2 ** Math.ceil(Math.log2(2 * slotCount));
   const indexPtr = alignUp(SLOTS_PTR + slotCount * SLOT_BYTES, 64);
   // An entry is two cache lines, and should not be three.
@@ -91,7 +98,8 @@ export class ControlBlock {
    * the index.
    */
   constructor(memory: WebAssembly.Memory, plan: MemoryPlan, hashSeeds: Uint8Array) {
-    if (hashSeeds.length !== HASH_SEEDS_BYTES) throw new RangeError(`hashSeeds must be ${HASH_SEEDS_BYTES} bytes`);
+    if (hashSeeds.length !== HASH_SEEDS_BYTES)
+      throw new RangeError(`hashSeeds must be ${HASH_SEEDS_BYTES} bytes`);
     this.#bytes = new Uint8Array(memory.buffer, CONTROL_PTR, SLOTS_PTR - CONTROL_PTR);
     this.#bytes.set(hashSeeds, CONTROL_HASH_SEEDS_OFFSET);
     const view = new DataView(memory.buffer, CONTROL_PTR, CONTROL_BYTES);
@@ -108,12 +116,16 @@ export class ControlBlock {
 
   /** A copy of the private key. The caller wipes it. */
   copyPrivateKey(): Uint8Array<ArrayBuffer> {
-    return copySecret(this.#bytes.subarray(CONTROL_PRIVATE_KEY_OFFSET, CONTROL_PRIVATE_KEY_OFFSET + KEY_BYTES));
+    return copySecret(
+      this.#bytes.subarray(CONTROL_PRIVATE_KEY_OFFSET, CONTROL_PRIVATE_KEY_OFFSET + KEY_BYTES),
+    );
   }
 
   /** The same in a worker, from the memory alone. */
   static copyPrivateKeyOf(memory: WebAssembly.Memory): Uint8Array<ArrayBuffer> {
-    return copySecret(new Uint8Array(memory.buffer, CONTROL_PTR + CONTROL_PRIVATE_KEY_OFFSET, KEY_BYTES));
+    return copySecret(
+      new Uint8Array(memory.buffer, CONTROL_PTR + CONTROL_PRIVATE_KEY_OFFSET, KEY_BYTES),
+    );
   }
 
   setHostKey(key: Uint8Array): void {

@@ -133,7 +133,8 @@ export function parseV1Envelope(envelope: Uint8Array): V1Envelope | null {
   const staticPart = fields[STATIC_FIELD];
   const message = fields[MESSAGE_FIELD];
   if (ephemeral === undefined || staticPart === undefined || message === undefined) return null;
-  if (ephemeral.byteCount < PUBLIC_KEY_BYTES || envelope[ephemeral.begin] !== PUBLIC_KEY_TYPE) return null;
+  if (ephemeral.byteCount < PUBLIC_KEY_BYTES || envelope[ephemeral.begin] !== PUBLIC_KEY_TYPE)
+    return null;
   // S is compared with the certificate's key, all 33 bytes of it and no others, so no other byte
   // can be in there.
   if (staticPart.byteCount !== STATIC_BYTES || message.byteCount < MAC_BYTES) return null;

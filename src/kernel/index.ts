@@ -25,9 +25,13 @@ export async function loadKernel(options: LoadKernelOptions = {}): Promise<Primi
   if (typeof options === 'object' && (options as unknown) !== null) checkNames(options, NAMES);
   const choice = (options as LoadKernelOptions | null)?.kernel ?? 'auto';
   if (!KERNEL_CHOICES.includes(choice)) {
-    throw new SealcastError('ERR_INVALID_ARGUMENT', `kernel must be one of ${KERNEL_CHOICES.join(', ')}`, {
-      field: 'kernel',
-    });
+    throw new SealcastError(
+      'ERR_INVALID_ARGUMENT',
+      `kernel must be one of ${KERNEL_CHOICES.join(', ')}`,
+      {
+        field: 'kernel',
+      },
+    );
   }
   const { name, module } = await selectKernel(choice);
   const memory = createMemory(PRIMITIVES_MEMORY_BYTES);

@@ -37,7 +37,13 @@ export interface KernelExports {
     infoBytes: number,
     scratch: number,
   ): void;
-  aes256Ctr(data: number, dataBytes: number, key: number, counterBlock: number, scratch: number): void;
+  aes256Ctr(
+    data: number,
+    dataBytes: number,
+    key: number,
+    counterBlock: number,
+    scratch: number,
+  ): void;
   /** The slot of the u-coordinate at `key`, or NO_SLOT. */
   findSlot(key: number): number;
   indexSlot(slot: number): number;

@@ -27,7 +27,8 @@ function requireBytes(value: unknown, name: string): asserts value is Uint8Array
 }
 function requireLength(value: unknown, name: string, bytes: number): asserts value is Uint8Array {
   requireBytes(value, name);
-  if (value.length !== bytes) throw new RangeError(`${name} must be ${bytes} bytes, not ${value.length}`);
+  if (value.length !== bytes)
+    throw new RangeError(`${name} must be ${bytes} bytes, not ${value.length}`);
 }
 
 /**
@@ -65,9 +66,12 @@ export class Primitives {
 
   #x25519(scalars: Uint8Array, points: Uint8Array | null): Uint8Array {
     requireBytes(scalars, 'scalars');
-    if (scalars.length % KEY_BYTES !== 0) throw new RangeError(`scalars must be a multiple of ${KEY_BYTES} bytes`);
+    if (scalars.length % KEY_BYTES !== 0)
+      throw new RangeError(`scalars must be a multiple of ${KEY_BYTES} bytes`);
     if (points !== null && points.length !== scalars.length) {
-      throw new RangeError(`points must be as long as scalars: ${scalars.length} bytes, not ${points.length}`);
+      throw new RangeError(
+        `points must be as long as scalars: ${scalars.length} bytes, not ${points.length}`,
+      );
     }
     const out = new Uint8Array(scalars.length);
     const batchBytes = MAX_CHUNK_ENTRIES * KEY_BYTES;
@@ -119,7 +123,15 @@ export class Primitives {
       const outPtr = padsPtr + HMAC_PADS_BYTES;
       view.set(key, DATA_PTR);
       view.set(message, messagePtr);
-      this.#exports.hmac(outPtr, DATA_PTR, key.length, messagePtr, message.length, padsPtr, SCRATCH_PTR);
+      this.#exports.hmac(
+        outPtr,
+        DATA_PTR,
+        key.length,
+        messagePtr,
+        message.length,
+        padsPtr,
+        SCRATCH_PTR,
+      );
       return view.slice(outPtr, outPtr + KEY_BYTES);
     });
   }

@@ -102,7 +102,11 @@ async function firstSupported(choice: KernelChoice): Promise<SelectedKernel> {
     reasons.push(`${result.name}: ${result.reason}`);
   }
   if (wanted.length === 0) reasons.push(`${choice}: this build does not contain it`);
-  throw new SealcastError('ERR_KERNEL_UNSUPPORTED', `no kernel can run here (${reasons.join('; ')})`, {
-    field: 'kernel',
-  });
+  throw new SealcastError(
+    'ERR_KERNEL_UNSUPPORTED',
+    `no kernel can run here (${reasons.join('; ')})`,
+    {
+      field: 'kernel',
+    },
+  );
 }

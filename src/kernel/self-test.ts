@@ -23,8 +23,10 @@ const toHex = (bytes: Uint8Array): string => Buffer.from(bytes).toString('hex');
 
 /** Runs the known-answer tests; gives the name of the first that fails, or null. */
 export function findKernelFault(kernel: Primitives): string | null {
-  if (toHex(kernel.x25519(fromHex(SCALARS), fromHex(POINTS))) !== PRODUCTS) return 'X25519 (RFC 7748, section 5.2)';
-  if (toHex(kernel.x25519Base(fromHex(PRIVATE_KEYS))) !== PUBLIC_KEYS) return 'X25519 (RFC 7748, section 6.1)';
+  if (toHex(kernel.x25519(fromHex(SCALARS), fromHex(POINTS))) !== PRODUCTS)
+    return 'X25519 (RFC 7748, section 5.2)';
+  if (toHex(kernel.x25519Base(fromHex(PRIVATE_KEYS))) !== PUBLIC_KEYS)
+    return 'X25519 (RFC 7748, section 6.1)';
   if (toHex(kernel.sha256(new Uint8Array())) !== EMPTY_DIGEST) return 'SHA-256 (FIPS 180-4)';
   return null;
 }

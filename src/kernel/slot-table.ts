@@ -36,7 +36,11 @@ export class SlotTable {
     this.slotCount = plan.slotCount;
     this.#bytes = new Uint8Array(memory.buffer, plan.slotsPtr, plan.slotCount * SLOT_BYTES);
     this.#index = new Uint8Array(memory.buffer, plan.indexPtr, plan.indexCells * INDEX_CELL_BYTES);
-    this.#tables = new Uint8Array(memory.buffer, plan.tablesPtr, plan.tablesCount * RECIPIENT_TABLES_BYTES);
+    this.#tables = new Uint8Array(
+      memory.buffer,
+      plan.tablesPtr,
+      plan.tablesCount * RECIPIENT_TABLES_BYTES,
+    );
     this.#words = new Int32Array(memory.buffer, plan.slotsPtr, (plan.slotCount * SLOT_BYTES) / 4);
   }
 

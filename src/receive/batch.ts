@@ -108,7 +108,9 @@ export class Batch {
   async run(ticket: Pick<CleanupTicket, 'take'>, keeps: boolean): Promise<BatchResult> {
     const { runtime, counters, firstFailure } = this.#context;
     const senders = new Set(this.#items.map(({ opened }) => opened.sender));
-    const preKeys = this.#items.flatMap(({ opened }) => (opened.preKeys === undefined ? [] : useNames(opened.preKeys)));
+    const preKeys = this.#items.flatMap(({ opened }) =>
+      opened.preKeys === undefined ? [] : useNames(opened.preKeys),
+    );
     const given = await runtime.locks.with([...senders, ...preKeys], async () => {
       try {
         firstFailure.throwIfAny();
@@ -149,8 +151,16 @@ export class Batch {
     this.#changes.push(...(await contacts.changes()), ...this.#context.inbox.remove(ticket.take()));
     await records.commit(this.#changes);
     const envelopes = this.#items.length;
-    telemetry.publish('received:stage', { stage: 'decrypt', envelopes, durationMs: decryptedMs - startMs });
-    telemetry.publish('received:stage', { stage: 'store', envelopes, durationMs: clock.monotonicMs() - decryptedMs });
+    telemetry.publish('received:stage', {
+      stage: 'decrypt',
+      envelopes,
+      durationMs: decryptedMs - startMs,
+    });
+    telemetry.publish('received:stage', {
+      stage: 'store',
+      envelopes,
+      durationMs: clock.monotonicMs() - decryptedMs,
+    });
     this.#afterwards.push(...contacts.news());
     return given;
   }
@@ -177,12 +187,15 @@ export class Batch {
     for (const [address, session] of decrypted.sessions) contacts.takeSession(address, session);
     for (const id of decrypted.usedPreKeys) this.#changes.push(preKeyChange('preKey', id, null));
     const kyberIds = decrypted.usedKyberPreKeys.map(({ kyberPreKeyId }) => kyberPreKeyId);
-    const lastResorts = kyberIds.length === 0 ? new Set<number>() : await preKeys.lastResortsAmong(kyberIds);
+    const lastResorts =
+      kyberIds.length === 0 ? new Set<number>() : await preKeys.lastResortsAmong(kyberIds);
     for (const use of decrypted.usedKyberPreKeys) {
       // A last-resort prekey is handed out again and again, and must not be used twice with the
       // same keys.
       const isLastResort = lastResorts.has(use.kyberPreKeyId);
-      this.#changes.push(isLastResort ? kyberUseChange(use) : preKeyChange('kyberPreKey', use.kyberPreKeyId, null));
+      this.#changes.push(
+        isLastResort ? kyberUseChange(use) : preKeyChange('kyberPreKey', use.kyberPreKeyId, null),
+      );
     }
     const used = decrypted.usedPreKeys.length + decrypted.usedKyberPreKeys.length;
     if (used > 0) this.#afterwards.push(() => this.#context.preKeys.noteUsed(used));
@@ -205,12 +218,14 @@ export class Batch {
       item.contentBytes = new Uint8Array(0);
       return;
     }
-    const padded = envelopeType === 'plaintext' ? plaintextBodyOf(ciphertext) : plaintextOf(item.decrypted);
+    const padded =
+      envelopeType === 'plaintext' ? plaintextBodyOf(ciphertext) : plaintextOf(item.decrypted);
     if (padded === undefined) return;
     try {
       item.contentBytes = unpadPlaintext(padded);
       const content = decodeContent(item.contentBytes);
-      item.content = (content.receiptMessage?.timestamps.length ?? 0) > MAX_TIMESTAMPS ? undefined : content;
+      item.content =
+        (content.receiptMessage?.timestamps.length ?? 0) > MAX_TIMESTAMPS ? undefined : content;
     } catch {
       // Bytes that are no Content are refused below.
       item.content = undefined;
@@ -225,10 +240,14 @@ export class Batch {
         return [{ item, message: { address, type: 'message', bytes: opened.ciphertext } }];
       }
       const bytes = content?.senderKeyDistributionMessage;
-      return bytes === undefined ? [] : [{ item, message: { address, type: 'distribution', bytes } }];
+      return bytes === undefined
+        ? []
+        : [{ item, message: { address, type: 'distribution', bytes } }];
     });
     if (steps.length === 0) return;
-    const { outcomes, changes } = await this.#context.groups.decrypt(steps.map(({ message }) => message));
+    const { outcomes, changes } = await this.#context.groups.decrypt(
+      steps.map(({ message }) => message),
+    );
     this.#changes.push(...changes);
     const read = steps.flatMap(({ item, message }, i) => {
       if (message.type === 'distribution') return [];
@@ -247,7 +266,9 @@ export class Batch {
    */
   async #lastOfLost(items: readonly Item[]): Promise<ReadonlySet<IncomingEnvelope>> {
     const { counters, runtime, lostEnvelopes } = this.#context;
-    const lost = items.filter(({ decrypted }) => decrypted?.status === 'lost').map(({ incoming }) => incoming);
+    const lost = items
+      .filter(({ decrypted }) => decrypted?.status === 'lost')
+      .map(({ incoming }) => incoming);
     if (lost.length + this.#lost.length === 0) return new Set();
     const isAlive = await runtime.sessionClient.isAlive();
     for (const incoming of this.#lost) {
@@ -283,7 +304,11 @@ export class Batch {
       }
       const isBare = opened.envelopeType === 'plaintext';
       // Only a retry request may come in the clear.
-      if (content === undefined || contentBytes === undefined || (isBare && !isRetryRequest(content))) {
+      if (
+        content === undefined ||
+        contentBytes === undefined ||
+        (isBare && !isRetryRequest(content))
+      ) {
         this.#ended.push(incoming);
         this.#afterwards.push(() => counters.refused('invalid-content'));
         continue;
@@ -302,11 +327,16 @@ export class Batch {
         this.#end(item, 'internal');
         continue;
       }
-      const { sender, senderDevice, sealed, timestamp, serverTimestamp, envelopeType, groupId } = opened;
+      const { sender, senderDevice, sealed, timestamp, serverTimestamp, envelopeType, groupId } =
+        opened;
       const facts = { sender, senderDevice, sealed, timestamp, serverTimestamp, envelopeType };
       // A copy: the original is a view of the whole message.
-      const withGroup = groupId === undefined ? facts : { ...facts, groupId: Uint8Array.from(groupId) };
-      const change = inbox.messageChange(this.#number, place, { ...withGroup, content: contentBytes });
+      const withGroup =
+        groupId === undefined ? facts : { ...facts, groupId: Uint8Array.from(groupId) };
+      const change = inbox.messageChange(this.#number, place, {
+        ...withGroup,
+        content: contentBytes,
+      });
       if (keeps) this.#changes.push(change);
       given.push({ key: change.key, message: { ...withGroup, content, contentBytes } });
       this.#end(item);
@@ -338,7 +368,13 @@ export class Batch {
       const retryRequested = row !== undefined;
       counters.count('undecryptable');
       telemetry.publish('received:undecryptable', { retryRequested });
-      events.emit('undecryptable', { sender, senderDevice, timestamp, contentHint, retryRequested });
+      events.emit('undecryptable', {
+        sender,
+        senderDevice,
+        timestamp,
+        contentHint,
+        retryRequested,
+      });
     });
   }
 }

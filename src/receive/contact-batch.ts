@@ -46,7 +46,9 @@ export class ContactBatch {
     const contacts = serviceIds.length === 0 ? [] : await context.records.contacts(serviceIds);
     const entries = serviceIds.flatMap((serviceId, i): [string, Entry][] => {
       const contact = contacts[i];
-      return contact === undefined ? [] : [[serviceId, { before: contact, now: contact, outdated: new Set() }]];
+      return contact === undefined
+        ? []
+        : [[serviceId, { before: contact, now: contact, outdated: new Set() }]];
     });
     return new ContactBatch(context, new Map(entries));
   }
@@ -57,7 +59,8 @@ export class ContactBatch {
 
   #entry(serviceId: string): Entry {
     const entry = this.#entries.get(serviceId);
-    if (entry === undefined) throw new SealcastError('ERR_STORE_FAILED', 'the store gave no answer');
+    if (entry === undefined)
+      throw new SealcastError('ERR_STORE_FAILED', 'the store gave no answer');
     return entry;
   }
 
@@ -73,7 +76,10 @@ export class ContactBatch {
     // This session is with the identity key that the messages came with.
     entry.outdated.delete(deviceId);
     if (!isKept) {
-      entry.now = { ...entry.now, devices: entry.now.devices.filter((device) => device.deviceId !== deviceId) };
+      entry.now = {
+        ...entry.now,
+        devices: entry.now.devices.filter((device) => device.deviceId !== deviceId),
+      };
       return;
     }
     // The service accepts no device with another id (Signal-Server: 14 bits, not 0), so nothing is
@@ -102,7 +108,11 @@ export class ContactBatch {
   }
 
   learn(
-    { sender: serviceId, sealed, serverTimestamp }: Pick<OpenedEnvelope, 'sender' | 'sealed' | 'serverTimestamp'>,
+    {
+      sender: serviceId,
+      sealed,
+      serverTimestamp,
+    }: Pick<OpenedEnvelope, 'sender' | 'sealed' | 'serverTimestamp'>,
     content: Content,
   ): void {
     // Facts that our own other devices tell of us are no contact's.
@@ -127,7 +137,9 @@ export class ContactBatch {
   /** Changes of sessions and contacts, to be committed. */
   async changes(): Promise<Change[]> {
     await this.#archiveOutdated();
-    const sessions = [...this.#sessions].map(([address, record]) => sessionChangeAt(address, record));
+    const sessions = [...this.#sessions].map(([address, record]) =>
+      sessionChangeAt(address, record),
+    );
     const contacts = [...this.#entries].flatMap(([serviceId, { before, now }]) =>
       now === before ? [] : [contactChange(serviceId, now)],
     );
@@ -158,7 +170,8 @@ export class ContactBatch {
     const { events, policies, telemetry } = this.#context;
     const news: (() => void)[] = [];
     for (const [serviceId, { before, now }] of this.#entries) {
-      if (now.profileKey !== before.profileKey) news.push(() => events.emit('profileKey', { serviceId }));
+      if (now.profileKey !== before.profileKey)
+        news.push(() => events.emit('profileKey', { serviceId }));
       const { expireTimer, expireTimerVersion } = now;
       if (expireTimer !== before.expireTimer) {
         news.push(() => events.emit('expireTimer', { serviceId, expireTimer, expireTimerVersion }));
@@ -166,7 +179,10 @@ export class ContactBatch {
     }
     for (const serviceId of this.#identityChanges) {
       news.push(() => {
-        events.emit('identityChange', { serviceId, accepted: policies.onIdentityChange === 'accept' });
+        events.emit('identityChange', {
+          serviceId,
+          accepted: policies.onIdentityChange === 'accept',
+        });
         telemetry.publish('identity-change', { policy: policies.onIdentityChange });
       });
     }

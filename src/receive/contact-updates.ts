@@ -13,14 +13,19 @@ const SEEN_STEP_MS = 3_600_000;
  *
  * @returns the same contact where nothing is new.
  */
-export function learnFrom(contact: ContactRecord, content: Content, serverTimestamp: number): ContactRecord {
+export function learnFrom(
+  contact: ContactRecord,
+  content: Content,
+  serverTimestamp: number,
+): ContactRecord {
   let learned = contact;
   const profileKey = profileKeyOf(content);
   if (profileKey !== undefined) learned = onProfileKey(learned, profileKey);
   const timer = expireTimerOf(content);
   if (timer !== undefined) learned = withTimer(learned, timer);
   if (learned === NEW_CONTACT) return contact;
-  if (serverTimestamp - learned.lastSeenMs >= SEEN_STEP_MS) learned = { ...learned, lastSeenMs: serverTimestamp };
+  if (serverTimestamp - learned.lastSeenMs >= SEEN_STEP_MS)
+    learned = { ...learned, lastSeenMs: serverTimestamp };
   return learned;
 }
 
@@ -30,6 +35,7 @@ function withTimer(
 ): ContactRecord {
   const isOld = expireTimerVersion !== 0 && expireTimerVersion < contact.expireTimerVersion;
   const version = Math.max(expireTimerVersion, contact.expireTimerVersion);
-  if (isOld || (expireTimer === contact.expireTimer && version === contact.expireTimerVersion)) return contact;
+  if (isOld || (expireTimer === contact.expireTimer && version === contact.expireTimerVersion))
+    return contact;
   return { ...contact, expireTimer, expireTimerVersion: version };
 }

@@ -17,7 +17,10 @@ export class Counters {
     internal: 0,
     deferred: 0,
   };
-  readonly #refused = Object.fromEntries(REFUSALS.map((reason) => [reason, 0])) as Record<ReceiveRefusal, number>;
+  readonly #refused = Object.fromEntries(REFUSALS.map((reason) => [reason, 0])) as Record<
+    ReceiveRefusal,
+    number
+  >;
 
   constructor(telemetry: Telemetry, events: EventSink<ReceiverEvents>) {
     this.#telemetry = telemetry;

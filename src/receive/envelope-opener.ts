@@ -141,7 +141,11 @@ export class EnvelopeOpener {
   async #unseal(sealed: readonly Sealed[], outcomes: OpenResult[]): Promise<void> {
     await this.#unsealTogether(sealed, outcomes);
     for (const one of sealed) {
-      for (let attempt = 1; attempt < MAX_UNSEAL_ATTEMPTS && isOpen(outcomes[one.index]); attempt++) {
+      for (
+        let attempt = 1;
+        attempt < MAX_UNSEAL_ATTEMPTS && isOpen(outcomes[one.index]);
+        attempt++
+      ) {
         await this.#unsealTogether([one], outcomes);
       }
     }
@@ -166,9 +170,11 @@ export class EnvelopeOpener {
     const usmc = usmcOf(content);
     const envelopeType = usmc && SEALED_TYPES.get(usmc.type);
     // The certificate was validated, so it has a sender.
-    if (sender === undefined || usmc === undefined || envelopeType === undefined) return refused('invalid-envelope');
+    if (sender === undefined || usmc === undefined || envelopeType === undefined)
+      return refused('invalid-envelope');
     // libsignal calls it SealedSenderSelfSend: a message of this very device came back.
-    if (sender.serviceId === this.#own.aci && sender.deviceId === this.#own.deviceId) return refused('self-send');
+    if (sender.serviceId === this.#own.aci && sender.deviceId === this.#own.deviceId)
+      return refused('self-send');
     const preKeys = envelopeType === 'prekey' ? preKeyIdsOf(usmc.content) : undefined;
     // An attacker sealed another sender's message again, with the attacker's own certificate: it
     // would be taken for the attacker's.
@@ -193,7 +199,8 @@ export class EnvelopeOpener {
   }
 }
 
-const isOpen = (outcome: OpenResult | undefined): boolean => outcome?.kind === 'lost' || outcome?.kind === 'deferred';
+const isOpen = (outcome: OpenResult | undefined): boolean =>
+  outcome?.kind === 'lost' || outcome?.kind === 'deferred';
 
 function envelopeOf({ bytes }: IncomingEnvelope): ServiceEnvelope | undefined {
   try {
@@ -252,6 +259,7 @@ function usmcOf(content: Uint8Array<ArrayBuffer>): Usmc | undefined {
 
 function refusalOfError(error: SealcastError): OpenResult {
   if (error.code === 'ERR_INVALID_ENVELOPE') return refused(refusalOf(error) ?? 'invalid-envelope');
-  if (error.code === 'ERR_INVALID_CERTIFICATE') return refused(refusalOf(error) ?? 'untrusted-certificate');
+  if (error.code === 'ERR_INVALID_CERTIFICATE')
+    return refused(refusalOf(error) ?? 'untrusted-certificate');
   return { kind: LOST.has(error.code) ? 'lost' : 'deferred' };
 }

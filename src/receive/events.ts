@@ -7,7 +7,13 @@ export interface ReceiverEvents {
   /** A contact told us another profile key; the next messages to them carry its access key. */
   profileKey: [{ readonly serviceId: string }];
   /** The timer of the conversation with a contact changed: seconds, 0 for none. */
-  expireTimer: [{ readonly serviceId: string; readonly expireTimer: number; readonly expireTimerVersion: number }];
+  expireTimer: [
+    {
+      readonly serviceId: string;
+      readonly expireTimer: number;
+      readonly expireTimerVersion: number;
+    },
+  ];
   /** A contact's identity key changed. Sends to the contact depend on `onIdentityChange`. */
   identityChange: [{ readonly serviceId: string; readonly accepted: boolean }];
   /** An envelope was refused. */

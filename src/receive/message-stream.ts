@@ -78,7 +78,8 @@ export class MessageStream {
   discard(): void {
     if (this.#iterating) throw iteratedError();
     this.isDiscarding = true;
-    for (let given = this.#take(); given !== undefined; given = this.#take()) this.#cleanup.add(given.key);
+    for (let given = this.#take(); given !== undefined; given = this.#take())
+      this.#cleanup.add(given.key);
   }
 
   /**
@@ -152,5 +153,8 @@ export class MessageStream {
 }
 
 function iteratedError(): SealcastError {
-  return new SealcastError('ERR_INVALID_ARGUMENT', 'messages are iterated by one at a time, or discarded');
+  return new SealcastError(
+    'ERR_INVALID_ARGUMENT',
+    'messages are iterated by one at a time, or discarded',
+  );
 }

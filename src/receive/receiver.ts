@@ -38,7 +38,10 @@ export interface ReceiverOptions extends SharedOptions, Partial<Policies> {
  * disk yet. Messages of one sender keep their order. A caller that iterates slowly makes the
  * service wait.
  */
-export class Receiver extends EventEmitter<ReceiverEvents> implements AsyncDisposable, AsyncIterable<ReceivedMessage> {
+export class Receiver
+  extends EventEmitter<ReceiverEvents>
+  implements AsyncDisposable, AsyncIterable<ReceivedMessage>
+{
   readonly #service: ReceiveService;
   #closing: Promise<void> | undefined;
 

@@ -18,7 +18,11 @@ export class Redelivery {
   #tail: Promise<void> = Promise.resolve();
 
   /** @param ending fires when no further envelopes are taken in. */
-  constructor(transport: Pick<AccountTransport, 'redeliver'>, clock: Pick<Clock, 'sleep'>, ending: AbortSignal) {
+  constructor(
+    transport: Pick<AccountTransport, 'redeliver'>,
+    clock: Pick<Clock, 'sleep'>,
+    ending: AbortSignal,
+  ) {
     this.#transport = transport;
     this.#clock = clock;
     this.#ending = ending;

@@ -20,7 +20,12 @@ import { Inbox } from '../store/tables/inbox.js';
 import { EnvelopeQueue, type IncomingEnvelope, LostEnvelopes } from './envelope-queue.js';
 import { MessageStream } from './message-stream.js';
 import { EnvelopeOpener } from './envelope-opener.js';
-import { MAX_ENVELOPE_BYTES, receiptName, type ReceivedMessage, type ReceiverStats } from './types.js';
+import {
+  MAX_ENVELOPE_BYTES,
+  receiptName,
+  type ReceivedMessage,
+  type ReceiverStats,
+} from './types.js';
 import { RecentSet } from '../util/lru-map.js';
 import { Redelivery } from './redelivery.js';
 import { RetryLimits } from './retry/limits.js';
@@ -166,7 +171,8 @@ export class ReceiveService {
   #listen(): void {
     const { transport, events } = this.#options;
     const stopListening: unknown = transport.receive({
-      onIncomingMessage: (bytes, deliveredMs, ack) => this.#queue.push({ ...checkIncoming(bytes), deliveredMs, ack }),
+      onIncomingMessage: (bytes, deliveredMs, ack) =>
+        this.#queue.push({ ...checkIncoming(bytes), deliveredMs, ack }),
       onQueueEmpty: () => events.emit('queueEmpty'),
       onConnectionInterrupted: (cause) => {
         this.#queue.forget();
@@ -174,7 +180,8 @@ export class ReceiveService {
       },
       onConnectionEnded: (error) => this.#endIntake(error),
     });
-    if (typeof stopListening !== 'function') refuse('transport.receive', 'a function that gives one that ends it');
+    if (typeof stopListening !== 'function')
+      refuse('transport.receive', 'a function that gives one that ends it');
     this.#stopListening = stopListening as () => void;
   }
 
@@ -229,7 +236,10 @@ export class ReceiveService {
   #endIntake(error: SealcastError): void {
     if (this.#ending.signal.aborted) return;
     this.#ending.abort();
-    this.#context.telemetry.log.error({ code: error.code }, 'receiver stopped: the account has no connection any more');
+    this.#context.telemetry.log.error(
+      { code: error.code },
+      'receiver stopped: the account has no connection any more',
+    );
     this.#queue.end();
     this.#stream.expectEnd();
     void this.#preKeys.stop();
@@ -263,13 +273,18 @@ export class ReceiveService {
     } catch (thrown) {
       // The transport keeps the resources that it cannot release: its envelopes are ignored from
       // here on.
-      this.#context.telemetry.log.warn({ code: codeOf(thrown) }, 'stop listening: the transport failed');
+      this.#context.telemetry.log.warn(
+        { code: codeOf(thrown) },
+        'stop listening: the transport failed',
+      );
     }
   }
 
   /** Notifies of clock skews from now on, of one that is known first. Further calls do nothing. */
   tellClockSkews(): void {
-    this.#endSkews ??= this.runtime.time.subscribe((skew) => this.#options.events.emit('clockSkew', skew));
+    this.#endSkews ??= this.runtime.time.subscribe((skew) =>
+      this.#options.events.emit('clockSkew', skew),
+    );
   }
 
   iterate(): AsyncGenerator<ReceivedMessage, void, void> {
@@ -281,7 +296,11 @@ export class ReceiveService {
   }
 
   get stats(): ReceiverStats {
-    return { ...this.#context.counters.snapshot, waiting: this.#queue.length, ready: this.#stream.length };
+    return {
+      ...this.#context.counters.snapshot,
+      waiting: this.#queue.length,
+      ready: this.#stream.length,
+    };
   }
 
   /** Finishes batches in work, and releases all resources. */
@@ -301,13 +320,16 @@ export class ReceiveService {
   }
 }
 
-const codeOf = (error: unknown): string => (error instanceof SealcastError ? error.code : 'UNKNOWN');
+const codeOf = (error: unknown): string =>
+  error instanceof SealcastError ? error.code : 'UNKNOWN';
 
 /**
  * Refuses anything but bytes, in the call of the transport. Of an envelope that is too large only
  * that fact is kept: it is refused.
  */
-function checkIncoming(bytes: Uint8Array<ArrayBuffer>): Pick<IncomingEnvelope, 'bytes' | 'isTooLarge'> {
+function checkIncoming(
+  bytes: Uint8Array<ArrayBuffer>,
+): Pick<IncomingEnvelope, 'bytes' | 'isTooLarge'> {
   if (viewOf(bytes) === null) refuse('envelope', 'a Uint8Array');
   const isTooLarge = bytes.length > MAX_ENVELOPE_BYTES;
   return { bytes: isTooLarge ? new Uint8Array(0) : bytes, isTooLarge };

@@ -86,4 +86,5 @@ export const receiptName = ({
   sender,
   senderDevice,
   timestamp,
-}: Pick<ReceivedMessage, 'sender' | 'senderDevice' | 'timestamp'>): string => `${sender}.${senderDevice}/${timestamp}`;
+}: Pick<ReceivedMessage, 'sender' | 'senderDevice' | 'timestamp'>): string =>
+  `${sender}.${senderDevice}/${timestamp}`;

@@ -22,7 +22,10 @@ const isRetired = (retired: readonly Uint8Array[], profileKey: Uint8Array): bool
  *
  * @throws SealcastError ERR_ACCOUNT_MISMATCH, ERR_INVALID_ARGUMENT: there is none anywhere.
  */
-export async function openAccountRecord(store: Store, given: AccountRecord | undefined): Promise<AccountRecord> {
+export async function openAccountRecord(
+  store: Store,
+  given: AccountRecord | undefined,
+): Promise<AccountRecord> {
   const bytes = await loadAccount(store);
   const known = bytes === undefined ? undefined : decodeAccount(bytes);
   if (given === undefined) return known ?? refuse('account', 'given, as the store has none yet');
@@ -33,7 +36,8 @@ export async function openAccountRecord(store: Store, given: AccountRecord | und
       Buffer.compare(known.identityPublicKey, given.identityPublicKey) === 0;
     if (!isSame) {
       known.identityPrivateKey.fill(0);
-      const message = 'the store belongs to another account, device or identity key than the one given';
+      const message =
+        'the store belongs to another account, device or identity key than the one given';
       throw new SealcastError('ERR_ACCOUNT_MISMATCH', message, { field: 'account' });
     }
   }
@@ -61,13 +65,18 @@ export async function openAccountRecord(store: Store, given: AccountRecord | und
  *
  * The value contains the private key: the caller wipes it once it is committed.
  */
-export async function profileKeyChange(store: Store, profileKey: Uint8Array): Promise<Change & { value: Uint8Array }> {
+export async function profileKeyChange(
+  store: Store,
+  profileKey: Uint8Array,
+): Promise<Change & { value: Uint8Array }> {
   const bytes = await loadAccount(store);
-  if (bytes === undefined) throw new SealcastError('ERR_STORE_FAILED', 'the store has no account any more');
+  if (bytes === undefined)
+    throw new SealcastError('ERR_STORE_FAILED', 'the store has no account any more');
   const known = decodeAccount(bytes);
   const retired = known.retiredProfileKeys ?? [];
   const old = known.profileKey;
-  const retiredProfileKeys = old === undefined || isRetired(retired, old) ? retired : [...retired, hashOf(old)];
+  const retiredProfileKeys =
+    old === undefined || isRetired(retired, old) ? retired : [...retired, hashOf(old)];
   const value = encodeAccount({ ...known, profileKey, retiredProfileKeys });
   bytes.fill(0);
   return { ...accountChange(value), value };

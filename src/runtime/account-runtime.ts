@@ -64,7 +64,12 @@ export class AccountRuntime {
   #account: AccountRecord;
   #blocker: ContactBlocker | undefined;
 
-  private constructor(options: RuntimeOptions, engine: Engine, account: AccountRecord, publicIds: PublicIds) {
+  private constructor(
+    options: RuntimeOptions,
+    engine: Engine,
+    account: AccountRecord,
+    publicIds: PublicIds,
+  ) {
     options.telemetry.nameWith(publicIds);
     this.publicIds = publicIds;
     const { store, transport, trustRoots, includePhoneNumber, telemetry } = options;
@@ -166,8 +171,13 @@ export class AccountRuntime {
     try {
       account = await openAccountRecord(options.store, options.account);
       const publicIds = await PublicIds.of(options.store);
-      const identityKeyPair = { publicKey: account.identityPublicKey, privateKey: account.identityPrivateKey };
-      const engine = await Engine.create(checkSealerOptions({ ...options.sealerOptions, identityKeyPair }));
+      const identityKeyPair = {
+        publicKey: account.identityPublicKey,
+        privateKey: account.identityPrivateKey,
+      };
+      const engine = await Engine.create(
+        checkSealerOptions({ ...options.sealerOptions, identityKeyPair }),
+      );
       return new AccountRuntime(options, engine, account, publicIds);
     } finally {
       // The workers have the key in their own memory, or there are no workers.
@@ -256,7 +266,10 @@ export const OWN_LOCKS = {
  *
  * They are held for as long as the service takes to answer.
  */
-export const LOCKS_WHILE_ASKING: ReadonlySet<string> = new Set([OWN_LOCKS.service, OWN_LOCKS.preKeys]);
+export const LOCKS_WHILE_ASKING: ReadonlySet<string> = new Set([
+  OWN_LOCKS.service,
+  OWN_LOCKS.preKeys,
+]);
 
 /**
  * Identity of this copy of the package: another copy, of the same version or not, has another one.

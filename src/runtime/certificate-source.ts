@@ -1,4 +1,8 @@
-import { CertificateDelayed, CertificateRefused, CertificateUnreachable } from '../access/certificate-failures.js';
+import {
+  CertificateDelayed,
+  CertificateRefused,
+  CertificateUnreachable,
+} from '../access/certificate-failures.js';
 import type { CertificateSource } from '../access/sender-certificate.js';
 import { SealcastError } from '../errors.js';
 import type { Store } from '../store/store.js';
@@ -50,7 +54,12 @@ export function certificateSource(options: CertificateSourceOptions): Certificat
       if (answer.status === 'unavailable') throw await outageError(message, answer);
       if (answer.status !== 'rate-limited') throw new CertificateRefused(message, cause);
       const { retryAfterMs } = answer;
-      throw new CertificateDelayed(message, { code: 'ERR_RATE_LIMITED', retryAfterMs, ceilingMs: LIMIT_MS, cause });
+      throw new CertificateDelayed(message, {
+        code: 'ERR_RATE_LIMITED',
+        retryAfterMs,
+        ceilingMs: LIMIT_MS,
+        cause,
+      });
     },
     load: () => loadCertificate(store, includePhoneNumber),
     save: (bytes) => store.commit([certificateChange(includePhoneNumber, bytes)]),

@@ -119,7 +119,10 @@ export interface Internals {
   readonly clock?: Clock;
 }
 
-export function checkSharedOptions(options: SharedOptions, { clock }: Internals = {}): RuntimeOptions {
+export function checkSharedOptions(
+  options: SharedOptions,
+  { clock }: Internals = {},
+): RuntimeOptions {
   requireCodeGeneration('an account');
   const given = checkObject(options, 'options');
   const { account, threads, kernel, recipientCacheBytes = RECIPIENT_CACHE_BYTES } = options;
@@ -140,21 +143,34 @@ export function checkSharedOptions(options: SharedOptions, { clock }: Internals 
   };
 }
 
-export function oneOf<Value extends string>(value: unknown, field: string, allowed: readonly Value[]): Value {
+export function oneOf<Value extends string>(
+  value: unknown,
+  field: string,
+  allowed: readonly Value[],
+): Value {
   if (!allowed.includes(value as Value)) refuse(field, `one of ${allowed.join(', ')}`);
   return value as Value;
 }
 
 export function checkPolicies(options: Readonly<Record<string, unknown>>): Policies {
   return {
-    unsealedFallback: oneOf(options['unsealedFallback'] ?? 'never', 'unsealedFallback', ['never', 'when-denied']),
-    onIdentityChange: oneOf(options['onIdentityChange'] ?? 'accept', 'onIdentityChange', ['accept', 'fail']),
+    unsealedFallback: oneOf(options['unsealedFallback'] ?? 'never', 'unsealedFallback', [
+      'never',
+      'when-denied',
+    ]),
+    onIdentityChange: oneOf(options['onIdentityChange'] ?? 'accept', 'onIdentityChange', [
+      'accept',
+      'fail',
+    ]),
   };
 }
 
 export function checkTrustRoots(trustRoots: unknown): Uint8Array<ArrayBuffer>[] {
-  if (!Array.isArray(trustRoots) || trustRoots.length === 0) refuse('trustRoots', 'at least one public key');
-  return trustRoots.map((root, index) => Uint8Array.of(5, ...checkPublicKey(root, 'trustRoots', index)));
+  if (!Array.isArray(trustRoots) || trustRoots.length === 0)
+    refuse('trustRoots', 'at least one public key');
+  return trustRoots.map((root, index) =>
+    Uint8Array.of(5, ...checkPublicKey(root, 'trustRoots', index)),
+  );
 }
 
 function checkMethods(value: unknown, field: string, names: readonly string[]): void {
@@ -170,7 +186,13 @@ export function checkStore(store: unknown): Store {
 }
 
 export function checkTransport(transport: unknown): Transport {
-  const requests = ['sendSealed', 'sendUnsealed', 'fetchPreKeys', 'accountExists', 'fetchSenderCertificate'];
+  const requests = [
+    'sendSealed',
+    'sendUnsealed',
+    'fetchPreKeys',
+    'accountExists',
+    'fetchSenderCertificate',
+  ];
   checkMethods(transport, 'transport', requests);
   const { onServerTime } = transport as Partial<Transport>;
   if (onServerTime !== undefined) checkMethods(transport, 'transport', ['onServerTime']);
@@ -202,7 +224,10 @@ const MAX_DEVICE_ID = 127;
 const MAX_REGISTRATION_ID = 0x3fff;
 const KEY_BYTES = 32;
 
-export function checkProfileKey(profileKey: unknown, field = 'profileKey'): Uint8Array<ArrayBuffer> {
+export function checkProfileKey(
+  profileKey: unknown,
+  field = 'profileKey',
+): Uint8Array<ArrayBuffer> {
   const bytes = viewOf(profileKey);
   if (bytes?.length !== KEY_BYTES) refuse(field, `a Uint8Array of ${KEY_BYTES} bytes`);
   return copySecret(bytes);
@@ -220,8 +245,13 @@ export function checkAccount(account: unknown): AccountRecord {
     aci: serviceId,
     deviceId: checkInteger(deviceId, 'account.deviceId', 1, MAX_DEVICE_ID),
     registrationId: checkInteger(registrationId, 'account.registrationId', 1, MAX_REGISTRATION_ID),
-    identityPublicKey: Uint8Array.of(5, ...checkPublicKey(pair['publicKey'], 'account.identityKeyPair.publicKey')),
-    ...(profileKey !== undefined && { profileKey: checkProfileKey(profileKey, 'account.profileKey') }),
+    identityPublicKey: Uint8Array.of(
+      5,
+      ...checkPublicKey(pair['publicKey'], 'account.identityKeyPair.publicKey'),
+    ),
+    ...(profileKey !== undefined && {
+      profileKey: checkProfileKey(profileKey, 'account.profileKey'),
+    }),
     // Last: no check refuses after the copy of the private key is made.
     identityPrivateKey: copyPrivateKey(pair['privateKey'], 'account.identityKeyPair.privateKey'),
   };

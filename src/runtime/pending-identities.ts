@@ -20,7 +20,10 @@ export class Identities {
   /** See `Broadcaster.acceptIdentity`. */
   async accept(serviceId: string, identityKey?: PublicKeyInput): Promise<void> {
     const checked = parseServiceId(serviceId) ?? refuse('serviceId', 'a UUID, or PNI: and a UUID');
-    const meant = identityKey === undefined ? undefined : Buffer.of(5, ...checkPublicKey(identityKey, 'identityKey'));
+    const meant =
+      identityKey === undefined
+        ? undefined
+        : Buffer.of(5, ...checkPublicKey(identityKey, 'identityKey'));
     await this.#runtime.locks.with([checked], async () => {
       const contact = await this.#records.contact(checked);
       const { identityKey: known, pendingIdentityKey: pending, devices } = contact;
@@ -29,11 +32,17 @@ export class Identities {
         refuse('serviceId', 'that of a contact whose new identity key waits');
       }
       if (meant?.equals(pending) === false) {
-        const message = 'the identity key that waits is another one than the one given: it changed again';
+        const message =
+          'the identity key that waits is another one than the one given: it changed again';
         throw new SealcastError('ERR_IDENTITY_CHANGED', message, { serviceId: checked });
       }
       const deviceIds = devices.map(({ deviceId }) => deviceId);
-      const archived = await archiveSessions(this.#records, this.#runtime.sessionClient, checked, deviceIds);
+      const archived = await archiveSessions(
+        this.#records,
+        this.#runtime.sessionClient,
+        checked,
+        deviceIds,
+      );
       await this.#records.commit([...archived, contactChange(checked, onAccepted(contact))]);
     });
   }
@@ -42,7 +51,8 @@ export class Identities {
   async *pending(): AsyncGenerator<PendingIdentity, void, void> {
     for await (const { serviceId, contact } of scanContacts(this.#runtime.options.store)) {
       const { pendingIdentityKey } = contact;
-      if (pendingIdentityKey !== undefined) yield { serviceId, identityKey: Uint8Array.from(pendingIdentityKey) };
+      if (pendingIdentityKey !== undefined)
+        yield { serviceId, identityKey: Uint8Array.from(pendingIdentityKey) };
     }
   }
 }

@@ -1,4 +1,10 @@
-import { createHmac, createSecretKey, randomBytes, randomFillSync, type KeyObject } from 'node:crypto';
+import {
+  createHmac,
+  createSecretKey,
+  randomBytes,
+  randomFillSync,
+  type KeyObject,
+} from 'node:crypto';
 import type { Store } from '../store/store.js';
 import { loadPublicIdsKey, publicIdsKeyChange } from '../store/tables/account.js';
 import { LruMap } from '../util/lru-map.js';
@@ -46,7 +52,11 @@ export class PublicIds {
   nameOf(id: string): string {
     let name = this.#cached.get(id);
     if (name === undefined) {
-      name = createHmac('sha256', this.#key).update(id).digest().subarray(0, PUBLIC_BYTES).toString('hex');
+      name = createHmac('sha256', this.#key)
+        .update(id)
+        .digest()
+        .subarray(0, PUBLIC_BYTES)
+        .toString('hex');
       this.#cached.set(id, name);
     }
     return name;

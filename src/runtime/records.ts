@@ -43,7 +43,8 @@ export class Records {
   async contact(serviceId: string): Promise<ContactRecord> {
     const [contact] = await this.contacts([serviceId]);
     // One key, one value.
-    if (contact === undefined) throw new SealcastError('ERR_STORE_FAILED', 'the store gave no answer');
+    if (contact === undefined)
+      throw new SealcastError('ERR_STORE_FAILED', 'the store gave no answer');
     return contact;
   }
 
@@ -64,7 +65,9 @@ export async function archiveSessions(
   serviceId: string,
   deviceIds: readonly number[],
 ): Promise<Change[]> {
-  const sessions = await records.sessions(deviceIds.map((deviceId) => sessionKey(serviceId, deviceId)));
+  const sessions = await records.sessions(
+    deviceIds.map((deviceId) => sessionKey(serviceId, deviceId)),
+  );
   const known = deviceIds.flatMap((deviceId, i) => {
     const record = sessions[i];
     return record === undefined ? [] : [{ deviceId, record }];

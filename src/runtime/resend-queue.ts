@@ -100,7 +100,8 @@ export class ResendQueue implements ResendRequests {
       const changes: Change[] = [requestedChange(id, serviceId, row)];
       // Also where the state is `sending` already: a run that has just ended may set `finished` in
       // a commit before this one.
-      if (record.state !== 'ingesting') changes.push(broadcastChange(id, { ...record, state: 'sending' }));
+      if (record.state !== 'ingesting')
+        changes.push(broadcastChange(id, { ...record, state: 'sending' }));
       if (record.state === 'finished') this.#complete.add(id);
       return { changes, begin: () => sender?.beginResend(id) };
     } finally {

@@ -13,7 +13,10 @@ interface Order {
 export class SealQueue {
   readonly #sealer: Sealer;
   /** Batches overlap: the workers process many at a time. */
-  readonly #orders = new Coalescer<Order>({ run: (orders) => this.#sealAll(orders) }, { overlaps: true });
+  readonly #orders = new Coalescer<Order>(
+    { run: (orders) => this.#sealAll(orders) },
+    { overlaps: true },
+  );
 
   constructor(sealer: Sealer) {
     this.#sealer = sealer;

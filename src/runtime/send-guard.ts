@@ -56,7 +56,10 @@ export class SendGuard {
    */
   mayBegin(serviceId: string, revision: number): boolean {
     if (this.#store.mayAct?.() === false) {
-      throw new SealcastError('ERR_STORE_LOCKED', 'another writer has taken the store over: nothing more is sent');
+      throw new SealcastError(
+        'ERR_STORE_LOCKED',
+        'another writer has taken the store over: nothing more is sent',
+      );
     }
     return this.isCurrent(serviceId, revision);
   }

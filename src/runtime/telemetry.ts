@@ -38,7 +38,12 @@ export interface Metrics {
     readonly unsealedFallback: boolean;
   };
   /** A step for some recipients: ratchet, store, seal, send; elapsed ms, not processor time. */
-  stage: { readonly id: string; readonly stage: string; readonly recipients: number; readonly durationMs: number };
+  stage: {
+    readonly id: string;
+    readonly stage: string;
+    readonly recipients: number;
+    readonly durationMs: number;
+  };
   /** The service refused something: `rate-limited`, `unavailable`, `challenge`, ... */
   refusal: { readonly id: string; readonly status: string };
   /** A recipient's identity key changed. */
@@ -50,7 +55,11 @@ export interface Metrics {
   /** A message could not be decrypted. */
   'received:undecryptable': { readonly retryRequested: boolean };
   /** A batch of envelopes went through a step: unseal, decrypt, store; elapsed ms. */
-  'received:stage': { readonly stage: string; readonly envelopes: number; readonly durationMs: number };
+  'received:stage': {
+    readonly stage: string;
+    readonly envelopes: number;
+    readonly durationMs: number;
+  };
   /** A retry request was sent, or given up. */
   'retry-request': { readonly status: string; readonly attempts: number };
   /** A recipient sent a retry request; whether its message is known. */
@@ -81,7 +90,9 @@ const NAMES: NamesOf<Metrics> = {
   certificate: true,
   'clock-skew': true,
 };
-const CHANNELS = new Map<string, Channel>(Object.keys(NAMES).map((name) => [name, channel(`sealcast:${name}`)]));
+const CHANNELS = new Map<string, Channel>(
+  Object.keys(NAMES).map((name) => [name, channel(`sealcast:${name}`)]),
+);
 
 const SILENT: Logger = {
   debug: () => undefined,

@@ -14,7 +14,8 @@ export interface CertifiedSender {
 }
 
 export type CertificateVerdict =
-  { readonly ok: true; readonly sender: CertifiedSender } | { readonly ok: false; readonly refusal: Refusal };
+  | { readonly ok: true; readonly sender: CertifiedSender }
+  | { readonly ok: false; readonly refusal: Refusal };
 
 /**
  * Ids of server certificates that libsignal always rejects. See its
@@ -96,7 +97,9 @@ export class CertificateValidator {
     this.#parsedRoots ??= this.#trustRoots.map((root) => libsignal().PublicKey.deserialize(root));
     // Time 0 is before any expiration, so this asks for the signatures alone.
     if (certificate.validateWithTrustRoots(this.#parsedRoots, 0)) return undefined;
-    return isRevoked(certificate, this.#parsedRoots) ? 'revoked-certificate' : 'untrusted-certificate';
+    return isRevoked(certificate, this.#parsedRoots)
+      ? 'revoked-certificate'
+      : 'untrusted-certificate';
   }
 
   /**

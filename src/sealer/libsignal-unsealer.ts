@@ -1,4 +1,9 @@
-import type { IdentityChange, IdentityKeyStore, PrivateKey, PublicKey } from '@signalapp/libsignal-client';
+import type {
+  IdentityChange,
+  IdentityKeyStore,
+  PrivateKey,
+  PublicKey,
+} from '@signalapp/libsignal-client';
 import { libsignal } from '../access/libsignal.js';
 
 /** An identity store that has only a private key, all that unsealing asks for. */

@@ -22,17 +22,25 @@ export function openContent(
   memory: CertificateMemory,
 ): ParsedCertificate | Refusal {
   const bytes = sealingKey === null ? null : findCertificate(content);
-  const known = sealingKey === null || bytes === null ? undefined : memory.recall(sealingKey, bytes);
+  const known =
+    sealingKey === null || bytes === null ? undefined : memory.recall(sealingKey, bytes);
   const parsed = known ?? parseWithLibsignal(content);
   if (parsed === null) return 'invalid-envelope';
-  if (sealingKey !== null && !timingSafeEqual(parsed.identityKey, sealingKey)) return 'key-mismatch';
+  if (sealingKey !== null && !timingSafeEqual(parsed.identityKey, sealingKey))
+    return 'key-mismatch';
   return parsed;
 }
 
 function parseWithLibsignal(content: Uint8Array<ArrayBuffer>): ParsedCertificate | null {
   try {
-    const certificate = libsignal().UnidentifiedSenderMessageContent.deserialize(content).senderCertificate();
-    return { certificate, identityKey: certificate.key().serialize(), expiration: expirationOf(certificate) };
+    const certificate = libsignal()
+      .UnidentifiedSenderMessageContent.deserialize(content)
+      .senderCertificate();
+    return {
+      certificate,
+      identityKey: certificate.key().serialize(),
+      expiration: expirationOf(certificate),
+    };
   } catch {
     return null;
   }

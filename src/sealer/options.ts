@@ -1,6 +1,11 @@
 import { availableParallelism } from 'node:os';
 import { types } from 'node:util';
-import { KEY_BYTES, MAX_CONTENT_BYTES, PUBLIC_KEY_BYTES, PUBLIC_KEY_TYPE } from '../../assembly/abi.js';
+import {
+  KEY_BYTES,
+  MAX_CONTENT_BYTES,
+  PUBLIC_KEY_BYTES,
+  PUBLIC_KEY_TYPE,
+} from '../../assembly/abi.js';
 import { SealcastError } from '../errors.js';
 import { KERNEL_CHOICES, type KernelChoice } from '../kernel/choice.js';
 import { SLOT_COST_BYTES } from '../kernel/control.js';
@@ -36,7 +41,10 @@ export interface EngineSettings {
 
 export interface SealerOptions extends EngineSettings {
   /** Own identity: a libsignal `IdentityKeyPair`, or its two keys as bytes. */
-  readonly identityKeyPair: { readonly publicKey: PublicKeyInput; readonly privateKey: PrivateKeyInput };
+  readonly identityKeyPair: {
+    readonly publicKey: PublicKeyInput;
+    readonly privateKey: PrivateKeyInput;
+  };
   /**
    * Entries that may wait for the workers. Further calls are refused with ERR_QUEUE_FULL. Default
    * 1,048,576.
@@ -49,8 +57,14 @@ export const ENGINE_NAMES = {
   recipientCacheBytes: true,
   kernel: true,
 } as const satisfies NamesOf<EngineSettings>;
-const SEALER_NAMES = { ...ENGINE_NAMES, identityKeyPair: true, maxQueue: true } satisfies NamesOf<SealerOptions>;
-const KEY_PAIR_NAMES = { publicKey: true, privateKey: true } satisfies NamesOf<SealerOptions['identityKeyPair']>;
+const SEALER_NAMES = {
+  ...ENGINE_NAMES,
+  identityKeyPair: true,
+  maxQueue: true,
+} satisfies NamesOf<SealerOptions>;
+const KEY_PAIR_NAMES = { publicKey: true, privateKey: true } satisfies NamesOf<
+  SealerOptions['identityKeyPair']
+>;
 
 const MAX_THREADS = 64;
 const MAX_RECIPIENT_CACHE_BYTES = 2 ** 31;
@@ -97,14 +111,21 @@ export function checkPublicKey(key: unknown, field: string, index?: number): Uin
   const bytes = viewOf(key) ?? viewOf(serialized(key));
   if (bytes === null) refuse(field, 'a libsignal PublicKey or its 33 bytes', index);
   if (bytes.length !== PUBLIC_KEY_BYTES) {
-    refuse(field, `${PUBLIC_KEY_BYTES} bytes (0x05, then the 32-byte key), not ${bytes.length}`, index);
+    refuse(
+      field,
+      `${PUBLIC_KEY_BYTES} bytes (0x05, then the 32-byte key), not ${bytes.length}`,
+      index,
+    );
   }
   if (bytes[0] !== PUBLIC_KEY_TYPE) refuse(field, 'of key type 0x05', index);
   return bytes.subarray(1);
 }
 
 /** A copy of a private key: 32 bytes. */
-export function copyPrivateKey(key: unknown, field = 'identityKeyPair.privateKey'): Uint8Array<ArrayBuffer> {
+export function copyPrivateKey(
+  key: unknown,
+  field = 'identityKeyPair.privateKey',
+): Uint8Array<ArrayBuffer> {
   const given = viewOf(key);
   const made = given === null ? viewOf(serialized(key)) : null;
   const bytes = given ?? made;
@@ -172,7 +193,13 @@ export function checkKeyPair(value: unknown, field: string): Readonly<Record<str
   return pair;
 }
 
-export function checkInteger(value: unknown, field: string, min: number, max: number, index?: number): number {
+export function checkInteger(
+  value: unknown,
+  field: string,
+  min: number,
+  max: number,
+  index?: number,
+): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < min || value > max) {
     refuse(field, `an integer from ${min} to ${max}`, index);
   }
@@ -185,12 +212,21 @@ export function checkTimestamp(value: unknown, index?: number): number {
 
 /** @throws SealcastError ERR_INVALID_ARGUMENT, naming the option at fault. */
 export function checkSealerOptions(options: unknown): EngineOptions {
-  const { identityKeyPair, threads, recipientCacheBytes, kernel, maxQueue } = checkOptions(options, SEALER_NAMES);
+  const { identityKeyPair, threads, recipientCacheBytes, kernel, maxQueue } = checkOptions(
+    options,
+    SEALER_NAMES,
+  );
   const pair = checkKeyPair(identityKeyPair, 'identityKeyPair');
   const choice = kernel ?? 'auto';
-  if (!KERNEL_CHOICES.includes(choice as KernelChoice)) refuse('kernel', `one of ${KERNEL_CHOICES.join(', ')}`);
+  if (!KERNEL_CHOICES.includes(choice as KernelChoice))
+    refuse('kernel', `one of ${KERNEL_CHOICES.join(', ')}`);
   const checked = {
-    threads: checkInteger(threads ?? Math.min(availableParallelism(), MAX_THREADS), 'threads', 1, MAX_THREADS),
+    threads: checkInteger(
+      threads ?? Math.min(availableParallelism(), MAX_THREADS),
+      'threads',
+      1,
+      MAX_THREADS,
+    ),
     recipientCacheBytes: checkInteger(
       recipientCacheBytes ?? DEFAULT_RECIPIENT_CACHE_BYTES,
       'recipientCacheBytes',

@@ -78,7 +78,11 @@ export interface SealerStats {
 
 const REQUEST_NAMES = { recipientIdentityKey: true, content: true } satisfies NamesOf<SealRequest>;
 const CALL_NAMES = { signal: true } satisfies NamesOf<CallOptions>;
-const UNSEAL_NAMES = { ...CALL_NAMES, trustRoots: true, timestamp: true } satisfies NamesOf<UnsealOptions>;
+const UNSEAL_NAMES = {
+  ...CALL_NAMES,
+  trustRoots: true,
+  timestamp: true,
+} satisfies NamesOf<UnsealOptions>;
 
 /**
  * Sets of trust roots that are remembered with the certificates they vouched for; a service has
@@ -154,7 +158,10 @@ export class Sealer {
       }
       checkNames(entry, REQUEST_NAMES, undefined, index);
       const { recipientIdentityKey, content } = entry as Partial<SealRequest>;
-      keys.set(checkPublicKey(recipientIdentityKey, 'recipientIdentityKey', index), index * KEY_BYTES);
+      keys.set(
+        checkPublicKey(recipientIdentityKey, 'recipientIdentityKey', index),
+        index * KEY_BYTES,
+      );
       contents.push(checkContent(content, index));
     });
     if (checking !== undefined) await checking;
@@ -176,7 +183,10 @@ export class Sealer {
    *   ERR_INVALID_CERTIFICATE.
    * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_QUEUE_FULL, ERR_ABORTED, ERR_CLOSED.
    */
-  async unseal(envelopes: readonly Uint8Array[], options: UnsealOptions = {}): Promise<UnsealResult[]> {
+  async unseal(
+    envelopes: readonly Uint8Array[],
+    options: UnsealOptions = {},
+  ): Promise<UnsealResult[]> {
     this.#assertOpen();
     const checked = checkOptions(options, UNSEAL_NAMES);
     const signal = checkSignal(checked['signal']);
@@ -186,7 +196,11 @@ export class Sealer {
     if (Array.isArray(timestamps) && timestamps.length !== list.length) {
       // The first envelope without a timestamp, or the first timestamp without an envelope.
       const index = Math.min(timestamps.length, list.length);
-      refuse('timestamp', `one for each envelope (${list.length}), not ${timestamps.length}`, index);
+      refuse(
+        'timestamp',
+        `one for each envelope (${list.length}), not ${timestamps.length}`,
+        index,
+      );
     }
     const views: Uint8Array[] = [];
     const checking = this.#engine.enter(list.length, signal, (index) => {
@@ -195,7 +209,9 @@ export class Sealer {
     });
     if (checking !== undefined) await checking;
 
-    const verdicts = new UnsealVerdicts(list.length, this.#certificates, validation, (key) => this.#engine.admit(key));
+    const verdicts = new UnsealVerdicts(list.length, this.#certificates, validation, (key) =>
+      this.#engine.admit(key),
+    );
     const unsealing = new Unsealing(views, verdicts, this.#unsealingHost, signal);
     this.#unsealings.add(unsealing);
     try {
@@ -232,7 +248,9 @@ export class Sealer {
     if (roots.length === 0) refuse('trustRoots', 'at least one public key');
     // Timestamps of an array are checked in turns, with the envelopes that they belong to.
     const isEach = Array.isArray(timestamp);
-    const checkedTimestamp = isEach ? (checkArray(timestamp, 'timestamp') as number[]) : checkTimestamp(timestamp);
+    const checkedTimestamp = isEach
+      ? (checkArray(timestamp, 'timestamp') as number[])
+      : checkTimestamp(timestamp);
     const name = roots.map((root) => Buffer.from(root).toString('base64')).join();
     let validator = this.#validators.get(name);
     if (validator === undefined) {
@@ -250,7 +268,10 @@ export class Sealer {
    * @returns in order, one result each; a key of low order is its entry's ERR_LOW_ORDER_KEY.
    * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_QUEUE_FULL, ERR_ABORTED, ERR_CLOSED.
    */
-  async prepare(recipientIdentityKeys: readonly PublicKeyInput[], options: CallOptions = {}): Promise<PrepareResult[]> {
+  async prepare(
+    recipientIdentityKeys: readonly PublicKeyInput[],
+    options: CallOptions = {},
+  ): Promise<PrepareResult[]> {
     this.#assertOpen();
     const signal = checkSignal(checkOptions(options, CALL_NAMES)['signal']);
     const list = checkArray(recipientIdentityKeys, 'recipientIdentityKeys');

@@ -78,7 +78,10 @@ export class Unsealing implements UnsealListener {
 
   #failMoved(index: number): void {
     const message = `entry ${index}: envelope was resized or transferred while it waited`;
-    this.failed(index, new SealcastError('ERR_INVALID_ARGUMENT', message, { index, field: 'envelope' }));
+    this.failed(
+      index,
+      new SealcastError('ERR_INVALID_ARGUMENT', message, { index, field: 'envelope' }),
+    );
   }
 
   #openWithLibsignal(index: number, envelope: Uint8Array, version: 1 | 2): void {
@@ -99,7 +102,9 @@ export class Unsealing implements UnsealListener {
 
   #later(index: number, job: TurnJob): void {
     this.#pending += 1;
-    this.#host.turns.push(() => (this.#stopped === undefined ? this.#judge(index, job) : undefined));
+    this.#host.turns.push(() =>
+      this.#stopped === undefined ? this.#judge(index, job) : undefined,
+    );
   }
 
   async #judge(index: number, job: TurnJob): Promise<void> {
@@ -110,7 +115,10 @@ export class Unsealing implements UnsealListener {
       if (this.#stopped === undefined) await job();
     } catch (cause) {
       const code = cause instanceof SealcastError ? cause.code : 'ERR_OUT_OF_MEMORY';
-      this.failed(index, new SealcastError(code, `entry ${index}: it could not be judged`, { index, cause }));
+      this.failed(
+        index,
+        new SealcastError(code, `entry ${index}: it could not be judged`, { index, cause }),
+      );
     } finally {
       this.#pending -= 1;
       this.#onChange?.();

@@ -79,7 +79,10 @@ export class UnsealVerdicts {
    * Takes the kernel's result for a v1 envelope: the content and the u-coordinate that sealed it,
    * or null.
    */
-  unsealed(index: number, unsealed: { content: Uint8Array<ArrayBuffer>; senderKey: Uint8Array } | null): void {
+  unsealed(
+    index: number,
+    unsealed: { content: Uint8Array<ArrayBuffer>; senderKey: Uint8Array } | null,
+  ): void {
     if (unsealed === null) {
       this.invalid(index);
       return;
@@ -91,12 +94,21 @@ export class UnsealVerdicts {
   }
 
   /** Takes libsignal's result; libsignal has compared the keys itself. */
-  unsealedByLibsignal(index: number, content: Uint8Array<ArrayBuffer> | null, version: 1 | 2): void {
+  unsealedByLibsignal(
+    index: number,
+    content: Uint8Array<ArrayBuffer> | null,
+    version: 1 | 2,
+  ): void {
     if (content === null) this.invalid(index);
     else this.#open(index, content, null, version);
   }
 
-  #open(index: number, content: Uint8Array<ArrayBuffer>, sealingKey: Uint8Array | null, version: 1 | 2): void {
+  #open(
+    index: number,
+    content: Uint8Array<ArrayBuffer>,
+    sealingKey: Uint8Array | null,
+    version: 1 | 2,
+  ): void {
     const parsed = openContent(content, sealingKey, this.#memory);
     if (typeof parsed === 'string') {
       this.invalid(index, parsed);
@@ -116,7 +128,8 @@ export class UnsealVerdicts {
     // After the validation, where there is one: what strangers issue to themselves is not worth a
     // place.
     const certificateBytes = findCertificate(content);
-    if (certificateBytes !== null) this.#memory.remember(certificateBytes, parsed, sender !== undefined);
+    if (certificateBytes !== null)
+      this.#memory.remember(certificateBytes, parsed, sender !== undefined);
     this.results[index] = {
       ok: true,
       content,

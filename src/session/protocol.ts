@@ -15,7 +15,11 @@ export interface BundleSetup {
 export interface EncryptRequest {
   readonly kind: 'encrypt';
   /** The sending device. */
-  readonly own: { readonly serviceId: string; readonly deviceId: number; readonly registrationId: number };
+  readonly own: {
+    readonly serviceId: string;
+    readonly deviceId: number;
+    readonly registrationId: number;
+  };
   /** ms since the epoch: sessions that were not answered for 30 days are over by it. */
   readonly nowMs: number;
   /** Padded contents. */
@@ -209,7 +213,8 @@ export interface DescribePreKeysReply {
 export type PreKeysRequest = GeneratePreKeysRequest | DescribePreKeysRequest;
 export type PreKeysReply = GeneratePreKeysReply | DescribePreKeysReply;
 
-export type RatchetRequest = EncryptRequest | DecryptRequest | GroupRequest | ArchiveRequest | PreKeysRequest;
+export type RatchetRequest =
+  EncryptRequest | DecryptRequest | GroupRequest | ArchiveRequest | PreKeysRequest;
 export type RatchetReply = EncryptReply | DecryptReply | GroupReply | ArchiveReply | PreKeysReply;
 
 /**

@@ -133,10 +133,16 @@ export class SessionClient {
    * @throws SealcastError ERR_CLOSED, ERR_WORKER_LOST, ERR_LIBSIGNAL_UNAVAILABLE; then nothing of
    *   it was done.
    */
-  run<Reply>(make: () => { readonly request: RatchetRequest; readonly moved: ArrayBuffer[] }): Promise<Reply> {
+  run<Reply>(
+    make: () => { readonly request: RatchetRequest; readonly moved: ArrayBuffer[] },
+  ): Promise<Reply> {
     return outliveWorkers(async () => {
       const { request, moved } = make();
-      return (await this.#engine.scheduler.runRatchet(request, LANES[request.kind], moved)) as Reply;
+      return (await this.#engine.scheduler.runRatchet(
+        request,
+        LANES[request.kind],
+        moved,
+      )) as Reply;
     });
   }
 
@@ -199,7 +205,11 @@ function sharesOf(inputs: readonly EncryptInput[], maxCount: number): EncryptInp
   return shares;
 }
 
-function requestOf(inputs: readonly EncryptInput[], own: EncryptRequest['own'], nowMs: number): EncryptRequest {
+function requestOf(
+  inputs: readonly EncryptInput[],
+  own: EncryptRequest['own'],
+  nowMs: number,
+): EncryptRequest {
   // By identity: a broadcast has one for each timer that its recipients have.
   const plaintexts = [...new Set(inputs.map(({ plaintext }) => plaintext))];
   const places = new Map(plaintexts.map((plaintext, place) => [plaintext, place]));
@@ -213,7 +223,9 @@ function requestOf(inputs: readonly EncryptInput[], own: EncryptRequest['own'], 
     contents: Uint32Array.from(inputs, ({ plaintext }) => places.get(plaintext) ?? 0),
     identityKeys: pack(inputs.map(({ identityKey }) => identityKey)),
     sessions: pack(inputs.map(({ session }) => session)),
-    renewals: new Map(inputs.flatMap(({ renewal }, i) => (renewal === undefined ? [] : [[i, renewal]]))),
+    renewals: new Map(
+      inputs.flatMap(({ renewal }, i) => (renewal === undefined ? [] : [[i, renewal]])),
+    ),
   };
 }
 

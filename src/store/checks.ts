@@ -1,7 +1,13 @@
 import { types } from 'node:util';
 import { SealcastError } from '../errors.js';
 import { checkNames, type NamesOf } from '../util/known-names.js';
-import { MAX_STORE_KEY_BYTES, TABLES, type Change, type ListOptions, type TableName } from './store.js';
+import {
+  MAX_STORE_KEY_BYTES,
+  TABLES,
+  type Change,
+  type ListOptions,
+  type TableName,
+} from './store.js';
 
 /** Change with its key in UTF-8, and its value as a view of the caller's bytes. */
 export interface CheckedChange {
@@ -29,7 +35,11 @@ export function refuse(field: string, expected: string, index?: number): never {
   );
 }
 
-export function checkObject(value: unknown, field: string, index?: number): Readonly<Record<string, unknown>> {
+export function checkObject(
+  value: unknown,
+  field: string,
+  index?: number,
+): Readonly<Record<string, unknown>> {
   if (typeof value !== 'object' || value === null) refuse(field, 'an object', index);
   return value as Readonly<Record<string, unknown>>;
 }
@@ -45,7 +55,8 @@ export function checkTable(table: unknown, index?: number): TableName {
 function utf8(value: unknown, field: string, index?: number): Buffer {
   if (typeof value !== 'string') refuse(field, 'a string', index);
   // The length in UTF-16 bounds the work for a text that is far too long.
-  if (value.length > MAX_STORE_KEY_BYTES) refuse(field, `at most ${MAX_STORE_KEY_BYTES} bytes of UTF-8`, index);
+  if (value.length > MAX_STORE_KEY_BYTES)
+    refuse(field, `at most ${MAX_STORE_KEY_BYTES} bytes of UTF-8`, index);
   if (!value.isWellFormed()) refuse(field, 'well-formed Unicode', index);
   const bytes = Buffer.from(value);
   if (bytes.length > MAX_STORE_KEY_BYTES) {
@@ -56,7 +67,8 @@ function utf8(value: unknown, field: string, index?: number): Buffer {
 
 function checkKey(key: unknown, index: number): Buffer {
   const bytes = utf8(key, 'key', index);
-  if (bytes.length === 0) refuse('key', `1 to ${MAX_STORE_KEY_BYTES} bytes of UTF-8, not empty`, index);
+  if (bytes.length === 0)
+    refuse('key', `1 to ${MAX_STORE_KEY_BYTES} bytes of UTF-8, not empty`, index);
   return bytes;
 }
 
@@ -70,7 +82,8 @@ function checkValue(value: unknown, index: number): Uint8Array | null {
   if (value === null) return null;
   try {
     // Our own view: an object's own claim of its length is not trusted.
-    if (types.isUint8Array(value)) return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
+    if (types.isUint8Array(value))
+      return new Uint8Array(value.buffer, value.byteOffset, value.byteLength);
   } catch {
     // Its buffer was detached.
   }
@@ -80,9 +93,15 @@ function checkValue(value: unknown, index: number): Uint8Array | null {
 export function checkChanges(changes: unknown): CheckedChange[] {
   if (!Array.isArray(changes)) refuse('changes', 'an array');
   return Array.from(changes as readonly unknown[], (given, index) => {
-    const change = checkObject(given, 'change', index) as { readonly [field in keyof Change]: unknown };
+    const change = checkObject(given, 'change', index) as {
+      readonly [field in keyof Change]: unknown;
+    };
     const { table, key, value } = change;
-    return { table: checkTable(table, index), keyBytes: checkKey(key, index), value: checkValue(value, index) };
+    return {
+      table: checkTable(table, index),
+      keyBytes: checkKey(key, index),
+      value: checkValue(value, index),
+    };
   });
 }
 
@@ -90,13 +109,16 @@ export function checkListOptions(options: unknown): CheckedListOptions {
   const given = checkObject(options, 'options');
   checkNames(given, LIST_NAMES);
   const { prefix: givenPrefix, after: givenAfter, limit } = given;
-  if (typeof limit !== 'number' || !Number.isInteger(limit) || limit < 1) refuse('limit', 'a positive integer');
+  if (typeof limit !== 'number' || !Number.isInteger(limit) || limit < 1)
+    refuse('limit', 'a positive integer');
   const prefix = utf8(givenPrefix ?? '', 'prefix');
   return { prefix, after: utf8(givenAfter ?? '', 'after'), limit };
 }
 
 export function beginsWith(key: Uint8Array, prefix: Uint8Array): boolean {
-  return key.length >= prefix.length && Buffer.compare(key.subarray(0, prefix.length), prefix) === 0;
+  return (
+    key.length >= prefix.length && Buffer.compare(key.subarray(0, prefix.length), prefix) === 0
+  );
 }
 
 export function storeClosed(): SealcastError {
@@ -108,7 +130,10 @@ export function storeTakenOver(): SealcastError {
 }
 
 export function storeLocked(): SealcastError {
-  return new SealcastError('ERR_STORE_LOCKED', 'The store is open elsewhere: it takes one writer at a time');
+  return new SealcastError(
+    'ERR_STORE_LOCKED',
+    'The store is open elsewhere: it takes one writer at a time',
+  );
 }
 
 /** Wraps a failure as an error of the store. A SealcastError stays unchanged. */

@@ -27,9 +27,13 @@ export class RecordType {
     try {
       return this.#type.decode(bytes);
     } catch (cause) {
-      throw new SealcastError('ERR_STORE_FAILED', `the store holds no well-formed ${this.#type.name} record`, {
-        cause,
-      });
+      throw new SealcastError(
+        'ERR_STORE_FAILED',
+        `the store holds no well-formed ${this.#type.name} record`,
+        {
+          cause,
+        },
+      );
     }
   }
 }
@@ -46,7 +50,9 @@ export class EnumNames<Name extends string> {
    */
   constructor(path: string, what: string) {
     this.#what = what;
-    for (const [key, number] of Object.entries(root.lookupEnum(`sealcast.storage.${path}`).values)) {
+    for (const [key, number] of Object.entries(
+      root.lookupEnum(`sealcast.storage.${path}`).values,
+    )) {
       const name = key.toLowerCase().replaceAll('_', '-') as Name;
       this.#names.set(number, name);
       this.#numbers.set(name, number);
@@ -55,7 +61,8 @@ export class EnumNames<Name extends string> {
 
   numberOf(name: Name): number {
     const number = this.#numbers.get(name);
-    if (number === undefined) throw new SealcastError('ERR_STORE_FAILED', `storage.proto has no ${this.#what} ${name}`);
+    if (number === undefined)
+      throw new SealcastError('ERR_STORE_FAILED', `storage.proto has no ${this.#what} ${name}`);
     return number;
   }
 
@@ -65,7 +72,8 @@ export class EnumNames<Name extends string> {
    */
   nameOf(number: unknown): Name {
     const name = this.#names.get(number);
-    if (name === undefined) throw new SealcastError('ERR_STORE_FAILED', `the store holds an unknown ${this.#what}`);
+    if (name === undefined)
+      throw new SealcastError('ERR_STORE_FAILED', `the store holds an unknown ${this.#what}`);
     return name;
   }
 }

@@ -1,4 +1,11 @@
-import { beginsWith, checkChanges, checkKeys, checkListOptions, checkTable, storeClosed } from './checks.js';
+import {
+  beginsWith,
+  checkChanges,
+  checkKeys,
+  checkListOptions,
+  checkTable,
+  storeClosed,
+} from './checks.js';
 import { PLAIN_ENTRIES } from './lmdb/entries.js';
 import type { Change, ListOptions, Store, StoreEntry, TableName } from './store.js';
 
@@ -29,7 +36,9 @@ class Table {
 
   /** Finds at most `limit` rows, from the first one whose key is not before `start`. */
   from(start: Uint8Array, limit: number): readonly Row[] {
-    this.#sorted ??= [...this.#rows.values()].sort((a, b) => Buffer.compare(a.keyBytes, b.keyBytes));
+    this.#sorted ??= [...this.#rows.values()].sort((a, b) =>
+      Buffer.compare(a.keyBytes, b.keyBytes),
+    );
     // Binary search: a caller that reads a long table page by page asks often.
     let [low, high] = [0, this.#sorted.length];
     while (low < high) {
@@ -52,7 +61,10 @@ export class MemoryStore implements Store {
   readonly #tables = new Map<TableName, Table>();
   #isClosed = false;
 
-  getMany(table: TableName, keys: readonly string[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
+  getMany(
+    table: TableName,
+    keys: readonly string[],
+  ): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
     return this.#run(() => {
       const from = this.#table(checkTable(table));
       return checkKeys(keys).map((key) => {

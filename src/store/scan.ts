@@ -21,7 +21,11 @@ export async function* scanPages(
   { prefix = '', pageRows = PAGE_ROWS }: ScanOptions = {},
 ): AsyncGenerator<readonly StoreEntry[], void, void> {
   for (let after: string | undefined; ;) {
-    const page = await store.list(table, { prefix, limit: pageRows, ...(after !== undefined && { after }) });
+    const page = await store.list(table, {
+      prefix,
+      limit: pageRows,
+      ...(after !== undefined && { after }),
+    });
     yield page;
     if (page.length < pageRows) return;
     after = page.at(-1)?.key;

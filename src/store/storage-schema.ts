@@ -87,7 +87,9 @@ export const SCHEMA = {
                 accessDeniedMs: { type: 'double', id: 11 },
                 pendingIdentityKey: { type: 'bytes', id: 12 },
               },
-              nested: { AccessMode: { values: { UNKNOWN: 0, ENABLED: 1, UNRESTRICTED: 2, DISABLED: 3 } } },
+              nested: {
+                AccessMode: { values: { UNKNOWN: 0, ENABLED: 1, UNRESTRICTED: 2, DISABLED: 3 } },
+              },
             },
             Broadcast: {
               fields: {
@@ -128,7 +130,11 @@ export const SCHEMA = {
                 content: { type: 'bytes', id: 7 },
                 groupId: { type: 'bytes', id: 8 },
               },
-              nested: { EnvelopeType: { values: { PREKEY: 0, WHISPER: 1, SENDER_KEY: 2, PLAINTEXT: 3, RECEIPT: 4 } } },
+              nested: {
+                EnvelopeType: {
+                  values: { PREKEY: 0, WHISPER: 1, SENDER_KEY: 2, PLAINTEXT: 3, RECEIPT: 4 },
+                },
+              },
             },
             Retry: {
               fields: {

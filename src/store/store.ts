@@ -60,7 +60,10 @@ export interface Store extends AsyncDisposable {
    * @returns values in the order of the keys, undefined where there is none; each is the caller's
    *   own copy.
    */
-  getMany(table: TableName, keys: readonly string[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]>;
+  getMany(
+    table: TableName,
+    keys: readonly string[],
+  ): Promise<(Uint8Array<ArrayBuffer> | undefined)[]>;
 
   /**
    * @returns entries in one order, which stays the same when entries are put in and removed;

@@ -1,6 +1,12 @@
 import { checkBytes, isIntegerIn, refuse } from './arguments.js';
 import { isRecord } from './mapping/http.js';
-import type { AccountAttributes, PreKeyUpload, ProfileUpload, PublicPreKey, SignedPublicPreKey } from './transport.js';
+import type {
+  AccountAttributes,
+  PreKeyUpload,
+  ProfileUpload,
+  PublicPreKey,
+  SignedPublicPreKey,
+} from './transport.js';
 
 /** Signal-Server: ECPreKey, "not zero, less than 2^24". */
 const MAX_PREKEY_ID = 2 ** 24 - 1;
@@ -39,7 +45,8 @@ const KYBER1024: KeyForm = { bytes: 1_569, type: 8 };
  * text.
  */
 function checkHex(value: unknown, field: string, or = ''): void {
-  if (typeof value !== 'string' || !/^[\da-f]{64}$/.test(value)) refuse(field, `64 lower-case hex digits${or}`);
+  if (typeof value !== 'string' || !/^[\da-f]{64}$/.test(value))
+    refuse(field, `64 lower-case hex digits${or}`);
 }
 
 function checkObject(value: unknown, field: string, expected: string, index?: number): void {
@@ -64,12 +71,21 @@ function checkPreKey(preKey: PublicPreKey, form: KeyForm, field: string, index?:
   if (publicKey[0] !== form.type) refuse(`${field}.publicKey`, `a key of type ${form.type}`, index);
 }
 
-function checkSignedPreKey(preKey: SignedPublicPreKey, form: KeyForm, field: string, index?: number): void {
+function checkSignedPreKey(
+  preKey: SignedPublicPreKey,
+  form: KeyForm,
+  field: string,
+  index?: number,
+): void {
   checkPreKey(preKey, form, field, index);
   checkBytes(preKey.signature, `${field}.signature`, [SIGNATURE_BYTES], index);
 }
 
-function checkList<T>(values: readonly T[], field: string, checkOne: (value: T, index: number) => void): void {
+function checkList<T>(
+  values: readonly T[],
+  field: string,
+  checkOne: (value: T, index: number) => void,
+): void {
   const isList: boolean = Array.isArray(values);
   if (!isList || values.length > MAX_PREKEYS) refuse(field, `a list of at most ${MAX_PREKEYS}`);
   for (const [i, value] of values.entries()) checkOne(value, i);
@@ -83,7 +99,9 @@ export function checkPreKeyUpload(upload: PreKeyUpload): void {
     checkList(preKeys, 'preKeys', (preKey, i) => checkPreKey(preKey, CURVE25519, 'preKeys', i));
   if (signedPreKey !== undefined) checkSignedPreKey(signedPreKey, CURVE25519, 'signedPreKey');
   if (kyberPreKeys !== undefined) {
-    checkList(kyberPreKeys, 'kyberPreKeys', (preKey, i) => checkSignedPreKey(preKey, KYBER1024, 'kyberPreKeys', i));
+    checkList(kyberPreKeys, 'kyberPreKeys', (preKey, i) =>
+      checkSignedPreKey(preKey, KYBER1024, 'kyberPreKeys', i),
+    );
   }
   if (lastResortKyberPreKey !== undefined) {
     checkSignedPreKey(lastResortKyberPreKey, KYBER1024, 'lastResortKyberPreKey');
@@ -92,16 +110,25 @@ export function checkPreKeyUpload(upload: PreKeyUpload): void {
 
 export function checkAttributes(attributes: AccountAttributes): void {
   checkObject(attributes, 'attributes', 'all attributes of the account');
-  for (const field of ['fetchesMessages', 'unrestrictedAccess', 'discoverableByPhoneNumber'] as const) {
+  for (const field of [
+    'fetchesMessages',
+    'unrestrictedAccess',
+    'discoverableByPhoneNumber',
+  ] as const) {
     checkFlag(attributes[field], field);
   }
   for (const field of ['registrationId', 'pniRegistrationId'] as const) {
-    if (!isIntegerIn(attributes[field], 1, MAX_REGISTRATION_ID)) refuse(field, `1 to ${MAX_REGISTRATION_ID}`);
+    if (!isIntegerIn(attributes[field], 1, MAX_REGISTRATION_ID))
+      refuse(field, `1 to ${MAX_REGISTRATION_ID}`);
   }
-  const { encryptedDeviceName, registrationLock, accessKey, capabilities, recoveryPassword } = attributes;
+  const { encryptedDeviceName, registrationLock, accessKey, capabilities, recoveryPassword } =
+    attributes;
   if (
     encryptedDeviceName !== null &&
-    !(encryptedDeviceName instanceof Uint8Array && isIntegerIn(encryptedDeviceName.length, 1, MAX_DEVICE_NAME_BYTES))
+    !(
+      encryptedDeviceName instanceof Uint8Array &&
+      isIntegerIn(encryptedDeviceName.length, 1, MAX_DEVICE_NAME_BYTES)
+    )
   ) {
     refuse('encryptedDeviceName', `1 to ${MAX_DEVICE_NAME_BYTES} bytes, or null`);
   }
@@ -111,7 +138,8 @@ export function checkAttributes(attributes: AccountAttributes): void {
   for (const value of Object.values(capabilities)) {
     if (typeof value !== 'boolean') refuse('capabilities', 'true or false for each name');
   }
-  if (recoveryPassword !== null) checkBytes(recoveryPassword, 'recoveryPassword', [RECOVERY_PASSWORD_BYTES]);
+  if (recoveryPassword !== null)
+    checkBytes(recoveryPassword, 'recoveryPassword', [RECOVERY_PASSWORD_BYTES]);
 }
 
 export function checkProfile(profile: ProfileUpload): void {

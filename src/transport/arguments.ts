@@ -29,7 +29,12 @@ export function isIntegerIn(value: unknown, min: number, max: number): boolean {
 }
 
 /** @param lengths that it may have. */
-export function checkBytes(value: unknown, field: string, lengths: readonly number[], index?: number): void {
+export function checkBytes(
+  value: unknown,
+  field: string,
+  lengths: readonly number[],
+  index?: number,
+): void {
   if (value instanceof Uint8Array && lengths.includes(value.length)) return;
   refuse(field, `${lengths.join(', ').replace(/, (?=\d+$)/, ' or ')} bytes`, index);
 }
@@ -50,30 +55,42 @@ export function checkAccessKey(value: AccessKey): AccessKey {
 /** @returns the device in the form for a path. */
 export function checkDevice(value: 'all' | number): string {
   if (value === 'all') return '*';
-  return isIntegerIn(value, 1, MAX_DEVICE_ID) ? String(value) : refuse('device', `'all' or 1 to ${MAX_DEVICE_ID}`);
+  return isIntegerIn(value, 1, MAX_DEVICE_ID)
+    ? String(value)
+    : refuse('device', `'all' or 1 to ${MAX_DEVICE_ID}`);
 }
 
 /**
  * Checks a send. libsignal's own checks of these are assertions, which end its request with a panic
  * (0.103.0, 2026-11).
  */
-export function checkSend({ timestamp, online, urgent, messages }: SealedSend | UnsealedSend): void {
-  if (!isIntegerIn(timestamp, 0, Number.MAX_SAFE_INTEGER)) refuse('timestamp', 'ms since the epoch');
+export function checkSend({
+  timestamp,
+  online,
+  urgent,
+  messages,
+}: SealedSend | UnsealedSend): void {
+  if (!isIntegerIn(timestamp, 0, Number.MAX_SAFE_INTEGER))
+    refuse('timestamp', 'ms since the epoch');
   if (typeof online !== 'boolean') refuse('online', 'true or false');
   if (typeof urgent !== 'boolean') refuse('urgent', 'true or false');
   if (!Array.isArray(messages) || messages.length === 0)
     refuse('messages', 'a message for each device of the recipient');
   for (const [i, message] of messages.entries()) {
     // JavaScript callers may leave these out.
-    const { deviceId, registrationId, content } = (message as Partial<OutboundMessage> | null | undefined) ?? {};
+    const { deviceId, registrationId, content } =
+      (message as Partial<OutboundMessage> | null | undefined) ?? {};
     if (!isIntegerIn(deviceId, 1, MAX_DEVICE_ID)) refuse('deviceId', `1 to ${MAX_DEVICE_ID}`, i);
-    if (!isIntegerIn(registrationId, 0, MAX_REGISTRATION_ID)) refuse('registrationId', '32 bits', i);
+    if (!isIntegerIn(registrationId, 0, MAX_REGISTRATION_ID))
+      refuse('registrationId', '32 bits', i);
     if (!(content instanceof Uint8Array)) refuse('content', 'a Uint8Array', i);
   }
 }
 
 export function checkTypes(messages: readonly UnsealedMessage[]): void {
-  const index = messages.findIndex(({ type }) => !['prekey', 'whisper', 'plaintext'].includes(type));
+  const index = messages.findIndex(
+    ({ type }) => !['prekey', 'whisper', 'plaintext'].includes(type),
+  );
   if (index !== -1) refuse('type', "'prekey', 'whisper' or 'plaintext'", index);
 }
 
@@ -82,9 +99,19 @@ export function checkCount(field: string, value: number, max: number): number {
 }
 
 export function checkListener(listener: TransportListener): void {
-  const names = ['onIncomingMessage', 'onQueueEmpty', 'onConnectionInterrupted', 'onConnectionEnded'] as const;
-  const isListener = (value: unknown): value is TransportListener => typeof value === 'object' && value !== null;
-  if (isListener(listener) && names.every((name) => ['function', 'undefined'].includes(typeof listener[name]))) return;
+  const names = [
+    'onIncomingMessage',
+    'onQueueEmpty',
+    'onConnectionInterrupted',
+    'onConnectionEnded',
+  ] as const;
+  const isListener = (value: unknown): value is TransportListener =>
+    typeof value === 'object' && value !== null;
+  if (
+    isListener(listener) &&
+    names.every((name) => ['function', 'undefined'].includes(typeof listener[name]))
+  )
+    return;
   refuse('listener', `an object with any of ${names.join(', ')}`);
 }
 

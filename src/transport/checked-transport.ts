@@ -29,7 +29,8 @@ const isBoolean: IsValid = (value) => typeof value === 'boolean';
 const isString: IsValid = (value) => typeof value === 'string';
 const isNumber: IsValid = (value) => typeof value === 'number' && !Number.isNaN(value);
 const isBytes: IsValid = (value) => value instanceof Uint8Array;
-const isPublicKey: IsValid = (value) => value instanceof Uint8Array && value.length === PUBLIC_KEY_BYTES;
+const isPublicKey: IsValid = (value) =>
+  value instanceof Uint8Array && value.length === PUBLIC_KEY_BYTES;
 const isAnything: IsValid = () => true;
 const isDeviceId = integerIn(1, MAX_DEVICES);
 const isCount = integerIn(0, Number.MAX_SAFE_INTEGER);
@@ -62,7 +63,11 @@ const REFUSALS: Readonly<Record<Refusal['status'], Form>> = {
   'too-large': {},
   challenge: { token: isString, options: listOf(isString, 100), retryAfterMs: optional(isNumber) },
   'rate-limited': { retryAfterMs: isNumber },
-  unavailable: { httpStatus: optional(isNumber), retryAfterMs: optional(isNumber), cause: isAnything },
+  unavailable: {
+    httpStatus: optional(isNumber),
+    retryAfterMs: optional(isNumber),
+    cause: isAnything,
+  },
   rejected: { httpStatus: isNumber, cause: isAnything },
 };
 const DONE: Forms = { ok: {}, ...REFUSALS };
@@ -71,11 +76,19 @@ const DONE: Forms = { ok: {}, ...REFUSALS };
 const ANSWERS: Readonly<Record<string, Forms>> = {
   sendSealed: { sent: {}, ...REFUSALS },
   sendUnsealed: { sent: {}, ...REFUSALS },
-  fetchPreKeys: { ok: { identityKey: isPublicKey, bundles: listOf(isBundle, MAX_DEVICES) }, ...REFUSALS },
+  fetchPreKeys: {
+    ok: { identityKey: isPublicKey, bundles: listOf(isBundle, MAX_DEVICES) },
+    ...REFUSALS,
+  },
   accountExists: { ok: { exists: isBoolean }, ...REFUSALS },
   fetchSenderCertificate: { ok: { certificate: isBytes }, ...REFUSALS },
   fetchProfile: {
-    ok: { identityKey: isPublicKey, verifier: optional(isBytes), unrestricted: isBoolean, name: optional(isBytes) },
+    ok: {
+      identityKey: isPublicKey,
+      verifier: optional(isBytes),
+      unrestricted: isBoolean,
+      name: optional(isBytes),
+    },
     ...REFUSALS,
   },
   countPreKeys: { ok: { preKeys: isCount, kyberPreKeys: isCount }, ...REFUSALS },
@@ -106,10 +119,13 @@ function readAnswer(request: string, forms: Forms, answer: unknown): unknown {
     // Getters answer once: what is checked here is what the caller reads.
     const fields: Fields = { ...answer };
     const { status } = fields;
-    const form = typeof status === 'string' && Object.hasOwn(forms, status) ? forms[status] : undefined;
+    const form =
+      typeof status === 'string' && Object.hasOwn(forms, status) ? forms[status] : undefined;
     if (form === undefined) return nonsense(request, 'gave an outcome of unknown status');
     const fault = faultOf(fields, form);
-    return fault === undefined ? fields : nonsense(request, `gave an outcome with a malformed ${fault}`);
+    return fault === undefined
+      ? fields
+      : nonsense(request, `gave an outcome with a malformed ${fault}`);
   } catch (cause) {
     return nonsense(request, 'gave an outcome that cannot be read', cause);
   }
@@ -122,7 +138,10 @@ function readAnswer(request: string, forms: Forms, answer: unknown): unknown {
 const GRACE_MS = 2_000;
 /** A request without an answer for so long has none, ms. ChatTransport's own bound is shorter. */
 const MAX_ANSWER_MS = 300_000;
-const NO_ANSWER: Refusal = { status: 'unavailable', cause: new Error('the transport gave no answer for 5 minutes') };
+const NO_ANSWER: Refusal = {
+  status: 'unavailable',
+  cause: new Error('the transport gave no answer for 5 minutes'),
+};
 
 const watch = new AbortWatch();
 
@@ -133,14 +152,17 @@ const watch = new AbortWatch();
  * @throws SealcastError ERR_ABORTED a moment after the signal fired.
  */
 async function bounded(answer: unknown, options: unknown): Promise<unknown> {
-  const signal = isObject(options) && options['signal'] instanceof AbortSignal ? options['signal'] : undefined;
+  const signal =
+    isObject(options) && options['signal'] instanceof AbortSignal ? options['signal'] : undefined;
   let timer: NodeJS.Timeout | undefined;
   let unwatch: (() => void) | undefined;
   const over = new Promise<unknown>((resolve, reject) => {
     timer = setTimeout(() => resolve(NO_ANSWER), MAX_ANSWER_MS).unref();
     if (signal === undefined) return;
     const abort = (): void => {
-      const error = new SealcastError('ERR_ABORTED', 'the request was aborted', { cause: signal.reason });
+      const error = new SealcastError('ERR_ABORTED', 'the request was aborted', {
+        cause: signal.reason,
+      });
       clearTimeout(timer);
       timer = setTimeout(() => reject(error), GRACE_MS);
     };
@@ -177,7 +199,9 @@ function checked(target: object, request: string, forms: Forms): Method {
     }
     const outcome = readAnswer(request, forms, await bounded(answer, args.at(-1)));
     if (isTooOld(outcome))
-      throw refusedError(new Error(`transport.${request}: the service answered 499: client too old`));
+      throw refusedError(
+        new Error(`transport.${request}: the service answered 499: client too old`),
+      );
     return outcome;
   };
 }
@@ -200,7 +224,8 @@ function checkedTimes(target: Transport): (listener: TimeListener) => () => void
       }
       if (faultOf(fields, TIME) === undefined) listener(fields as unknown as ServerTime);
     });
-    if (typeof end !== 'function') refuse('transport.onServerTime', 'a function that returns one that ends it');
+    if (typeof end !== 'function')
+      refuse('transport.onServerTime', 'a function that returns one that ends it');
     return end as () => void;
   };
 }
@@ -219,7 +244,10 @@ export function checkedTransport<T extends Transport>(transport: T): T {
   const known = checkedByTransport.get(transport);
   if (known !== undefined) return known as T;
   const methods = new Map<PropertyKey, Method>(
-    Object.entries(ANSWERS).map(([request, forms]) => [request, checked(transport, request, forms)]),
+    Object.entries(ANSWERS).map(([request, forms]) => [
+      request,
+      checked(transport, request, forms),
+    ]),
   );
   const proxy = new Proxy<T>(transport, {
     get: (target, name) => {
@@ -227,7 +255,9 @@ export function checkedTransport<T extends Transport>(transport: T): T {
       if (typeof value !== 'function') return value;
       if (name === 'onServerTime') return checkedTimes(target);
       // Private fields are the transport's own, not the proxy's.
-      return methods.get(name) ?? ((...args: unknown[]) => Reflect.apply(value as Method, target, args));
+      return (
+        methods.get(name) ?? ((...args: unknown[]) => Reflect.apply(value as Method, target, args))
+      );
     },
   });
   checkedByTransport.set(transport, proxy);

@@ -122,7 +122,8 @@ export type PreKeysOutcome =
 
 export type AccountExistsOutcome = { readonly status: 'ok'; readonly exists: boolean } | Refusal;
 /** A sender certificate, serialized, as the service signed it. */
-export type CertificateOutcome = { readonly status: 'ok'; readonly certificate: Uint8Array<ArrayBuffer> } | Refusal;
+export type CertificateOutcome =
+  { readonly status: 'ok'; readonly certificate: Uint8Array<ArrayBuffer> } | Refusal;
 
 /** Time of the service, as an answer of it tells it. */
 export interface ServerTime {
@@ -158,7 +159,11 @@ export interface Transport extends AsyncDisposable {
    * null.
    */
   fetchPreKeys(
-    request: { readonly destination: string; readonly device: 'all' | number; readonly accessKey: AccessKey | null },
+    request: {
+      readonly destination: string;
+      readonly device: 'all' | number;
+      readonly accessKey: AccessKey | null;
+    },
     options?: RequestOptions,
   ): Promise<PreKeysOutcome>;
   /** `HEAD /v1/accounts/account/{serviceId}`, unauthenticated. */
@@ -325,7 +330,11 @@ export interface AccountTransport extends Transport {
    *   profile has versions.
    */
   fetchProfile(
-    request: { readonly serviceId: string; readonly version?: string; readonly accessKey: AccessKey | null },
+    request: {
+      readonly serviceId: string;
+      readonly version?: string;
+      readonly accessKey: AccessKey | null;
+    },
     options?: RequestOptions,
   ): Promise<ProfileOutcome>;
   /** `GET /v2/keys?identity=aci`, as the account. */
@@ -333,7 +342,10 @@ export interface AccountTransport extends Transport {
   /** `PUT /v2/keys?identity=aci`, as the account. */
   uploadPreKeys(upload: PreKeyUpload, options?: RequestOptions): Promise<DoneOutcome>;
   /** `PUT /v1/accounts/attributes/`, as the account. */
-  setAccountAttributes(attributes: AccountAttributes, options?: RequestOptions): Promise<DoneOutcome>;
+  setAccountAttributes(
+    attributes: AccountAttributes,
+    options?: RequestOptions,
+  ): Promise<DoneOutcome>;
   /** `PUT /v1/profile`, as the account. */
   setProfile(profile: ProfileUpload, options?: RequestOptions): Promise<DoneOutcome>;
 }

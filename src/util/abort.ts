@@ -30,12 +30,18 @@ async function race<Result>(
  * @throws SealcastError ERR_ABORTED (cause: the signal's reason) once the signal fires; before it
  *   begins, if it has fired.
  */
-export function unlessAborted<Result>(work: () => Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
+export function unlessAborted<Result>(
+  work: () => Promise<Result>,
+  signal: AbortSignal | undefined,
+): Promise<Result> {
   return race(work, signal, abortedError);
 }
 
 /** As {@link unlessAborted}, but rejects with the signal's own reason. */
-export function untilAborted<Result>(work: () => Promise<Result>, signal: AbortSignal | undefined): Promise<Result> {
+export function untilAborted<Result>(
+  work: () => Promise<Result>,
+  signal: AbortSignal | undefined,
+): Promise<Result> {
   return race(work, signal, ({ reason }) => reason as Error);
 }
 

@@ -13,7 +13,11 @@ export interface BackoffOptions {
   readonly random?: () => number;
 }
 
-export const BACKOFF_NAMES = { baseMs: true, capMs: true, random: true } satisfies NamesOf<BackoffOptions>;
+export const BACKOFF_NAMES = {
+  baseMs: true,
+  capMs: true,
+  random: true,
+} satisfies NamesOf<BackoffOptions>;
 
 const BASE_MS = 1_000;
 const CAP_MS = 60_000;
@@ -31,7 +35,10 @@ export interface BackoffGrowth {
 }
 
 /** Wait after `failures` earlier failures, ms: exponential, with jitter. */
-export function backoffMs(failures: number, { baseMs, capMs, floor = 0, random = Math.random }: BackoffGrowth): number {
+export function backoffMs(
+  failures: number,
+  { baseMs, capMs, floor = 0, random = Math.random }: BackoffGrowth,
+): number {
   return Math.min(capMs, baseMs * 2 ** failures) * (floor + (1 - floor) * random());
 }
 
@@ -61,7 +68,12 @@ export class Backoff {
   /** @returns ms to wait before the next attempt. */
   next(): number {
     const { baseMs, capMs } = this;
-    const waitMs = backoffMs(this.#failures, { baseMs, capMs, floor: this.#floor, random: this.#random });
+    const waitMs = backoffMs(this.#failures, {
+      baseMs,
+      capMs,
+      floor: this.#floor,
+      random: this.#random,
+    });
     this.#failures += 1;
     return waitMs;
   }

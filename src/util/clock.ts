@@ -29,7 +29,10 @@ function systemTimeout(callback: () => void, ms: number): () => void {
   let timer: NodeJS.Timeout;
   const wait = (leftMs: number): void => {
     const turnMs = Math.min(leftMs, MAX_TIMER_MS);
-    timer = setTimeout(() => (leftMs > turnMs ? wait(leftMs - turnMs) : callback()), turnMs).unref();
+    timer = setTimeout(
+      () => (leftMs > turnMs ? wait(leftMs - turnMs) : callback()),
+      turnMs,
+    ).unref();
   };
   wait(ms);
   return () => clearTimeout(timer);

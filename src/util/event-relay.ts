@@ -16,7 +16,9 @@ export interface EventSink<Events extends Record<keyof Events, unknown[]>> {
  *
  * An exception of a listener does not reach the service: it is thrown in a microtask of its own.
  */
-export class EventRelay<Events extends Record<keyof Events, unknown[]>> implements EventSink<Events> {
+export class EventRelay<
+  Events extends Record<keyof Events, unknown[]>,
+> implements EventSink<Events> {
   readonly #held: { readonly name: keyof Events; readonly facts: readonly unknown[] }[] = [];
   #target: EventEmitter | undefined;
 

@@ -32,15 +32,24 @@ export function checkNames(
   index?: number,
 ): void {
   for (const name of Object.keys(given)) {
-    if (Object.hasOwn(known, name) || (given as Readonly<Record<string, unknown>>)[name] === undefined) continue;
+    if (
+      Object.hasOwn(known, name) ||
+      (given as Readonly<Record<string, unknown>>)[name] === undefined
+    )
+      continue;
     const prefix = parent === undefined ? '' : `${parent}.`;
     const field = `${prefix}${name.length > MAX_SHOWN_LENGTH ? `${name.slice(0, MAX_SHOWN_LENGTH)}...` : name}`;
     const names = Object.keys(known);
     const meant = nearestName(name, names);
-    const hint = meant === undefined ? `known names: ${names.join(', ')}` : `did you mean ${prefix}${meant}?`;
+    const hint =
+      meant === undefined ? `known names: ${names.join(', ')}` : `did you mean ${prefix}${meant}?`;
     const place = index === undefined ? field : `entry ${index}: ${field}`;
     const facts = index === undefined ? { field } : { field, index };
-    throw new SealcastError('ERR_INVALID_ARGUMENT', `${place} is not a known name (${hint})`, facts);
+    throw new SealcastError(
+      'ERR_INVALID_ARGUMENT',
+      `${place} is not a known name (${hint})`,
+      facts,
+    );
   }
 }
 
@@ -50,7 +59,11 @@ export function checkNames(
  */
 export function isPlainObject(value: object): boolean {
   const prototype: unknown = Object.getPrototypeOf(value);
-  return prototype === null || prototype === Object.prototype || Object.getPrototypeOf(prototype) === null;
+  return (
+    prototype === null ||
+    prototype === Object.prototype ||
+    Object.getPrototypeOf(prototype) === null
+  );
 }
 
 /** The name that differs in case and separators alone, else the one with the fewest edits. */

@@ -1,6 +1,7 @@
 /** Ids of broadcasts are file-name-like, so that one can be the beginning of a key. */
 const ID_PATTERN = /^[\w.:-]{1,128}$/;
-export const isBroadcastId = (value: unknown): value is string => typeof value === 'string' && ID_PATTERN.test(value);
+export const isBroadcastId = (value: unknown): value is string =>
+  typeof value === 'string' && ID_PATTERN.test(value);
 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const PNI_PREFIX = 'PNI:';

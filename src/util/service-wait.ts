@@ -7,7 +7,8 @@ import { backoffMs, type BackoffGrowth } from './backoff.js';
 const GROWTH: BackoffGrowth = { baseMs: 1_000, capMs: 60_000, floor: 1 };
 
 /** IMF-fixdate, the one form of a date that senders may generate (RFC 9110, 5.6.7). */
-const HTTP_DATE = /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
+const HTTP_DATE =
+  /^(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun), \d{2} [A-Z][a-z]{2} \d{4} \d{2}:\d{2}:\d{2} GMT$/;
 
 /**
  * Parses the header Retry-After (RFC 9110, 10.2.3): a non-negative integer of seconds, or a date.
@@ -49,7 +50,12 @@ export interface RefusedRequest {
  * whichever is longer, at most the ceiling; and up to an eighth more, so that requests that were
  * refused together do not come back together.
  */
-export function serviceWaitMs({ retryAfterMs, refusals, ceilingMs, random = Math.random }: RefusedRequest): number {
+export function serviceWaitMs({
+  retryAfterMs,
+  refusals,
+  ceilingMs,
+  random = Math.random,
+}: RefusedRequest): number {
   const grownMs = backoffMs(Math.max(0, refusals), GROWTH);
   // NaN is no wait: Math.max would pass it on, and a timer takes it for 1 ms.
   const askedMs = retryAfterMs === undefined || !(retryAfterMs > 0) ? 0 : retryAfterMs;

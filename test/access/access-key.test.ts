@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
-// By its file: the package's own '@signalapp/libsignal-client/zkgroup' does not load as an ES module (0.103.0, 2026-11).
+// By its file: the package's own '@signalapp/libsignal-client/zkgroup' does not load as an ES
+// module (0.103.0, 2026-11).
 import { ProfileKey } from '@signalapp/libsignal-client/dist/zkgroup/index.js';
 import { deriveAccessKey } from 'sealcast';
 import { describe, expect, test } from 'vitest';
@@ -46,7 +47,10 @@ describe('deriveAccessKeyVerifier', () => {
   test('is HMAC-SHA256 of 32 zero bytes under the access key', () => {
     // Answer computed with `openssl dgst -sha256 -mac HMAC` under the key 00 01 ... 0f.
     const accessKey = Uint8Array.from({ length: 16 }, (_, i) => i);
-    const expected = Buffer.from('75408449540af98099eb936bf6d3ff410547cc82627632f343747054e23bc090', 'hex');
+    const expected = Buffer.from(
+      '75408449540af98099eb936bf6d3ff410547cc82627632f343747054e23bc090',
+      'hex',
+    );
     expect(Buffer.from(deriveAccessKeyVerifier(accessKey)).equals(expected)).toBe(true);
   });
 
@@ -54,6 +58,8 @@ describe('deriveAccessKeyVerifier', () => {
     ['text', 'x'.repeat(16), 'accessKey must be a Uint8Array'],
     ['a profile key', randomBytes(32), 'accessKey must be 16 bytes long, not 32'],
   ])('refuses %s by the name of the argument', (_, accessKey, message) => {
-    expect(() => deriveAccessKeyVerifier(accessKey as Uint8Array)).toThrow(refusal('accessKey', message));
+    expect(() => deriveAccessKeyVerifier(accessKey as Uint8Array)).toThrow(
+      refusal('accessKey', message),
+    );
   });
 });

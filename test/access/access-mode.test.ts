@@ -48,7 +48,9 @@ type Row = readonly [
   Readonly<Record<string, AccessMode | 'same' | 'ask'>>,
 ];
 const all = <Outcome>(keyed: Outcome, keyless: Outcome): Record<string, Outcome> =>
-  Object.fromEntries(CONTACTS.map((contact) => [titleOf(contact), contact.profileKey ? keyed : keyless]));
+  Object.fromEntries(
+    CONTACTS.map((contact) => [titleOf(contact), contact.profileKey ? keyed : keyless]),
+  );
 const denied =
   (evidence?: Parameters<typeof onUnauthorized>[2]) =>
   (contact: AccessState): AccessState | 'ask' =>
@@ -77,14 +79,22 @@ const TABLE: readonly Row[] = [
       disabled: 'unrestricted',
     },
   ],
-  ['onSealed with another profile key', (contact) => onSealed(contact, state('unknown', OTHER_KEY)), same],
+  [
+    'onSealed with another profile key',
+    (contact) => onSealed(contact, state('unknown', OTHER_KEY)),
+    same,
+  ],
   [
     'onUnauthorized without evidence',
     denied(),
     { ...all<AccessMode | 'ask'>('ask', 'ask'), 'unrestricted + key': 'unknown' },
   ],
   ['onUnauthorized, the account exists', denied('exists'), deniedKeyed('disabled')],
-  ['onUnauthorized, verifier of the key', denied(RIGHT), { ...deniedKeyed('enabled'), 'enabled + key': 'same' }],
+  [
+    'onUnauthorized, verifier of the key',
+    denied(RIGHT),
+    { ...deniedKeyed('enabled'), 'enabled + key': 'same' },
+  ],
   ['onUnauthorized, verifier of another key', denied(WRONG), deniedKeyed('disabled')],
   ['onUnauthorized, no verifier', denied(NEITHER), deniedKeyed('disabled')],
   [
@@ -126,9 +136,21 @@ const TABLE: readonly Row[] = [
     (contact) => onProfileKey(contact, KEY),
     { ...all<AccessMode | 'same'>('same', 'unknown'), 'disabled + key': 'unknown' },
   ],
-  ['onProfileKey, another key', (contact) => onProfileKey(contact, OTHER_KEY), all<AccessMode>('unknown', 'unknown')],
-  ['onSealedReceived', onSealedReceived, { ...same, 'disabled + key': 'unknown', disabled: 'unknown' }],
-  ['onTimePassed, too early', (contact) => onTimePassed(contact, NOW_MS + DENIAL_LIFE_MS - 1), same],
+  [
+    'onProfileKey, another key',
+    (contact) => onProfileKey(contact, OTHER_KEY),
+    all<AccessMode>('unknown', 'unknown'),
+  ],
+  [
+    'onSealedReceived',
+    onSealedReceived,
+    { ...same, 'disabled + key': 'unknown', disabled: 'unknown' },
+  ],
+  [
+    'onTimePassed, too early',
+    (contact) => onTimePassed(contact, NOW_MS + DENIAL_LIFE_MS - 1),
+    same,
+  ],
   [
     'onTimePassed, a day',
     (contact) => onTimePassed(contact, NOW_MS + DENIAL_LIFE_MS),
@@ -136,7 +158,13 @@ const TABLE: readonly Row[] = [
   ],
 ];
 const CASES = TABLE.flatMap(([event, transition, outcomes]) =>
-  CONTACTS.map((contact) => ({ event, from: titleOf(contact), to: outcomes[titleOf(contact)], contact, transition })),
+  CONTACTS.map((contact) => ({
+    event,
+    from: titleOf(contact),
+    to: outcomes[titleOf(contact)],
+    contact,
+    transition,
+  })),
 );
 
 describe('the transition table', () => {
@@ -219,7 +247,9 @@ describe('the access mode after a 401', () => {
 
   it('of an unrestricted contact with a profile key is unknown, without evidence', () => {
     const contact = state('unrestricted', KEY);
-    expect(onUnauthorized(contact, contact, undefined, NOW_MS)).toMatchObject({ accessMode: 'unknown' });
+    expect(onUnauthorized(contact, contact, undefined, NOW_MS)).toMatchObject({
+      accessMode: 'unknown',
+    });
   });
 
   it('is what it is where access was learned since', () => {
@@ -237,25 +267,34 @@ describe('a disabled contact', () => {
     ['a day', (contact: AccessState) => onTimePassed(contact, NOW_MS + DENIAL_LIFE_MS)],
     ['a clock that was set back', (contact: AccessState) => onTimePassed(contact, NOW_MS - 1)],
   ])('is unknown after %s', (_title, transition) => {
-    expect(transition(state('disabled', KEY))).toMatchObject({ accessMode: 'unknown', accessDeniedMs: 0 });
+    expect(transition(state('disabled', KEY))).toMatchObject({
+      accessMode: 'unknown',
+      accessDeniedMs: 0,
+    });
   });
 
   it('stays so for less than a day, and is enabled by a sealed send that was on its way', () => {
     const contact = state('disabled', KEY);
     expect(onTimePassed(contact, NOW_MS + DENIAL_LIFE_MS - 1)).toBe(contact);
-    expect(onSealed(contact, state('unknown', KEY))).toMatchObject({ accessMode: 'enabled', accessDeniedMs: 0 });
+    expect(onSealed(contact, state('unknown', KEY))).toMatchObject({
+      accessMode: 'enabled',
+      accessDeniedMs: 0,
+    });
     expect(onSealed(contact, state('unknown', OTHER_KEY))).toBe(contact);
   });
 });
 
 describe('an event that says nothing new', () => {
-  it.each(MODES.filter((mode) => mode !== 'disabled'))('leaves %s as it is, the very object', (mode) => {
-    const contact = state(mode, KEY);
-    expect(onProfileKey(contact, Uint8Array.from(KEY))).toBe(contact);
-    expect(onSealedReceived(contact)).toBe(contact);
-    expect(onTimePassed(contact, NOW_MS + 10 * DENIAL_LIFE_MS)).toBe(contact);
-    if (mode !== 'unknown') expect(onSealed(contact, contact)).toBe(contact);
-  });
+  it.each(MODES.filter((mode) => mode !== 'disabled'))(
+    'leaves %s as it is, the very object',
+    (mode) => {
+      const contact = state(mode, KEY);
+      expect(onProfileKey(contact, Uint8Array.from(KEY))).toBe(contact);
+      expect(onSealedReceived(contact)).toBe(contact);
+      expect(onTimePassed(contact, NOW_MS + 10 * DENIAL_LIFE_MS)).toBe(contact);
+      if (mode !== 'unknown') expect(onSealed(contact, contact)).toBe(contact);
+    },
+  );
 });
 
 describe('a profile', () => {
@@ -263,8 +302,14 @@ describe('a profile', () => {
     const contact = state('unknown', OTHER_KEY);
     const proves = { unrestricted: false, verifier: verifierOf(OTHER_KEY) };
     const disproves = { unrestricted: false, verifier: verifierOf(KEY) };
-    expect(onProfile(contact, proves, KEY, NOW_MS)).toMatchObject({ accessMode: 'enabled', profileFetchedMs: 0 });
-    expect(onProfile(contact, disproves, KEY, NOW_MS)).toMatchObject({ accessMode: 'unknown', profileFetchedMs: 0 });
+    expect(onProfile(contact, proves, KEY, NOW_MS)).toMatchObject({
+      accessMode: 'enabled',
+      profileFetchedMs: 0,
+    });
+    expect(onProfile(contact, disproves, KEY, NOW_MS)).toMatchObject({
+      accessMode: 'unknown',
+      profileFetchedMs: 0,
+    });
     expect(onProfile(contact, disproves, OTHER_KEY, NOW_MS)).toMatchObject({
       accessMode: 'disabled',
       accessDeniedMs: NOW_MS,

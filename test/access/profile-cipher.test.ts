@@ -1,6 +1,7 @@
 import { randomBytes, randomUUID } from 'node:crypto';
 import { Aci } from '@signalapp/libsignal-client';
-// By its file: the package's own '@signalapp/libsignal-client/zkgroup' does not load as an ES module (0.103.0, 2026-11).
+// By its file: the package's own '@signalapp/libsignal-client/zkgroup' does not load as an ES
+// module (0.103.0, 2026-11).
 import { ProfileKey } from '@signalapp/libsignal-client/dist/zkgroup/index.js';
 import { deriveAccessKey } from 'sealcast';
 import { describe, expect, it } from 'vitest';
@@ -40,7 +41,9 @@ describe('a profile name', () => {
   });
 
   it('has no family name where it is empty', () => {
-    expect(decryptProfileName(KEY, encryptProfileName(KEY, { given: 'A', family: '' }))).toEqual({ given: 'A' });
+    expect(decryptProfileName(KEY, encryptProfileName(KEY, { given: 'A', family: '' }))).toEqual({
+      given: 'A',
+    });
   });
 
   it('is another ciphertext each time, of one nonce never two', () => {
@@ -51,8 +54,12 @@ describe('a profile name', () => {
   });
 
   it('is refused where it is empty, too long, or has a zero in it', () => {
-    expect(() => encryptProfileName(KEY, { given: '' })).toThrow(expect.objectContaining(refusedField('given')));
-    expect(() => encryptProfileName(KEY, { given: 'a\0b' })).toThrow(expect.objectContaining(refusedField('given')));
+    expect(() => encryptProfileName(KEY, { given: '' })).toThrow(
+      expect.objectContaining(refusedField('given')),
+    );
+    expect(() => encryptProfileName(KEY, { given: 'a\0b' })).toThrow(
+      expect.objectContaining(refusedField('given')),
+    );
     expect(() => encryptProfileName(KEY, { given: 'a', family: '\0' })).toThrow(
       expect.objectContaining(refusedField('family')),
     );
@@ -120,14 +127,20 @@ describe('other fields of a profile', () => {
       expect(ciphertext.length).toBe(554 + OVERHEAD_BYTES);
       expect(decryptPaymentAddress(KEY, ciphertext)).toEqual(address);
     }
-    expect(decryptPaymentAddress(OTHER_KEY, encryptPaymentAddress(KEY, Uint8Array.of(1)))).toBeNull();
+    expect(
+      decryptPaymentAddress(OTHER_KEY, encryptPaymentAddress(KEY, Uint8Array.of(1))),
+    ).toBeNull();
     // A field that was made for something else: its first bytes are no length of it.
     expect(decryptPaymentAddress(KEY, encryptProfileAbout(KEY, 'text'))).toBeNull();
   });
 
   it('refuses what is too long', () => {
-    expect(() => encryptProfileAbout(KEY, 'x'.repeat(513))).toThrow(expect.objectContaining(refusedField('about')));
-    expect(() => encryptProfileEmoji(KEY, 'x'.repeat(33))).toThrow(expect.objectContaining(refusedField('aboutEmoji')));
+    expect(() => encryptProfileAbout(KEY, 'x'.repeat(513))).toThrow(
+      expect.objectContaining(refusedField('about')),
+    );
+    expect(() => encryptProfileEmoji(KEY, 'x'.repeat(33))).toThrow(
+      expect.objectContaining(refusedField('aboutEmoji')),
+    );
     expect(() => encryptPaymentAddress(KEY, new Uint8Array(551))).toThrow(
       expect.objectContaining(refusedField('paymentAddress')),
     );
@@ -143,7 +156,9 @@ describe('a profile key', () => {
       const expected = new ProfileKey(key);
       expect(facts.version).toBe(expected.getProfileKeyVersion(Aci.fromUuid(aci)).toString());
       expect(facts.version).toMatch(/^[0-9a-f]{64}$/);
-      expect(facts.commitment).toEqual(Uint8Array.from(expected.getCommitment(Aci.fromUuid(aci)).serialize()));
+      expect(facts.commitment).toEqual(
+        Uint8Array.from(expected.getCommitment(Aci.fromUuid(aci)).serialize()),
+      );
     }
   });
 });
@@ -153,7 +168,12 @@ describe('the access mode that a profile proves', () => {
 
   it.each([
     ['unrestricted for anybody', undefined, { unrestricted: true }, 'unrestricted'],
-    ['unrestricted whatever our key is', OTHER_KEY, { unrestricted: true, verifier }, 'unrestricted'],
+    [
+      'unrestricted whatever our key is',
+      OTHER_KEY,
+      { unrestricted: true, verifier },
+      'unrestricted',
+    ],
     ['enabled with the key of the verifier', KEY, { unrestricted: false, verifier }, 'enabled'],
     ['disabled with another key', OTHER_KEY, { unrestricted: false, verifier }, 'disabled'],
     ['disabled without a key', undefined, { unrestricted: false, verifier }, 'disabled'],

@@ -31,7 +31,11 @@ function openCache(answers?: readonly CertificateOutcome[] | (() => CertificateO
       includePhoneNumber: false,
     }),
     trustRoots: [trustRoot.serialize()],
-    own: { aci: sender.aci, deviceId: 1, identityKey: sender.identityKeyPair.publicKey.serialize() },
+    own: {
+      aci: sender.aci,
+      deviceId: 1,
+      identityKey: sender.identityKeyPair.publicKey.serialize(),
+    },
     clock,
     problems: { emit: ({ attempt }) => void problems.push(attempt) },
   });
@@ -40,26 +44,45 @@ function openCache(answers?: readonly CertificateOutcome[] | (() => CertificateO
 
 const DAY_MS = 86_400_000;
 const MALFORMED: CertificateOutcome = { status: 'ok', certificate: new Uint8Array(9).fill(255) };
-const minutes = (waits: readonly number[]): number => waits.reduce((total, ms) => total + ms, 0) / 60_000;
+const minutes = (waits: readonly number[]): number =>
+  waits.reduce((total, ms) => total + ms, 0) / 60_000;
 
 describe('a wait for a sender certificate ends', () => {
   it.each<[string, CertificateOutcome, string, number]>([
     ['refused', { status: 'rejected', httpStatus: 403 }, 'ERR_SERVICE_REJECTED', 7],
     ['malformed', MALFORMED, 'ERR_INVALID_CERTIFICATE', 7],
-    ['unavailable while other requests are answered', { status: 'unavailable' }, 'ERR_SERVICE_UNAVAILABLE', 30],
-    ['5xx to everything', { status: 'unavailable', httpStatus: 502 }, 'ERR_SERVICE_UNAVAILABLE', 30],
-    ['a short Retry-After of an outage', { status: 'unavailable', retryAfterMs: 0 }, 'ERR_SERVICE_UNAVAILABLE', 30],
+    [
+      'unavailable while other requests are answered',
+      { status: 'unavailable' },
+      'ERR_SERVICE_UNAVAILABLE',
+      30,
+    ],
+    [
+      '5xx to everything',
+      { status: 'unavailable', httpStatus: 502 },
+      'ERR_SERVICE_UNAVAILABLE',
+      30,
+    ],
+    [
+      'a short Retry-After of an outage',
+      { status: 'unavailable', retryAfterMs: 0 },
+      'ERR_SERVICE_UNAVAILABLE',
+      30,
+    ],
     ['rate limited', { status: 'rate-limited', retryAfterMs: 0 }, 'ERR_RATE_LIMITED', 30],
-  ])('%s: after growing waits, with the code of the last failure', async (_, answer, code, attempts) => {
-    const { cache, waits, problems, fetches } = openCache(() => answer);
-    await expect(cache.get()).rejects.toMatchObject({ code, cause: { code } });
-    expect(fetches()).toBe(attempts);
-    expect(problems).toEqual(Array.from({ length: attempts }, (_attempt, i) => i + 1));
-    expect(waits).toHaveLength(attempts - 1);
-    expect(Math.min(...waits)).toBeGreaterThanOrEqual(1_000);
-    expect(minutes(waits)).toBeGreaterThan(attempts === 7 ? 1 : 20);
-    expect(minutes(waits)).toBeLessThan(40);
-  });
+  ])(
+    '%s: after growing waits, with the code of the last failure',
+    async (_, answer, code, attempts) => {
+      const { cache, waits, problems, fetches } = openCache(() => answer);
+      await expect(cache.get()).rejects.toMatchObject({ code, cause: { code } });
+      expect(fetches()).toBe(attempts);
+      expect(problems).toEqual(Array.from({ length: attempts }, (_attempt, i) => i + 1));
+      expect(waits).toHaveLength(attempts - 1);
+      expect(Math.min(...waits)).toBeGreaterThanOrEqual(1_000);
+      expect(minutes(waits)).toBeGreaterThan(attempts === 7 ? 1 : 20);
+      expect(minutes(waits)).toBeLessThan(40);
+    },
+  );
 
   it.each<[string, CertificateOutcome]>([
     ['Retry-After of 5 minutes', { status: 'unavailable', retryAfterMs: 300_000 }],
@@ -87,7 +110,9 @@ describe('a wait for a sender certificate ends', () => {
 describe('a wait for a sender certificate goes on', () => {
   it('while nothing is answered at all', async () => {
     const { service, cache, fetches } = openCache(() => ({ status: 'unavailable' }));
-    service.intercepts.set('accountExists', () => (fetches() < 100 ? { status: 'unavailable' } : undefined));
+    service.intercepts.set('accountExists', () =>
+      fetches() < 100 ? { status: 'unavailable' } : undefined,
+    );
     await expect(cache.get()).rejects.toMatchObject({ code: 'ERR_SERVICE_UNAVAILABLE' });
     expect(fetches()).toBe(129);
   });
@@ -106,7 +131,8 @@ it('100 waits for one sender certificate share one listener on their signal', as
   service.intercepts.set('fetchSenderCertificate', () => held);
   const { signal } = new AbortController();
   const waiting = Array.from({ length: 100 }, () => cache.get(signal));
-  while (service.countOf('fetchSenderCertificate') === 0) await new Promise((resolve) => setImmediate(resolve));
+  while (service.countOf('fetchSenderCertificate') === 0)
+    await new Promise((resolve) => setImmediate(resolve));
   expect(getEventListeners(signal, 'abort')).toHaveLength(1);
   give();
   await Promise.all(waiting);
@@ -123,7 +149,12 @@ it('a kept certificate that the service’s time shows to have expired is replac
       fetch: () => {
         fetches += 1;
         clock.take({ serverMs: Date.now(), startMs: 0, endMs: 0 });
-        const facts = { code: 'ERR_RATE_LIMITED', retryAfterMs: 90_000, ceilingMs: DAY_MS, cause: undefined } as const;
+        const facts = {
+          code: 'ERR_RATE_LIMITED',
+          retryAfterMs: 90_000,
+          ceilingMs: DAY_MS,
+          cause: undefined,
+        } as const;
         if (fetches === 1) return Promise.reject(new CertificateDelayed('rate limited', facts));
         return Promise.resolve(service.certify(Date.now() + 7 * DAY_MS));
       },
@@ -131,7 +162,11 @@ it('a kept certificate that the service’s time shows to have expired is replac
       save: () => Promise.resolve(),
     },
     trustRoots: [trustRoot],
-    own: { aci: sender.aci, deviceId: 1, identityKey: sender.identityKeyPair.publicKey.serialize() },
+    own: {
+      aci: sender.aci,
+      deviceId: 1,
+      identityKey: sender.identityKeyPair.publicKey.serialize(),
+    },
     problems: { emit: () => undefined },
     clock,
   });

@@ -32,7 +32,9 @@ afterEach(() => account.close());
 const broadcast = (body: string): Promise<Map<string, Delivery>> =>
   collect(account.broadcaster.broadcast({ body }, [contact.aci]));
 
-/** The service has us wait with the first request of this name; meanwhile the contact is blocked. */
+/**
+ * The service has us wait with the first request of this name; meanwhile the contact is blocked.
+ */
 async function blockDuring(name: RequestName): Promise<Delivery | undefined> {
   service.intercepts.set(name, (_destination, count) =>
     count === 1 ? { status: 'rate-limited', retryAfterMs: RETRY_AFTER_MS } : undefined,
@@ -61,7 +63,9 @@ describe('a contact who is blocked while a broadcast waits to', () => {
     expect(delivery).toMatchObject({ status: 'failed', error: { code: 'ERR_RECIPIENT_BLOCKED' } });
     // Not even what was encrypted before.
     expect(service.countOf('sendSealed')).toBe(1);
-    const carried = service.arrivals.map(({ message }) => Uint8Array.from(message.profileKey ?? []));
+    const carried = service.arrivals.map(({ message }) =>
+      Uint8Array.from(message.profileKey ?? []),
+    );
     expect(carried).toEqual([service.sender.profileKey]);
     expect(service.countOf('fetchPreKeys')).toBe(0);
   });
@@ -75,7 +79,9 @@ describe('Broadcaster.setBlocked of an open account', () => {
     const before = keys();
     await account.broadcaster.setBlocked(contact.aci, true);
     expect(keys()).toBe(before + 1);
-    expect((await broadcast('blocked')).get(contact.aci)).toMatchObject({ error: { code: 'ERR_RECIPIENT_BLOCKED' } });
+    expect((await broadcast('blocked')).get(contact.aci)).toMatchObject({
+      error: { code: 'ERR_RECIPIENT_BLOCKED' },
+    });
     await account.broadcaster.setBlocked(contact.aci, false);
     expect((await broadcast('unblocked')).get(contact.aci)).toMatchObject({ status: 'sealed' });
   });
@@ -84,6 +90,8 @@ describe('Broadcaster.setBlocked of an open account', () => {
     const before = keys();
     await account.broadcaster.setBlocked(contact.aci, true);
     expect(keys()).toBe(before);
-    expect((await broadcast('blocked')).get(contact.aci)).toMatchObject({ error: { code: 'ERR_RECIPIENT_BLOCKED' } });
+    expect((await broadcast('blocked')).get(contact.aci)).toMatchObject({
+      error: { code: 'ERR_RECIPIENT_BLOCKED' },
+    });
   });
 });

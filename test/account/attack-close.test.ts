@@ -1,5 +1,12 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { MemoryStore, openAccount, type Account, type Change, type DoneOutcome, type Store } from 'sealcast';
+import {
+  MemoryStore,
+  openAccount,
+  type Account,
+  type Change,
+  type DoneOutcome,
+  type Store,
+} from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { manyTurns, neverHangs, untilTrue } from '../harness/await-condition.js';
 import { contactIn, storedProfileKey } from '../harness/account-scene.js';
@@ -41,8 +48,12 @@ const codeOf = (call: Promise<unknown>): Promise<unknown> =>
   );
 const rows = async (): Promise<string> => {
   const tables = ['account', 'contact', 'session'] as const;
-  const all = await Promise.all(tables.map((table) => inner.list(table, { prefix: '', limit: 100 })));
-  return JSON.stringify(all.flat().map(({ key, value }) => [key, Buffer.from(value).toString('hex')]));
+  const all = await Promise.all(
+    tables.map((table) => inner.list(table, { prefix: '', limit: 100 })),
+  );
+  return JSON.stringify(
+    all.flat().map(({ key, value }) => [key, Buffer.from(value).toString('hex')]),
+  );
 };
 
 /** An answer that comes when the test has it come, whether or not anybody waits for it. */

@@ -30,7 +30,12 @@ it('what libsignal serializes of the private key is wiped, what the caller gives
 it('the copy of a private key is wiped though the store is another account’s, or fails', async () => {
   const service = new StandInAccountService();
   const store = new MemoryStore();
-  const options = { transport: service, trustRoots: [service.trustRoot], threads: 1, maintainPreKeys: false };
+  const options = {
+    transport: service,
+    trustRoots: [service.trustRoot],
+    threads: 1,
+    maintainPreKeys: false,
+  };
   const first = await openAccount({ ...options, store, account: service.sender });
   await first.close();
   const other = { ...service.sender, identityKeyPair: IdentityKeyPair.generate() };
@@ -50,7 +55,10 @@ it('the copy of a private key is wiped though the store is another account’s, 
       sealerOptions: { threads: 1 },
       telemetry: new Telemetry(),
     });
-    const error = (await opening.catch((cause: unknown) => cause)) as { code?: string; message: string };
+    const error = (await opening.catch((cause: unknown) => cause)) as {
+      code?: string;
+      message: string;
+    };
     expect(`${error.code} ${error.message}`).toContain(message);
     expect(isWiped(account.identityPrivateKey)).toBe(true);
   }

@@ -4,7 +4,12 @@ import { Broadcaster, deriveAccessKey, type SealcastError } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Profiles, type ProfilesOptions } from '#dist/src/account/contact-profiles.js';
 import { profileKeyFacts } from '#dist/src/access/profile-version.js';
-import { contactIn, openAccountScene, putContact, type AccountScene } from '../harness/account-scene.js';
+import {
+  contactIn,
+  openAccountScene,
+  putContact,
+  type AccountScene,
+} from '../harness/account-scene.js';
 import { collect } from '../harness/broadcasters.js';
 import { refusedField } from '../harness/refusals.js';
 import type { Subscriber } from '../fakes/stand-in-service.js';
@@ -28,7 +33,9 @@ afterEach(async () => {
 });
 
 const asked = (): unknown[] =>
-  scene.service.accountRequests.filter(({ name }) => name === 'fetchProfile').map(({ request }) => request);
+  scene.service.accountRequests
+    .filter(({ name }) => name === 'fetchProfile')
+    .map(({ request }) => request);
 
 async function subscribeKnown(): Promise<Subscriber> {
   const subscriber = await scene.service.subscribe();
@@ -63,7 +70,10 @@ describe('a fetched profile', () => {
       fetchedAtMs: clock.now(),
     });
     expect(asked()).toEqual([{ serviceId: aci, version, accessKey: deriveAccessKey(profileKey) }]);
-    expect(await contactIn(scene, aci)).toMatchObject({ accessMode: 'enabled', profileFetchedMs: clock.now() });
+    expect(await contactIn(scene, aci)).toMatchObject({
+      accessMode: 'enabled',
+      profileFetchedMs: clock.now(),
+    });
   });
 
   it('makes an unrestricted contact of who takes any key, though we have no profile key of his', async () => {
@@ -101,7 +111,11 @@ describe('a fetched profile', () => {
 
   it('is asked for as the account where the contact is disabled, and enables him who takes our key again', async () => {
     const { aci, profileKey } = await subscribeKnown();
-    await putContact(scene, aci, { profileKey, accessMode: 'disabled', accessDeniedMs: clock.now() });
+    await putContact(scene, aci, {
+      profileKey,
+      accessMode: 'disabled',
+      accessDeniedMs: clock.now(),
+    });
     expect(await profiles.fetchProfile(aci)).toMatchObject({ accessMode: 'enabled' });
     expect(asked()).toMatchObject([{ serviceId: aci, accessKey: null }]);
   });
@@ -124,7 +138,11 @@ describe('a fetched profile', () => {
       return undefined;
     });
     await profiles.fetchProfile(aci);
-    expect(await contactIn(scene, aci)).toMatchObject({ ...known, blocked: true, accessMode: 'enabled' });
+    expect(await contactIn(scene, aci)).toMatchObject({
+      ...known,
+      blocked: true,
+      accessMode: 'enabled',
+    });
   });
 
   it('does not disable a contact whose new profile key came while it was on its way, and is soon asked for again', async () => {
@@ -159,7 +177,10 @@ describe('a fetched profile', () => {
     await putContact(scene, aci, { profileKey, blocked: true });
     release();
     await fetching;
-    expect(await contactIn(scene, aci)).toMatchObject({ blocked: true, profileFetchedMs: clock.now() });
+    expect(await contactIn(scene, aci)).toMatchObject({
+      blocked: true,
+      profileFetchedMs: clock.now(),
+    });
   });
 });
 
@@ -189,7 +210,12 @@ describe('the cache of profiles', () => {
     const { aci, profileKey } = await subscribeKnown();
     const { service, store } = scene;
     const trustRoots = [service.trustRoot];
-    await using broadcaster = await Broadcaster.open({ store, transport: service, trustRoots, threads: 1 });
+    await using broadcaster = await Broadcaster.open({
+      store,
+      transport: service,
+      trustRoots,
+      threads: 1,
+    });
     await profiles.fetchProfile(aci);
     await broadcaster.setProfileKey(aci, profileKey);
     await profiles.fetchProfile(aci);
@@ -218,7 +244,10 @@ describe('the cache of profiles', () => {
       accessMode: 'disabled',
       accessDeniedMs: clock.now(),
     });
-    expect(await profiles.fetchProfile(aci)).toMatchObject({ accessMode: 'disabled', name: { given: 'Ada' } });
+    expect(await profiles.fetchProfile(aci)).toMatchObject({
+      accessMode: 'disabled',
+      name: { given: 'Ada' },
+    });
   });
 });
 
@@ -235,7 +264,9 @@ describe('another identity key', () => {
     expect((await sessionOf(subscriber.aci)).hasCurrentState(new Date(clock.now()))).toBe(true);
     subscriber.identity = IdentityKeyPair.generate();
     const onIdentityChange = (change: unknown): void => void changes.push(change);
-    await new Profiles(scene.runtime, scene.service, { onIdentityChange, ...options }).fetchProfile(subscriber.aci);
+    await new Profiles(scene.runtime, scene.service, { onIdentityChange, ...options }).fetchProfile(
+      subscriber.aci,
+    );
     return subscriber;
   };
 
@@ -283,30 +314,42 @@ describe('a profile that cannot be had', () => {
     scene.service.answer('fetchProfile', refusal);
     const error: unknown = await profiles.fetchProfile(aci).catch((thrown: unknown) => thrown);
     expect(error).toMatchObject({ name: 'SealcastError', code, serviceId: aci });
-    expect((error as SealcastError).retryAfterMs).toBe(code === 'ERR_RATE_LIMITED' ? 1500 : undefined);
+    expect((error as SealcastError).retryAfterMs).toBe(
+      code === 'ERR_RATE_LIMITED' ? 1500 : undefined,
+    );
     expect(await contactIn(scene, aci)).toEqual(before);
   });
 
   it('of an account that is gone is asked for as the account, to know', async () => {
     const subscriber = await subscribeKnown();
     subscriber.registered = false;
-    await expect(profiles.fetchProfile(subscriber.aci)).rejects.toMatchObject({ code: 'ERR_RECIPIENT_UNREGISTERED' });
+    await expect(profiles.fetchProfile(subscriber.aci)).rejects.toMatchObject({
+      code: 'ERR_RECIPIENT_UNREGISTERED',
+    });
     expect(asked()).toHaveLength(2);
   });
 
   it('is refused for wrong arguments before the service is asked', async () => {
     await expect(profiles.fetchProfile('nobody')).rejects.toMatchObject(refusedField('serviceId'));
     const aci = randomUUID();
-    await expect(profiles.fetchProfile(aci, { force: 1 } as never)).rejects.toMatchObject(refusedField('force'));
-    await expect(profiles.fetchProfile(aci, { signal: {} } as never)).rejects.toMatchObject(refusedField('signal'));
-    await expect(profiles.fetchProfile(aci, null as never)).rejects.toMatchObject(refusedField('options'));
+    await expect(profiles.fetchProfile(aci, { force: 1 } as never)).rejects.toMatchObject(
+      refusedField('force'),
+    );
+    await expect(profiles.fetchProfile(aci, { signal: {} } as never)).rejects.toMatchObject(
+      refusedField('signal'),
+    );
+    await expect(profiles.fetchProfile(aci, null as never)).rejects.toMatchObject(
+      refusedField('options'),
+    );
     expect(asked()).toEqual([]);
   });
 
   it('hands the signal on', async () => {
     const { aci } = await subscribeKnown();
     const reason = new Error('enough');
-    await expect(profiles.fetchProfile(aci, { signal: AbortSignal.abort(reason) })).rejects.toMatchObject({
+    await expect(
+      profiles.fetchProfile(aci, { signal: AbortSignal.abort(reason) }),
+    ).rejects.toMatchObject({
       code: 'ERR_ABORTED',
       cause: reason,
     });

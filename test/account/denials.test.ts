@@ -1,4 +1,10 @@
-import { MemoryStore, openAccount, type Account, type AccountOptions, type Delivery } from 'sealcast';
+import {
+  MemoryStore,
+  openAccount,
+  type Account,
+  type AccountOptions,
+  type Delivery,
+} from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { contactIn } from '../harness/account-scene.js';
 import { collect } from '../harness/broadcasters.js';
@@ -45,14 +51,18 @@ const names = (): string[] => service.requests.map(({ name }) => name);
 
 describe('a sealed message that is denied', () => {
   it('is sent sealed again where the profile has the verifier of our key: one 401 proves nothing', async () => {
-    service.intercepts.set('sendSealed', (_aci, count) => (count === 1 ? { status: 'unauthorized' } : undefined));
+    service.intercepts.set('sendSealed', (_aci, count) =>
+      count === 1 ? { status: 'unauthorized' } : undefined,
+    );
     expect(await send()).toMatchObject({ status: 'sealed' });
     expect(await mode()).toBe('enabled');
     expect(service.accountCountOf('fetchProfile')).toBe(1);
   });
 
   it('is sent with zeros where the profile says that anybody may send sealed', async () => {
-    service.intercepts.set('sendSealed', (_aci, count) => (count === 1 ? { status: 'unauthorized' } : undefined));
+    service.intercepts.set('sendSealed', (_aci, count) =>
+      count === 1 ? { status: 'unauthorized' } : undefined,
+    );
     contact.access = 'unrestricted';
     expect(await send()).toMatchObject({ status: 'sealed' });
     expect(service.requests.map(({ accessKey }) => accessKey).at(-1)).toEqual(new Uint8Array(16));
@@ -74,7 +84,10 @@ describe('a sealed message that is denied', () => {
 
   it('ends, and writes no verdict, where the service denies what its own profile allows', async () => {
     service.intercepts.set('sendSealed', () => ({ status: 'unauthorized' }));
-    expect(await send()).toMatchObject({ status: 'failed', error: { code: 'ERR_SERVICE_REJECTED' } });
+    expect(await send()).toMatchObject({
+      status: 'failed',
+      error: { code: 'ERR_SERVICE_REJECTED' },
+    });
     expect(service.countOf('sendSealed')).toBeLessThanOrEqual(5);
     expect(await mode()).toBe('enabled');
   });
@@ -116,7 +129,9 @@ describe('a contact that became unrestricted', () => {
 });
 
 describe('a new identity key, where changes fail,', () => {
-  const waiting = async (): Promise<{ readonly serviceId: string; readonly identityKey: Uint8Array }[]> => {
+  const waiting = async (): Promise<
+    { readonly serviceId: string; readonly identityKey: Uint8Array }[]
+  > => {
     const list = [];
     for await (const pending of account.pendingIdentities()) list.push(pending);
     return list;
@@ -140,14 +155,18 @@ describe('a new identity key, where changes fail,', () => {
     expect(service.textsOf(contact)).toContain('to the new phone');
     // The same key again is accepted already; nothing else waits.
     await account.acceptIdentity(contact.aci, newKey());
-    await expect(account.acceptIdentity(contact.aci)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+    await expect(account.acceptIdentity(contact.aci)).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+    });
   });
 
   it('is not accepted where another one came after the one that was looked at', async () => {
     const seen = newKey();
     await service.reregister(contact);
     await send();
-    await expect(account.acceptIdentity(contact.aci, seen)).rejects.toMatchObject({ code: 'ERR_IDENTITY_CHANGED' });
+    await expect(account.acceptIdentity(contact.aci, seen)).rejects.toMatchObject({
+      code: 'ERR_IDENTITY_CHANGED',
+    });
     expect(await send()).toMatchObject({ error: { code: 'ERR_IDENTITY_CHANGED' } });
     await account.acceptIdentity(contact.aci);
     expect(await send()).toMatchObject({ status: 'sealed' });
@@ -158,7 +177,9 @@ describe('a new identity key, where changes fail,', () => {
     await send();
     await service.reregister(contact);
     await account.fetchProfile(contact.aci, { force: true });
-    expect((await waiting()).map(({ identityKey }) => identityKey)).toEqual([Uint8Array.from(newKey())]);
+    expect((await waiting()).map(({ identityKey }) => identityKey)).toEqual([
+      Uint8Array.from(newKey()),
+    ]);
     expect(await send()).toMatchObject({ error: { code: 'ERR_IDENTITY_CHANGED' } });
   });
 
@@ -177,7 +198,9 @@ describe('a new identity key, where changes fail,', () => {
   });
 
   it('of nobody is an argument error', async () => {
-    await expect(account.acceptIdentity('nobody')).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+    await expect(account.acceptIdentity('nobody')).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+    });
     await expect(account.acceptIdentity(contact.aci, new Uint8Array(3))).rejects.toMatchObject({
       code: 'ERR_INVALID_ARGUMENT',
     });

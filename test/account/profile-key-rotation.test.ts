@@ -13,10 +13,18 @@ import {
 } from '../harness/account-scene.js';
 import { collect } from '../harness/broadcasters.js';
 import { refusedField } from '../harness/refusals.js';
-import type { AccountAnswer, AccountRequestName, StandInAccountService } from '../fakes/stand-in-account-service.js';
+import type {
+  AccountAnswer,
+  AccountRequestName,
+  StandInAccountService,
+} from '../fakes/stand-in-account-service.js';
 import { WatchedStore } from '../fakes/watched-store.js';
 
-const ATTRIBUTES = { pniRegistrationId: 12, registrationLock: 'ab'.repeat(32), discoverableByPhoneNumber: false };
+const ATTRIBUTES = {
+  pniRegistrationId: 12,
+  registrationLock: 'ab'.repeat(32),
+  discoverableByPhoneNumber: false,
+};
 const PROFILE = { given: 'Alerts', family: 'Harbour' };
 
 /** An account that is set up: profile and access key are registered. */
@@ -27,18 +35,25 @@ async function setUp(scene: AccountScene): Promise<void> {
   scene.service.accountRequests.length = 0;
 }
 
-const names = ({ service }: AccountScene): string[] => service.accountRequests.map(({ name }) => name);
+const names = ({ service }: AccountScene): string[] =>
+  service.accountRequests.map(({ name }) => name);
 
-/** Whether whoever has the profile key reads our profile with it, and sends to us sealed with it. */
+/**
+ * Whether whoever has the profile key reads our profile with it, and sends to us sealed with it.
+ */
 async function isGood(service: StandInAccountService, profileKey: Uint8Array): Promise<boolean> {
   const { version } = await profileKeyFacts(profileKey, service.sender.aci);
   const upload = service.profiles.get(version);
   const name = upload === undefined ? null : decryptProfileName(profileKey, upload.name);
-  const isRegistered = Buffer.compare(service.attributes!.accessKey, deriveAccessKey(profileKey)) === 0;
+  const isRegistered =
+    Buffer.compare(service.attributes!.accessKey, deriveAccessKey(profileKey)) === 0;
   return isRegistered && name?.given === 'Alerts' && name.family === 'Harbour';
 }
 
-/** AccountRuntime and store have the same profile key, another one than at first, and the service has all that belongs to it. */
+/**
+ * AccountRuntime and store have the same profile key, another one than at first, and the service
+ * has all that belongs to it.
+ */
 async function expectRotated(scene: AccountScene): Promise<void> {
   const { service, runtime } = scene;
   const { profileKey } = runtime.account;
@@ -46,7 +61,10 @@ async function expectRotated(scene: AccountScene): Promise<void> {
   expect(profileKey).not.toEqual(service.sender.profileKey);
   expect(Buffer.compare((await storedProfileKey(scene))!, profileKey!)).toBe(0);
   expect(await isGood(service, profileKey!)).toBe(true);
-  expect(service.attributes).toMatchObject({ registrationLock: 'ab'.repeat(32), pniRegistrationId: 12 });
+  expect(service.attributes).toMatchObject({
+    registrationLock: 'ab'.repeat(32),
+    pniRegistrationId: 12,
+  });
   expect(await scene.store.getMany('account', ['rotation'])).toEqual([undefined]);
 }
 
@@ -148,7 +166,11 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
   });
 
   it('is one for all who ask at once', async () => {
-    await Promise.all([scene.own.rotateProfileKey(), scene.own.rotateProfileKey(), scene.own.rotateProfileKey()]);
+    await Promise.all([
+      scene.own.rotateProfileKey(),
+      scene.own.rotateProfileKey(),
+      scene.own.rotateProfileKey(),
+    ]);
     expect(names(scene)).toEqual(['setProfile', 'setAccountAttributes']);
     await expectRotated(scene);
   });
@@ -159,20 +181,25 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
     ['setProfile', 'lost'],
     ['setAccountAttributes', { status: 'rate-limited', retryAfterMs: 60_000 }],
     ['setAccountAttributes', { status: 'rejected', httpStatus: 422 }],
-  ])('changes nothing for anybody where %s is answered %j, and is finished after a restart', async (name, answer) => {
-    scene.service.answer(name, answer);
-    await expect(scene.own.rotateProfileKey()).rejects.toThrow(/new profile key is kept/);
-    await expectAsBefore(scene);
-    await reopen();
-    await expectAsBefore(scene);
-    scene.service.answer(name, undefined);
-    await scene.own.finishPending();
-    await expectRotated(scene);
-  });
+  ])(
+    'changes nothing for anybody where %s is answered %j, and is finished after a restart',
+    async (name, answer) => {
+      scene.service.answer(name, answer);
+      await expect(scene.own.rotateProfileKey()).rejects.toThrow(/new profile key is kept/);
+      await expectAsBefore(scene);
+      await reopen();
+      await expectAsBefore(scene);
+      scene.service.answer(name, undefined);
+      await scene.own.finishPending();
+      await expectRotated(scene);
+    },
+  );
 
   it('is finished with the same key where the answer to the registration was lost', async () => {
     scene.service.answer('setAccountAttributes', 'lost');
-    await expect(scene.own.rotateProfileKey()).rejects.toMatchObject({ code: 'ERR_SERVICE_UNAVAILABLE' });
+    await expect(scene.own.rotateProfileKey()).rejects.toMatchObject({
+      code: 'ERR_SERVICE_UNAVAILABLE',
+    });
     const registered = scene.service.attributes!.accessKey;
     expect(scene.runtime.account.profileKey).toEqual(scene.service.sender.profileKey);
     scene.service.answer('setAccountAttributes', undefined);
@@ -187,12 +214,18 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
     ['the access key is registered', 'setAccountAttributes'],
   ])('is taken up by a further call where a refusal came when %s', async (_title, name) => {
     scene.service.answer(name, { status: 'unavailable' });
-    await expect(scene.own.rotateProfileKey()).rejects.toMatchObject({ code: 'ERR_SERVICE_UNAVAILABLE' });
+    await expect(scene.own.rotateProfileKey()).rejects.toMatchObject({
+      code: 'ERR_SERVICE_UNAVAILABLE',
+    });
     scene.service.answer(name, undefined);
     await scene.own.rotateProfileKey();
     await expectRotated(scene);
     expect(
-      new Set(scene.service.accountRequests.map(({ request }) => (request as { version?: string }).version)).size,
+      new Set(
+        scene.service.accountRequests.map(
+          ({ request }) => (request as { version?: string }).version,
+        ),
+      ).size,
     ).toBe(2);
   });
 
@@ -201,7 +234,8 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
     ['that a new key is on its way', 0],
     ['that the new key is ours', 1],
   ] as const;
-  const isAccount = (changes: readonly Change[]): boolean => changes.some(({ table }) => table === 'account');
+  const isAccount = (changes: readonly Change[]): boolean =>
+    changes.some(({ table }) => table === 'account');
 
   it.each(COMMITS)('is finished after a crash before the commit %s', async (_title, crashAt) => {
     let commits = 0;
@@ -256,7 +290,9 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
 
   it('takes along a profile and an access key that are told meanwhile', async () => {
     scene.service.answer('setAccountAttributes', { status: 'unavailable' });
-    await expect(scene.own.rotateProfileKey()).rejects.toMatchObject({ code: 'ERR_SERVICE_UNAVAILABLE' });
+    await expect(scene.own.rotateProfileKey()).rejects.toMatchObject({
+      code: 'ERR_SERVICE_UNAVAILABLE',
+    });
     scene.service.answer('setAccountAttributes', undefined);
     scene.service.accountRequests.length = 0;
     await scene.own.setProfile({ ...PROFILE, about: 'another text' });
@@ -265,7 +301,9 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
     expect(scene.service.accountRequests[0]?.request).toHaveProperty('about');
 
     scene.service.answer('setProfile', { status: 'unavailable' });
-    await expect(scene.own.rotateProfileKey()).rejects.toMatchObject({ code: 'ERR_SERVICE_UNAVAILABLE' });
+    await expect(scene.own.rotateProfileKey()).rejects.toMatchObject({
+      code: 'ERR_SERVICE_UNAVAILABLE',
+    });
     scene.service.answer('setProfile', undefined);
     await scene.own.registerAccessKey({ unrestricted: true });
     await expectRotated(scene);
@@ -283,7 +321,9 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
       return new Promise(() => undefined);
     });
     const { signal } = controller;
-    await expect(scene.own.rotateProfileKey({ signal })).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    await expect(scene.own.rotateProfileKey({ signal })).rejects.toMatchObject({
+      code: 'ERR_ABORTED',
+    });
     const shared = scene.own.rotateProfileKey();
     await Promise.all([expect(shared).rejects.toThrow(), scene.close()]);
     scene.service.answer('setProfile', undefined);
@@ -331,7 +371,8 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
       const contacts = Array.from({ length: 5 }, () => randomUUID());
       for (const each of contacts) await putContact(scene, each, { identityKey });
       await Promise.all(contacts.map((each) => scene.own.block(each)));
-      for (const each of contacts) expect(await contactIn(scene, each)).toMatchObject({ blocked: true });
+      for (const each of contacts)
+        expect(await contactIn(scene, each)).toMatchObject({ blocked: true });
       await expectRotated(scene);
       expect(scene.service.accountCountOf('setProfile')).toBeLessThan(contacts.length);
     });
@@ -369,8 +410,15 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
       await putContact(scene, aci, { identityKey });
       scene.service.answer('setAccountAttributes', { status: 'rate-limited', retryAfterMs: 1000 });
       const error: unknown = await scene.own.block(aci).catch((thrown: unknown) => thrown);
-      expect(error).toMatchObject({ code: 'ERR_RATE_LIMITED', serviceId: aci, retryable: true, retryAfterMs: 1000 });
-      expect((error as Error).message).toMatch(/^the contact is blocked, but .*finishes the change/);
+      expect(error).toMatchObject({
+        code: 'ERR_RATE_LIMITED',
+        serviceId: aci,
+        retryable: true,
+        retryAfterMs: 1000,
+      });
+      expect((error as Error).message).toMatch(
+        /^the contact is blocked, but .*finishes the change/,
+      );
       await reopen();
       expect(await contactIn(scene, aci)).toMatchObject({ blocked: true });
       scene.service.answer('setAccountAttributes', undefined);
@@ -392,7 +440,8 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
       await reopen(
         (store) =>
           new WatchedStore(store, {
-            before: (changes) => void commits.push(changes.map(({ table, key }) => `${table} ${key}`)),
+            before: (changes) =>
+              void commits.push(changes.map(({ table, key }) => `${table} ${key}`)),
           }),
       );
       commits.length = 0;

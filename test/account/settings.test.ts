@@ -9,7 +9,12 @@ import {
   decryptProfileText,
 } from '#dist/src/access/profile-cipher.js';
 import { profileKeyFacts } from '#dist/src/access/profile-version.js';
-import { DISKS, openAccountScene, putContact, type AccountScene } from '../harness/account-scene.js';
+import {
+  DISKS,
+  openAccountScene,
+  putContact,
+  type AccountScene,
+} from '../harness/account-scene.js';
 import { refusedField } from '../harness/refusals.js';
 
 const ATTRIBUTES: AttributesInput = {
@@ -90,7 +95,9 @@ describe.each(DISKS)('our own account, in $name', ({ make }) => {
       await expect(scene.own.registerAccessKey()).rejects.toMatchObject(refusedField('attributes'));
       await using other = await openWithoutKey();
       await other.own.setAttributes(ATTRIBUTES);
-      await expect(other.own.registerAccessKey()).rejects.toMatchObject(refusedField('account.profileKey'));
+      await expect(other.own.registerAccessKey()).rejects.toMatchObject(
+        refusedField('account.profileKey'),
+      );
       expect([...names(), ...other.service.accountRequests]).toEqual([]);
     });
 
@@ -101,7 +108,10 @@ describe.each(DISKS)('our own account, in $name', ({ make }) => {
       await reopen();
       await scene.own.setAttributes({ ...ATTRIBUTES, pniRegistrationId: 13 });
       await scene.own.registerAccessKey();
-      expect(scene.service.attributes).toMatchObject({ unrestrictedAccess: true, pniRegistrationId: 13 });
+      expect(scene.service.attributes).toMatchObject({
+        unrestrictedAccess: true,
+        pniRegistrationId: 13,
+      });
       await scene.own.registerAccessKey({ unrestricted: false });
       expect(scene.service.attributes?.unrestrictedAccess).toBe(false);
     });
@@ -113,7 +123,9 @@ describe.each(DISKS)('our own account, in $name', ({ make }) => {
     ] as const)('leaves the mode as it was where the service answers %j', async (refusal, code) => {
       await scene.own.setAttributes(ATTRIBUTES);
       scene.service.answer('setAccountAttributes', refusal);
-      await expect(scene.own.registerAccessKey({ unrestricted: true })).rejects.toMatchObject({ code });
+      await expect(scene.own.registerAccessKey({ unrestricted: true })).rejects.toMatchObject({
+        code,
+      });
       scene.service.answer('setAccountAttributes', undefined);
       await reopen();
       await scene.own.finishPending();
@@ -145,10 +157,15 @@ describe.each(DISKS)('our own account, in $name', ({ make }) => {
       const { version, commitment } = await profileKeyFacts(profileKey, aci);
       const upload = scene.service.profiles.get(version)!;
       expect(upload.commitment).toEqual(commitment);
-      expect(decryptProfileName(profileKey, upload.name)).toEqual({ given: 'Alerts', family: 'Harbour' });
+      expect(decryptProfileName(profileKey, upload.name)).toEqual({
+        given: 'Alerts',
+        family: 'Harbour',
+      });
       expect(decryptProfileText(profileKey, upload.about!)).toBe('Bridges and tides');
       expect(decryptProfileText(profileKey, upload.aboutEmoji!)).toBe('🌉');
-      expect(decryptPaymentAddress(profileKey, upload.paymentAddress!)).toEqual(Uint8Array.of(9, 0));
+      expect(decryptPaymentAddress(profileKey, upload.paymentAddress!)).toEqual(
+        Uint8Array.of(9, 0),
+      );
       expect(decryptProfileFlag(profileKey, upload.phoneNumberSharing!)).toBe(false);
       expect(upload.badgeIds).toEqual(['BOOST']);
     });
@@ -166,12 +183,16 @@ describe.each(DISKS)('our own account, in $name', ({ make }) => {
       };
       await scene.own.setProfile({ given: 'first' });
       scene.service.answer('setProfile', { status: 'rejected', httpStatus: 403 });
-      await expect(scene.own.setProfile({ given: 'second' })).rejects.toMatchObject({ code: 'ERR_SERVICE_REJECTED' });
+      await expect(scene.own.setProfile({ given: 'second' })).rejects.toMatchObject({
+        code: 'ERR_SERVICE_REJECTED',
+      });
       scene.service.answer('setProfile', { status: 'unavailable' });
       await reopen();
       await scene.own.finishPending();
       expect(nameNow()).toEqual({ given: 'first' });
-      await expect(scene.own.setProfile({ given: 'third' })).rejects.toMatchObject({ code: 'ERR_SERVICE_UNAVAILABLE' });
+      await expect(scene.own.setProfile({ given: 'third' })).rejects.toMatchObject({
+        code: 'ERR_SERVICE_UNAVAILABLE',
+      });
       scene.service.answer('setProfile', undefined);
       await reopen();
       await scene.own.finishPending();
@@ -188,7 +209,9 @@ describe.each(DISKS)('our own account, in $name', ({ make }) => {
       await expect(scene.own.registerAccessKey()).rejects.toThrow();
       scene.service.answer('setAccountAttributes', undefined);
       await reopen();
-      await expect(scene.own.finishPending()).rejects.toMatchObject({ code: 'ERR_SERVICE_UNAVAILABLE' });
+      await expect(scene.own.finishPending()).rejects.toMatchObject({
+        code: 'ERR_SERVICE_UNAVAILABLE',
+      });
       expect(scene.service.attributes).toBeDefined();
     });
   });
@@ -278,7 +301,9 @@ describe('wrong arguments', () => {
     ['attributes.capabilities', { ...ATTRIBUTES, capabilities: { '': true } }],
     ['attributes.capabilities.spqr', { ...ATTRIBUTES, capabilities: { spqr: 'yes' } }],
   ])('of attributes are refused by name: %s', async (field, attributes) => {
-    await expect(scene.own.setAttributes(attributes as never)).rejects.toMatchObject(refusedField(field));
+    await expect(scene.own.setAttributes(attributes as never)).rejects.toMatchObject(
+      refusedField(field),
+    );
     await expect(scene.own.registerAccessKey()).rejects.toMatchObject(refusedField('attributes'));
   });
 
@@ -306,7 +331,9 @@ describe('wrong arguments', () => {
     await expect(own.registerAccessKey({ unrestricted: 1 } as never)).rejects.toMatchObject(
       refusedField('unrestricted'),
     );
-    await expect(own.rotateProfileKey({ signal: 1 } as never)).rejects.toMatchObject(refusedField('signal'));
+    await expect(own.rotateProfileKey({ signal: 1 } as never)).rejects.toMatchObject(
+      refusedField('signal'),
+    );
     await expect(own.block('x')).rejects.toMatchObject(refusedField('serviceId'));
     await expect(own.unblock(1 as never)).rejects.toMatchObject(refusedField('serviceId'));
     await expect(own.unidentifiedAccess('')).rejects.toMatchObject(refusedField('serviceId'));
@@ -332,14 +359,20 @@ describe('calls that are aborted', () => {
       return new Promise(() => undefined);
     });
     const { signal } = controller;
-    await expect(scene.own.registerAccessKey({ signal })).rejects.toMatchObject({ code: 'ERR_ABORTED' });
-    await expect(scene.own.setProfile({ given: 'A' }, { signal })).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+    await expect(scene.own.registerAccessKey({ signal })).rejects.toMatchObject({
+      code: 'ERR_ABORTED',
+    });
+    await expect(scene.own.setProfile({ given: 'A' }, { signal })).rejects.toMatchObject({
+      code: 'ERR_ABORTED',
+    });
     expect(scene.service.accountCountOf('setProfile')).toBe(0);
     scene.service.answer('setAccountAttributes', undefined);
     await scene.close();
     const again = await openAccountScene(scene.store, scene.service);
     await again.own.finishPending();
-    expect(again.service.attributes?.accessKey).toEqual(deriveAccessKey(again.service.sender.profileKey));
+    expect(again.service.attributes?.accessKey).toEqual(
+      deriveAccessKey(again.service.sender.profileKey),
+    );
     await again.close();
   });
 });

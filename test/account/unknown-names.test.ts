@@ -57,7 +57,13 @@ afterAll(async () => {
 
 type Call = (given: never) => unknown;
 /** A call, its good argument, a name that it does not have, and the one that is meant. */
-const CALLS: readonly (readonly [call: string, good: object, bad: string, meant: string | undefined, make: Call])[] = [
+const CALLS: readonly (readonly [
+  call: string,
+  good: object,
+  bad: string,
+  meant: string | undefined,
+  make: Call,
+])[] = [
   [
     'Sealer.create',
     { identityKeyPair: pair },
@@ -70,18 +76,66 @@ const CALLS: readonly (readonly [call: string, good: object, bad: string, meant:
   ['prepare', {}, 'signals', 'signal', (options: object) => sealer.prepare([], options)],
   ['loadKernel', {}, 'kernels', 'kernel', loadKernel],
   ['openStore', { path }, 'encryptionkey', 'encryptionKey', openStore],
-  ['Broadcaster.open', openOptions(), 'concurency', 'concurrency', (given: never) => Broadcaster.open(given)],
-  ['Receiver.open', openOptions(), 'maintainPrekeys', 'maintainPreKeys', (given: never) => Receiver.open(given)],
+  [
+    'Broadcaster.open',
+    openOptions(),
+    'concurency',
+    'concurrency',
+    (given: never) => Broadcaster.open(given),
+  ],
+  [
+    'Receiver.open',
+    openOptions(),
+    'maintainPrekeys',
+    'maintainPreKeys',
+    (given: never) => Receiver.open(given),
+  ],
   ['openAccount', openOptions(), 'trustRoot', 'trustRoots', openAccount],
-  ['broadcast', {}, 'dryrun', 'dryRun', (options: object) => account.broadcaster.broadcast({ body: 'x' }, [], options)],
+  [
+    'broadcast',
+    {},
+    'dryrun',
+    'dryRun',
+    (options: object) => account.broadcaster.broadcast({ body: 'x' }, [], options),
+  ],
   ['resume', {}, 'dryRun', undefined, (options: object) => account.broadcaster.resume(options)],
   ['fetchProfile', {}, 'forced', 'force', (options: object) => account.fetchProfile(aci, options)],
-  ['registerAccessKey', {}, 'unRestricted', 'unrestricted', (options: object) => account.registerAccessKey(options)],
-  ['setProfile, options', {}, 'sginal', 'signal', (options: object) => account.setProfile({ given: 'x' }, options)],
-  ['rotateProfileKey', {}, 'timeout', undefined, (options: object) => account.rotateProfileKey(options)],
+  [
+    'registerAccessKey',
+    {},
+    'unRestricted',
+    'unrestricted',
+    (options: object) => account.registerAccessKey(options),
+  ],
+  [
+    'setProfile, options',
+    {},
+    'sginal',
+    'signal',
+    (options: object) => account.setProfile({ given: 'x' }, options),
+  ],
+  [
+    'rotateProfileKey',
+    {},
+    'timeout',
+    undefined,
+    (options: object) => account.rotateProfileKey(options),
+  ],
   ['block', {}, 'abort', undefined, (options: object) => account.block(aci, options)],
-  ['unidentifiedAccess', {}, 'signal_', 'signal', (options: object) => account.unidentifiedAccess(aci, options)],
-  ['ChatTransport.connect', connect, 'passwd', 'password', (given: never) => ChatTransport.connect(given)],
+  [
+    'unidentifiedAccess',
+    {},
+    'signal_',
+    'signal',
+    (options: object) => account.unidentifiedAccess(aci, options),
+  ],
+  [
+    'ChatTransport.connect',
+    connect,
+    'passwd',
+    'password',
+    (given: never) => ChatTransport.connect(given),
+  ],
   [
     'ChatTransport.over',
     {},
@@ -89,45 +143,69 @@ const CALLS: readonly (readonly [call: string, good: object, bad: string, meant:
     'requestTimeoutMs',
     (options: object) => ChatTransport.over(source, options),
   ],
-  ['Store.list', { limit: 1 }, 'start', undefined, (options: { limit: number }) => store.list('contact', options)],
+  [
+    'Store.list',
+    { limit: 1 },
+    'start',
+    undefined,
+    (options: { limit: number }) => store.list('contact', options),
+  ],
 ];
 
 /** The same for objects within an argument: `parent` is how the error calls them. */
-const NESTED: readonly (readonly [parent: string, good: object, bad: string, meant: string | undefined, make: Call])[] =
+const NESTED: readonly (readonly [
+  parent: string,
+  good: object,
+  bad: string,
+  meant: string | undefined,
+  make: Call,
+])[] = [
   [
-    [
-      'identityKeyPair',
-      pair,
-      'private',
-      'privateKey',
-      (identityKeyPair: typeof pair) => Sealer.create({ identityKeyPair }),
-    ],
-    ['account', sender, 'profilekey', 'profileKey', (given: typeof sender) => open({ account: given })],
-    [
-      'account.identityKeyPair',
-      pair,
-      'pubKey',
-      'publicKey',
-      (identityKeyPair: typeof pair) => open({ account: { ...sender, identityKeyPair } }),
-    ],
-    [
-      'message',
-      { body: 'x' },
-      'attachments',
-      undefined,
-      (message: { body: string }) => account.broadcaster.broadcast(message, []),
-    ],
-    [
-      'attributes',
-      attributes,
-      'registrationlock',
-      'registrationLock',
-      (given: typeof attributes) => account.setAttributes(given),
-    ],
-    ['profile', { given: 'x' }, 'emoji', undefined, (profile: { given: string }) => account.setProfile(profile)],
-    ['backoff', {}, 'basems', 'baseMs', (backoff: object) => ChatTransport.over(source, { backoff })],
-  ];
-const open = (change: Partial<AccountOptions>): Promise<unknown> => openAccount({ ...openOptions(), ...change });
+    'identityKeyPair',
+    pair,
+    'private',
+    'privateKey',
+    (identityKeyPair: typeof pair) => Sealer.create({ identityKeyPair }),
+  ],
+  [
+    'account',
+    sender,
+    'profilekey',
+    'profileKey',
+    (given: typeof sender) => open({ account: given }),
+  ],
+  [
+    'account.identityKeyPair',
+    pair,
+    'pubKey',
+    'publicKey',
+    (identityKeyPair: typeof pair) => open({ account: { ...sender, identityKeyPair } }),
+  ],
+  [
+    'message',
+    { body: 'x' },
+    'attachments',
+    undefined,
+    (message: { body: string }) => account.broadcaster.broadcast(message, []),
+  ],
+  [
+    'attributes',
+    attributes,
+    'registrationlock',
+    'registrationLock',
+    (given: typeof attributes) => account.setAttributes(given),
+  ],
+  [
+    'profile',
+    { given: 'x' },
+    'emoji',
+    undefined,
+    (profile: { given: string }) => account.setProfile(profile),
+  ],
+  ['backoff', {}, 'basems', 'baseMs', (backoff: object) => ChatTransport.over(source, { backoff })],
+];
+const open = (change: Partial<AccountOptions>): Promise<unknown> =>
+  openAccount({ ...openOptions(), ...change });
 
 async function refusalOf(make: Call, given: object): Promise<unknown> {
   try {
@@ -151,19 +229,24 @@ it.each(CALLS)('%s refuses a name that it does not know', async (_, good, bad, m
   expect(service.requests.length).toBe(requests);
 });
 
-it.each(NESTED)('%s refuses a name that it does not know', async (parent, good, bad, meant, make) => {
-  const hint = meant === undefined ? 'known names' : `did you mean ${parent}.${meant}?`;
-  expect(await refusalOf(make, { ...good, [bad]: true })).toMatchObject({
-    name: 'SealcastError',
-    code: 'ERR_INVALID_ARGUMENT',
-    field: `${parent}.${bad}`,
-    message: expect.stringContaining(hint) as string,
-  });
-});
+it.each(NESTED)(
+  '%s refuses a name that it does not know',
+  async (parent, good, bad, meant, make) => {
+    const hint = meant === undefined ? 'known names' : `did you mean ${parent}.${meant}?`;
+    expect(await refusalOf(make, { ...good, [bad]: true })).toMatchObject({
+      name: 'SealcastError',
+      code: 'ERR_INVALID_ARGUMENT',
+      field: `${parent}.${bad}`,
+      message: expect.stringContaining(hint) as string,
+    });
+  },
+);
 
 it('an entry to seal refuses a name that it does not know, and says which entry it is', async () => {
   const good = { recipientIdentityKey: key, content: new Uint8Array(8) };
-  await expect(sealer.seal([good, { ...good, contents: good.content } as typeof good])).rejects.toMatchObject({
+  await expect(
+    sealer.seal([good, { ...good, contents: good.content } as typeof good]),
+  ).rejects.toMatchObject({
     code: 'ERR_INVALID_ARGUMENT',
     field: 'contents',
     index: 1,
@@ -183,7 +266,10 @@ const noop = (): void => undefined;
 it('instances of other libraries may have any names: a key pair, a store, a transport, a logger', async () => {
   const other = new MailboxService();
   const identityKeyPair = Object.assign(
-    new IdentityKeyPair(other.sender.identityKeyPair.publicKey, other.sender.identityKeyPair.privateKey),
+    new IdentityKeyPair(
+      other.sender.identityKeyPair.publicKey,
+      other.sender.identityKeyPair.privateKey,
+    ),
     { cached: true },
   );
   const logger = { debug: noop, info: noop, warn: noop, error: noop, trace: noop, level: 'info' };

@@ -13,7 +13,8 @@ describe('the chart', () => {
     expect(panels.map(({ title }) => title)).toEqual(['Sealing', 'Unsealing']);
     for (const { rows } of panels) {
       const names = rows.map(({ name }) => name).join('\n');
-      for (const who of ['sealcast, 1 thread', 'node:crypto', '@noble']) expect(names).toContain(who);
+      for (const who of ['sealcast, 1 thread', 'node:crypto', '@noble'])
+        expect(names).toContain(who);
       for (const { values } of rows) expect(values).toHaveLength(results.length);
     }
   });
@@ -27,7 +28,8 @@ describe('the chart', () => {
   it('says what it shows, and reaches for nothing outside of itself', () => {
     const svg = renderChart(results, 'light');
     for (const { rows } of panels) for (const { name } of rows) expect(svg).toContain(name);
-    for (const { environment } of results) expect(svg).toContain(`Node ${Number.parseInt(environment.node, 10)}`);
+    for (const { environment } of results)
+      expect(svg).toContain(`Node ${Number.parseInt(environment.node, 10)}`);
     expect(svg).not.toMatch(/<script|<image|href=/);
     // Attributes are quoted with ", so nothing inside of them may be.
     expect(svg).not.toMatch(/="[^"]*"[^\s>/]/);

@@ -4,7 +4,12 @@ import { describe, expect, it } from 'vitest';
 import { FULL_PLAN } from '../../bench/envelope/plan.js';
 import { CHART_FILES, renderChart, type Theme } from '../../bench/report/chart.js';
 import { PACKAGE_ROOT, RESULTS_DIRECTORY } from '../../bench/report/environment.js';
-import { END_MARKER, FIGURE_DOCUMENTS, replaceBlock, START_MARKER } from '../../bench/report/documents.js';
+import {
+  END_MARKER,
+  FIGURE_DOCUMENTS,
+  replaceBlock,
+  START_MARKER,
+} from '../../bench/report/documents.js';
 import { BENCHMARKS, nodeLine, readResults, resultsOf } from '../../bench/report/results.js';
 
 describe('the figures in the documents', () => {
@@ -22,8 +27,12 @@ describe('the figures in the documents', () => {
 
   it('come from a full run of every benchmark on each line of Node', () => {
     const lines = new Set(results.map(({ environment }) => nodeLine(environment)));
-    const found = results.map(({ benchmark, environment }) => `${benchmark} ${nodeLine(environment)}`);
-    const wanted = [...lines].flatMap((line) => BENCHMARKS.map((benchmark) => `${benchmark} ${line}`));
+    const found = results.map(
+      ({ benchmark, environment }) => `${benchmark} ${nodeLine(environment)}`,
+    );
+    const wanted = [...lines].flatMap((line) =>
+      BENCHMARKS.map((benchmark) => `${benchmark} ${line}`),
+    );
     expect(found.sort()).toEqual(wanted.sort());
 
     const cases = [FULL_PLAN.full, ...FULL_PLAN.others].map(({ contentBytes, recipientCount }) => ({
@@ -35,9 +44,12 @@ describe('the figures in the documents', () => {
     for (const result of resultsOf(results, 'scan')) expect(result.recipientCount).toBe(10_000);
     for (const result of resultsOf(results, 'memory')) expect(result.recipientCount).toBe(10_000);
     for (const { rows } of resultsOf(results, 'broadcast')) {
-      expect(new Set(rows.map(({ recipients }) => recipients))).toEqual(new Set([1_000, 10_000, 100_000]));
+      expect(new Set(rows.map(({ recipients }) => recipients))).toEqual(
+        new Set([1_000, 10_000, 100_000]),
+      );
     }
-    for (const { messages, rounds } of resultsOf(results, 'receive')) expect([messages, rounds]).toEqual([10_000, 3]);
+    for (const { messages, rounds } of resultsOf(results, 'receive'))
+      expect([messages, rounds]).toEqual([10_000, 3]);
     for (const result of resultsOf(results, 'event-loop')) {
       expect(result.rows.map(({ envelopeCount }) => envelopeCount)).toContain(10_000);
     }
@@ -47,7 +59,9 @@ describe('the figures in the documents', () => {
 describe('replacing the figures', () => {
   it('leaves everything outside of the markers as it was', () => {
     const text = `before\n${START_MARKER}\nold\n${END_MARKER}\nafter\n`;
-    expect(replaceBlock(text, 'new')).toBe(`before\n${START_MARKER}\n\nnew\n\n${END_MARKER}\nafter\n`);
+    expect(replaceBlock(text, 'new')).toBe(
+      `before\n${START_MARKER}\n\nnew\n\n${END_MARKER}\nafter\n`,
+    );
   });
 
   it('fails without the markers rather than writing nowhere', () => {

@@ -17,7 +17,8 @@ describe('the keys of a measured process', () => {
       Uint8Array.from(publicKey),
     );
     expect(keys.recipientKeys).toHaveLength(3);
-    for (const key of keys.recipientKeys) expect(() => PublicKey.deserialize(Uint8Array.from(key))).not.toThrow();
+    for (const key of keys.recipientKeys)
+      expect(() => PublicKey.deserialize(Uint8Array.from(key))).not.toThrow();
     expect(existsSync(path)).toBe(false);
   });
 });
@@ -27,7 +28,9 @@ describe('batches of newcomers', () => {
     let made = 0;
     const batches = new SharedBatches(() => ++made);
     const [first, second] = [batches.reader(), batches.reader()];
-    expect([await first(), await first(), await second(), await second(), await second()]).toEqual([1, 2, 1, 2, 3]);
+    expect([await first(), await first(), await second(), await second(), await second()]).toEqual([
+      1, 2, 1, 2, 3,
+    ]);
     expect(made).toBe(3);
   });
 });

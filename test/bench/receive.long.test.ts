@@ -18,7 +18,13 @@ it('the benchmark of receiving opens every message of a small population, and ke
   const result = await runReceiveBench({ ...options, roundCount: 2 });
   const kept = (): number => statSync(join(population, 'received-30', 'acis')).mtimeMs;
   const keptMs = kept();
-  expect(result).toMatchObject({ benchmark: 'receive', messages: 30, threads: 1, rounds: 2, serviceWindow: 256 });
+  expect(result).toMatchObject({
+    benchmark: 'receive',
+    messages: 30,
+    threads: 1,
+    rounds: 2,
+    serviceWindow: 256,
+  });
   expect(result.rows.map(({ batch, window }) => `${batch} ${window}`)).toEqual([
     'first service',
     'later service',
@@ -31,7 +37,11 @@ it('the benchmark of receiving opens every message of a small population, and ke
   const figures = [
     ...Object.values(result.loop).map(({ median }) => median),
     ...[unseal, decrypt, store, whole],
-    ...result.rows.flatMap((row) => [row.microsecondsEach.median, row.timesLoop.median, row.anonymousMegabytes.median]),
+    ...result.rows.flatMap((row) => [
+      row.microsecondsEach.median,
+      row.timesLoop.median,
+      row.anonymousMegabytes.median,
+    ]),
   ];
   for (const figure of figures) expect(figure).toBeGreaterThan(0);
   expect(formatReceiveResult(result)).toContain('30 messages of as many senders, 1 threads');

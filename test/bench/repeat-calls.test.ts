@@ -14,13 +14,21 @@ describe('calls from WebAssembly', () => {
     const repeat = repeatCalls(functions, [
       { name: 'first', args: [] },
       // The ends of what one, two, three and four bytes of LEB128 hold, and one behind.
-      { name: 'second', args: [0, 63, 64, 127, 128, 8191, 8192, 1_048_575, 1_048_576, 0x7fffffff], returns: true },
+      {
+        name: 'second',
+        args: [0, 63, 64, 127, 128, 8191, 8192, 1_048_575, 1_048_576, 0x7fffffff],
+        returns: true,
+      },
       { name: 'first', args: [] },
     ]);
     repeat(0);
     expect(made).toEqual([]);
     repeat(2);
-    const once = [['first'], ['second', 0, 63, 64, 127, 128, 8191, 8192, 1_048_575, 1_048_576, 0x7fffffff], ['first']];
+    const once = [
+      ['first'],
+      ['second', 0, 63, 64, 127, 128, 8191, 8192, 1_048_575, 1_048_576, 0x7fffffff],
+      ['first'],
+    ];
     expect(made).toEqual([...once, ...once]);
   });
 

@@ -13,13 +13,28 @@ describe('the benchmarks’ arithmetic', () => {
   });
 
   it('prints three significant digits', () => {
-    const printed = [0.012345, 0.5, 1, 1.005, 12.34, 99.96, 123.4, 999.9, 1234, 1234567].map(formatNumber);
-    expect(printed).toEqual(['0.0123', '0.500', '1.00', '1.00', '12.3', '100', '123', '1,000', '1,230', '1,230,000']);
+    const printed = [0.012345, 0.5, 1, 1.005, 12.34, 99.96, 123.4, 999.9, 1234, 1234567].map(
+      formatNumber,
+    );
+    expect(printed).toEqual([
+      '0.0123',
+      '0.500',
+      '1.00',
+      '1.00',
+      '12.3',
+      '100',
+      '123',
+      '1,000',
+      '1,230',
+      '1,230,000',
+    ]);
   });
 
   it('aligns columns', () => {
     expect(formatTable(['a', 'b'], [['long', '1']])).toBe('a     b\n----  -\nlong  1');
-    expect(formatMarkdownTable(['a', 'b'], [['long', '1']])).toBe('| a    |   b |\n| ---- | --: |\n| long |   1 |');
+    expect(formatMarkdownTable(['a', 'b'], [['long', '1']])).toBe(
+      '| a    |   b |\n| ---- | --: |\n| long |   1 |',
+    );
   });
 });
 
@@ -41,7 +56,10 @@ describe('the rows of the envelope benchmark', () => {
     [sealing({ subject: 'noble', ...peer }), [1000, 10000, 2000]],
     [sealing({ operation: 'prepare', acquaintance: 'first-contact' }), [30, 300, 60]],
   ];
-  const tasks = timed.map(([identity]): EnvelopeTask => ({ identity, task: { operationCount: 1, run: () => null } }));
+  const tasks = timed.map(([identity]): EnvelopeTask => ({
+    identity,
+    task: { operationCount: 1, run: () => null },
+  }));
   const samples = new Map(
     timed.map(([identity, microseconds]) => [
       rowName(identity),

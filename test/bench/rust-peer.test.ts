@@ -18,10 +18,14 @@ const rust = loadRust();
 
 describe('npm run bench:rust', () => {
   it('says in one line what is missing, and does not fail', () => {
-    const { status, stdout, stderr } = spawnSync(process.execPath, [join(PACKAGE_ROOT, 'bench/peers/rust/build.mjs')], {
-      env: { PATH: '', CARGO_HOME: join(tmpdir(), 'no-cargo-here') },
-      encoding: 'utf8',
-    });
+    const { status, stdout, stderr } = spawnSync(
+      process.execPath,
+      [join(PACKAGE_ROOT, 'bench/peers/rust/build.mjs')],
+      {
+        env: { PATH: '', CARGO_HOME: join(tmpdir(), 'no-cargo-here') },
+        encoding: 'utf8',
+      },
+    );
     expect({ status, stderr }).toEqual({ status: 0, stderr: '' });
     expect(stdout).toMatch(
       /^The Rust peer is skipped\. Missing: Rust [^\n]*; wasm-pack [^\n]*; wasm-bindgen [^\n]*\.\n$/,
@@ -43,7 +47,9 @@ describe.skipIf(rust === null)('the Rust peer', () => {
     );
     expect(toHex(products)).toBe(cases.map(({ output }) => output).join(''));
     const { alicePrivate, alicePublic, bobPrivate, bobPublic } = vectors.x25519.diffieHellman;
-    expect(toHex(rust!.x25519Base(fromHex(alicePrivate + bobPrivate)))).toBe(alicePublic + bobPublic);
+    expect(toHex(rust!.x25519Base(fromHex(alicePrivate + bobPrivate)))).toBe(
+      alicePublic + bobPublic,
+    );
 
     for (const length of [0, 1, 33, 64, 600, 5000]) {
       const [key, counterBlock, data] = [random(32), random(16), random(length)];
@@ -65,14 +71,20 @@ describe.skipIf(rust === null)('the Rust peer', () => {
 
   it.each(KEEPS)('gives the envelopes of the reference, to the byte, keeping %s', (keep) => {
     const { nonCanonical, twist } = vectors.x25519Points;
-    const points = [random(32), ...[...nonCanonical, ...twist].map(({ point }) => fromHex(point)), random(32)];
+    const points = [
+      random(32),
+      ...[...nonCanonical, ...twist].map(({ point }) => fromHex(point)),
+      random(32),
+    ];
     const recipients = points.map(encodePublicKey);
     const contents = points.map((_, i) => random(1 + 100 * i));
     const ours = sealer(keep);
     for (let i = 0; i < 2; i++) {
       const scalars = points.map(() => random(32));
       const envelopes = ours.seal(recipients, contents, concatBytes(...scalars));
-      const expected = points.map((_, k) => sealV1Steps(sender, recipients[k]!, scalars[k]!, contents[k]!).envelope);
+      const expected = points.map(
+        (_, k) => sealV1Steps(sender, recipients[k]!, scalars[k]!, contents[k]!).envelope,
+      );
       expect(envelopes.map(toHex)).toEqual(expected.map(toHex));
     }
   });
@@ -81,12 +93,17 @@ describe.skipIf(rust === null)('the Rust peer', () => {
     const { lowOrder } = vectors.x25519Points;
     for (const keep of KEEPS) {
       for (const { point } of lowOrder) {
-        const seal = () => sealer(keep).seal([encodePublicKey(fromHex(point))], [random(9)], random(32));
+        const seal = () =>
+          sealer(keep).seal([encodePublicKey(fromHex(point))], [random(9)], random(32));
         expect(seal).toThrow('low order');
       }
     }
     const inputs = await createInputs(1, 300);
-    const receiver = new rust!.Sealer(inputs.senderKeys.privateKey, inputs.senderKeys.publicKey, KEEP.staticSecrets);
+    const receiver = new rust!.Sealer(
+      inputs.senderKeys.privateKey,
+      inputs.senderKeys.publicKey,
+      KEEP.staticSecrets,
+    );
     const envelope = inputs.incoming[0]!;
     expect(toHex(receiver.unseal(envelope))).toBe(toHex(inputs.incomingContents[0]!));
     for (let i = 0; i < envelope.length; i++) {

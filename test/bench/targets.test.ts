@@ -34,7 +34,11 @@ describe('the floors', () => {
     ],
   };
   const verdicts = (nodeMajor: number): [number, number | undefined, boolean][] =>
-    targetResults(nodeMajor, measured).map((target) => [target.floor, target.measured?.median, target.reached]);
+    targetResults(nodeMajor, measured).map((target) => [
+      target.floor,
+      target.measured?.median,
+      target.reached,
+    ]);
 
   it('are those of the line of Node, and are held against the kernel that is picked there', () => {
     expect(verdicts(26)).toEqual([

@@ -40,7 +40,10 @@ async function reopen(options: Parameters<typeof openScene>[0]): Promise<void> {
 describe('a contact whose access is unknown', () => {
   it('is sent to with the key of its profile key, and is enabled from then on', async () => {
     const subscriber = await subscribeOne();
-    expect(await deliveryTo(scene, subscriber)).toEqual({ recipient: subscriber.aci, status: 'sealed' });
+    expect(await deliveryTo(scene, subscriber)).toEqual({
+      recipient: subscriber.aci,
+      status: 'sealed',
+    });
     expect(scene.service.arrivals[0]?.accessKey).toEqual(deriveAccessKey(subscriber.profileKey));
     expect(names()).toEqual(['fetchPreKeys', 'fetchSenderCertificate', 'sendSealed']);
     expect(scene.service.requests[0]?.accessKey).toEqual(deriveAccessKey(subscriber.profileKey));
@@ -76,7 +79,10 @@ describe('a contact whose access is known', () => {
     subscriber.access = 'unrestricted';
     await changeContact(scene, subscriber, { accessMode: 'unrestricted' });
     expect(await deliveryTo(scene, subscriber)).toMatchObject({ status: 'sealed' });
-    expect(scene.service.requests.flatMap(({ accessKey }) => accessKey ?? [])).toEqual([ZEROS, ZEROS]);
+    expect(scene.service.requests.flatMap(({ accessKey }) => accessKey ?? [])).toEqual([
+      ZEROS,
+      ZEROS,
+    ]);
     expect(await contactOf(scene, subscriber)).toMatchObject({ accessMode: 'unrestricted' });
   });
 
@@ -98,7 +104,12 @@ describe('a contact whose access is known', () => {
     const subscriber = await subscribeOne();
     await changeContact(scene, subscriber, { accessMode: 'unrestricted' });
     expect(await deliveryTo(scene, subscriber)).toMatchObject({ status: 'sealed' });
-    expect(names()).toEqual(['fetchPreKeys', 'fetchPreKeys', 'fetchSenderCertificate', 'sendSealed']);
+    expect(names()).toEqual([
+      'fetchPreKeys',
+      'fetchPreKeys',
+      'fetchSenderCertificate',
+      'sendSealed',
+    ]);
     expect(await contactOf(scene, subscriber)).toMatchObject({ accessMode: 'enabled' });
   });
 });
@@ -108,7 +119,11 @@ describe('a phone-number identity', () => {
 
   it('fails without any request where nothing may be sent unsealed', async () => {
     const delivery = await deliveryTo(scene, { aci: pni });
-    expect(delivery).toMatchObject({ recipient: pni, status: 'failed', error: { code: 'ERR_ACCESS_DENIED' } });
+    expect(delivery).toMatchObject({
+      recipient: pni,
+      status: 'failed',
+      error: { code: 'ERR_ACCESS_DENIED' },
+    });
     expect(names()).toEqual([]);
   });
 
@@ -156,7 +171,10 @@ describe('a contact that denies access', () => {
       offered.push(...rows.map(({ value }) => value));
       return undefined;
     });
-    expect(await deliveryTo(scene, subscriber)).toEqual({ recipient: subscriber.aci, status: 'unsealed' });
+    expect(await deliveryTo(scene, subscriber)).toEqual({
+      recipient: subscriber.aci,
+      status: 'unsealed',
+    });
     expect(names()).toEqual(['sendSealed', 'accountExists', 'sendUnsealed']);
     const arrival = scene.service.arrivals.find(({ sealed }) => !sealed) ?? failTest('arrival');
     expect(arrival).toMatchObject({ sealed: false, message: { body: 'a text' } });
@@ -173,9 +191,15 @@ describe('a contact that denies access', () => {
       await reopen({ unsealedFallback });
       const subscriber = await subscribeThenDeny();
       subscriber.registered = false;
-      expect(await deliveryTo(scene, subscriber)).toEqual({ recipient: subscriber.aci, status: 'unregistered' });
+      expect(await deliveryTo(scene, subscriber)).toEqual({
+        recipient: subscriber.aci,
+        status: 'unregistered',
+      });
       expect(names()).toEqual(['sendSealed', 'accountExists']);
-      expect(await contactOf(scene, subscriber)).toMatchObject({ accessMode: 'enabled', devices: [] });
+      expect(await contactOf(scene, subscriber)).toMatchObject({
+        accessMode: 'enabled',
+        devices: [],
+      });
     },
   );
 
@@ -203,7 +227,10 @@ describe('a contact that denies access', () => {
     subscriber.access = 'key';
     subscriber.profileKey = otherKey ?? subscriber.profileKey;
     await scene.broadcaster.setProfileKey(subscriber.aci, subscriber.profileKey);
-    expect(await contactOf(scene, subscriber)).toMatchObject({ accessMode: 'unknown', accessDeniedMs: 0 });
+    expect(await contactOf(scene, subscriber)).toMatchObject({
+      accessMode: 'unknown',
+      accessDeniedMs: 0,
+    });
     expect(await deliveryTo(scene, subscriber)).toMatchObject({ status: 'sealed' });
     expect(await contactOf(scene, subscriber)).toMatchObject({ accessMode: 'enabled' });
   });
@@ -215,27 +242,51 @@ describe('a contact that denies access', () => {
     expect(accessDeniedMs).toBeGreaterThan(0);
     await changeContact(scene, subscriber, { accessDeniedMs: accessDeniedMs - DENIAL_LIFE_MS });
     forget();
-    expect(await deliveryTo(scene, subscriber)).toMatchObject({ error: { code: 'ERR_ACCESS_DENIED' } });
-    expect(await deliveryTo(scene, subscriber)).toMatchObject({ error: { code: 'ERR_ACCESS_DENIED' } });
+    expect(await deliveryTo(scene, subscriber)).toMatchObject({
+      error: { code: 'ERR_ACCESS_DENIED' },
+    });
+    expect(await deliveryTo(scene, subscriber)).toMatchObject({
+      error: { code: 'ERR_ACCESS_DENIED' },
+    });
     // Once, not with every message.
     expect(names()).toEqual(['sendSealed', 'accountExists']);
     subscriber.access = 'key';
     await changeContact(scene, subscriber, { accessDeniedMs: accessDeniedMs - DENIAL_LIFE_MS });
     expect(await deliveryTo(scene, subscriber)).toMatchObject({ status: 'sealed' });
-    expect(await contactOf(scene, subscriber)).toMatchObject({ accessMode: 'enabled', accessDeniedMs: 0 });
+    expect(await contactOf(scene, subscriber)).toMatchObject({
+      accessMode: 'enabled',
+      accessDeniedMs: 0,
+    });
   });
 
   it('counts each kind apart', async () => {
     await reopen({ unsealedFallback: 'when-denied' });
     const [open, denying, gone] = await subscribeKnown(scene, 3);
-    if (open === undefined || denying === undefined || gone === undefined) return failTest('subscribers');
+    if (open === undefined || denying === undefined || gone === undefined)
+      return failTest('subscribers');
     denying.access = 'none';
     gone.registered = false;
-    const run = scene.broadcaster.broadcast({ body: 'x' }, [open.aci, denying.aci, gone.aci, 'nobody']);
+    const run = scene.broadcaster.broadcast({ body: 'x' }, [
+      open.aci,
+      denying.aci,
+      gone.aci,
+      'nobody',
+    ]);
     const statuses = [...(await collect(run)).values()].map(({ status }) => status);
     expect(statuses.sort()).toEqual(['failed', 'sealed', 'unregistered', 'unsealed']);
-    expect(await run.summary()).toMatchObject({ recipients: 4, sealed: 1, unsealed: 1, unregistered: 1, failed: 1 });
-    expect(run.progress).toMatchObject({ recipients: 4, pending: 0, ingested: true, waitingFor: [] });
+    expect(await run.summary()).toMatchObject({
+      recipients: 4,
+      sealed: 1,
+      unsealed: 1,
+      unregistered: 1,
+      failed: 1,
+    });
+    expect(run.progress).toMatchObject({
+      recipients: 4,
+      pending: 0,
+      ingested: true,
+      waitingFor: [],
+    });
   });
 });
 
@@ -243,17 +294,26 @@ describe('a stranger whose prekeys are denied', () => {
   it.each([
     ['never', true, 'failed', 'disabled', ['fetchPreKeys', 'accountExists']],
     ['never', false, 'unregistered', 'unknown', ['fetchPreKeys', 'accountExists']],
-    ['when-denied', true, 'unsealed', 'disabled', ['fetchPreKeys', 'accountExists', 'fetchPreKeys', 'sendUnsealed']],
+    [
+      'when-denied',
+      true,
+      'unsealed',
+      'disabled',
+      ['fetchPreKeys', 'accountExists', 'fetchPreKeys', 'sendUnsealed'],
+    ],
     ['when-denied', false, 'unregistered', 'unknown', ['fetchPreKeys', 'accountExists']],
-  ] as const)('fallback %s, account exists: %s: %s, %s', async (unsealedFallback, exists, status, mode, requests) => {
-    await reopen({ unsealedFallback });
-    const subscriber = await subscribeOne();
-    subscriber.access = 'none';
-    subscriber.registered = exists;
-    expect(await deliveryTo(scene, subscriber)).toMatchObject({ status });
-    expect(names()).toEqual(requests);
-    expect(await contactOf(scene, subscriber)).toMatchObject({ accessMode: mode });
-  });
+  ] as const)(
+    'fallback %s, account exists: %s: %s, %s',
+    async (unsealedFallback, exists, status, mode, requests) => {
+      await reopen({ unsealedFallback });
+      const subscriber = await subscribeOne();
+      subscriber.access = 'none';
+      subscriber.registered = exists;
+      expect(await deliveryTo(scene, subscriber)).toMatchObject({ status });
+      expect(names()).toEqual(requests);
+      expect(await contactOf(scene, subscriber)).toMatchObject({ accessMode: mode });
+    },
+  );
 });
 
 describe("where the policy is 'never'", () => {
@@ -272,8 +332,11 @@ describe("where the policy is 'never'", () => {
       await both;
       return undefined;
     });
-    const runs = ['one', 'two'].map((body) => scene.broadcaster.broadcast({ body }, [subscriber.aci]).summary());
-    for (const summary of await Promise.all(runs)) expect(summary).toMatchObject({ unsealed: 0, failed: 1 });
+    const runs = ['one', 'two'].map((body) =>
+      scene.broadcaster.broadcast({ body }, [subscriber.aci]).summary(),
+    );
+    for (const summary of await Promise.all(runs))
+      expect(summary).toMatchObject({ unsealed: 0, failed: 1 });
     expect(scene.service.countOf('sendUnsealed')).toBe(0);
   });
 
@@ -309,5 +372,7 @@ it('the stand-in takes any key for an unrestricted account, and none for one tha
   } as const;
   expect(await service.fetchPreKeys(request)).toEqual({ status: 'unauthorized' });
   subscriber.access = 'unrestricted';
-  expect(await service.fetchPreKeys({ ...request, accessKey: ZEROS })).toMatchObject({ status: 'ok' });
+  expect(await service.fetchPreKeys({ ...request, accessKey: ZEROS })).toMatchObject({
+    status: 'ok',
+  });
 });

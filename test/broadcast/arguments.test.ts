@@ -5,7 +5,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openScene, type Scene } from '../harness/broadcasters.js';
 import { StandInService } from '../fakes/stand-in-service.js';
 
-const refused = (field: string): object => ({ name: 'SealcastError', code: 'ERR_INVALID_ARGUMENT', field });
+const refused = (field: string): object => ({
+  name: 'SealcastError',
+  code: 'ERR_INVALID_ARGUMENT',
+  field,
+});
 
 function thrownBy(call: () => unknown): unknown {
   try {
@@ -26,7 +30,9 @@ describe('Broadcaster.open refuses', () => {
     account: sender,
     threads: 1,
   });
-  const pair = (change: object): object => ({ account: { ...sender, identityKeyPair: { ...keys(), ...change } } });
+  const pair = (change: object): object => ({
+    account: { ...sender, identityKeyPair: { ...keys(), ...change } },
+  });
   const keys = (): object => {
     const { publicKey, privateKey } = IdentityKeyPair.generate();
     return { publicKey, privateKey };
@@ -69,9 +75,9 @@ describe('Broadcaster.open refuses', () => {
   });
 
   it('options that are none', async () => {
-    await expect(Broadcaster.open(undefined as unknown as BroadcasterOptions)).rejects.toMatchObject(
-      refused('options'),
-    );
+    await expect(
+      Broadcaster.open(undefined as unknown as BroadcasterOptions),
+    ).rejects.toMatchObject(refused('options'));
   });
 
   it('an identity key pair whose halves do not belong together', async () => {
@@ -110,7 +116,9 @@ describe('an open Broadcaster refuses', () => {
     ['maxPerSecond', { body: 'x' }, [], { maxPerSecond: NaN }],
     ['signal', { body: 'x' }, [], { signal: {} }],
   ])('in broadcast(): %s', async (field, message, recipients, options) => {
-    const broadcast = scene.broadcaster.broadcast.bind(scene.broadcaster) as (...given: unknown[]) => unknown;
+    const broadcast = scene.broadcaster.broadcast.bind(scene.broadcaster) as (
+      ...given: unknown[]
+    ) => unknown;
     expect(thrownBy(() => broadcast(message, recipients, options))).toMatchObject(refused(field));
     expect(scene.service.requests).toEqual([]);
     expect(await scene.store.list('broadcast', { limit: 1 })).toEqual([]);
@@ -120,8 +128,12 @@ describe('an open Broadcaster refuses', () => {
     const { broadcaster, service, store } = scene;
     for (const body of ['🎈'.repeat(700), 'x'.repeat(2049)]) {
       const refusal = { code: 'ERR_MESSAGE_TOO_LARGE', field: 'message.body' };
-      expect(thrownBy(() => broadcaster.broadcast({ body }, [randomUUID()]))).toMatchObject(refusal);
-      expect(thrownBy(() => broadcaster.broadcast({ body }, [], { dryRun: true }))).toMatchObject(refusal);
+      expect(thrownBy(() => broadcaster.broadcast({ body }, [randomUUID()]))).toMatchObject(
+        refusal,
+      );
+      expect(thrownBy(() => broadcaster.broadcast({ body }, [], { dryRun: true }))).toMatchObject(
+        refusal,
+      );
     }
     expect(service.requests).toEqual([]);
     expect(await store.list('broadcast', { limit: 1 })).toEqual([]);

@@ -61,7 +61,9 @@ it('recipients with many timers each get their own', async () => {
   const subscribers = await subscribeKnown(scene, 100);
   const { broadcaster, service } = scene;
   await Promise.all(subscribers.map(({ aci }, i) => broadcaster.setExpireTimer(aci, i + 1, 2)));
-  expect(await broadcaster.broadcast({ body: 'x' }, acis(subscribers)).summary()).toMatchObject({ sealed: 100 });
+  expect(await broadcaster.broadcast({ body: 'x' }, acis(subscribers)).summary()).toMatchObject({
+    sealed: 100,
+  });
   const timers = subscribers.map(({ aci }) => {
     const message = service.arrivals.find(({ recipient }) => recipient === aci)?.message;
     return [message?.expireTimer, message?.expireTimerVersion];
@@ -80,9 +82,15 @@ it('a run that nobody reads is read later from the store, each recipient once', 
   await untilTrue(() => run.progress.ingested && run.progress.pending === 0);
   const deliveries = await collect(run);
   expect([...deliveries.keys()].sort()).toEqual([...given].sort());
-  for (const aci of others) expect(deliveries.get(aci)).toEqual({ recipient: aci, status: 'sealed' });
-  expect(deliveries.get(blocked ?? '')).toMatchObject({ status: 'failed', error: { code: 'ERR_RECIPIENT_BLOCKED' } });
-  expect(deliveries.get('nobody')).toMatchObject({ error: { code: 'ERR_RECIPIENT_INVALID', index: 0 } });
+  for (const aci of others)
+    expect(deliveries.get(aci)).toEqual({ recipient: aci, status: 'sealed' });
+  expect(deliveries.get(blocked ?? '')).toMatchObject({
+    status: 'failed',
+    error: { code: 'ERR_RECIPIENT_BLOCKED' },
+  });
+  expect(deliveries.get('nobody')).toMatchObject({
+    error: { code: 'ERR_RECIPIENT_INVALID', index: 0 },
+  });
   expect(await run.summary()).toMatchObject({ recipients: 41, sealed: 39, failed: 2 });
 });
 

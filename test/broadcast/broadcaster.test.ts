@@ -15,10 +15,19 @@ describe('a broadcast', () => {
     const deliveries = await collect(run);
     expect([...deliveries.values()].map(({ status }) => status)).toEqual(Array(20).fill('sealed'));
     expect(new Set(deliveries.keys())).toEqual(new Set(acis(subscribers)));
-    for (const subscriber of subscribers) expect(scene.service.textsOf(subscriber)).toEqual(['the bridge is closed']);
+    for (const subscriber of subscribers)
+      expect(scene.service.textsOf(subscriber)).toEqual(['the bridge is closed']);
     const summary = await run.summary();
-    expect(summary).toMatchObject({ recipients: 20, sealed: 20, unsealed: 0, unregistered: 0, failed: 0 });
-    expect(new Set(scene.service.arrivals.map(({ timestamp }) => timestamp))).toEqual(new Set([summary.timestamp]));
+    expect(summary).toMatchObject({
+      recipients: 20,
+      sealed: 20,
+      unsealed: 0,
+      unregistered: 0,
+      failed: 0,
+    });
+    expect(new Set(scene.service.arrivals.map(({ timestamp }) => timestamp))).toEqual(
+      new Set([summary.timestamp]),
+    );
   });
 
   it('fetches prekeys once, and goes on with the sessions the next time', async () => {
@@ -28,7 +37,8 @@ describe('a broadcast', () => {
     await scene.broadcaster.broadcast({ body: 'two' }, acis(subscribers)).summary();
     expect(scene.service.countOf('fetchPreKeys')).toBe(5);
     expect(scene.service.countOf('fetchSenderCertificate')).toBe(1);
-    for (const subscriber of subscribers) expect(scene.service.textsOf(subscriber)).toEqual(['one', 'two']);
+    for (const subscriber of subscribers)
+      expect(scene.service.textsOf(subscriber)).toEqual(['one', 'two']);
   });
 
   it('sends to all devices of a recipient, each with a ciphertext of its own', async () => {

@@ -3,7 +3,14 @@ import { IdentityKeyPair } from '@signalapp/libsignal-client';
 import { SealcastError, type BroadcasterEvents, type SealcastErrorCode } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { untilTrue } from '../harness/await-condition.js';
-import { acis, deliveryTo, failTest, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
+import {
+  acis,
+  deliveryTo,
+  failTest,
+  openScene,
+  subscribeKnown,
+  type Scene,
+} from '../harness/broadcasters.js';
 import { StandInService, type CertificateFacts } from '../fakes/stand-in-service.js';
 import { FastClock } from '../fakes/fast-clock.js';
 
@@ -33,7 +40,9 @@ const expirations = ({ arrivals }: StandInService): (number | undefined)[] =>
 describe('the sender certificate', () => {
   it('is fetched once for all who want it at the same time', async () => {
     const subscribers = await subscribeKnown(scene, 30);
-    const runs = ['one', 'two'].map((body) => scene.broadcaster.broadcast({ body }, acis(subscribers)).summary());
+    const runs = ['one', 'two'].map((body) =>
+      scene.broadcaster.broadcast({ body }, acis(subscribers)).summary(),
+    );
     await Promise.all(runs);
     expect(scene.service.countOf('fetchSenderCertificate')).toBe(1);
     expect(scene.service.arrivals).toHaveLength(60);
@@ -65,8 +74,13 @@ describe('the sender certificate', () => {
 
   it('that the service refuses again and again stops the broadcast, which can be resumed', async () => {
     const subscribers = await subscribeKnown(scene, 1);
-    scene.service.intercepts.set('fetchSenderCertificate', () => ({ status: 'rejected', httpStatus: 403 }));
-    const stopped = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), { id: 'refused' }).summary();
+    scene.service.intercepts.set('fetchSenderCertificate', () => ({
+      status: 'rejected',
+      httpStatus: 403,
+    }));
+    const stopped = scene.broadcaster
+      .broadcast({ body: 'x' }, acis(subscribers), { id: 'refused' })
+      .summary();
     await expect(stopped).rejects.toMatchObject({ code: 'ERR_SERVICE_REJECTED' });
     scene.service.intercepts.delete('fetchSenderCertificate');
     expect(await scene.broadcaster.resume()).toMatchObject([
@@ -79,7 +93,9 @@ describe('the sender certificate', () => {
     await scene.broadcaster.broadcast({ body: 'one' }, acis(subscribers)).summary();
     await scene.broadcaster.close();
     scene = await openScene({ store: scene.store }, scene.service, clock);
-    expect(await scene.broadcaster.broadcast({ body: 'two' }, acis(subscribers)).summary()).toMatchObject({
+    expect(
+      await scene.broadcaster.broadcast({ body: 'two' }, acis(subscribers)).summary(),
+    ).toMatchObject({
       sealed: 1,
     });
     expect(scene.service.countOf('fetchSenderCertificate')).toBe(1);
@@ -93,7 +109,9 @@ describe('the sender certificate', () => {
     ]);
     await scene.broadcaster.close();
     scene = await openScene({ store: scene.store }, scene.service, clock);
-    expect(await scene.broadcaster.broadcast({ body: 'two' }, acis(subscribers)).summary()).toMatchObject({
+    expect(
+      await scene.broadcaster.broadcast({ body: 'two' }, acis(subscribers)).summary(),
+    ).toMatchObject({
       sealed: 1,
     });
     expect(scene.service.countOf('fetchSenderCertificate')).toBe(2);
@@ -162,8 +180,12 @@ describe('the sender certificate', () => {
   it('may expire at 2^53 ms', async () => {
     scene.service.certificateFacts = { expiresAtMs: 2 ** 53 };
     const subscribers = await subscribeKnown(scene, 2);
-    expect(await scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers)).summary()).toMatchObject({ sealed: 2 });
-    expect(await scene.broadcaster.broadcast({ body: 'y' }, acis(subscribers)).summary()).toMatchObject({ sealed: 2 });
+    expect(
+      await scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers)).summary(),
+    ).toMatchObject({ sealed: 2 });
+    expect(
+      await scene.broadcaster.broadcast({ body: 'y' }, acis(subscribers)).summary(),
+    ).toMatchObject({ sealed: 2 });
     expect(scene.service.countOf('fetchSenderCertificate')).toBe(1);
   });
 });
@@ -194,28 +216,38 @@ describe('a sender certificate that does not hold', () => {
     ['of another trust root', { foreign: true }, 'ERR_INVALID_CERTIFICATE'],
     ['of another account', { aci: randomUUID() }, 'ERR_INVALID_CERTIFICATE'],
     ['of another device', { deviceId: 2 }, 'ERR_INVALID_CERTIFICATE'],
-    ['of another identity key', { key: IdentityKeyPair.generate().publicKey }, 'ERR_INVALID_CERTIFICATE'],
+    [
+      'of another identity key',
+      { key: IdentityKeyPair.generate().publicKey },
+      'ERR_INVALID_CERTIFICATE',
+    ],
     ['that has expired', { expiresAtMs: 1 }, 'ERR_CLOCK_SKEW'],
     ['that expires within the hour', { expiresAtMs: Date.now() + HOUR_MS / 2 }, 'ERR_CLOCK_SKEW'],
   ];
-  it.each(wrong)('%s is told once, and sends wait until there is one that holds', async (_, facts, code) => {
-    const problems = await sendThrough(
-      (service) => (service.certificateFacts = facts),
-      (service) => (service.certificateFacts = {}),
-    );
-    expect(problems).toMatchObject([{ attempt: 1, error: { code } }]);
-    expect(scene.service.countOf('fetchSenderCertificate')).toBe(2);
-  });
+  it.each(wrong)(
+    '%s is told once, and sends wait until there is one that holds',
+    async (_, facts, code) => {
+      const problems = await sendThrough(
+        (service) => (service.certificateFacts = facts),
+        (service) => (service.certificateFacts = {}),
+      );
+      expect(problems).toMatchObject([{ attempt: 1, error: { code } }]);
+      expect(scene.service.countOf('fetchSenderCertificate')).toBe(2);
+    },
+  );
 
   it('malformed is told once for each request, and stops the broadcast after seven, which can be resumed', async () => {
     const { service } = scene;
     const subscribers = await subscribeKnown(scene, 10);
     const fetchSenderCertificate = service.fetchSenderCertificate.bind(service);
-    service.fetchSenderCertificate = () => Promise.resolve({ status: 'ok', certificate: new Uint8Array(9).fill(255) });
+    service.fetchSenderCertificate = () =>
+      Promise.resolve({ status: 'ok', certificate: new Uint8Array(9).fill(255) });
     const problems: Problem[] = [];
     scene.broadcaster.on('certificateProblem', (problem) => problems.push(problem));
     clock.sleeps.splice(0);
-    const stopped = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), { id: 'malformed' }).summary();
+    const stopped = scene.broadcaster
+      .broadcast({ body: 'x' }, acis(subscribers), { id: 'malformed' })
+      .summary();
     await expect(stopped).rejects.toMatchObject({
       code: 'ERR_INVALID_CERTIFICATE',
       cause: { code: 'ERR_INVALID_CERTIFICATE' },
@@ -231,7 +263,8 @@ describe('a sender certificate that does not hold', () => {
 
   it('that cannot be had for now is told once for each request, whose number is told', async () => {
     const problems = await sendThrough(
-      ({ intercepts }) => intercepts.set('fetchSenderCertificate', () => ({ status: 'unavailable' })),
+      ({ intercepts }) =>
+        intercepts.set('fetchSenderCertificate', () => ({ status: 'unavailable' })),
       ({ intercepts }) => intercepts.clear(),
     );
     expect(problems).toMatchObject([{ attempt: 1, error: { code: 'ERR_SERVICE_UNAVAILABLE' } }]);
@@ -251,7 +284,9 @@ describe('a sender certificate that does not hold', () => {
     const subscribers = await subscribeKnown(scene, 3);
     const controller = new AbortController();
     const options = { signal: controller.signal };
-    const aborted = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), options).summary();
+    const aborted = scene.broadcaster
+      .broadcast({ body: 'x' }, acis(subscribers), options)
+      .summary();
     const closed = scene.broadcaster.broadcast({ body: 'y' }, acis(subscribers)).summary();
     await untilTrue(() => scene.service.countOf('fetchPreKeys') >= 3);
     controller.abort();

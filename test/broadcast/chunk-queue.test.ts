@@ -14,7 +14,10 @@ async function drain(backlog: ChunkQueue, count: number): Promise<string[][]> {
 describe('recipients that wait', () => {
   it('come out once each, those who wait together in the order of the store', async () => {
     const backlog = new ChunkQueue();
-    const serviceIds: string[] = [...Array.from({ length: 3_000 }, () => randomUUID()), `PNI:${randomUUID()}`];
+    const serviceIds: string[] = [
+      ...Array.from({ length: 3_000 }, () => randomUUID()),
+      `PNI:${randomUUID()}`,
+    ];
     await backlog.add(serviceIds);
     backlog.end();
     const chunks = await drain(backlog, 256);

@@ -75,7 +75,9 @@ async function open(aheadMs: number): Promise<SleeplessClock> {
     events: { emit: (name, facts) => void events.push([name, facts]) },
   });
   core.tellClockSkews();
-  await core.changeContact(subscriber.aci, (contact) => onProfileKey(contact, subscriber.profileKey));
+  await core.changeContact(subscriber.aci, (contact) =>
+    onProfileKey(contact, subscriber.profileKey),
+  );
   return clock;
 }
 
@@ -83,9 +85,13 @@ const send = (id: string): Promise<BroadcastSummary> | undefined =>
   core?.broadcast(checkBroadcast({ body: id }, [subscriber.aci], { id })).summary();
 const keptIds = async (): Promise<string[]> =>
   (await store.list('broadcast', { limit: 100 })).map(({ key }) => key).sort();
-const expirations = (): (number | undefined)[] => service.arrivals.map(({ certificate }) => certificate?.expiration());
+const expirations = (): (number | undefined)[] =>
+  service.arrivals.map(({ certificate }) => certificate?.expiration());
 
-/** Leaves a certificate in the store that has expired; a clock that is days behind takes it for a good one. */
+/**
+ * Leaves a certificate in the store that has expired; a clock that is days behind takes it for a
+ * good one.
+ */
 async function storeExpiredCertificate(): Promise<void> {
   service.certificateFacts = { expiresAtMs: trueNow() - DAY_MS };
   await open(-5 * DAY_MS);
@@ -261,7 +267,9 @@ describe('a dry run', () => {
   it('asks the service for no time', async () => {
     tellTimes(service);
     await open(-5 * DAY_MS);
-    await core?.broadcast(checkBroadcast({ body: 'x' }, [subscriber.aci], { dryRun: true })).summary();
+    await core
+      ?.broadcast(checkBroadcast({ body: 'x' }, [subscriber.aci], { dryRun: true }))
+      .summary();
     expect(service.requests).toEqual([]);
   });
 });
@@ -330,12 +338,22 @@ describe('a clock skew', () => {
     const behind = new FastClock();
     behind.set(Date.now() - 3 * DAY_MS);
     const { sender, trustRoot } = service;
-    const options = { transport: service, trustRoots: [trustRoot], account: sender, threads: 1, store };
+    const options = {
+      transport: service,
+      trustRoots: [trustRoot],
+      account: sender,
+      threads: 1,
+      store,
+    };
     await using account = await openAccountWithClock(options, behind);
     await untilTrue(() => published.length > 0);
     const told: string[] = [];
-    account.broadcaster.on('clockSkew', ({ offsetMs }) => told.push(`broadcaster ${Math.round(offsetMs / DAY_MS)}`));
-    account.receiver.on('clockSkew', ({ offsetMs }) => told.push(`receiver ${Math.round(offsetMs / DAY_MS)}`));
+    account.broadcaster.on('clockSkew', ({ offsetMs }) =>
+      told.push(`broadcaster ${Math.round(offsetMs / DAY_MS)}`),
+    );
+    account.receiver.on('clockSkew', ({ offsetMs }) =>
+      told.push(`receiver ${Math.round(offsetMs / DAY_MS)}`),
+    );
     await untilTrue(() => told.length === 2);
     tellOften();
     await manyTurns(10);

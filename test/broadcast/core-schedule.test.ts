@@ -40,7 +40,8 @@ afterEach(() => core.close(new Error('closed') as never));
 
 const send = (id: string, timestamp?: number): Promise<unknown> =>
   core.broadcast(checkBroadcast({ body: 'x' }, ['nobody'], { id, timestamp })).summary();
-const countOf = async (): Promise<number> => (await store.list('broadcast', { limit: 1000 })).length;
+const countOf = async (): Promise<number> =>
+  (await store.list('broadcast', { limit: 1000 })).length;
 async function passDays(days: number): Promise<void> {
   for (let look = 0; look < 4 * days; look++) {
     clock.pass(PRUNE_INTERVAL_MS);

@@ -17,18 +17,28 @@ import {
 } from '#dist/src/broadcast/delivery.js';
 import { decodeOutbox, type OutboxRecord } from '#dist/src/store/tables/outbox.js';
 import type { Change } from '#dist/src/store/store.js';
-import { acis, deliveryTo, failTest, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
+import {
+  acis,
+  deliveryTo,
+  failTest,
+  openScene,
+  subscribeKnown,
+  type Scene,
+} from '../harness/broadcasters.js';
 import { WatchedStore } from '../fakes/watched-store.js';
 
 const ID = 'broadcast';
 const RECIPIENT = '9d0652a3-dcc3-4d11-975f-74d61598733f';
 const IDENTITY_KEY = new Uint8Array(33).fill(5);
-const DEVICES = [{ deviceId: 1, registrationId: 7, type: 'whisper', ciphertext: new Uint8Array(3) }] as const;
+const DEVICES = [
+  { deviceId: 1, registrationId: 7, type: 'whisper', ciphertext: new Uint8Array(3) },
+] as const;
 
 const QUEUED: OutboxRecord = { state: 'queued' };
 const ENCRYPTED: OutboxRecord = { state: 'encrypted', identityKey: IDENTITY_KEY, devices: DEVICES };
 const DONE: OutboxRecord = { state: 'done', status: 'sealed' };
-const rowOf = ({ value }: Change): OutboxRecord | undefined => (value === null ? undefined : decodeOutbox(value));
+const rowOf = ({ value }: Change): OutboxRecord | undefined =>
+  value === null ? undefined : decodeOutbox(value);
 
 const STATES = ['none', 'queued', 'encrypted', 'done'] as const;
 const ILLEGAL = undefined;
@@ -57,7 +67,9 @@ describe('the transition table of a delivery', () => {
     ['encrypted', ENCRYPTED],
     ['done', DONE],
   ] as const)('is the one that changes of rows are made by: %s', (from, row) => {
-    const changes: [DeliveryEvent, () => Change][] = [['added', () => addedChange(ID, RECIPIENT, row)]];
+    const changes: [DeliveryEvent, () => Change][] = [
+      ['added', () => addedChange(ID, RECIPIENT, row)],
+    ];
     if (row !== undefined) {
       changes.push(['requested', () => requestedChange(ID, RECIPIENT, row)]);
       changes.push(['pruned', () => prunedChange(ID, RECIPIENT, row)]);
@@ -94,14 +106,17 @@ describe('the rows of a run', () => {
     ['new', undefined],
     ['queued', QUEUED],
     ['encrypted', ENCRYPTED],
-  ] as const)('go from a row that is %s through encrypted, as often as it takes, to done', (_title, row) => {
-    const { rows } = openRows();
-    rows.begin(RECIPIENT, row);
-    for (let times = 0; times < 2; times++) {
-      expect(rowOf(rows.encrypted(RECIPIENT, IDENTITY_KEY, DEVICES))).toEqual(ENCRYPTED);
-    }
-    expect(rowOf(rows.ended(sealed))).toEqual(DONE);
-  });
+  ] as const)(
+    'go from a row that is %s through encrypted, as often as it takes, to done',
+    (_title, row) => {
+      const { rows } = openRows();
+      rows.begin(RECIPIENT, row);
+      for (let times = 0; times < 2; times++) {
+        expect(rowOf(rows.encrypted(RECIPIENT, IDENTITY_KEY, DEVICES))).toEqual(ENCRYPTED);
+      }
+      expect(rowOf(rows.ended(sealed))).toEqual(DONE);
+    },
+  );
 
   it('record why a delivery failed, from queued too', () => {
     const { rows } = openRows();
@@ -144,11 +159,20 @@ describe('the rows of a run', () => {
 describe('how a delivery ends', () => {
   const access: Access = { accessMode: 'unknown' };
   const disabled: Access = { accessMode: 'disabled' };
-  const delivery = { serviceId: RECIPIENT, access, revision: 1, identityKey: IDENTITY_KEY, devices: DEVICES };
+  const delivery = {
+    serviceId: RECIPIENT,
+    access,
+    revision: 1,
+    identityKey: IDENTITY_KEY,
+    devices: DEVICES,
+  };
 
   it('is sealed with the access that it was sent with, or unsealed, which proves no access', () => {
     expect(accepted(delivery)).toEqual({ kind: 'ended', status: 'sealed', sealedWith: access });
-    expect(accepted({ ...delivery, access: disabled })).toEqual({ kind: 'ended', status: 'unsealed' });
+    expect(accepted({ ...delivery, access: disabled })).toEqual({
+      kind: 'ended',
+      status: 'unsealed',
+    });
     expect(acceptedStatus(`PNI:${RECIPIENT}`, access)).toBe('unsealed');
   });
 
@@ -185,11 +209,13 @@ describe('the end of a delivery in the store', () => {
   ] as const)('%s, %s: %s is committed once', async (who, request, status, answer) => {
     const rows: OutboxRecord[] = [];
     const note = (changes: readonly Change[]): void => {
-      for (const { table, value } of changes) if (table === 'outbox' && value !== null) rows.push(decodeOutbox(value));
+      for (const { table, value } of changes)
+        if (table === 'outbox' && value !== null) rows.push(decodeOutbox(value));
     };
     scene = await openScene({ store: new WatchedStore(new MemoryStore(), { after: note }) });
     const [subscriber = failTest('subscriber')] = await subscribeKnown(scene, 1);
-    if (who !== 'a stranger') await scene.broadcaster.broadcast({ body: 'before' }, acis([subscriber])).summary();
+    if (who !== 'a stranger')
+      await scene.broadcaster.broadcast({ body: 'before' }, acis([subscriber])).summary();
     rows.length = 0;
     scene.service.intercepts.set(request, () => ({ status: answer }));
     expect(await deliveryTo(scene, subscriber)).toMatchObject({ status });

@@ -40,12 +40,20 @@ describe('an account that is gone', () => {
     const subscriber = await subscribeReached([1, 2]);
     expect((await sessionOf(scene, subscriber.aci, 2)).hasCurrentState(new Date())).toBe(true);
     scene.service.intercepts.set('sendSealed', () => ({ status: 'not-found' }));
-    expect(await deliveryTo(scene, subscriber)).toEqual({ recipient: subscriber.aci, status: 'unregistered' });
+    expect(await deliveryTo(scene, subscriber)).toEqual({
+      recipient: subscriber.aci,
+      status: 'unregistered',
+    });
     expect(names()).toEqual(['sendSealed']);
     for (const deviceId of [1, 2]) {
-      expect((await sessionOf(scene, subscriber.aci, deviceId)).hasCurrentState(new Date())).toBe(false);
+      expect((await sessionOf(scene, subscriber.aci, deviceId)).hasCurrentState(new Date())).toBe(
+        false,
+      );
     }
-    expect(await contactOf(scene, subscriber)).toMatchObject({ devices: [], accessMode: 'enabled' });
+    expect(await contactOf(scene, subscriber)).toMatchObject({
+      devices: [],
+      accessMode: 'enabled',
+    });
 
     scene.service.intercepts.clear();
     forget();
@@ -57,7 +65,9 @@ describe('an account that is gone', () => {
   it('is unregistered where its prekeys are not found', async () => {
     const [subscriber] = await subscribeKnown(scene, 1);
     scene.service.intercepts.set('fetchPreKeys', () => ({ status: 'not-found' }));
-    expect(await deliveryTo(scene, subscriber ?? failTest('subscriber'))).toMatchObject({ status: 'unregistered' });
+    expect(await deliveryTo(scene, subscriber ?? failTest('subscriber'))).toMatchObject({
+      status: 'unregistered',
+    });
     expect(names()).toEqual(['fetchPreKeys']);
   });
 });
@@ -68,8 +78,11 @@ describe('devices that are not those we know', () => {
     await scene.service.addDevice(subscriber, 2);
     expect(await deliveryTo(scene, subscriber)).toMatchObject({ status: 'sealed' });
     expect(names()).toEqual(['sendSealed', 'fetchPreKeys', 'sendSealed']);
-    for (const deviceId of [1, 2]) expect(scene.service.textsOf(subscriber, deviceId).at(-1)).toBe('a text');
-    expect((await contactOf(scene, subscriber)).devices.map(({ deviceId }) => deviceId)).toEqual([1, 2]);
+    for (const deviceId of [1, 2])
+      expect(scene.service.textsOf(subscriber, deviceId).at(-1)).toBe('a text');
+    expect((await contactOf(scene, subscriber)).devices.map(({ deviceId }) => deviceId)).toEqual([
+      1, 2,
+    ]);
     forget();
     await deliveryTo(scene, subscriber);
     expect(names()).toEqual(['sendSealed']);
@@ -80,7 +93,9 @@ describe('devices that are not those we know', () => {
     subscriber.devices.delete(2);
     expect(await deliveryTo(scene, subscriber)).toMatchObject({ status: 'sealed' });
     expect(names()).toEqual(['sendSealed', 'sendSealed']);
-    expect((await contactOf(scene, subscriber)).devices).toEqual([{ deviceId: 1, registrationId: 101 }]);
+    expect((await contactOf(scene, subscriber)).devices).toEqual([
+      { deviceId: 1, registrationId: 101 },
+    ]);
     expect((await sessionOf(scene, subscriber.aci, 2)).hasCurrentState(new Date())).toBe(false);
   });
 
@@ -89,8 +104,13 @@ describe('devices that are not those we know', () => {
     await scene.service.addDevice(subscriber, 1);
     expect(await deliveryTo(scene, subscriber)).toMatchObject({ status: 'sealed' });
     expect(names()).toEqual(['sendSealed', 'fetchPreKeys', 'sendSealed']);
-    expect((await contactOf(scene, subscriber)).devices).toEqual([{ deviceId: 1, registrationId: 102 }]);
-    expect(scene.service.arrivals.at(-1)).toMatchObject({ type: 'prekey', message: { body: 'a text' } });
+    expect((await contactOf(scene, subscriber)).devices).toEqual([
+      { deviceId: 1, registrationId: 102 },
+    ]);
+    expect(scene.service.arrivals.at(-1)).toMatchObject({
+      type: 'prekey',
+      message: { body: 'a text' },
+    });
   });
 
   it('all at once: one added, one removed, one set up anew', async () => {
@@ -99,7 +119,8 @@ describe('devices that are not those we know', () => {
     subscriber.devices.delete(2);
     await scene.service.addDevice(subscriber, 4);
     expect(await deliveryTo(scene, subscriber)).toMatchObject({ status: 'sealed' });
-    for (const deviceId of [1, 3, 4]) expect(scene.service.textsOf(subscriber, deviceId).at(-1)).toBe('a text');
+    for (const deviceId of [1, 3, 4])
+      expect(scene.service.textsOf(subscriber, deviceId).at(-1)).toBe('a text');
     const { devices } = await contactOf(scene, subscriber);
     expect(new Set(devices.map(({ deviceId }) => deviceId))).toEqual(new Set([1, 3, 4]));
     forget();
@@ -113,7 +134,9 @@ describe('devices that are not those we know', () => {
     subscriber.devices.delete(2);
     await scene.service.addDevice(subscriber, 4);
     scene.service.intercepts.set('sendSealed', (_, count) =>
-      count === 1 ? { status: 'mismatched-devices', missing: [4], extra: [2], stale: [1] } : undefined,
+      count === 1
+        ? { status: 'mismatched-devices', missing: [4], extra: [2], stale: [1] }
+        : undefined,
     );
     expect(await deliveryTo(scene, subscriber)).toMatchObject({ status: 'sealed' });
     expect(names()).toEqual(['sendSealed', 'fetchPreKeys', 'sendSealed']);
@@ -122,7 +145,9 @@ describe('devices that are not those we know', () => {
   it('a stale device gets a new session even where its registration id looks the same', async () => {
     const subscriber = await subscribeReached();
     scene.service.intercepts.set('sendSealed', (_, count) =>
-      count === 1 ? { status: 'mismatched-devices', missing: [], extra: [], stale: [1] } : undefined,
+      count === 1
+        ? { status: 'mismatched-devices', missing: [], extra: [], stale: [1] }
+        : undefined,
     );
     expect(await deliveryTo(scene, subscriber)).toMatchObject({ status: 'sealed' });
     expect(scene.service.textsOf(subscriber)).toEqual(['a text', 'a text']);
@@ -135,8 +160,13 @@ describe('devices that are not those we know', () => {
       if (aci === restless.aci) await scene.service.addDevice(restless, 1);
       return undefined;
     });
-    const deliveries = await collect(scene.broadcaster.broadcast({ body: 'x' }, acis([restless, ...others])));
-    expect(deliveries.get(restless.aci)).toMatchObject({ status: 'failed', error: { code: 'ERR_DEVICES_CHANGING' } });
+    const deliveries = await collect(
+      scene.broadcaster.broadcast({ body: 'x' }, acis([restless, ...others])),
+    );
+    expect(deliveries.get(restless.aci)).toMatchObject({
+      status: 'failed',
+      error: { code: 'ERR_DEVICES_CHANGING' },
+    });
     for (const { aci } of others) expect(deliveries.get(aci)).toMatchObject({ status: 'sealed' });
     expect(scene.service.countOf('sendSealed', restless.aci)).toBe(5);
   });
@@ -150,7 +180,10 @@ describe('devices that are not those we know', () => {
     const held = new Promise<undefined>((resolve) => (letGo = () => resolve(undefined)));
     scene.service.intercepts.set('fetchPreKeys', () => held);
     const order: string[] = [];
-    for await (const { recipient } of scene.broadcaster.broadcast({ body: 'second' }, acis([slow, ...others]))) {
+    for await (const { recipient } of scene.broadcaster.broadcast(
+      { body: 'second' },
+      acis([slow, ...others]),
+    )) {
       order.push(recipient);
       if (order.length === others.length) letGo();
     }
@@ -166,11 +199,19 @@ describe('devices that are not those we know', () => {
     service.fetchPreKeys = async (...given) => {
       const answer = await fetchPreKeys(...given);
       if (answer.status !== 'ok' || given[0].destination !== forged.aci) return answer;
-      const bundles = answer.bundles.map((bundle) => ({ ...bundle, signedPreKeySignature: new Uint8Array(64) }));
+      const bundles = answer.bundles.map((bundle) => ({
+        ...bundle,
+        signedPreKeySignature: new Uint8Array(64),
+      }));
       return { ...answer, bundles };
     };
-    const deliveries = await collect(scene.broadcaster.broadcast({ body: 'x' }, acis([forged, honest])));
-    expect(deliveries.get(forged.aci)).toMatchObject({ status: 'failed', error: { code: 'ERR_NO_PREKEYS' } });
+    const deliveries = await collect(
+      scene.broadcaster.broadcast({ body: 'x' }, acis([forged, honest])),
+    );
+    expect(deliveries.get(forged.aci)).toMatchObject({
+      status: 'failed',
+      error: { code: 'ERR_NO_PREKEYS' },
+    });
     expect(deliveries.get(honest.aci)).toMatchObject({ status: 'sealed' });
   });
 });
@@ -185,7 +226,8 @@ describe('an account that was registered again', () => {
     expect(events).toEqual([{ serviceId: subscriber.aci, accepted: true }]);
     const { identityKey } = await contactOf(scene, subscriber);
     expect(identityKey).toEqual(subscriber.identity.publicKey.serialize());
-    for (const deviceId of [1, 2]) expect(scene.service.textsOf(subscriber, deviceId)).toEqual(['a text', 'a text']);
+    for (const deviceId of [1, 2])
+      expect(scene.service.textsOf(subscriber, deviceId)).toEqual(['a text', 'a text']);
     forget();
     await deliveryTo(scene, subscriber);
     expect(names()).toEqual(['sendSealed']);
@@ -210,7 +252,9 @@ describe('an account that was registered again', () => {
   it('is found out by two broadcasts at once, and both texts arrive', async () => {
     const subscriber = await subscribeReached([1, 2]);
     await scene.service.reregister(subscriber);
-    const runs = ['one', 'two'].map((body) => scene.broadcaster.broadcast({ body }, [subscriber.aci]).summary());
+    const runs = ['one', 'two'].map((body) =>
+      scene.broadcaster.broadcast({ body }, [subscriber.aci]).summary(),
+    );
     for (const summary of await Promise.all(runs)) expect(summary).toMatchObject({ sealed: 1 });
     for (const deviceId of [1, 2]) {
       expect(scene.service.textsOf(subscriber, deviceId).slice(1).sort()).toEqual(['one', 'two']);

@@ -12,7 +12,15 @@ import {
 } from '../harness/broadcasters.js';
 import type { Subscriber } from '../fakes/stand-in-service.js';
 
-const CHANNELS = ['broadcast:start', 'broadcast:end', 'delivery', 'stage', 'refusal', 'identity-change', 'certificate'];
+const CHANNELS = [
+  'broadcast:start',
+  'broadcast:end',
+  'delivery',
+  'stage',
+  'refusal',
+  'identity-change',
+  'certificate',
+];
 const BODY = 'a text that nobody else is to see';
 
 /** Everything that was logged or published, as one text. */
@@ -45,7 +53,8 @@ class Recording {
   /** With what JSON leaves out of errors and bytes. */
   text(): string {
     return JSON.stringify(this.entries, (_key, value: unknown) => {
-      if (value instanceof Error) return [Object.entries(value), value.message, value.stack, value.cause];
+      if (value instanceof Error)
+        return [Object.entries(value), value.message, value.stack, value.cause];
       if (value instanceof Uint8Array) return Buffer.from(value).toString('hex');
       return value;
     });
@@ -56,7 +65,12 @@ class Recording {
 function formsOf(bytes: Uint8Array): string[] {
   const buffer = Buffer.from(bytes);
   const base64 = buffer.toString('base64').replace(/=+$/, '');
-  return [buffer.toString('hex'), base64, buffer.toString('base64url'), [...bytes.slice(0, 6)].join(',')];
+  return [
+    buffer.toString('hex'),
+    base64,
+    buffer.toString('base64url'),
+    [...bytes.slice(0, 6)].join(','),
+  ];
 }
 
 let scene: Scene;
@@ -93,7 +107,8 @@ describe('the log, and what is published', () => {
       service.intercepts.set('sendSealed', (aci) => {
         if (aci === large.aci) return { status: 'too-large' };
         if (aci === limited.aci) return { status: 'rate-limited', retryAfterMs: 60_000 };
-        if (aci === rejected.aci) return { status: 'rejected', httpStatus: 400, cause: new Error(aci) };
+        if (aci === rejected.aci)
+          return { status: 'rejected', httpStatus: 400, cause: new Error(aci) };
         if (aci !== challenged.aci || seen.has(aci)) return undefined;
         seen.add(aci);
         return { status: 'challenge', token: 'secret-token', options: [] };
@@ -117,10 +132,16 @@ describe('the log, and what is published', () => {
     // As a program would build it that names who ordered the broadcast.
     const id = `${ids[0]}:+15550123456`.replace('+', '_');
     const options = { id };
-    const run = scene.broadcaster.broadcast({ body: BODY }, [...ids, 'no service id', '+15550123456'], options);
+    const run = scene.broadcaster.broadcast(
+      { body: BODY },
+      [...ids, 'no service id', '+15550123456'],
+      options,
+    );
     scene.broadcaster.on('challenge', () => setImmediate(() => run.resume()));
     const deliveries = await collect(run);
-    expect(new Set([...deliveries.values()].map(({ error, status }) => error?.code ?? status))).toEqual(
+    expect(
+      new Set([...deliveries.values()].map(({ error, status }) => error?.code ?? status)),
+    ).toEqual(
       new Set([
         'sealed',
         'unsealed',
@@ -140,7 +161,10 @@ describe('the log, and what is published', () => {
       sender.identityKeyPair.privateKey.serialize(),
       sender.identityKeyPair.publicKey.serialize(),
       sender.profileKey,
-      ...subscribers.flatMap(({ identity, profileKey }) => [identity.publicKey.serialize(), profileKey]),
+      ...subscribers.flatMap(({ identity, profileKey }) => [
+        identity.publicKey.serialize(),
+        profileKey,
+      ]),
       ...service.requests.flatMap(({ accessKey }) => accessKey ?? []),
       ...service.arrivals.map(({ ciphertext }) => ciphertext),
     ];
@@ -175,7 +199,9 @@ describe('the public name of a broadcast', () => {
   });
 
   it.each([undefined, '', 5])('is of a string: not %j', (id) => {
-    expect(() => scene.broadcaster.publicId(id as string)).toThrow(expect.objectContaining({ field: 'id' }) as Error);
+    expect(() => scene.broadcaster.publicId(id as string)).toThrow(
+      expect.objectContaining({ field: 'id' }) as Error,
+    );
   });
 });
 
@@ -203,7 +229,9 @@ describe('whoever listens and throws', () => {
     scene.broadcaster.on('identityChange', () => {
       throw bug;
     });
-    expect(await scene.broadcaster.broadcast({ body: 'y' }, acis([one, anew])).summary()).toMatchObject({
+    expect(
+      await scene.broadcaster.broadcast({ body: 'y' }, acis([one, anew])).summary(),
+    ).toMatchObject({
       sealed: 1,
       failed: 1,
     });
@@ -215,9 +243,13 @@ describe('whoever listens and throws', () => {
 describe('a logger that throws', () => {
   it('stops no broadcast', async () => {
     const fail = (): never => failTest('the disk of the log is full');
-    await using scene = await openScene({ logger: { debug: fail, info: fail, warn: fail, error: fail } });
+    await using scene = await openScene({
+      logger: { debug: fail, info: fail, warn: fail, error: fail },
+    });
     const subscribers = await subscribeKnown(scene, 2);
-    const { sealed } = await scene.broadcaster.broadcast({ body: BODY }, acis(subscribers)).summary();
+    const { sealed } = await scene.broadcaster
+      .broadcast({ body: BODY }, acis(subscribers))
+      .summary();
     expect(sealed).toBe(2);
   });
 });
@@ -241,8 +273,10 @@ describe('a transport that rejects instead of answering', () => {
     'in %s stops the run with what it rejected with, and nothing is unhandled',
     async (name) => {
       const subscribers = await subscribeKnown(scene, 20);
-      for (const subscriber of subscribers) subscriber.access = name === 'accountExists' ? 'none' : 'key';
-      for (const subscriber of subscribers) await changeContact(scene, subscriber, { lastSeenMs: 1 });
+      for (const subscriber of subscribers)
+        subscriber.access = name === 'accountExists' ? 'none' : 'key';
+      for (const subscriber of subscribers)
+        await changeContact(scene, subscriber, { lastSeenMs: 1 });
       const bug = new Error('a bug in a transport');
       scene.service.intercepts.set(name, () => Promise.reject(bug));
       const run = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), { id: 'a' });

@@ -4,7 +4,14 @@ import { OverlayStore } from '#dist/src/broadcast/dry-run.js';
 import { TABLES, type Change } from '#dist/src/store/store.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { untilTrue } from '../harness/await-condition.js';
-import { acis, collect, failTest, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
+import {
+  acis,
+  collect,
+  failTest,
+  openScene,
+  subscribeKnown,
+  type Scene,
+} from '../harness/broadcasters.js';
 import type { Subscriber } from '../fakes/stand-in-service.js';
 
 const lines: { readonly facts: object }[] = [];
@@ -16,7 +23,9 @@ beforeEach(async () => {
   lines.splice(0);
   scene = await openScene({ logger });
   subscribers = await subscribeKnown(scene, 6);
-  await scene.broadcaster.broadcast({ body: 'before' }, acis(subscribers.slice(0, 3)), { id: 'before' }).summary();
+  await scene.broadcaster
+    .broadcast({ body: 'before' }, acis(subscribers.slice(0, 3)), { id: 'before' })
+    .summary();
 });
 afterEach(() => scene[Symbol.asyncDispose]());
 
@@ -29,7 +38,9 @@ const SAME = { id: 'a', timestamp: 1_700_000_000_000 };
 describe('a dry run', () => {
   it('leaves the whole store as it is', async () => {
     const before = await contents();
-    await scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), { ...SAME, dryRun: true }).summary();
+    await scene.broadcaster
+      .broadcast({ body: 'x' }, acis(subscribers), { ...SAME, dryRun: true })
+      .summary();
     expect(await contents()).toEqual(before);
     expect(await scene.broadcaster.resume()).toEqual([]);
   });
@@ -37,27 +48,38 @@ describe('a dry run', () => {
   it('leaves id and timestamp to the real one, and to another broadcast', async () => {
     const { broadcaster } = scene;
     const dry = { ...SAME, dryRun: true };
-    expect(await broadcaster.broadcast({ body: 'x' }, acis(subscribers), dry).summary()).toMatchObject({ sealed: 6 });
+    expect(
+      await broadcaster.broadcast({ body: 'x' }, acis(subscribers), dry).summary(),
+    ).toMatchObject({ sealed: 6 });
     // Another id with the same timestamp.
     const other = { ...SAME, id: 'b' };
-    expect(await broadcaster.broadcast({ body: 'y' }, acis(subscribers), other).summary()).toMatchObject({ sealed: 6 });
+    expect(
+      await broadcaster.broadcast({ body: 'y' }, acis(subscribers), other).summary(),
+    ).toMatchObject({ sealed: 6 });
     // The same id with another text.
     const real = { id: 'a' };
-    expect(await broadcaster.broadcast({ body: 'z' }, acis(subscribers), real).summary()).toMatchObject({ sealed: 6 });
-    for (const subscriber of subscribers) expect(scene.service.textsOf(subscriber).slice(-2)).toEqual(['y', 'z']);
+    expect(
+      await broadcaster.broadcast({ body: 'z' }, acis(subscribers), real).summary(),
+    ).toMatchObject({ sealed: 6 });
+    for (const subscriber of subscribers)
+      expect(scene.service.textsOf(subscriber).slice(-2)).toEqual(['y', 'z']);
   });
 
   it('holds up no real one that begins, runs and ends meanwhile, nor another dry one', async () => {
     const { broadcaster } = scene;
     const dry = broadcaster.broadcast({ body: 'x' }, acis(subscribers), { ...SAME, dryRun: true });
     dry.pause();
-    const other = broadcaster.broadcast({ body: 'x' }, acis(subscribers), { ...SAME, dryRun: true });
+    const other = broadcaster.broadcast({ body: 'x' }, acis(subscribers), {
+      ...SAME,
+      dryRun: true,
+    });
     const real = broadcaster.broadcast({ body: 'x' }, acis(subscribers), SAME);
     expect(await real.summary()).toMatchObject({ sealed: 6 });
     expect(await other.summary()).toMatchObject({ recipients: 6 });
     dry.resume();
     expect(await dry.summary()).toMatchObject({ recipients: 6 });
-    for (const subscriber of subscribers) expect(scene.service.textsOf(subscriber).at(-1)).toBe('x');
+    for (const subscriber of subscribers)
+      expect(scene.service.textsOf(subscriber).at(-1)).toBe('x');
     expect(await broadcaster.resume()).toEqual([]);
   });
 
@@ -86,7 +108,9 @@ describe('a dry run', () => {
     for (const event of ['challenge', 'identityChange', 'certificateProblem'] as const) {
       broadcaster.on(event, () => failTest('event'));
     }
-    await collect(broadcaster.broadcast({ body: 'x' }, acis(subscribers), { ...SAME, dryRun: true }));
+    await collect(
+      broadcaster.broadcast({ body: 'x' }, acis(subscribers), { ...SAME, dryRun: true }),
+    );
     for (const name of names) unsubscribe(name, note);
     expect(published.length).toBeGreaterThan(6);
     for (const facts of published) expect(facts).toMatchObject({ dryRun: true });
@@ -117,7 +141,10 @@ it('two broadcasts that are given one timestamp at once are not both sent', asyn
   );
   const [one, other] = await Promise.allSettled(sends);
   expect(one).toMatchObject({ status: 'fulfilled', value: { sealed: 6 } });
-  expect(other).toMatchObject({ status: 'rejected', reason: { code: 'ERR_INVALID_ARGUMENT', field: 'timestamp' } });
+  expect(other).toMatchObject({
+    status: 'rejected',
+    reason: { code: 'ERR_INVALID_ARGUMENT', field: 'timestamp' },
+  });
   expect(service.arrivals.filter(({ message }) => message.body === 'd')).toEqual([]);
 });
 
@@ -134,7 +161,9 @@ describe('the memory of a dry run', () => {
         { table: 'outbox', key: `a/${recipient}`, value: big },
       ];
       await overlay.commit(changes);
-      await overlay.commit([{ table: 'outbox', key: `a/${recipient}`, value: Uint8Array.of(8, 2) }]);
+      await overlay.commit([
+        { table: 'outbox', key: `a/${recipient}`, value: Uint8Array.of(8, 2) },
+      ]);
       overlay.forget(recipient);
     }
     expect(overlay.size).toBe(recipients.length);

@@ -22,32 +22,38 @@ class HeldStore extends MemoryStore implements Store {
 }
 
 const rowsIn = (changes: readonly Change[]): OutboxRecord[] =>
-  changes.flatMap(({ table, value }) => (table === 'outbox' && value !== null ? [decodeOutbox(value)] : []));
+  changes.flatMap(({ table, value }) =>
+    table === 'outbox' && value !== null ? [decodeOutbox(value)] : [],
+  );
 const hasRow = (changes: readonly Change[], state: OutboxRecord['state']): boolean =>
   rowsIn(changes).some((row) => row.state === state);
 
 describe('a commit that is not on the disk yet', () => {
-  it.each(['strangers', 'acquaintances'])('holds back what was encrypted in it for %s', async (who) => {
-    const store = new HeldStore();
-    scene = await openScene({ store });
-    const subscribers = await subscribeKnown(scene, 5);
-    if (who === 'acquaintances') await scene.broadcaster.broadcast({ body: 'before' }, acis(subscribers)).summary();
-    const sendsBefore = scene.service.countOf('sendSealed');
-    let letGo!: () => void;
-    const held = new Promise<void>((resolve) => (letGo = resolve));
-    let isHeld = false;
-    store.hold = (changes) => {
-      if (!hasRow(changes, 'encrypted')) return undefined;
-      isHeld = true;
-      return held;
-    };
-    const run = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers));
-    await untilTrue(() => isHeld);
-    await manyTurns();
-    expect(scene.service.countOf('sendSealed')).toBe(sendsBefore);
-    letGo();
-    expect(await run.summary()).toMatchObject({ sealed: 5 });
-  });
+  it.each(['strangers', 'acquaintances'])(
+    'holds back what was encrypted in it for %s',
+    async (who) => {
+      const store = new HeldStore();
+      scene = await openScene({ store });
+      const subscribers = await subscribeKnown(scene, 5);
+      if (who === 'acquaintances')
+        await scene.broadcaster.broadcast({ body: 'before' }, acis(subscribers)).summary();
+      const sendsBefore = scene.service.countOf('sendSealed');
+      let letGo!: () => void;
+      const held = new Promise<void>((resolve) => (letGo = resolve));
+      let isHeld = false;
+      store.hold = (changes) => {
+        if (!hasRow(changes, 'encrypted')) return undefined;
+        isHeld = true;
+        return held;
+      };
+      const run = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers));
+      await untilTrue(() => isHeld);
+      await manyTurns();
+      expect(scene.service.countOf('sendSealed')).toBe(sendsBefore);
+      letGo();
+      expect(await run.summary()).toMatchObject({ sealed: 5 });
+    },
+  );
 
   it('holds back the delivery that it records', async () => {
     const store = new HeldStore();
@@ -85,9 +91,12 @@ describe('a commit that fails', () => {
       await expect(neverHangs(collect(run), 'the run')).rejects.toBe(full);
       if (state !== 'done') expect(scene.service.countOf('sendSealed')).toBe(0);
       store.hold = undefined;
-      const again = await scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), { id: 'a' }).summary();
+      const again = await scene.broadcaster
+        .broadcast({ body: 'x' }, acis(subscribers), { id: 'a' })
+        .summary();
       expect(again).toMatchObject({ recipients: 4, sealed: 4 });
-      for (const subscriber of subscribers) expect(scene.service.textsOf(subscriber)).toEqual(['x']);
+      for (const subscriber of subscribers)
+        expect(scene.service.textsOf(subscriber)).toEqual(['x']);
     },
   );
 
@@ -103,7 +112,9 @@ describe('a commit that fails', () => {
     const summary = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers)).summary();
     await expect(neverHangs(summary, 'the run')).rejects.toBe(torn);
     store.commit = commit;
-    expect(await scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers)).summary()).toMatchObject({ sealed: 2 });
+    expect(
+      await scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers)).summary(),
+    ).toMatchObject({ sealed: 2 });
   });
 
   it('with the sender certificate rejects the run', async () => {
@@ -112,7 +123,8 @@ describe('a commit that fails', () => {
     scene = await openScene({ store });
     const subscribers = await subscribeKnown(scene, 2);
     const full = new SealcastError('ERR_STORE_FAILED', 'the disk is full');
-    store.hold = (changes) => (changes.some(({ table }) => table === 'certificate') ? Promise.reject(full) : undefined);
+    store.hold = (changes) =>
+      changes.some(({ table }) => table === 'certificate') ? Promise.reject(full) : undefined;
     const summary = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers)).summary();
     await expect(neverHangs(summary, 'the run')).rejects.toBe(full);
     expect(scene.service.countOf('sendSealed')).toBe(0);

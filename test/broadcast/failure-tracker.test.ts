@@ -1,4 +1,7 @@
-import { RecipientFailureTracker, type Failures } from '#dist/src/broadcast/flow/failure-tracker.js';
+import {
+  RecipientFailureTracker,
+  type Failures,
+} from '#dist/src/broadcast/flow/failure-tracker.js';
 import { expect, test } from 'vitest';
 import { StandInService } from '../fakes/stand-in-service.js';
 
@@ -6,7 +9,11 @@ const newTries = (): Failures => ({ failures: 0, takenBefore: 0, silentRounds: 0
 
 test('a round of an outage asks for one sign of life each way, however sealed and unsealed failures take turns', async () => {
   const service = new StandInService();
-  const failures = new RecipientFailureTracker(service, service.sender.aci, new AbortController().signal);
+  const failures = new RecipientFailureTracker(
+    service,
+    service.sender.aci,
+    new AbortController().signal,
+  );
   for (const round of [0, 1]) {
     for (let i = 0; i < 20; i++) {
       const scene = { taken: 0, round, lastOutageMs: 1_000, isSealed: i % 2 === 0 };

@@ -36,14 +36,16 @@ async function subscribeReached(count: number): Promise<Subscriber[]> {
   return subscribers;
 }
 
-const first = ([subscriber]: readonly Subscriber[]): Subscriber => subscriber ?? failTest('subscriber');
+const first = ([subscriber]: readonly Subscriber[]): Subscriber =>
+  subscriber ?? failTest('subscriber');
 const requestsTo = ({ aci }: Subscriber): RequestName[] =>
   scene.service.requests.filter(({ destination }) => destination === aci).map(({ name }) => name);
 
 /** A broadcast that is paused before it sends anything, with everything encrypted. */
-async function pausedBroadcast(
-  subscribers: readonly Subscriber[],
-): Promise<{ readonly run: ReturnType<Broadcaster['broadcast']>; readonly deliveries: ReturnType<typeof collect> }> {
+async function pausedBroadcast(subscribers: readonly Subscriber[]): Promise<{
+  readonly run: ReturnType<Broadcaster['broadcast']>;
+  readonly deliveries: ReturnType<typeof collect>;
+}> {
   const run = scene.broadcaster.broadcast({ body: 'paused' }, acis(subscribers), { id: 'paused' });
   run.pause();
   const deliveries = collect(run);
@@ -66,7 +68,8 @@ describe('a contact that is blocked once its message is encrypted', () => {
     run.resume();
     expect((await deliveries).get(blocked.aci)).toMatchObject(BLOCKED);
     expect(requestsTo(blocked)).toEqual([]);
-    for (const other of others) expect((await deliveries).get(other.aci)).toMatchObject({ status: 'sealed' });
+    for (const other of others)
+      expect((await deliveries).get(other.aci)).toMatchObject({ status: 'sealed' });
   });
 
   it('gets no second request after an outage that came between', async () => {
@@ -218,7 +221,9 @@ describe('a first session', () => {
       await released;
       return undefined;
     });
-    const runs = ['one', 'two'].map((body) => scene.broadcaster.broadcast({ body }, [subscriber.aci]));
+    const runs = ['one', 'two'].map((body) =>
+      scene.broadcaster.broadcast({ body }, [subscriber.aci]),
+    );
     await untilTrue(() => scene.service.countOf('fetchPreKeys') > 0);
     await untilTrue(() => runs.every(({ progress }) => progress.ingested));
     release();
@@ -227,12 +232,18 @@ describe('a first session', () => {
     expect(scene.service.countOf('fetchPreKeys')).toBe(1);
   });
 
-  /** Calls back each time sessions of the recipient are read, which is right before workers begin or continue one. */
+  /**
+   * Calls back each time sessions of the recipient are read, which is right before workers begin or
+   * continue one.
+   */
   async function reopenWatched(onRead: (aci: string) => Promise<void>): Promise<void> {
     const beforeRead: StoreWatch['beforeRead'] = (table, keys) =>
       table === 'session' && keys[0] !== undefined ? onRead(keys[0].slice(0, 36)) : undefined;
     await scene.broadcaster.close();
-    scene = await openScene({ store: new WatchedStore(new MemoryStore(), { beforeRead }) }, scene.service);
+    scene = await openScene(
+      { store: new WatchedStore(new MemoryStore(), { beforeRead }) },
+      scene.service,
+    );
   }
 
   it('is dropped where the contact is blocked while workers compute it', async () => {

@@ -18,7 +18,9 @@ async function interrupted(lost: number): Promise<string[]> {
   run.summary().catch(() => undefined);
   await untilTrue(() => run.progress.ingested && service.countOf('sendSealed') > 0);
   await broadcaster.close();
-  await store.commit(ids.slice(0, lost).map((id) => ({ table: 'outbox', key: outboxKey('a', id), value: null })));
+  await store.commit(
+    ids.slice(0, lost).map((id) => ({ table: 'outbox', key: outboxKey('a', id), value: null })),
+  );
   service.intercepts.clear();
   scene = await openScene({ store }, service);
   return ids;

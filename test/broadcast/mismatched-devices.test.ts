@@ -33,6 +33,9 @@ describe('the devices of a 409', () => {
     ['thousands', idsUpTo(30_000)],
     ['one id thousands of times', new Array<number>(30_000).fill(1)],
   ])('that are no such ids are not acted on: %s', (_name, missingDevices) => {
-    expect(refusalOfAnswer(answer({ missingDevices }))).toEqual({ status: 'rejected', httpStatus: 409 });
+    expect(refusalOfAnswer(answer({ missingDevices }))).toEqual({
+      status: 'rejected',
+      httpStatus: 409,
+    });
   });
 });

@@ -2,7 +2,14 @@ import fc from 'fast-check';
 import { SealcastError, type Transport } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { checkedTransport } from '#dist/src/transport/checked-transport.js';
-import { acis, changeContact, collect, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
+import {
+  acis,
+  changeContact,
+  collect,
+  openScene,
+  subscribeKnown,
+  type Scene,
+} from '../harness/broadcasters.js';
 import { StandInService, type RequestName, type Subscriber } from '../fakes/stand-in-service.js';
 
 const NUMBER_OF_RUNS = 12;
@@ -25,7 +32,12 @@ const NONSENSE: readonly unknown[] = [
   { status: 'mismatched-devices', missing: [0], extra: [], stale: [] },
   { status: 'mismatched-devices', missing: [1.5], extra: [], stale: [] },
   { status: 'mismatched-devices', missing: new Array(1), extra: [], stale: [] },
-  { status: 'mismatched-devices', missing: Array.from({ length: 30_000 }, () => 2), extra: [], stale: [] },
+  {
+    status: 'mismatched-devices',
+    missing: Array.from({ length: 30_000 }, () => 2),
+    extra: [],
+    stale: [],
+  },
   { status: 'rate-limited' },
   { status: 'rate-limited', retryAfterMs: '5' },
   { status: 'unavailable', retryAfterMs: Number.NaN },
@@ -47,7 +59,8 @@ const NONSENSE: readonly unknown[] = [
 let scene: Scene;
 let service: StandInService;
 let subscribers: Subscriber[];
-let answers: { readonly name: RequestName; readonly of: string; readonly answer: () => unknown } | undefined;
+let answers:
+  { readonly name: RequestName; readonly of: string; readonly answer: () => unknown } | undefined;
 
 beforeEach(async () => {
   answers = undefined;
@@ -98,8 +111,13 @@ describe.each(REQUESTS)('a transport that answers %s with nonsense', (name, prep
     await prepare(victim);
     const expectOnlyVictimFails = async (answer: () => unknown): Promise<void> => {
       answers = { name, of: victim.aci, answer };
-      const deliveries = await collect(scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers)));
-      expect(deliveries.get(victim.aci)).toMatchObject({ status: 'failed', error: { code: 'ERR_SERVICE_REJECTED' } });
+      const deliveries = await collect(
+        scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers)),
+      );
+      expect(deliveries.get(victim.aci)).toMatchObject({
+        status: 'failed',
+        error: { code: 'ERR_SERVICE_REJECTED' },
+      });
       for (const { aci } of others) expect(deliveries.get(aci)?.status).toBe('sealed');
     };
     await expectOnlyVictimFails(() => {
@@ -120,7 +138,13 @@ describe('a checked transport', () => {
   const request = { destination: 'a' } as never;
 
   it.each(NONSENSE)('refuses nonsense %#, whatever was asked for', async (answer) => {
-    for (const name of ['sendSealed', 'sendUnsealed', 'fetchPreKeys', 'accountExists', 'fetchProfile']) {
+    for (const name of [
+      'sendSealed',
+      'sendUnsealed',
+      'fetchPreKeys',
+      'accountExists',
+      'fetchProfile',
+    ]) {
       const transport = over({ [name]: () => answer });
       const asked = (transport as unknown as Record<string, (of: never) => Promise<unknown>>)[name];
       expect(await asked?.(request), name).toMatchObject({
@@ -132,11 +156,21 @@ describe('a checked transport', () => {
   });
 
   it('passes good outcomes on whole, and what a request rejects with', async () => {
-    const good = { status: 'mismatched-devices', missing: [2], extra: [], stale: [127], more: 'of a later version' };
-    expect(await over({ sendSealed: () => Promise.resolve(good) }).sendSealed(request)).toEqual(good);
+    const good = {
+      status: 'mismatched-devices',
+      missing: [2],
+      extra: [],
+      stale: [127],
+      more: 'of a later version',
+    };
+    expect(await over({ sendSealed: () => Promise.resolve(good) }).sendSealed(request)).toEqual(
+      good,
+    );
     const closed = new SealcastError('ERR_CLOSED', 'closed');
     const bug = new Error('a bug');
-    await expect(over({ sendSealed: () => Promise.reject(bug) }).sendSealed(request)).rejects.toBe(bug);
+    await expect(over({ sendSealed: () => Promise.reject(bug) }).sendSealed(request)).rejects.toBe(
+      bug,
+    );
     const throwing = (): never => {
       throw closed;
     };

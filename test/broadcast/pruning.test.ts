@@ -42,9 +42,19 @@ beforeEach(() => {
 });
 afterEach(() => pruner.stop());
 
-async function put(id: string, finishedAtMs: number, state: BroadcastState = 'finished'): Promise<void> {
+async function put(
+  id: string,
+  finishedAtMs: number,
+  state: BroadcastState = 'finished',
+): Promise<void> {
   const content = encodeMessage({ body: 'x' }, finishedAtMs);
-  const record = { content, timestamp: finishedAtMs, urgent: true, createdAtMs: finishedAtMs, invalidRecipients: 0 };
+  const record = {
+    content,
+    timestamp: finishedAtMs,
+    urgent: true,
+    createdAtMs: finishedAtMs,
+    invalidRecipients: 0,
+  };
   await store.commit([
     { table: 'broadcast', key: id, value: encodeBroadcast({ ...record, state, finishedAtMs }) },
     { table: 'outbox', key: `${id}/r`, value: encodeOutbox({ state: 'done', status: 'sealed' }) },
@@ -101,7 +111,10 @@ describe('finished broadcasts', () => {
     await put('busy', clock.now() - KEEP_MS - 1);
     await put('other', clock.now() - KEEP_MS - 1);
     let end!: () => void;
-    runs.add('busy', 'run', { stop: () => undefined, ended: new Promise<void>((resolve) => (end = resolve)) });
+    runs.add('busy', 'run', {
+      stop: () => undefined,
+      ended: new Promise<void>((resolve) => (end = resolve)),
+    });
     await pass(PRUNE_INTERVAL_MS);
     expect(await stored()).toEqual(['busy']);
     end();

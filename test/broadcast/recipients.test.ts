@@ -3,7 +3,15 @@ import { MemoryStore, type Store } from 'sealcast';
 import { decodeBroadcast } from '#dist/src/store/tables/broadcasts.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { neverHangs, untilTrue } from '../harness/await-condition.js';
-import { acis, collect, deliveryTo, failTest, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
+import {
+  acis,
+  collect,
+  deliveryTo,
+  failTest,
+  openScene,
+  subscribeKnown,
+  type Scene,
+} from '../harness/broadcasters.js';
 import type { Clock } from '#dist/src/util/clock.js';
 import { ManualClock } from '../fakes/manual-clock.js';
 import { StandInService } from '../fakes/stand-in-service.js';
@@ -39,27 +47,42 @@ describe('recipients', () => {
     await expect(run.summary()).rejects.toMatchObject({ code: 'ERR_ABORTED' });
     scene.service.intercepts.clear();
     const [resumed] = await scene.broadcaster.resume();
-    expect(resumed).toMatchObject({ status: 'finished', summary: { recipients: 4, sealed: 2, failed: 2 } });
+    expect(resumed).toMatchObject({
+      status: 'finished',
+      summary: { recipients: 4, sealed: 2, failed: 2 },
+    });
   });
 
   it('of a broadcast with another one’s timestamp are refused with it', async () => {
     const [subscriber] = await subscribeKnown(scene, 1);
     const recipients = [subscriber?.aci ?? ''];
-    await scene.broadcaster.broadcast({ body: 'x' }, recipients, { id: 'a', timestamp: 5 }).summary();
-    const again = (): unknown => scene.broadcaster.broadcast({ body: 'y' }, recipients, { id: 'b', timestamp: 5 });
-    expect(again).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT', field: 'timestamp' }));
-    await scene.broadcaster.broadcast({ body: 'x' }, recipients, { id: 'a', timestamp: 5 }).summary();
+    await scene.broadcaster
+      .broadcast({ body: 'x' }, recipients, { id: 'a', timestamp: 5 })
+      .summary();
+    const again = (): unknown =>
+      scene.broadcaster.broadcast({ body: 'y' }, recipients, { id: 'b', timestamp: 5 });
+    expect(again).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT', field: 'timestamp' }),
+    );
+    await scene.broadcaster
+      .broadcast({ body: 'x' }, recipients, { id: 'a', timestamp: 5 })
+      .summary();
   });
 
   it('given more than once, in any letter case, get one message', async () => {
     const subscribers = await subscribeKnown(scene, 3);
-    const given = [...acis(subscribers), ...acis(subscribers).map((aci) => aci.toUpperCase()), ...acis(subscribers)];
+    const given = [
+      ...acis(subscribers),
+      ...acis(subscribers).map((aci) => aci.toUpperCase()),
+      ...acis(subscribers),
+    ];
     const deliveries: string[] = [];
     const run = scene.broadcaster.broadcast({ body: 'once' }, given);
     for await (const { recipient } of run) deliveries.push(recipient);
     expect(deliveries.sort()).toEqual(acis(subscribers).sort());
     expect(await run.summary()).toMatchObject({ recipients: 3, sealed: 3 });
-    for (const subscriber of subscribers) expect(scene.service.textsOf(subscriber)).toEqual(['once']);
+    for (const subscriber of subscribers)
+      expect(scene.service.textsOf(subscriber)).toEqual(['once']);
   });
 
   it('may come from an async iterable', async () => {
@@ -70,7 +93,9 @@ describe('recipients', () => {
         yield aci;
       }
     }
-    expect(await scene.broadcaster.broadcast({ body: 'x' }, give()).summary()).toMatchObject({ sealed: 3 });
+    expect(await scene.broadcaster.broadcast({ body: 'x' }, give()).summary()).toMatchObject({
+      sealed: 3,
+    });
   });
 
   it('may be none', async () => {
@@ -82,9 +107,17 @@ describe('recipients', () => {
 
   it('that are no service ids are failures of their own', async () => {
     const [subscriber] = await subscribeKnown(scene, 1);
-    const given = ['+15550100', subscriber?.aci, 7, '', null, `PNI:PNI:${randomUUID()}`] as string[];
+    const given = [
+      '+15550100',
+      subscriber?.aci,
+      7,
+      '',
+      null,
+      `PNI:PNI:${randomUUID()}`,
+    ] as string[];
     const deliveries = [];
-    for await (const delivery of scene.broadcaster.broadcast({ body: 'x' }, given)) deliveries.push(delivery);
+    for await (const delivery of scene.broadcaster.broadcast({ body: 'x' }, given))
+      deliveries.push(delivery);
     const failed = deliveries.filter(({ status }) => status === 'failed');
     expect(failed).toHaveLength(5);
     expect(failed.map(({ error }) => [error?.code, error?.index])).toEqual(
@@ -96,8 +129,12 @@ describe('recipients', () => {
   it('that are the account itself, or blocked, cost no request', async () => {
     const blocked = await scene.service.subscribe();
     await scene.broadcaster.setBlocked(blocked.aci, true);
-    expect(await deliveryTo(scene, blocked)).toMatchObject({ error: { code: 'ERR_RECIPIENT_BLOCKED' } });
-    expect(await deliveryTo(scene, scene.service.sender)).toMatchObject({ error: { code: 'ERR_RECIPIENT_INVALID' } });
+    expect(await deliveryTo(scene, blocked)).toMatchObject({
+      error: { code: 'ERR_RECIPIENT_BLOCKED' },
+    });
+    expect(await deliveryTo(scene, scene.service.sender)).toMatchObject({
+      error: { code: 'ERR_RECIPIENT_INVALID' },
+    });
     expect(scene.service.requests).toEqual([]);
     await scene.broadcaster.setBlocked(blocked.aci, false);
     await scene.broadcaster.setProfileKey(blocked.aci, blocked.profileKey);
@@ -113,10 +150,16 @@ describe('recipients', () => {
     }
     const options = { id: 'torn' };
     const summary = scene.broadcaster.broadcast({ body: 'x' }, torn(), options).summary();
-    await expect(summary).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT', field: 'recipients', cause });
+    await expect(summary).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+      field: 'recipients',
+      cause,
+    });
     expect(await stateOf(scene.store, 'torn')).toBe('ingesting');
     expect(await scene.broadcaster.resume()).toEqual([{ id: 'torn', status: 'needs-recipients' }]);
-    const again = await scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), options).summary();
+    const again = await scene.broadcaster
+      .broadcast({ body: 'x' }, acis(subscribers), options)
+      .summary();
     expect(again).toMatchObject({ recipients: 3, sealed: 3 });
     for (const subscriber of subscribers) expect(scene.service.textsOf(subscriber)).toEqual(['x']);
   });
@@ -129,7 +172,9 @@ describe('recipients', () => {
         return: () => new Promise(() => undefined),
       }),
     };
-    const summary = scene.broadcaster.broadcast({ body: 'x' }, never, { id: 'n', signal: controller.signal }).summary();
+    const summary = scene.broadcaster
+      .broadcast({ body: 'x' }, never, { id: 'n', signal: controller.signal })
+      .summary();
     summary.catch(() => undefined);
     await untilTrue(async () => (await stateOf(scene.store, 'n')) === 'ingesting');
     if (how === 'an abort') controller.abort();
@@ -148,7 +193,11 @@ describe('a broadcast with an id', () => {
     const run = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), { id: 'a' });
     const deliveries = await collect(run);
     expect(new Set(deliveries.keys())).toEqual(new Set(acis(subscribers).slice(2)));
-    expect(await run.summary()).toMatchObject({ recipients: 4, sealed: 4, timestamp: first.timestamp });
+    expect(await run.summary()).toMatchObject({
+      recipients: 4,
+      sealed: 4,
+      timestamp: first.timestamp,
+    });
     for (const subscriber of subscribers) expect(scene.service.textsOf(subscriber)).toEqual(['x']);
     expect(scene.service.countOf('sendSealed')).toBe(4);
   });
@@ -160,9 +209,14 @@ describe('a broadcast with an id', () => {
   ])('rejects another %s', async (_, message, options) => {
     const [subscriber] = await subscribeKnown(scene, 1);
     if (subscriber === undefined) return failTest('subscriber');
-    await scene.broadcaster.broadcast({ body: 'x' }, [subscriber.aci], { id: 'a', timestamp: 1 }).summary();
+    await scene.broadcaster
+      .broadcast({ body: 'x' }, [subscriber.aci], { id: 'a', timestamp: 1 })
+      .summary();
     const other = scene.broadcaster.broadcast(message, [subscriber.aci], { id: 'a', ...options });
-    await expect(other.summary()).rejects.toMatchObject({ code: 'ERR_BROADCAST_MISMATCH', field: 'id' });
+    await expect(other.summary()).rejects.toMatchObject({
+      code: 'ERR_BROADCAST_MISMATCH',
+      field: 'id',
+    });
     expect(scene.service.countOf('sendSealed')).toBe(1);
     expect(await stateOf(scene.store, 'a')).toBe('finished');
   });
@@ -180,7 +234,9 @@ describe('a broadcast with an id', () => {
 
   it('that was cut off by close() is finished by resume(), with nothing sent twice', async () => {
     const subscribers = await subscribeKnown(scene, 10);
-    scene.service.intercepts.set('sendSealed', (_, count) => (count > 4 ? new Promise(() => undefined) : undefined));
+    scene.service.intercepts.set('sendSealed', (_, count) =>
+      count > 4 ? new Promise(() => undefined) : undefined,
+    );
     const run = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), { id: 'a' });
     const delivered: string[] = [];
     const iterating = (async () => {
@@ -193,7 +249,11 @@ describe('a broadcast with an id', () => {
     expect(await stateOf(scene.store, 'a')).toBe('sending');
     scene.service.intercepts.clear();
     const [resumed] = await scene.broadcaster.resume();
-    expect(resumed).toMatchObject({ id: 'a', status: 'finished', summary: { recipients: 10, sealed: 10 } });
+    expect(resumed).toMatchObject({
+      id: 'a',
+      status: 'finished',
+      summary: { recipients: 10, sealed: 10 },
+    });
     for (const subscriber of subscribers) expect(scene.service.textsOf(subscriber)).toEqual(['x']);
     expect(scene.service.arrivals).toHaveLength(10);
     expect(await scene.broadcaster.resume()).toEqual([]);
@@ -212,10 +272,13 @@ describe('a broadcast with an id', () => {
     await reopen();
     scene.service.intercepts.clear();
     scene.service.requests.splice(0);
-    const resumed = (await Promise.all([scene.broadcaster.resume(), scene.broadcaster.resume()])).flat();
+    const resumed = (
+      await Promise.all([scene.broadcaster.resume(), scene.broadcaster.resume()])
+    ).flat();
     expect(resumed.map(({ id }) => id).sort()).toEqual(['a', 'b']);
     expect(scene.service.countOf('sendSealed')).toBe(12);
-    for (const subscriber of subscribers) expect(scene.service.textsOf(subscriber).sort()).toEqual(['a', 'b']);
+    for (const subscriber of subscribers)
+      expect(scene.service.textsOf(subscriber).sort()).toEqual(['a', 'b']);
   });
 });
 

@@ -1,7 +1,14 @@
 import type { Delivery } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { manyTurns, neverHangs, untilTrue } from '../harness/await-condition.js';
-import { acis, collect, failTest, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
+import {
+  acis,
+  collect,
+  failTest,
+  openScene,
+  subscribeKnown,
+  type Scene,
+} from '../harness/broadcasters.js';
 import type { Subscriber } from '../fakes/stand-in-service.js';
 
 let scene: Scene;
@@ -10,7 +17,10 @@ beforeEach(async () => {
 });
 afterEach(() => scene[Symbol.asyncDispose]());
 
-async function textsOfAll(subscribers: readonly Subscriber[], texts: readonly string[]): Promise<void> {
+async function textsOfAll(
+  subscribers: readonly Subscriber[],
+  texts: readonly string[],
+): Promise<void> {
   for (const subscriber of subscribers) expect(scene.service.textsOf(subscriber)).toEqual(texts);
   await Promise.resolve();
 }
@@ -36,28 +46,45 @@ describe('iterating a run', () => {
 
   it('is not needed: the summary alone has it all', async () => {
     const subscribers = await subscribeKnown(scene, 3);
-    const run = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), { id: 's', timestamp: 77 });
+    const run = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), {
+      id: 's',
+      timestamp: 77,
+    });
     const summary = await run.summary();
-    expect(summary).toMatchObject({ id: 's', timestamp: 77, recipients: 3, sealed: 3, unsealed: 0 });
+    expect(summary).toMatchObject({
+      id: 's',
+      timestamp: 77,
+      recipients: 3,
+      sealed: 3,
+      unsealed: 0,
+    });
     expect(summary.durationMs).toBeGreaterThan(0);
     expect(run.id).toBe('s');
   });
 });
 
 describe('a run', () => {
-  it.each(['resume', 'continue'] as const)('sends nothing while it is paused, until %s()', async (goOn) => {
-    const subscribers = await subscribeKnown(scene, 5);
-    const run = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers));
-    run.pause();
-    await untilTrue(() => run.progress.ingested && scene.service.countOf('fetchPreKeys') === 5);
-    await untilTrue(() => !run.progress.waitingFor.includes('prekeys'));
-    await manyTurns();
-    expect(run.progress).toMatchObject({ recipients: 5, pending: 5, sealed: 0, waitingFor: ['paused'] });
-    expect(scene.service.countOf('sendSealed')).toBe(0);
-    run[goOn]();
-    expect(await run.summary()).toMatchObject({ sealed: 5 });
-    expect(run.progress).toMatchObject({ pending: 0, sealed: 5, waitingFor: [] });
-  });
+  it.each(['resume', 'continue'] as const)(
+    'sends nothing while it is paused, until %s()',
+    async (goOn) => {
+      const subscribers = await subscribeKnown(scene, 5);
+      const run = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers));
+      run.pause();
+      await untilTrue(() => run.progress.ingested && scene.service.countOf('fetchPreKeys') === 5);
+      await untilTrue(() => !run.progress.waitingFor.includes('prekeys'));
+      await manyTurns();
+      expect(run.progress).toMatchObject({
+        recipients: 5,
+        pending: 5,
+        sealed: 0,
+        waitingFor: ['paused'],
+      });
+      expect(scene.service.countOf('sendSealed')).toBe(0);
+      run[goOn]();
+      expect(await run.summary()).toMatchObject({ sealed: 5 });
+      expect(run.progress).toMatchObject({ pending: 0, sealed: 5, waitingFor: [] });
+    },
+  );
 
   it('whose signal had fired before does nothing and leaves nothing', async () => {
     const [subscriber] = await subscribeKnown(scene, 1);
@@ -81,9 +108,12 @@ describe('a run', () => {
     const other = scene.broadcaster.broadcast({ body: 'other' }, acis(subscribers)).summary();
     await expect(collect(stopped)).rejects.toMatchObject({ code: 'ERR_ABORTED' });
     expect(await other).toMatchObject({ sealed: 6 });
-    const again = await scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), { id: 'a' }).summary();
+    const again = await scene.broadcaster
+      .broadcast({ body: 'x' }, acis(subscribers), { id: 'a' })
+      .summary();
     expect(again).toMatchObject({ recipients: 6, sealed: 6 });
-    for (const subscriber of subscribers) expect(scene.service.textsOf(subscriber).sort()).toEqual(['other', 'x']);
+    for (const subscriber of subscribers)
+      expect(scene.service.textsOf(subscriber).sort()).toEqual(['other', 'x']);
   });
 
   it('shares a signal with many others without a warning', async () => {
@@ -103,7 +133,8 @@ describe('a run', () => {
 
   it('that is dry asks nobody for anything and changes nothing in the store', async () => {
     const [known, stranger, denying] = await subscribeKnown(scene, 3);
-    if (known === undefined || stranger === undefined || denying === undefined) return failTest('subscribers');
+    if (known === undefined || stranger === undefined || denying === undefined)
+      return failTest('subscribers');
     await scene.broadcaster.broadcast({ body: 'x' }, [known.aci]).summary();
     denying.access = 'none';
     await scene.broadcaster.broadcast({ body: 'x' }, [denying.aci]).summary();
@@ -112,11 +143,16 @@ describe('a run', () => {
       Promise.all(tables.map((table) => scene.store.list(table, { limit: 100 })));
     const before = await contents();
     scene.service.requests.splice(0);
-    const run = scene.broadcaster.broadcast({ body: 'dry' }, acis([known, stranger, denying]), { dryRun: true });
+    const run = scene.broadcaster.broadcast({ body: 'dry' }, acis([known, stranger, denying]), {
+      dryRun: true,
+    });
     const deliveries = await collect(run);
     expect(deliveries.get(known.aci)?.status).toBe('sealed');
     expect(deliveries.get(stranger.aci)?.status).toBe('sealed');
-    expect(deliveries.get(denying.aci)).toMatchObject({ status: 'failed', error: { code: 'ERR_ACCESS_DENIED' } });
+    expect(deliveries.get(denying.aci)).toMatchObject({
+      status: 'failed',
+      error: { code: 'ERR_ACCESS_DENIED' },
+    });
     expect(scene.service.requests).toEqual([]);
     expect(await contents()).toEqual(before);
   });
@@ -125,7 +161,10 @@ describe('a run', () => {
     const subscribers = await subscribeKnown(scene, 5);
     const known = acis(subscribers).slice(0, 2);
     await scene.broadcaster.broadcast({ body: 'x' }, known, { id: 'd' }).summary();
-    const dry = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), { id: 'd', dryRun: true });
+    const dry = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), {
+      id: 'd',
+      dryRun: true,
+    });
     const deliveries = await collect(dry);
     expect([...deliveries.keys()].sort()).toEqual(acis(subscribers).slice(2).sort());
     expect(await dry.summary()).toMatchObject({ recipients: 5, sealed: 5 });
@@ -153,7 +192,11 @@ describe('a Broadcaster that was closed', () => {
 
   it('ends a paused run, and one that waits for a challenge', async () => {
     const subscribers = await subscribeKnown(scene, 2);
-    scene.service.intercepts.set('sendSealed', () => ({ status: 'challenge', token: '', options: [] }));
+    scene.service.intercepts.set('sendSealed', () => ({
+      status: 'challenge',
+      token: '',
+      options: [],
+    }));
     const run = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers));
     const deliveries: Delivery[] = [];
     const iterating = (async () => {

@@ -44,7 +44,13 @@ async function answer(subscriber: Subscriber): Promise<void> {
   const senderAddress = ProtocolAddress.new(sender.aci, sender.deviceId);
   const address = ProtocolAddress.new(subscriber.aci, 1);
   const { sessions, identities } = device.stores;
-  const encrypted = await signalEncrypt(new Uint8Array([1]), senderAddress, address, sessions, identities);
+  const encrypted = await signalEncrypt(
+    new Uint8Array([1]),
+    senderAddress,
+    address,
+    sessions,
+    identities,
+  );
   const own = new MemoryStores(
     new IdentityKeyPair(sender.identityKeyPair.publicKey, sender.identityKeyPair.privateKey),
     sender.registrationId,
@@ -54,7 +60,9 @@ async function answer(subscriber: Subscriber): Promise<void> {
   const message = SignalMessage.deserialize(encrypted.serialize());
   await signalDecrypt(message, address, senderAddress, own.sessions, own.identities);
   const record = (await own.sessions.getSession(address)) ?? failTest('session');
-  await scene.store.commit([{ table: 'session', key: `${subscriber.aci}.1`, value: record.serialize() }]);
+  await scene.store.commit([
+    { table: 'session', key: `${subscriber.aci}.1`, value: record.serialize() },
+  ]);
 }
 
 describe('a session', () => {
@@ -77,7 +85,8 @@ describe('a session', () => {
     await scene.broadcaster.broadcast({ body: 'two' }, acis([silent, answering])).summary();
     expect(scene.service.countOf('fetchPreKeys', silent.aci)).toBe(2);
     expect(scene.service.countOf('fetchPreKeys', answering.aci)).toBe(1);
-    for (const subscriber of [silent, answering]) expect(scene.service.textsOf(subscriber)).toEqual(['one', 'two']);
+    for (const subscriber of [silent, answering])
+      expect(scene.service.textsOf(subscriber)).toEqual(['one', 'two']);
   });
 
   it('that the store has lost, or cannot be read, is begun anew', async () => {
@@ -88,7 +97,9 @@ describe('a session', () => {
       { table: 'session', key: `${lost.aci}.1`, value: null },
       { table: 'session', key: `${torn.aci}.1`, value: new Uint8Array([255, 1, 2]) },
     ]);
-    const summary = await scene.broadcaster.broadcast({ body: 'two' }, acis([lost, torn])).summary();
+    const summary = await scene.broadcaster
+      .broadcast({ body: 'two' }, acis([lost, torn]))
+      .summary();
     expect(summary.sealed).toBeGreaterThanOrEqual(1);
     expect(scene.service.textsOf(lost)).toEqual(['one', 'two']);
   });
@@ -96,15 +107,20 @@ describe('a session', () => {
   it('is used by two broadcasts at once without a message key twice, and every text arrives', async () => {
     const subscribers = await subscribeKnown(scene, 12);
     const texts = ['one', 'two', 'three', 'four', 'five'];
-    const runs = texts.map((body) => scene.broadcaster.broadcast({ body }, acis(subscribers)).summary());
+    const runs = texts.map((body) =>
+      scene.broadcaster.broadcast({ body }, acis(subscribers)).summary(),
+    );
     for (const summary of await Promise.all(runs)) expect(summary).toMatchObject({ sealed: 12 });
     for (const subscriber of subscribers) {
       expect(scene.service.textsOf(subscriber).sort()).toEqual([...texts].sort());
     }
     expect(scene.service.arrivals.filter(({ duplicate }) => duplicate)).toEqual([]);
-    expect(new Set(scene.service.arrivals.map(({ timestamp }) => timestamp)).size).toBe(texts.length);
+    expect(new Set(scene.service.arrivals.map(({ timestamp }) => timestamp)).size).toBe(
+      texts.length,
+    );
     await scene.broadcaster.broadcast({ body: 'six' }, acis(subscribers)).summary();
-    for (const subscriber of subscribers) expect(scene.service.textsOf(subscriber).at(-1)).toBe('six');
+    for (const subscriber of subscribers)
+      expect(scene.service.textsOf(subscriber).at(-1)).toBe('six');
   });
 
   it('survives contacts that change in the middle of a broadcast', async () => {
@@ -123,16 +139,24 @@ describe('a session', () => {
       changes.push(broadcaster.setExpireTimer(aci, 60, 1));
       return undefined;
     });
-    expect(await broadcaster.broadcast({ body: 'x' }, acis(subscribers)).summary()).toMatchObject({ sealed: 20 });
+    expect(await broadcaster.broadcast({ body: 'x' }, acis(subscribers)).summary()).toMatchObject({
+      sealed: 20,
+    });
     await Promise.all(changes);
     for (const subscriber of subscribers) {
       const contact = await contactOf(scene, subscriber);
       // What was taken was not the key that is known now.
-      expect(contact).toMatchObject({ accessMode: 'unknown', expireTimer: 60, devices: [{ deviceId: 1 }] });
+      expect(contact).toMatchObject({
+        accessMode: 'unknown',
+        expireTimer: 60,
+        devices: [{ deviceId: 1 }],
+      });
       subscriber.profileKey = subscriber.profileKey.map((byte) => byte ^ 1);
     }
     service.intercepts.clear();
-    expect(await broadcaster.broadcast({ body: 'y' }, acis(subscribers)).summary()).toMatchObject({ sealed: 20 });
+    expect(await broadcaster.broadcast({ body: 'y' }, acis(subscribers)).summary()).toMatchObject({
+      sealed: 20,
+    });
     expect(service.textsOf(subscribers[0] ?? failTest('subscriber'))).toEqual(['x', 'y']);
   });
 });
@@ -144,7 +168,8 @@ describe('a message', () => {
     await scene.broadcaster.setExpireTimer(timed.aci, 3600, 5);
     await scene.broadcaster.broadcast({ body: 'x' }, acis([timed, free])).summary();
     const messageTo = ({ aci }: Subscriber): object =>
-      scene.service.arrivals.find(({ recipient }) => recipient === aci)?.message ?? failTest('message');
+      scene.service.arrivals.find(({ recipient }) => recipient === aci)?.message ??
+      failTest('message');
     expect(messageTo(timed)).toMatchObject({ body: 'x', expireTimer: 3600, expireTimerVersion: 5 });
     expect(messageTo(free)).toMatchObject({ body: 'x' });
     expect(messageTo(free)).not.toHaveProperty('expireTimer', 3600);
@@ -154,7 +179,9 @@ describe('a message', () => {
     const subscribers = await subscribeKnown(scene, 3);
     await scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers)).summary();
     for (const { message } of scene.service.arrivals) {
-      expect(Buffer.from(message.profileKey ?? [])).toEqual(Buffer.from(scene.service.sender.profileKey));
+      expect(Buffer.from(message.profileKey ?? [])).toEqual(
+        Buffer.from(scene.service.sender.profileKey),
+      );
     }
     expect(scene.service.arrivals).toHaveLength(3);
   });

@@ -16,12 +16,20 @@ describe('confirmDecrypted', () => {
     ];
     const service = {
       description: { broadcaster: { aci: 'broadcaster' } },
-      waitForDecrypted: (_: string, options: { onDecryption: (decryption: Decryption) => void }) => {
+      waitForDecrypted: (
+        _: string,
+        options: { onDecryption: (decryption: Decryption) => void },
+      ) => {
         decryptions.forEach(options.onDecryption);
         return Promise.resolve(decryptions);
       },
     } as unknown as MockService;
-    const { decrypted, failures } = await confirmDecrypted(service, 'the text', recipients, () => undefined);
+    const { decrypted, failures } = await confirmDecrypted(
+      service,
+      'the text',
+      recipients,
+      () => undefined,
+    );
     expect(decrypted).toEqual(new Set(['a']));
     expect(failures.map(({ serviceId, error }) => [serviceId, error.message])).toEqual([
       ['b', 'the subscriber decrypted another text or sender'],
@@ -36,7 +44,8 @@ describe('Inbox', () => {
 
   async function takeAll(inbox: Inbox): Promise<number[][]> {
     const batches: number[][] = [];
-    for await (const batch of inbox.batches()) batches.push(batch.map(({ envelopeBytes: [first = -1] }) => first));
+    for await (const batch of inbox.batches())
+      batches.push(batch.map(({ envelopeBytes: [first = -1] }) => first));
     return batches;
   }
 

@@ -57,9 +57,20 @@ describe('preKeyIdsOf', async () => {
   test('reads what libsignal wrote before there were Kyber prekeys', () => {
     const whisper = ciphertexts.find((ciphertext) => ciphertext.type() === WHISPER);
     const signalMessage = SignalMessage.deserialize(whisper?.serialize() ?? new Uint8Array());
-    const [base, identity] = [PrivateKey.generate().getPublicKey(), PrivateKey.generate().getPublicKey()];
+    const [base, identity] = [
+      PrivateKey.generate().getPublicKey(),
+      PrivateKey.generate().getPublicKey(),
+    ];
     for (const preKeyId of [null, 0, 31_337, 2 ** 32 - 1]) {
-      const theirs = PreKeySignalMessage._new(3, 16_000, preKeyId, 97, base, identity, signalMessage);
+      const theirs = PreKeySignalMessage._new(
+        3,
+        16_000,
+        preKeyId,
+        97,
+        base,
+        identity,
+        signalMessage,
+      );
       expect(preKeyIdsOf(theirs.serialize())).toEqual({
         ...(preKeyId !== null && { preKeyId }),
         signedPreKeyId: 97,
@@ -109,7 +120,14 @@ describe('distributionIdOf', () => {
   const key = PrivateKey.generate();
   const random = seededBytes('distribution-id');
   const distribution = (chainKey = random(32)): Bytes =>
-    SenderKeyDistributionMessage._new(3, DISTRIBUTION_ID, 7, 2 ** 31, chainKey, key.getPublicKey()).serialize();
+    SenderKeyDistributionMessage._new(
+      3,
+      DISTRIBUTION_ID,
+      7,
+      2 ** 31,
+      chainKey,
+      key.getPublicKey(),
+    ).serialize();
   const message = (bytes: number): Bytes =>
     SenderKeyMessage._new(3, DISTRIBUTION_ID, 7, 1, random(bytes), key).serialize();
 
@@ -127,7 +145,9 @@ describe('distributionIdOf', () => {
       const bytes = spoil(isMessage ? message(40) : distribution(), random);
       const ours = distributionIdOf(bytes);
       const theirs = attempt(() =>
-        (isMessage ? SenderKeyMessage : SenderKeyDistributionMessage).deserialize(bytes).distributionId(),
+        (isMessage ? SenderKeyMessage : SenderKeyDistributionMessage)
+          .deserialize(bytes)
+          .distributionId(),
       );
       if (theirs === undefined) continue;
       read += 1;

@@ -27,7 +27,8 @@ describe('encodeContent', () => {
 
   test('writes a data message that Signal’s own definitions read, field by field', () => {
     const read = signal.Content.decode(encodeContent({ dataMessage: full })).content?.dataMessage;
-    for (const [name, value] of Object.entries(full)) expect(read, name).toHaveProperty(name, value);
+    for (const [name, value] of Object.entries(full))
+      expect(read, name).toHaveProperty(name, value);
   });
 
   test('writes a content whose data message is what encodeDataMessage writes', () => {
@@ -47,13 +48,24 @@ describe('encodeContent', () => {
 
   test('writes a sender-key distribution message beside a data message where Signal’s definitions look for it', () => {
     const senderKeyDistributionMessage = new Uint8Array(randomBytes(50));
-    const read = signal.Content.decode(encodeContent({ dataMessage: { body: 'hi' }, senderKeyDistributionMessage }));
+    const read = signal.Content.decode(
+      encodeContent({ dataMessage: { body: 'hi' }, senderKeyDistributionMessage }),
+    );
     expect(read.senderKeyDistributionMessage).toEqual(senderKeyDistributionMessage);
     expect(read.content?.dataMessage?.body).toBe('hi');
   });
 
   test('keeps every timestamp exact, up to 2^64 - 1', () => {
-    const timestamps = [0, 1, 2 ** 31, 2 ** 32, Number.MAX_SAFE_INTEGER, 2n ** 53n + 1n, 2n ** 63n, 2n ** 64n - 1n];
+    const timestamps = [
+      0,
+      1,
+      2 ** 31,
+      2 ** 32,
+      Number.MAX_SAFE_INTEGER,
+      2n ** 53n + 1n,
+      2n ** 63n,
+      2n ** 64n - 1n,
+    ];
     for (const timestamp of timestamps) {
       const bytes = encodeContent({ dataMessage: { timestamp } });
       expect(decodeContent(bytes).dataMessage?.timestamp).toBe(BigInt(timestamp));
@@ -92,7 +104,9 @@ describe('encodeContent', () => {
   ])('refuses a data message with a wrong %s by name', (field, dataMessage) => {
     const fields = { dataMessage: dataMessage as DataMessageFields };
     expect(() => encodeContent(fields)).toThrow(expect.objectContaining(refusedField(field)));
-    expect(() => encodeDataMessage(fields.dataMessage)).toThrow(expect.objectContaining(refusedField(field)));
+    expect(() => encodeDataMessage(fields.dataMessage)).toThrow(
+      expect.objectContaining(refusedField(field)),
+    );
   });
 
   test.each<[string, unknown]>([
@@ -101,9 +115,14 @@ describe('encodeContent', () => {
     ['dataMessage', { dataMessage: 'text' }],
     ['senderKeyDistributionMessage', { senderKeyDistributionMessage: new Uint8Array(0) }],
     ['decryptionErrorMessage', { decryptionErrorMessage: 'text' }],
-    ['decryptionErrorMessage', { dataMessage: { body: 'hi' }, decryptionErrorMessage: new Uint8Array(1) }],
+    [
+      'decryptionErrorMessage',
+      { dataMessage: { body: 'hi' }, decryptionErrorMessage: new Uint8Array(1) },
+    ],
   ])('refuses a content with a wrong %s by name', (field, fields) => {
-    expect(() => encodeContent(fields as ContentFields)).toThrow(expect.objectContaining(refusedField(field)));
+    expect(() => encodeContent(fields as ContentFields)).toThrow(
+      expect.objectContaining(refusedField(field)),
+    );
   });
 });
 
@@ -138,6 +157,8 @@ describe('decodeContent', () => {
   });
 
   test('refuses an argument that is not bytes', () => {
-    expect(() => decodeContent('text' as never)).toThrow(expect.objectContaining(refusedField('contentBytes')));
+    expect(() => decodeContent('text' as never)).toThrow(
+      expect.objectContaining(refusedField('contentBytes')),
+    );
   });
 });

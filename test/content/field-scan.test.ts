@@ -1,6 +1,11 @@
 import fc from 'fast-check';
 import { describe, expect, it, vi } from 'vitest';
-import { decodeContent, decodeServiceEnvelope, preKeyIdsOf, distributionIdOf } from '#dist/src/content/index.js';
+import {
+  decodeContent,
+  decodeServiceEnvelope,
+  preKeyIdsOf,
+  distributionIdOf,
+} from '#dist/src/content/index.js';
 import { hasMoreFieldsThan } from '#dist/src/content/field-scan.js';
 import {
   contentMessage,
@@ -15,7 +20,8 @@ const repeat = (unit: readonly number[], times: number): Uint8Array<ArrayBuffer>
 
 /** A length-delimited field. */
 function field(id: number, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
-  const varint = (value: number): number[] => (value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)]);
+  const varint = (value: number): number[] =>
+    value < 128 ? [value] : [(value & 127) | 128, ...varint(value >>> 7)];
   return Uint8Array.from([...varint((id << 3) | 2), ...varint(bytes.length), ...bytes]);
 }
 
@@ -66,13 +72,24 @@ describe('a message of more fields than any client writes', () => {
   it('names no prekeys and no sender key', () => {
     const unknown = repeat([0x78, 0x01], 70);
     const keys = { baseKey: new Uint8Array(33).fill(5), identityKey: new Uint8Array(33).fill(5) };
-    const preKeys = serialize(preKeySignalMessage, { ...keys, message: Uint8Array.of(1), signedPreKeyId: 1 });
+    const preKeys = serialize(preKeySignalMessage, {
+      ...keys,
+      message: Uint8Array.of(1),
+      signedPreKeyId: 1,
+    });
     expect(preKeyIdsOf(Uint8Array.from([0x44, ...preKeys]))).toBeDefined();
     expect(preKeyIdsOf(Uint8Array.from([0x44, ...preKeys, ...unknown]))).toBeUndefined();
-    const group = { distributionUuid: new Uint8Array(16).fill(1), chainId: 1, iteration: 1, ciphertext: keys.baseKey };
+    const group = {
+      distributionUuid: new Uint8Array(16).fill(1),
+      chainId: 1,
+      iteration: 1,
+      ciphertext: keys.baseKey,
+    };
     const message = serialize(senderKeyMessage, group);
     const signature = new Uint8Array(64);
     expect(distributionIdOf(Uint8Array.from([0x33, ...message, ...signature]))).toBeDefined();
-    expect(distributionIdOf(Uint8Array.from([0x33, ...message, ...unknown, ...signature]))).toBeUndefined();
+    expect(
+      distributionIdOf(Uint8Array.from([0x33, ...message, ...unknown, ...signature])),
+    ).toBeUndefined();
   });
 });

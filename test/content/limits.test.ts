@@ -31,18 +31,30 @@ describe('a body', () => {
     ['1,025 of two bytes', 'é'.repeat(1025)],
     ['64 KiB', 'x'.repeat(65_536)],
   ])('of %s is too large', (_, body) => {
-    expect(thrownBy(() => checkBody(body))).toMatchObject({ code: 'ERR_MESSAGE_TOO_LARGE', field: 'message.body' });
+    expect(thrownBy(() => checkBody(body))).toMatchObject({
+      code: 'ERR_MESSAGE_TOO_LARGE',
+      field: 'message.body',
+    });
   });
 
-  it.each([undefined, null, 1, '', ' ', '\n\u3000\t', '\ud800', 'a\0b', {}])('that is %j is refused', (body) => {
-    expect(thrownBy(() => checkBody(body))).toMatchObject({ code: 'ERR_INVALID_ARGUMENT', field: 'message.body' });
-  });
+  it.each([undefined, null, 1, '', ' ', '\n\u3000\t', '\ud800', 'a\0b', {}])(
+    'that is %j is refused',
+    (body) => {
+      expect(thrownBy(() => checkBody(body))).toMatchObject({
+        code: 'ERR_INVALID_ARGUMENT',
+        field: 'message.body',
+      });
+    },
+  );
 });
 
 describe('truncateBody', () => {
-  it.each(['', 'x', 'x'.repeat(2048), '🎈'.repeat(512)])('leaves a text that fits as it is', (text) => {
-    expect(truncateBody(text)).toBe(text);
-  });
+  it.each(['', 'x', 'x'.repeat(2048), '🎈'.repeat(512)])(
+    'leaves a text that fits as it is',
+    (text) => {
+      expect(truncateBody(text)).toBe(text);
+    },
+  );
 
   it.each([
     ['letters', 'x'],
@@ -76,6 +88,8 @@ describe('truncateBody', () => {
   });
 
   it('refuses what is no text', () => {
-    expect(thrownBy(() => truncateBody(1 as unknown as string))).toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+    expect(thrownBy(() => truncateBody(1 as unknown as string))).toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+    });
   });
 });

@@ -25,7 +25,11 @@ test('a message always has the same bytes', () => {
 });
 
 test.each([
-  ['neither a profile key nor a timer', { profileKey: undefined, expireTimer: 0, expireTimerVersion: 0 }, {}],
+  [
+    'neither a profile key nor a timer',
+    { profileKey: undefined, expireTimer: 0, expireTimerVersion: 0 },
+    {},
+  ],
   ['a profile key', { profileKey, expireTimer: 0, expireTimerVersion: 0 }, { profileKey }],
   [
     'a timer that was switched off',
@@ -37,10 +41,15 @@ test.each([
     { profileKey, expireTimer: 3600, expireTimerVersion: 2 },
     { profileKey, expireTimer: 3600, expireTimerVersion: 2 },
   ],
-])('a recipient with %s gets the Content that encodeContent makes of all of it', (_what, parts, fields) => {
-  const whole = encodeContent({ dataMessage: { body: 'ünïcode 🎉', timestamp: TIMESTAMP, ...fields } });
-  expect(withRecipientParts(message, parts)).toEqual(whole);
-});
+])(
+  'a recipient with %s gets the Content that encodeContent makes of all of it',
+  (_what, parts, fields) => {
+    const whole = encodeContent({
+      dataMessage: { body: 'ünïcode 🎉', timestamp: TIMESTAMP, ...fields },
+    });
+    expect(withRecipientParts(message, parts)).toEqual(whole);
+  },
+);
 
 test('a message that no client shows is told by its error', () => {
   expect(messageError(message)).toBeUndefined();

@@ -16,13 +16,15 @@ describe('padPlaintext', () => {
   });
 
   test('gives lengths 79 up to 78 bytes of content and 159 from there', () => {
-    expect([0, 77, 78, 79, 158].map((lengthBytes) => padPlaintext(new Uint8Array(lengthBytes)).length)).toEqual([
-      79, 79, 79, 159, 159,
-    ]);
+    expect(
+      [0, 77, 78, 79, 158].map((lengthBytes) => padPlaintext(new Uint8Array(lengthBytes)).length),
+    ).toEqual([79, 79, 79, 159, 159]);
   });
 
   test('refuses an argument that is not bytes', () => {
-    expect(() => padPlaintext('text' as never)).toThrow(expect.objectContaining(refusedField('content')));
+    expect(() => padPlaintext('text' as never)).toThrow(
+      expect.objectContaining(refusedField('content')),
+    );
   });
 });
 

@@ -2,7 +2,13 @@ import { randomBytes } from 'node:crypto';
 import mockProtos from '@signalapp/mock-server/protos/compiled.js';
 import protobuf from 'protobufjs';
 import { describe, expect, test } from 'vitest';
-import { decodeContent, encodeContent, expireTimerOf, profileKeyOf, type Content } from '#dist/src/content/index.js';
+import {
+  decodeContent,
+  encodeContent,
+  expireTimerOf,
+  profileKeyOf,
+  type Content,
+} from '#dist/src/content/index.js';
 import { seededBytes, seededInteger } from '../harness/seeded-random.js';
 import { dataMessageParams, signalContent, signalDataMessage } from '../harness/signal-contents.js';
 
@@ -79,7 +85,13 @@ describe('decodeContent reads what Signal’s own definitions wrote', () => {
     ['which is a PNI', `PNI:${ACI}`, null, undefined],
     ['which is none', 'nobody', new Uint8Array(3), undefined],
   ])('a reaction, its author %s', (_, targetAuthorAci, targetAuthorAciBinary, author) => {
-    const reaction = { emoji: '👍', remove: false, targetSentTimestamp: 5n, targetAuthorAci, targetAuthorAciBinary };
+    const reaction = {
+      emoji: '👍',
+      remove: false,
+      targetSentTimestamp: 5n,
+      targetAuthorAci,
+      targetAuthorAciBinary,
+    };
     expect(decodeContent(signalDataMessage({ reaction })).dataMessage).toEqual({
       reaction: {
         emoji: '👍',
@@ -108,7 +120,10 @@ describe('decodeContent reads what Signal’s own definitions wrote', () => {
     const packed = field(2, (writer) => writer.fork().uint64(5).uint64(6).ldelim());
     const receipt = (inner: Uint8Array): Uint8Array => field(5, (writer) => writer.bytes(inner));
     expect(decodeContent(receipt(packed)).receiptMessage?.timestamps).toEqual([5n, 6n]);
-    expect(decodeContent(receipt(new Uint8Array())).receiptMessage).toEqual({ type: 'delivery', timestamps: [] });
+    expect(decodeContent(receipt(new Uint8Array())).receiptMessage).toEqual({
+      type: 'delivery',
+      timestamps: [],
+    });
   });
 
   test.each([
@@ -120,15 +135,26 @@ describe('decodeContent reads what Signal’s own definitions wrote', () => {
     expect(decodeContent(direct)).toEqual({ typingMessage: { timestamp: 5n, action: name } });
     const groupId = new Uint8Array(randomBytes(32));
     const inGroup = signalContent({ typingMessage: { timestamp: 5n, action, groupId } });
-    expect(decodeContent(inGroup)).toEqual({ typingMessage: { timestamp: 5n, action: name, groupId } });
+    expect(decodeContent(inGroup)).toEqual({
+      typingMessage: { timestamp: 5n, action: name, groupId },
+    });
   });
 
   test('an edit, a story, a null message', () => {
-    const edit = { targetSentTimestamp: 5n, dataMessage: dataMessageParams({ body: 'so', timestamp: 6n }) };
+    const edit = {
+      targetSentTimestamp: 5n,
+      dataMessage: dataMessageParams({ body: 'so', timestamp: 6n }),
+    };
     expect(decodeContent(signalContent({ editMessage: edit }))).toEqual({
       editMessage: { targetSentTimestamp: 5n, dataMessage: { body: 'so', timestamp: 6n } },
     });
-    const story = { profileKey, group: null, attachment: null, allowsReplies: true, bodyRanges: null };
+    const story = {
+      profileKey,
+      group: null,
+      attachment: null,
+      allowsReplies: true,
+      bodyRanges: null,
+    };
     expect(decodeContent(signalContent({ storyMessage: story }))).toEqual({
       storyMessage: { profileKey, allowsReplies: true },
     });
@@ -139,7 +165,9 @@ describe('decodeContent reads what Signal’s own definitions wrote', () => {
   test('a PNI signature, a sync message and a call message, whose bytes are theirs to read', () => {
     const pni = new Uint8Array(randomBytes(16));
     const { pniSignatureMessage } = decodeContent(signalContent(null, { pni }));
-    expect(signal.PniSignatureMessage.decode(pniSignatureMessage ?? new Uint8Array()).pni).toEqual(pni);
+    expect(signal.PniSignatureMessage.decode(pniSignatureMessage ?? new Uint8Array()).pni).toEqual(
+      pni,
+    );
     for (const [id, name] of [
       [2, 'syncMessage'],
       [3, 'callMessage'],
@@ -161,7 +189,9 @@ describe('decodeContent of what a stranger wrote', () => {
       return field(5, (writer) => writer.bytes(timestamps));
     };
     expect(decodeContent(receiptOf(8_190)).receiptMessage?.timestamps).toHaveLength(8_190);
-    expect(() => decodeContent(receiptOf(8_191))).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ENVELOPE' }));
+    expect(() => decodeContent(receiptOf(8_191))).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ENVELOPE' }),
+    );
   });
 
   test('keeps one of a field that comes a thousand times', () => {
@@ -173,7 +203,9 @@ describe('decodeContent of what a stranger wrote', () => {
   test('refuses groups in groups, nested to the end of the message, as it would any nonsense', () => {
     const nested = new Uint8Array(MAX_MESSAGE_BYTES).fill((100 << 3) | 3);
     for (let i = 0; i < nested.length; i += 2) nested.set([0xa3, 0x06], i);
-    expect(() => decodeContent(nested)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ENVELOPE' }));
+    expect(() => decodeContent(nested)).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ENVELOPE' }),
+    );
   });
 
   test('reads or refuses random bytes and spoiled messages, with no other error', () => {
@@ -194,7 +226,8 @@ describe('decodeContent of what a stranger wrote', () => {
     let read = 0;
     for (let round = 0; round < 3000; round++) {
       const bytes = round % 3 === 0 ? random(seededInteger(random, 60)) : Uint8Array.from(whole);
-      if (round % 3 !== 0 && bytes.length > 0) bytes[seededInteger(random, bytes.length)] = seededInteger(random, 256);
+      if (round % 3 !== 0 && bytes.length > 0)
+        bytes[seededInteger(random, bytes.length)] = seededInteger(random, 256);
       try {
         const content = decodeContent(bytes);
         profileKeyOf(content);
@@ -235,14 +268,22 @@ describe('expireTimerOf', () => {
   test.each<[string, Parameters<typeof signalDataMessage>[0], object]>([
     ['a text', { body: 'hi', ...timer }, timer],
     ['the announcement of a new timer', { flags: 2, ...timer }, timer],
-    ['an announcement that it is off', { flags: 2, expireTimerVersion: 3 }, { expireTimer: 0, expireTimerVersion: 3 }],
+    [
+      'an announcement that it is off',
+      { flags: 2, expireTimerVersion: 3 },
+      { expireTimer: 0, expireTimerVersion: 3 },
+    ],
     ['a text without a timer', { body: 'hi' }, { expireTimer: 0, expireTimerVersion: 0 }],
     [
       'a text of a client that knows no versions',
       { body: 'hi', expireTimer: 9 },
       { expireTimer: 9, expireTimerVersion: 0 },
     ],
-    ['an announcement of such a client', { flags: 2, expireTimer: 9 }, { expireTimer: 9, expireTimerVersion: 0 }],
+    [
+      'an announcement of such a client',
+      { flags: 2, expireTimer: 9 },
+      { expireTimer: 9, expireTimerVersion: 0 },
+    ],
     ['a picture', { attachments: [], isViewOnce: true, ...timer }, timer],
   ])('is told by %s', (_, fields, expected) => {
     expect(expireTimerOf(decodeContent(signalDataMessage(fields)))).toEqual(expected);
@@ -265,12 +306,21 @@ describe('expireTimerOf', () => {
     ['the end of a session', { flags: 1 }],
     [
       'a vote',
-      { pollVote: { targetAuthorAciBinary: null, targetSentTimestamp: 5n, optionIndexes: null, voteCount: 1 } },
+      {
+        pollVote: {
+          targetAuthorAciBinary: null,
+          targetSentTimestamp: 5n,
+          optionIndexes: null,
+          voteCount: 1,
+        },
+      },
     ],
     ['the end of a poll', { pollTerminate: { targetSentTimestamp: 5n } }],
     ['a call in a group', { groupCallUpdate: { eraId: 'x' } }],
   ])('is not told by %s', (_, fields) => {
-    expect(expireTimerOf(decodeContent(signalDataMessage({ ...timer, ...fields })))).toBeUndefined();
+    expect(
+      expireTimerOf(decodeContent(signalDataMessage({ ...timer, ...fields }))),
+    ).toBeUndefined();
   });
 
   test('is not told by a receipt, an edit or a story', () => {
@@ -282,16 +332,30 @@ describe('expireTimerOf', () => {
 
 describe('what came with a message', () => {
   const pointer = (fields: object): never => ({ ...NO_ATTACHMENT, ...fields }) as never;
-  const image = { contentType: 'image/jpeg', size: 70_000, width: 640, height: 480, caption: 'the quay' };
+  const image = {
+    contentType: 'image/jpeg',
+    size: 70_000,
+    width: 640,
+    height: 480,
+    caption: 'the quay',
+  };
   const voice = { contentType: 'audio/aac', size: 9_000, flags: 1, fileName: 'note.aac' };
 
   test('a picture, a voice note and the rest of a long text are named, and that the text is cut', () => {
-    const attachments = [image, voice, { contentType: 'text/x-signal-plain', size: 5_000 }].map(pointer);
+    const attachments = [image, voice, { contentType: 'text/x-signal-plain', size: 5_000 }].map(
+      pointer,
+    );
     const expected = {
       body: 'the beginning',
       truncated: true,
       attachments: [
-        { contentType: 'image/jpeg', sizeBytes: 70_000, width: 640, height: 480, caption: 'the quay' },
+        {
+          contentType: 'image/jpeg',
+          sizeBytes: 70_000,
+          width: 640,
+          height: 480,
+          caption: 'the quay',
+        },
         { contentType: 'audio/aac', sizeBytes: 9_000, fileName: 'note.aac', voiceMessage: true },
         { contentType: 'text/x-signal-plain', sizeBytes: 5_000 },
       ],
@@ -299,7 +363,9 @@ describe('what came with a message', () => {
     const message = dataMessageParams({ body: 'the beginning', attachments });
     expect(decodeContent(signalContent({ dataMessage: message })).dataMessage).toEqual(expected);
     const editMessage = { targetSentTimestamp: 7n, dataMessage: message };
-    expect(decodeContent(signalContent({ editMessage })).editMessage?.dataMessage).toEqual(expected);
+    expect(decodeContent(signalContent({ editMessage })).editMessage?.dataMessage).toEqual(
+      expected,
+    );
   });
 
   test.each([
@@ -321,7 +387,9 @@ describe('what came with a message', () => {
       field(7, (writer) => writer.uint64(9), 0),
     ]);
     const message = { body: 'text', timestamp: 9n, unsupported: [part] };
-    expect(decodeContent(field(1, (writer) => writer.bytes(inner)))).toEqual({ dataMessage: message });
+    expect(decodeContent(field(1, (writer) => writer.bytes(inner)))).toEqual({
+      dataMessage: message,
+    });
     const edit = field(11, (writer) => writer.bytes(field(2, (nested) => nested.bytes(inner))));
     expect(decodeContent(edit)).toEqual({ editMessage: { dataMessage: message } });
   });
@@ -337,8 +405,12 @@ describe('what came with a message', () => {
     const file = field(9, (writer) =>
       writer.bytes(field(3, (inner) => inner.bytes(field(2, (w) => w.string('video/mp4'))))),
     );
-    expect(decodeContent(file)).toEqual({ storyMessage: { attachments: [{ contentType: 'video/mp4' }] } });
-    const text = field(9, (writer) => writer.bytes(field(4, (inner) => inner.bytes(Uint8Array.of(8, 1)))));
+    expect(decodeContent(file)).toEqual({
+      storyMessage: { attachments: [{ contentType: 'video/mp4' }] },
+    });
+    const text = field(9, (writer) =>
+      writer.bytes(field(4, (inner) => inner.bytes(Uint8Array.of(8, 1)))),
+    );
     expect(decodeContent(text)).toEqual({ storyMessage: { unsupported: ['textAttachment'] } });
   });
 });

@@ -1,7 +1,12 @@
 import { randomBytes } from 'node:crypto';
 import mockProtos from '@signalapp/mock-server/protos/compiled.js';
 import { describe, expect, test } from 'vitest';
-import { decodeServiceEnvelope, destinationOf, serverGuidOf, sourceOf } from '#dist/src/content/index.js';
+import {
+  decodeServiceEnvelope,
+  destinationOf,
+  serverGuidOf,
+  sourceOf,
+} from '#dist/src/content/index.js';
 
 const { signalservice: signal } = mockProtos;
 
@@ -51,13 +56,19 @@ describe('decodeServiceEnvelope', () => {
 
   test('names no sender where the envelope is sealed', () => {
     const content = new Uint8Array([17]);
-    const sealed = signal.Envelope.encode({ ...nothing, type: signal.Envelope.Type.UNIDENTIFIED_SENDER, content });
+    const sealed = signal.Envelope.encode({
+      ...nothing,
+      type: signal.Envelope.Type.UNIDENTIFIED_SENDER,
+      content,
+    });
     expect(decodeServiceEnvelope(sealed)).toEqual({ type: 6, content });
   });
 
   test('refuses what is not an envelope', () => {
     const truncated = new Uint8Array([0x42, 5, 1]);
-    expect(() => decodeServiceEnvelope(truncated)).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ENVELOPE' }));
+    expect(() => decodeServiceEnvelope(truncated)).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ENVELOPE' }),
+    );
   });
 });
 
@@ -67,7 +78,9 @@ const envelope = { type: 1, content: new Uint8Array() };
 const binary = (uuid: string, ...kind: number[]): Uint8Array<ArrayBuffer> =>
   Uint8Array.of(...kind, ...Buffer.from(uuid.replaceAll('-', ''), 'hex'));
 
-describe.each<[string, string | undefined, Uint8Array<ArrayBuffer> | undefined, string | undefined]>([
+describe.each<
+  [string, string | undefined, Uint8Array<ArrayBuffer> | undefined, string | undefined]
+>([
   ['an ACI as a string', ACI, undefined, ACI],
   ['an ACI in capitals', ACI.toUpperCase(), undefined, ACI],
   ['a PNI as a string', `PNI:${ACI.toUpperCase()}`, undefined, `PNI:${ACI}`],
@@ -90,7 +103,9 @@ describe.each<[string, string | undefined, Uint8Array<ArrayBuffer> | undefined, 
       ...(text !== undefined && { sourceServiceId: text }),
       ...(bytes !== undefined && { sourceServiceIdBinary: bytes }),
     };
-    expect(sourceOf(source)).toEqual(serviceId === undefined ? undefined : { serviceId, deviceId: 127 });
+    expect(sourceOf(source)).toEqual(
+      serviceId === undefined ? undefined : { serviceId, deviceId: 127 },
+    );
     const destination = {
       ...envelope,
       ...(text !== undefined && { destinationServiceId: text }),
@@ -101,17 +116,28 @@ describe.each<[string, string | undefined, Uint8Array<ArrayBuffer> | undefined, 
 });
 
 describe('sourceOf', () => {
-  test.each([undefined, 0, 128, 2 ** 32 - 1])('names nobody where the device is %s', (sourceDeviceId) => {
-    const source = { ...envelope, sourceServiceId: ACI, ...(sourceDeviceId !== undefined && { sourceDeviceId }) };
-    expect(sourceOf(source)).toBeUndefined();
-  });
+  test.each([undefined, 0, 128, 2 ** 32 - 1])(
+    'names nobody where the device is %s',
+    (sourceDeviceId) => {
+      const source = {
+        ...envelope,
+        sourceServiceId: ACI,
+        ...(sourceDeviceId !== undefined && { sourceDeviceId }),
+      };
+      expect(sourceOf(source)).toBeUndefined();
+    },
+  );
 });
 
 describe('serverGuidOf', () => {
   test('reads either form', () => {
     expect(serverGuidOf({ ...envelope, serverGuid: ACI.toUpperCase() })).toBe(ACI);
-    expect(serverGuidOf({ ...envelope, serverGuid: 'no', serverGuidBinary: binary(ACI) })).toBe(ACI);
-    expect(serverGuidOf({ ...envelope, serverGuid: 'no', serverGuidBinary: binary(ACI, 0) })).toBeUndefined();
+    expect(serverGuidOf({ ...envelope, serverGuid: 'no', serverGuidBinary: binary(ACI) })).toBe(
+      ACI,
+    );
+    expect(
+      serverGuidOf({ ...envelope, serverGuid: 'no', serverGuidBinary: binary(ACI, 0) }),
+    ).toBeUndefined();
     expect(serverGuidOf(envelope)).toBeUndefined();
   });
 });

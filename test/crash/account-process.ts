@@ -1,5 +1,5 @@
-// A process with an account on a store on the disk, for tests that kill it, or close it, while subscribers ask for messages again.
-// Its parent is the service, in both directions.
+// A process with an account on a store on the disk, for tests that kill it, or close it, while
+// subscribers ask for messages again. Its parent is the service, in both directions.
 import {
   openAccount,
   openStore,
@@ -14,7 +14,10 @@ import { decodeBroadcast } from '#dist/src/store/tables/broadcasts.js';
 import type { RequestName } from '../fakes/stand-in-service.js';
 import { WatchedStore } from '../fakes/watched-store.js';
 
-/** `before` a commit of rows of a table, or `after` it is on the disk and before the account has been told. */
+/**
+ * `before` a commit of rows of a table, or `after` it is on the disk and before the account has
+ * been told.
+ */
 export type AccountMoment = `${'before' | 'after'} ${'commit' | 'ack' | 'sendSealed'}`;
 
 export interface AccountJob {
@@ -23,7 +26,11 @@ export interface AccountJob {
   readonly account: NonNullable<AccountOptions['account']>;
   readonly profileKeys?: readonly (readonly [string, Uint8Array])[];
   /** A broadcast to begin, or to go on with. */
-  readonly broadcast?: { readonly id: string; readonly body: string; readonly recipients: readonly string[] };
+  readonly broadcast?: {
+    readonly id: string;
+    readonly body: string;
+    readonly recipients: readonly string[];
+  };
   /** Contacts to block while that is under way. */
   readonly block?: readonly string[];
   readonly dieAt?: { readonly moment: AccountMoment; readonly count: number };
@@ -41,7 +48,12 @@ export type FromAccount =
   | { readonly kind: 'listen' }
   | { readonly kind: 'redeliver' }
   | { readonly kind: 'ack'; readonly number: number }
-  | { readonly kind: 'request'; readonly number: number; readonly name: RequestName; readonly argument: unknown }
+  | {
+      readonly kind: 'request';
+      readonly number: number;
+      readonly name: RequestName;
+      readonly argument: unknown;
+    }
   | { readonly kind: 'blocked'; readonly aci: string }
   | { readonly kind: 'resumed' }
   | { readonly kind: 'idle'; readonly isIdle: boolean };
@@ -82,7 +94,9 @@ function parentTransport(dieAt: AccountJob['dieAt']): AccountTransport {
       const number = ++lastNumber;
       const answer = await new Promise((resolve, reject) => {
         waiting.set(number, resolve);
-        options?.signal?.addEventListener('abort', () => reject(options.signal?.reason as Error), { once: true });
+        options?.signal?.addEventListener('abort', () => reject(options.signal?.reason as Error), {
+          once: true,
+        });
         say({ kind: 'request', number, name, argument });
       });
       if (name === 'sendSealed') at('after sendSealed', dieAt);
@@ -121,7 +135,8 @@ async function work(job: AccountJob, { broadcaster }: Account): Promise<void> {
   for (const [serviceId, key] of profileKeys) await broadcaster.setProfileKey(serviceId, key);
   const resumed = await broadcaster.resume();
   const isToBegin =
-    broadcast !== undefined && !resumed.some(({ id, status }) => id === broadcast.id && status === 'finished');
+    broadcast !== undefined &&
+    !resumed.some(({ id, status }) => id === broadcast.id && status === 'finished');
   const run = isToBegin
     ? broadcaster.broadcast({ body: broadcast.body }, broadcast.recipients, { id: broadcast.id })
     : undefined;

@@ -44,7 +44,9 @@ function drawFate(random: SeededRandom, { rows }: KeptBroadcast): Fate {
   const open = rows.size === 0 ? RECIPIENTS : states.filter((state) => state !== 'done').length;
   /** One to so many, of what there is so often at least. */
   const draw = (times: number): number => 1 + seededInteger(random, Math.max(1, Math.floor(times)));
-  const die = (moment: NonNullable<JobFor['dieAt']>['moment'], count = 1): Fate => ({ dieAt: { moment, count } });
+  const die = (moment: NonNullable<JobFor['dieAt']>['moment'], count = 1): Fate => ({
+    dieAt: { moment, count },
+  });
   const fates: Fate[] = [
     { killAfterTaken: draw(open / 2) },
     { killAfterTaken: draw(open / 4) },
@@ -52,7 +54,11 @@ function drawFate(random: SeededRandom, { rows }: KeptBroadcast): Fate {
     die('after done rows', draw(open / LIVE)),
   ];
   if (rows.size === 0)
-    fates.push(die('after a broadcast ingesting'), die('before queued rows'), die('after queued rows'));
+    fates.push(
+      die('after a broadcast ingesting'),
+      die('before queued rows'),
+      die('after queued rows'),
+    );
   if (queued >= options.chunkSize) {
     // Those who need prekeys come one by one, and share commits.
     const commits = draw(queued / LIVE);
@@ -66,10 +72,14 @@ test(`${BROADCASTS} broadcasts to ${RECIPIENTS}, killed ${BROADCASTS * KILLS} ti
   const random = seededBytes(seed);
   const { path } = directory;
   const service = new StandInService();
-  const subscribers = await Promise.all(Array.from({ length: RECIPIENTS }, () => service.subscribe()));
+  const subscribers = await Promise.all(
+    Array.from({ length: RECIPIENTS }, () => service.subscribe()),
+  );
   const recipients = subscribers.map(({ aci }) => aci);
   const profileKeys = subscribers.map(({ aci, profileKey }) => [aci, profileKey] as const);
-  expect((await BroadcastChild.run(service, { path, ask: 'open', profileKeys })).said?.kind).toBe('ended');
+  expect((await BroadcastChild.run(service, { path, ask: 'open', profileKeys })).said?.kind).toBe(
+    'ended',
+  );
 
   const texts: string[] = [];
   let killedWhileIngesting = 0;
@@ -84,7 +94,11 @@ test(`${BROADCASTS} broadcasts to ${RECIPIENTS}, killed ${BROADCASTS * KILLS} ti
       const fate = number === 0 && kill === 0 ? WHILE_INGESTING : drawFate(random, kept);
       const { dieAt, ...childOptions } = fate;
       const isNew = kept.record === undefined;
-      const child = { ...job, ask: isNew ? 'broadcast' : 'go on', ...(dieAt && { dieAt }) } as const;
+      const child = {
+        ...job,
+        ask: isNew ? 'broadcast' : 'go on',
+        ...(dieAt && { dieAt }),
+      } as const;
       const end = await BroadcastChild.run(service, child, childOptions);
       expect(end, `kill ${kill} of ${id}: ${JSON.stringify(fate)}`).toMatchObject({
         signal: 'SIGKILL',
@@ -94,10 +108,14 @@ test(`${BROADCASTS} broadcasts to ${RECIPIENTS}, killed ${BROADCASTS * KILLS} ti
       expect(kept.record?.state).not.toBe('finished');
       expect(sentButNotKept(service, kept)).toEqual([]);
       if (kept.record?.state === 'ingesting') killedWhileIngesting += 1;
-      if ([...kept.rows.values()].some(({ state }) => state === 'encrypted')) killedWithEncryptedRows += 1;
+      if ([...kept.rows.values()].some(({ state }) => state === 'encrypted'))
+        killedWithEncryptedRows += 1;
     }
     const { said } = await BroadcastChild.run(service, { ...job, ask: 'go on' });
-    expect(said).toMatchObject({ kind: 'ended', summary: { id, recipients: RECIPIENTS, sealed: RECIPIENTS } });
+    expect(said).toMatchObject({
+      kind: 'ended',
+      summary: { id, recipients: RECIPIENTS, sealed: RECIPIENTS },
+    });
     expect((await keptBroadcast(path, id)).record?.state).toBe('finished');
   }
 

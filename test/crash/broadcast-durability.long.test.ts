@@ -6,7 +6,13 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { decodeOutbox } from '#dist/src/store/tables/outbox.js';
 import { manyTurns, untilTrue } from '../harness/await-condition.js';
 import { BroadcastChild, type ChildEnd } from '../harness/broadcast-child.js';
-import { keptBroadcast, misread, reusedMessageKeys, sentButNotKept, sentTwice } from '../harness/broadcast-ledger.js';
+import {
+  keptBroadcast,
+  misread,
+  reusedMessageKeys,
+  sentButNotKept,
+  sentTwice,
+} from '../harness/broadcast-ledger.js';
 import { acis, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
 import { StandInService, type Subscriber } from '../fakes/stand-in-service.js';
 import { temporaryDirectory, withRawStore } from '../harness/store-files.js';
@@ -37,19 +43,28 @@ async function onDisk(): Promise<Store> {
   return store;
 }
 
-async function sceneOn(inner: Store, watch: StoreWatch, options = {}): Promise<Scene & { subscribers: Subscriber[] }> {
+async function sceneOn(
+  inner: Store,
+  watch: StoreWatch,
+  options = {},
+): Promise<Scene & { subscribers: Subscriber[] }> {
   const scene = await openScene({ ...OPTIONS, store: new WatchedStore(inner, watch), ...options });
   opened.push(scene);
   return { ...scene, subscribers: await subscribeKnown(scene, RECIPIENTS) };
 }
 
 /** Of the rows in a commit that have ciphertexts: whose they are, and what is in them. */
-function* encryptedIn(changes: readonly Change[]): Generator<{ recipient: string; ciphertexts: Uint8Array[] }> {
+function* encryptedIn(
+  changes: readonly Change[],
+): Generator<{ recipient: string; ciphertexts: Uint8Array[] }> {
   for (const { table, key, value } of changes) {
     if (table !== 'outbox' || value === null) continue;
     const row = decodeOutbox(value);
     if (row.state !== 'encrypted') continue;
-    yield { recipient: key.slice(key.indexOf('/') + 1), ciphertexts: row.devices.map(({ ciphertext }) => ciphertext) };
+    yield {
+      recipient: key.slice(key.indexOf('/') + 1),
+      ciphertexts: row.devices.map(({ ciphertext }) => ciphertext),
+    };
   }
 }
 
@@ -81,7 +96,8 @@ describe('a flush that takes its time', () => {
       after: async (changes) => {
         // On the disk already; that it is, is known only now.
         await manyTurns(50);
-        for (const { recipient, ciphertexts } of encryptedIn(changes)) kept.set(recipient, ciphertexts);
+        for (const { recipient, ciphertexts } of encryptedIn(changes))
+          kept.set(recipient, ciphertexts);
       },
     });
     scene.service.intercepts.set('sendSealed', (destination) => {
@@ -90,13 +106,17 @@ describe('a flush that takes its time', () => {
     });
     for (const body of ['first', 'second']) {
       kept.clear();
-      expect(await scene.broadcaster.broadcast({ body }, acis(scene.subscribers)).summary()).toMatchObject({
+      expect(
+        await scene.broadcaster.broadcast({ body }, acis(scene.subscribers)).summary(),
+      ).toMatchObject({
         sealed: RECIPIENTS,
       });
       expect(tooEarly).toEqual([]);
     }
     const last = scene.service.arrivals.slice(-RECIPIENTS);
-    expect(last.filter(({ recipient, ciphertext }) => !ciphertext.equals(kept.get(recipient)![0]!))).toEqual([]);
+    expect(
+      last.filter(({ recipient, ciphertext }) => !ciphertext.equals(kept.get(recipient)![0]!)),
+    ).toEqual([]);
   });
 });
 
@@ -155,7 +175,9 @@ describe('a store that another writer has taken over', () => {
 describe('a store in another process', () => {
   const job = { options: OPTIONS };
 
-  async function subscribed(count = RECIPIENTS): Promise<{ service: StandInService; recipients: string[] }> {
+  async function subscribed(
+    count = RECIPIENTS,
+  ): Promise<{ service: StandInService; recipients: string[] }> {
     const service = new StandInService();
     const subscribers = await Promise.all(Array.from({ length: count }, () => service.subscribe()));
     const profileKeys = subscribers.map(({ aci, profileKey }) => [aci, profileKey] as const);
@@ -176,11 +198,17 @@ describe('a store in another process', () => {
     expect(second.said).toMatchObject({ kind: 'failed', code: 'ERR_STORE_LOCKED' });
     expect(service.requests.length).toBe(askedBefore);
     answer();
-    expect((await first.end()).said).toMatchObject({ kind: 'ended', summary: { sealed: RECIPIENTS } });
+    expect((await first.end()).said).toMatchObject({
+      kind: 'ended',
+      summary: { sealed: RECIPIENTS },
+    });
     expect(misread(service, ['one'])).toEqual([]);
   });
 
-  /** Ends the files of a running process at so many bytes: what lies behind fails as on a full disk (util-linux). */
+  /**
+   * Ends the files of a running process at so many bytes: what lies behind fails as on a full disk
+   * (util-linux).
+   */
   const limitFiles = (pid: number, bytes: number | string): boolean =>
     spawnSync('prlimit', ['--pid', `${pid}`, `--fsize=${bytes}:unlimited`]).status === 0;
   const canLimit = isLinux && limitFiles(process.pid, 'unlimited');
@@ -189,7 +217,9 @@ describe('a store in another process', () => {
   const MANY = 400;
 
   /** @param limitBytes where files end once the broadcast runs, given the data file's size. */
-  async function runOnFullDisk(limitBytes: (sizeBytes: number) => number): Promise<ChildEnd | Error> {
+  async function runOnFullDisk(
+    limitBytes: (sizeBytes: number) => number,
+  ): Promise<ChildEnd | Error> {
     const { service, recipients } = await subscribed(MANY);
     const body = 'x'.repeat(2 * 1024);
     const broadcast = { ...job, path, recipients, body };
@@ -215,7 +245,10 @@ describe('a store in another process', () => {
     'on a disk that is full in the middle of a broadcast: ERR_STORE_FAILED, and nothing was sent that is not kept',
     async () => {
       const end = await runOnFullDisk((sizeBytes) => sizeBytes);
-      expect(end).toMatchObject({ signal: null, said: { kind: 'failed', code: 'ERR_STORE_FAILED' } });
+      expect(end).toMatchObject({
+        signal: null,
+        said: { kind: 'failed', code: 'ERR_STORE_FAILED' },
+      });
       const { taken } = end as ChildEnd;
       expect(taken).toBeGreaterThanOrEqual(9);
       expect(taken).toBeLessThan(MANY);
@@ -228,12 +261,18 @@ describe('a store in another process', () => {
       // lmdb 3.5.6 may not survive a write that fails (see DataFileRoom): a crash like any other.
       const end = await runOnFullDisk(() => 0);
       if (end instanceof Error) expect(end.message).toMatch(/SIGABRT|SIGSEGV/);
-      else expect(end).toMatchObject({ signal: null, said: { kind: 'failed', code: 'ERR_STORE_FAILED' } });
+      else
+        expect(end).toMatchObject({
+          signal: null,
+          said: { kind: 'failed', code: 'ERR_STORE_FAILED' },
+        });
     },
   );
 
   /** Mounts are made in a namespace of the process's own: they end with it. */
-  const canMount = isLinux && spawnSync('unshare', ['-r', '-m', 'sh', '-c', 'mount -t tmpfs tmpfs /mnt']).status === 0;
+  const canMount =
+    isLinux &&
+    spawnSync('unshare', ['-r', '-m', 'sh', '-c', 'mount -t tmpfs tmpfs /mnt']).status === 0;
 
   test.skipIf(!canMount)(
     'that cannot be written is refused with ERR_STORE_FAILED, and nothing is asked of the service (skipped where nothing can be mounted)',

@@ -1,6 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { BroadcastChild, type ChildEnd, type JobFor } from '../harness/broadcast-child.js';
-import { keptBroadcast, misread, reusedMessageKeys, sentButNotKept, sentTwice } from '../harness/broadcast-ledger.js';
+import {
+  keptBroadcast,
+  misread,
+  reusedMessageKeys,
+  sentButNotKept,
+  sentTwice,
+} from '../harness/broadcast-ledger.js';
 import { acis } from '../harness/broadcasters.js';
 import { StandInService, type Subscriber } from '../fakes/stand-in-service.js';
 import { temporaryDirectory } from '../harness/store-files.js';
@@ -28,7 +34,15 @@ afterEach(async () => {
 function child(ask: JobFor['ask'], body: string, options: Partial<JobFor> = {}): Promise<ChildEnd> {
   const profileKeys = subscribers.map(({ aci, profileKey }) => [aci, profileKey] as const);
   const recipients = acis(subscribers);
-  const job = { path: directory.path, ask, id: body, body, recipients, profileKeys, options: OPTIONS };
+  const job = {
+    path: directory.path,
+    ask,
+    id: body,
+    body,
+    recipients,
+    profileKeys,
+    options: OPTIONS,
+  };
   return BroadcastChild.run(service, { ...job, ...options });
 }
 
@@ -40,7 +54,10 @@ async function dies(body: string, moment: Moment, count = 1, options = OPTIONS):
 
 const all = { kind: 'ended', summary: { recipients: RECIPIENTS, sealed: RECIPIENTS } };
 
-/** What was cut off comes to its end; so does another broadcast, with the sessions that the first one left. */
+/**
+ * What was cut off comes to its end; so does another broadcast, with the sessions that the first
+ * one left.
+ */
 async function expectAllOnce(texts: readonly string[]): Promise<void> {
   expect((await child('go on', texts.at(-1)!)).said).toMatchObject(all);
   expect((await child('broadcast', 'afterwards')).said).toMatchObject(all);
@@ -80,7 +97,12 @@ describe('a first broadcast, cut off', () => {
 });
 
 describe('a broadcast that finds devices changed, cut off while they are repaired', () => {
-  const MOMENTS: Moment[] = ['after fetchPreKeys', 'before encrypted rows', 'after encrypted rows', 'before done rows'];
+  const MOMENTS: Moment[] = [
+    'after fetchPreKeys',
+    'before encrypted rows',
+    'after encrypted rows',
+    'before done rows',
+  ];
 
   /** Of those who have sessions already, a third have something new. */
   async function changed(change: (subscriber: Subscriber) => Promise<unknown>): Promise<void> {
@@ -92,23 +114,32 @@ describe('a broadcast that finds devices changed, cut off while they are repaire
   const inOneChunk = { ...OPTIONS, chunkSize: RECIPIENTS };
   const countOf = (moment: Moment): number => (moment.endsWith('encrypted rows') ? 2 : 1);
 
-  test.each(MOMENTS)('a device more (409), %s: every device reads every text once', async (moment) => {
-    await changed((subscriber) => service.addDevice(subscriber, 2));
-    await dies('second', moment, countOf(moment), inOneChunk);
-    await expectAllOnce(['second']);
-  });
+  test.each(MOMENTS)(
+    'a device more (409), %s: every device reads every text once',
+    async (moment) => {
+      await changed((subscriber) => service.addDevice(subscriber, 2));
+      await dies('second', moment, countOf(moment), inOneChunk);
+      await expectAllOnce(['second']);
+    },
+  );
 
-  test.each(MOMENTS)('a device set up anew (410), %s: every device reads every text once', async (moment) => {
-    await changed((subscriber) => service.addDevice(subscriber, 1));
-    await dies('second', moment, countOf(moment), inOneChunk);
-    await expectAllOnce(['second']);
-  });
+  test.each(MOMENTS)(
+    'a device set up anew (410), %s: every device reads every text once',
+    async (moment) => {
+      await changed((subscriber) => service.addDevice(subscriber, 1));
+      await dies('second', moment, countOf(moment), inOneChunk);
+      await expectAllOnce(['second']);
+    },
+  );
 
-  test.each(MOMENTS)('another identity key, %s: every device reads every text once', async (moment) => {
-    await changed((subscriber) => service.reregister(subscriber));
-    await dies('second', moment, countOf(moment), inOneChunk);
-    await expectAllOnce(['second']);
-  });
+  test.each(MOMENTS)(
+    'another identity key, %s: every device reads every text once',
+    async (moment) => {
+      await changed((subscriber) => service.reregister(subscriber));
+      await dies('second', moment, countOf(moment), inOneChunk);
+      await expectAllOnce(['second']);
+    },
+  );
 });
 
 describe('a finished broadcast that is being taken out of the store, cut off', () => {
@@ -119,13 +150,18 @@ describe('a finished broadcast that is being taken out of the store, cut off', (
     'after pruned rows',
     'before no broadcast',
     'after no broadcast',
-  ])('%s: is there as a whole, or is none any more, however long the next process keeps such', async (moment) => {
-    expect((await child('broadcast', 'old')).said).toMatchObject(all);
-    const prune = { options: { ...OPTIONS, keepFinishedMs: 0 }, dieAt: { moment, count: 1 } };
-    expect(await child('open', 'old', prune)).toMatchObject({ signal: 'SIGKILL' });
-    expect((await child('open', 'old')).said?.kind).toBe('ended');
-    const { record, rows } = await keptBroadcast(directory.path, 'old');
-    const isWhole = moment === 'before a broadcast pruned';
-    expect([record?.state, rows.size]).toEqual(isWhole ? ['finished', RECIPIENTS] : [undefined, 0]);
-  });
+  ])(
+    '%s: is there as a whole, or is none any more, however long the next process keeps such',
+    async (moment) => {
+      expect((await child('broadcast', 'old')).said).toMatchObject(all);
+      const prune = { options: { ...OPTIONS, keepFinishedMs: 0 }, dieAt: { moment, count: 1 } };
+      expect(await child('open', 'old', prune)).toMatchObject({ signal: 'SIGKILL' });
+      expect((await child('open', 'old')).said?.kind).toBe('ended');
+      const { record, rows } = await keptBroadcast(directory.path, 'old');
+      const isWhole = moment === 'before a broadcast pruned';
+      expect([record?.state, rows.size]).toEqual(
+        isWhole ? ['finished', RECIPIENTS] : [undefined, 0],
+      );
+    },
+  );
 });

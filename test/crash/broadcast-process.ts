@@ -1,5 +1,6 @@
-// A process with a broadcaster on a store on the disk, for tests that kill it. It is given one job, asks its parent for all
-// that a service would be asked for, says how the job ended, and ends; or kills itself at a moment that the job names.
+// A process with a broadcaster on a store on the disk, for tests that kill it. It is given one job,
+// asks its parent for all that a service would be asked for, says how the job ended, and ends; or
+// kills itself at a moment that the job names.
 import {
   Broadcaster,
   openStore,
@@ -15,7 +16,10 @@ import {
 import type { RequestName } from '../fakes/stand-in-service.js';
 import { labelsOf, WatchedStore, type ChangeLabel } from '../fakes/watched-store.js';
 
-/** `before`: it is not asked for, or not on the disk; `after`: it is, and the broadcaster has not been told. */
+/**
+ * `before`: it is not asked for, or not on the disk; `after`: it is, and the broadcaster has not
+ * been told.
+ */
 export type Moment = `${'before' | 'after'} ${RequestName | ChangeLabel | TableName}`;
 
 export interface Job {
@@ -24,7 +28,10 @@ export interface Job {
   readonly account: NonNullable<BroadcasterOptions['account']>;
   /** Service ids and profile keys, made known before anything else. */
   readonly profileKeys?: readonly (readonly [string, Uint8Array])[];
-  /** `open` opens and closes the broadcaster; `go on` is resume(), and broadcast() again where that wants recipients. */
+  /**
+   * `open` opens and closes the broadcaster; `go on` is resume(), and broadcast() again where that
+   * wants recipients.
+   */
   readonly ask: 'open' | 'broadcast' | 'go on';
   readonly id?: string;
   readonly body?: string;
@@ -34,8 +41,17 @@ export interface Job {
 }
 
 export type Said =
-  | { readonly kind: 'request'; readonly number: number; readonly name: RequestName; readonly argument: unknown }
-  | { readonly kind: 'ended'; readonly summary?: BroadcastSummary; readonly resumed?: readonly Resumed[] }
+  | {
+      readonly kind: 'request';
+      readonly number: number;
+      readonly name: RequestName;
+      readonly argument: unknown;
+    }
+  | {
+      readonly kind: 'ended';
+      readonly summary?: BroadcastSummary;
+      readonly resumed?: readonly Resumed[];
+    }
   | { readonly kind: 'failed'; readonly code: string; readonly message: string };
 type Resumed = Pick<ResumedBroadcast, 'id' | 'status'>;
 export interface Answer {
@@ -103,8 +119,11 @@ function transportTo(reaper: Reaper): Transport {
 
 async function perform(job: Job, broadcaster: Broadcaster): Promise<Said> {
   const { ask, profileKeys = [], id = 'b', body = '', recipients = [] } = job;
-  await Promise.all(profileKeys.map(([serviceId, key]) => broadcaster.setProfileKey(serviceId, key)));
-  const broadcast = (): Promise<BroadcastSummary> => broadcaster.broadcast({ body }, recipients, { id }).summary();
+  await Promise.all(
+    profileKeys.map(([serviceId, key]) => broadcaster.setProfileKey(serviceId, key)),
+  );
+  const broadcast = (): Promise<BroadcastSummary> =>
+    broadcaster.broadcast({ body }, recipients, { id }).summary();
   if (ask === 'open') return { kind: 'ended' };
   if (ask === 'broadcast') return { kind: 'ended', summary: await broadcast() };
   const resumed: Resumed[] = [];

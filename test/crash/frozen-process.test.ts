@@ -29,7 +29,10 @@ const isSending = (path: string, id: string): Promise<boolean> =>
     return bytes !== undefined && decodeBroadcast(bytes).state === 'sending';
   });
 
-/** The store's owner is one that nobody here can see, and that is silent, as it is frozen: the next one takes over. */
+/**
+ * The store's owner is one that nobody here can see, and that is silent, as it is frozen: the next
+ * one takes over.
+ */
 async function takeOver(path: string): Promise<Store> {
   await withRawStore(path, (raw) => {
     const { epoch, owner } = raw.readMeta('writer');
@@ -43,11 +46,19 @@ test.skipIf(process.platform === 'win32')(
   async () => {
     const { path } = directory;
     const service = new StandInService();
-    const subscribers = await Promise.all(Array.from({ length: RECIPIENTS }, () => service.subscribe()));
+    const subscribers = await Promise.all(
+      Array.from({ length: RECIPIENTS }, () => service.subscribe()),
+    );
     const recipients = subscribers.map(({ aci }) => aci);
     const profileKeys = subscribers.map(({ aci, profileKey }) => [aci, profileKey] as const);
     const job = { path, recipients, options: { concurrency: 1 } } as const;
-    await BroadcastChild.run(service, { ...job, profileKeys, ask: 'broadcast', id: 'welcome', body: 'welcome' });
+    await BroadcastChild.run(service, {
+      ...job,
+      profileKeys,
+      ask: 'broadcast',
+      id: 'welcome',
+      body: 'welcome',
+    });
     service.requests.length = 0;
 
     let answer!: () => void;
@@ -56,7 +67,12 @@ test.skipIf(process.platform === 'win32')(
       await answered;
       return undefined;
     });
-    const child = new BroadcastChild(service, { ...job, ask: 'broadcast', id: 'frozen', body: 'frozen' });
+    const child = new BroadcastChild(service, {
+      ...job,
+      ask: 'broadcast',
+      id: 'frozen',
+      body: 'frozen',
+    });
     await untilTrue(() => service.countOf('sendSealed') === 1);
     // Nothing is being written: a process that is frozen in a transaction would keep everybody out.
     await untilTrue(() => isSending(path, 'frozen'));

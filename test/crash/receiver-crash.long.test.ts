@@ -26,7 +26,10 @@ afterEach(() => {
   directory.remove();
 });
 
-/** Subscribers that have begun sessions with the account: its prekeys are in the store before the first process has it. */
+/**
+ * Subscribers that have begun sessions with the account: its prekeys are in the store before the
+ * first process has it.
+ */
 async function subscribe(count: number): Promise<void> {
   const store = await openStore({ path: join(directory.path, 'store') });
   await service.publishPreKeys(store);
@@ -36,12 +39,14 @@ async function subscribe(count: number): Promise<void> {
 }
 
 async function sendRound(round: number): Promise<void> {
-  for (const sender of senders) await service.send(sender, text(`text ${round}`), { sealed: round % 2 === 0 });
+  for (const sender of senders)
+    await service.send(sender, text(`text ${round}`), { sealed: round % 2 === 0 });
 }
 
 /**
- * What is wrong with what was given out, in words: nothing was lost, every sender's messages came in order, none came in twice in one
- * process, and what was once gone from the store never came again.
+ * What is wrong with what was given out, in words: nothing was lost, every sender's messages came
+ * in order, none came in twice in one process, and what was once gone from the store never came
+ * again.
  */
 function faults(rounds: number): string[] {
   const found: string[] = [];
@@ -73,7 +78,8 @@ function faults(rounds: number): string[] {
 const repeated = (): string[] => children.given.filter((name, i, all) => all.indexOf(name) !== i);
 
 test.each<[ReceiverMoment, number, number | 'some']>([
-  // Not kept: the service has it. Kept, and not acknowledged: it comes again, is known, and comes out of the store.
+  // Not kept: the service has it. Kept, and not acknowledged: it comes again, is known, and comes
+  // out of the store.
   ['before kept', 1, 0],
   ['before kept', 2, 'some'],
   ['after kept', 1, 0],
@@ -106,7 +112,10 @@ test('killed at ten moments, it gives out 300 messages of 60 senders in order, n
   const rounds = 5;
   for (let kill = 0; kill < 10; kill++) {
     if (kill < rounds) await sendRound(kill);
-    const [moment, most] = moments[(kill + seededInteger(random, 2)) % moments.length] ?? ['handled', 1];
+    const [moment, most] = moments[(kill + seededInteger(random, 2)) % moments.length] ?? [
+      'handled',
+      1,
+    ];
     await children.dies({ moment, count: 1 + seededInteger(random, kill < rounds ? most : 1) });
   }
   await children.finish(60 * rounds);

@@ -1,5 +1,6 @@
-// A process with a receiver on a store on the disk, for tests that kill it. Its parent is the service. What it is given out it writes
-// down, line by line, in a file that outlives it; it kills itself at a moment that its job names, or ends when it is told to.
+// A process with a receiver on a store on the disk, for tests that kill it. Its parent is the
+// service. What it is given out it writes down, line by line, in a file that outlives it; it kills
+// itself at a moment that its job names, or ends when it is told to.
 import { writeSync } from 'node:fs';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import {
@@ -14,8 +15,12 @@ import { decodeContent } from '#dist/src/content/index.js';
 import { decodeInbox } from '#dist/src/store/tables/inbox.js';
 import { WatchedStore } from '../fakes/watched-store.js';
 
-/** `kept`: a commit of messages; `gone`: one of messages that were dealt with; `handled`: the app has one in hand. */
-export type ReceiverMoment = 'before kept' | 'after kept' | 'after ack' | 'handled' | 'before gone' | 'after gone';
+/**
+ * `kept`: a commit of messages; `gone`: one of messages that were dealt with; `handled`: the app
+ * has one in hand.
+ */
+export type ReceiverMoment =
+  'before kept' | 'after kept' | 'after ack' | 'handled' | 'before gone' | 'after gone';
 
 export interface ReceiverJob {
   readonly path: string;
@@ -29,7 +34,9 @@ export type ToReceiver =
   | { readonly kind: 'interrupted' }
   | { readonly kind: 'end' };
 export type FromReceiver =
-  { readonly kind: 'listen' } | { readonly kind: 'redeliver' } | { readonly kind: 'ack'; readonly number: number };
+  | { readonly kind: 'listen' }
+  | { readonly kind: 'redeliver' }
+  | { readonly kind: 'ack'; readonly number: number };
 
 /** Standard output is the ledger. */
 const LEDGER = 1;
@@ -48,7 +55,8 @@ function at(moment: ReceiverMoment, dieAt: ReceiverJob['dieAt']): void {
 }
 
 function parentTransport(dieAt: ReceiverJob['dieAt']): AccountTransport {
-  const unavailable = (): Promise<{ status: 'unavailable' }> => Promise.resolve({ status: 'unavailable' });
+  const unavailable = (): Promise<{ status: 'unavailable' }> =>
+    Promise.resolve({ status: 'unavailable' });
   let listener: TransportListener | undefined;
   process.on('message', (told: ToReceiver) => {
     if (!('kind' in told) || told.kind === 'end') return;
@@ -89,7 +97,8 @@ async function run({ path, trustRoot, account, dieAt }: ReceiverJob): Promise<vo
     const { sender, content } = decodeInbox(value);
     names.set(key, nameOf(sender, decodeContent(Uint8Array.from(content)).dataMessage?.body));
   };
-  for (const { key, value } of await inner.list('inbox', { prefix: 'm/', limit: 100_000 })) learn(key, value);
+  for (const { key, value } of await inner.list('inbox', { prefix: 'm/', limit: 100_000 }))
+    learn(key, value);
   const rows = (changes: readonly Change[]): readonly Change[] =>
     changes.filter(({ table, key }) => table === 'inbox' && key.startsWith('m/'));
   const store = new WatchedStore(inner, {

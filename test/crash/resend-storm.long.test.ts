@@ -42,7 +42,9 @@ test(`killed, or closed, ${BROADCASTS * CUTS} times while subscribers ask for me
   const store = await openStore({ path });
   await service.publishPreKeys(store);
   await store.close();
-  const subscribers = await Promise.all(Array.from({ length: SUBSCRIBERS }, () => service.subscribe()));
+  const subscribers = await Promise.all(
+    Array.from({ length: SUBSCRIBERS }, () => service.subscribe()),
+  );
   const profileKeys = subscribers.map(({ aci, profileKey }) => [aci, profileKey] as const);
   service.haveDevicesAsk();
   const children = new AccountChildren(service, path);
@@ -76,7 +78,9 @@ test(`killed, or closed, ${BROADCASTS * CUTS} times while subscribers ask for me
   const unread = subscribers.flatMap((subscriber) => {
     if (children.blocked.has(subscriber.aci)) return [];
     const read = service.textsOf(subscriber);
-    return texts.filter((text) => !read.includes(text)).map((text) => `${subscribers.indexOf(subscriber)}: ${text}`);
+    return texts
+      .filter((text) => !read.includes(text))
+      .map((text) => `${subscribers.indexOf(subscriber)}: ${text}`);
   });
   expect(unread).toEqual([]);
   // Some had to ask.

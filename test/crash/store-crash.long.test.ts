@@ -32,11 +32,21 @@ test.each([
     let from = 0;
     for (const [round, killedAfter] of KILLED_AFTER.entries()) {
       const child = new StoreChild();
-      const open = { ask: 'open', path, ...(key && { encryptionKey: key.toString('hex') }) } as const;
+      const open = {
+        ask: 'open',
+        path,
+        ...(key && { encryptionKey: key.toString('hex') }),
+      } as const;
       expect(await child.ask(open)).toEqual({ did: 2 * round + 1 });
-      child.tell({ ask: 'stream', from, count: VALUES, sizeBytes: SIZES_BYTES[round % SIZES_BYTES.length]! });
+      child.tell({
+        ask: 'stream',
+        from,
+        count: VALUES,
+        sizeBytes: SIZES_BYTES[round % SIZES_BYTES.length]!,
+      });
       const saidBefore = acknowledged.size;
-      while (acknowledged.size < saidBefore + killedAfter) acknowledged.add((await child.nextAnswer())!.did as number);
+      while (acknowledged.size < saidBefore + killedAfter)
+        acknowledged.add((await child.nextAnswer())!.did as number);
       await child.kill();
       // What it said before its end counts, too; its last line may be cut off.
       for (;;) {

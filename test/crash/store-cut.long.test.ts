@@ -18,7 +18,9 @@ beforeEach(() => {
 });
 afterEach(() => directory.remove());
 
-/** Bytes of the file up to its last page. LMDB's meta pages: last page at 144, transaction at 152. */
+/**
+ * Bytes of the file up to its last page. LMDB's meta pages: last page at 144, transaction at 152.
+ */
 function extentOf(file: string): number {
   const bytes = readFileSync(file);
   const metas = [0, 1].map((page) => bytes.subarray(page * PAGE_BYTES, (page + 1) * PAGE_BYTES));
@@ -26,7 +28,9 @@ function extentOf(file: string): number {
   return (Number(newest!.readBigUInt64LE(144)) + 1) * PAGE_BYTES;
 }
 
-/** Opens a store, reads all of it, and says what came of it: a count of rows, or an error's code. */
+/**
+ * Opens a store, reads all of it, and says what came of it: a count of rows, or an error's code.
+ */
 const READER = `
   import { openStore } from ${JSON.stringify(import.meta.resolve('sealcast'))};
   try {
@@ -40,7 +44,13 @@ const READER = `
 `;
 
 function readCopy(path: string): { readonly exitCode: number | null; readonly said: string } {
-  const { exitCode, stdout } = runNode(directory.path, ['--input-type=module', '-e', READER, 'reader', path]);
+  const { exitCode, stdout } = runNode(directory.path, [
+    '--input-type=module',
+    '-e',
+    READER,
+    'reader',
+    path,
+  ]);
   return { exitCode, said: stdout.trim() };
 }
 
@@ -51,7 +61,9 @@ describe('a data file that was cut short', () => {
     // Values of all sizes: in pages of the tree, and in pages of their own.
     for (let batch = 0; batch < 4; batch++) {
       const rows = Array.from({ length: ROWS / 4 }, (_, i) => `${batch * (ROWS / 4) + i}`);
-      await store.commit(rows.map((key, i) => ({ table: 'session', key, value: new Uint8Array(40 * i + 1) })));
+      await store.commit(
+        rows.map((key, i) => ({ table: 'session', key, value: new Uint8Array(40 * i + 1) })),
+      );
     }
     await store.close();
     const sizeBytes = extentOf(join(whole, 'data.mdb'));
@@ -74,7 +86,8 @@ describe('a data file that was cut short', () => {
 describe('a data file that is shorter than its last page, since its last pages are free', () => {
   test('is no cut one', async () => {
     const { path } = directory;
-    // LMDB alone, as stores were written before they reserved room: now a file has the room for its last page.
+    // LMDB alone, as stores were written before they reserved room: now a file has the room for its
+    // last page.
     const database = openLmdb<Uint8Array, number>({
       path,
       noSubdir: false,

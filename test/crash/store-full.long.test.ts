@@ -15,7 +15,8 @@ const commit = (prefix: string, count: number, fill: number) =>
 /** Mounts are made in a namespace of the process's own: they end with it. */
 const IN_OWN_NAMESPACE = ['-r', '-m', 'sh', '-c'];
 const canMount =
-  isLinux && spawnSync('unshare', [...IN_OWN_NAMESPACE, 'mount -t tmpfs -o size=1m tmpfs /mnt']).status === 0;
+  isLinux &&
+  spawnSync('unshare', [...IN_OWN_NAMESPACE, 'mount -t tmpfs -o size=1m tmpfs /mnt']).status === 0;
 /** A shell script for StoreChild: runs `script` where it may mount, then Node. */
 const mounting = (script: string): string =>
   `exec unshare ${IN_OWN_NAMESPACE.join(' ')} '${script} && exec "$@"' sh "$@"`;
@@ -50,7 +51,9 @@ async function expectSurvival(child: StoreChild): Promise<void> {
     expect((await child.ask(commit('old', 4000, 2))).failed).toMatchObject(FAILED);
     const { did } = await child.ask({ ask: 'list', limit: 1000 });
     expect(did).toHaveLength(100 + i);
-    expect((did as [string, number][]).filter(([key, fill]) => key.startsWith('old') && fill !== 1)).toEqual([]);
+    expect(
+      (did as [string, number][]).filter(([key, fill]) => key.startsWith('old') && fill !== 1),
+    ).toEqual([]);
     expect(await child.ask(commit(`new ${i}`, 1, 3))).toEqual({ did: null });
   }
 }
@@ -66,22 +69,29 @@ describe.skipIf(!isLinux)('a disk that is full, as a limit on the size of files'
     await store.close();
   });
 
-  test.skipIf(!canLimit)('is met by the store and never by LMDB, whatever the sizes of commits', async () => {
-    const child = new StoreChild();
-    await child.ask({ ask: 'open', path });
-    const ends = new Set<string>();
-    for (const sizeBytes of [1, 300, 1980, 2040, 2100, 5000, 30_000]) {
-      for (const counts of [[1], [3, 1], [60, 1, 7], [400], [sizeBytes > 5000 ? 100 : 1500, 2]]) {
-        limitFiles(child.pid, `${statSync(join(path, 'data.mdb')).size}`);
-        for (const end of (await child.ask({ ask: 'commits', counts, sizeBytes })).did as string[]) ends.add(end);
-        limitFiles(child.pid, 'unlimited');
-        expect(await child.ask({ ask: 'commits', counts, sizeBytes })).toEqual({ did: counts.map(() => 'committed') });
+  test.skipIf(!canLimit)(
+    'is met by the store and never by LMDB, whatever the sizes of commits',
+    async () => {
+      const child = new StoreChild();
+      await child.ask({ ask: 'open', path });
+      const ends = new Set<string>();
+      for (const sizeBytes of [1, 300, 1980, 2040, 2100, 5000, 30_000]) {
+        for (const counts of [[1], [3, 1], [60, 1, 7], [400], [sizeBytes > 5000 ? 100 : 1500, 2]]) {
+          limitFiles(child.pid, `${statSync(join(path, 'data.mdb')).size}`);
+          for (const end of (await child.ask({ ask: 'commits', counts, sizeBytes }))
+            .did as string[])
+            ends.add(end);
+          limitFiles(child.pid, 'unlimited');
+          expect(await child.ask({ ask: 'commits', counts, sizeBytes })).toEqual({
+            did: counts.map(() => 'committed'),
+          });
+        }
       }
-    }
-    expect([...ends].sort()).toEqual(['ERR_STORE_FAILED', 'committed']);
-    expect(await child.end()).toBe(0);
-    expect(child.stderr).toBe('');
-  });
+      expect([...ends].sort()).toEqual(['ERR_STORE_FAILED', 'committed']);
+      expect(await child.end()).toBe(0);
+      expect(child.stderr).toBe('');
+    },
+  );
 
   test('refuses one commit of several that were under way, and no other', async () => {
     const child = new StoreChild(filesUpTo(2000));
@@ -104,7 +114,8 @@ describe.skipIf(!isLinux)('a disk that is full, as a limit on the size of files'
       await child.ask(commit('a', 1, 1));
       limitFiles(child.pid, `${statSync(join(path, 'data.mdb')).size}`);
       let answer: Answer = {};
-      for (let i = 0; answer.failed === undefined && i < 1000; i++) answer = await child.ask(commit(`b${i}`, 1, 1));
+      for (let i = 0; answer.failed === undefined && i < 1000; i++)
+        answer = await child.ask(commit(`b${i}`, 1, 1));
       expect(answer.failed).toMatchObject(FAILED);
       expect(await child.ask({ ask: 'close' })).toEqual({ did: null });
       expect((await child.ask({ ask: 'open', path })).failed).toMatchObject(FAILED);
@@ -181,6 +192,8 @@ describe('a directory that cannot be written', () => {
   );
 
   test.skipIf(!isLinux)('is refused where the system has no place for files (/proc)', async () => {
-    await expect(openStore({ path: '/proc/sealcast-store' })).rejects.toMatchObject({ code: 'ERR_STORE_FAILED' });
+    await expect(openStore({ path: '/proc/sealcast-store' })).rejects.toMatchObject({
+      code: 'ERR_STORE_FAILED',
+    });
   });
 });

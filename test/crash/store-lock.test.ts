@@ -92,7 +92,8 @@ describe('a store that is open in another process', () => {
     const children = Array.from({ length: 4 }, () => new StoreChild());
     const answers = await Promise.all(children.map((child) => child.ask({ ask: 'open', path })));
     expect(answers.filter(({ did }) => did === 2)).toHaveLength(1);
-    for (const { failed } of answers) if (failed !== undefined) expect(failed).toMatchObject(LOCKED);
+    for (const { failed } of answers)
+      if (failed !== undefined) expect(failed).toMatchObject(LOCKED);
   });
 });
 
@@ -147,7 +148,11 @@ describe('a store that is open in another thread of this process', () => {
 });
 
 describe('an owner on another host, or in another container', () => {
-  const foreign = (heartbeatMs: number) => (owner: Owner) => ({ ...owner, place: 'elsewhere', heartbeatMs });
+  const foreign = (heartbeatMs: number) => (owner: Owner) => ({
+    ...owner,
+    place: 'elsewhere',
+    heartbeatMs,
+  });
 
   test('lives while its heartbeat moves, whatever runs here under its pid', async () => {
     await (await ownerProcess()).kill();
@@ -168,11 +173,14 @@ describe('an owner on another host, or in another container', () => {
   test.each([
     ['ahead', Date.now() + 10 ** 9],
     ['behind', 0],
-  ])('is dead once its heartbeat stands still, also one of a clock that is %s', async (_clock, heartbeatMs) => {
-    await (await ownerProcess()).kill();
-    await rewriteOwner(foreign(heartbeatMs));
-    expect((await openSoon()).epoch).toBe(2);
-  });
+  ])(
+    'is dead once its heartbeat stands still, also one of a clock that is %s',
+    async (_clock, heartbeatMs) => {
+      await (await ownerProcess()).kill();
+      await rewriteOwner(foreign(heartbeatMs));
+      expect((await openSoon()).epoch).toBe(2);
+    },
+  );
 
   test('that closes the store while it is watched is not waited for any longer', async () => {
     await (await ownerProcess()).kill();
@@ -200,7 +208,8 @@ describe('an owner on another host, or in another container', () => {
     // So that the old writer's map of the file is too small for what the new one wrote.
     const value = new Uint8Array(8 * 2 ** 20).fill(2);
     await store.commit([{ table: 'outbox', key: 'small.0', value }]);
-    for (let i = 0; i < 2; i++) expect((await child.ask({ ...small, fill: 3 })).failed).toMatchObject(LOCKED);
+    for (let i = 0; i < 2; i++)
+      expect((await child.ask({ ...small, fill: 3 })).failed).toMatchObject(LOCKED);
     expect((await child.ask({ ask: 'list', limit: 9 })).failed).toMatchObject(LOCKED);
     expect(await child.ask({ ask: 'close' })).toEqual({ did: null });
     const [first, second] = await store.getMany('outbox', ['small.0', 'small.1']);

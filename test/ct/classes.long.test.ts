@@ -35,31 +35,43 @@ describe('classes of secrets', () => {
       const places = Array.from({ length: MAC_BYTES }, (_, i) => i);
       return places.filter((i) => input[i] !== input[SECOND_MAC_OFFSET + i]);
     });
-    expect(differing).toEqual([[], [0], [MAC_BYTES - 1], Array.from({ length: MAC_BYTES }, (_, i) => i)]);
+    expect(differing).toEqual([
+      [],
+      [0],
+      [MAC_BYTES - 1],
+      Array.from({ length: MAC_BYTES }, (_, i) => i),
+    ]);
   });
 
-  it.each([0, 1, 2, 5, 2 ** (COMB_TEETH - 1) - 1])('of scalars name one entry of all tables (%i)', (entry) => {
-    const bytes = scalarOfOneEntry(entry);
-    const scalar = BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`);
-    // Clamping leaves it as it is.
-    expect(scalar & 7n).toBe(0n);
-    expect(scalar >> 254n).toBe(1n);
-    const odd = scalar >> 3n;
-    expect(odd & 1n).toBe(1n);
-    const rowDigits = COMB_TABLES * COMB_COLUMNS;
-    const signs = (odd >> 1n) + (1n << BigInt(COMB_TEETH * rowDigits - 1));
-    for (let place = 0; place < rowDigits; place++) {
-      const bits = Array.from({ length: COMB_TEETH }, (_, t) => Number((signs >> BigInt(t * rowDigits + place)) & 1n));
-      expect(bits.at(-1)).toBe(1);
-      expect(bits.slice(0, -1).reduce((index, bit, t) => index + (bit << t), 0)).toBe(entry);
-    }
-  });
+  it.each([0, 1, 2, 5, 2 ** (COMB_TEETH - 1) - 1])(
+    'of scalars name one entry of all tables (%i)',
+    (entry) => {
+      const bytes = scalarOfOneEntry(entry);
+      const scalar = BigInt(`0x${Buffer.from(bytes).reverse().toString('hex')}`);
+      // Clamping leaves it as it is.
+      expect(scalar & 7n).toBe(0n);
+      expect(scalar >> 254n).toBe(1n);
+      const odd = scalar >> 3n;
+      expect(odd & 1n).toBe(1n);
+      const rowDigits = COMB_TABLES * COMB_COLUMNS;
+      const signs = (odd >> 1n) + (1n << BigInt(COMB_TEETH * rowDigits - 1));
+      for (let place = 0; place < rowDigits; place++) {
+        const bits = Array.from({ length: COMB_TEETH }, (_, t) =>
+          Number((signs >> BigInt(t * rowDigits + place)) & 1n),
+        );
+        expect(bits.at(-1)).toBe(1);
+        expect(bits.slice(0, -1).reduce((index, bit, t) => index + (bit << t), 0)).toBe(entry);
+      }
+    },
+  );
 });
 
 describe('scalars with fixed places', () => {
   it('look up one entry of the base point’s tables there, and any elsewhere', async () => {
     const url = pathToFileURL(join(PACKAGE_ROOT, 'assembly/curve/base-table.mjs')).href;
-    const { COMB } = (await import(url)) as { COMB: { teeth: number; tables: number; columns: number } };
+    const { COMB } = (await import(url)) as {
+      COMB: { teeth: number; tables: number; columns: number };
+    };
     expect([COMB.teeth, COMB.tables * COMB.columns]).toEqual([BASE_TEETH, BASE_ROW_DIGITS]);
 
     const topDigit = 1n << BigInt(BASE_TEETH * BASE_ROW_DIGITS - 1);
@@ -69,7 +81,10 @@ describe('scalars with fixed places', () => {
       expect(odd & 1n).toBe(1n);
       const signs = (odd >> 1n) + topDigit;
       return Array.from({ length: BASE_ROW_DIGITS }, (_, place) =>
-        Array.from({ length: BASE_TEETH }, (_, t) => (signs >> BigInt(t * BASE_ROW_DIGITS + place)) & 1n).join(''),
+        Array.from(
+          { length: BASE_TEETH },
+          (_, t) => (signs >> BigInt(t * BASE_ROW_DIGITS + place)) & 1n,
+        ).join(''),
       );
     };
     for (const [shaped, from, to] of [
@@ -82,11 +97,15 @@ describe('scalars with fixed places', () => {
           const input = random(2 * KEY_BYTES);
           shape(input);
           for (const lane of [0, KEY_BYTES]) {
-            entriesOf(input.subarray(lane, lane + KEY_BYTES)).forEach((entry, place) => seen[place]!.add(entry));
+            entriesOf(input.subarray(lane, lane + KEY_BYTES)).forEach((entry, place) =>
+              seen[place]!.add(entry),
+            );
           }
         }
         seen.slice(from, to).forEach((entries) => expect(entries.size).toBe(1));
-        [...seen.slice(0, from), ...seen.slice(to, 46)].forEach((entries) => expect(entries.size).toBeGreaterThan(1));
+        [...seen.slice(0, from), ...seen.slice(to, 46)].forEach((entries) =>
+          expect(entries.size).toBeGreaterThan(1),
+        );
       }
     }
   });
@@ -94,7 +113,9 @@ describe('scalars with fixed places', () => {
 
 describe('scalars of any one entry', () => {
   it('are each lane’s own, and all entries come up', () => {
-    const scalars = Array.from({ length: 2 ** (COMB_TEETH - 1) }, (_, entry) => Buffer.from(scalarOfOneEntry(entry)));
+    const scalars = Array.from({ length: 2 ** (COMB_TEETH - 1) }, (_, entry) =>
+      Buffer.from(scalarOfOneEntry(entry)),
+    );
     const seen = [new Set<number>(), new Set<number>()];
     let different = 0;
     for (let i = 0; i < 200; i++) {
@@ -106,7 +127,10 @@ describe('scalars of any one entry', () => {
       entries.forEach((entry, lane) => seen[lane]!.add(entry));
       if (entries[0] !== entries[1]) different += 1;
     }
-    expect(seen.map((entries) => [...entries].sort())).toEqual([[...scalars.keys()], [...scalars.keys()]]);
+    expect(seen.map((entries) => [...entries].sort())).toEqual([
+      [...scalars.keys()],
+      [...scalars.keys()],
+    ]);
     expect(different).toBeGreaterThan(0);
   });
 });

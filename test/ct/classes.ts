@@ -1,9 +1,10 @@
-// Classes of secret inputs. A routine is timed on inputs of all its classes, in random order; each must take the time that
-// the first takes. An input is random but for what its class lays down.
+// Classes of secret inputs. A routine is timed on inputs of all its classes, in random order; each
+// must take the time that the first takes. An input is random but for what its class lays down.
 //
-// Where it can be had, something random that is not the class's goes through the arithmetic with the secret: the point, the
-// rest of a scalar or of a key, the message. The time of plain additions and multiplications depends on their operands, by some
-// 0.01 % on some processors (assembly/notes/constant-time.md). Two keys of which each is multiplied by one and the same point
+// Where it can be had, something random that is not the class's goes through the arithmetic with
+// the secret: the point, the rest of a scalar or of a key, the message. The time of plain additions
+// and multiplications depends on their operands, by some 0.01 % on some processors
+// (assembly/notes/constant-time.md). Two keys of which each is multiplied by one and the same point
 // again and again differ by that, and so differ no more than any two inputs of any code.
 import { COMB_COLUMNS, COMB_TABLES, COMB_TEETH, KEY_BYTES, MAC_BYTES } from '#dist/assembly/abi.js';
 
@@ -57,8 +58,9 @@ export function fixedThrice(what: string, ranges: readonly Range[]): InputClass[
 }
 
 /**
- * A scalar that looks up the same entry of a recipient's tables in every place. comb.ts: digits are the signs in k' = k / 8,
- * a row for each tooth; under a top tooth of +1 the signs of the others are the bits of the entry's index.
+ * A scalar that looks up the same entry of a recipient's tables in every place. comb.ts: digits are
+ * the signs in k' = k / 8, a row for each tooth; under a top tooth of +1 the signs of the others
+ * are the bits of the entry's index.
  */
 export function scalarOfOneEntry(entry: number): Uint8Array {
   const rowDigits = COMB_TABLES * COMB_COLUMNS;
@@ -78,11 +80,13 @@ export function scalarOfOneEntry(entry: number): Uint8Array {
 }
 
 const ENTRY_COUNT = 1 << (COMB_TEETH - 1);
-const ONE_ENTRY_SCALARS = Array.from({ length: ENTRY_COUNT }, (_, entry) => scalarOfOneEntry(entry));
+const ONE_ENTRY_SCALARS = Array.from({ length: ENTRY_COUNT }, (_, entry) =>
+  scalarOfOneEntry(entry),
+);
 /**
- * Two scalars, each of which looks up one entry all the time. Its operands come back in every step, so that what they do to
- * the time adds up, where those of a random scalar cancel out: times of the same mean, spread wider. Held against each other,
- * these differ in nothing but the place.
+ * Two scalars, each of which looks up one entry all the time. Its operands come back in every step,
+ * so that what they do to the time adds up, where those of a random scalar cancel out: times of the
+ * same mean, spread wider. Held against each other, these differ in nothing but the place.
  */
 export const ONE_ENTRY_CLASSES: readonly InputClass[] = [
   {
@@ -97,15 +101,18 @@ export const ONE_ENTRY_CLASSES: readonly InputClass[] = [
   fixed('always the last entry', ONE_ENTRY_SCALARS[ENTRY_COUNT - 1]!, [[0, 2 * KEY_BYTES]]),
 ];
 
-/** The comb of the base point, as base-table.mjs has it: its digits are rows of so many, a row for each tooth. */
+/**
+ * The comb of the base point, as base-table.mjs has it: its digits are rows of so many, a row for
+ * each tooth.
+ */
 export const BASE_TEETH = 5;
 export const BASE_ROW_DIGITS = 51;
 /** k' = k / 8, and digit i is the sign by bit i of k' >> 1. */
 const FIRST_DIGIT_BIT = 4;
 
 /**
- * Two scalars, odd ones, whose digits of all teeth in the places from `from` up to `to` have the pattern's bits: there they
- * look up the same entries each time.
+ * Two scalars, odd ones, whose digits of all teeth in the places from `from` up to `to` have the
+ * pattern's bits: there they look up the same entries each time.
  */
 function fixedPlaces(name: string, pattern: Uint8Array, from: number, to: number): InputClass {
   return {

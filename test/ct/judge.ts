@@ -11,7 +11,10 @@ export interface ClassResult {
   /** Largest |t| of all crops: of means, of variances. */
   readonly maxTMean: number;
   readonly maxTVariance: number;
-  /** By how much a call is slower than one of the first class, ns: at the crop with the smallest error, or with the largest t. */
+  /**
+   * By how much a call is slower than one of the first class, ns: at the crop with the smallest
+   * error, or with the largest t.
+   */
   readonly differenceNs: number;
 }
 
@@ -37,13 +40,17 @@ export interface ControlResult extends Measurement {
 }
 
 /**
- * Of a routine's time, what is not held against it: straight-line code takes up to 0.012 % more or less with other operands
- * (assembly/notes/constant-time.md, "What the operands do"), and enough samples show the smallest part of that. One
- * field multiplication of a ladder's 2,550 is eight times as much.
+ * Of a routine's time, what is not held against it: straight-line code takes up to 0.012 % more or
+ * less with other operands (assembly/notes/constant-time.md, "What the operands do"), and enough
+ * samples show the smallest part of that. One field multiplication of a ladder's 2,550 is eight
+ * times as much.
  */
 const OPERAND_MARGIN = 0.000_05;
 const MAX_ATTEMPTS = 3;
-/** A machine that is busy with other things may hide a small leak for a while, and a control that is missed fails the run. */
+/**
+ * A machine that is busy with other things may hide a small leak for a while, and a control that is
+ * missed fails the run.
+ */
 const MAX_CONTROL_ATTEMPTS = 4;
 
 /**
@@ -51,13 +58,25 @@ const MAX_CONTROL_ATTEMPTS = 4;
  * sqrt(2), what was chance comes out below 4.5. What is not below it after three attempts leaks.
  */
 export function judge(subject: Subject, budget: Budget, stepNs: number): Judgement {
-  const measurement = repeat(subject, budget, stepNs, MAX_ATTEMPTS, (maxT) => maxT < T_SUSPECT || maxT >= T_CERTAIN);
+  const measurement = repeat(
+    subject,
+    budget,
+    stepNs,
+    MAX_ATTEMPTS,
+    (maxT) => maxT < T_SUSPECT || maxT >= T_CERTAIN,
+  );
   return { ...measurement, leaks: measurement.maxT >= T_SUSPECT };
 }
 
 /** A control is measured again until it is caught. */
 export function runControl(subject: Subject, budget: Budget, stepNs: number): ControlResult {
-  const measurement = repeat(subject, budget, stepNs, MAX_CONTROL_ATTEMPTS, (maxT) => maxT >= T_SUSPECT);
+  const measurement = repeat(
+    subject,
+    budget,
+    stepNs,
+    MAX_CONTROL_ATTEMPTS,
+    (maxT) => maxT >= T_SUSPECT,
+  );
   return { ...measurement, caught: measurement.maxT >= T_SUSPECT };
 }
 
@@ -71,11 +90,16 @@ function repeat(
   const warmUp = subject.warmUp();
   for (let attempt = 1; ; attempt++) {
     const factor = 2 ** (attempt - 1);
-    const series = subject.measure({ milliseconds: factor * milliseconds, maxSamples: factor * maxSamples });
+    const series = subject.measure({
+      milliseconds: factor * milliseconds,
+      maxSamples: factor * maxSamples,
+    });
     const medianNs = series.times.toSorted()[series.times.length >> 1]!;
     const marginNs = OPERAND_MARGIN * medianNs;
     const classes = compareAll(subject, series, marginNs);
-    const maxT = Math.max(...classes.map((result) => Math.max(result.maxTMean, result.maxTVariance)));
+    const maxT = Math.max(
+      ...classes.map((result) => Math.max(result.maxTMean, result.maxTVariance)),
+    );
     if (!isDone(maxT) && attempt < maxAttempts) continue;
     const { name, secret, callsPerSample } = subject.routine;
     const sensitivity = findSensitivity(series, stepNs, marginNs);
@@ -109,11 +133,16 @@ function compareAll({ routine }: Subject, series: Series, marginNs: number): Cla
   });
 }
 
-/** Of a difference that is seen the crop that shows it best, otherwise the one that could have shown the smallest. */
+/**
+ * Of a difference that is seen the crop that shows it best, otherwise the one that could have shown
+ * the smallest.
+ */
 function tellingTest(tests: readonly CropTest[], marginNs: number): CropTest {
   const seen = maxTMean(tests, marginNs) >= T_SUSPECT;
-  const worth = ({ tMean, standardError }: CropTest): number => (seen ? Math.abs(tMean) : -standardError);
+  const worth = ({ tMean, standardError }: CropTest): number =>
+    seen ? Math.abs(tMean) : -standardError;
   return tests.reduce((best, test) => (worth(test) > worth(best) ? test : best));
 }
 
-const countOf = ({ classes }: Series, wanted: number): number => classes.filter((label) => label === wanted).length;
+const countOf = ({ classes }: Series, wanted: number): number =>
+  classes.filter((label) => label === wanted).length;

@@ -1,6 +1,10 @@
-// A kernel with its inner functions, at the release's compile settings, on a memory that is laid out for timing.
+// A kernel with its inner functions, at the release's compile settings, on a memory that is laid
+// out for timing.
 
-/** What is timed of a kernel: some of what assembly/testing.ts exports. Addresses and lengths are bytes. */
+/**
+ * What is timed of a kernel: some of what assembly/testing.ts exports. Addresses and lengths are
+ * bytes.
+ */
 export interface TimedExports {
   readonly ladderX2: (
     outX: number,
@@ -11,8 +15,20 @@ export interface TimedExports {
     uB: number,
     scratch: number,
   ) => void;
-  readonly fixedBaseX2: (outX: number, outZ: number, scalarA: number, scalarB: number, scratch: number) => void;
-  readonly buildTablesX2: (tablesA: number, tablesB: number, uA: number, uB: number, scratch: number) => number;
+  readonly fixedBaseX2: (
+    outX: number,
+    outZ: number,
+    scalarA: number,
+    scalarB: number,
+    scratch: number,
+  ) => void;
+  readonly buildTablesX2: (
+    tablesA: number,
+    tablesB: number,
+    uA: number,
+    uB: number,
+    scratch: number,
+  ) => number;
   readonly multiplyByTablesX2: (
     outX: number,
     outZ: number,
@@ -36,7 +52,13 @@ export interface TimedExports {
     scratch: number,
   ) => void;
   readonly macsEqual: (a: number, b: number) => number;
-  readonly aes256Ctr: (data: number, dataBytes: number, key: number, counterBlock: number, scratch: number) => void;
+  readonly aes256Ctr: (
+    data: number,
+    dataBytes: number,
+    key: number,
+    counterBlock: number,
+    scratch: number,
+  ) => void;
   readonly hmac: (
     out: number,
     key: number,
@@ -70,7 +92,10 @@ export const FIXED_PTR = PUBLIC_PTR + MAX_PUBLIC_BYTES;
 export const OUT_PTR = 192 * KIB;
 /** More than any routine wants. */
 export const SCRATCH_PTR = 256 * KIB;
-/** Where inputs of many samples wait, one after the other, until each is copied to its place before its turn. */
+/**
+ * Where inputs of many samples wait, one after the other, until each is copied to its place before
+ * its turn.
+ */
 export const PUBLIC_POOL_PTR = 1024 * KIB;
 export const PUBLIC_POOL_BYTES = 1024 * KIB;
 export const INPUT_POOL_PTR = 2048 * KIB;
@@ -84,7 +109,11 @@ export class TimedKernel {
   readonly bytes: Uint8Array<SharedArrayBuffer>;
 
   constructor(module: Uint8Array<ArrayBuffer>) {
-    const memory = new WebAssembly.Memory({ initial: MEMORY_BYTES / PAGE_BYTES, maximum: 65536, shared: true });
+    const memory = new WebAssembly.Memory({
+      initial: MEMORY_BYTES / PAGE_BYTES,
+      maximum: 65536,
+      shared: true,
+    });
     const instance = new WebAssembly.Instance(new WebAssembly.Module(module), { env: { memory } });
     this.exports = instance.exports as unknown as TimedExports;
     this.bytes = new Uint8Array(memory.buffer);

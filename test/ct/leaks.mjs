@@ -1,5 +1,6 @@
-// Positive controls: the kernel's own routines, each made leaky in one line. What goes through the timing test and does not
-// catch these proves nothing by what else it does not catch. Not TypeScript: it reads the kernel's source, as build.mjs does.
+// Positive controls: the kernel's own routines, each made leaky in one line. What goes through the
+// timing test and does not catch these proves nothing by what else it does not catch. Not
+// TypeScript: it reads the kernel's source, as build.mjs does.
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -42,7 +43,8 @@ export { macsEqual } from './envelope/steps';
 
 function leakySource(path, source) {
   return LEAKS.filter(({ file }) => file === path).reduce((text, { line, leaky }) => {
-    if (text.split(line).length !== 2) throw new Error(`${path} has no longer one line to make leaky: ${line}`);
+    if (text.split(line).length !== 2)
+      throw new Error(`${path} has no longer one line to make leaky: ${line}`);
     return text.replace(line, () => leaky);
   }, source);
 }
@@ -53,7 +55,17 @@ export async function compileLeakyKernel(field) {
   const features = field === 'fma' ? ['simd', 'relaxed-simd'] : ['simd'];
   const { error, stderr } = await asc.main(
     [
-      ...[ENTRY, '--baseDir', root, '--outFile', 'leaky.wasm', '--runtime', 'stub', '--use', 'abort='],
+      ...[
+        ENTRY,
+        '--baseDir',
+        root,
+        '--outFile',
+        'leaky.wasm',
+        '--runtime',
+        'stub',
+        '--use',
+        'abort=',
+      ],
       ...[
         '--memoryBase',
         '1024',
@@ -78,7 +90,8 @@ export async function compileLeakyKernel(field) {
       writeFile(_path, contents) {
         bytes = contents;
       },
-      listFiles: (directory, baseDir) => readdirSync(join(baseDir, directory)).filter((file) => file.endsWith('.ts')),
+      listFiles: (directory, baseDir) =>
+        readdirSync(join(baseDir, directory)).filter((file) => file.endsWith('.ts')),
     },
   );
   if (error) throw new Error(`the leaky twin of kernel ${field}: ${error.message}\n${stderr}`);

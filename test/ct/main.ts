@@ -1,6 +1,6 @@
-// `npm run ct`: whether the time of the kernel's routines depends on secrets, in every kernel build that runs here. A full run
-// writes its result to test/ct/results; `--quick` looks for a few seconds and writes nothing. Exits with 1 if a routine leaks or
-// a control is not caught.
+// `npm run ct`: whether the time of the kernel's routines depends on secrets, in every kernel build
+// that runs here. A full run writes its result to test/ct/results; `--quick` looks for a few
+// seconds and writes nothing. Exits with 1 if a routine leaks or a control is not caught.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -30,7 +30,10 @@ const quick = values.quick ?? false;
 const BUDGET: Budget = quick
   ? { milliseconds: 1_000, maxSamples: 50_000 }
   : { milliseconds: 8_000, maxSamples: 200_000 };
-const CONTROL_BUDGET: Budget = { milliseconds: BUDGET.milliseconds / 2, maxSamples: BUDGET.maxSamples / 2 };
+const CONTROL_BUDGET: Budget = {
+  milliseconds: BUDGET.milliseconds / 2,
+  maxSamples: BUDGET.maxSamples / 2,
+};
 
 interface LeaksModule {
   readonly compileLeakyKernel: (field: KernelName) => Promise<Uint8Array<ArrayBuffer>>;
@@ -44,7 +47,8 @@ console.log(
   `${environment.cpu}, ${environment.platform}, Node ${environment.node} (V8 ${environment.v8}), clock in steps of ${stepNs} ns`,
 );
 const skipped = allBuilds.filter((build) => !kernelBuilds.includes(build)).map(({ file }) => file);
-for (const file of skipped) console.log(`skipped: ${file}, whose instructions this engine does not run`);
+for (const file of skipped)
+  console.log(`skipped: ${file}, whose instructions this engine does not run`);
 
 const kernels: KernelResult[] = [];
 for (const build of kernelBuilds) {
@@ -72,7 +76,9 @@ async function testKernel(build: KernelBuild): Promise<KernelResult> {
 }
 
 function sha256Of({ file }: KernelBuild): string {
-  const manifest = JSON.parse(readFileSync(join(PACKAGE_ROOT, 'dist/kernel/manifest.json'), 'utf8')) as {
+  const manifest = JSON.parse(
+    readFileSync(join(PACKAGE_ROOT, 'dist/kernel/manifest.json'), 'utf8'),
+  ) as {
     file: string;
     sha256: string;
   }[];
@@ -87,11 +93,16 @@ function showProgress(message: string): void {
 async function writeResult(written: CtResult): Promise<void> {
   mkdirSync(CT_RESULTS_DIRECTORY, { recursive: true });
   const path = resultPath();
-  writeFileSync(path, await format(JSON.stringify(written, roundNumbers), { parser: 'json', printWidth: 120 }));
+  writeFileSync(
+    path,
+    await format(JSON.stringify(written, roundNumbers), { parser: 'json', printWidth: 120 }),
+  );
   console.log(`\nwritten: ${path}`);
 }
 
 /** Four significant digits: more would be noise in a diff. */
 function roundNumbers(_key: string, value: unknown): unknown {
-  return typeof value === 'number' && !Number.isInteger(value) ? Number(value.toPrecision(4)) : value;
+  return typeof value === 'number' && !Number.isInteger(value)
+    ? Number(value.toPrecision(4))
+    : value;
 }

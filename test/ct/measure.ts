@@ -14,11 +14,15 @@ import {
 import type { Routine } from './routines.js';
 import type { Series } from './series.js';
 
-/** Samples that are prepared together, so that nothing but two copies happens between one and the next. */
+/**
+ * Samples that are prepared together, so that nothing but two copies happens between one and the
+ * next.
+ */
 const MAX_BATCH_SAMPLES = 1024;
 /**
- * Made anew for every batch. If the same ones came back all the time, the arithmetic of a class of one secret would go over
- * the same few operands, and that of random secrets never: a difference of operands, not of secrets.
+ * Made anew for every batch. If the same ones came back all the time, the arithmetic of a class of
+ * one secret would go over the same few operands, and that of random secrets never: a difference of
+ * operands, not of secrets.
  */
 const PUBLICS_PER_BATCH = 64;
 const WARM_UP_MS = 300;
@@ -62,13 +66,19 @@ export class Subject {
       throw new RangeError(`${routine.name}: no room for its inputs`);
     }
     this.#makePublic = makePublic;
-    const batchSamples = Math.min(MAX_BATCH_SAMPLES, Math.floor(INPUT_POOL_BYTES / this.#inputBytes));
+    const batchSamples = Math.min(
+      MAX_BATCH_SAMPLES,
+      Math.floor(INPUT_POOL_BYTES / this.#inputBytes),
+    );
     this.#classOf = new Uint8Array(batchSamples);
     this.#publicOf = new Uint16Array(batchSamples);
     this.#timeOf = new Float64Array(batchSamples);
   }
 
-  /** Calls until V8's optimised code has long been in place: after some thousand calls or loops, and a compilation. */
+  /**
+   * Calls until V8's optimised code has long been in place: after some thousand calls or loops, and
+   * a compilation.
+   */
   warmUp(): WarmUp {
     const end = performance.now() + WARM_UP_MS;
     this.#fillPool();
@@ -87,7 +97,11 @@ export class Subject {
   measure({ milliseconds, maxSamples }: Budget): Series {
     const end = performance.now() + milliseconds;
     const batches: Series[] = [];
-    for (let count = 0; count < maxSamples && performance.now() < end; count += this.#timeOf.length) {
+    for (
+      let count = 0;
+      count < maxSamples && performance.now() < end;
+      count += this.#timeOf.length
+    ) {
       this.#fillPool();
       this.#timeBatch();
       batches.push({ times: this.#timeOf.slice(), classes: this.#classOf.slice() });
@@ -95,7 +109,10 @@ export class Subject {
     return joined(batches);
   }
 
-  /** Deals a class to every sample of a batch, two shares to the first, and one of the public inputs; lays the inputs. */
+  /**
+   * Deals a class to every sample of a batch, two shares to the first, and one of the public
+   * inputs; lays the inputs.
+   */
   #fillPool(): void {
     const { classes, inputBytes } = this.routine;
     const draws = randomFillSync(new Uint32Array(2 * this.#classOf.length));
@@ -115,7 +132,10 @@ export class Subject {
     }
   }
 
-  /** Before the clock starts all classes have done the same: a copy of as many bytes to the same place. */
+  /**
+   * Before the clock starts all classes have done the same: a copy of as many bytes to the same
+   * place.
+   */
   #timeBatch(): void {
     const { bytes } = this.#kernel;
     const call = this.#call;
@@ -149,7 +169,10 @@ function joined(batches: readonly Series[]): Series {
   return { times, classes };
 }
 
-/** The step in which the clock goes, ns: the least by which two short times differ, but for the rounding to 1 ns. */
+/**
+ * The step in which the clock goes, ns: the least by which two short times differ, but for the
+ * rounding to 1 ns.
+ */
 export function clockStepNs(): number {
   const times = new Set<number>();
   for (let i = 0; i < 100_000; i++) {

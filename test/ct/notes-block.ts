@@ -1,4 +1,5 @@
-// The figures in assembly/notes/constant-time.md: rendered from committed results alone, between two markers.
+// The figures in assembly/notes/constant-time.md: rendered from committed results alone, between
+// two markers.
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { PACKAGE_ROOT } from '../../bench/report/environment.js';
@@ -17,15 +18,22 @@ export function readCtResults(): CtResult[] {
     .filter((name) => name.endsWith('.json'))
     .map((name) => name.slice(0, -'.json'.length))
     .sort()
-    .map((name) => JSON.parse(readFileSync(join(CT_RESULTS_DIRECTORY, `${name}.json`), 'utf8')) as CtResult);
+    .map(
+      (name) =>
+        JSON.parse(readFileSync(join(CT_RESULTS_DIRECTORY, `${name}.json`), 'utf8')) as CtResult,
+    );
 }
 
 export function renderNotesBlock(results: readonly CtResult[]): string {
-  const machines = new Set(results.map(({ environment: { cpu, platform } }) => `${cpu}, ${platform}`));
+  const machines = new Set(
+    results.map(({ environment: { cpu, platform } }) => `${cpu}, ${platform}`),
+  );
   const runs = results.flatMap(({ environment, kernels }) =>
     kernels.map((kernel) => ({ engine: engineOf(environment), kernel })),
   );
-  const names = [...new Set(runs.flatMap(({ kernel }) => kernel.routines.map(({ routine }) => routine)))];
+  const names = [
+    ...new Set(runs.flatMap(({ kernel }) => kernel.routines.map(({ routine }) => routine))),
+  ];
   const header = ['Node, kernel', ...names, 'controls'];
   const rows = runs.map(({ engine, kernel }) => [
     `${engine}, \`${kernel.kernel}\``,
@@ -38,7 +46,8 @@ export function renderNotesBlock(results: readonly CtResult[]): string {
 export function replaceNotesBlock(notes: string, block: string): string {
   const start = notes.indexOf(START_MARKER);
   const end = notes.indexOf(END_MARKER);
-  if (start < 0 || end < start) throw new Error(`${NOTES_PATH} has no ${START_MARKER} ... ${END_MARKER}`);
+  if (start < 0 || end < start)
+    throw new Error(`${NOTES_PATH} has no ${START_MARKER} ... ${END_MARKER}`);
   return `${notes.slice(0, start + START_MARKER.length)}\n\n${block}\n\n${notes.slice(end)}`;
 }
 

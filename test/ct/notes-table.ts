@@ -2,4 +2,7 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { NOTES_PATH, readCtResults, renderNotesBlock, replaceNotesBlock } from './notes-block.js';
 
-writeFileSync(NOTES_PATH, replaceNotesBlock(readFileSync(NOTES_PATH, 'utf8'), renderNotesBlock(readCtResults())));
+writeFileSync(
+  NOTES_PATH,
+  replaceNotesBlock(readFileSync(NOTES_PATH, 'utf8'), renderNotesBlock(readCtResults())),
+);

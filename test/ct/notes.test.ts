@@ -18,7 +18,9 @@ describe('the committed results of the timing test', () => {
       expect(isGood(result)).toBe(true);
       for (const { routines, controls } of result.kernels) {
         expect(routines.map(({ routine }) => routine)).toEqual(ROUTINES.map(({ name }) => name));
-        expect(controls.map(({ routine }) => routine)).toEqual(LEAKY_ROUTINES.map(({ name }) => name));
+        expect(controls.map(({ routine }) => routine)).toEqual(
+          LEAKY_ROUTINES.map(({ name }) => name),
+        );
       }
     }
   });

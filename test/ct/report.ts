@@ -50,21 +50,39 @@ function cpuName(): string {
   const info = readFileSync('/proc/cpuinfo', 'utf8');
   const family = /^cpu family\s*: (\d+)$/m.exec(info)?.[1];
   const model = /^model\s*: (\d+)$/m.exec(info)?.[1];
-  return family === undefined || model === undefined ? name : `${name} (family ${family}, model ${model})`;
+  return family === undefined || model === undefined
+    ? name
+    : `${name} (family ${family}, model ${model})`;
 }
 
 /** Where a result of this process goes. Node 20 with relaxed SIMD is an engine of its own. */
 export function resultPath(): string {
   const major = process.versions.node.split('.')[0] ?? '';
-  const suffix = process.execArgv.includes('--experimental-wasm-relaxed-simd') ? '-relaxed-simd' : '';
+  const suffix = process.execArgv.includes('--experimental-wasm-relaxed-simd')
+    ? '-relaxed-simd'
+    : '';
   return join(CT_RESULTS_DIRECTORY, `ct-node${major}${suffix}.json`);
 }
 
 export function formatKernel({ kernel, routines, controls }: KernelResult): string {
-  const header = [kernel, 'samples', 'first call', 'ns a call', 'max |t|', 'by chance', 'visible ns', '%', 'verdict'];
+  const header = [
+    kernel,
+    'samples',
+    'first call',
+    'ns a call',
+    'max |t|',
+    'by chance',
+    'visible ns',
+    '%',
+    'verdict',
+  ];
   const rows = [
-    ...routines.map((result) => row(result.routine, result, result.leaks ? 'LEAKS' : 'no difference')),
-    ...controls.map((result) => row(`leaky ${result.routine}`, result, result.caught ? 'caught' : 'NOT CAUGHT')),
+    ...routines.map((result) =>
+      row(result.routine, result, result.leaks ? 'LEAKS' : 'no difference'),
+    ),
+    ...controls.map((result) =>
+      row(`leaky ${result.routine}`, result, result.caught ? 'caught' : 'NOT CAUGHT'),
+    ),
   ];
   return formatTable(header, rows);
 }
@@ -99,5 +117,6 @@ export function formatDifferences({ routines, controls }: KernelResult): string[
 
 export const isGood = ({ kernels }: CtResult): boolean =>
   kernels.every(
-    ({ routines, controls }) => routines.every(({ leaks }) => !leaks) && controls.every(({ caught }) => caught),
+    ({ routines, controls }) =>
+      routines.every(({ leaks }) => !leaks) && controls.every(({ caught }) => caught),
   );

@@ -1,6 +1,12 @@
 // What is timed, and on which secrets.
 import { randomBytes } from 'node:crypto';
-import { BY_BASE, BY_TABLES, CIPHER_BLOCK_BYTES, KEY_BYTES, RECIPIENT_TABLES_BYTES } from '#dist/assembly/abi.js';
+import {
+  BY_BASE,
+  BY_TABLES,
+  CIPHER_BLOCK_BYTES,
+  KEY_BYTES,
+  RECIPIENT_TABLES_BYTES,
+} from '#dist/assembly/abi.js';
 import {
   ANOTHER_KEY,
   ANY_KEY,
@@ -17,7 +23,14 @@ import {
   type InputClass,
   type Range,
 } from './classes.js';
-import { FIXED_PTR, INPUT_PTR, OUT_PTR, PUBLIC_PTR, SCRATCH_PTR, type TimedKernel } from './kernel.js';
+import {
+  FIXED_PTR,
+  INPUT_PTR,
+  OUT_PTR,
+  PUBLIC_PTR,
+  SCRATCH_PTR,
+  type TimedKernel,
+} from './kernel.js';
 
 export interface Routine {
   readonly name: string;
@@ -26,14 +39,23 @@ export interface Routine {
   readonly classes: readonly InputClass[];
   /** Input of one call. */
   readonly inputBytes: number;
-  /** Short routines are called more than once a sample, each time on another input of the same class. */
+  /**
+   * Short routines are called more than once a sample, each time on another input of the same
+   * class.
+   */
   readonly callsPerSample: number;
-  /** Binds what makes one sample: it reads inputs from INPUT_PTR on, and from PUBLIC_PTR on one of those that `makePublic` made. */
+  /**
+   * Binds what makes one sample: it reads inputs from INPUT_PTR on, and from PUBLIC_PTR on one of
+   * those that `makePublic` made.
+   */
   readonly bind: (kernel: TimedKernel) => Bound;
 }
 export interface Bound {
   readonly call: () => void;
-  /** Random, and as long each time. Samples of all classes get them, and new ones are made before every batch. */
+  /**
+   * Random, and as long each time. Samples of all classes get them, and new ones are made before
+   * every batch.
+   */
   readonly makePublic?: () => Uint8Array;
 }
 
@@ -50,7 +72,9 @@ const TABLES_B = PUBLIC_PTR + RECIPIENT_TABLES_BYTES;
 
 const SCALARS: Range = [0, 2 * KEY_BYTES];
 const SCALAR_CLASSES = [RANDOM, ...fixedThrice('scalar', [SCALARS])];
-/** All ones look up one entry all the time, and all zeros four of the eight: see ONE_ENTRY_CLASSES. */
+/**
+ * All ones look up one entry all the time, and all zeros four of the eight: see ONE_ENTRY_CLASSES.
+ */
 const TABLE_CLASSES = [
   RANDOM,
   fixed('scalar: fixed', ANY_KEY, [SCALARS]),
@@ -61,12 +85,30 @@ const QUARTER = Math.ceil(BASE_ROW_DIGITS / 4);
 /** Two public keys. */
 function randomPoints({ exports, bytes }: TimedKernel): Uint8Array {
   bytes.set(randomBytes(2 * KEY_BYTES), PUBLIC_PTR);
-  exports.x25519Batch(0, 2, PUBLIC_PTR, KEY_BYTES, 0, 0, OUT_PTR, KEY_BYTES, BY_BASE, PAIRS_PTR, SCRATCH_PTR);
+  exports.x25519Batch(
+    0,
+    2,
+    PUBLIC_PTR,
+    KEY_BYTES,
+    0,
+    0,
+    OUT_PTR,
+    KEY_BYTES,
+    BY_BASE,
+    PAIRS_PTR,
+    SCRATCH_PTR,
+  );
   return bytes.slice(OUT_PTR, OUT_PTR + 2 * KEY_BYTES);
 }
 function randomTables(kernel: TimedKernel): Uint8Array {
   kernel.write(OUT_PTR, randomPoints(kernel));
-  const built = kernel.exports.buildTablesX2(TABLES_A, TABLES_B, OUT_PTR, OUT_PTR + KEY_BYTES, SCRATCH_PTR);
+  const built = kernel.exports.buildTablesX2(
+    TABLES_A,
+    TABLES_B,
+    OUT_PTR,
+    OUT_PTR + KEY_BYTES,
+    SCRATCH_PTR,
+  );
   if (built !== 3) throw new Error('a public key has no tables');
   return kernel.bytes.slice(TABLES_A, TABLES_A + 2 * RECIPIENT_TABLES_BYTES);
 }
@@ -80,7 +122,8 @@ const ladder: Routine = {
   bind(kernel) {
     const { ladderX2 } = kernel.exports;
     return {
-      call: () => ladderX2(OUT_X, OUT_Z, SCALAR_A, SCALAR_B, PUBLIC_PTR, PUBLIC_PTR + KEY_BYTES, SCRATCH_PTR),
+      call: () =>
+        ladderX2(OUT_X, OUT_Z, SCALAR_A, SCALAR_B, PUBLIC_PTR, PUBLIC_PTR + KEY_BYTES, SCRATCH_PTR),
       makePublic: () => randomPoints(kernel),
     };
   },
@@ -95,7 +138,8 @@ const tables: Routine = {
   bind(kernel) {
     const { multiplyByTablesX2 } = kernel.exports;
     return {
-      call: () => multiplyByTablesX2(OUT_X, OUT_Z, SCALAR_A, SCALAR_B, TABLES_A, TABLES_B, SCRATCH_PTR),
+      call: () =>
+        multiplyByTablesX2(OUT_X, OUT_Z, SCALAR_A, SCALAR_B, TABLES_A, TABLES_B, SCRATCH_PTR),
       makePublic: () => randomTables(kernel),
     };
   },
@@ -137,7 +181,19 @@ const x25519: Routine = {
     kernel.writeWord(FIXED_PTR + 4, TABLES_B);
     return {
       call: () =>
-        x25519Batch(0, 2, INPUT_PTR, KEY_BYTES, FIXED_PTR, 4, OUT_PTR, KEY_BYTES, BY_TABLES, PAIRS_PTR, SCRATCH_PTR),
+        x25519Batch(
+          0,
+          2,
+          INPUT_PTR,
+          KEY_BYTES,
+          FIXED_PTR,
+          4,
+          OUT_PTR,
+          KEY_BYTES,
+          BY_TABLES,
+          PAIRS_PTR,
+          SCRATCH_PTR,
+        ),
       makePublic: () => randomTables(kernel),
     };
   },
@@ -174,7 +230,8 @@ const aes: Routine = {
   callsPerSample: 1,
   bind({ exports: { aes256Ctr } }) {
     return {
-      call: () => aes256Ctr(INPUT_PTR + TEXT[0], TEXT_BYTES, INPUT_PTR, INPUT_PTR + COUNTER[0], SCRATCH_PTR),
+      call: () =>
+        aes256Ctr(INPUT_PTR + TEXT[0], TEXT_BYTES, INPUT_PTR, INPUT_PTR + COUNTER[0], SCRATCH_PTR),
     };
   },
 };
@@ -184,18 +241,34 @@ const hmac: Routine = {
   name: 'hmac',
   secret: 'key, message',
   // With the whole key fixed, two compressions of five would go over the same words each time.
-  classes: [RANDOM, ...fixedThrice('half the key', [[0, KEY_BYTES / 2]]), fixed('message: zeros', ZEROS, [MESSAGE])],
+  classes: [
+    RANDOM,
+    ...fixedThrice('half the key', [[0, KEY_BYTES / 2]]),
+    fixed('message: zeros', ZEROS, [MESSAGE]),
+  ],
   inputBytes: MESSAGE[1],
   callsPerSample: 1,
   bind({ exports: { hmac: authenticate } }) {
     const pads = OUT_PTR + PLACE_BYTES;
     return {
-      call: () => authenticate(OUT_PTR, INPUT_PTR, KEY_BYTES, INPUT_PTR + MESSAGE[0], TEXT_BYTES, pads, SCRATCH_PTR),
+      call: () =>
+        authenticate(
+          OUT_PTR,
+          INPUT_PTR,
+          KEY_BYTES,
+          INPUT_PTR + MESSAGE[0],
+          TEXT_BYTES,
+          pads,
+          SCRATCH_PTR,
+        ),
     };
   },
 };
 
-/** "UnidentifiedDelivery" and two public keys; the second layer's chain key and static_ct come near it. */
+/**
+ * "UnidentifiedDelivery" and two public keys; the second layer's chain key and static_ct come near
+ * it.
+ */
 const SALT_BYTES = 86;
 const MATERIAL: Range = [0, 4 * KEY_BYTES];
 const SALTS: Range = [MATERIAL[1], MATERIAL[1] + 4 * SALT_BYTES];
@@ -217,7 +290,14 @@ const hkdf: Routine = {
   bind({ exports: { hkdf96X4, setLane } }) {
     for (let lane = 0; lane < 4; lane++) {
       const salt = INPUT_PTR + SALTS[0] + lane * SALT_BYTES;
-      setLane(FIXED_PTR, lane, salt, INPUT_PTR + lane * KEY_BYTES, KEY_BYTES, OUT_PTR + lane * PLACE_BYTES);
+      setLane(
+        FIXED_PTR,
+        lane,
+        salt,
+        INPUT_PTR + lane * KEY_BYTES,
+        KEY_BYTES,
+        OUT_PTR + lane * PLACE_BYTES,
+      );
     }
     return { call: () => hkdf96X4(FIXED_PTR, SALT_BYTES, SCRATCH_PTR) };
   },
@@ -235,4 +315,10 @@ export const ROUTINES: readonly Routine[] = [
   hkdf,
 ];
 /** Those that leaks.ts makes leaky. */
-export const LEAKY_ROUTINES: readonly Routine[] = [ladder, tables, tablePlaces, fixedBase, macComparison];
+export const LEAKY_ROUTINES: readonly Routine[] = [
+  ladder,
+  tables,
+  tablePlaces,
+  fixedBase,
+  macComparison,
+];

@@ -18,9 +18,9 @@ export interface Centred {
 }
 
 /**
- * What else runs on a machine changes its pace from one millisecond to the next, by far more than a leak would. Neighbours
- * share the pace, and what they are is independent of the sample's own class. What does not fill a group in the end is left
- * out.
+ * What else runs on a machine changes its pace from one millisecond to the next, by far more than a
+ * leak would. Neighbours share the pace, and what they are is independent of the sample's own
+ * class. What does not fill a group in the end is left out.
  */
 export function lessNeighbours(times: Float64Array): Centred {
   const count = times.length - (times.length % GROUP_SAMPLES);
@@ -30,18 +30,20 @@ export function lessNeighbours(times: Float64Array): Centred {
   for (let at = 0; at < count; at += GROUP_SAMPLES) {
     sorted.set(times.subarray(at, at + GROUP_SAMPLES));
     sorted.sort();
-    // Without one of eight the median of seven is the fourth of all, or the fifth if the one is among the first four.
+    // Without one of eight the median of seven is the fourth of all, or the fifth if the one is
+    // among the first four.
     const fourth = sorted[3]!;
     const fifth = sorted[4]!;
-    for (let i = at; i < at + GROUP_SAMPLES; i++) centred[i] = times[i]! - (times[i]! <= fourth ? fifth : fourth);
+    for (let i = at; i < at + GROUP_SAMPLES; i++)
+      centred[i] = times[i]! - (times[i]! <= fourth ? fifth : fourth);
     spreads.fill(sorted[5]! - sorted[1]!, at, at + GROUP_SAMPLES);
   }
   return { times: centred, spreads };
 }
 
 /**
- * Compares a class with class 0: by their times, as dudect does; by their times less their neighbours'; and by these in the
- * quieter half of the groups.
+ * Compares a class with class 0: by their times, as dudect does; by their times less their
+ * neighbours'; and by these in the quieter half of the groups.
  */
 export function compareInSeries({ times, classes }: Series, second: number): CropTest[] {
   const centred = lessNeighbours(times);

@@ -34,7 +34,10 @@ function compareWhole(first: Float64Array, second: Float64Array, side: CropSide)
 const repeated = (values: readonly number[], times: number): Float64Array =>
   Float64Array.from({ length: values.length * times }, (_, i) => values[i % values.length]!);
 
-/** Times of two classes around 1,000 ns, in steps of 10 ns, on a machine whose pace changes by far more than they differ. */
+/**
+ * Times of two classes around 1,000 ns, in steps of 10 ns, on a machine whose pace changes by far
+ * more than they differ.
+ */
 function synthetic(count: number, differenceNs: number, seed: string): Series {
   const random = seededNumbers(seed);
   const classes = Uint8Array.from({ length: count }, () => (random() < 0.5 ? 0 : 1));
@@ -86,7 +89,11 @@ describe("Welch's t", () => {
 
   it('does not suffer from times that are far from zero', () => {
     const near = compareWhole(repeated([0, 2], 100), repeated([1, 3], 100), 'smallest');
-    const far = compareWhole(repeated([1e9, 1e9 + 2], 100), repeated([1e9 + 1, 1e9 + 3], 100), 'smallest');
+    const far = compareWhole(
+      repeated([1e9, 1e9 + 2], 100),
+      repeated([1e9 + 1, 1e9 + 3], 100),
+      'smallest',
+    );
     expect(far.tMean).toBeCloseTo(near.tMean, 6);
   });
 });
@@ -147,16 +154,23 @@ describe('two classes in a series', () => {
   };
 
   it('that take the same time are not told apart', () => {
-    for (const seed of ['a', 'b', 'c']) expect(largest(synthetic(40_000, 0, seed))).toBeLessThan(T_SUSPECT);
+    for (const seed of ['a', 'b', 'c'])
+      expect(largest(synthetic(40_000, 0, seed))).toBeLessThan(T_SUSPECT);
   });
 
   it('that differ by a fifth of the noise are', () => {
-    for (const seed of ['a', 'b', 'c']) expect(largest(synthetic(40_000, 3, seed))).toBeGreaterThan(T_SUSPECT);
+    for (const seed of ['a', 'b', 'c'])
+      expect(largest(synthetic(40_000, 3, seed))).toBeGreaterThan(T_SUSPECT);
   });
 
   it('could have been told apart by what the sensitivity says', () => {
     const series = synthetic(40_000, 0, 'sensitivity');
-    const { chanceMaxT, smallestVisibleNs } = findSensitivity(series, 10, 0, seededNumbers('deals'));
+    const { chanceMaxT, smallestVisibleNs } = findSensitivity(
+      series,
+      10,
+      0,
+      seededNumbers('deals'),
+    );
     expect(chanceMaxT).toBeLessThan(T_SUSPECT);
     // Were nothing cropped and nothing else in the times: 4.5 * 15 ns * sqrt(2 / 20,000) = 0.7 ns.
     expect(smallestVisibleNs).toBeGreaterThan(0.7);
@@ -165,7 +179,10 @@ describe('two classes in a series', () => {
 
   it('of which all times are the same say nothing of their sensitivity', () => {
     const { classes } = synthetic(4_000, 0, 'constant');
-    const { smallestVisibleNs } = findSensitivity({ times: new Float64Array(4_000).fill(50), classes }, 10);
+    const { smallestVisibleNs } = findSensitivity(
+      { times: new Float64Array(4_000).fill(50), classes },
+      10,
+    );
     expect(smallestVisibleNs).toBeNull();
   });
 });

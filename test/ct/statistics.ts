@@ -1,21 +1,31 @@
-// The statistics of the timing test: Welch's t between two classes of samples, whole and cropped, of their means (first
-// order) and of their variances (second order), as in Reparaz, Balasch and Verbauwhede, "Dude, is my code constant time?"
-// (2017). Samples are nanoseconds.
+// The statistics of the timing test: Welch's t between two classes of samples, whole and cropped,
+// of their means (first order) and of their variances (second order), as in Reparaz, Balasch and
+// Verbauwhede, "Dude, is my code constant time?" (2017). Samples are nanoseconds.
 
-/** |t| from which a difference is held to be real; by chance alone it comes once in 150,000 comparisons. */
+/**
+ * |t| from which a difference is held to be real; by chance alone it comes once in 150,000
+ * comparisons.
+ */
 export const T_SUSPECT = 4.5;
 /** |t| from which dudect calls a leak certain. */
 export const T_CERTAIN = 10;
 
 /** Shares of the samples that are kept: every fifth of dudect's percentiles, and all. */
-export const CROPS: readonly number[] = [...Array.from({ length: 20 }, (_, i) => 1 - 0.5 ** ((i + 1) / 2)), 1];
+export const CROPS: readonly number[] = [
+  ...Array.from({ length: 20 }, (_, i) => 1 - 0.5 ** ((i + 1) / 2)),
+  1,
+];
 
-/** A crop that leaves fewer samples of a class is passed over: Welch's t takes means to be normally distributed. */
+/**
+ * A crop that leaves fewer samples of a class is passed over: Welch's t takes means to be normally
+ * distributed.
+ */
 const MIN_CLASS_SAMPLES = 100;
 
 /**
- * Which samples a crop keeps. `smallest`, as dudect: what interrupts a measurement only ever slows it down. `central`, for
- * samples that are differences from an expected value: those nearest to zero.
+ * Which samples a crop keeps. `smallest`, as dudect: what interrupts a measurement only ever slows
+ * it down. `central`, for samples that are differences from an expected value: those nearest to
+ * zero.
  */
 export type CropSide = 'smallest' | 'central';
 
@@ -45,7 +55,10 @@ function standardError(first: Sample, second: Sample): number {
   return Math.sqrt(first.variance / first.count + second.variance / second.count);
 }
 
-/** Sums of powers of what lies between two limits, taken from a centre near most of it, so that little cancels. */
+/**
+ * Sums of powers of what lies between two limits, taken from a centre near most of it, so that
+ * little cancels.
+ */
 class PowerSums {
   #count = 0;
   #s1 = 0;
@@ -73,7 +86,8 @@ class PowerSums {
     const n = this.#count;
     const mean = this.#s1 / n;
     const m2 = Math.max(this.#s2 / n - mean ** 2, 0);
-    const m4 = this.#s4 / n - 4 * mean * (this.#s3 / n) + 6 * mean ** 2 * (this.#s2 / n) - 3 * mean ** 4;
+    const m4 =
+      this.#s4 / n - 4 * mean * (this.#s3 / n) + 6 * mean ** 2 * (this.#s2 / n) - 3 * mean ** 4;
     return {
       whole: { count: n, mean, variance: (m2 * n) / (n - 1) },
       squares: { count: n, mean: m2, variance: Math.max(m4 - m2 ** 2, 0) },
@@ -81,8 +95,15 @@ class PowerSums {
   }
 }
 
-/** Compares two classes at every crop that leaves enough of both. The limit of a crop is that of both classes together. */
-export function compareClasses(first: Float64Array, second: Float64Array, side: CropSide): CropTest[] {
+/**
+ * Compares two classes at every crop that leaves enough of both. The limit of a crop is that of
+ * both classes together.
+ */
+export function compareClasses(
+  first: Float64Array,
+  second: Float64Array,
+  side: CropSide,
+): CropTest[] {
   const sizes = new Float64Array(first.length + second.length);
   sizes.set(first);
   sizes.set(second, first.length);
@@ -114,7 +135,12 @@ export function compareClasses(first: Float64Array, second: Float64Array, side: 
 }
 
 /** For every limit, what lies at it or below, but above the limit before. */
-function sumBetween(limits: Float64Array, samples: Float64Array, side: CropSide, centre: number): PowerSums[] {
+function sumBetween(
+  limits: Float64Array,
+  samples: Float64Array,
+  side: CropSide,
+  centre: number,
+): PowerSums[] {
   const sums = Array.from(limits, () => new PowerSums());
   for (const sample of samples) {
     const size = side === 'central' ? Math.abs(sample) : sample;
@@ -139,5 +165,6 @@ export const maxTMean = (tests: readonly CropTest[], margin = 0): number =>
       return size <= margin ? 0 : tMean * (1 - margin / size);
     }),
   );
-export const maxTVariance = (tests: readonly CropTest[]): number => largest(tests.map(({ tVariance }) => tVariance));
+export const maxTVariance = (tests: readonly CropTest[]): number =>
+  largest(tests.map(({ tVariance }) => tVariance));
 const largest = (values: readonly number[]): number => Math.max(0, ...values.map(Math.abs));

@@ -37,7 +37,10 @@ const readersOf = (decryptions: readonly Decryption[], text: string): string[] =
     .filter((decryption) => decryption.text === text)
     .map(({ subscriber }) => subscriber)
     .toSorted();
-const accessKeysOf = (requests: readonly LoggedRequest[], recipient: string): (string | undefined)[] =>
+const accessKeysOf = (
+  requests: readonly LoggedRequest[],
+  recipient: string,
+): (string | undefined)[] =>
   requests
     .filter(({ verb, path }) => verb === 'PUT' && path.startsWith(`/v1/messages/${recipient}`))
     .map(({ headers }) => headers.find(([name]) => name === 'unidentified-access-key')?.[1]);
@@ -53,23 +56,33 @@ describe('an account over the network', () => {
     ];
     const answered = [nth(0), nth(1)];
     const messages: ReceivedMessage[] = [];
-    const receiving = take(account.receiver, 2 * SUBSCRIBERS).then((taken) => messages.push(...taken));
+    const receiving = take(account.receiver, 2 * SUBSCRIBERS).then((taken) =>
+      messages.push(...taken),
+    );
     for (const text of ['one', 'two']) {
-      for (const [i, way] of ways.entries()) await service.subscriberSends(nth(i), `${text} of ${i}`, way);
+      for (const [i, way] of ways.entries())
+        await service.subscriberSends(nth(i), `${text} of ${i}`, way);
       if (text === 'two') continue;
-      // Whoever is answered goes on with ratchet messages; the service lets us write sealed to who gave us a profile key.
+      // Whoever is answered goes on with ratchet messages; the service lets us write sealed to who
+      // gave us a profile key.
       await account.broadcaster.broadcast({ body: 'an answer' }, answered).summary();
       await service.waitForDecrypted('an answer', { subscribers: answered });
     }
     await receiving;
     expect(textsOf(messages)).toEqual(
-      ['one', 'two'].flatMap((text) => ways.map(({ sealed }, i) => [nth(i), sealed, `${text} of ${i}`])),
+      ['one', 'two'].flatMap((text) =>
+        ways.map(({ sealed }, i) => [nth(i), sealed, `${text} of ${i}`]),
+      ),
     );
     expect(messages.map(({ envelopeType }) => envelopeType)).toEqual([
       ...ways.map(() => 'prekey'),
       ...ways.map(({ withProfileKey }) => (withProfileKey ? 'whisper' : 'prekey')),
     ]);
-    expect(account.receiver.stats()).toMatchObject({ messages: 8, undecryptable: 0, duplicates: 0 });
+    expect(account.receiver.stats()).toMatchObject({
+      messages: 8,
+      undecryptable: 0,
+      duplicates: 0,
+    });
     await account.close();
     expect(await store.list('inbox', { limit: 10 })).toEqual([]);
   });
@@ -115,7 +128,9 @@ describe('the newsletter', () => {
     const serving = serveNewsletter(opened.account, list, editors);
 
     for (const person of people) await service.subscriberSends(person, 'HELLO');
-    await service.waitForDecrypted('You are subscribed. Send STOP to leave.', { subscribers: people });
+    await service.waitForDecrypted('You are subscribed. Send STOP to leave.', {
+      subscribers: people,
+    });
     await service.subscriberSends(nth(3), 'STOP');
     await service.waitForDecrypted('You are no longer subscribed.', { subscribers: [nth(3)] });
     expect([...list]).toEqual([nth(1), nth(2)]);
@@ -126,9 +141,15 @@ describe('the newsletter', () => {
     await serving;
     await opened[Symbol.asyncDispose]();
     opened = await NetworkAccount.open(service, directory.path);
-    const servingAgain = serveNewsletter(opened.account, await SubscriberFile.open(listPath), editors);
+    const servingAgain = serveNewsletter(
+      opened.account,
+      await SubscriberFile.open(listPath),
+      editors,
+    );
     await service.subscriberSends(editor, 'The bridge is closed.');
-    const heard = await service.waitForDecrypted('The bridge is closed.', { subscribers: [nth(1), nth(2)] });
+    const heard = await service.waitForDecrypted('The bridge is closed.', {
+      subscribers: [nth(1), nth(2)],
+    });
     expect(readersOf(heard, 'The bridge is closed.')).toEqual([nth(1), nth(2)].toSorted());
     expect(heard.map(({ text }) => text)).not.toContain('What do I miss?');
     await opened.account.receiver.close();
@@ -144,7 +165,8 @@ describe('the hotline', () => {
     const cases = await CaseFile.open(join(directory.path, 'cases.json'));
     const serving = serveHotline(account, cases, new Set(staff));
 
-    // From what they write the hotline has their profile keys, and with them the right to send to them sealed.
+    // From what they write the hotline has their profile keys, and with them the right to send to
+    // them sealed.
     const help = 'Begin an answer with the number of an open case: "#1 ...".';
     for (const member of staff) await service.subscriberSends(member, 'hello');
     await service.waitForDecrypted(help, { subscribers: staff });

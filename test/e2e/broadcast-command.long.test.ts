@@ -9,7 +9,11 @@ const COMMAND = builtFile('examples/broadcast/main.js');
 
 describe('the broadcast command', () => {
   test.each([
-    ['no subscribers', ['--subscribers', '0'], "--subscribers must be a whole number from 1 to 10000, not '0'"],
+    [
+      'no subscribers',
+      ['--subscribers', '0'],
+      "--subscribers must be a whole number from 1 to 10000, not '0'",
+    ],
     [
       'more subscribers than it can make',
       ['--subscribers', '10001'],
@@ -28,7 +32,11 @@ describe('the broadcast command', () => {
     ['a missing number of subscribers', ['--subscribers'], '--subscribers needs a value'],
     ['a negative number of subscribers', ['--subscribers', '-5'], '--subscribers needs a value'],
     ['no threads', ['--threads=0'], "--threads must be a whole number from 1 to 64, not '0'"],
-    ['a broken number of threads', ['--threads=1.5'], "--threads must be a whole number from 1 to 64, not '1.5'"],
+    [
+      'a broken number of threads',
+      ['--threads=1.5'],
+      "--threads must be a whole number from 1 to 64, not '1.5'",
+    ],
     ['a store without a path', ['--store='], '--store must not be empty'],
     ['an empty message', ['--message', ' '], '--message must not be empty'],
     [
@@ -49,14 +57,25 @@ describe('the broadcast command', () => {
 
   test('explains its options and exits with 0', async () => {
     const { exitCode, stdout, stderr } = await runProcess(COMMAND, ['--help']);
-    for (const option of ['--subscribers N', '--message TEXT', '--threads N', '--store PATH', '--help'])
+    for (const option of [
+      '--subscribers N',
+      '--message TEXT',
+      '--threads N',
+      '--store PATH',
+      '--help',
+    ])
       expect(stdout).toContain(option);
     expect(stderr).toBe('');
     expect(exitCode).toBe(0);
   });
 
   test('reaches 3 subscribers, reports in plain lines when piped, and exits with 0', async () => {
-    const { exitCode, stdout, stderr } = await runProcess(COMMAND, ['--subscribers', '3', '--threads', '1']);
+    const { exitCode, stdout, stderr } = await runProcess(COMMAND, [
+      '--subscribers',
+      '3',
+      '--threads',
+      '1',
+    ]);
     expect(stderr).toBe('');
     // Printable characters and line ends only: no escape sequence, no carriage return.
     expect(stdout).toMatch(/^[\x20-\x7e\n]+$/);
@@ -73,8 +92,19 @@ describe('the broadcast command', () => {
   test('goes on where the last run with the same store ended, with subscribers old and new', async () => {
     const { path, remove } = temporaryDirectory();
     const runWith = (subscribers: number): ReturnType<typeof runProcess> =>
-      runProcess(COMMAND, ['--subscribers', String(subscribers), '--threads', '1', '--store', path]);
-    const expectRun = async (subscribers: number, added: number, certificates: string): Promise<void> => {
+      runProcess(COMMAND, [
+        '--subscribers',
+        String(subscribers),
+        '--threads',
+        '1',
+        '--store',
+        path,
+      ]);
+    const expectRun = async (
+      subscribers: number,
+      added: number,
+      certificates: string,
+    ): Promise<void> => {
       const { exitCode, stdout, stderr } = await runWith(subscribers);
       expect(stderr).toBe('');
       expect(stdout).toMatch(new RegExp(`^decrypted +${subscribers} of ${subscribers}$`, 'm'));
@@ -86,15 +116,20 @@ describe('the broadcast command', () => {
     };
     try {
       await expectRun(3, 3, '1');
-      // One is asked for where no other answer (the count of prekeys) told the service's time before.
+      // One is asked for where no other answer (the count of prekeys) told the service's time
+      // before.
       await expectRun(3, 0, '[01]');
       await expectRun(5, 2, '[01]');
       await expectRun(2, 0, '[01]');
 
-      // As a run leaves it that was killed: the sessions are there, and the accounts that they are with are not.
+      // As a run leaves it that was killed: the sessions are there, and the accounts that they are
+      // with are not.
       await rm(join(path, 'mock-service'));
       const { exitCode, stderr } = await runWith(3);
-      expect(stderr.split('\n')).toEqual([expect.stringMatching(/^broadcast failed: .* was cut off/), '']);
+      expect(stderr.split('\n')).toEqual([
+        expect.stringMatching(/^broadcast failed: .* was cut off/),
+        '',
+      ]);
       expect(exitCode).toBe(1);
     } finally {
       remove();

@@ -19,14 +19,22 @@ describe('a broadcast to 20 subscribers', () => {
 
   beforeAll(async () => {
     service = await MockService.start({ subscribers: SUBSCRIBERS });
-    report = await broadcast(service, { message: MESSAGE, threads: 2, store: new MemoryStore() }, silentReporter);
+    report = await broadcast(
+      service,
+      { message: MESSAGE, threads: 2, store: new MemoryStore() },
+      silentReporter,
+    );
     requests = await service.messageRequests();
   });
   afterAll(() => service.close());
 
   test('reaches every subscriber, so that the command exits with 0', () => {
     expect(report.failures).toEqual([]);
-    expect(report).toMatchObject({ subscribers: SUBSCRIBERS, sealed: SUBSCRIBERS, decrypted: SUBSCRIBERS });
+    expect(report).toMatchObject({
+      subscribers: SUBSCRIBERS,
+      sealed: SUBSCRIBERS,
+      decrypted: SUBSCRIBERS,
+    });
     expect(succeeded(report)).toBe(true);
   });
 
@@ -35,7 +43,9 @@ describe('a broadcast to 20 subscribers', () => {
     const decryptions = await service.waitForDecrypted(MESSAGE);
     expect(decryptions).toHaveLength(SUBSCRIBERS);
     expect(new Set(decryptions)).toEqual(
-      new Set(subscribers.map((subscriber) => ({ subscriber, text: MESSAGE, sender: broadcaster.aci }))),
+      new Set(
+        subscribers.map((subscriber) => ({ subscriber, text: MESSAGE, sender: broadcaster.aci })),
+      ),
     );
   });
 
@@ -46,14 +56,19 @@ describe('a broadcast to 20 subscribers', () => {
   });
 
   test('says in no request who sent it', () => {
-    const findings = requests.map((request) => senderIdentityIn(request, service.description.broadcaster));
+    const findings = requests.map((request) =>
+      senderIdentityIn(request, service.description.broadcaster),
+    );
     expect(findings).toEqual(requests.map(() => []));
   });
 
   test('gives each request the access key of its subscriber, and none that another one has', () => {
-    const accessKeys = requests.map(({ headers }) => new Map(headers).get('unidentified-access-key'));
+    const accessKeys = requests.map(({ headers }) =>
+      new Map(headers).get('unidentified-access-key'),
+    );
     expect(new Set(accessKeys).size).toBe(SUBSCRIBERS);
-    for (const accessKey of accessKeys) expect(Buffer.from(accessKey ?? '', 'base64')).toHaveLength(16);
+    for (const accessKey of accessKeys)
+      expect(Buffer.from(accessKey ?? '', 'base64')).toHaveLength(16);
   });
 
   test('summarizes what was done without a secret', () => {
@@ -78,15 +93,23 @@ describe('the search for a sender’s identity', () => {
 
   beforeAll(async () => {
     service = await MockService.start({ subscribers: 1 });
-    await broadcast(service, { message: MESSAGE, threads: 1, store: new MemoryStore() }, silentReporter);
+    await broadcast(
+      service,
+      { message: MESSAGE, threads: 1, store: new MemoryStore() },
+      silentReporter,
+    );
     const [request] = await service.messageRequests();
     if (request === undefined) throw new Error('the service logged no request');
     innocent = request;
   });
   afterAll(() => service.close());
 
-  function withBody(change: (body: { messages: Record<string, unknown>[] }) => object): LoggedRequest {
-    const body = JSON.parse(Buffer.from(innocent.body).toString()) as { messages: Record<string, unknown>[] };
+  function withBody(
+    change: (body: { messages: Record<string, unknown>[] }) => object,
+  ): LoggedRequest {
+    const body = JSON.parse(Buffer.from(innocent.body).toString()) as {
+      messages: Record<string, unknown>[];
+    };
     return { ...innocent, body: new TextEncoder().encode(JSON.stringify(change(body))) };
   }
 
@@ -95,32 +118,47 @@ describe('the search for a sender’s identity', () => {
     expect(senderIdentityIn(innocent, broadcaster)).toEqual([]);
     for (const [name, identifier] of identifiersOf(broadcaster)) {
       const text = identifier.toString('latin1');
-      const inContent = Buffer.concat([Buffer.alloc(7), identifier, Buffer.alloc(7)]).toString('base64');
-      const planted: LoggedRequest[] = [withBody((body) => ({ ...body, messages: [{ type: 6, content: inContent }] }))];
+      const inContent = Buffer.concat([Buffer.alloc(7), identifier, Buffer.alloc(7)]).toString(
+        'base64',
+      );
+      const planted: LoggedRequest[] = [
+        withBody((body) => ({ ...body, messages: [{ type: 6, content: inContent }] })),
+      ];
       // In a header, a path or a JSON body only what is text can stand.
       if (/^[\x20-\x7e]+$/.test(text)) {
         planted.push(
           { ...innocent, path: `${innocent.path}?from=${text}` },
           { ...innocent, headers: [...innocent.headers, ['x-from', text]] },
-          { ...innocent, connectionHeaders: [...innocent.connectionHeaders, ['user-agent', `client of ${text}`]] },
+          {
+            ...innocent,
+            connectionHeaders: [...innocent.connectionHeaders, ['user-agent', `client of ${text}`]],
+          },
           withBody((body) => ({ ...body, timestamp: text })),
         );
       }
-      for (const request of planted) expect(senderIdentityIn(request, broadcaster)).toContain(`the ${name}`);
+      for (const request of planted)
+        expect(senderIdentityIn(request, broadcaster)).toContain(`the ${name}`);
     }
   });
 
   test('finds a field, an envelope type or a header that has no business there', () => {
     const { broadcaster } = service.description;
     const withMessage = (change: object): LoggedRequest =>
-      withBody((body) => ({ ...body, messages: body.messages.map((message) => ({ ...message, ...change })) }));
+      withBody((body) => ({
+        ...body,
+        messages: body.messages.map((message) => ({ ...message, ...change })),
+      }));
     const suspects: [LoggedRequest, string][] = [
       [withBody((body) => ({ ...body, source: 'x' })), 'a field named source'],
       [withMessage({ sourceDeviceId: 1 }), 'a field named sourceDeviceId'],
       [withMessage({ type: 1 }), 'an envelope of type 1'],
-      [{ ...innocent, headers: [...innocent.headers, ['authorization', 'Basic eDp5']] }, 'an Authorization header'],
+      [
+        { ...innocent, headers: [...innocent.headers, ['authorization', 'Basic eDp5']] },
+        'an Authorization header',
+      ],
     ];
-    for (const [request, finding] of suspects) expect(senderIdentityIn(request, broadcaster)).toEqual([finding]);
+    for (const [request, finding] of suspects)
+      expect(senderIdentityIn(request, broadcaster)).toEqual([finding]);
   });
 
   test('finds a request that really was sent as the account, by its connection or by its own header', async () => {
@@ -143,13 +181,17 @@ describe('the search for a sender’s identity', () => {
     } finally {
       await Promise.all([authenticated.disconnect(), unauthenticated.disconnect()]);
     }
-    const [innocentFindings, byConnection, byHeader, ...others] = (await service.messageRequests()).map((request) =>
-      senderIdentityIn(request, broadcaster),
-    );
+    const [innocentFindings, byConnection, byHeader, ...others] = (
+      await service.messageRequests()
+    ).map((request) => senderIdentityIn(request, broadcaster));
     expect(innocentFindings).toEqual([]);
     expect(byConnection).toContain('it was authenticated');
     expect(byHeader).toEqual(
-      expect.arrayContaining(['it was authenticated', 'an Authorization header', 'the service id as text']),
+      expect.arrayContaining([
+        'it was authenticated',
+        'an Authorization header',
+        'the service id as text',
+      ]),
     );
     expect(others).toEqual([]);
   });
@@ -175,10 +217,11 @@ describe('a broadcast that goes wrong', () => {
       stage: (name, _total, run) => run((done) => doneByStage.set(name, done)),
     };
     const store = new MemoryStore();
-    await expect(broadcast(deceived, { message: MESSAGE, threads: 1, store }, reporter)).rejects.toThrow(
-      /of no given trust root/,
-    );
-    // All three have written. What the second one wrote unsealed, which needs no certificate, is all that is believed.
+    await expect(
+      broadcast(deceived, { message: MESSAGE, threads: 1, store }, reporter),
+    ).rejects.toThrow(/of no given trust root/);
+    // All three have written. What the second one wrote unsealed, which needs no certificate, is
+    // all that is believed.
     expect(doneByStage.get('profile keys')).toBe(3);
     expect((await store.list('contact', { limit: 10 })).map(({ key }) => key)).toEqual([
       service.description.subscribers[1],
@@ -187,10 +230,20 @@ describe('a broadcast that goes wrong', () => {
   });
 
   test('counts nobody whose profile key it could not learn, and sends them nothing', async () => {
-    const silent = Object.create(service, { subscribersSayHello: { value: () => Promise.resolve() } }) as MockService;
-    const report = await broadcast(silent, { message: MESSAGE, threads: 1, store: new MemoryStore() }, silentReporter);
+    const silent = Object.create(service, {
+      subscribersSayHello: { value: () => Promise.resolve() },
+    }) as MockService;
+    const report = await broadcast(
+      silent,
+      { message: MESSAGE, threads: 1, store: new MemoryStore() },
+      silentReporter,
+    );
     expect(report).toMatchObject({ sealed: 0, decrypted: 0 });
-    expect(report.failures.map(({ at }) => at)).toEqual(['profile key', 'profile key', 'profile key']);
+    expect(report.failures.map(({ at }) => at)).toEqual([
+      'profile key',
+      'profile key',
+      'profile key',
+    ]);
     expect(succeeded(report)).toBe(false);
     expect(await service.messageRequests()).toEqual([]);
   });
@@ -198,7 +251,11 @@ describe('a broadcast that goes wrong', () => {
   test('reaches the others when one subscriber is gone, names that one, and does not count as a success', async () => {
     const gone = service.description.subscribers[1] ?? '';
     await service.unregister(gone);
-    const report = await broadcast(service, { message: MESSAGE, threads: 1, store: new MemoryStore() }, silentReporter);
+    const report = await broadcast(
+      service,
+      { message: MESSAGE, threads: 1, store: new MemoryStore() },
+      silentReporter,
+    );
     expect(report).toMatchObject({ subscribers: 3, decrypted: 2 });
     expect(report.failures.map(({ serviceId, at }) => ({ serviceId, at }))).toEqual([
       { serviceId: gone, at: 'broadcast' },

@@ -3,7 +3,12 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { receiveHellos } from '../harness/plain-client/receive-hellos.js';
 import { MockService, type LoggedRequest } from '../mock-service/mock-service.js';
 import { LinkedDevice } from '../harness/linked-device.js';
-import { kindOf, NetworkBroadcaster, type Broadcasted, type RequestKind } from '../harness/network-broadcaster.js';
+import {
+  kindOf,
+  NetworkBroadcaster,
+  type Broadcasted,
+  type RequestKind,
+} from '../harness/network-broadcaster.js';
 import { senderIdentityIn } from '../harness/sender-identity.js';
 import { temporaryDirectory } from '../harness/store-files.js';
 
@@ -32,7 +37,9 @@ beforeEach(async () => {
   first = subscribers[0] ?? '';
   const { profileKeys } = await receiveHellos(service, 1, () => undefined);
   await open();
-  await Promise.all([...profileKeys].map(([aci, key]) => sender.broadcaster.setProfileKey(aci, key)));
+  await Promise.all(
+    [...profileKeys].map(([aci, key]) => sender.broadcaster.setProfileKey(aci, key)),
+  );
 });
 afterEach(async () => {
   await sender[Symbol.asyncDispose]();
@@ -47,10 +54,13 @@ const countOf = ({ requests }: Broadcasted, kind: RequestKind): number =>
 function about({ requests }: Broadcasted, kind: RequestKind, recipient: string): LoggedRequest[] {
   return requests.filter((request) => kindOf(request) === kind && request.path.includes(recipient));
 }
-const statusesOf = (requests: readonly LoggedRequest[]): number[] => requests.map(({ status }) => status);
+const statusesOf = (requests: readonly LoggedRequest[]): number[] =>
+  requests.map(({ status }) => status);
 
 function devicesOf({ body }: LoggedRequest): number[] {
-  const { messages } = JSON.parse(Buffer.from(body).toString()) as { messages: { destinationDeviceId: number }[] };
+  const { messages } = JSON.parse(Buffer.from(body).toString()) as {
+    messages: { destinationDeviceId: number }[];
+  };
   return messages.map(({ destinationDeviceId }) => destinationDeviceId).sort();
 }
 
@@ -63,7 +73,9 @@ async function expectDecrypted(text: string, by: readonly string[]): Promise<voi
   const { aci } = service.description.broadcaster;
   const ofText = decryptions.filter((decryption) => decryption.text === text);
   expect(ofText).toHaveLength(by.length);
-  expect(new Set(ofText)).toEqual(new Set(by.map((subscriber) => ({ subscriber, text, sender: aci }))));
+  expect(new Set(ofText)).toEqual(
+    new Set(by.map((subscriber) => ({ subscriber, text, sender: aci }))),
+  );
 }
 
 describe('a broadcast over the network', () => {
@@ -96,10 +108,14 @@ describe('a broadcast over the network', () => {
 
   test('says who sends in no request but the one for the certificate', async () => {
     const { broadcaster } = service.description;
-    const requests = [await sender.send('first'), await sender.send('second')].flatMap((sent) => sent.requests);
+    const requests = [await sender.send('first'), await sender.send('second')].flatMap(
+      (sent) => sent.requests,
+    );
     const anonymous = requests.filter((request) => kindOf(request) !== 'certificate');
     expect(anonymous).toHaveLength(3 * SUBSCRIBERS);
-    expect(anonymous.map((request) => senderIdentityIn(request, broadcaster))).toEqual(anonymous.map(() => []));
+    expect(anonymous.map((request) => senderIdentityIn(request, broadcaster))).toEqual(
+      anonymous.map(() => []),
+    );
     // The search does find who sends where it has to be said.
     const certificates = requests.filter((request) => kindOf(request) === 'certificate');
     expect(certificates.map((request) => senderIdentityIn(request, broadcaster))).toEqual([
@@ -139,9 +155,9 @@ describe('a broadcast over the network to somebody with two devices', () => {
     expect(sent.deliveries).toEqual(sealedTo(subscribers));
     expect(statusesOf(about(sent, 'send', first))).toEqual([409, 200]);
     expect(about(sent, 'send', first).map(devicesOf)).toEqual([[1], [1, device.deviceId]]);
-    expect(sent.requests.filter((request) => kindOf(request) === 'prekeys').map(({ path }) => path)).toEqual([
-      `/v2/keys/${first}/${device.deviceId}`,
-    ]);
+    expect(
+      sent.requests.filter((request) => kindOf(request) === 'prekeys').map(({ path }) => path),
+    ).toEqual([`/v2/keys/${first}/${device.deviceId}`]);
     expect(await device.nextText()).toEqual(from('second'));
     await expectDecrypted('second', subscribers);
   });
@@ -188,7 +204,10 @@ describe('a broadcast over the network to somebody who registered again', () => 
     await reopen({ onIdentityChange: 'fail' });
     const changes = watchIdentities();
     const sent = await sender.send('second');
-    expect(sent.deliveries.get(first)).toMatchObject({ status: 'failed', error: { code: 'ERR_IDENTITY_CHANGED' } });
+    expect(sent.deliveries.get(first)).toMatchObject({
+      status: 'failed',
+      error: { code: 'ERR_IDENTITY_CHANGED' },
+    });
     expect(statusesOf(about(sent, 'send', first))).toEqual([410]);
     expect(changes).toEqual([{ serviceId: first, accepted: false }]);
     await expectDecrypted('second', subscribers.slice(1));

@@ -11,8 +11,19 @@ import {
   signalEncrypt,
 } from '@signalapp/libsignal-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { ChatTransport, deriveAccessKey, Sealer, type MessageAck, type PreKeyBundleFields } from 'sealcast';
-import { encodeContent, encodeUsmc, padPlaintext, usmcTypeOfCiphertext } from '#dist/src/content/index.js';
+import {
+  ChatTransport,
+  deriveAccessKey,
+  Sealer,
+  type MessageAck,
+  type PreKeyBundleFields,
+} from 'sealcast';
+import {
+  encodeContent,
+  encodeUsmc,
+  padPlaintext,
+  usmcTypeOfCiphertext,
+} from '#dist/src/content/index.js';
 import { createClient, type Client } from '../harness/plain-client/client.js';
 import { netOf } from '../mock-service/net.js';
 import { receiveHellos } from '../harness/plain-client/receive-hellos.js';
@@ -32,7 +43,9 @@ let transport: ChatTransport;
 /** The subscribers' access keys, from the profile keys that they send the account. */
 async function learnAccessKeys(): Promise<Map<string, Uint8Array<ArrayBuffer>>> {
   const { profileKeys } = await receiveHellos(service, 1, () => undefined);
-  return new Map([...profileKeys].map(([serviceId, profileKey]) => [serviceId, deriveAccessKey(profileKey)]));
+  return new Map(
+    [...profileKeys].map(([serviceId, profileKey]) => [serviceId, deriveAccessKey(profileKey)]),
+  );
 }
 
 beforeAll(async () => {
@@ -77,7 +90,10 @@ function bundleOf(fields: PreKeyBundleFields, identityKey: PublicKey): PreKeyBun
   );
 }
 
-/** The text as the ratchet encrypts it for the one device of a subscriber, in a session of prekeys just fetched. */
+/**
+ * The text as the ratchet encrypts it for the one device of a subscriber, in a session of prekeys
+ * just fetched.
+ */
 async function encryptFor(
   subscriber: string,
   text: string,
@@ -88,14 +104,24 @@ async function encryptFor(
   readonly identityKey: PublicKey;
   readonly ciphertext: Awaited<ReturnType<typeof signalEncrypt>>;
 }> {
-  const outcome = await transport.fetchPreKeys({ destination: subscriber, device: 'all', accessKey });
+  const outcome = await transport.fetchPreKeys({
+    destination: subscriber,
+    device: 'all',
+    accessKey,
+  });
   if (outcome.status !== 'ok') throw new Error(outcome.status);
   const [fields] = outcome.bundles;
   expect(outcome.bundles).toHaveLength(1);
   const identityKey = PublicKey.deserialize(outcome.identityKey);
   const address = ProtocolAddress.new(subscriber, fields!.deviceId);
   const { sessions, identities } = client.stores;
-  await processPreKeyBundle(bundleOf(fields!, identityKey), address, client.address, sessions, identities);
+  await processPreKeyBundle(
+    bundleOf(fields!, identityKey),
+    address,
+    client.address,
+    sessions,
+    identities,
+  );
   const content = padPlaintext(encodeContent({ dataMessage: { body: text, timestamp } }));
   const ciphertext = await signalEncrypt(content, address, client.address, sessions, identities);
   return { device: fields!, identityKey, ciphertext };
@@ -105,7 +131,9 @@ describe('a transport connected to a service', () => {
   test('fetches a sender certificate that is its account’s, without the phone number', async () => {
     const certificate = await fetchCertificate();
     const { broadcaster, trustRoot } = service.description;
-    expect(certificate.validateWithTrustRoots([PublicKey.deserialize(trustRoot)], Date.now())).toBe(true);
+    expect(certificate.validateWithTrustRoots([PublicKey.deserialize(trustRoot)], Date.now())).toBe(
+      true,
+    );
     expect(certificate.senderAci()).toEqual(Aci.parseFromServiceIdString(broadcaster.aci));
     expect(certificate.senderE164()).toBeNull();
   });
@@ -114,7 +142,12 @@ describe('a transport connected to a service', () => {
     const [subscriber] = service.description.subscribers;
     const timestamp = Date.now();
     const accessKey = accessKeys.get(subscriber!)!;
-    const { device, identityKey, ciphertext } = await encryptFor(subscriber!, 'sealed', timestamp, accessKey);
+    const { device, identityKey, ciphertext } = await encryptFor(
+      subscriber!,
+      'sealed',
+      timestamp,
+      accessKey,
+    );
     const usmc = encodeUsmc({
       type: usmcTypeOfCiphertext(ciphertext.type()),
       senderCertificate: (await fetchCertificate()).serialize(),
@@ -125,14 +158,21 @@ describe('a transport connected to a service', () => {
     if (sealed?.ok !== true) throw new Error('not sealed');
     const message = { ...device, content: new Uint8Array(sealed.envelope) };
     const request = { destination: subscriber!, timestamp, online: false, urgent: true, accessKey };
-    expect(await transport.sendSealed({ ...request, messages: [message] })).toEqual({ status: 'sent' });
-    expect(await service.waitForDecrypted('sealed', { subscribers: [subscriber!] })).toContainEqual({
-      subscriber,
-      text: 'sealed',
-      sender: service.description.broadcaster.aci,
+    expect(await transport.sendSealed({ ...request, messages: [message] })).toEqual({
+      status: 'sent',
     });
+    expect(await service.waitForDecrypted('sealed', { subscribers: [subscriber!] })).toContainEqual(
+      {
+        subscriber,
+        text: 'sealed',
+        sender: service.description.broadcaster.aci,
+      },
+    );
     const last = (await service.messageRequests()).at(-1)!;
-    expect({ authenticated: last.authenticated, status: last.status }).toEqual({ authenticated: false, status: 200 });
+    expect({ authenticated: last.authenticated, status: last.status }).toEqual({
+      authenticated: false,
+      status: 200,
+    });
 
     const toAnotherDevice = [{ ...message, deviceId: 9 }];
     expect(await transport.sendSealed({ ...request, messages: toAnotherDevice })).toEqual({
@@ -151,7 +191,9 @@ describe('a transport connected to a service', () => {
     const messages = [{ ...device, type, content: ciphertext.serialize() } as const];
     const request = { destination: subscriber, timestamp, online: false, urgent: true, messages };
     expect(await transport.sendUnsealed(request)).toEqual({ status: 'sent' });
-    expect(await service.waitForDecrypted('unsealed', { subscribers: [subscriber] })).toContainEqual({
+    expect(
+      await service.waitForDecrypted('unsealed', { subscribers: [subscriber] }),
+    ).toContainEqual({
       subscriber,
       text: 'unsealed',
       sender: service.description.broadcaster.aci,
@@ -159,7 +201,10 @@ describe('a transport connected to a service', () => {
   });
 
   test('uploads prekeys that others then get, and counts what is left of them', async () => {
-    const { signed, oneTime, kyberOneTime, kyberLastResort } = await generatePreKeys(client.stores, 3);
+    const { signed, oneTime, kyberOneTime, kyberLastResort } = await generatePreKeys(
+      client.stores,
+      3,
+    );
     interface Public {
       id(): number;
       publicKey(): { serialize(): Uint8Array<ArrayBuffer> };
@@ -183,7 +228,11 @@ describe('a transport connected to a service', () => {
     expect(await transport.uploadPreKeys(upload)).toEqual({ status: 'ok' });
     expect(await transport.countPreKeys()).toEqual({ status: 'ok', preKeys: 3, kyberPreKeys: 3 });
     const { aci, deviceId } = service.description.broadcaster;
-    const fetched = await transport.fetchPreKeys({ destination: aci, device: deviceId, accessKey: null });
+    const fetched = await transport.fetchPreKeys({
+      destination: aci,
+      device: deviceId,
+      accessKey: null,
+    });
     if (fetched.status !== 'ok') throw new Error(fetched.status);
     expect(fetched.identityKey).toEqual(client.identityKeyPair.publicKey.serialize());
     const [bundle] = fetched.bundles;
@@ -196,14 +245,18 @@ describe('a transport connected to a service', () => {
       kyberPreKeySignature: upload.kyberPreKeys[0]!.signature,
     });
     expect(await transport.countPreKeys()).toEqual({ status: 'ok', preKeys: 2, kyberPreKeys: 2 });
-    expect(await transport.uploadPreKeys({ signedPreKey: upload.signedPreKey })).toEqual({ status: 'ok' });
+    expect(await transport.uploadPreKeys({ signedPreKey: upload.signedPreKey })).toEqual({
+      status: 'ok',
+    });
   });
 
   test('sets a profile, and fetches it as the account', async () => {
     expect(await transport.setProfile(PROFILE)).toEqual({ status: 'ok' });
     const { aci } = service.description.broadcaster;
     const { version } = PROFILE;
-    expect(await transport.fetchProfile({ serviceId: aci, version, accessKey: null })).toMatchObject({
+    expect(
+      await transport.fetchProfile({ serviceId: aci, version, accessKey: null }),
+    ).toMatchObject({
       status: 'ok',
       identityKey: client.identityKeyPair.publicKey.serialize(),
       unrestricted: false,
@@ -215,10 +268,16 @@ describe('a transport connected to a service', () => {
     const [serviceId] = service.description.subscribers;
     const accessKey = accessKeys.get(serviceId!)!;
     const outcome = await transport.fetchProfile({ serviceId: serviceId!, accessKey });
-    const verifier = new Uint8Array(createHmac('sha256', accessKey).update(new Uint8Array(32)).digest());
+    const verifier = new Uint8Array(
+      createHmac('sha256', accessKey).update(new Uint8Array(32)).digest(),
+    );
     expect(outcome).toMatchObject({ status: 'ok', verifier, unrestricted: false });
     const [last] = (await service.requests()).slice(-1);
-    expect(last).toMatchObject({ path: `/v1/profile/${serviceId}`, authenticated: false, status: 200 });
+    expect(last).toMatchObject({
+      path: `/v1/profile/${serviceId}`,
+      authenticated: false,
+      status: 200,
+    });
     const another = new Uint8Array(16).fill(1);
     const refused = await transport.fetchProfile({ serviceId: serviceId!, accessKey: another });
     expect(refused).toEqual({ status: 'unauthorized' });
@@ -227,14 +286,19 @@ describe('a transport connected to a service', () => {
   test('sets attributes, which the mock service does not know of', async () => {
     expect(await transport.setAccountAttributes(ATTRIBUTES)).toEqual({ status: 'not-found' });
     const [last] = (await service.requests()).slice(-1);
-    expect(last).toMatchObject({ verb: 'PUT', path: '/v1/accounts/attributes/', authenticated: true });
+    expect(last).toMatchObject({
+      verb: 'PUT',
+      path: '/v1/accounts/attributes/',
+      authenticated: true,
+    });
   });
 
   test('receives what comes for the account, and again what it did not acknowledge before redelivery', async () => {
     const heard: string[] = [];
     const given: { readonly envelope: Buffer; readonly ack: MessageAck }[] = [];
     const stop = transport.receive({
-      onIncomingMessage: (envelope, _timestampMs, ack) => given.push({ envelope: Buffer.from(envelope), ack }),
+      onIncomingMessage: (envelope, _timestampMs, ack) =>
+        given.push({ envelope: Buffer.from(envelope), ack }),
       onQueueEmpty: () => heard.push('empty'),
       onConnectionInterrupted: (cause) => heard.push(cause === null ? 'ended' : cause.message),
     });
@@ -278,7 +342,9 @@ describe('a transport connected to a service', () => {
     const accessKey = new Uint8Array(16).fill(1);
     const messages = [{ deviceId: 1, registrationId: 1, content: new Uint8Array(8) }];
     const request = { timestamp: 1, online: false, urgent: false, accessKey, messages };
-    expect(await transport.sendSealed({ ...request, destination: subscriber! })).toEqual({ status: 'unauthorized' });
+    expect(await transport.sendSealed({ ...request, destination: subscriber! })).toEqual({
+      status: 'unauthorized',
+    });
     await service.unregister(gone!);
     const toGone = { ...request, destination: gone!, accessKey: accessKeys.get(gone!)! };
     expect(await transport.sendSealed(toGone)).toEqual({ status: 'not-found' });
@@ -295,11 +361,20 @@ describe('a transport connected to a service', () => {
     await expect(connecting).rejects.toMatchObject({ code: 'ERR_SERVICE_UNAVAILABLE' });
   });
 
-  test.each(['nobody', 'nobody.1', '9d0652a3-dcc3-4d11-975f-74d61598733f', '9d0652a3-dcc3-4d11-975f-74d61598733f.128'])(
-    'is not connected as %s',
-    async (username) => {
-      const connecting = ChatTransport.connect({ net: netOf(service.description), username, password: '' });
-      await expect(connecting).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT', field: 'username' });
-    },
-  );
+  test.each([
+    'nobody',
+    'nobody.1',
+    '9d0652a3-dcc3-4d11-975f-74d61598733f',
+    '9d0652a3-dcc3-4d11-975f-74d61598733f.128',
+  ])('is not connected as %s', async (username) => {
+    const connecting = ChatTransport.connect({
+      net: netOf(service.description),
+      username,
+      password: '',
+    });
+    await expect(connecting).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+      field: 'username',
+    });
+  });
 });

@@ -29,7 +29,9 @@ describe('MockService', () => {
 
   test('passes on what failed in its process, and goes on', async () => {
     await using service = await MockService.start({ subscribers: 1 });
-    await expect(service.unregister('nobody')).rejects.toThrow('the mock service failed: Error: nobody is not a');
+    await expect(service.unregister('nobody')).rejects.toThrow(
+      'the mock service failed: Error: nobody is not a',
+    );
     expect(await service.messageRequests()).toEqual([]);
   });
 

@@ -11,7 +11,9 @@ import { seededBytes } from '../harness/seeded-random.js';
 import { countTurns, spin } from '../harness/count-turns.js';
 
 describe('chooseChunkEntries()', () => {
-  const sizes = [1, 2, 15, 16, 17, 63, 64, 65, 128, 600, 1000, 1023, 1024, 1025, 2047, 2049, 10_000, 1_000_000];
+  const sizes = [
+    1, 2, 15, 16, 17, 63, 64, 65, 128, 600, 1000, 1023, 1024, 1025, 2047, 2049, 10_000, 1_000_000,
+  ];
 
   test.each([1, 2, 3, 7, 8, 16, 64])('for %i threads is 16 to 256, and whole lanes', (threads) => {
     for (const size of sizes) {
@@ -47,21 +49,26 @@ let workers: FakeWorkers;
 let scheduler: Scheduler;
 beforeEach(() => {
   workers = new FakeWorkers();
-  workers.arenas.push(...Array.from({ length: ARENAS }, (_, i) => new Arena(memory, i * ARENA_BYTES)));
+  workers.arenas.push(
+    ...Array.from({ length: ARENAS }, (_, i) => new Arena(memory, i * ARENA_BYTES)),
+  );
   scheduler = new Scheduler(workers as unknown as Workers, workers.arenas, 2);
 });
 
 describe('a batch in the scheduler', () => {
-  test.each([1, 15, 16, 17, 255, 600, 5000])('of %i has each entry laid in once and collected once', async (count) => {
-    const batch = new CountingBatch(count);
-    await scheduler.run(batch);
-    expect(batch.filled).toEqual(Array.from({ length: count }, (_, i) => i));
-    expect(batch.collected).toEqual(new Array(count).fill(1));
-    expect(batch.failed).toEqual(new Array(count).fill(0));
-    expect(workers.chunks.reduce((sum, entries) => sum + entries, 0)).toBe(count);
-    expect(Math.max(...workers.chunks)).toBeLessThanOrEqual(chooseChunkEntries(count, 2));
-    expect(scheduler.queueLength).toBe(0);
-  });
+  test.each([1, 15, 16, 17, 255, 600, 5000])(
+    'of %i has each entry laid in once and collected once',
+    async (count) => {
+      const batch = new CountingBatch(count);
+      await scheduler.run(batch);
+      expect(batch.filled).toEqual(Array.from({ length: count }, (_, i) => i));
+      expect(batch.collected).toEqual(new Array(count).fill(1));
+      expect(batch.failed).toEqual(new Array(count).fill(0));
+      expect(workers.chunks.reduce((sum, entries) => sum + entries, 0)).toBe(count);
+      expect(Math.max(...workers.chunks)).toBeLessThanOrEqual(chooseChunkEntries(count, 2));
+      expect(scheduler.queueLength).toBe(0);
+    },
+  );
 
   test.each([
     ['every other one', (index: number) => index % 2 === 0],
@@ -94,7 +101,9 @@ describe('a batch in the scheduler', () => {
       [lost, workers.dropped.slice(0, 3)],
       [faulty, workers.dropped.slice(3)],
     ] as const) {
-      expect(batch.collected.map((times, i) => times + (batch.failed[i] ?? 0))).toEqual(new Array(2000).fill(1));
+      expect(batch.collected.map((times, i) => times + (batch.failed[i] ?? 0))).toEqual(
+        new Array(2000).fill(1),
+      );
       const failedCount = batch.failed.filter((times) => times > 0).length;
       expect(failedCount).toBe(dropped.reduce((sum, entries) => sum + entries, 0));
     }
@@ -143,7 +152,8 @@ describe('a batch in the scheduler', () => {
     const fill = batch.fill.bind(batch);
     batch.fill = (arena: Arena, index: number) => {
       const outcome = fill(arena, index);
-      // Its record stands in the arena by now; collect() holds the key of every other one against its index.
+      // Its record stands in the arena by now; collect() holds the key of every other one against
+      // its index.
       if (index % 50 === 7) throw new RangeError('the end of the stack, say');
       return outcome;
     };
@@ -196,7 +206,11 @@ describe('a batch in the scheduler', () => {
 
 describe('a batch of contents', () => {
   const ignore = (): undefined => undefined;
-  const nobody = { useForSealing: ignore, release: ignore, countSealed: ignore } as unknown as Recipients;
+  const nobody = {
+    useForSealing: ignore,
+    release: ignore,
+    countSealed: ignore,
+  } as unknown as Recipients;
   const sealWith = async (contents: Uint8Array[]): Promise<SealBatch> => {
     const batch = new SealBatch(new Uint8Array(contents.length * 32), contents, nobody);
     await scheduler.run(batch);
@@ -205,7 +219,17 @@ describe('a batch of contents', () => {
 
   test('larger than an arena is cut into smaller chunks, with nothing lost and nothing written beyond', async () => {
     const random = seededBytes('large-contents');
-    const sizes = [MAX_CONTENT_BYTES, 1, 100_000, MAX_CONTENT_BYTES - 1, 5, 200_000, 90_000, MAX_CONTENT_BYTES, 16];
+    const sizes = [
+      MAX_CONTENT_BYTES,
+      1,
+      100_000,
+      MAX_CONTENT_BYTES - 1,
+      5,
+      200_000,
+      90_000,
+      MAX_CONTENT_BYTES,
+      16,
+    ];
     const contents = Array.from({ length: 90 }, (_, i) => random(sizes[i % sizes.length] ?? 1));
     const batch = await sealWith(contents);
     expect(workers.chunks.length).toBeGreaterThan(10);
@@ -214,7 +238,9 @@ describe('a batch of contents', () => {
       // These workers seal nothing: the content still stands at its place in the envelope.
       const content = contents[index] ?? new Uint8Array();
       if (!result.ok) throw result.error;
-      expect(Buffer.from(result.envelope).indexOf(content)).toBe(result.envelope.length - content.length - 10);
+      expect(Buffer.from(result.envelope).indexOf(content)).toBe(
+        result.envelope.length - content.length - 10,
+      );
     });
     expect(batch.results).toHaveLength(90);
     expect(new Uint8Array(memory.buffer).every((byte) => byte === 0)).toBe(true);
@@ -231,7 +257,12 @@ describe('a batch of contents', () => {
     const { results } = await running;
     expect(results.slice(0, 1998).filter((result) => result.ok)).toHaveLength(1998);
     for (const index of [1998, 1999]) {
-      const error = { name: 'SealcastError', code: 'ERR_INVALID_ARGUMENT', index, field: 'content' };
+      const error = {
+        name: 'SealcastError',
+        code: 'ERR_INVALID_ARGUMENT',
+        index,
+        field: 'content',
+      };
       expect(results[index]).toMatchObject({ ok: false, error });
     }
     expect(workers.chunks.reduce((sum, entries) => sum + entries, 0)).toBe(1998);

@@ -55,14 +55,18 @@ describe('two lanes', () => {
       given.push(item.name);
       // As Piscina does it: one more, for which no thread is free.
       const next = lanes.shift();
-      if (next !== undefined) lanes.unshift(next.name.startsWith('in') ? 'incoming' : 'outgoing', next);
+      if (next !== undefined)
+        lanes.unshift(next.name.startsWith('in') ? 'incoming' : 'outgoing', next);
     }
     expect(given.indexOf('out 0')).toBe(4);
   });
 
   it('give out one lane alone when asked for it', () => {
     const lanes = filled(1, 1);
-    expect([lanes.shift('incoming')?.name, lanes.shift('incoming')?.name]).toEqual(['in 0', undefined]);
+    expect([lanes.shift('incoming')?.name, lanes.shift('incoming')?.name]).toEqual([
+      'in 0',
+      undefined,
+    ]);
     expect(lanes.shift('outgoing')?.name).toBe('out 0');
   });
 

@@ -11,7 +11,10 @@ const content = usmcOfSize(world.senderCertificate, 600, seededBytes('lanes')).s
 const own = cyclic(world.recipients, 0);
 
 const batch = (entries: number, to = world.recipients): SealRequest[] =>
-  Array.from({ length: entries }, (_, i) => ({ recipientIdentityKey: cyclic(to, i).identity.publicKey, content }));
+  Array.from({ length: entries }, (_, i) => ({
+    recipientIdentityKey: cyclic(to, i).identity.publicKey,
+    content,
+  }));
 
 let sealer: Sealer;
 let envelopes: readonly Uint8Array[];

@@ -20,7 +20,11 @@ class Bench {
   readonly slotsPtr: number;
   readonly #control: ControlBlock;
 
-  constructor(slotCount: number, seed: string, wrap: (exports: KernelExports) => KernelExports = (exports) => exports) {
+  constructor(
+    slotCount: number,
+    seed: string,
+    wrap: (exports: KernelExports) => KernelExports = (exports) => exports,
+  ) {
     const random = seededBytes(seed);
     const plan = layOutMemory(slotCount, 0, 0);
     this.slotsPtr = plan.slotsPtr;
@@ -65,7 +69,8 @@ describe('which recipients have a slot', () => {
     expect(new Set(keys.map((key) => bench.find(key))).size).toBe(300);
   });
 
-  // A lap's misses let one newcomer in 32 in, and each of these costs a hit or so; ten points cover that.
+  // A lap's misses let one newcomer in 32 in, and each of these costs a hit or so; ten points cover
+  // that.
   test.each([
     [0.8, 400],
     [0.5, 250],
@@ -117,7 +122,8 @@ describe('which recipients have a slot', () => {
       const bench = new Bench(slotCount, `fuzz-${slotCount}`);
       const random = seededBytes(`uses-${slotCount}`);
       const keys = makeKeys(4 * slotCount, `fuzz-keys-${slotCount}`);
-      for (let use = 0; use < 2000; use++) bench.touch(keys[seededInteger(random, keys.length)] ?? new Uint8Array(32));
+      for (let use = 0; use < 2000; use++)
+        bench.touch(keys[seededInteger(random, keys.length)] ?? new Uint8Array(32));
       const found = keys.map((key) => bench.find(key)).filter((slot) => slot >= 0);
       expect(new Set(found).size).toBe(found.length);
       expect(found.length).toBe(bench.slots.size);
@@ -147,7 +153,8 @@ describe('the slots themselves', () => {
     const bench = new Bench(1, 'evicted');
     const [first, second] = makeKeys(2, 'evicted-keys') as [Uint8Array, Uint8Array];
     bench.touch(first);
-    const slotBytes = (): Buffer => Buffer.from(bench.memory.buffer, bench.slotsPtr, SLOT_COST_BYTES);
+    const slotBytes = (): Buffer =>
+      Buffer.from(bench.memory.buffer, bench.slotsPtr, SLOT_COST_BYTES);
     expect(slotBytes().includes(Buffer.from(first))).toBe(true);
     expect(bench.table.evict(0)).toBe(true);
     expect(slotBytes().includes(Buffer.from(first))).toBe(false);
@@ -159,8 +166,9 @@ describe('the slots themselves', () => {
   test.each(['never used', 'evicted'])(
     'a slot that was %s is not a worker’s to fill before its key has its own generation',
     (history) => {
-      // A worker may look for the key as soon as it is indexed. Were the slot EMPTY then, he could begin to fill it under
-      // the old generation, be overtaken by an eviction, and leave his secret to whoever gets the slot next.
+      // A worker may look for the key as soon as it is indexed. Were the slot EMPTY then, he could
+      // begin to fill it under the old generation, be overtaken by an eviction, and leave his
+      // secret to whoever gets the slot next.
       const statesWhenIndexed: number[] = [];
       const bench: Bench = new Bench(1, 'early', (exports) => ({
         ...exports,

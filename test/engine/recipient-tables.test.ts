@@ -127,25 +127,31 @@ describe('any order of leases, ends of chunks and evictions', () => {
     [9, 40],
     [40, 12],
     [0, 5],
-  ])('gives %i places to %i slots as the rules say, and never one place to two', (tablesCount, slotCount) => {
-    for (const luck of [() => 0, noLuck, fractions(`luck ${tablesCount} ${slotCount}`)]) {
-      const random = seededBytes(`uses ${tablesCount} ${slotCount}`);
-      const tables = new RecipientTables(tablesCount, slotCount, luck);
-      const model = new TablesModel(tables, tablesCount, slotCount);
-      for (let step = 0; step < 1000; step++) {
-        const [kind, pick] = [seededInteger(random, 10), seededInteger(random, 2 ** 20)];
-        if (kind < 4) model.leaseForSealing((pick % (slotCount + 1)) - 1);
-        else if (kind < 5) model.leaseForPreparing((pick % (slotCount + 1)) - 1);
-        else if (kind < 9)
-          model.endOne(pick, cyclic([TABLES_READY, TABLES_READY, TABLES_NONE, TABLES_WANTED], pick >> 8));
-        else model.evictSlot(pick % slotCount);
-        // Now and then all chunks end, as they do between broadcasts.
-        if (pick % 97 === 0) model.endAll();
+  ])(
+    'gives %i places to %i slots as the rules say, and never one place to two',
+    (tablesCount, slotCount) => {
+      for (const luck of [() => 0, noLuck, fractions(`luck ${tablesCount} ${slotCount}`)]) {
+        const random = seededBytes(`uses ${tablesCount} ${slotCount}`);
+        const tables = new RecipientTables(tablesCount, slotCount, luck);
+        const model = new TablesModel(tables, tablesCount, slotCount);
+        for (let step = 0; step < 1000; step++) {
+          const [kind, pick] = [seededInteger(random, 10), seededInteger(random, 2 ** 20)];
+          if (kind < 4) model.leaseForSealing((pick % (slotCount + 1)) - 1);
+          else if (kind < 5) model.leaseForPreparing((pick % (slotCount + 1)) - 1);
+          else if (kind < 9)
+            model.endOne(
+              pick,
+              cyclic([TABLES_READY, TABLES_READY, TABLES_NONE, TABLES_WANTED], pick >> 8),
+            );
+          else model.evictSlot(pick % slotCount);
+          // Now and then all chunks end, as they do between broadcasts.
+          if (pick % 97 === 0) model.endAll();
+        }
+        model.endAll();
+        model.expectAllFree();
       }
-      model.endAll();
-      model.expectAllFree();
-    }
-  });
+    },
+  );
 });
 
 describe('places', () => {

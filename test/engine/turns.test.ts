@@ -44,7 +44,8 @@ describe('Turns', () => {
 
   test('takes jobs again after it has run dry', async () => {
     const turns = new Turns();
-    for (let round = 0; round < 3; round++) await new Promise<void>((resolve) => turns.push(resolve));
+    for (let round = 0; round < 3; round++)
+      await new Promise<void>((resolve) => turns.push(resolve));
     expect(turns.length).toBe(0);
   });
 });

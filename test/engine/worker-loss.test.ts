@@ -6,7 +6,10 @@ const lost = new SealcastError('ERR_WORKER_LOST', 'its worker thread died');
 const other = new SealcastError('ERR_CLOSED', 'this Sealer is closed');
 
 /** Work that fails with each of the errors, and then succeeds. */
-function failing(...errors: readonly Error[]): { work: () => Promise<string>; attempts: () => number } {
+function failing(...errors: readonly Error[]): {
+  work: () => Promise<string>;
+  attempts: () => number;
+} {
   let attempts = 0;
   const work = (): Promise<string> => {
     const error = errors[attempts];

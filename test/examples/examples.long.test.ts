@@ -88,10 +88,14 @@ describe('the example', () => {
 
 test('examples/README.md lists every example with its command', () => {
   const readme = readFileSync(join(packageRoot, 'examples/README.md'), 'utf8');
-  const commands = [...readme.matchAll(/^\| `(npm run [^`]+)` +\|/gm)].map(([, command]) => command);
+  const commands = [...readme.matchAll(/^\| `(npm run [^`]+)` +\|/gm)].map(
+    ([, command]) => command,
+  );
   expect(commands).toEqual([
     'npm run example -- seal',
     'npm run broadcast',
-    ...['newsletter', 'hotline', 'webhook', 'telemetry'].map((name) => `npm run example -- ${name}`),
+    ...['newsletter', 'hotline', 'webhook', 'telemetry'].map(
+      (name) => `npm run example -- ${name}`,
+    ),
   ]);
 });

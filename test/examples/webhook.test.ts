@@ -38,8 +38,13 @@ afterEach(() => {
   server.closeAllConnections();
 });
 
-/** A receiver that gives out these texts; `dealtWith` counts those after which the next one was asked for. */
-function receiverOf(...bodies: readonly (string | undefined)[]): Receiver & { readonly dealtWith: number } {
+/**
+ * A receiver that gives out these texts; `dealtWith` counts those after which the next one was
+ * asked for.
+ */
+function receiverOf(
+  ...bodies: readonly (string | undefined)[]
+): Receiver & { readonly dealtWith: number } {
   const receiver = {
     dealtWith: 0,
     async *[Symbol.asyncIterator]() {
@@ -62,7 +67,10 @@ const quick = { firstDelayMs: 0 };
 
 test('the webhook gets each text with its sender and timestamp, in order, and nothing without a text', async () => {
   expect(
-    await forwardMessages(receiverOf('one', undefined, 'two'), { url, headers: { authorization: 'Bearer x' } }),
+    await forwardMessages(receiverOf('one', undefined, 'two'), {
+      url,
+      headers: { authorization: 'Bearer x' },
+    }),
   ).toBe(2);
   expect(posted.map(({ body }) => JSON.parse(body) as unknown)).toEqual([
     { sender: SENDER, timestamp: 1_000, body: 'one' },
@@ -98,18 +106,27 @@ test('the loop ends after the last attempt, with the message not dealt with and 
 
 test('a refusal that another attempt would meet too is not tried again', async () => {
   statuses = [400];
-  await expect(forwardMessages(receiverOf('one'), { url, ...quick })).rejects.toThrow('post to the webhook: HTTP 400');
+  await expect(forwardMessages(receiverOf('one'), { url, ...quick })).rejects.toThrow(
+    'post to the webhook: HTTP 400',
+  );
   expect(posted).toHaveLength(1);
 });
 
 test('a redirect is not followed: the text goes where it was to go', async () => {
   statuses = [302, 302];
-  await expect(forwardMessages(receiverOf('one'), { url, ...quick, attempts: 2 })).rejects.toThrow('2 attempts');
+  await expect(forwardMessages(receiverOf('one'), { url, ...quick, attempts: 2 })).rejects.toThrow(
+    '2 attempts',
+  );
   expect(posted).toHaveLength(2);
 });
 
-test.each(['http://example.com/', 'ftp://127.0.0.1/'])('%s is refused before anything is taken', async (unsafe) => {
-  const receiver = receiverOf('one');
-  await expect(forwardMessages(receiver, { url: unsafe })).rejects.toThrow('the webhook needs an https: url');
-  expect(receiver.dealtWith).toBe(0);
-});
+test.each(['http://example.com/', 'ftp://127.0.0.1/'])(
+  '%s is refused before anything is taken',
+  async (unsafe) => {
+    const receiver = receiverOf('one');
+    await expect(forwardMessages(receiver, { url: unsafe })).rejects.toThrow(
+      'the webhook needs an https: url',
+    );
+    expect(receiver.dealtWith).toBe(0);
+  },
+);

@@ -1,12 +1,15 @@
-// A stand-in of the service, in memory, behind libsignal's own fake remote: what a test wants answered is answered, through
-// all that libsignal does with an answer.
+// A stand-in of the service, in memory, behind libsignal's own fake remote: what a test wants
+// answered is answered, through all that libsignal does with an answer.
 import * as Native from '@signalapp/libsignal-client/dist/Native.js';
 import {
   AuthenticatedChatConnection,
   TokioAsyncContext,
   UnauthenticatedChatConnection,
 } from '@signalapp/libsignal-client/dist/net.js';
-import type { FakeChatRemote, InternalRequest } from '@signalapp/libsignal-client/dist/net/FakeChat.js';
+import type {
+  FakeChatRemote,
+  InternalRequest,
+} from '@signalapp/libsignal-client/dist/net/FakeChat.js';
 import type {
   AuthenticatedConnection,
   AuthenticatedListener,
@@ -15,18 +18,27 @@ import type {
   UnauthenticatedConnection,
 } from 'sealcast';
 
-/** Requests that libsignal would send over gRPC: the fake service takes them over the chat socket, as the mock service does. */
+/**
+ * Requests that libsignal would send over gRPC: the fake service takes them over the chat socket,
+ * as the mock service does.
+ */
 const OVER_CHAT_SOCKET = [
   'MessagesAnonymousSendSingleRecipientMessage',
   'MessagesSendMessage',
   'AccountsAnonymousCheckAccountExistence',
 ];
-/** A receive gives up after about a second (libsignal 0.103.0, 2026-11): how often it is tried again on a busy machine. */
+/**
+ * A receive gives up after about a second (libsignal 0.103.0, 2026-11): how often it is tried again
+ * on a busy machine.
+ */
 const RECEIVES = 60;
 
 /** A request as it reached the service. Header names are in lower case. */
 export interface FakeRequest {
-  /** Which connection it came over: connections are counted from 0, in the order in which they were made. */
+  /**
+   * Which connection it came over: connections are counted from 0, in the order in which they were
+   * made.
+   */
   readonly connection: number;
   readonly authenticated: boolean;
   readonly verb: string;
@@ -65,8 +77,8 @@ export class FakeConnection {
   ) {}
 
   /**
-   * The connection breaks: libsignal ends what is on its way, and says so to its client. Resolves when the client has heard
-   * it; what is asked before that goes down with the connection.
+   * The connection breaks: libsignal ends what is on its way, and says so to its client. Resolves
+   * when the client has heard it; what is asked before that goes down with the connection.
    */
   drop(): Promise<void> {
     if (!this.isOpen) return Promise.resolve();
@@ -87,7 +99,9 @@ export class FakeService implements ConnectionSource {
   readonly #routes: Route[] = [];
   #refusal: (() => Error) | undefined;
 
-  /** The newest handler that fits a request answers it; what no handler fits is answered with 404. */
+  /**
+   * The newest handler that fits a request answers it; what no handler fits is answered with 404.
+   */
   on(verb: string, path: RegExp, handler: FakeHandler): this {
     this.#routes.unshift({ verb, path, handler });
     return this;
@@ -106,8 +120,13 @@ export class FakeService implements ConnectionSource {
     return this.connections.filter(({ isOpen }) => isOpen);
   }
 
-  /** Breaks the open connections, or those of them that `which` says. Resolves when their clients have heard it. */
-  async dropConnections(which: (connection: FakeConnection) => boolean = () => true): Promise<void> {
+  /**
+   * Breaks the open connections, or those of them that `which` says. Resolves when their clients
+   * have heard it.
+   */
+  async dropConnections(
+    which: (connection: FakeConnection) => boolean = () => true,
+  ): Promise<void> {
     await Promise.all(this.open.filter(which).map((connection) => connection.drop()));
   }
 
@@ -129,7 +148,11 @@ export class FakeService implements ConnectionSource {
     return this.#connect(false, listener, (onConnectionInterrupted) => {
       const [chat, remote] = UnauthenticatedChatConnection.fakeConnect(
         this.#context,
-        { onIncomingMessage: () => undefined, onQueueEmpty: () => undefined, onConnectionInterrupted },
+        {
+          onIncomingMessage: () => undefined,
+          onQueueEmpty: () => undefined,
+          onConnectionInterrupted,
+        },
         OVER_CHAT_SOCKET,
       );
       return [chat as UnauthenticatedChatConnection & UnauthenticatedConnection, remote];
@@ -150,14 +173,20 @@ export class FakeService implements ConnectionSource {
       listener.onConnectionInterrupted(cause);
       interrupted();
     });
-    const connection = new FakeConnection(this.connections.length, authenticated, listener, remote, heard);
+    const connection = new FakeConnection(
+      this.connections.length,
+      authenticated,
+      listener,
+      remote,
+      heard,
+    );
     this.connections.push(connection);
     return this.#answering(chat, connection);
   }
 
   /**
-   * The connection, whose every request is received as it is made: a receive with nothing to come would end in a panic of the
-   * fake remote, which prints a backtrace.
+   * The connection, whose every request is received as it is made: a receive with nothing to come
+   * would end in a panic of the fake remote, which prints a backtrace.
    */
   #answering<C extends object>(chat: C, connection: FakeConnection): C {
     return new Proxy(chat, {
@@ -205,7 +234,11 @@ export class FakeService implements ConnectionSource {
   }
 }
 
-function encode({ status, headers = {}, body }: FakeResponse): Parameters<FakeChatRemote['sendReplyTo']>[1] {
+function encode({
+  status,
+  headers = {},
+  body,
+}: FakeResponse): Parameters<FakeChatRemote['sendReplyTo']>[1] {
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
   if (body === undefined) return { status, headers: lines };
   if (body instanceof Uint8Array) return { status, headers: lines, body: new Uint8Array(body) };

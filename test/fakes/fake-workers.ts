@@ -8,7 +8,10 @@ import { seededBytes, seededInteger } from '../harness/seeded-random.js';
 export const ARENAS = 4;
 export const memory = createMemory(ARENAS * ARENA_BYTES);
 
-/** Workers that do nothing to a chunk but mark it as done, or die of it, in an order that a seed decides. */
+/**
+ * Workers that do nothing to a chunk but mark it as done, or die of it, in an order that a seed
+ * decides.
+ */
 export class FakeWorkers {
   readonly random = seededBytes('fake-workers');
   readonly arenas: Arena[] = [];
@@ -36,7 +39,9 @@ export class FakeWorkers {
           resolve(null);
         }
       });
-      setImmediate(() => this.waiting.splice(seededInteger(this.random, this.waiting.length), 1)[0]?.());
+      setImmediate(() =>
+        this.waiting.splice(seededInteger(this.random, this.waiting.length), 1)[0]?.(),
+      );
     });
   }
 

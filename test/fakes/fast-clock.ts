@@ -1,13 +1,19 @@
 import { SYSTEM_CLOCK, type Clock } from '#dist/src/util/clock.js';
 
-/** The machine's clock, which a test sets forward or back, with sleeps that are noted and take a part of their time. */
+/**
+ * The machine's clock, which a test sets forward or back, with sleeps that are noted and take a
+ * part of their time.
+ */
 export class FastClock implements Clock {
   /** ms of each sleep, as it was asked for. */
   readonly sleeps: number[] = [];
   readonly #speed: number;
   #aheadMs = 0;
 
-  /** @param speed by which the time of each sleep is divided; Infinity: each takes one turn of the event loop. */
+  /**
+   * @param speed by which the time of each sleep is divided; Infinity: each takes one turn of the
+   * event loop.
+   */
   constructor(speed = 1) {
     this.#speed = speed;
   }

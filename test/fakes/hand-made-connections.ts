@@ -40,7 +40,12 @@ export class HandMadeConnection implements AuthenticatedConnection {
   }
 
   readonly fetch: Fetch = () =>
-    Promise.resolve({ status: 200, message: 'OK', headers: [], body: Buffer.from('{"count":1,"pqCount":2}') });
+    Promise.resolve({
+      status: 200,
+      message: 'OK',
+      headers: [],
+      body: Buffer.from('{"count":1,"pqCount":2}'),
+    });
 
   disconnect(): Promise<void> {
     this.isOpen = false;
@@ -48,9 +53,15 @@ export class HandMadeConnection implements AuthenticatedConnection {
   }
 }
 
-/** Where connections come from that are objects in memory: as the account, and one as nobody that nothing is asked of. */
+/**
+ * Where connections come from that are objects in memory: as the account, and one as nobody that
+ * nothing is asked of.
+ */
 export class HandMadeConnections implements ConnectionSource {
-  /** As the account, in the order in which they were made; also those that are not in the transport's hands yet. */
+  /**
+   * As the account, in the order in which they were made; also those that are not in the
+   * transport's hands yet.
+   */
   readonly all: HandMadeConnection[] = [];
   nobodys = 0;
   /** What an attempt to connect as the account waits for before its connection is in hand. */

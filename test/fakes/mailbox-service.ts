@@ -1,4 +1,5 @@
-// The service as a Receiver sees it: it delivers what subscribers send to the account, and forgets it when it is acknowledged.
+// The service as a Receiver sees it: it delivers what subscribers send to the account, and forgets
+// it when it is acknowledged.
 import { randomUUID } from 'node:crypto';
 import type { CiphertextMessage } from '@signalapp/libsignal-client';
 import {
@@ -26,9 +27,19 @@ import type {
   TransportListener,
 } from 'sealcast';
 import { padPlaintext } from '#dist/src/content/index.js';
-import { contentMessage, serialize, serviceEnvelopeMessage, toLong } from '#dist/src/content/messages.js';
+import {
+  contentMessage,
+  serialize,
+  serviceEnvelopeMessage,
+  toLong,
+} from '#dist/src/content/messages.js';
 import { MemoryStores } from './memory-stores.js';
-import { bundleOf, generateKyberPreKey, generatePreKeys, type PreKeys } from '../harness/prekeys.js';
+import {
+  bundleOf,
+  generateKyberPreKey,
+  generatePreKeys,
+  type PreKeys,
+} from '../harness/prekeys.js';
 import { StandInService, type Subscriber } from './stand-in-service.js';
 
 /** A message in the account's queue. */
@@ -147,7 +158,10 @@ export class MailboxService extends StandInService implements AccountTransport {
     return queued.id;
   }
 
-  /** Puts prekeys of the account into its store, for subscribers to begin sessions with; each gets one-time ones of its own. */
+  /**
+   * Puts prekeys of the account into its store, for subscribers to begin sessions with; each gets
+   * one-time ones of its own.
+   */
   async publishPreKeys(store: Store): Promise<void> {
     this.#store = store;
     const preKeys = await generatePreKeys(this.#ownStores, 0);
@@ -155,11 +169,18 @@ export class MailboxService extends StandInService implements AccountTransport {
     const { signed, kyberLastResort } = preKeys;
     await store.commit([
       { table: 'signedPreKey', key: String(signed.id()), value: signed.serialize() },
-      { table: 'kyberPreKey', key: String(kyberLastResort.id()), value: kyberLastResort.serialize() },
+      {
+        table: 'kyberPreKey',
+        key: String(kyberLastResort.id()),
+        value: kyberLastResort.serialize(),
+      },
     ]);
   }
 
-  /** A subscriber's device begins a session with the account; with one-time prekeys of its own, unless it is given others. */
+  /**
+   * A subscriber's device begins a session with the account; with one-time prekeys of its own,
+   * unless it is given others.
+   */
   async beginSession(subscriber: Subscriber, deviceId = 1, given?: PreKeyBundle): Promise<void> {
     const { stores } = deviceOf(subscriber, deviceId);
     const bundle = given ?? (await this.oneTimeBundle());
@@ -214,24 +235,42 @@ export class MailboxService extends StandInService implements AccountTransport {
     const { stores } = deviceOf(subscriber, deviceId);
     const to = ProtocolAddress.new(this.sender.aci, this.sender.deviceId);
     const own = ProtocolAddress.new(subscriber.aci, deviceId);
-    if ((await stores.sessions.getSession(to)) === null) await this.beginSession(subscriber, deviceId);
+    if ((await stores.sessions.getSession(to)) === null)
+      await this.beginSession(subscriber, deviceId);
     return signalEncrypt(paddedContent(content), to, own, stores.sessions, stores.identities);
   }
 
-  /** A subscriber's device sends a Content to the account. @returns the envelope's number in the queue */
+  /**
+   * A subscriber's device sends a Content to the account. @returns the envelope's number in the
+   * queue
+   */
   async send(subscriber: Subscriber, content: object, options: SendOptions = {}): Promise<number> {
-    return this.post(subscriber, await this.encrypt(subscriber, content, options.deviceId), options);
+    return this.post(
+      subscriber,
+      await this.encrypt(subscriber, content, options.deviceId),
+      options,
+    );
   }
 
   /** The same, with what was encrypted before. */
-  async post(subscriber: Subscriber, message: CiphertextMessage, options: SendOptions = {}): Promise<number> {
+  async post(
+    subscriber: Subscriber,
+    message: CiphertextMessage,
+    options: SendOptions = {},
+  ): Promise<number> {
     return this.queue(await this.envelope(subscriber, message, options));
   }
 
   /** The account's address, and a subscriber's. */
-  addressesOf({ aci }: Subscriber, deviceId = 1): { readonly to: ProtocolAddress; readonly own: ProtocolAddress } {
+  addressesOf(
+    { aci }: Subscriber,
+    deviceId = 1,
+  ): { readonly to: ProtocolAddress; readonly own: ProtocolAddress } {
     const { sender } = this;
-    return { to: ProtocolAddress.new(sender.aci, sender.deviceId), own: ProtocolAddress.new(aci, deviceId) };
+    return {
+      to: ProtocolAddress.new(sender.aci, sender.deviceId),
+      own: ProtocolAddress.new(aci, deviceId),
+    };
   }
 
   async envelope(
@@ -241,7 +280,10 @@ export class MailboxService extends StandInService implements AccountTransport {
   ): Promise<Uint8Array<ArrayBuffer>> {
     const { sealed = true, deviceId = 1, timestamp = Date.now() } = options;
     const { hint = ContentHint.Default, groupId = null } = options;
-    const facts = { clientTimestamp: timestamp, serverTimestamp: options.serverTimestamp ?? Date.now() };
+    const facts = {
+      clientTimestamp: timestamp,
+      serverTimestamp: options.serverTimestamp ?? Date.now(),
+    };
     if (!sealed) {
       return serviceEnvelope({
         ...facts,
@@ -253,7 +295,11 @@ export class MailboxService extends StandInService implements AccountTransport {
     }
     const certificate = options.certificate ?? this.certificateOf(subscriber, deviceId);
     const usmc = UnidentifiedSenderMessageContent.new(message, certificate, hint, groupId);
-    return serviceEnvelope({ ...facts, type: SEALED, content: await this.sealed(subscriber, usmc, deviceId) });
+    return serviceEnvelope({
+      ...facts,
+      type: SEALED,
+      content: await this.sealed(subscriber, usmc, deviceId),
+    });
   }
 
   /** A subscriber's device seals for the account. */
@@ -270,24 +316,45 @@ export class MailboxService extends StandInService implements AccountTransport {
   }
 
   /**
-   * What a subscriber's device says when it cannot decrypt what the account sent with this timestamp.
+   * What a subscriber's device says when it cannot decrypt what the account sent with this
+   * timestamp.
    *
-   * @param ciphertext a SignalMessage, or bytes of one of another kind; without one, the request names no key.
+   * @param ciphertext a SignalMessage, or bytes of one of another kind; without one, the request
+   *   names no key.
    */
   retryRequestFor(
     subscriber: Subscriber,
     timestamp: number,
-    { ciphertext, type = CiphertextMessageType.SenderKey, ofDevice = this.sender.deviceId }: RetryRequestFacts = {},
+    {
+      ciphertext,
+      type = CiphertextMessageType.SenderKey,
+      ofDevice = this.sender.deviceId,
+    }: RetryRequestFacts = {},
   ): { readonly message: Uint8Array<ArrayBuffer>; readonly plaintext: CiphertextMessage } {
     if (!this.subscribers.has(subscriber.aci)) throw new Error('no such subscriber');
-    const error = DecryptionErrorMessage.forOriginal(ciphertext ?? Uint8Array.of(0x33), type, timestamp, ofDevice);
-    return { message: error.serialize(), plaintext: PlaintextContent.from(error).asCiphertextMessage() };
+    const error = DecryptionErrorMessage.forOriginal(
+      ciphertext ?? Uint8Array.of(0x33),
+      type,
+      timestamp,
+      ofDevice,
+    );
+    return {
+      message: error.serialize(),
+      plaintext: PlaintextContent.from(error).asCiphertextMessage(),
+    };
   }
 
   /** A subscriber's device forgets its sessions, as one does whose store is broken. */
   async loseSessions(subscriber: Subscriber, deviceId = 1): Promise<void> {
-    const stores = new MemoryStores(subscriber.identity, deviceOf(subscriber, deviceId).stores.registrationId);
-    subscriber.devices.set(deviceId, { deviceId, stores, preKeys: await generatePreKeys(stores, 0) });
+    const stores = new MemoryStores(
+      subscriber.identity,
+      deviceOf(subscriber, deviceId).stores.registrationId,
+    );
+    subscriber.devices.set(deviceId, {
+      deviceId,
+      stores,
+      preKeys: await generatePreKeys(stores, 0),
+    });
   }
 
   /** From now on devices ask for what they cannot decrypt to be sent again. */
@@ -322,13 +389,19 @@ export class MailboxService extends StandInService implements AccountTransport {
 }
 
 /** An Envelope of the service's, of any fields of the schema. */
-export function serviceEnvelope(fields: Readonly<Record<string, unknown>>): Uint8Array<ArrayBuffer> {
+export function serviceEnvelope(
+  fields: Readonly<Record<string, unknown>>,
+): Uint8Array<ArrayBuffer> {
   const { clientTimestamp, serverTimestamp, ...others } = fields;
   return serialize(serviceEnvelopeMessage, {
     serverGuid: randomUUID(),
     ...others,
-    ...(clientTimestamp !== undefined && { clientTimestamp: toLong(BigInt(clientTimestamp as number)) }),
-    ...(serverTimestamp !== undefined && { serverTimestamp: toLong(BigInt(serverTimestamp as number)) }),
+    ...(clientTimestamp !== undefined && {
+      clientTimestamp: toLong(BigInt(clientTimestamp as number)),
+    }),
+    ...(serverTimestamp !== undefined && {
+      serverTimestamp: toLong(BigInt(serverTimestamp as number)),
+    }),
   });
 }
 

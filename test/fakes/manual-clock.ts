@@ -69,7 +69,9 @@ export class ManualClock implements MeasuredClock {
   pass(ms: number): void {
     const endMs = this.#monotonicMs + ms;
     for (;;) {
-      const [next] = [...this.#timers].filter(({ atMs }) => atMs <= endMs).sort((a, b) => a.atMs - b.atMs);
+      const [next] = [...this.#timers]
+        .filter(({ atMs }) => atMs <= endMs)
+        .sort((a, b) => a.atMs - b.atMs);
       const stepMs = (next?.atMs ?? endMs) - this.#monotonicMs;
       this.#monotonicMs += stepMs;
       this.#nowMs += stepMs;
@@ -79,7 +81,10 @@ export class ManualClock implements MeasuredClock {
     }
   }
 
-  /** As {@link pass}, with turns of the event loop after each timer, so that what follows from it happens at its time. */
+  /**
+   * As {@link pass}, with turns of the event loop after each timer, so that what follows from it
+   * happens at its time.
+   */
   async passInTurns(ms: number): Promise<void> {
     const endMs = this.#monotonicMs + ms;
     await manyTurns(3);
@@ -98,7 +103,9 @@ export class ManualClock implements MeasuredClock {
   }
 }
 
-/** A clock that stands still, on which sleeps take one turn of the event loop each, and are noted. */
+/**
+ * A clock that stands still, on which sleeps take one turn of the event loop each, and are noted.
+ */
 export class SleeplessClock extends ManualClock {
   /** ms of each sleep, as it was asked for. */
   readonly sleeps: number[] = [];

@@ -22,7 +22,9 @@ import {
 const DONE = Promise.resolve();
 
 function found<T>(value: T | undefined, what: string, id: number | string): Promise<T> {
-  return value === undefined ? Promise.reject(new Error(`no ${what} ${id}`)) : Promise.resolve(value);
+  return value === undefined
+    ? Promise.reject(new Error(`no ${what} ${id}`))
+    : Promise.resolve(value);
 }
 
 class MemorySessions extends SessionStore {
@@ -39,7 +41,9 @@ class MemorySessions extends SessionStore {
 
   override getExistingSessions(addresses: ProtocolAddress[]): Promise<SessionRecord[]> {
     return Promise.all(
-      addresses.map((address) => found(this.records.get(address.toString()), 'session with', address.toString())),
+      addresses.map((address) =>
+        found(this.records.get(address.toString()), 'session with', address.toString()),
+      ),
     );
   }
 }
@@ -67,7 +71,9 @@ class MemoryIdentities extends IdentityKeyStore {
     const known = this.keys.get(address.toString());
     this.keys.set(address.toString(), key);
     const isUnchanged = known === undefined || known.equals(key);
-    return Promise.resolve(isUnchanged ? IdentityChange.NewOrUnchanged : IdentityChange.ReplacedExisting);
+    return Promise.resolve(
+      isUnchanged ? IdentityChange.NewOrUnchanged : IdentityChange.ReplacedExisting,
+    );
   }
 
   override isTrustedIdentity(address: ProtocolAddress, key: PublicKey): Promise<boolean> {
@@ -110,7 +116,10 @@ class MemorySignedPreKeys extends SignedPreKeyStore {
   }
 }
 
-/** A one-time Kyber prekey is gone once used; the last-resort one stays, and refuses a message that it has seen. */
+/**
+ * A one-time Kyber prekey is gone once used; the last-resort one stays, and refuses a message that
+ * it has seen.
+ */
 class MemoryKyberPreKeys extends KyberPreKeyStore {
   private readonly records = new Map<number, KyberPreKeyRecord>();
   private readonly seenByLastResort = new Set<string>();
@@ -130,13 +139,18 @@ class MemoryKyberPreKeys extends KyberPreKeyStore {
     return found(this.records.get(id), 'Kyber prekey', id);
   }
 
-  override markKyberPreKeyUsed(id: number, signedPreKeyId: number, baseKey: PublicKey): Promise<void> {
+  override markKyberPreKeyUsed(
+    id: number,
+    signedPreKeyId: number,
+    baseKey: PublicKey,
+  ): Promise<void> {
     if (id !== this.lastResortId) {
       this.records.delete(id);
       return DONE;
     }
     const seen = `${signedPreKeyId}:${Buffer.from(baseKey.serialize()).toString('base64')}`;
-    if (this.seenByLastResort.has(seen)) return Promise.reject(new Error('a prekey message was sent twice'));
+    if (this.seenByLastResort.has(seen))
+      return Promise.reject(new Error('a prekey message was sent twice'));
     this.seenByLastResort.add(seen);
     return DONE;
   }
@@ -145,12 +159,19 @@ class MemoryKyberPreKeys extends KyberPreKeyStore {
 class MemorySenderKeys extends SenderKeyStore {
   private readonly records = new Map<string, SenderKeyRecord>();
 
-  override saveSenderKey(sender: ProtocolAddress, distributionId: Uuid, record: SenderKeyRecord): Promise<void> {
+  override saveSenderKey(
+    sender: ProtocolAddress,
+    distributionId: Uuid,
+    record: SenderKeyRecord,
+  ): Promise<void> {
     this.records.set(`${sender.toString()}:${distributionId}`, record);
     return DONE;
   }
 
-  override getSenderKey(sender: ProtocolAddress, distributionId: Uuid): Promise<SenderKeyRecord | null> {
+  override getSenderKey(
+    sender: ProtocolAddress,
+    distributionId: Uuid,
+  ): Promise<SenderKeyRecord | null> {
     return Promise.resolve(this.records.get(`${sender.toString()}:${distributionId}`) ?? null);
   }
 }

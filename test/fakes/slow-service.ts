@@ -7,7 +7,8 @@ export class SlowService extends FakeService {
 
   constructor() {
     super();
-    const later = (): Promise<FakeResponse> => new Promise((resolve) => this.#waiting.push(resolve));
+    const later = (): Promise<FakeResponse> =>
+      new Promise((resolve) => this.#waiting.push(resolve));
     this.on('PUT', /./, later).on('GET', /./, later).on('HEAD', /./, later);
   }
 

@@ -1,4 +1,5 @@
-// The service as an AccountTransport sees it: a StandInService that also keeps what our own account tells it.
+// The service as an AccountTransport sees it: a StandInService that also keeps what our own account
+// tells it.
 import type {
   AccountAttributes,
   AccountTransport,
@@ -33,7 +34,10 @@ const LOST: Refusal = { status: 'unavailable', cause: new Error('the connection 
 
 export class StandInAccountService extends StandInService implements AccountTransport {
   readonly accountRequests: AccountRequest[] = [];
-  /** Answers in place of the service; undefined leaves the answer to it. `count`: of requests of that name, this one included. */
+  /**
+   * Answers in place of the service; undefined leaves the answer to it. `count`: of requests of
+   * that name, this one included.
+   */
   readonly accountIntercepts = new Map<AccountRequestName, AccountIntercept>();
   /** What it was told last. */
   attributes: AccountAttributes | undefined;
@@ -42,7 +46,10 @@ export class StandInAccountService extends StandInService implements AccountTran
   /** Names of subscribers' profiles. */
   readonly names = new Map<string, ProfileName>();
   /** What it has of our prekeys. */
-  preKeys: Required<Pick<PreKeyUpload, 'preKeys' | 'kyberPreKeys'>> & PreKeyUpload = { preKeys: [], kyberPreKeys: [] };
+  preKeys: Required<Pick<PreKeyUpload, 'preKeys' | 'kyberPreKeys'>> & PreKeyUpload = {
+    preKeys: [],
+    kyberPreKeys: [],
+  };
 
   accountCountOf(name: AccountRequestName): number {
     return this.accountRequests.filter((request) => request.name === name).length;
@@ -63,7 +70,9 @@ export class StandInAccountService extends StandInService implements AccountTran
     const signal = options?.signal;
     signal?.throwIfAborted();
     this.accountRequests.push({ name, request });
-    const answering = Promise.resolve(this.accountIntercepts.get(name)?.(this.accountCountOf(name), request));
+    const answering = Promise.resolve(
+      this.accountIntercepts.get(name)?.(this.accountCountOf(name), request),
+    );
     const answer = await unlessAborted(answering, signal);
     if (answer !== undefined && answer !== 'lost') return answer;
     const outcome = await work();
@@ -91,11 +100,13 @@ export class StandInAccountService extends StandInService implements AccountTran
     accessKey,
   }: Parameters<AccountTransport['fetchProfile']>[0]): Promise<ProfileOutcome> {
     const subscriber = this.subscribers.get(serviceId);
-    if (subscriber?.registered !== true) return { status: accessKey === null ? 'not-found' : 'unauthorized' };
+    if (subscriber?.registered !== true)
+      return { status: accessKey === null ? 'not-found' : 'unauthorized' };
     const { profileKey, access, aci } = subscriber;
     if (accessKey !== null && !takes(subscriber, accessKey)) return { status: 'unauthorized' };
     const name = this.names.get(aci);
-    const isKnown = version !== undefined && version === (await profileKeyFacts(profileKey, aci)).version;
+    const isKnown =
+      version !== undefined && version === (await profileKeyFacts(profileKey, aci)).version;
     return {
       status: 'ok',
       identityKey: subscriber.identity.publicKey.serialize(),
@@ -119,7 +130,10 @@ export class StandInAccountService extends StandInService implements AccountTran
     });
   }
 
-  setAccountAttributes(attributes: AccountAttributes, options?: RequestOptions): Promise<DoneOutcome> {
+  setAccountAttributes(
+    attributes: AccountAttributes,
+    options?: RequestOptions,
+  ): Promise<DoneOutcome> {
     return this.#answer('setAccountAttributes', attributes, options, () => {
       this.attributes = attributes;
       return { status: 'ok' } as const;
@@ -139,7 +153,8 @@ export class StandInAccountService extends StandInService implements AccountTran
     const [preKey, ...preKeys] = this.preKeys.preKeys;
     const [oneTimeKyber, ...kyberPreKeys] = this.preKeys.kyberPreKeys;
     const kyber = oneTimeKyber ?? lastResortKyberPreKey;
-    if (signedPreKey === undefined || kyber === undefined) throw new Error('the service has no prekeys');
+    if (signedPreKey === undefined || kyber === undefined)
+      throw new Error('the service has no prekeys');
     this.preKeys = { ...this.preKeys, preKeys, kyberPreKeys };
     return {
       deviceId: this.sender.deviceId,
@@ -161,10 +176,15 @@ function takes({ access, profileKey }: Subscriber, accessKey: Uint8Array): boole
 }
 
 /** Leaves no listener on the signal, which lives as long as the caller. */
-async function unlessAborted<T>(answering: Promise<T>, signal: AbortSignal | undefined): Promise<T> {
+async function unlessAborted<T>(
+  answering: Promise<T>,
+  signal: AbortSignal | undefined,
+): Promise<T> {
   if (signal === undefined) return answering;
   let abort = (): void => undefined;
-  const aborted = new Promise<never>((_resolve, reject) => (abort = () => reject(signal.reason as Error)));
+  const aborted = new Promise<never>(
+    (_resolve, reject) => (abort = () => reject(signal.reason as Error)),
+  );
   signal.addEventListener('abort', abort);
   try {
     return await Promise.race([answering, aborted]);

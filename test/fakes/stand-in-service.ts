@@ -1,4 +1,5 @@
-// The service as a Transport sees it, in this process: accounts with devices, which decrypt with libsignal what arrives.
+// The service as a Transport sees it, in this process: accounts with devices, which decrypt with
+// libsignal what arrives.
 import { randomUUID } from 'node:crypto';
 import {
   DecryptionErrorMessage,
@@ -49,7 +50,9 @@ export interface Subscriber {
   readonly aci: string;
   identity: IdentityKeyPair;
   profileKey: Uint8Array<ArrayBuffer>;
-  /** What the service takes sealed messages with: the key of the profile key, anything, or nothing. */
+  /**
+   * What the service takes sealed messages with: the key of the profile key, anything, or nothing.
+   */
   access: 'key' | 'unrestricted' | 'none';
   registered: boolean;
   devices: Map<number, SubscriberDevice>;
@@ -97,7 +100,8 @@ export interface UndecryptableMessage {
   readonly ciphertext: Uint8Array<ArrayBuffer>;
 }
 
-export type RequestName = 'sendSealed' | 'sendUnsealed' | 'fetchPreKeys' | 'accountExists' | 'fetchSenderCertificate';
+export type RequestName =
+  'sendSealed' | 'sendUnsealed' | 'fetchPreKeys' | 'accountExists' | 'fetchSenderCertificate';
 /** A request as it came; `accessKey` is undefined where it has no place. */
 export interface Request {
   readonly name: RequestName;
@@ -113,8 +117,14 @@ export interface CertificateFacts {
   /** Whether another root than the service's own stands behind it. */
   readonly foreign: boolean;
 }
-/** Answers in place of the service; undefined leaves the answer to it. `count`: of requests of that name, this one included. */
-export type Intercept = (destination: string, count: number) => Refusal | undefined | Promise<Refusal | undefined>;
+/**
+ * Answers in place of the service; undefined leaves the answer to it. `count`: of requests of that
+ * name, this one included.
+ */
+export type Intercept = (
+  destination: string,
+  count: number,
+) => Refusal | undefined | Promise<Refusal | undefined>;
 
 export class StandInService implements Transport {
   readonly sender: SenderAccount = {
@@ -130,7 +140,8 @@ export class StandInService implements Transport {
   readonly retryRequests: RetryRequest[] = [];
   readonly requests: Request[] = [];
   /** What a device does that cannot decrypt what it got; without it, the request fails. */
-  onUndecryptable: ((subscriber: Subscriber, message: UndecryptableMessage) => Promise<void>) | undefined;
+  onUndecryptable:
+    ((subscriber: Subscriber, message: UndecryptableMessage) => Promise<void>) | undefined;
   readonly intercepts = new Map<RequestName, Intercept>();
   /** ms that a sender certificate lives. */
   certificateLifeMs = 7 * DAY_MS;
@@ -175,23 +186,37 @@ export class StandInService implements Transport {
   async reregister(subscriber: Subscriber): Promise<void> {
     subscriber.identity = IdentityKeyPair.generate();
     const deviceIds = [...subscriber.devices.keys()];
-    const registrationIds = new Map([...subscriber.devices].map(([id, { stores }]) => [id, stores.registrationId]));
+    const registrationIds = new Map(
+      [...subscriber.devices].map(([id, { stores }]) => [id, stores.registrationId]),
+    );
     subscriber.devices.clear();
     for (const deviceId of deviceIds) {
-      const stores = new MemoryStores(subscriber.identity, (registrationIds.get(deviceId) ?? 0) + 1);
-      subscriber.devices.set(deviceId, { deviceId, stores, preKeys: await generatePreKeys(stores, 0) });
+      const stores = new MemoryStores(
+        subscriber.identity,
+        (registrationIds.get(deviceId) ?? 0) + 1,
+      );
+      subscriber.devices.set(deviceId, {
+        deviceId,
+        stores,
+        preKeys: await generatePreKeys(stores, 0),
+      });
     }
   }
 
   /** Texts that each subscriber got, in the order in which they came, duplicates left out. */
   textsOf({ aci }: Subscriber, deviceId = 1): (string | undefined)[] {
     return this.arrivals
-      .filter((arrival) => arrival.recipient === aci && arrival.deviceId === deviceId && !arrival.duplicate)
+      .filter(
+        (arrival) =>
+          arrival.recipient === aci && arrival.deviceId === deviceId && !arrival.duplicate,
+      )
       .map(({ message }) => message.body);
   }
 
   countOf(name: RequestName, destination?: string): number {
-    return this.requests.filter((r) => r.name === name && (destination ?? r.destination) === r.destination).length;
+    return this.requests.filter(
+      (r) => r.name === name && (destination ?? r.destination) === r.destination,
+    ).length;
   }
 
   async #intercept(
@@ -211,12 +236,16 @@ export class StandInService implements Transport {
   #check(request: SealedSend | UnsealedSend): SendOutcome | Subscriber {
     const subscriber = this.subscribers.get(request.destination);
     const accessKey = 'accessKey' in request ? request.accessKey : null;
-    if (subscriber?.registered !== true) return { status: accessKey === null ? 'not-found' : 'unauthorized' };
+    if (subscriber?.registered !== true)
+      return { status: accessKey === null ? 'not-found' : 'unauthorized' };
     if (accessKey !== null && !accepts(subscriber, accessKey)) return { status: 'unauthorized' };
-    const given = new Map(request.messages.map(({ deviceId, registrationId }) => [deviceId, registrationId]));
+    const given = new Map(
+      request.messages.map(({ deviceId, registrationId }) => [deviceId, registrationId]),
+    );
     const missing = [...subscriber.devices.keys()].filter((deviceId) => !given.has(deviceId));
     const extra = [...given.keys()].filter((deviceId) => !subscriber.devices.has(deviceId));
-    if (missing.length + extra.length > 0) return { status: 'mismatched-devices', missing, extra, stale: [] };
+    if (missing.length + extra.length > 0)
+      return { status: 'mismatched-devices', missing, extra, stale: [] };
     const stale = [...given.keys()].filter(
       (deviceId) => subscriber.devices.get(deviceId)?.stores.registrationId !== given.get(deviceId),
     );
@@ -225,7 +254,12 @@ export class StandInService implements Transport {
   }
 
   async sendSealed(request: SealedSend, options?: RequestOptions): Promise<SendOutcome> {
-    const refusal = await this.#intercept('sendSealed', request.destination, options, request.accessKey);
+    const refusal = await this.#intercept(
+      'sendSealed',
+      request.destination,
+      options,
+      request.accessKey,
+    );
     if (refusal !== undefined) return refusal;
     const subscriber = this.#check(request);
     if ('status' in subscriber) return subscriber;
@@ -245,23 +279,47 @@ export class StandInService implements Transport {
     return { status: 'sent' };
   }
 
-  async #open(subscriber: Subscriber, request: SealedSend, { deviceId, content }: OutboundMessage): Promise<void> {
+  async #open(
+    subscriber: Subscriber,
+    request: SealedSend,
+    { deviceId, content }: OutboundMessage,
+  ): Promise<void> {
     const device = deviceOf(subscriber, deviceId);
-    const usmc: UnidentifiedSenderMessageContent = await sealedSenderDecryptToUsmc(content, device.stores.identities);
+    const usmc: UnidentifiedSenderMessageContent = await sealedSenderDecryptToUsmc(
+      content,
+      device.stores.identities,
+    );
     const certificate = usmc.senderCertificate();
-    if (!certificate.validateWithTrustRoots([this.trustRoot], 0)) throw new Error('an invalid certificate');
-    if (certificate.senderAci()?.getServiceIdString() !== this.sender.aci) throw new Error('another sender');
+    if (!certificate.validateWithTrustRoots([this.trustRoot], 0))
+      throw new Error('an invalid certificate');
+    if (certificate.senderAci()?.getServiceIdString() !== this.sender.aci)
+      throw new Error('another sender');
     if (usmc.msgType() === CIPHERTEXT_PLAINTEXT) {
       this.#noteRetryRequest(subscriber, deviceId, true, usmc.contents());
       return;
     }
     const type = usmc.msgType() === CIPHERTEXT_WHISPER ? 'whisper' : 'prekey';
-    await this.#decrypt(subscriber, request, deviceId, type, usmc.contents(), request.accessKey, certificate);
+    await this.#decrypt(
+      subscriber,
+      request,
+      deviceId,
+      type,
+      usmc.contents(),
+      request.accessKey,
+      certificate,
+    );
   }
 
-  #noteRetryRequest({ aci }: Subscriber, deviceId: number, sealed: boolean, bytes: Uint8Array<ArrayBuffer>): void {
+  #noteRetryRequest(
+    { aci }: Subscriber,
+    deviceId: number,
+    sealed: boolean,
+    bytes: Uint8Array<ArrayBuffer>,
+  ): void {
     const content = decodeContent(unpadPlaintext(PlaintextContent.deserialize(bytes).body()));
-    const message = DecryptionErrorMessage.deserialize(content.decryptionErrorMessage ?? new Uint8Array(0));
+    const message = DecryptionErrorMessage.deserialize(
+      content.decryptionErrorMessage ?? new Uint8Array(0),
+    );
     this.retryRequests.push({ recipient: aci, deviceId, sealed, message });
   }
 
@@ -288,11 +346,21 @@ export class StandInService implements Transport {
     certificate: SenderCertificate | null = null,
   ): Promise<void> {
     const sealed = accessKey !== null;
-    const facts = { recipient: subscriber.aci, deviceId, sealed, timestamp, type, accessKey, certificate };
+    const facts = {
+      recipient: subscriber.aci,
+      deviceId,
+      sealed,
+      timestamp,
+      type,
+      accessKey,
+      certificate,
+    };
     const bytes = Buffer.from(ciphertext);
     const seen = this.arrivals.find(
       (arrival) =>
-        arrival.recipient === subscriber.aci && arrival.deviceId === deviceId && arrival.ciphertext.equals(bytes),
+        arrival.recipient === subscriber.aci &&
+        arrival.deviceId === deviceId &&
+        arrival.ciphertext.equals(bytes),
     );
     if (seen !== undefined) {
       this.arrivals.push({ ...facts, ciphertext: bytes, message: seen.message, duplicate: true });
@@ -303,7 +371,13 @@ export class StandInService implements Transport {
     const own = ProtocolAddress.new(subscriber.aci, deviceId);
     const padded =
       type === 'whisper'
-        ? await signalDecrypt(SignalMessage.deserialize(ciphertext), from, own, stores.sessions, stores.identities)
+        ? await signalDecrypt(
+            SignalMessage.deserialize(ciphertext),
+            from,
+            own,
+            stores.sessions,
+            stores.identities,
+          )
         : await signalDecryptPreKey(
             PreKeySignalMessage.deserialize(ciphertext),
             from,
@@ -326,19 +400,31 @@ export class StandInService implements Transport {
     const refusal = await this.#intercept('fetchPreKeys', destination, options, accessKey);
     if (refusal !== undefined) return refusal;
     const subscriber = this.subscribers.get(destination);
-    if (subscriber?.registered !== true) return { status: accessKey === null ? 'not-found' : 'unauthorized' };
+    if (subscriber?.registered !== true)
+      return { status: accessKey === null ? 'not-found' : 'unauthorized' };
     if (accessKey !== null && !accepts(subscriber, accessKey)) return { status: 'unauthorized' };
-    const devices = [...subscriber.devices.values()].filter(({ deviceId }) => device === 'all' || deviceId === device);
+    const devices = [...subscriber.devices.values()].filter(
+      ({ deviceId }) => device === 'all' || deviceId === device,
+    );
     if (devices.length === 0) return { status: 'not-found' };
-    return { status: 'ok', identityKey: subscriber.identity.publicKey.serialize(), bundles: devices.map(bundleFields) };
+    return {
+      status: 'ok',
+      identityKey: subscriber.identity.publicKey.serialize(),
+      bundles: devices.map(bundleFields),
+    };
   }
 
   async accountExists(serviceId: string, options?: RequestOptions): Promise<AccountExistsOutcome> {
     const refusal = await this.#intercept('accountExists', serviceId, options);
-    return refusal ?? { status: 'ok', exists: this.subscribers.get(serviceId)?.registered === true };
+    return (
+      refusal ?? { status: 'ok', exists: this.subscribers.get(serviceId)?.registered === true }
+    );
   }
 
-  async fetchSenderCertificate(_request: object, options?: RequestOptions): Promise<CertificateOutcome> {
+  async fetchSenderCertificate(
+    _request: object,
+    options?: RequestOptions,
+  ): Promise<CertificateOutcome> {
     const refusal = await this.#intercept('fetchSenderCertificate', '', options);
     if (refusal !== undefined) return refusal;
     return { status: 'ok', certificate: this.#certificateBytes() };
@@ -346,7 +432,8 @@ export class StandInService implements Transport {
 
   #certificateBytes(): Uint8Array<ArrayBuffer> {
     if (this.certificateFacts.expiresAtMs !== 2 ** 53) return this.#makeCertificate().serialize();
-    // libsignal issues none that a number cannot hold: one of 2^53 - 1 is changed, and signed again.
+    // libsignal issues none that a number cannot hold: one of 2^53 - 1 is changed, and signed
+    // again.
     this.certificateFacts = { ...this.certificateFacts, expiresAtMs: 2 ** 53 - 1 };
     const certificate = this.#makeCertificate();
     this.certificateFacts = { ...this.certificateFacts, expiresAtMs: 2 ** 53 };
@@ -363,7 +450,12 @@ export class StandInService implements Transport {
 
   #makeCertificate(): SenderCertificate {
     const { aci, deviceId, identityKeyPair } = this.sender;
-    return this.certify({ aci, deviceId, key: identityKeyPair.publicKey, ...this.certificateFacts });
+    return this.certify({
+      aci,
+      deviceId,
+      key: identityKeyPair.publicKey,
+      ...this.certificateFacts,
+    });
   }
 
   /** A sender certificate for anybody. */
@@ -371,13 +463,25 @@ export class StandInService implements Transport {
     given: Pick<CertificateFacts, 'aci' | 'deviceId' | 'key'> & Partial<CertificateFacts>,
     serverKeyId = 1,
   ): SenderCertificate {
-    const facts: CertificateFacts = { expiresAtMs: this.now() + this.certificateLifeMs, foreign: false, ...given };
+    const facts: CertificateFacts = {
+      expiresAtMs: this.now() + this.certificateLifeMs,
+      foreign: false,
+      ...given,
+    };
     const root = facts.foreign ? PrivateKey.generate() : this.#root;
     const issuer =
       facts.foreign || serverKeyId !== 1
         ? ServerCertificate.new(serverKeyId, this.#server.getPublicKey(), root)
         : this.#serverCertificate;
-    return SenderCertificate.new(facts.aci, null, facts.deviceId, facts.key, facts.expiresAtMs, issuer, this.#server);
+    return SenderCertificate.new(
+      facts.aci,
+      null,
+      facts.deviceId,
+      facts.key,
+      facts.expiresAtMs,
+      issuer,
+      this.#server,
+    );
   }
 
   close(): Promise<void> {

@@ -12,13 +12,16 @@ export interface Telling {
   tell(): void;
 }
 
-/** From now on the service's answers about certificates, prekeys and profiles tell the true time. */
+/**
+ * From now on the service's answers about certificates, prekeys and profiles tell the true time.
+ */
 export function tellTimes(service: StandInService | StandInAccountService): Telling {
   const listeners = new Set<(time: ServerTime) => void>();
   const telling: Telling = {
     roundTripMs: 0,
     tell: () => {
-      for (const listener of listeners) listener({ serverMs: trueNow(), roundTripMs: telling.roundTripMs });
+      for (const listener of listeners)
+        listener({ serverMs: trueNow(), roundTripMs: telling.roundTripMs });
     },
   };
   const onServerTime = (listener: (time: ServerTime) => void): (() => void) => {

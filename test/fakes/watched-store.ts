@@ -16,8 +16,10 @@ export type ChangeLabel =
   | 'a record';
 
 function labelOf({ table, value }: Change): ChangeLabel {
-  if (table === 'outbox') return value === null ? 'pruned rows' : `${decodeOutbox(value).state} rows`;
-  if (table === 'broadcast') return value === null ? 'no broadcast' : `a broadcast ${decodeBroadcast(value).state}`;
+  if (table === 'outbox')
+    return value === null ? 'pruned rows' : `${decodeOutbox(value).state} rows`;
+  if (table === 'broadcast')
+    return value === null ? 'no broadcast' : `a broadcast ${decodeBroadcast(value).state}`;
   return 'a record';
 }
 
@@ -48,7 +50,10 @@ export class WatchedStore implements Store {
     this.epoch = inner.epoch;
   }
 
-  async getMany(table: TableName, keys: readonly string[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
+  async getMany(
+    table: TableName,
+    keys: readonly string[],
+  ): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
     await this.#watch.beforeRead?.(table, keys);
     return this.#inner.getMany(table, keys);
   }

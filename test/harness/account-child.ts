@@ -15,7 +15,10 @@ export interface AccountEnd {
   readonly closeWhenIdle?: boolean;
 }
 
-/** Processes with an account (test/crash/account-process.ts), one after the other, and the service that outlives them. */
+/**
+ * Processes with an account (test/crash/account-process.ts), one after the other, and the service
+ * that outlives them.
+ */
 export class AccountChildren {
   static readonly #living = new Set<ChildProcess>();
   readonly #service: MailboxService;
@@ -36,7 +39,10 @@ export class AccountChildren {
   }
 
   /** @returns what killed it; null: it ended by itself. */
-  async run(job: Omit<AccountJob, 'path' | 'trustRoot' | 'account'>, end: AccountEnd): Promise<NodeJS.Signals | null> {
+  async run(
+    job: Omit<AccountJob, 'path' | 'trustRoot' | 'account'>,
+    end: AccountEnd,
+  ): Promise<NodeJS.Signals | null> {
     const child = spawn(process.execPath, [builtFile('test/crash/account-process.js')], {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       serialization: 'advanced',
@@ -53,7 +59,12 @@ export class AccountChildren {
       privateKey: identityKeyPair.privateKey.serialize(),
     };
     const account = { aci, deviceId, registrationId, profileKey, identityKeyPair: keys };
-    tell(child, { ...job, path: this.#path, trustRoot: this.#service.trustRoot.serialize(), account });
+    tell(child, {
+      ...job,
+      path: this.#path,
+      trustRoot: this.#service.trustRoot.serialize(),
+      account,
+    });
     try {
       await once(child, 'close');
     } finally {
@@ -74,7 +85,11 @@ export class AccountChildren {
     let stopListening = (): void => undefined;
     // The service takes one request after the other.
     let requests: Promise<void> = Promise.resolve();
-    const answer = async ({ number, name, argument }: Extract<FromAccount, { kind: 'request' }>): Promise<void> => {
+    const answer = async ({
+      number,
+      name,
+      argument,
+    }: Extract<FromAccount, { kind: 'request' }>): Promise<void> => {
       const request = service[name].bind(service) as (argument: unknown) => Promise<unknown>;
       tell(child, { kind: 'answer', number, answer: await request(argument) });
     };
@@ -86,7 +101,11 @@ export class AccountChildren {
       else if (said.kind === 'blocked') this.blocked.add(said.aci);
       else if (said.kind === 'request') {
         const { destination } = said.argument as { readonly destination?: string };
-        if (said.name === 'sendSealed' && destination !== undefined && this.blocked.has(destination)) {
+        if (
+          said.name === 'sendSealed' &&
+          destination !== undefined &&
+          this.blocked.has(destination)
+        ) {
           this.sentToBlocked.push(destination);
         }
         requests = requests.then(() => answer(said));

@@ -3,7 +3,12 @@ import { AccountRuntime } from '#dist/src/runtime/account-runtime.js';
 import { OwnAccount } from '#dist/src/account/settings.js';
 import { Telemetry } from '#dist/src/runtime/telemetry.js';
 import { decodeAccount } from '#dist/src/store/tables/account.js';
-import { decodeContact, encodeContact, NEW_CONTACT, type ContactRecord } from '#dist/src/store/tables/contacts.js';
+import {
+  decodeContact,
+  encodeContact,
+  NEW_CONTACT,
+  type ContactRecord,
+} from '#dist/src/store/tables/contacts.js';
 import type { Clock } from '#dist/src/util/clock.js';
 import { StandInAccountService } from '../fakes/stand-in-account-service.js';
 import { temporaryDirectory } from './store-files.js';
@@ -50,12 +55,19 @@ export async function openAccountScene(
 }
 
 /** The store's own idea of our profile key. */
-export async function storedProfileKey({ store }: { readonly store: Store }): Promise<Uint8Array | undefined> {
+export async function storedProfileKey({
+  store,
+}: {
+  readonly store: Store;
+}): Promise<Uint8Array | undefined> {
   const [bytes] = await store.getMany('account', ['self']);
   return bytes && decodeAccount(bytes).profileKey;
 }
 
-export async function contactIn({ store }: { readonly store: Store }, serviceId: string): Promise<ContactRecord> {
+export async function contactIn(
+  { store }: { readonly store: Store },
+  serviceId: string,
+): Promise<ContactRecord> {
   const [bytes] = await store.getMany('contact', [serviceId]);
   return bytes === undefined ? NEW_CONTACT : decodeContact(bytes);
 }

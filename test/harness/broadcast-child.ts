@@ -17,7 +17,10 @@ export interface ChildEnd {
 }
 
 export interface ChildOptions {
-  /** It is killed as soon as the service has taken so many sends of it; the last one is not answered. */
+  /**
+   * It is killed as soon as the service has taken so many sends of it; the last one is not
+   * answered.
+   */
   readonly killAfterTaken?: number;
   /** A script for `sh -c` that runs before; it ends with `exec "$@"`, which is Node. */
   readonly shell?: string;
@@ -26,8 +29,8 @@ export interface ChildOptions {
 export type JobFor = Omit<Job, 'account' | 'trustRoot'>;
 
 /**
- * A process with a broadcaster (test/crash/broadcast-process.ts), and the service that it talks to, which lives on in this
- * process when that one is killed. See there for the jobs.
+ * A process with a broadcaster (test/crash/broadcast-process.ts), and the service that it talks to,
+ * which lives on in this process when that one is killed. See there for the jobs.
  */
 export class BroadcastChild {
   static readonly #living = new Set<BroadcastChild>();
@@ -47,7 +50,8 @@ export class BroadcastChild {
     this.#service = service;
     this.#options = options;
     const node = [process.execPath, builtFile('test/crash/broadcast-process.js')] as const;
-    const command = options.shell === undefined ? node : (['sh', '-c', options.shell, 'sh', ...node] as const);
+    const command =
+      options.shell === undefined ? node : (['sh', '-c', options.shell, 'sh', ...node] as const);
     this.#process = spawn(command[0], command.slice(1), {
       stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
       serialization: 'advanced',
@@ -57,7 +61,10 @@ export class BroadcastChild {
     });
     this.#process.on('message', (said: Said) => {
       if (said.kind !== 'request') this.#said = said;
-      else this.#requests = this.#requests.then(() => this.#serve(said)).catch((error: unknown) => this.#giveUp(error));
+      else
+        this.#requests = this.#requests
+          .then(() => this.#serve(said))
+          .catch((error: unknown) => this.#giveUp(error));
     });
     this.#closed = once(this.#process, 'close').finally(() => BroadcastChild.#living.delete(this));
     BroadcastChild.#living.add(this);
@@ -98,7 +105,9 @@ export class BroadcastChild {
     if (this.#fault !== undefined) throw this.#fault as Error;
     const { signalCode: signal, exitCode } = this.#process;
     if (signal === null ? this.#said === undefined : signal !== 'SIGKILL') {
-      throw new Error(`the process ended with ${signal ?? `exit code ${exitCode}`}: ${this.#stderrTail}`);
+      throw new Error(
+        `the process ended with ${signal ?? `exit code ${exitCode}`}: ${this.#stderrTail}`,
+      );
     }
     return { signal, said: this.#said, taken: this.#taken };
   }
@@ -109,9 +118,12 @@ export class BroadcastChild {
   }
 
   async #serve({ number, name, argument }: Extract<Said, { kind: 'request' }>): Promise<void> {
-    const request = this.#service[name].bind(this.#service) as (argument: unknown) => Promise<{ status: string }>;
+    const request = this.#service[name].bind(this.#service) as (
+      argument: unknown,
+    ) => Promise<{ status: string }>;
     const answer = await request(argument);
-    if (answer.status === 'sent' && ++this.#taken === this.#options.killAfterTaken) void this.kill();
+    if (answer.status === 'sent' && ++this.#taken === this.#options.killAfterTaken)
+      void this.kill();
     if (!this.#isKilled) this.#tell({ number, answer });
   }
 

@@ -1,5 +1,5 @@
-// What has to hold of broadcasts however often they were cut off, of what the service took and what the store keeps. Each
-// check gives what is wrong, in words: nothing, if all is well.
+// What has to hold of broadcasts however often they were cut off, of what the service took and what
+// the store keeps. Each check gives what is wrong, in words: nothing, if all is well.
 import { SignalMessage } from '@signalapp/libsignal-client';
 import { openStore } from 'sealcast';
 import { decodeBroadcast, type BroadcastRecord } from '#dist/src/store/tables/broadcasts.js';
@@ -29,9 +29,13 @@ export async function keptBroadcast(path: string, id: string): Promise<KeptBroad
   }
 }
 
-/** A SignalMessage is its version, a protobuf (1: ratchet key), and 8 bytes of MAC; a PreKeySignalMessage has one as field 4. */
+/**
+ * A SignalMessage is its version, a protobuf (1: ratchet key), and 8 bytes of MAC; a
+ * PreKeySignalMessage has one as field 4.
+ */
 function messageKeyOf({ type, ciphertext }: Arrival): string {
-  const message = type === 'whisper' ? ciphertext : readBytesFields(ciphertext.subarray(1), [4]).get(4)!;
+  const message =
+    type === 'whisper' ? ciphertext : readBytesFields(ciphertext.subarray(1), [4]).get(4)!;
   const ratchetKey = readBytesFields(message.subarray(1, -8), [1]).get(1)!;
   const counter = SignalMessage.deserialize(Uint8Array.from(message)).counter();
   return `${Buffer.from(ratchetKey).toString('hex')} ${counter}`;
@@ -40,7 +44,10 @@ function messageKeyOf({ type, ciphertext }: Arrival): string {
 const nameOf = ({ recipient, deviceId }: Arrival): string => `${recipient}.${deviceId}`;
 
 /** Ciphertexts that came under one name, where they are not all the same. */
-function namesOfSeveral(arrivals: readonly Arrival[], name: (arrival: Arrival) => string): string[] {
+function namesOfSeveral(
+  arrivals: readonly Arrival[],
+  name: (arrival: Arrival) => string,
+): string[] {
   const first = new Map<string, Buffer>();
   const several = new Set<string>();
   for (const arrival of arrivals) {
@@ -55,7 +62,10 @@ function namesOfSeveral(arrivals: readonly Arrival[], name: (arrival: Arrival) =
 export const reusedMessageKeys = ({ arrivals }: StandInService): string[] =>
   namesOfSeveral(arrivals, (arrival) => `${nameOf(arrival)}: ${messageKeyOf(arrival)}`);
 
-/** Devices that got one message (a timestamp) as two ciphertexts: no receiver recognises the second as a duplicate. */
+/**
+ * Devices that got one message (a timestamp) as two ciphertexts: no receiver recognises the second
+ * as a duplicate.
+ */
 export const sentTwice = ({ arrivals }: StandInService): string[] =>
   namesOfSeveral(arrivals, (arrival) => `${nameOf(arrival)} at ${arrival.timestamp}`);
 
@@ -77,7 +87,10 @@ export function misread(service: StandInService, texts: readonly string[]): stri
   });
 }
 
-/** Messages of the broadcast that the service took, and of which the store does not know: neither done nor this ciphertext. */
+/**
+ * Messages of the broadcast that the service took, and of which the store does not know: neither
+ * done nor this ciphertext.
+ */
 export function sentButNotKept(service: StandInService, { record, rows }: KeptBroadcast): string[] {
   const own = service.arrivals.filter(({ timestamp }) => timestamp === record?.timestamp);
   return own.flatMap((arrival) => {

@@ -1,4 +1,5 @@
-// One kernel with the memory of a Sealer, and chunks that the test lays, seals and reads by itself, on its own thread.
+// One kernel with the memory of a Sealer, and chunks that the test lays, seals and reads by itself,
+// on its own thread.
 import { createHmac } from 'node:crypto';
 import { CONTROL_COUNTER_OFFSET, CONTROL_PTR, RECIPIENT_TABLES_BYTES } from '#dist/assembly/abi.js';
 import { Arena, layScalars } from '#dist/src/kernel/arena.js';
@@ -60,7 +61,10 @@ export class ChunkHost {
   }
 
   get counter(): bigint {
-    return new DataView(this.kernel.memory.buffer).getBigUint64(CONTROL_PTR + CONTROL_COUNTER_OFFSET, true);
+    return new DataView(this.kernel.memory.buffer).getBigUint64(
+      CONTROL_PTR + CONTROL_COUNTER_OFFSET,
+      true,
+    );
   }
 
   /** Gives the chunk its random bytes, 32 an entry, and its clock. */

@@ -19,7 +19,9 @@ import { bundleOf, generatePreKeys } from './prekeys.js';
 
 const PLAINTEXT = new TextEncoder().encode('a plaintext');
 
-/** One ciphertext of every type that a USMC can carry, as libsignal makes them between two clients. */
+/**
+ * One ciphertext of every type that a USMC can carry, as libsignal makes them between two clients.
+ */
 export async function makeCiphertexts(): Promise<readonly CiphertextMessage[]> {
   const alice = new MemoryStores(IdentityKeyPair.generate(), 1);
   const bob = new MemoryStores(IdentityKeyPair.generate(), 2);
@@ -28,7 +30,13 @@ export async function makeCiphertexts(): Promise<readonly CiphertextMessage[]> {
   const bobBundle = bundleOf(bob, bobAddress.deviceId(), await generatePreKeys(bob, 0));
 
   await processPreKeyBundle(bobBundle, bobAddress, aliceAddress, alice.sessions, alice.identities);
-  const prekey = await signalEncrypt(PLAINTEXT, bobAddress, aliceAddress, alice.sessions, alice.identities);
+  const prekey = await signalEncrypt(
+    PLAINTEXT,
+    bobAddress,
+    aliceAddress,
+    alice.sessions,
+    alice.identities,
+  );
   await signalDecryptPreKey(
     PreKeySignalMessage.deserialize(prekey.serialize()),
     aliceAddress,
@@ -40,15 +48,32 @@ export async function makeCiphertexts(): Promise<readonly CiphertextMessage[]> {
     bob.kyberPreKeys,
   );
   // Bob's answer ends the prekey messages: what alice sends after it is a plain ratchet message.
-  const answer = await signalEncrypt(PLAINTEXT, aliceAddress, bobAddress, bob.sessions, bob.identities);
+  const answer = await signalEncrypt(
+    PLAINTEXT,
+    aliceAddress,
+    bobAddress,
+    bob.sessions,
+    bob.identities,
+  );
   const answerMessage = SignalMessage.deserialize(answer.serialize());
   await signalDecrypt(answerMessage, bobAddress, aliceAddress, alice.sessions, alice.identities);
-  const whisper = await signalEncrypt(PLAINTEXT, bobAddress, aliceAddress, alice.sessions, alice.identities);
+  const whisper = await signalEncrypt(
+    PLAINTEXT,
+    bobAddress,
+    aliceAddress,
+    alice.sessions,
+    alice.identities,
+  );
 
   const distributionId = 'd1d1d1d1-7000-11eb-b32a-33b8a8a487a6';
   await SenderKeyDistributionMessage.create(aliceAddress, distributionId, alice.senderKeys);
   const senderKey = await groupEncrypt(aliceAddress, distributionId, alice.senderKeys, PLAINTEXT);
 
-  const error = DecryptionErrorMessage.forOriginal(whisper.serialize(), CiphertextMessageType.Whisper, 1, 1);
+  const error = DecryptionErrorMessage.forOriginal(
+    whisper.serialize(),
+    CiphertextMessageType.Whisper,
+    1,
+    1,
+  );
   return [prekey, whisper, senderKey, PlaintextContent.from(error).asCiphertextMessage()];
 }

@@ -1,5 +1,5 @@
-// A setup file of every test file (vitest.config.ts): equal byte arrays compare as a whole. Vitest compares element by element,
-// which takes seconds for a megabyte.
+// A setup file of every test file (vitest.config.ts): equal byte arrays compare as a whole. Vitest
+// compares element by element, which takes seconds for a megabyte.
 import { expect } from 'vitest';
 
 expect.addEqualityTesters([

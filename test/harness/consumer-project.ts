@@ -42,7 +42,8 @@ export class ConsumerProject {
     const manifest = JSON.parse(readFileSync(join(this.installed, 'package.json'), 'utf8')) as {
       dependencies: Record<string, string>;
     };
-    // What the package names as its dependencies, and the types of Node, which every TypeScript project on Node has.
+    // What the package names as its dependencies, and the types of Node, which every TypeScript
+    // project on Node has.
     for (const name of [...Object.keys(manifest.dependencies), '@types/node']) {
       const link = join(this.directory, 'node_modules', name);
       mkdirSync(dirname(link), { recursive: true });
@@ -60,22 +61,38 @@ export class ConsumerProject {
 }
 
 /**
- * A folder into which npm installed the tarball, without a network: the dependencies are links to those that are installed here.
+ * A folder into which npm installed the tarball, without a network: the dependencies are links to
+ * those that are installed here.
  */
-export function installedByNpm(tarball: string): { readonly directory: string; readonly remove: () => void } {
+export function installedByNpm(tarball: string): {
+  readonly directory: string;
+  readonly remove: () => void;
+} {
   const directory = mkdtempSync(join(tmpdir(), 'sealcast-installed-'));
   const { dependencies } = JSON.parse(readFileSync(join(packageRoot, 'package.json'), 'utf8')) as {
     dependencies: Record<string, string>;
   };
   const overrides = Object.fromEntries(
-    Object.keys(dependencies).map((name) => [name, `file:${join(packageRoot, 'node_modules', name)}`]),
+    Object.keys(dependencies).map((name) => [
+      name,
+      `file:${join(packageRoot, 'node_modules', name)}`,
+    ]),
   );
-  const manifest = { name: 'empty', private: true, dependencies: { sealcast: `file:${tarball}` }, overrides };
+  const manifest = {
+    name: 'empty',
+    private: true,
+    dependencies: { sealcast: `file:${tarball}` },
+    overrides,
+  };
   writeFileSync(join(directory, 'package.json'), JSON.stringify(manifest));
-  execFileSync('npm', ['install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'], {
-    cwd: directory,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    shell: process.platform === 'win32',
-  });
+  execFileSync(
+    'npm',
+    ['install', '--offline', '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'],
+    {
+      cwd: directory,
+      stdio: ['ignore', 'pipe', 'pipe'],
+      shell: process.platform === 'win32',
+    },
+  );
   return { directory, remove: () => rmSync(directory, { recursive: true, force: true }) };
 }

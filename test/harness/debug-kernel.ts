@@ -12,7 +12,14 @@ export interface DebugExports extends KernelExports {
   subX2(out: number, f: number, g: number): void;
   addMulSmallX2(out: number, f: number, g: number, c: number): void;
   carryX2(out: number, f: number): void;
-  addSubByBitsX2(sum: number, difference: number, f: number, g: number, bitA: number, bitB: number): void;
+  addSubByBitsX2(
+    sum: number,
+    difference: number,
+    f: number,
+    g: number,
+    bitA: number,
+    bitB: number,
+  ): void;
   negateByBitsX2(out: number, f: number, bitA: number, bitB: number): void;
   storeTableElement(words: number, pair: number, lane: number): void;
   lookUpPointX2(
@@ -37,7 +44,14 @@ export interface DebugExports extends KernelExports {
   encryptSliced(state: number, input: number, roundKeys: number): void;
   setText(texts: number, index: number, key: number, data: number, dataBytes: number): void;
   ctrBatch(texts: number, textCount: number, counterBlock: number, scratch: number): void;
-  setLane(lanes: number, lane: number, key: number, message: number, messageBytes: number, out: number): void;
+  setLane(
+    lanes: number,
+    lane: number,
+    key: number,
+    message: number,
+    messageBytes: number,
+    out: number,
+  ): void;
   hmacX4(lanes: number, scratch: number): void;
   hmacKeysX4(lanes: number, scratch: number): void;
   hmacMessagesX4(lanes: number, scratch: number): void;
@@ -60,8 +74,8 @@ function moduleOf(build: KernelBuild, kind: 'inner' | 'debug'): WebAssembly.Modu
 const [firstBuild] = kernelBuilds;
 
 /**
- * A kernel with its inner functions: the debug build, which traps on every bound that the release build has only proven, or
- * with `inner` the release's code.
+ * A kernel with its inner functions: the debug build, which traps on every bound that the release
+ * build has only proven, or with `inner` the release's code.
  */
 export class DebugKernel {
   readonly name: KernelName;
@@ -70,11 +84,19 @@ export class DebugKernel {
   readonly memory: WebAssembly.Memory;
   readonly exports: DebugExports;
 
-  constructor(build = firstBuild, memoryBytes = 4 * 1024 * 1024, kind: 'inner' | 'debug' = 'debug') {
+  constructor(
+    build = firstBuild,
+    memoryBytes = 4 * 1024 * 1024,
+    kind: 'inner' | 'debug' = 'debug',
+  ) {
     if (build === undefined) throw new Error('no kernel runs here');
     this.name = build.name;
     this.title = `${build.file}, ${kind}`;
-    this.memory = new WebAssembly.Memory({ initial: Math.ceil(memoryBytes / 65536), maximum: 65536, shared: true });
+    this.memory = new WebAssembly.Memory({
+      initial: Math.ceil(memoryBytes / 65536),
+      maximum: 65536,
+      shared: true,
+    });
     this.exports = new WebAssembly.Instance(moduleOf(build, kind), { env: { memory: this.memory } })
       .exports as unknown as DebugExports;
   }
@@ -88,7 +110,8 @@ export class DebugKernel {
 }
 
 /** The debug build of every kernel that runs here, for `describe.each`: its title is `$title`. */
-export const debugKernels = (): DebugKernel[] => kernelBuilds.map((build) => new DebugKernel(build));
+export const debugKernels = (): DebugKernel[] =>
+  kernelBuilds.map((build) => new DebugKernel(build));
 /** The release's code of every kernel build, likewise. */
 export const innerKernels = (): DebugKernel[] =>
   kernelBuilds.map((build) => new DebugKernel(build, undefined, 'inner'));

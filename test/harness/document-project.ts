@@ -1,4 +1,5 @@
-// A project that installed the package, in which blocks of code of the documents run against Signal's mock service.
+// A project that installed the package, in which blocks of code of the documents run against
+// Signal's mock service.
 import { spawn, type ChildProcess } from 'node:child_process';
 import { symlinkSync } from 'node:fs';
 import { join } from 'node:path';
@@ -77,7 +78,10 @@ export class RunningBlock {
   #onOutput: (() => void) | undefined;
 
   constructor(directory: string, file: string) {
-    this.#child = spawn(process.execPath, [file], { cwd: directory, stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = spawn(process.execPath, [file], {
+      cwd: directory,
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     this.#child.stdout?.setEncoding('utf8').on('data', (text: string) => {
       this.stdout += text;
       this.#onOutput?.();
@@ -135,10 +139,19 @@ export class DocumentProject {
     const tsc = join(packageRoot, 'node_modules/typescript/bin/tsc');
     const flags =
       '--module nodenext --target esnext --lib esnext --strict --exactOptionalPropertyTypes --skipLibCheck --noEmit';
-    return runNode(this.#project.directory, [tsc, ...flags.split(' '), '--types', 'node', ...files]);
+    return runNode(this.#project.directory, [
+      tsc,
+      ...flags.split(' '),
+      '--types',
+      'node',
+      ...files,
+    ]);
   }
 
-  /** Gives the blocks the account of the service's broadcaster, with a store that its subscribers have written to. */
+  /**
+   * Gives the blocks the account of the service's broadcaster, with a store that its subscribers
+   * have written to.
+   */
   async useService(service: MockService): Promise<void> {
     this.#project.write('my-account.js', myAccount());
     this.#project.write('in-account.js', IN_ACCOUNT);

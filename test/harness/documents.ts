@@ -40,14 +40,17 @@ export function readDocuments(): MarkdownDocument[] {
 export function codeBlocksOf({ path, text }: MarkdownDocument): CodeBlock[] {
   const blocks: CodeBlock[] = [];
   let heading = basename(path);
-  for (const [, title, language, info, code] of text.matchAll(/^#+ ([^\n]*)$|^```(\w+)([^\n]*)\n(.*?)^```$/gms)) {
+  for (const [, title, language, info, code] of text.matchAll(
+    /^#+ ([^\n]*)$|^```(\w+)([^\n]*)\n(.*?)^```$/gms,
+  )) {
     if (title !== undefined) heading = title;
     if (language !== 'js' && language !== 'ts') continue;
     const name = `${path}: ${heading}`;
     const words = (info ?? '').trim().split(/\s+/).filter(Boolean);
     const file = words.find((word) => word.startsWith('file='))?.slice('file='.length);
     const unknown = words.find((word) => !WORDS.has(word) && !word.startsWith('file='));
-    if (unknown !== undefined) throw new Error(`${name}: what does the fence word ${unknown} mean?`);
+    if (unknown !== undefined)
+      throw new Error(`${name}: what does the fence word ${unknown} mean?`);
     blocks.push({
       name,
       language,
@@ -75,7 +78,9 @@ export function anchorsOf({ text }: MarkdownDocument): Set<string> {
 }
 
 /** Links of a document to files of the repository, and to headings of its own: path, anchor. */
-export function localLinksOf({ text }: MarkdownDocument): { readonly target: string; readonly anchor: string }[] {
+export function localLinksOf({
+  text,
+}: MarkdownDocument): { readonly target: string; readonly anchor: string }[] {
   const prose = text.replace(/^```.*?^```$/gms, '');
   return [...prose.matchAll(/\]\(([^)\s]+)\)/g)]
     .map(([, link]) => link ?? '')

@@ -1,5 +1,5 @@
-// The twisted Edwards curve -x^2 + y^2 = 1 + d x^2 y^2 (RFC 7748, section 4.1) in BigInt, affine: what the kernel's tables
-// hold, and keys of every kind.
+// The twisted Edwards curve -x^2 + y^2 = 1 + d x^2 y^2 (RFC 7748, section 4.1) in BigInt, affine:
+// what the kernel's tables hold, and keys of every kind.
 import { bigIntToLittleEndian, littleEndianToBigInt, type Bytes } from '../reference/bytes.js';
 import { P, add, invert, mul, pow, reduce, square, sub } from '../reference/field.js';
 import type { SeededRandom } from './seeded-random.js';
@@ -57,7 +57,10 @@ function squareRoot(value: bigint): bigint | null {
   return square(turned) === value ? turned : null;
 }
 
-/** One of the two points whose u-coordinate on the Montgomery curve is u; null on the twist, for which -1 counts here. */
+/**
+ * One of the two points whose u-coordinate on the Montgomery curve is u; null on the twist, for
+ * which -1 counts here.
+ */
 export function pointOfU(u: bigint): Point | null {
   const y = mul(sub(u, 1n), invert(add(u, 1n)));
   const root = squareRoot(mul(sub(square(y), 1n), invert(add(mul(D, square(y)), 1n))));
@@ -84,7 +87,8 @@ function drawU(random: SeededRandom, wanted: (u: bigint) => boolean): bigint {
 export const drawCurveU = (random: SeededRandom): bigint => drawU(random, (u) => !isOnTwist(u));
 export const drawTwistU = (random: SeededRandom): bigint => drawU(random, isOnTwist);
 /** A point of order L. */
-export const drawPrimePoint = (random: SeededRandom): Point => multiplyPoint(8n, pointOfU(drawCurveU(random))!);
+export const drawPrimePoint = (random: SeededRandom): Point =>
+  multiplyPoint(8n, pointOfU(drawCurveU(random))!);
 
 /** The eight points whose order divides 8: the multiples of one of order 8. */
 export function torsionPoints(random: SeededRandom): readonly Point[] {

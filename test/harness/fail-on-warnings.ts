@@ -1,5 +1,6 @@
-// A setup file of every test file (vitest.config.ts): the file fails when a process warning was emitted while it ran, in this
-// process, in one of its worker threads, or in a process that it started.
+// A setup file of every test file (vitest.config.ts): the file fails when a process warning was
+// emitted while it ran, in this process, in one of its worker threads, or in a process that it
+// started.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -11,9 +12,14 @@ const NOT_OURS: readonly RegExp[] = [];
 
 const directory = mkdtempSync(join(tmpdir(), 'sealcast-warnings-'));
 const ofChildren = join(directory, 'children');
-/** Node itself appends its warnings here, of all threads: the option that vitest.config.ts gives. */
-const ofThreads = process.execArgv.find((arg) => arg.startsWith('--redirect-warnings='))?.split('=')[1];
-if (ofThreads === undefined) throw new Error('the tests need --redirect-warnings: run them with vitest.config.ts');
+/**
+ * Node itself appends its warnings here, of all threads: the option that vitest.config.ts gives.
+ */
+const ofThreads = process.execArgv
+  .find((arg) => arg.startsWith('--redirect-warnings='))
+  ?.split('=')[1];
+if (ofThreads === undefined)
+  throw new Error('the tests need --redirect-warnings: run them with vitest.config.ts');
 const warnings: string[] = [];
 const note = (warning: Error): void => {
   warnings.push(warning.stack ?? String(warning));

@@ -2,8 +2,8 @@ import type { DebugKernel } from './debug-kernel.js';
 import type { SeededRandom } from './seeded-random.js';
 
 /**
- * What a field calls the ranges that its limbs take (the head of its file in assembly/field). Where a field has no products
- * with loose limbs, loose is tight.
+ * What a field calls the ranges that its limbs take (the head of its file in assembly/field). Where
+ * a field has no products with loose limbs, loose is tight.
  */
 export type Form = 'tight' | 'loose' | 'sum' | 'diff' | 'looseSum' | 'looseDiff';
 export const FORMS: readonly Form[] = ['tight', 'loose', 'sum', 'diff', 'looseSum', 'looseDiff'];
@@ -18,7 +18,8 @@ interface Range {
 /** By the limb's index. */
 type Ranges = (i: number) => Range;
 
-export type AssertedName = 'mulX2' | 'mulLooseX2' | 'squareX2' | 'squareLooseX2' | 'carryX2' | 'addX2' | 'subX2';
+export type AssertedName =
+  'mulX2' | 'mulLooseX2' | 'squareX2' | 'squareLooseX2' | 'carryX2' | 'addX2' | 'subX2';
 
 /** How a kernel's field holds an element, and which forms its functions take. */
 export interface Field {
@@ -46,7 +47,14 @@ const intDiff = below(1.5 * 2 ** 27, 1.5 * 2 ** 26 + 2 ** 17);
 const int: Field = {
   limbCount: 10,
   weightBits: (i) => BigInt(Math.ceil(25.5 * i)),
-  ranges: { tight: intTight, loose: intTight, sum: intSum, diff: intDiff, looseSum: intSum, looseDiff: intDiff },
+  ranges: {
+    tight: intTight,
+    loose: intTight,
+    sum: intSum,
+    diff: intDiff,
+    looseSum: intSum,
+    looseDiff: intDiff,
+  },
   products: [
     ['tight', 'tight'],
     ['sum', 'tight'],
@@ -92,7 +100,8 @@ const fma: Field = {
     ['looseSum', 'loose'],
     ['loose', 'looseDiff'],
   ],
-  // A product's operands are bounded by their product, 2^102; a sum's by the sum, of two loose elements.
+  // A product's operands are bounded by their product, 2^102; a sum's by the sum, of two loose
+  // elements.
   asserted: {
     mulX2: [within(2n ** 51n), within(2n ** 51n)],
     mulLooseX2: [within(2n ** 50n), within(2n ** 52n)],
@@ -117,14 +126,22 @@ export function joinLimbs(field: Field, limbs: Limbs): bigint {
   return limbs.reduce((sum, limb, i) => sum + limb * 2n ** field.weightBits(i), 0n);
 }
 
-export function writeLimbs(field: Field, kernel: DebugKernel, pair: number, lane: number, limbs: Limbs): void {
+export function writeLimbs(
+  field: Field,
+  kernel: DebugKernel,
+  pair: number,
+  lane: number,
+  limbs: Limbs,
+): void {
   const view = new DataView(kernel.memory.buffer);
   limbs.forEach((limb, i) => field.write(view, pair + field.offset(lane, i), limb));
 }
 
 export function readLimbs(field: Field, kernel: DebugKernel, pair: number, lane: number): bigint[] {
   const view = new DataView(kernel.memory.buffer);
-  return Array.from({ length: field.limbCount }, (_, i) => field.read(view, pair + field.offset(lane, i)));
+  return Array.from({ length: field.limbCount }, (_, i) =>
+    field.read(view, pair + field.offset(lane, i)),
+  );
 }
 
 export function isInForm(field: Field, form: Form, limbs: Limbs): boolean {
@@ -134,14 +151,20 @@ export function isInForm(field: Field, form: Form, limbs: Limbs): boolean {
   });
 }
 
-/** One of the values at and around the ends and zero, where a carry or a rounding would first go wrong. */
+/**
+ * One of the values at and around the ends and zero, where a carry or a rounding would first go
+ * wrong.
+ */
 function edgeOf({ lowest, highest }: Range, pick: number): bigint {
   const edges = [lowest, lowest + 1n, -1n, 0n, 1n, highest - 1n, highest];
   const inside = edges.filter((edge) => edge >= lowest && edge <= highest);
   return inside[pick % inside.length] ?? 0n;
 }
 
-/** Limbs of a form: half of them random, half at the form's ends: all, alternating, mixed, and next to them. */
+/**
+ * Limbs of a form: half of them random, half at the form's ends: all, alternating, mixed, and next
+ * to them.
+ */
 export function limbsOf(field: Field, form: Form, random: SeededRandom): bigint[] {
   const bytes = new DataView(random(1 + 8 * field.limbCount).buffer);
   const pattern = bytes.getUint8(0) % 12;

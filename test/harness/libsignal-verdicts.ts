@@ -16,11 +16,18 @@ export class LibsignalPeers {
 
   async seals(sizeBytes: number): Promise<{ content: Bytes; envelope: Bytes }> {
     const usmc = usmcOfSize(this.world.senderCertificate, sizeBytes, this.random);
-    const envelope = await sealedSenderEncrypt(usmc, this.recipient.address, this.world.senderStore);
+    const envelope = await sealedSenderEncrypt(
+      usmc,
+      this.recipient.address,
+      this.world.senderStore,
+    );
     return { content: usmc.serialize(), envelope };
   }
 
-  /** libsignal's verdict: the content's bytes as hex, or null. It takes its time: it is asked once an envelope. */
+  /**
+   * libsignal's verdict: the content's bytes as hex, or null. It takes its time: it is asked once
+   * an envelope.
+   */
   opens(envelope: Uint8Array): Promise<string | null> {
     const key = toHex(envelope);
     const verdict = this.#verdicts.get(key) ?? this.#decrypt(envelope);
@@ -30,7 +37,9 @@ export class LibsignalPeers {
 
   async #decrypt(envelope: Uint8Array): Promise<string | null> {
     try {
-      return toHex((await sealedSenderDecryptToUsmc(copyBytes(envelope), this.recipient.store)).serialize());
+      return toHex(
+        (await sealedSenderDecryptToUsmc(copyBytes(envelope), this.recipient.store)).serialize(),
+      );
     } catch {
       return null;
     }

@@ -15,8 +15,9 @@ export interface ReceivedText {
 }
 
 /**
- * A second device of a subscriber: a libsignal client that is connected to the service with an own password, own prekeys and
- * own sessions. The mock service has no client for it, and only the first device of an account decrypts there.
+ * A second device of a subscriber: a libsignal client that is connected to the service with an own
+ * password, own prekeys and own sessions. The mock service has no client for it, and only the first
+ * device of an account decrypts there.
  */
 export class LinkedDevice implements AsyncDisposable {
   readonly deviceId: number;

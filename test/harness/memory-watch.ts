@@ -1,4 +1,7 @@
-/** WebAssembly memories that this process makes while it watches: what a kernel leaves in them can be looked for. */
+/**
+ * WebAssembly memories that this process makes while it watches: what a kernel leaves in them can
+ * be looked for.
+ */
 export class MemoryWatch {
   readonly memories: WebAssembly.Memory[] = [];
   readonly #original = WebAssembly.Memory;

@@ -1,5 +1,12 @@
 import { PrivateKey } from '@signalapp/libsignal-client';
-import { ChatTransport, openAccount, openStore, type Account, type AccountOptions, type Store } from 'sealcast';
+import {
+  ChatTransport,
+  openAccount,
+  openStore,
+  type Account,
+  type AccountOptions,
+  type Store,
+} from 'sealcast';
 import { netOf } from '../mock-service/net.js';
 import type { MockService } from '../mock-service/mock-service.js';
 
@@ -29,7 +36,11 @@ export class NetworkAccount implements AsyncDisposable {
       const store = await openStore({ path: storePath });
       resources.unshift(store);
       const net = netOf(service.description);
-      const transport = await ChatTransport.connect({ net, username: `${aci}.${deviceId}`, password });
+      const transport = await ChatTransport.connect({
+        net,
+        username: `${aci}.${deviceId}`,
+        password,
+      });
       resources.unshift(transport);
       const account = await openAccount({
         store,

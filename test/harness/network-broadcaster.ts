@@ -1,5 +1,11 @@
 import { PrivateKey } from '@signalapp/libsignal-client';
-import { Broadcaster, ChatTransport, openStore, type BroadcasterOptions, type Delivery } from 'sealcast';
+import {
+  Broadcaster,
+  ChatTransport,
+  openStore,
+  type BroadcasterOptions,
+  type Delivery,
+} from 'sealcast';
 import { netOf } from '../mock-service/net.js';
 import type { LoggedRequest, MockService } from '../mock-service/mock-service.js';
 
@@ -24,7 +30,11 @@ export class NetworkBroadcaster implements AsyncDisposable {
   readonly #service: MockService;
   readonly #resources: readonly AsyncDisposable[];
 
-  private constructor(service: MockService, broadcaster: Broadcaster, resources: readonly AsyncDisposable[]) {
+  private constructor(
+    service: MockService,
+    broadcaster: Broadcaster,
+    resources: readonly AsyncDisposable[],
+  ) {
     this.#service = service;
     this.broadcaster = broadcaster;
     this.#resources = resources;
@@ -43,7 +53,11 @@ export class NetworkBroadcaster implements AsyncDisposable {
       const store = await openStore({ path: storePath });
       resources.unshift(store);
       const net = netOf(service.description);
-      const transport = await ChatTransport.connect({ net, username: `${aci}.${deviceId}`, password });
+      const transport = await ChatTransport.connect({
+        net,
+        username: `${aci}.${deviceId}`,
+        password,
+      });
       resources.unshift(transport);
       const broadcaster = await Broadcaster.open({
         store,
@@ -61,7 +75,10 @@ export class NetworkBroadcaster implements AsyncDisposable {
     }
   }
 
-  async send(body: string, recipients = this.#service.description.subscribers): Promise<Broadcasted> {
+  async send(
+    body: string,
+    recipients = this.#service.description.subscribers,
+  ): Promise<Broadcasted> {
     const before = (await this.#service.requests()).length;
     const deliveries = new Map<string, Delivery>();
     for await (const delivery of this.broadcaster.broadcast({ body }, recipients)) {

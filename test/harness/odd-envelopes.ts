@@ -1,6 +1,6 @@
-// Envelopes that no sender makes and anybody may send: each correct in every step but the one that its name tells, so
-// that what it meets is that step's verdict and not a MAC's. `opens` is what libsignal was seen to do with it, and the
-// tests ask libsignal again.
+// Envelopes that no sender makes and anybody may send: each correct in every step but the one that
+// its name tells, so that what it meets is that step's verdict and not a MAC's. `opens` is what
+// libsignal was seen to do with it, and the tests ask libsignal again.
 import { concatBytes, copyBytes, fromHex, type Bytes } from '../reference/bytes.js';
 import {
   deriveKeys,
@@ -13,7 +13,12 @@ import {
   VERSION_BYTE,
   type KeyPairBytes,
 } from '../reference/envelope-v1.js';
-import { encodeBytesField, encodeKey, encodeVarint, encodeVarintField } from '../reference/protobuf.js';
+import {
+  encodeBytesField,
+  encodeKey,
+  encodeVarint,
+  encodeVarintField,
+} from '../reference/protobuf.js';
 import { x25519, x25519Base } from '../reference/x25519.js';
 import { x25519Points } from '../vectors/index.js';
 import { seededBytes } from './seeded-random.js';
@@ -44,7 +49,11 @@ const UNKNOWN_FIELD = 9;
 const [VARINT, FIXED_64, LENGTH_DELIMITED, START_GROUP, END_GROUP, FIXED_32] = [0, 1, 2, 3, 4, 5];
 
 /** `content` must be a USMC whose certificate carries the sender's key. */
-export function makeOddEnvelopes(sender: KeyPairBytes, recipient: KeyPairBytes, content: Uint8Array): OddEnvelope[] {
+export function makeOddEnvelopes(
+  sender: KeyPairBytes,
+  recipient: KeyPairBytes,
+  content: Uint8Array,
+): OddEnvelope[] {
   const ephemeralScalar = seededBytes('odd-envelopes')(32);
   const ephemeralPoint = x25519Base(ephemeralScalar);
   const recipientPoint = recipient.publicKey.subarray(1);
@@ -53,9 +62,16 @@ export function makeOddEnvelopes(sender: KeyPairBytes, recipient: KeyPairBytes, 
 
   function seal(overrides: Overrides = {}): EnvelopeFields {
     const ephemeral = overrides.ephemeral ?? encodePublicKey(ephemeralPoint);
-    const salt = concatBytes(SALT_PREFIX, recipient.publicKey, overrides.ephemeralInSalt ?? ephemeral);
+    const salt = concatBytes(
+      SALT_PREFIX,
+      recipient.publicKey,
+      overrides.ephemeralInSalt ?? ephemeral,
+    );
     const ephemeralKeys = deriveKeys(salt, overrides.ephemeralSecret ?? ephemeralSecret);
-    const encryptedStatic = encryptThenMac(ephemeralKeys, overrides.staticPlaintext ?? sender.publicKey);
+    const encryptedStatic = encryptThenMac(
+      ephemeralKeys,
+      overrides.staticPlaintext ?? sender.publicKey,
+    );
     const staticSalt = concatBytes(ephemeralKeys.chainKey, encryptedStatic);
     const staticKeys = deriveKeys(staticSalt, overrides.staticSecret ?? staticSecret);
     return { ephemeral, encryptedStatic, encryptedMessage: encryptThenMac(staticKeys, content) };
@@ -79,7 +95,10 @@ function oddKeys(seal: Seal, ephemeralPoint: Bytes, senderKey: Uint8Array): OddE
   const oneMoreByte = concatBytes(wire, Uint8Array.of(7));
   const senderTopBitSet = copyBytes(senderKey);
   senderTopBitSet[32]! |= 0x80;
-  const lowOrder = x25519Points.lowOrder.map(({ name, point }) => ({ name, key: encodePublicKey(fromHex(point)) }));
+  const lowOrder = x25519Points.lowOrder.map(({ name, point }) => ({
+    name,
+    key: encodePublicKey(fromHex(point)),
+  }));
   return [
     odd('nothing odd', true, seal()),
     ...lowOrder.map(({ name, key }) =>
@@ -88,7 +107,11 @@ function oddKeys(seal: Seal, ephemeralPoint: Bytes, senderKey: Uint8Array): OddE
     ...lowOrder.map(({ name, key }) =>
       odd(`sender's key ${name}`, false, seal({ staticPlaintext: key, staticSecret: ZERO_SECRET })),
     ),
-    odd('ephemeral key with its top bit set, in the salt too', true, seal({ ephemeral: topBitSet })),
+    odd(
+      'ephemeral key with its top bit set, in the salt too',
+      true,
+      seal({ ephemeral: topBitSet }),
+    ),
     odd(
       'ephemeral key with its top bit set, not in the salt',
       false,
@@ -99,13 +122,29 @@ function oddKeys(seal: Seal, ephemeralPoint: Bytes, senderKey: Uint8Array): OddE
       true,
       seal({ ephemeral: oneMoreByte, ephemeralInSalt: wire }),
     ),
-    odd('a byte behind the ephemeral key, in the salt too', false, seal({ ephemeral: oneMoreByte })),
-    odd('ephemeral key of type 0x06', false, seal({ ephemeral: concatBytes(Uint8Array.of(6), ephemeralPoint) })),
+    odd(
+      'a byte behind the ephemeral key, in the salt too',
+      false,
+      seal({ ephemeral: oneMoreByte }),
+    ),
+    odd(
+      'ephemeral key of type 0x06',
+      false,
+      seal({ ephemeral: concatBytes(Uint8Array.of(6), ephemeralPoint) }),
+    ),
     odd('ephemeral key without its type', false, seal({ ephemeral: ephemeralPoint })),
     odd('ephemeral key one byte short', false, seal({ ephemeral: wire.slice(0, 32) })),
     odd('ephemeral key empty', false, seal({ ephemeral: new Uint8Array(0) })),
-    odd("a byte behind the sender's key", false, seal({ staticPlaintext: concatBytes(senderKey, Uint8Array.of(1)) })),
-    odd("sender's key one byte short", false, seal({ staticPlaintext: copyBytes(senderKey.subarray(0, 32)) })),
+    odd(
+      "a byte behind the sender's key",
+      false,
+      seal({ staticPlaintext: concatBytes(senderKey, Uint8Array.of(1)) }),
+    ),
+    odd(
+      "sender's key one byte short",
+      false,
+      seal({ staticPlaintext: copyBytes(senderKey.subarray(0, 32)) }),
+    ),
     odd("sender's key empty", false, seal({ staticPlaintext: new Uint8Array(0) })),
     odd(
       "sender's key of type 0x06",
@@ -136,7 +175,9 @@ function oddLengths(fields: EnvelopeFields): OddEnvelope[] {
 
 function oddVersions(fields: EnvelopeFields): OddEnvelope[] {
   const body = encodeFields(fields);
-  const versionBytes = [0x00, 0x01, 0x0f, 0x10, 0x1f, 0x20, 0x22, 0x23, 0x2f, 0x30, 0x33, 0x41, 0x80, 0x91, 0xf0, 0xff];
+  const versionBytes = [
+    0x00, 0x01, 0x0f, 0x10, 0x1f, 0x20, 0x22, 0x23, 0x2f, 0x30, 0x33, 0x41, 0x80, 0x91, 0xf0, 0xff,
+  ];
   return versionBytes.map((versionByte) => ({
     name: `version byte 0x${versionByte.toString(16).padStart(2, '0')}`,
     opens: versionByte >> 4 <= 1,
@@ -149,7 +190,8 @@ function oddFields(fields: EnvelopeFields): OddEnvelope[] {
   const encryptedStatic = encodeBytesField(FIELD_ENCRYPTED_STATIC, fields.encryptedStatic);
   const encryptedMessage = encodeBytesField(FIELD_ENCRYPTED_MESSAGE, fields.encryptedMessage);
   const others = [ephemeral, encryptedStatic, encryptedMessage];
-  const garbage = (fieldNumber: number): Bytes => encodeBytesField(fieldNumber, Uint8Array.of(1, 2, 3));
+  const garbage = (fieldNumber: number): Bytes =>
+    encodeBytesField(fieldNumber, Uint8Array.of(1, 2, 3));
   return [
     raw('fields in the opposite order', true, encryptedMessage, encryptedStatic, ephemeral),
     raw('no ephemeral key', false, encryptedStatic, encryptedMessage),
@@ -160,7 +202,12 @@ function oddFields(fields: EnvelopeFields): OddEnvelope[] {
     ...[1, 2, 3].flatMap((fieldNumber) => [
       raw(`field ${fieldNumber} twice, the first garbage`, true, garbage(fieldNumber), ...others),
       raw(`field ${fieldNumber} twice, the last garbage`, false, ...others, garbage(fieldNumber)),
-      raw(`field ${fieldNumber} also a varint`, false, ...others, encodeVarintField(fieldNumber, 1n)),
+      raw(
+        `field ${fieldNumber} also a varint`,
+        false,
+        ...others,
+        encodeVarintField(fieldNumber, 1n),
+      ),
       raw(
         `field ${fieldNumber} also a group`,
         false,
@@ -188,20 +235,52 @@ function oddWireFormat(fields: EnvelopeFields): OddEnvelope[] {
     raw('unknown 32 bits', true, body, key(FIXED_32), new Uint8Array(4)),
     raw('unknown 32 bits, a byte short', false, body, key(FIXED_32), new Uint8Array(3)),
     raw('unknown group', true, body, startGroups(1), encodeVarintField(1, 1n), endGroups(1)),
-    raw('unknown group ended as another', false, body, startGroups(1), encodeKey(UNKNOWN_FIELD - 1, END_GROUP)),
+    raw(
+      'unknown group ended as another',
+      false,
+      body,
+      startGroups(1),
+      encodeKey(UNKNOWN_FIELD - 1, END_GROUP),
+    ),
     raw('unknown group without an end', false, body, startGroups(1)),
     raw('end of no group', false, body, endGroups(1)),
     raw('groups nested 100 deep', true, body, startGroups(100), endGroups(100)),
     raw('groups nested 101 deep', false, body, startGroups(101), endGroups(101)),
-    raw('a field inside of 99 groups', true, body, startGroups(99), encodeVarintField(1, 1n), endGroups(99)),
-    raw('a field inside of 100 groups', false, body, startGroups(100), encodeVarintField(1, 1n), endGroups(100)),
+    raw(
+      'a field inside of 99 groups',
+      true,
+      body,
+      startGroups(99),
+      encodeVarintField(1, 1n),
+      endGroups(99),
+    ),
+    raw(
+      'a field inside of 100 groups',
+      false,
+      body,
+      startGroups(100),
+      encodeVarintField(1, 1n),
+      endGroups(100),
+    ),
     raw('wire type 6', false, body, key(6)),
     raw('wire type 7', false, body, key(7)),
     raw('field number 0', false, body, encodeVarintField(0, 1n)),
     raw('greatest field number', true, body, encodeVarintField(2 ** 29 - 1, 1n)),
     raw('key of 33 bits', false, body, encodeVarint(2n ** 32n), bytes(1)),
-    raw('key in more bytes than it needs', true, body, bytes(0x80 | (UNKNOWN_FIELD << 3), 0x80, 0x80, 0x00), bytes(1)),
-    raw('known key in more bytes than it needs', true, bytes(0x8a, 0x80, 0x00, 33), fields.ephemeral, restOfBody),
+    raw(
+      'key in more bytes than it needs',
+      true,
+      body,
+      bytes(0x80 | (UNKNOWN_FIELD << 3), 0x80, 0x80, 0x00),
+      bytes(1),
+    ),
+    raw(
+      'known key in more bytes than it needs',
+      true,
+      bytes(0x8a, 0x80, 0x00, 33),
+      fields.ephemeral,
+      restOfBody,
+    ),
     raw(
       'length in ten bytes',
       true,

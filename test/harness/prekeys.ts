@@ -18,10 +18,18 @@ export interface PreKeys {
 
 export function generateKyberPreKey(id: number, identityKey: PrivateKey): KyberPreKeyRecord {
   const keyPair = KEMKeyPair.generate();
-  return KyberPreKeyRecord.new(id, Date.now(), keyPair, identityKey.sign(keyPair.getPublicKey().serialize()));
+  return KyberPreKeyRecord.new(
+    id,
+    Date.now(),
+    keyPair,
+    identityKey.sign(keyPair.getPublicKey().serialize()),
+  );
 }
 
-export async function generatePreKeys(stores: MemoryStores, oneTimeCount: number): Promise<PreKeys> {
+export async function generatePreKeys(
+  stores: MemoryStores,
+  oneTimeCount: number,
+): Promise<PreKeys> {
   const identityKey = stores.identityKeyPair.privateKey;
   const signedKey = PrivateKey.generate();
   const signedPublicKey = signedKey.getPublicKey();
@@ -46,7 +54,11 @@ export async function generatePreKeys(stores: MemoryStores, oneTimeCount: number
 }
 
 /** The bundle a sender would fetch: the last-resort Kyber prekey, and no one-time prekey. */
-export function bundleOf(stores: MemoryStores, deviceId: number, { signed, kyberLastResort }: PreKeys): PreKeyBundle {
+export function bundleOf(
+  stores: MemoryStores,
+  deviceId: number,
+  { signed, kyberLastResort }: PreKeys,
+): PreKeyBundle {
   return PreKeyBundle.new(
     stores.registrationId,
     deviceId,

@@ -3,7 +3,8 @@ import { closeSync, openSync, readFileSync, readSync } from 'node:fs';
 const WINDOW_BYTES = 4 * 1024 * 1024;
 
 /**
- * Counts the places of another process's memory where the bytes stand (Linux). The process holds still meanwhile.
+ * Counts the places of another process's memory where the bytes stand (Linux). The process holds
+ * still meanwhile.
  *
  * @throws Error EACCES, EPERM where the system lets a parent not read its child's memory.
  */
@@ -17,7 +18,8 @@ export function copiesInProcess(processId: number, bytes: Uint8Array): number {
       for (let at = start; at < end; at += WINDOW_BYTES - bytes.length) {
         const read = readOrSkip(memory, window, at, Math.min(WINDOW_BYTES, end - at));
         const seen = window.subarray(0, read);
-        for (let i = seen.indexOf(bytes); i >= 0; i = seen.indexOf(bytes, i + 1)) places.add(at + i);
+        for (let i = seen.indexOf(bytes); i >= 0; i = seen.indexOf(bytes, i + 1))
+          places.add(at + i);
       }
     }
   } finally {

@@ -8,7 +8,10 @@ import type { FromReceiver, ReceiverJob, ToReceiver } from '../crash/receiver-pr
 import { builtFile } from './built-file.js';
 import type { MailboxService } from '../fakes/mailbox-service.js';
 
-/** What the processes wrote down, in order: messages that were given out, and those whose rows were gone, by name. */
+/**
+ * What the processes wrote down, in order: messages that were given out, and those whose rows were
+ * gone, by name.
+ */
 export interface Entry {
   readonly what: 'given' | 'gone' | 'killed';
   readonly name: string;
@@ -17,7 +20,10 @@ export interface Entry {
 const STDERR_TAIL_CHARACTERS = 4_000;
 const POLL_MS = 20;
 
-/** Processes with a receiver (test/crash/receiver-process.ts), one after the other, and the service that they talk to. */
+/**
+ * Processes with a receiver (test/crash/receiver-process.ts), one after the other, and the service
+ * that they talk to.
+ */
 export class ReceiverChildren {
   static readonly #living = new Set<ChildProcess>();
   readonly #service: MailboxService;
@@ -42,10 +48,14 @@ export class ReceiverChildren {
     this.ledger.push({ what: 'killed', name: dieAt.moment });
   }
 
-  /** Runs until so many messages, each counted once, were given out, and the service has none left. */
+  /**
+   * Runs until so many messages, each counted once, were given out, and the service has none left.
+   */
   async finish(count: number): Promise<void> {
     const { code, stderr } = await this.#run(undefined, (log) => {
-      const given = new Set(this.given.concat(log.filter(({ what }) => what === 'given').map(({ name }) => name)));
+      const given = new Set(
+        this.given.concat(log.filter(({ what }) => what === 'given').map(({ name }) => name)),
+      );
       return given.size === count && this.#service.queueLength === 0;
     });
     if (code !== 0) throw new Error(`it ended with ${code}: ${stderr}`);
@@ -58,7 +68,11 @@ export class ReceiverChildren {
   async #run(
     dieAt: ReceiverJob['dieAt'],
     isOver: (log: readonly Entry[]) => boolean,
-  ): Promise<{ readonly signal: NodeJS.Signals | null; readonly code: number | null; readonly stderr: string }> {
+  ): Promise<{
+    readonly signal: NodeJS.Signals | null;
+    readonly code: number | null;
+    readonly stderr: string;
+  }> {
     const path = join(this.#directory, `ledger-${this.#runs++}`);
     const file = openSync(path, 'a');
     const child = spawn(process.execPath, [builtFile('test/crash/receiver-process.js')], {
@@ -82,7 +96,12 @@ export class ReceiverChildren {
     };
     const account = { aci, deviceId, registrationId, identityKeyPair: keys };
     const trustRoot = this.#service.trustRoot.serialize();
-    tell(child, { path: join(this.#directory, 'store'), trustRoot, account, ...(dieAt && { dieAt }) });
+    tell(child, {
+      path: join(this.#directory, 'store'),
+      trustRoot,
+      account,
+      ...(dieAt && { dieAt }),
+    });
     try {
       while (!state.isClosed && !isOver(readLog(path))) await delay(POLL_MS);
       if (!state.isClosed) tell(child, { kind: 'end' });

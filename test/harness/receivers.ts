@@ -25,12 +25,20 @@ export async function openReceiverScene(
 ): Promise<ReceiverScene> {
   const store = options.store ?? new MemoryStore();
   if (options.store === undefined) await service.publishPreKeys(store);
-  const defaults = { transport: service, trustRoots: [service.trustRoot], account: service.sender, threads: 1 };
+  const defaults = {
+    transport: service,
+    trustRoots: [service.trustRoot],
+    account: service.sender,
+    threads: 1,
+  };
   const receiver = await openReceiver({ ...defaults, ...options, store }, clock);
   return { service, store, receiver, [Symbol.asyncDispose]: () => receiver.close() };
 }
 
-/** What is asked of receivers, and not answered yet: that the last message was dealt with is said by asking for the next one. */
+/**
+ * What is asked of receivers, and not answered yet: that the last message was dealt with is said by
+ * asking for the next one.
+ */
 const asked = new WeakMap<
   Receiver,
   { iterator: AsyncGenerator<ReceivedMessage>; next: Promise<unknown> | undefined }
@@ -38,11 +46,17 @@ const asked = new WeakMap<
 
 /** The next messages, so many; all of them are dealt with. Nobody else iterates. */
 export async function take(receiver: Receiver, count: number): Promise<ReceivedMessage[]> {
-  const loop = asked.get(receiver) ?? { iterator: receiver[Symbol.asyncIterator](), next: undefined };
+  const loop = asked.get(receiver) ?? {
+    iterator: receiver[Symbol.asyncIterator](),
+    next: undefined,
+  };
   asked.set(receiver, loop);
   const messages: ReceivedMessage[] = [];
   while (messages.length < count) {
-    const { value, done } = (await (loop.next ?? loop.iterator.next())) as IteratorResult<ReceivedMessage, void>;
+    const { value, done } = (await (loop.next ?? loop.iterator.next())) as IteratorResult<
+      ReceivedMessage,
+      void
+    >;
     if (done === true) throw new Error(`it ended after ${messages.length} messages`);
     messages.push(value);
     loop.next = loop.iterator.next();
@@ -55,7 +69,9 @@ export const bodiesOf = (messages: readonly ReceivedMessage[]): (string | undefi
   messages.map(({ content }) => content.dataMessage?.body);
 
 /** Texts by sender's device, in the order in which they came. */
-export function threadsOf(messages: readonly ReceivedMessage[]): Map<string, (string | undefined)[]> {
+export function threadsOf(
+  messages: readonly ReceivedMessage[],
+): Map<string, (string | undefined)[]> {
   const threads = new Map<string, (string | undefined)[]>();
   for (const { sender, senderDevice, content } of messages) {
     const name = `${sender}.${senderDevice}`;
@@ -69,7 +85,13 @@ export const text = (body: string): object => ({ dataMessage: { body } });
 /** What the receiver emits from now on, event by event. */
 export function watchEvents(receiver: Receiver): [keyof ReceiverEvents, unknown][] {
   const seen: [keyof ReceiverEvents, unknown][] = [];
-  const names = ['profileKey', 'expireTimer', 'identityChange', 'undecryptable', 'interrupted'] as const;
+  const names = [
+    'profileKey',
+    'expireTimer',
+    'identityChange',
+    'undecryptable',
+    'interrupted',
+  ] as const;
   for (const name of names) receiver.on(name, (facts: unknown) => seen.push([name, facts]));
   return seen;
 }

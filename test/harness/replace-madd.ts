@@ -1,5 +1,5 @@
-// Makes of a kernel what an engine would make of it whose relaxed multiply-add is another one: every f64x2.relaxed_madd
-// becomes a call of a function that is appended.
+// Makes of a kernel what an engine would make of it whose relaxed multiply-add is another one:
+// every f64x2.relaxed_madd becomes a call of a function that is appended.
 
 type Bytes = readonly number[];
 interface Section {
@@ -45,17 +45,24 @@ function sectionsOf(bytes: Bytes): Section[] {
 }
 
 /** A section that is a vector, with one entry more; gives the number of entries before too. */
-function append(sections: readonly Section[], id: number, entry: (countBefore: number) => Bytes): number {
+function append(
+  sections: readonly Section[],
+  id: number,
+  entry: (countBefore: number) => Bytes,
+): number {
   const section = sections.find((candidate) => candidate.id === id);
   if (section === undefined) throw new Error(`a module has no section ${id}`);
   const { value, end } = readLeb(section.content, 0);
-  Object.assign(section, { content: [...leb(value + 1), ...section.content.slice(end), ...entry(value)] });
+  Object.assign(section, {
+    content: [...leb(value + 1), ...section.content.slice(end), ...entry(value)],
+  });
   return value;
 }
 
 /**
- * The module with every f64x2.relaxed_madd replaced by a call of a function with this body. What merely looks like one, a
- * constant with the same three bytes, is replaced as well: hold the result against that of {@link AS_THE_ENGINE_DOES}.
+ * The module with every f64x2.relaxed_madd replaced by a call of a function with this body. What
+ * merely looks like one, a constant with the same three bytes, is replaced as well: hold the result
+ * against that of {@link AS_THE_ENGINE_DOES}.
  */
 export function replaceMadd(
   module: Uint8Array,
@@ -80,6 +87,10 @@ export function replaceMadd(
   const type = append(sections, TYPE_SECTION, () => MADD_TYPE);
   append(sections, FUNCTION_SECTION, () => leb(type));
   append(sections, CODE_SECTION, () => [...leb(body.length), ...body]);
-  const encoded = sections.flatMap(({ id, content: bytes }) => [id, ...leb(bytes.length), ...bytes]);
+  const encoded = sections.flatMap(({ id, content: bytes }) => [
+    id,
+    ...leb(bytes.length),
+    ...bytes,
+  ]);
   return { bytes: Uint8Array.from([...module.subarray(0, 8), ...encoded]), replacedCount };
 }

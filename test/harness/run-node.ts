@@ -8,7 +8,10 @@ export interface Finished {
 
 /** Runs Node with the arguments in a folder, and waits for its end. */
 export function runNode(directory: string, args: readonly string[]): Finished {
-  const { status, stdout, stderr, error } = spawnSync(process.execPath, args, { cwd: directory, encoding: 'utf8' });
+  const { status, stdout, stderr, error } = spawnSync(process.execPath, args, {
+    cwd: directory,
+    encoding: 'utf8',
+  });
   if (error !== undefined) throw error;
   return { exitCode: status, stdout, stderr };
 }

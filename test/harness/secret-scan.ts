@@ -13,14 +13,17 @@ interface Word {
 const STRIDES = [4, 16] as const;
 
 /**
- * Looks for secrets in a whole memory, at every address: any two neighbouring words of them, in either byte order, one behind
- * the other or in one of four lanes. What is searched for must be random, or every zero would be a finding.
+ * Looks for secrets in a whole memory, at every address: any two neighbouring words of them, in
+ * either byte order, one behind the other or in one of four lanes. What is searched for must be
+ * random, or every zero would be a finding.
  */
 export class SecretScan {
   readonly #words = new Map<number, Word[]>();
   readonly #exact: { readonly name: string; readonly bytes: Buffer }[] = [];
 
-  /** A secret of which every pair of words counts; what is left behind the last whole word does not. */
+  /**
+   * A secret of which every pair of words counts; what is left behind the last whole word does not.
+   */
   add(name: string, secret: Uint8Array): void {
     const whole = Uint8Array.from(secret.subarray(0, secret.length & ~3));
     for (const bytes of [whole, whole.map((_, i) => byteAt(whole, i ^ 3))]) {
@@ -52,7 +55,10 @@ export class SecretScan {
     }
   }
 
-  /** A key of AES-256 and its round keys, as bytes; and sliced, if the 32 blocks of a pass all have this one key. */
+  /**
+   * A key of AES-256 and its round keys, as bytes; and sliced, if the 32 blocks of a pass all have
+   * this one key.
+   */
   addCipherKey(name: string, key: Uint8Array, isAlone: boolean): void {
     this.add(name, key);
     const roundKeys = expandKey(key);
@@ -66,7 +72,10 @@ export class SecretScan {
     }
   }
 
-  /** A scalar, and what becomes of it on the way into a comb (assembly/curve/comb.ts): clamped, k', the odd one, its signs. */
+  /**
+   * A scalar, and what becomes of it on the way into a comb (assembly/curve/comb.ts): clamped, k',
+   * the odd one, its signs.
+   */
   addScalar(name: string, scalar: Uint8Array): void {
     this.add(name, scalar);
     const view = Uint8Array.from(scalar);
@@ -81,12 +90,18 @@ export class SecretScan {
       ['odd eighth', odd],
       ['signs', (odd >> 1n) + 2n ** 251n],
     ] as const) {
-      this.add(`${name}, ${form}`, Buffer.from(value.toString(16).padStart(64, '0'), 'hex').reverse());
+      this.add(
+        `${name}, ${form}`,
+        Buffer.from(value.toString(16).padStart(64, '0'), 'hex').reverse(),
+      );
     }
   }
 
   /** Names of the secrets that are there; `isAllowed` leaves out what may be where it is. */
-  find(memory: WebAssembly.Memory, isAllowed: (name: string, at: number) => boolean = () => false): string[] {
+  find(
+    memory: WebAssembly.Memory,
+    isAllowed: (name: string, at: number) => boolean = () => false,
+  ): string[] {
     // A copy: reading shared memory takes far longer.
     const bytes = new Uint8Array(memory.buffer).slice();
     const view = new DataView(bytes.buffer);
@@ -102,7 +117,8 @@ export class SecretScan {
       const known = this.#words.get(view.getUint32(at, true));
       for (const { name, words, index } of known ?? []) {
         const next = words[index + 1];
-        const isPair = (stride: number): boolean => at + stride <= end && view.getUint32(at + stride, true) === next;
+        const isPair = (stride: number): boolean =>
+          at + stride <= end && view.getUint32(at + stride, true) === next;
         if (next !== undefined && STRIDES.some(isPair) && !isAllowed(name, at)) found.add(name);
       }
     }
@@ -117,9 +133,16 @@ export class SecretScan {
 }
 
 const stateBytes = (state: readonly bigint[]): Bytes =>
-  concatBytes(...state.map((word) => Uint8Array.from([24n, 16n, 8n, 0n], (bits) => Number((word >> bits) & 0xffn))));
+  concatBytes(
+    ...state.map((word) =>
+      Uint8Array.from([24n, 16n, 8n, 0n], (bits) => Number((word >> bits) & 0xffn)),
+    ),
+  );
 
-/** Eight planes of a row of a round key that 32 blocks share (assembly/cipher/aes.ts): all ones where a bit is set. */
+/**
+ * Eight planes of a row of a round key that 32 blocks share (assembly/cipher/aes.ts): all ones
+ * where a bit is set.
+ */
 function slicedRow(roundKey: Uint8Array, row: number, complement: number): Bytes {
   const planes = new Uint8Array(8 * 16);
   for (let plane = 0; plane < 8; plane++) {

@@ -1,12 +1,16 @@
 import { inspect } from 'node:util';
 import { expect } from 'vitest';
 
-/** Bytes of a secret's beginning that are looked for; dumps cut long values short. A multiple of three, for base64. */
+/**
+ * Bytes of a secret's beginning that are looked for; dumps cut long values short. A multiple of
+ * three, for base64.
+ */
 const SAMPLE_BYTES = 9;
 
 /** The forms in which bytes get into texts. */
 function writtenForms(secret: Uint8Array): string[] {
-  // Nine bytes anywhere in the secret: a key's type byte, or a cut, must not shift what is looked for out of sight.
+  // Nine bytes anywhere in the secret: a key's type byte, or a cut, must not shift what is looked
+  // for out of sight.
   const starts = Array.from({ length: Math.min(secret.length - SAMPLE_BYTES, 24) }, (_, i) => i);
   return starts.flatMap((start) => {
     const sample = Buffer.from(secret.subarray(start, start + SAMPLE_BYTES));
@@ -24,13 +28,27 @@ function writtenForms(secret: Uint8Array): string[] {
   });
 }
 
-/** All that a logger could write about a value: its texts, and every property of it, hidden or not. */
+/**
+ * All that a logger could write about a value: its texts, and every property of it, hidden or not.
+ */
 function allTexts(value: unknown): string {
-  const texts = [String(value), JSON.stringify(value), inspect(value, { showHidden: true, depth: Infinity })];
-  for (let object = value; typeof object === 'object' && object !== null; object = (object as Error).cause) {
+  const texts = [
+    String(value),
+    JSON.stringify(value),
+    inspect(value, { showHidden: true, depth: Infinity }),
+  ];
+  for (
+    let object = value;
+    typeof object === 'object' && object !== null;
+    object = (object as Error).cause
+  ) {
     for (const name of Object.getOwnPropertyNames(object)) {
       const property = (object as Record<string, unknown>)[name];
-      texts.push(name, String(property), inspect(property, { maxArrayLength: null, breakLength: Infinity }));
+      texts.push(
+        name,
+        String(property),
+        inspect(property, { maxArrayLength: null, breakLength: Infinity }),
+      );
     }
   }
   return texts.join('\n');
@@ -46,7 +64,10 @@ export function secretsIn(error: unknown, secrets: Readonly<Record<string, Uint8
     .map(([name]) => name);
 }
 
-export function expectNoSecrets(error: unknown, secrets: Readonly<Record<string, Uint8Array>>): void {
+export function expectNoSecrets(
+  error: unknown,
+  secrets: Readonly<Record<string, Uint8Array>>,
+): void {
   expect(error).toBeInstanceOf(Error);
   expect(secretsIn(error, secrets)).toEqual([]);
 }

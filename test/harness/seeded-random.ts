@@ -4,7 +4,10 @@ import type { Bytes } from '../reference/bytes.js';
 /** Gives the next `lengthBytes` bytes of a stream that its seed alone decides. */
 export type SeededRandom = (lengthBytes: number) => Bytes;
 
-/** SHAKE256 of the seed and a counter: the same bytes in every run, so that a failing test fails again. */
+/**
+ * SHAKE256 of the seed and a counter: the same bytes in every run, so that a failing test fails
+ * again.
+ */
 export function seededBytes(seed: string): SeededRandom {
   let callCount = 0;
   return (lengthBytes) => {

@@ -1,4 +1,5 @@
-// Contents as Signal's own definitions write them, of the fields that a test gives: its encoder wants all of them named.
+// Contents as Signal's own definitions write them, of the fields that a test gives: its encoder
+// wants all of them named.
 import mockProtos from '@signalapp/mock-server/protos/compiled.js';
 
 const { signalservice: signal } = mockProtos;
@@ -39,7 +40,10 @@ export function dataMessageParams(fields: Partial<DataMessageParams>): DataMessa
   return { ...NO_DATA_MESSAGE, ...fields };
 }
 
-export function signalContent(content: ContentParams | null, pniSignatureMessage: { pni: Uint8Array } | null = null) {
+export function signalContent(
+  content: ContentParams | null,
+  pniSignatureMessage: { pni: Uint8Array } | null = null,
+) {
   return signal.Content.encode({
     content,
     senderKeyDistributionMessage: null,

@@ -1,4 +1,5 @@
-// A Signal world in memory, made with libsignal itself: identities, certificates, and contents of a chosen size.
+// A Signal world in memory, made with libsignal itself: identities, certificates, and contents of a
+// chosen size.
 import type { PublicKey } from '@signalapp/libsignal-client';
 import {
   IdentityChange,
@@ -16,7 +17,10 @@ import { seededBytes, type SeededRandom } from './seeded-random.js';
 
 export const NEVER_EXPIRES_MS = 8_640_000_000_000_000;
 
-/** First byte of a PlaintextContent; libsignal looks at nothing behind it when it wraps one into a USMC. */
+/**
+ * First byte of a PlaintextContent; libsignal looks at nothing behind it when it wraps one into a
+ * USMC.
+ */
 const PLAINTEXT_CONTENT_VERSION = 0xc0;
 const SENDER_ACI = '9d0652a3-dcc3-4d11-975f-74d61598733f';
 const SENDER_DEVICE_ID = 1;
@@ -112,8 +116,9 @@ export function usmcOfSize(
   sizeBytes: number,
   random: SeededRandom = seededBytes('payload'),
 ): UnidentifiedSenderMessageContent {
-  // The payload's length prefix grows by a byte at 2^7, 2^14, ... bytes, so it is found rather than computed. At each of
-  // those steps one size is jumped over; a group id, which no other size gets, makes up for it.
+  // The payload's length prefix grows by a byte at 2^7, 2^14, ... bytes, so it is found rather than
+  // computed. At each of those steps one size is jumped over; a group id, which no other size gets,
+  // makes up for it.
   const overheadBytes = smallestUsmcBytes(certificate) - 1;
   for (const groupId of [null, random(1)]) {
     const groupIdFieldBytes = groupId === null ? 0 : 2 + groupId.length;

@@ -23,7 +23,8 @@ export class StoreChild {
     this.#process.stderr
       .setEncoding('utf8')
       .on('data', (text: string) => (this.#stderr = (this.#stderr + text).slice(-4096)));
-    // A child that is killed closes its pipe while we write: what it did not answer is told by `ask`.
+    // A child that is killed closes its pipe while we write: what it did not answer is told by
+    // `ask`.
     this.#process.stdin.on('error', () => undefined);
     this.#answers = createInterface({ input: this.#process.stdout })[Symbol.asyncIterator]();
     this.#ended = once(this.#process, 'close').finally(() => StoreChild.#living.delete(this));

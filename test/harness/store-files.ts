@@ -22,13 +22,22 @@ export interface KeptWriter {
   } | null;
 }
 
-/** A store's LMDB environment, past the store: what an attacker, a damaged disk, or another version could do to it. */
+/**
+ * A store's LMDB environment, past the store: what an attacker, a damaged disk, or another version
+ * could do to it.
+ */
 export class RawStore {
   readonly #root: RootDatabase;
   readonly #meta: Database<unknown, string>;
 
   constructor(path: string) {
-    this.#root = open({ path, noSubdir: false, maxDbs: 16, overlappingSync: false, keyEncoding: 'binary' });
+    this.#root = open({
+      path,
+      noSubdir: false,
+      maxDbs: 16,
+      overlappingSync: false,
+      keyEncoding: 'binary',
+    });
     this.#meta = this.#root.openDB({ name: 'meta', encoding: 'json', useVersions: true });
   }
 
@@ -58,7 +67,10 @@ export class RawStore {
 }
 
 /** Reads or changes a store's LMDB environment while nobody, or somebody else, has it open. */
-export async function withRawStore<T>(path: string, use: (raw: RawStore) => T | Promise<T>): Promise<T> {
+export async function withRawStore<T>(
+  path: string,
+  use: (raw: RawStore) => T | Promise<T>,
+): Promise<T> {
   const raw = new RawStore(path);
   try {
     return await use(raw);

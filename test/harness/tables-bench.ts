@@ -1,5 +1,10 @@
 // Tables of recipients' keys in a kernel by itself: built, read back, and multiplied by.
-import { BY_TABLES, PAIR_BYTES, RECIPIENT_TABLES_BYTES, TABLE_POINT_BYTES } from '#dist/assembly/abi.js';
+import {
+  BY_TABLES,
+  PAIR_BYTES,
+  RECIPIENT_TABLES_BYTES,
+  TABLE_POINT_BYTES,
+} from '#dist/assembly/abi.js';
 import { reduce } from '../reference/field.js';
 import type { DebugExports, DebugKernel } from './debug-kernel.js';
 import { FIELDS, isInForm, joinLimbs, type Field } from './field-forms.js';
@@ -56,7 +61,13 @@ export class TablesBench {
   build(keyA: Uint8Array, keyB: Uint8Array, placeA = 0, placeB = 1): number {
     this.#kernel.write(KEYS, keyA);
     this.#kernel.write(KEYS + 32, keyB);
-    return this.exports.buildTablesX2(this.#address(placeA), this.#address(placeB), KEYS, KEYS + 32, SCRATCH);
+    return this.exports.buildTablesX2(
+      this.#address(placeA),
+      this.#address(placeB),
+      KEYS,
+      KEYS + 32,
+      SCRATCH,
+    );
   }
 
   /** X25519 of each scalar with the key whose tables stand in its place. */

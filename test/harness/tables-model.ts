@@ -8,8 +8,9 @@ interface Holding {
 }
 
 /**
- * What RecipientTables must do, in the plainest words, beside what it does: every step is taken by both and compared. Where
- * the rules leave it to luck (a newcomer in a full house), what it did is checked and followed.
+ * What RecipientTables must do, in the plainest words, beside what it does: every step is taken by
+ * both and compared. Where the rules leave it to luck (a newcomer in a full house), what it did is
+ * checked and followed.
  */
 export class TablesModel {
   readonly #tables: RecipientTables;
@@ -40,7 +41,10 @@ export class TablesModel {
     this.#compareCounts();
   }
 
-  /** The chunk that has the lease number `pick` ends, having left `state` of tables that it was to build. */
+  /**
+   * The chunk that has the lease number `pick` ends, having left `state` of tables that it was to
+   * build.
+   */
   endOne(pick: number, state: number): void {
     const [lease] = this.#leases.splice(pick % Math.max(1, this.#leases.length), 1);
     if (lease === undefined) return;
@@ -95,7 +99,9 @@ export class TablesModel {
     const held = slot < 0 ? undefined : this.#heldBy(slot);
     if (held !== undefined) {
       const isBuilt = this.#holdings.get(held)?.isBuilt === true;
-      expect(lease).toEqual(isBuilt ? { tables: held, state: TABLES_READY } : { tables: -1, state: TABLES_NONE });
+      expect(lease).toEqual(
+        isBuilt ? { tables: held, state: TABLES_READY } : { tables: -1, state: TABLES_NONE },
+      );
     } else if (slot < 0 || !isWanted || this.#impossible.has(slot)) {
       expect(lease).toEqual({ tables: -1, state: TABLES_NONE });
     } else if (this.#holdings.size < this.#tablesCount) {

@@ -6,7 +6,9 @@ export interface NotingListener extends TransportListener {
   readonly acks: MessageAck[];
 }
 
-export function notingListener(onMessage: (text: string, ack: MessageAck) => void = () => undefined): NotingListener {
+export function notingListener(
+  onMessage: (text: string, ack: MessageAck) => void = () => undefined,
+): NotingListener {
   const heard: string[] = [];
   const acks: MessageAck[] = [];
   return {
@@ -19,6 +21,7 @@ export function notingListener(onMessage: (text: string, ack: MessageAck) => voi
       onMessage(text, ack);
     },
     onQueueEmpty: () => heard.push('(empty)'),
-    onConnectionInterrupted: (cause) => heard.push(cause === null ? '(ended)' : `(${cause.message})`),
+    onConnectionInterrupted: (cause) =>
+      heard.push(cause === null ? '(ended)' : `(${cause.message})`),
   };
 }

@@ -75,28 +75,42 @@ export const PROFILE: ProfileUpload = {
 
 /** Every kind of request that a transport makes, by its name. */
 export const ASK = {
-  sendSealed: (transport: AccountTransport, options?: RequestOptions) => transport.sendSealed(SEALED, options),
-  sendUnsealed: (transport: AccountTransport, options?: RequestOptions) => transport.sendUnsealed(UNSEALED, options),
+  sendSealed: (transport: AccountTransport, options?: RequestOptions) =>
+    transport.sendSealed(SEALED, options),
+  sendUnsealed: (transport: AccountTransport, options?: RequestOptions) =>
+    transport.sendUnsealed(UNSEALED, options),
   fetchPreKeys: (transport: AccountTransport, options?: RequestOptions) =>
     transport.fetchPreKeys({ destination: ACI, device: 'all', accessKey: ACCESS_KEY }, options),
   fetchPreKeysAsAccount: (transport: AccountTransport, options?: RequestOptions) =>
     transport.fetchPreKeys({ destination: ACI, device: 'all', accessKey: null }, options),
-  accountExists: (transport: AccountTransport, options?: RequestOptions) => transport.accountExists(ACI, options),
+  accountExists: (transport: AccountTransport, options?: RequestOptions) =>
+    transport.accountExists(ACI, options),
   fetchSenderCertificate: (transport: AccountTransport, options?: RequestOptions) =>
     transport.fetchSenderCertificate({ includePhoneNumber: false }, options),
   fetchProfile: (transport: AccountTransport, options?: RequestOptions) =>
-    transport.fetchProfile({ serviceId: ACI, version: PROFILE.version, accessKey: ACCESS_KEY }, options),
+    transport.fetchProfile(
+      { serviceId: ACI, version: PROFILE.version, accessKey: ACCESS_KEY },
+      options,
+    ),
   fetchProfileAsAccount: (transport: AccountTransport, options?: RequestOptions) =>
     transport.fetchProfile({ serviceId: ACI, accessKey: null }, options),
-  countPreKeys: (transport: AccountTransport, options?: RequestOptions) => transport.countPreKeys(options),
-  uploadPreKeys: (transport: AccountTransport, options?: RequestOptions) => transport.uploadPreKeys(PREKEYS, options),
+  countPreKeys: (transport: AccountTransport, options?: RequestOptions) =>
+    transport.countPreKeys(options),
+  uploadPreKeys: (transport: AccountTransport, options?: RequestOptions) =>
+    transport.uploadPreKeys(PREKEYS, options),
   setAccountAttributes: (transport: AccountTransport, options?: RequestOptions) =>
     transport.setAccountAttributes(ATTRIBUTES, options),
-  setProfile: (transport: AccountTransport, options?: RequestOptions) => transport.setProfile(PROFILE, options),
+  setProfile: (transport: AccountTransport, options?: RequestOptions) =>
+    transport.setProfile(PROFILE, options),
 } as const;
 export type AskName = keyof typeof ASK;
 export const ASK_NAMES = Object.keys(ASK) as AskName[];
-const AS_NOBODY: readonly AskName[] = ['sendSealed', 'fetchPreKeys', 'accountExists', 'fetchProfile'];
+const AS_NOBODY: readonly AskName[] = [
+  'sendSealed',
+  'fetchPreKeys',
+  'accountExists',
+  'fetchProfile',
+];
 export const AS_ACCOUNT = ASK_NAMES.filter((name) => !AS_NOBODY.includes(name));
 /** What libsignal has a typed call for: of an answer that it does not know, little is left. */
 export const TYPED: readonly AskName[] = ['sendSealed', 'fetchPreKeys', 'accountExists'];
@@ -105,13 +119,19 @@ export const RAW = ASK_NAMES.filter((name) => !TYPED.includes(name));
 /** Attempts to connect follow each other at once. */
 export const NO_BACKOFF = { baseMs: 1, capMs: 2 } as const;
 
-export function openTransport(source: ConnectionSource, options: ChatTransportOptions = {}): Promise<ChatTransport> {
+export function openTransport(
+  source: ConnectionSource,
+  options: ChatTransportOptions = {},
+): Promise<ChatTransport> {
   return ChatTransport.over(source, { backoff: NO_BACKOFF, ...options });
 }
 
 const base64 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('base64');
 
-/** What the service answers to a question for prekeys, for devices 1 and 2, of which the second has no one-time prekey. */
+/**
+ * What the service answers to a question for prekeys, for devices 1 and 2, of which the second has
+ * no one-time prekey.
+ */
 export function preKeysAnswer(): {
   response: FakeResponse;
   identityKey: Uint8Array<ArrayBuffer>;

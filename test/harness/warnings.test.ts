@@ -5,10 +5,15 @@ import { basename, dirname, join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { runProcess } from './run-process.js';
 
-// fail-on-warnings.ts is a setup file of every test file: here it runs on files that cause warnings.
+// fail-on-warnings.ts is a setup file of every test file: here it runs on files that cause
+// warnings.
 
 interface Report {
-  readonly testResults: readonly { readonly name: string; readonly status: string; readonly message: string }[];
+  readonly testResults: readonly {
+    readonly name: string;
+    readonly status: string;
+    readonly message: string;
+  }[];
 }
 
 const packageRoot = dirname(createRequire(import.meta.url).resolve('sealcast/package.json'));
@@ -23,7 +28,11 @@ test('a test file fails when it, a worker thread or a process of its own causes 
   process.env['FIXTURE_WARNINGS_FILE'] = join(directory, 'warnings.txt');
   try {
     const vitest = join(packageRoot, 'node_modules/vitest/vitest.mjs');
-    const { exitCode } = await runProcess(vitest, [...args, `--outputFile=${report}`, `--root=${packageRoot}`]);
+    const { exitCode } = await runProcess(vitest, [
+      ...args,
+      `--outputFile=${report}`,
+      `--root=${packageRoot}`,
+    ]);
     expect(exitCode).toBe(1);
   } finally {
     delete process.env['FIXTURE_WARNINGS_FILE'];

@@ -9,8 +9,9 @@ interface HeldPost {
 }
 
 /**
- * Keeps tasks from this process's Piscina workers: the pool has handed a task out, and no worker begins it before
- * {@link release}. A worker that dies meanwhile has done nothing of its task, however slow or fast the machine is.
+ * Keeps tasks from this process's Piscina workers: the pool has handed a task out, and no worker
+ * begins it before {@link release}. A worker that dies meanwhile has done nothing of its task,
+ * however slow or fast the machine is.
  */
 export class WorkerHold {
   // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the port that it was called on
@@ -38,7 +39,10 @@ export class WorkerHold {
     await untilTrue(() => this.#held.length >= taskCount);
   }
 
-  /** Gives the workers that are left their tasks; from now on tasks arrive as they are posted. Further calls do nothing. */
+  /**
+   * Gives the workers that are left their tasks; from now on tasks arrive as they are posted.
+   * Further calls do nothing.
+   */
   release(): void {
     MessagePort.prototype.postMessage = this.#post;
     Atomics.notify = this.#notify;
@@ -56,5 +60,7 @@ export class WorkerHold {
 }
 
 function isTask(message: unknown): boolean {
-  return typeof message === 'object' && message !== null && 'taskId' in message && 'task' in message;
+  return (
+    typeof message === 'object' && message !== null && 'taskId' in message && 'task' in message
+  );
 }

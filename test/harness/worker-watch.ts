@@ -4,7 +4,9 @@ import type { Worker } from 'node:worker_threads';
 export class WorkerWatch {
   readonly started: Worker[] = [];
   readonly exited: Worker[] = [];
-  /** Hears of every worker as it starts; Node emits the event in the turn after the Worker was made. */
+  /**
+   * Hears of every worker as it starts; Node emits the event in the turn after the Worker was made.
+   */
   onStart: ((worker: Worker) => void) | undefined;
 
   readonly #listener = (worker: Worker): void => {

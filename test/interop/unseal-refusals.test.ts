@@ -21,7 +21,11 @@ const EXPIRATION_MS = 1000;
 const REVOKED_ID = 0xdeadc357;
 
 const random = seededBytes('interop/unseal-refusals');
-const [rootKey, strangeRootKey, serverKey] = [PrivateKey.generate(), PrivateKey.generate(), PrivateKey.generate()];
+const [rootKey, strangeRootKey, serverKey] = [
+  PrivateKey.generate(),
+  PrivateKey.generate(),
+  PrivateKey.generate(),
+];
 const trustRoots = [PrivateKey.generate().getPublicKey(), rootKey.getPublicKey()];
 const sender = IdentityKeyPair.generate();
 const recipient = IdentityKeyPair.generate();
@@ -39,16 +43,29 @@ interface Issued {
 
 function issue(as: Issued = {}): SenderCertificate {
   const { name = ACI, e164 = null, deviceId = 1, identityKey = sender } = as;
-  const server = ServerCertificate.new(as.serverId ?? 1, serverKey.getPublicKey(), as.root ?? rootKey);
+  const server = ServerCertificate.new(
+    as.serverId ?? 1,
+    serverKey.getPublicKey(),
+    as.root ?? rootKey,
+  );
   const signer = as.signer ?? serverKey;
-  return SenderCertificate.new(name, e164, deviceId, identityKey.publicKey, EXPIRATION_MS, server, signer);
+  return SenderCertificate.new(
+    name,
+    e164,
+    deviceId,
+    identityKey.publicKey,
+    EXPIRATION_MS,
+    server,
+    signer,
+  );
 }
 
 function sealed(content: Uint8Array): Bytes {
   return sealV1(keyPairBytes(sender), recipient.publicKey.serialize(), random(32), content);
 }
 
-const contentWith = (certificate: SenderCertificate): Bytes => usmcWithPayload(certificate, 20, random).serialize();
+const contentWith = (certificate: SenderCertificate): Bytes =>
+  usmcWithPayload(certificate, 20, random).serialize();
 const envelopeWith = (as?: Issued): Bytes => sealed(contentWith(issue(as)));
 
 /** A certificate that names its server by an id that libsignal does not know. */
@@ -109,10 +126,20 @@ describe.each(kernelNames)('with the kernel %s', (kernel) => {
     it.each<[string, string, Issued, number]>([
       ['expired', 'expired-certificate', {}, EXPIRATION_MS + 1],
       ['of another root', 'untrusted-certificate', { root: strangeRootKey }, 5],
-      ['of another root, and expired', 'untrusted-certificate', { root: strangeRootKey }, EXPIRATION_MS + 1],
+      [
+        'of another root, and expired',
+        'untrusted-certificate',
+        { root: strangeRootKey },
+        EXPIRATION_MS + 1,
+      ],
       ['not signed by its server', 'untrusted-certificate', { signer: strangeRootKey }, 5],
       ['of a revoked server', 'revoked-certificate', { serverId: REVOKED_ID }, 5],
-      ['of a revoked server, and expired', 'revoked-certificate', { serverId: REVOKED_ID }, EXPIRATION_MS + 1],
+      [
+        'of a revoked server, and expired',
+        'revoked-certificate',
+        { serverId: REVOKED_ID },
+        EXPIRATION_MS + 1,
+      ],
       [
         'of a stranger who uses a revoked id',
         'untrusted-certificate',
@@ -135,7 +162,10 @@ describe.each(kernelNames)('with the kernel %s', (kernel) => {
           refusal,
         });
       }
-      expect((await sealer.unseal([envelope]))[0]).toMatchObject({ ok: true, certificateValidated: false });
+      expect((await sealer.unseal([envelope]))[0]).toMatchObject({
+        ok: true,
+        certificateValidated: false,
+      });
     });
 
     it('expired, also when it has been seen in time', async () => {
@@ -148,7 +178,11 @@ describe.each(kernelNames)('with the kernel %s', (kernel) => {
 
     it('of a server that libsignal does not know: untrusted', async () => {
       const ciphertext = encodeBytesField(3, Uint8Array.of(0xc0, 1));
-      const content = concatBytes(encodeVarintField(1, 8n), encodeBytesField(2, certificateByServerId(77)), ciphertext);
+      const content = concatBytes(
+        encodeVarintField(1, 8n),
+        encodeBytesField(2, certificateByServerId(77)),
+        ciphertext,
+      );
       const untrusted = { ...INVALID_CERTIFICATE, refusal: 'untrusted-certificate' };
       expect(refusalIn(await unseal(sealed(content)))).toEqual(untrusted);
     });
@@ -175,7 +209,10 @@ describe.each(kernelNames)('with the kernel %s', (kernel) => {
       ['v2, and nonsense', 'invalid-envelope', Uint8Array.of(0x22, 1, 2)],
     ])('%s: %s', async (_, refusal, envelope) => {
       expect(refusalIn(await unseal(envelope))).toEqual({ ...INVALID_ENVELOPE, refusal });
-      expect(refusalIn((await sealer.unseal([envelope]))[0])).toEqual({ ...INVALID_ENVELOPE, refusal });
+      expect(refusalIn((await sealer.unseal([envelope]))[0])).toEqual({
+        ...INVALID_ENVELOPE,
+        refusal,
+      });
     });
 
     it('with another’s certificate, where libsignal compared the keys: not to be told from a spoiled one', async () => {
@@ -186,16 +223,24 @@ describe.each(kernelNames)('with the kernel %s', (kernel) => {
 
   describe('the sender', () => {
     it.each<[string, Issued, object]>([
-      ['with a phone number', { e164: '+14155550100', deviceId: 127 }, { deviceId: 127, e164: '+14155550100' }],
+      [
+        'with a phone number',
+        { e164: '+14155550100', deviceId: 127 },
+        { deviceId: 127, e164: '+14155550100' },
+      ],
       ['without one', { deviceId: 2 }, { deviceId: 2 }],
       ['with an empty one', { e164: '' }, { deviceId: 1 }],
       ['in capitals', { name: ACI.toUpperCase() }, { deviceId: 1 }],
     ])('is named where the certificate was validated: %s', async (_, as, named) => {
       const envelope = envelopeWith(as);
-      // Strangers' certificates are remembered too: a name out of one must not be taken for a validated one.
+      // Strangers' certificates are remembered too: a name out of one must not be taken for a
+      // validated one.
       for (const round of [1, 2]) {
         const [unvalidated] = await sealer.unseal([envelope]);
-        expect(unvalidated, `round ${round}`).toMatchObject({ ok: true, certificateValidated: false });
+        expect(unvalidated, `round ${round}`).toMatchObject({
+          ok: true,
+          certificateValidated: false,
+        });
         expect(unvalidated).not.toHaveProperty('sender');
         expect(await unseal(envelope), `round ${round}`).toMatchObject({
           ok: true,
@@ -219,10 +264,17 @@ describe.each(kernelNames)('with the kernel %s', (kernel) => {
       const small = envelopeWith();
       const store = new MemoryIdentityStore(sender);
       const usmc = usmcWithPayload(issue(), 270_000, random);
-      const large = await sealedSenderEncrypt(usmc, store.meet(recipient.publicKey, 'recipient'), store);
+      const large = await sealedSenderEncrypt(
+        usmc,
+        store.meet(recipient.publicKey, 'recipient'),
+        store,
+      );
       const [inTime, late] = [EXPIRATION_MS, EXPIRATION_MS + 1];
       const envelopes = [small, small, large, large, small];
-      const results = await sealer.unseal(envelopes, { trustRoots, timestamp: [inTime, late, late, inTime, 0] });
+      const results = await sealer.unseal(envelopes, {
+        trustRoots,
+        timestamp: [inTime, late, late, inTime, 0],
+      });
       expect(results.map((result) => (result.ok ? 'ok' : result.error.code))).toEqual([
         'ok',
         'ERR_INVALID_CERTIFICATE',

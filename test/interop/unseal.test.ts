@@ -15,7 +15,12 @@ import { LibsignalPeers, contentOf } from '../harness/libsignal-verdicts.js';
 import { seededBytes, seededInteger } from '../harness/seeded-random.js';
 import { MemoryStores } from '../fakes/memory-stores.js';
 import { bundleOf, generatePreKeys } from '../harness/prekeys.js';
-import { createAuthority, keyPairBytes, smallestUsmcBytes, usmcOfSize } from '../harness/signal-fixtures.js';
+import {
+  createAuthority,
+  keyPairBytes,
+  smallestUsmcBytes,
+  usmcOfSize,
+} from '../harness/signal-fixtures.js';
 
 const SENDER_ACI = '9d0652a3-dcc3-4d11-975f-74d61598733f';
 const RECIPIENT_ACI = 'e80f7bbe-5b94-471e-bd8c-2173654ea3d1';
@@ -35,7 +40,8 @@ describe.each(kernelNames)('with the kernel %s', (kernel) => {
   describe('what libsignal seals, sealcast opens', () => {
     it.each([1, 2, 3, 5, 16, 17, 100, 257, 600])('in a batch of %i', async (count) => {
       const sealed = [];
-      for (let i = 0; i < count; i++) sealed.push(await peers.seals(smallestBytes + seededInteger(random, 400)));
+      for (let i = 0; i < count; i++)
+        sealed.push(await peers.seals(smallestBytes + seededInteger(random, 400)));
       const results = await sealer.unseal(sealed.map(({ envelope }) => envelope));
       expect(results).toEqual(
         sealed.map(({ content }) => ({
@@ -50,8 +56,12 @@ describe.each(kernelNames)('with the kernel %s', (kernel) => {
 
     it('with contents of every length class up to 300 KB mixed in one batch', async () => {
       const sealed = [];
-      const lengths = [512, 600, 640, 1024, 2200, 16_374, 16_384, 65_536, 98_304, 262_143, 262_144, 262_145, 300_000];
-      for (const bytes of [...lengths, ...lengths.map((length) => length + 1)]) sealed.push(await peers.seals(bytes));
+      const lengths = [
+        512, 600, 640, 1024, 2200, 16_374, 16_384, 65_536, 98_304, 262_143, 262_144, 262_145,
+        300_000,
+      ];
+      for (const bytes of [...lengths, ...lengths.map((length) => length + 1)])
+        sealed.push(await peers.seals(bytes));
       const results = await sealer.unseal(sealed.map(({ envelope }) => envelope));
       expect(results.map(contentOf)).toEqual(sealed.map(({ content }) => toHex(content)));
     });
@@ -59,16 +69,27 @@ describe.each(kernelNames)('with the kernel %s', (kernel) => {
     it('also when it is v2, with libsignal, mixed with v1 in one batch', async () => {
       const from = new MemoryStores(world.sender, 1);
       const to = new MemoryStores(recipient.identity, 2);
-      const [ownAddress, address] = [ProtocolAddress.new(SENDER_ACI, 1), ProtocolAddress.new(RECIPIENT_ACI, 1)];
+      const [ownAddress, address] = [
+        ProtocolAddress.new(SENDER_ACI, 1),
+        ProtocolAddress.new(RECIPIENT_ACI, 1),
+      ];
       const bundle = bundleOf(to, 1, await generatePreKeys(to, 0));
       await processPreKeyBundle(bundle, address, ownAddress, from.sessions, from.identities);
       const usmc = usmcOfSize(world.senderCertificate, 700, random);
-      const sent = await sealedSenderMultiRecipientEncrypt(usmc, [address], from.identities, from.sessions);
+      const sent = await sealedSenderMultiRecipientEncrypt(
+        usmc,
+        [address],
+        from.identities,
+        from.sessions,
+      );
       const v2 = sealedSenderMultiRecipientMessageForSingleRecipient(sent);
       const v1 = await peers.seals(smallestBytes);
       const spoiled = copyBytes(v2);
       spoiled[v2.length - 1] = byteAt(v2, v2.length - 1) ^ 1;
-      const results = await sealer.unseal([v2, v1.envelope, spoiled, v2], { trustRoots, timestamp: 5 });
+      const results = await sealer.unseal([v2, v1.envelope, spoiled, v2], {
+        trustRoots,
+        timestamp: 5,
+      });
       const opened = {
         ok: true,
         content: usmc.serialize(),
@@ -88,9 +109,17 @@ describe.each(kernelNames)('with the kernel %s', (kernel) => {
 
     /** A content with a certificate that expires then, sealed by its owner. */
     function createWorldCertificate(expirationMs: number): Bytes {
-      const certificate = world.authority.issueSenderCertificate(world.sender.publicKey, expirationMs);
+      const certificate = world.authority.issueSenderCertificate(
+        world.sender.publicKey,
+        expirationMs,
+      );
       const content = usmcOfSize(certificate, smallestUsmcBytes(certificate), random).serialize();
-      return sealV1(keyPairBytes(world.sender), recipient.identity.publicKey.serialize(), random(32), content);
+      return sealV1(
+        keyPairBytes(world.sender),
+        recipient.identity.publicKey.serialize(),
+        random(32),
+        content,
+      );
     }
 
     async function codeOf(envelope: Bytes, timestamp: number, roots = trustRoots): Promise<string> {
@@ -128,7 +157,10 @@ describe.each(kernelNames)('with the kernel %s', (kernel) => {
       expect(await codeOf(envelope, 5)).toBe('ERR_INVALID_CERTIFICATE');
       expect(await codeOf(envelope, 5, [...trustRoots, stranger.trustRoot])).toBe('ok');
       expect(await codeOf(envelope, 5)).toBe('ERR_INVALID_CERTIFICATE');
-      expect((await sealer.unseal([envelope]))[0]).toMatchObject({ ok: true, certificateValidated: false });
+      expect((await sealer.unseal([envelope]))[0]).toMatchObject({
+        ok: true,
+        certificateValidated: false,
+      });
     });
 
     it('takes trust roots as bytes or as keys', async () => {
@@ -141,10 +173,17 @@ describe.each(kernelNames)('with the kernel %s', (kernel) => {
     });
 
     it('gives a slot to the sender only once his certificate held', async () => {
-      const fresh = await Sealer.create({ identityKeyPair: recipient.identity, threads: 1, kernel });
+      const fresh = await Sealer.create({
+        identityKeyPair: recipient.identity,
+        threads: 1,
+        kernel,
+      });
       const { envelope } = await peers.seals(smallestBytes);
       await fresh.unseal([envelope]);
-      await fresh.unseal([envelope], { trustRoots: [IdentityKeyPair.generate().publicKey], timestamp: 5 });
+      await fresh.unseal([envelope], {
+        trustRoots: [IdentityKeyPair.generate().publicKey],
+        timestamp: 5,
+      });
       await fresh.unseal([expired], { trustRoots, timestamp: 5_000 });
       expect(fresh.stats().cachedRecipients).toBe(0);
       for (const round of [1, 2, 3]) {

@@ -12,7 +12,8 @@ const random = seededBytes('interop/verdicts');
 const peers = new LibsignalPeers(random);
 const { world, recipient, smallestBytes } = peers;
 
-// What all kernels are asked about is made once: libsignal and the twin, which make and judge it, are slower than they.
+// What all kernels are asked about is made once: libsignal and the twin, which make and judge it,
+// are slower than they.
 const keys = keyPairBytes(world.sender);
 const recipientKey = recipient.identity.publicKey.serialize();
 const sealedByTwin = (content: Bytes): Bytes => sealV1(keys, recipientKey, random(32), content);
@@ -69,12 +70,15 @@ describe.each(kernelNames)('the verdicts of the kernel %s', (kernel) => {
       expect(contentOf(results[bit]), `bit ${bit}`).toBe(verdict);
       if (verdict !== null) opened += 1;
     }
-    // The low nibble of the version, and version 0 in place of 1, mean nothing to libsignal; all else does.
+    // The low nibble of the version, and version 0 in place of 1, mean nothing to libsignal; all
+    // else does.
     expect(opened).toBe(5);
   });
 
   it("are libsignal's on an envelope cut off at any byte, or with bytes behind it", async () => {
-    const cut = Array.from({ length: goodEnvelope.length + 1 }, (_, bytes) => goodEnvelope.slice(0, bytes));
+    const cut = Array.from({ length: goodEnvelope.length + 1 }, (_, bytes) =>
+      goodEnvelope.slice(0, bytes),
+    );
     const longer = [0, 1, 0x0a, 0x22, 0x80].map((byte) => Uint8Array.from([...goodEnvelope, byte]));
     const envelopes = [...cut, ...longer];
     const results = await sealer.unseal(envelopes);
@@ -83,11 +87,14 @@ describe.each(kernelNames)('the verdicts of the kernel %s', (kernel) => {
     }
   });
 
-  it.each(oddEnvelopes)("are libsignal's on an envelope with: $name", async ({ envelope, opens }) => {
-    const verdict = await peers.opens(envelope);
-    expect(verdict !== null).toBe(opens);
-    expect(contentOf((await sealer.unseal([envelope]))[0])).toBe(verdict);
-  });
+  it.each(oddEnvelopes)(
+    "are libsignal's on an envelope with: $name",
+    async ({ envelope, opens }) => {
+      const verdict = await peers.opens(envelope);
+      expect(verdict !== null).toBe(opens);
+      expect(contentOf((await sealer.unseal([envelope]))[0])).toBe(verdict);
+    },
+  );
 
   it("are libsignal's on USMCs that no encoder writes", async () => {
     // Twice, and with a good one first: the second time the certificate is known by its bytes.
@@ -114,6 +121,8 @@ describe.each(kernelNames)('the verdicts of the kernel %s', (kernel) => {
   it('on random bytes are all the same error', async () => {
     const junk = Array.from({ length: 1000 }, () => random(seededInteger(random, 300)));
     for (const bytes of junk.slice(0, 500)) if (bytes.length > 0) bytes[0] = 0x11;
-    expect((await sealer.unseal(junk)).map(contentOf).every((content) => content === null)).toBe(true);
+    expect((await sealer.unseal(junk)).map(contentOf).every((content) => content === null)).toBe(
+      true,
+    );
   });
 });

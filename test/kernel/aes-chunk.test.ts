@@ -10,8 +10,8 @@ import { DebugKernel } from '../harness/debug-kernel.js';
 import { kernelBuilds, type KernelBuild } from '../harness/kernel-builds.js';
 import { seededBytes, seededInteger } from '../harness/seeded-random.js';
 
-// Chunks of more entries than go through the cipher at once, with entries that fail in between, so that what one batch
-// holds does not follow from the entries' numbers.
+// Chunks of more entries than go through the cipher at once, with entries that fail in between, so
+// that what one batch holds does not follow from the entries' numbers.
 
 const plan = planMemory(64 * 1024, 1);
 const arenaPtr = plan.arenaPtrs[0] ?? 0;
@@ -50,18 +50,27 @@ function seal(
   return { contents, envelopes: contents.map((_, i) => arena.envelope(i)) };
 }
 
-const equal = (count: number, bytes: number): number[] => Array.from({ length: count }, () => bytes);
+const equal = (count: number, bytes: number): number[] =>
+  Array.from({ length: count }, () => bytes);
 
 describe.each(kernelBuilds)('a chunk of several batches ($file)', (build) => {
   it.each([
     { what: 'equal lengths', lengths: equal(33, 600), failing: new Set<number>() },
-    { what: 'equal lengths, some failing', lengths: equal(70, 160), failing: new Set([0, 1, 31, 32, 40, 69]) },
+    {
+      what: 'equal lengths, some failing',
+      lengths: equal(70, 160),
+      failing: new Set([0, 1, 31, 32, 40, 69]),
+    },
     {
       what: 'mixed lengths, some failing',
       lengths: Array.from({ length: 100 }, () => 1 + seededInteger(random, 900)),
       failing: new Set([5, 6, 7, 64, 98]),
     },
-    { what: 'all but one failing', lengths: equal(40, 50), failing: new Set(Array.from({ length: 39 }, (_, i) => i)) },
+    {
+      what: 'all but one failing',
+      lengths: equal(40, 50),
+      failing: new Set(Array.from({ length: 39 }, (_, i) => i)),
+    },
   ])('is sealed for the twin and unsealed again: $what', ({ lengths, failing }) => {
     const { contents, envelopes } = seal(build, lengths, failing);
     // The twin is slow: a sample around the seams of the batches.
@@ -73,7 +82,9 @@ describe.each(kernelBuilds)('a chunk of several batches ($file)', (build) => {
     }
 
     const { kernel, arena } = hostOf(build, recipient);
-    const sealed = contents.flatMap((content, i) => (failing.has(i) ? [] : [{ content, envelope: envelopes[i] }]));
+    const sealed = contents.flatMap((content, i) =>
+      failing.has(i) ? [] : [{ content, envelope: envelopes[i] }],
+    );
     const wrong = new Map<number, number>();
     sealed.forEach(({ envelope }, i) => {
       if (envelope === undefined) throw new Error('a test without envelopes');
@@ -86,7 +97,9 @@ describe.each(kernelBuilds)('a chunk of several batches ($file)', (build) => {
     });
     kernel.exports.unsealV1(arenaPtr);
     sealed.forEach(({ content }, i) => {
-      expect(arena.status(i), `entry ${i}`).toBe(wrong.has(i) ? STATUS_INVALID_ENVELOPE : STATUS_OK);
+      expect(arena.status(i), `entry ${i}`).toBe(
+        wrong.has(i) ? STATUS_INVALID_ENVELOPE : STATUS_OK,
+      );
       if (wrong.has(i)) return;
       const opened = arena.unsealed(i);
       expect(toHex(opened.content), `entry ${i}`).toBe(toHex(content));

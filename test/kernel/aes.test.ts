@@ -18,7 +18,10 @@ const ROUND_KEYS = 15;
 /** Block j of 32 that stand one after the other. */
 const blockOf = (blocks: Uint8Array, j: number): Uint8Array => blocks.subarray(16 * j, 16 * j + 16);
 
-/** What a sliced state is, by its definition: bit j of lane c of plane k of row r is bit k of byte 4c + r of block j. */
+/**
+ * What a sliced state is, by its definition: bit j of lane c of plane k of row r is bit k of byte
+ * 4c + r of block j.
+ */
 function slice(blocks: Uint8Array): Bytes {
   const view = new DataView(new ArrayBuffer(STATE_BYTES));
   for (let j = 0; j < BLOCKS; j++) {
@@ -72,8 +75,8 @@ describe.each(kernels)('expandKeys and encryptSliced ($title)', (kernel) => {
       const expanded = keys.map((key) => expandKey(key));
       for (let i = 0; i < ROUND_KEYS; i++) {
         // All but the first carry the S-box's constant.
-        const expected = concatBytes(...expanded.map((roundKeys) => blockOf(roundKeys, i))).map((byte) =>
-          i === 0 ? byte : byte ^ 0x63,
+        const expected = concatBytes(...expanded.map((roundKeys) => blockOf(roundKeys, i))).map(
+          (byte) => (i === 0 ? byte : byte ^ 0x63),
         );
         const found = kernel.read(SCRATCH + i * STATE_BYTES, STATE_BYTES);
         expect(toHex(found), `round key ${i}`).toBe(toHex(slice(expected)));
@@ -81,14 +84,19 @@ describe.each(kernels)('expandKeys and encryptSliced ($title)', (kernel) => {
       const blocks = random(STATE_BYTES);
       kernel.write(INPUT, slice(blocks));
       exports.encryptSliced(STATE, INPUT, SCRATCH);
-      const encrypted = concatBytes(...keys.map((key, j) => aes256EncryptBlock(key, blockOf(blocks, j))));
+      const encrypted = concatBytes(
+        ...keys.map((key, j) => aes256EncryptBlock(key, blockOf(blocks, j))),
+      );
       expect(toHex(kernel.read(STATE, STATE_BYTES))).toBe(toHex(slice(encrypted)));
       expect(toHex(kernel.read(INPUT, STATE_BYTES))).toBe(toHex(slice(blocks)));
     }
   });
 });
 
-/** Runs one batch: texts of these lengths, each under its own key, between bytes that must stay as they are. */
+/**
+ * Runs one batch: texts of these lengths, each under its own key, between bytes that must stay as
+ * they are.
+ */
 function expectBatch(
   kernel: DebugKernel,
   lengths: readonly number[],
@@ -100,7 +108,12 @@ function expectBatch(
   kernel.write(COUNTER_BLOCK, counterBlock);
   let at: number = DATA;
   const texts = lengths.map((bytes, i) => {
-    const text = { key: random(32), data: random(bytes), before: random(1 + seededInteger(random, 20)), at: 0 };
+    const text = {
+      key: random(32),
+      data: random(bytes),
+      before: random(1 + seededInteger(random, 20)),
+      at: 0,
+    };
     text.at = at + text.before.length;
     kernel.write(KEYS + 32 * i, text.key);
     kernel.write(at, text.before);
@@ -118,27 +131,32 @@ function expectBatch(
       : createCipheriv('aes-256-ctr', key, counterBlock).update(data);
     return concatBytes(before, sealed);
   });
-  expect(toHex(kernel.read(DATA, at + end.length - DATA))).toBe(toHex(concatBytes(...expected, end)));
+  expect(toHex(kernel.read(DATA, at + end.length - DATA))).toBe(
+    toHex(concatBytes(...expected, end)),
+  );
 }
 
 const ZERO_BLOCK = new Uint8Array(16);
 
 describe.each(kernels)('ctrBatch ($title)', (kernel) => {
   const { exports } = kernel;
-  it.each(Array.from({ length: BLOCKS + 1 }, (_, count) => count))('agrees with OpenSSL on %i texts', (count) => {
-    const random = seededBytes(`ctr batch ${count}`);
-    const equal = (bytes: number): number[] => Array.from({ length: count }, () => bytes);
-    for (const bytes of [33, 600]) expectBatch(kernel, equal(bytes), ZERO_BLOCK, random);
-    // Lengths that leave the batch at different passes, some of them at once.
-    for (const bound of [17, 100, 700, 5000]) {
-      expectBatch(
-        kernel,
-        equal(0).map(() => seededInteger(random, bound)),
-        ZERO_BLOCK,
-        random,
-      );
-    }
-  });
+  it.each(Array.from({ length: BLOCKS + 1 }, (_, count) => count))(
+    'agrees with OpenSSL on %i texts',
+    (count) => {
+      const random = seededBytes(`ctr batch ${count}`);
+      const equal = (bytes: number): number[] => Array.from({ length: count }, () => bytes);
+      for (const bytes of [33, 600]) expectBatch(kernel, equal(bytes), ZERO_BLOCK, random);
+      // Lengths that leave the batch at different passes, some of them at once.
+      for (const bound of [17, 100, 700, 5000]) {
+        expectBatch(
+          kernel,
+          equal(0).map(() => seededInteger(random, bound)),
+          ZERO_BLOCK,
+          random,
+        );
+      }
+    },
+  );
 
   it('agrees with OpenSSL on every length from 0 to 300, alone and together', () => {
     const random = seededBytes('ctr lengths');
@@ -169,7 +187,9 @@ describe.each(kernels)('ctrBatch ($title)', (kernel) => {
       for (const before of [0, 1, 2, 31, 32, 33, 40]) {
         const counterBlock = random(16);
         new DataView(counterBlock.buffer).setUint32(12, 0xffffffff - before);
-        const lengths = Array.from({ length: count }, (_, i) => (i === 0 ? 16 * 48 + 3 : seededInteger(random, 200)));
+        const lengths = Array.from({ length: count }, (_, i) =>
+          i === 0 ? 16 * 48 + 3 : seededInteger(random, 200),
+        );
         expectBatch(kernel, lengths, counterBlock, random, true);
       }
     }
@@ -182,7 +202,9 @@ describe.each(kernels)('ctrBatch ($title)', (kernel) => {
   });
 
   it('traps in the debug build on more texts than it has room for', () => {
-    expect(() => exports.ctrBatch(TEXTS, BLOCKS + 1, COUNTER_BLOCK, SCRATCH)).toThrow(WebAssembly.RuntimeError);
+    expect(() => exports.ctrBatch(TEXTS, BLOCKS + 1, COUNTER_BLOCK, SCRATCH)).toThrow(
+      WebAssembly.RuntimeError,
+    );
   });
 });
 

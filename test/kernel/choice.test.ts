@@ -21,7 +21,10 @@ describe('auto', () => {
     expect((await loadKernel()).name).toBe(expected);
     await using sealer = await Sealer.create({ identityKeyPair: sender, threads: 2 });
     expect(sealer.stats().kernel).toBe(expected);
-    const entry = { recipientIdentityKey: createWorld(0).sender.publicKey, content: Uint8Array.of(1) };
+    const entry = {
+      recipientIdentityKey: createWorld(0).sender.publicKey,
+      content: Uint8Array.of(1),
+    };
     const results = await sealer.seal(Array.from({ length: 100 }, () => entry));
     expect(results.every(({ ok }) => ok)).toBe(true);
   });

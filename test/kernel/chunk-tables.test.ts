@@ -36,7 +36,8 @@ const lowOrderKeys = x25519Points.lowOrder.map(({ point }) => fromHex(point));
 const contents = Array.from({ length: 7 }, (_, i) =>
   usmcOfSize(world.senderCertificate, 380 + 5 * i, random).serialize(),
 );
-const curveKey = (i: number): Uint8Array => keyPairBytes(cyclic(world.recipients, i).identity).publicKey.subarray(1);
+const curveKey = (i: number): Uint8Array =>
+  keyPairBytes(cyclic(world.recipients, i).identity).publicKey.subarray(1);
 
 /** What a record is laid with, and what is to become of it. */
 interface Kind {
@@ -64,7 +65,8 @@ const KINDS: readonly Kind[] = [
   kind('low order, wanted', lowOrderKey, [TABLES_WANTED, TABLES_NONE], STATUS_LOW_ORDER_KEY),
   kind('low order, none', lowOrderKey, [TABLES_NONE, TABLES_NONE], STATUS_LOW_ORDER_KEY),
 ];
-// No random bytes: only the rarest of faults in a host could do that; the record then ends as it began.
+// No random bytes: only the rarest of faults in a host could do that; the record then ends as it
+// began.
 const BARE_KINDS: readonly Kind[] = [
   kind('ready, no randomness', curveKey, [TABLES_READY, TABLES_READY], STATUS_NO_RANDOMNESS),
   kind('wanted, no randomness', curveKey, [TABLES_WANTED, TABLES_WANTED], STATUS_NO_RANDOMNESS),
@@ -91,7 +93,10 @@ describe.each(kernelBuilds)('a chunk with tables in the debug build of $file', (
     return reference.tablesBytes(0);
   }
 
-  /** A host with records of these kinds, each with a place of its own; places that nobody gets hold random bytes. */
+  /**
+   * A host with records of these kinds, each with a place of its own; places that nobody gets hold
+   * random bytes.
+   */
   function lay(kinds: readonly Kind[], add: (host: ChunkHost, i: number) => boolean): ChunkHost {
     const host = new ChunkHost(build, sender, 64, PLACES);
     for (let place = 0; place < PLACES; place++)
@@ -109,14 +114,18 @@ describe.each(kernelBuilds)('a chunk with tables in the debug build of $file', (
     return host;
   }
 
-  const allTables = (host: ChunkHost): Bytes[] => Array.from({ length: PLACES }, (_, place) => host.tablesBytes(place));
+  const allTables = (host: ChunkHost): Bytes[] =>
+    Array.from({ length: PLACES }, (_, place) => host.tablesBytes(place));
 
   function expectWiped({ kernel, arenaPtr }: ChunkHost): void {
     const work = kernel.read(arenaPtr + ENTRIES_OFFSET, PAYLOAD_OFFSET - ENTRIES_OFFSET);
     expect(work.every((byte) => byte === 0)).toBe(true);
   }
 
-  /** Tables that were wanted are their key's, nobody else's place was touched, and no scratch is left. */
+  /**
+   * Tables that were wanted are their key's, nobody else's place was touched, and no scratch is
+   * left.
+   */
   function expectTables(host: ChunkHost, kinds: readonly Kind[], before: readonly Bytes[]): void {
     expect(host.tablesStates()).toEqual(kinds.map(({ tablesAfter }) => tablesAfter));
     expectWiped(host);
@@ -134,7 +143,12 @@ describe.each(kernelBuilds)('a chunk with tables in the debug build of $file', (
     });
   }
 
-  async function expectEnvelope(host: ChunkHost, i: number, key: Uint8Array, scalar: Uint8Array): Promise<void> {
+  async function expectEnvelope(
+    host: ChunkHost,
+    i: number,
+    key: Uint8Array,
+    scalar: Uint8Array,
+  ): Promise<void> {
     const envelope = host.arena.envelope(i);
     const content = cyclic(contents, i);
     if (Buffer.compare(key, curveKey(i)) === 0) {
@@ -149,9 +163,13 @@ describe.each(kernelBuilds)('a chunk with tables in the debug build of $file', (
   it(`seals every mixture of 1 to ${MOST_ENTRIES} records, by tables or not, and builds what is wanted`, async () => {
     for (let count = 1; count <= MOST_ENTRIES; count++) {
       const kinds = draw(count, count % 4 === 0 ? [...KINDS, ...BARE_KINDS] : KINDS);
-      const host = lay(kinds, (to, i) => to.arena.addContent(kinds[i]!.key(i), cyclic(contents, i)));
+      const host = lay(kinds, (to, i) =>
+        to.arena.addContent(kinds[i]!.key(i), cyclic(contents, i)),
+      );
       const before = allTables(host);
-      const randomness = kinds.map(({ status }) => (status === STATUS_NO_RANDOMNESS ? new Uint8Array(32) : random(32)));
+      const randomness = kinds.map(({ status }) =>
+        status === STATUS_NO_RANDOMNESS ? new Uint8Array(32) : random(32),
+      );
       host.layRandomness(concatBytes(...randomness));
       let { counter } = host;
       host.kernel.exports.sealV1(host.arenaPtr);
@@ -178,7 +196,10 @@ describe.each(kernelBuilds)('a chunk with tables in the debug build of $file', (
         if (i % 3 !== 0) return;
         const secret = host.secretOf(key(i));
         if (status === STATUS_LOW_ORDER_KEY) expect(secret, name).toBeNull();
-        else expect(toHex(secret!), `${name}, entry ${i} of ${count}`).toBe(toHex(x25519(sender.privateKey, key(i))));
+        else
+          expect(toHex(secret!), `${name}, entry ${i} of ${count}`).toBe(
+            toHex(x25519(sender.privateKey, key(i))),
+          );
       });
     }
   });
@@ -215,7 +236,8 @@ describe.each(kernelBuilds)('a chunk with tables in the debug build of $file', (
     const ownerOf = [0, 1, 0, 0, 1, 0, 1];
     ownerOf.forEach((owner, i) => {
       host.arena.addContent(curveKey(owner), cyclic(contents, i));
-      // Of recipient 1 the first record builds the tables; his others go without, as the host has it.
+      // Of recipient 1 the first record builds the tables; his others go without, as the host has
+      // it.
       const state = owner === 0 ? TABLES_READY : i === 1 ? TABLES_WANTED : TABLES_NONE;
       if (state !== TABLES_NONE) host.arena.setTables(i, host.tablesPtr(owner), state);
     });

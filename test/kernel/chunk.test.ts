@@ -24,8 +24,9 @@ import { DebugKernel } from '../harness/debug-kernel.js';
 import { kernelBuilds, type KernelBuild } from '../harness/kernel-builds.js';
 import { seededBytes, seededInteger } from '../harness/seeded-random.js';
 
-// The debug build seals and unseals whole chunks here, on one thread, with random bytes that the test knows: so every
-// envelope can be held against the twin's, byte for byte, hedged scalar and all.
+// The debug build seals and unseals whole chunks here, on one thread, with random bytes that the
+// test knows: so every envelope can be held against the twin's, byte for byte, hedged scalar and
+// all.
 
 const plan = planMemory(64 * 1024, 1);
 /** Behind the arena: a key and a secret that tests read and write by themselves. */
@@ -47,7 +48,10 @@ class Host {
   }
 
   get counter(): bigint {
-    return new DataView(this.kernel.memory.buffer).getBigUint64(CONTROL_PTR + CONTROL_COUNTER_OFFSET, true);
+    return new DataView(this.kernel.memory.buffer).getBigUint64(
+      CONTROL_PTR + CONTROL_COUNTER_OFFSET,
+      true,
+    );
   }
 
   statuses(): number[] {
@@ -73,29 +77,36 @@ const recipientOf = (i: number): KeyPairBytes => recipients[i % recipients.lengt
 const keyOf = (i: number): Uint8Array => recipientOf(i).publicKey.subarray(1);
 
 describe.each(kernelBuilds)('a chunk in the debug build of $file', (build) => {
-  it.each([1, 2, 3, 4, 5, 7, 9])('is sealed to the very bytes of the twin (%i entries)', (count) => {
-    const host = new Host(build, sender);
-    const contents = Array.from({ length: count }, () => random(1 + seededInteger(random, 900)));
-    for (const round of [0, 1]) {
-      const randomness = random(32 * count);
-      contents.forEach((content, i) => {
-        if (round === 0) expect(host.table.assign(i, keyOf(i))).toBe(true);
-        expect(host.arena.addContent(keyOf(i), content)).toBe(true);
-      });
-      host.arena.setClock(CLOCK);
-      layScalars(host.kernel.memory, arenaPtr, randomness);
-      const counter = host.counter;
-      host.kernel.exports.sealV1(arenaPtr);
-      expect(host.counter).toBe(counter + BigInt(count));
-      contents.forEach((content, i) => {
-        const scalar = hedge(randomness.subarray(32 * i, 32 * i + 32), keyOf(i), counter + BigInt(i));
-        expect(host.arena.status(i)).toBe(STATUS_OK);
-        const expected = sealV1(sender, recipientOf(i).publicKey, scalar, content);
-        expect(toHex(host.arena.envelope(i)), `round ${round}, entry ${i}`).toBe(toHex(expected));
-      });
-      host.arena.wipe();
-    }
-  });
+  it.each([1, 2, 3, 4, 5, 7, 9])(
+    'is sealed to the very bytes of the twin (%i entries)',
+    (count) => {
+      const host = new Host(build, sender);
+      const contents = Array.from({ length: count }, () => random(1 + seededInteger(random, 900)));
+      for (const round of [0, 1]) {
+        const randomness = random(32 * count);
+        contents.forEach((content, i) => {
+          if (round === 0) expect(host.table.assign(i, keyOf(i))).toBe(true);
+          expect(host.arena.addContent(keyOf(i), content)).toBe(true);
+        });
+        host.arena.setClock(CLOCK);
+        layScalars(host.kernel.memory, arenaPtr, randomness);
+        const counter = host.counter;
+        host.kernel.exports.sealV1(arenaPtr);
+        expect(host.counter).toBe(counter + BigInt(count));
+        contents.forEach((content, i) => {
+          const scalar = hedge(
+            randomness.subarray(32 * i, 32 * i + 32),
+            keyOf(i),
+            counter + BigInt(i),
+          );
+          expect(host.arena.status(i)).toBe(STATUS_OK);
+          const expected = sealV1(sender, recipientOf(i).publicKey, scalar, content);
+          expect(toHex(host.arena.envelope(i)), `round ${round}, entry ${i}`).toBe(toHex(expected));
+        });
+        host.arena.wipe();
+      }
+    },
+  );
 
   it('unseals what the twin sealed, and fails nothing but the entries that are wrong', () => {
     const recipient = recipientOf(0);
@@ -139,13 +150,19 @@ describe.each(kernelBuilds)('a chunk in the debug build of $file', (build) => {
     host.arena.addEnvelope(parsed);
     host.kernel.exports.unsealV1(arenaPtr);
     const { content } = host.arena.unsealed(0);
-    expect(toHex(content)).toBe(toHex(envelope.subarray(envelope.length - 210, envelope.length - 10)));
+    expect(toHex(content)).toBe(
+      toHex(envelope.subarray(envelope.length - 210, envelope.length - 10)),
+    );
   });
 
   it('refuses entries without randomness, and so a chunk that is run twice', () => {
     const host = new Host(build, sender);
     for (let i = 0; i < 3; i++) host.arena.addContent(keyOf(i), random(40));
-    layScalars(host.kernel.memory, arenaPtr, concatBytes(random(32), new Uint8Array(32), random(32)));
+    layScalars(
+      host.kernel.memory,
+      arenaPtr,
+      concatBytes(random(32), new Uint8Array(32), random(32)),
+    );
     host.kernel.exports.sealV1(arenaPtr);
     expect(host.statuses()).toEqual([STATUS_OK, STATUS_NO_RANDOMNESS, STATUS_OK]);
 
@@ -188,9 +205,12 @@ describe.each(kernelBuilds)('a chunk in the debug build of $file', (build) => {
   it('leaves zeros over scalars, secrets, keys and scratch, whatever became of the entries', () => {
     for (const run of ['sealV1', 'unsealV1', 'prepareSlots'] as const) {
       const host = new Host(build, sender);
-      const envelope = parseV1Envelope(sealV1(recipientOf(1), sender.publicKey, random(32), random(300)));
+      const envelope = parseV1Envelope(
+        sealV1(recipientOf(1), sender.publicKey, random(32), random(300)),
+      );
       for (let i = 0; i < 5; i++) {
-        if (run === 'sealV1') host.arena.addContent(i === 3 ? new Uint8Array(32) : keyOf(i), random(300));
+        if (run === 'sealV1')
+          host.arena.addContent(i === 3 ? new Uint8Array(32) : keyOf(i), random(300));
         else if (run === 'prepareSlots') host.arena.addKey(keyOf(i));
         else if (envelope !== null) host.arena.addEnvelope(envelope);
       }
@@ -211,7 +231,9 @@ describe.each(kernelBuilds)('a chunk in the debug build of $file', (build) => {
   });
 
   it('has room in its scratch for whichever primitive wants most', () => {
-    const globals = new DebugKernel(build).exports as unknown as Readonly<Record<string, { value: number }>>;
+    const globals = new DebugKernel(build).exports as unknown as Readonly<
+      Record<string, { value: number }>
+    >;
     const room = globals['PRIMITIVES_SCRATCH_BYTES']!.value;
     for (const name of ['X25519', 'CTR', 'HMAC_X4', 'HKDF_X4', 'SHA256', 'HMAC', 'HKDF']) {
       const wanted = globals[`${name}_SCRATCH_BYTES`]!.value;

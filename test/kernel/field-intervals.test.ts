@@ -4,8 +4,9 @@ import { basename, join } from 'node:path';
 import { beforeAll, describe, expect, it } from 'vitest';
 import { seededBytes } from '../harness/seeded-random.js';
 
-// The fma field's products are exact as long as no two limbs that meet are too large: here the curve's own source is compiled
-// on a field of bounds (test/harness/interval-field.as), and every formula is walked through with the worst that can come.
+// The fma field's products are exact as long as no two limbs that meet are too large: here the
+// curve's own source is compiled on a field of bounds (test/harness/interval-field.as), and every
+// formula is walked through with the worst that can come.
 
 interface IntervalExports {
   x25519Batch(...parameters: number[]): void;
@@ -24,7 +25,9 @@ let exports: IntervalExports;
 
 async function compile(): Promise<Uint8Array<ArrayBuffer>> {
   const field = readFileSync('test/harness/interval-field.as', 'utf8');
-  const generator = (await import(new URL('../../assembly/curve/base-table.mjs', import.meta.url).href)) as {
+  const generator = (await import(
+    new URL('../../assembly/curve/base-table.mjs', import.meta.url).href
+  )) as {
     readonly baseTableSource: (field: string) => string;
   };
   const entry =
@@ -39,7 +42,16 @@ async function compile(): Promise<Uint8Array<ArrayBuffer>> {
   const stderr = asc.createMemoryStream();
   const { error } = await asc.main(
     [
-      ...['assembly/intervals.ts', '--outFile', 'intervals.wasm', '--runtime', 'stub', '--use', 'abort=', '-O2'],
+      ...[
+        'assembly/intervals.ts',
+        '--outFile',
+        'intervals.wasm',
+        '--runtime',
+        'stub',
+        '--use',
+        'abort=',
+        '-O2',
+      ],
       ...[
         '--memoryBase',
         '1024',
@@ -62,7 +74,8 @@ async function compile(): Promise<Uint8Array<ArrayBuffer>> {
       writeFile(path, contents) {
         output[basename(path)] = contents;
       },
-      listFiles: (directory, baseDir) => readdirSync(join(baseDir, directory)).filter((file) => file.endsWith('.ts')),
+      listFiles: (directory, baseDir) =>
+        readdirSync(join(baseDir, directory)).filter((file) => file.endsWith('.ts')),
     },
   );
   if (error) throw new Error(`${error.message}\n${stderr.toString()}`);
@@ -70,7 +83,9 @@ async function compile(): Promise<Uint8Array<ArrayBuffer>> {
 }
 
 beforeAll(async () => {
-  const instance = new WebAssembly.Instance(new WebAssembly.Module(await compile()), { env: { memory } });
+  const instance = new WebAssembly.Instance(new WebAssembly.Module(await compile()), {
+    env: { memory },
+  });
   exports = instance.exports as unknown as IntervalExports;
   new Uint8Array(memory.buffer).set(seededBytes('intervals')(4096), SCALARS);
   const view = new DataView(memory.buffer);

@@ -16,7 +16,9 @@ import {
 import type { Form, Limbs } from '../harness/field-forms.js';
 import { seededBytes, type SeededRandom } from '../harness/seeded-random.js';
 
-const [F, G, OUT, OUT_2, SCRATCH, BYTES] = [0x20000, 0x20100, 0x20200, 0x20400, 0x20600, 0x21000] as const;
+const [F, G, OUT, OUT_2, SCRATCH, BYTES] = [
+  0x20000, 0x20100, 0x20200, 0x20400, 0x20600, 0x21000,
+] as const;
 const TABLES = [0x22000, 0x24000] as const;
 /** Each has two lanes, and so two different inputs. */
 const ROUNDS = 1200;
@@ -45,7 +47,12 @@ describe.each([...debugKernels(), ...innerKernels()])('the field of $title', (ke
       const value = valueOf(limbs);
       // An expectation costs more than the rest of a round.
       if (inForm && value === values[lane]) continue;
-      expect({ lane, limbs, value, inForm }).toEqual({ lane, limbs, value: values[lane], inForm: true });
+      expect({ lane, limbs, value, inForm }).toEqual({
+        lane,
+        limbs,
+        value: values[lane],
+        inForm: true,
+      });
     }
   }
 
@@ -82,45 +89,54 @@ describe.each([...debugKernels(), ...innerKernels()])('the field of $title', (ke
     expectPair(F, 'tight', both(square, both(mul, f, g)));
   });
 
-  it.each(SINGLE_FORMS)('squares %s like the twin, and gives tight limbs, or loose ones', (form) => {
-    const random = seededBytes(`square ${form}`);
-    for (let round = 0; round < ROUNDS; round++) {
-      const f = layPair(F, form, random);
-      exports.squareX2(OUT, F);
-      expectPair(OUT, 'tight', both(square, f));
-      exports.squareLooseX2(OUT, F);
-      expectPair(OUT, 'loose', both(square, f));
-    }
-  });
+  it.each(SINGLE_FORMS)(
+    'squares %s like the twin, and gives tight limbs, or loose ones',
+    (form) => {
+      const random = seededBytes(`square ${form}`);
+      for (let round = 0; round < ROUNDS; round++) {
+        const f = layPair(F, form, random);
+        exports.squareX2(OUT, F);
+        expectPair(OUT, 'tight', both(square, f));
+        exports.squareLooseX2(OUT, F);
+        expectPair(OUT, 'loose', both(square, f));
+      }
+    },
+  );
 
   it.each([
     ['tight', 'sum', 'diff'],
     ['loose', 'looseSum', 'looseDiff'],
-  ] as const)('adds and subtracts %s like the twin, within the bounds of %s and %s', (form, sumForm, diffForm) => {
-    const random = seededBytes(`add sub ${form}`);
-    for (let round = 0; round < ROUNDS; round++) {
-      const f = layPair(F, form, random);
-      const g = layPair(G, form, random);
-      exports.addX2(OUT, F, G);
-      expectPair(OUT, sumForm, both(add, f, g));
-      exports.subX2(OUT, F, G);
-      expectPair(OUT, diffForm, both(sub, f, g));
-    }
-  });
-
-  it.each([0, 9, 121665, 121666, 2 ** 17 - 1])('adds %i times an element of any form like the twin', (factor) => {
-    for (const [i, formG] of FORMS.entries()) {
-      const formF = SINGLE_FORMS[i % SINGLE_FORMS.length] ?? 'tight';
-      const random = seededBytes(`small ${factor} ${formG}`);
-      for (let round = 0; round < ROUNDS; round += FORMS.length) {
-        const f = layPair(F, formF, random);
-        const g = layPair(G, formG, random);
-        const expected = both((a, b) => add(a, mul(b, BigInt(factor))), f, g);
-        exports.addMulSmallX2(OUT, F, G, factor);
-        expectPair(OUT, 'tight', expected);
+  ] as const)(
+    'adds and subtracts %s like the twin, within the bounds of %s and %s',
+    (form, sumForm, diffForm) => {
+      const random = seededBytes(`add sub ${form}`);
+      for (let round = 0; round < ROUNDS; round++) {
+        const f = layPair(F, form, random);
+        const g = layPair(G, form, random);
+        exports.addX2(OUT, F, G);
+        expectPair(OUT, sumForm, both(add, f, g));
+        exports.subX2(OUT, F, G);
+        expectPair(OUT, diffForm, both(sub, f, g));
       }
-    }
-  });
+    },
+  );
+
+  it.each([0, 9, 121665, 121666, 2 ** 17 - 1])(
+    'adds %i times an element of any form like the twin',
+    (factor) => {
+      for (const [i, formG] of FORMS.entries()) {
+        const formF = SINGLE_FORMS[i % SINGLE_FORMS.length] ?? 'tight';
+        const random = seededBytes(`small ${factor} ${formG}`);
+        for (let round = 0; round < ROUNDS; round += FORMS.length) {
+          const f = layPair(F, formF, random);
+          const g = layPair(G, formG, random);
+          const expected = both((a, b) => add(a, mul(b, BigInt(factor))), f, g);
+          exports.addMulSmallX2(OUT, F, G, factor);
+          expectPair(OUT, 'tight', expected);
+        }
+      }
+    },
+  );
 
   it.each(SINGLE_FORMS)('carries %s to tight limbs of the same value', (form) => {
     const random = seededBytes(`carry ${form}`);
@@ -136,13 +152,17 @@ describe.each([...debugKernels(), ...innerKernels()])('the field of $title', (ke
     let f = layPair(F, 'tight', random);
     let g = layPair(G, 'tight', random);
     for (let round = 0; round < ROUNDS; round++) {
-      // (f + g)(f - g) and (f - g)^2: one product and one square of the widest limbs, over and over.
+      // (f + g)(f - g) and (f - g)^2: one product and one square of the widest limbs, over and
+      // over.
       const [s, d] = [OUT, OUT_2];
       exports.addX2(s, F, G);
       exports.subX2(d, F, G);
       exports.mulX2(F, d, s);
       exports.squareX2(G, d);
-      [f, g] = [both((a, b) => mul(sub(a, b), add(a, b)), f, g), both((a, b) => square(sub(a, b)), f, g)];
+      [f, g] = [
+        both((a, b) => mul(sub(a, b), add(a, b)), f, g),
+        both((a, b) => square(sub(a, b)), f, g),
+      ];
       expectPair(F, 'tight', f);
       expectPair(G, 'tight', g);
     }
@@ -183,7 +203,8 @@ describe.each([...debugKernels(), ...innerKernels()])('the field of $title', (ke
       exports.powerP58X2(OUT, F, SCRATCH);
       expectPair(OUT, 'tight', both(powerP58, f));
     };
-    for (let round = 0; round < 10; round++) expectPowers(layPair(F, round % 2 === 0 ? 'tight' : 'loose', random));
+    for (let round = 0; round < 10; round++)
+      expectPowers(layPair(F, round % 2 === 0 ? 'tight' : 'loose', random));
     layPair(F, 'tight', random);
     exports.subX2(G, F, F);
     exports.carryX2(F, G);
@@ -195,8 +216,19 @@ describe.each([...debugKernels(), ...innerKernels()])('the field of $title', (ke
     const random = seededBytes('bytes');
     const powers = Array.from({ length: 255 }, (_, bit) => 2n ** BigInt(bit));
     // Next to every power of two: next to the ends of every limb, in whatever radix.
-    const edges = [0n, P, P + 1n, P + 18n, 2n ** 255n - 1n, P >> 1n, ...powers.flatMap((x) => [x - 1n, x, P - x])];
-    const values = [...edges, ...Array.from({ length: ROUNDS }, () => littleEndianToBigInt(random(32)) % 2n ** 255n)];
+    const edges = [
+      0n,
+      P,
+      P + 1n,
+      P + 18n,
+      2n ** 255n - 1n,
+      P >> 1n,
+      ...powers.flatMap((x) => [x - 1n, x, P - x]),
+    ];
+    const values = [
+      ...edges,
+      ...Array.from({ length: ROUNDS }, () => littleEndianToBigInt(random(32)) % 2n ** 255n),
+    ];
     values.forEach((value, i) => {
       const other = values[(i + 1) % values.length] ?? 0n;
       kernel.write(BYTES, bigIntToLittleEndian(value + (BigInt(i % 2) << 255n), 32));
@@ -206,7 +238,9 @@ describe.each([...debugKernels(), ...innerKernels()])('the field of $title', (ke
       expectPair(F, 'tight', [reduce(value), reduce(other)]);
       exports.encodeLane(BYTES + 64, F, 0);
       exports.encodeLane(BYTES + 96, F, 1);
-      const encoded = [BYTES + 64, BYTES + 96].map((ptr) => littleEndianToBigInt(kernel.read(ptr, 32)));
+      const encoded = [BYTES + 64, BYTES + 96].map((ptr) =>
+        littleEndianToBigInt(kernel.read(ptr, 32)),
+      );
       if (encoded[0] !== reduce(value) || encoded[1] !== reduce(other)) {
         expect(encoded).toEqual([reduce(value), reduce(other)]);
       }
@@ -263,7 +297,8 @@ describe.each([...debugKernels(), ...innerKernels()])('the field of $title', (ke
       for (let round = 0; round < 200; round++) {
         let f = layPair(F, 'tight', random);
         if (round === 0) {
-          for (const lane of LANES) writeLimbs(field, kernel, F, lane, Array<bigint>(field.limbCount).fill(0n));
+          for (const lane of LANES)
+            writeLimbs(field, kernel, F, lane, Array<bigint>(field.limbCount).fill(0n));
           f = [0n, 0n];
         }
         const g = layPair(G, 'tight', random);

@@ -6,8 +6,9 @@ import { AS_THE_ENGINE_DOES, UNFUSED, replaceMadd } from '../harness/replace-mad
 
 const fmaBuilds = allBuilds.filter(({ name }) => name === 'fma');
 
-// What becomes of the kernel on a processor without fused multiply-add is shown on any: the release build runs with its
-// multiply-adds replaced. So replaced it needs no relaxed SIMD at all, and Node 20 runs it without a flag.
+// What becomes of the kernel on a processor without fused multiply-add is shown on any: the release
+// build runs with its multiply-adds replaced. So replaced it needs no relaxed SIMD at all, and Node
+// 20 runs it without a flag.
 describe.each(fmaBuilds)('$file on an engine that does not fuse', (build) => {
   const release = readBuild(build, 'release');
 
@@ -29,6 +30,8 @@ describe.each(fmaBuilds)('$file on an engine that does not fuse', (build) => {
 describe('a kernel without multiply-adds', () => {
   it('has none to replace', () => {
     const builds = allBuilds.filter(({ name }) => name === 'int');
-    expect(builds.map((build) => replaceMadd(readBuild(build, 'release'), UNFUSED).replacedCount)).toEqual([0]);
+    expect(
+      builds.map((build) => replaceMadd(readBuild(build, 'release'), UNFUSED).replacedCount),
+    ).toEqual([0]);
   });
 });

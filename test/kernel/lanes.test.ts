@@ -5,7 +5,9 @@ import { debugKernels } from '../harness/debug-kernel.js';
 import { seededBytes, seededInteger } from '../harness/seeded-random.js';
 
 const kernels = debugKernels();
-const [LANES, KEYS, OUTS, SCRATCH, MESSAGES] = [0x20000, 0x20100, 0x20400, 0x21000, 0x28000] as const;
+const [LANES, KEYS, OUTS, SCRATCH, MESSAGES] = [
+  0x20000, 0x20100, 0x20400, 0x21000, 0x28000,
+] as const;
 const FOUR = [0, 1, 2, 3] as const;
 /** Room of one lane's message. */
 const MESSAGE_STRIDE = 0x40000;
@@ -19,7 +21,8 @@ describe.each(kernels)('hmacX4 ($title)', (kernel) => {
     bytes,
     bytes,
   ]);
-  // Lanes that end at different blocks: three early, one early, pairs, all different, and in every order of some.
+  // Lanes that end at different blocks: three early, one early, pairs, all different, and in every
+  // order of some.
   const mixedLengths = [
     [0, 64, 128, 192],
     [192, 128, 64, 0],
@@ -72,7 +75,14 @@ describe.each(kernels)('hmacMessagesX4 ($title)', (kernel) => {
       messages.forEach((message, lane) => {
         kernel.write(MESSAGES + MESSAGE_STRIDE * lane, message);
         // The key's address is not looked at again.
-        exports.setLane(LANES, lane, 0, MESSAGES + MESSAGE_STRIDE * lane, message.length, OUTS + 32 * lane);
+        exports.setLane(
+          LANES,
+          lane,
+          0,
+          MESSAGES + MESSAGE_STRIDE * lane,
+          message.length,
+          OUTS + 32 * lane,
+        );
       });
       exports.hmacMessagesX4(LANES, SCRATCH);
       messages.forEach((message, lane) => {
@@ -87,25 +97,31 @@ describe.each(kernels)('hmacMessagesX4 ($title)', (kernel) => {
 
 describe.each(kernels)('hkdf96X4 ($title)', (kernel) => {
   const { exports } = kernel;
-  it.each([65, 75, 86, 100, 118, 119])('agrees with OpenSSL, lane by lane, on salts of %i bytes', (saltBytes) => {
-    const random = seededBytes(`hkdf96X4 ${saltBytes}`);
-    const lanes = FOUR.map(() => ({ salt: random(saltBytes), ikm: random(32) }));
-    lanes.forEach(({ salt, ikm }, lane) => {
-      const message = MESSAGES + MESSAGE_STRIDE * lane;
-      kernel.write(KEYS + 128 * lane, salt);
-      kernel.write(message, ikm);
-      exports.setLane(LANES, lane, KEYS + 128 * lane, message, 32, OUTS + 96 * lane);
-    });
-    exports.hkdf96X4(LANES, saltBytes, SCRATCH);
-    lanes.forEach(({ salt, ikm }, lane) => {
-      const expected = new Uint8Array(hkdfSync('sha256', ikm, salt, '', 96));
-      expect(toHex(kernel.read(OUTS + 96 * lane, 96)), `lane ${lane}`).toBe(toHex(expected));
-    });
-  });
+  it.each([65, 75, 86, 100, 118, 119])(
+    'agrees with OpenSSL, lane by lane, on salts of %i bytes',
+    (saltBytes) => {
+      const random = seededBytes(`hkdf96X4 ${saltBytes}`);
+      const lanes = FOUR.map(() => ({ salt: random(saltBytes), ikm: random(32) }));
+      lanes.forEach(({ salt, ikm }, lane) => {
+        const message = MESSAGES + MESSAGE_STRIDE * lane;
+        kernel.write(KEYS + 128 * lane, salt);
+        kernel.write(message, ikm);
+        exports.setLane(LANES, lane, KEYS + 128 * lane, message, 32, OUTS + 96 * lane);
+      });
+      exports.hkdf96X4(LANES, saltBytes, SCRATCH);
+      lanes.forEach(({ salt, ikm }, lane) => {
+        const expected = new Uint8Array(hkdfSync('sha256', ikm, salt, '', 96));
+        expect(toHex(kernel.read(OUTS + 96 * lane, 96)), `lane ${lane}`).toBe(toHex(expected));
+      });
+    },
+  );
 
-  it.each([64, 120])('traps in the debug build on a salt of %i bytes, which it is not made for', (saltBytes) => {
-    expect(() => exports.hkdf96X4(LANES, saltBytes, SCRATCH)).toThrow(WebAssembly.RuntimeError);
-  });
+  it.each([64, 120])(
+    'traps in the debug build on a salt of %i bytes, which it is not made for',
+    (saltBytes) => {
+      expect(() => exports.hkdf96X4(LANES, saltBytes, SCRATCH)).toThrow(WebAssembly.RuntimeError);
+    },
+  );
 });
 
 describe.each(kernels)('macsEqual ($title)', (kernel) => {

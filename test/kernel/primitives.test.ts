@@ -12,24 +12,33 @@ import * as vectors from '../vectors/index.js';
 // Every build with its release's code, whichever of them this engine would choose.
 const kernels = kernelBuilds.map((build) => ({ file: build.file, kernel: openPrimitives(build) }));
 /** Lengths around every block boundary, and some beyond. */
-const LENGTHS = [0, 1, 3, 31, 32, 33, 54, 55, 56, 57, 63, 64, 65, 119, 120, 121, 127, 128, 129, 1000, 4096, 100_003];
+const LENGTHS = [
+  0, 1, 3, 31, 32, 33, 54, 55, 56, 57, 63, 64, 65, 119, 120, 121, 127, 128, 129, 1000, 4096,
+  100_003,
+];
 
 describe.each(kernels)('x25519 ($file)', ({ kernel }) => {
   it('gives the results of RFC 7748, sections 5.2 and 6.1', () => {
     for (const { scalar, point, output } of vectors.x25519.scalarMultiplications) {
       expect(toHex(kernel.x25519(fromHex(scalar), fromHex(point)))).toBe(output);
     }
-    const { alicePrivate, alicePublic, bobPrivate, bobPublic, sharedSecret } = vectors.x25519.diffieHellman;
+    const { alicePrivate, alicePublic, bobPrivate, bobPublic, sharedSecret } =
+      vectors.x25519.diffieHellman;
     const publicKeys = kernel.x25519Base(fromHex(alicePrivate + bobPrivate));
     expect(toHex(publicKeys)).toBe(alicePublic + bobPublic);
-    const secrets = kernel.x25519(fromHex(alicePrivate + bobPrivate), fromHex(bobPublic + alicePublic));
+    const secrets = kernel.x25519(
+      fromHex(alicePrivate + bobPrivate),
+      fromHex(bobPublic + alicePublic),
+    );
     expect(toHex(secrets)).toBe(sharedSecret + sharedSecret);
   });
 
   it('gives the result of RFC 7748, section 5.2, after 1,000 iterations', () => {
     let scalar = fromHex(vectors.x25519.iterated.start);
     let point = scalar;
-    const after = new Map(vectors.x25519.iterated.after.map((entry) => [entry.iterationCount, entry.scalar]));
+    const after = new Map(
+      vectors.x25519.iterated.after.map((entry) => [entry.iterationCount, entry.scalar]),
+    );
     for (let iteration = 1; iteration <= 1000; iteration++) {
       const next = Uint8Array.from(kernel.x25519(scalar, point));
       point = scalar;
@@ -40,27 +49,31 @@ describe.each(kernels)('x25519 ($file)', ({ kernel }) => {
     expect([...after.keys()]).toContain(1000);
   });
 
-  it.each([1, 2, 3, 4, 5, 63, 64, 255, 256, 257, 600])('agrees with noble on %i different pairs', (count) => {
-    const random = seededBytes(`x25519 ${count}`);
-    const scalars = random(32 * count);
-    const points = random(32 * count);
-    const results = kernel.x25519(scalars, points);
-    const publicKeys = kernel.x25519Base(scalars);
-    // noble is slow: a sample that has both lanes, the first and the last of it.
-    const sample = count <= 5 ? [...Array(count).keys()] : [0, 1, 2, count >> 1, count - 2, count - 1];
-    for (const i of sample) {
-      const scalar = scalars.subarray(32 * i, 32 * i + 32);
-      const expected = nobleX25519.getSharedSecret(scalar, points.subarray(32 * i, 32 * i + 32));
-      expect(toHex(results.subarray(32 * i, 32 * i + 32))).toBe(toHex(expected));
-      const expectedPublic = nobleX25519.getPublicKey(scalar);
-      expect(toHex(publicKeys.subarray(32 * i, 32 * i + 32))).toBe(toHex(expectedPublic));
-    }
-  });
+  it.each([1, 2, 3, 4, 5, 63, 64, 255, 256, 257, 600])(
+    'agrees with noble on %i different pairs',
+    (count) => {
+      const random = seededBytes(`x25519 ${count}`);
+      const scalars = random(32 * count);
+      const points = random(32 * count);
+      const results = kernel.x25519(scalars, points);
+      const publicKeys = kernel.x25519Base(scalars);
+      // noble is slow: a sample that has both lanes, the first and the last of it.
+      const sample =
+        count <= 5 ? [...Array(count).keys()] : [0, 1, 2, count >> 1, count - 2, count - 1];
+      for (const i of sample) {
+        const scalar = scalars.subarray(32 * i, 32 * i + 32);
+        const expected = nobleX25519.getSharedSecret(scalar, points.subarray(32 * i, 32 * i + 32));
+        expect(toHex(results.subarray(32 * i, 32 * i + 32))).toBe(toHex(expected));
+        const expectedPublic = nobleX25519.getPublicKey(scalar);
+        expect(toHex(publicKeys.subarray(32 * i, 32 * i + 32))).toBe(toHex(expectedPublic));
+      }
+    },
+  );
 
   it('takes non-canonical points as their remainder, and points of the twist, like the twin', () => {
     const random = seededBytes('odd points');
-    const points = [...vectors.x25519Points.nonCanonical, ...vectors.x25519Points.twist].map(({ point }) =>
-      fromHex(point),
+    const points = [...vectors.x25519Points.nonCanonical, ...vectors.x25519Points.twist].map(
+      ({ point }) => fromHex(point),
     );
     const scalars = points.map(() => random(32));
     const results = kernel.x25519(concatBytes(...scalars), concatBytes(...points));
@@ -73,13 +86,16 @@ describe.each(kernels)('x25519 ($file)', ({ kernel }) => {
   it('gives zeros for a point of low order, and spoils none of the others in its batch', () => {
     const random = seededBytes('low order');
     const lowOrder = vectors.x25519Points.lowOrder.map(({ point }) => fromHex(point));
-    // A good point between any two bad ones, so that each shares a pair, and all share one inversion, with bad ones.
+    // A good point between any two bad ones, so that each shares a pair, and all share one
+    // inversion, with bad ones.
     const points = lowOrder.flatMap((point) => [point, random(32)]);
     const scalars = points.map(() => random(32));
     const results = kernel.x25519(concatBytes(...scalars), concatBytes(...points));
     points.forEach((point, i) => {
       const result = toHex(results.subarray(32 * i, 32 * i + 32));
-      expect(result).toBe(i % 2 === 0 ? '00'.repeat(32) : toHex(twinX25519(scalars[i] ?? new Uint8Array(), point)));
+      expect(result).toBe(
+        i % 2 === 0 ? '00'.repeat(32) : toHex(twinX25519(scalars[i] ?? new Uint8Array(), point)),
+      );
     });
   });
 
@@ -89,13 +105,18 @@ describe.each(kernels)('x25519 ($file)', ({ kernel }) => {
       scalar[bit >> 3] = 1 << (bit & 7);
       return scalar;
     });
-    // 8 L and its neighbours: where the scalar, clamped, comes closest to the order of the curve's large subgroup.
+    // 8 L and its neighbours: where the scalar, clamped, comes closest to the order of the curve's
+    // large subgroup.
     const order = 2n ** 252n + 27742317777372353535851937790883648493n;
-    const around = [-16n, -8n, 8n, 16n].map((offset) => bigIntToLittleEndian(8n * (order / 2n) + offset, 32));
+    const around = [-16n, -8n, 8n, 16n].map((offset) =>
+      bigIntToLittleEndian(8n * (order / 2n) + offset, 32),
+    );
     const scalars = [new Uint8Array(32), new Uint8Array(32).fill(0xff), ...around, ...bits];
     const publicKeys = kernel.x25519Base(concatBytes(...scalars));
     scalars.forEach((scalar, i) => {
-      expect(toHex(publicKeys.subarray(32 * i, 32 * i + 32)), `scalar ${i}`).toBe(toHex(twinX25519Base(scalar)));
+      expect(toHex(publicKeys.subarray(32 * i, 32 * i + 32)), `scalar ${i}`).toBe(
+        toHex(twinX25519Base(scalar)),
+      );
     });
   });
 
@@ -115,7 +136,9 @@ describe.each(kernels)('sha256, hmacSha256, hkdfSha256 ($file)', ({ kernel }) =>
       expect(toHex(kernel.hmacSha256(fromHex(key), fromHex(data))).slice(0, mac.length)).toBe(mac);
     }
     for (const { salt, ikm, info, lengthBytes, okm } of vectors.hkdfSha256.cases) {
-      expect(toHex(kernel.hkdfSha256(fromHex(salt), fromHex(ikm), fromHex(info), lengthBytes))).toBe(okm);
+      expect(
+        toHex(kernel.hkdfSha256(fromHex(salt), fromHex(ikm), fromHex(info), lengthBytes)),
+      ).toBe(okm);
     }
   });
 
@@ -126,7 +149,9 @@ describe.each(kernels)('sha256, hmacSha256, hkdfSha256 ($file)', ({ kernel }) =>
     const info = random(seededInteger(random, 100));
     const length = 1 + seededInteger(random, 300);
     expect(toHex(kernel.sha256(message))).toBe(createHash('sha256').update(message).digest('hex'));
-    expect(toHex(kernel.hmacSha256(key, message))).toBe(createHmac('sha256', key).update(message).digest('hex'));
+    expect(toHex(kernel.hmacSha256(key, message))).toBe(
+      createHmac('sha256', key).update(message).digest('hex'),
+    );
     const expected = new Uint8Array(hkdfSync('sha256', message, key, info, length));
     expect(toHex(kernel.hkdfSha256(key, message, info, length))).toBe(toHex(expected));
   });
@@ -146,8 +171,12 @@ describe.each(kernels)('sha256, hmacSha256, hkdfSha256 ($file)', ({ kernel }) =>
 describe.each(kernels)('aes256Ctr ($file)', ({ kernel }) => {
   it('gives the results of SP 800-38A, sections F.5.5 and F.5.6', () => {
     const { key, counterBlock, plaintext, ciphertext } = vectors.aes256Ctr;
-    expect(toHex(kernel.aes256Ctr(fromHex(key), fromHex(counterBlock), fromHex(plaintext)))).toBe(ciphertext);
-    expect(toHex(kernel.aes256Ctr(fromHex(key), fromHex(counterBlock), fromHex(ciphertext)))).toBe(plaintext);
+    expect(toHex(kernel.aes256Ctr(fromHex(key), fromHex(counterBlock), fromHex(plaintext)))).toBe(
+      ciphertext,
+    );
+    expect(toHex(kernel.aes256Ctr(fromHex(key), fromHex(counterBlock), fromHex(ciphertext)))).toBe(
+      plaintext,
+    );
   });
 
   it.each(LENGTHS)('agrees with OpenSSL on %i bytes', (bytes) => {
@@ -170,7 +199,9 @@ describe.each(kernels)('aes256Ctr ($file)', ({ kernel }) => {
       const counterBlock = random(16);
       new DataView(counterBlock.buffer).setUint32(12, 0xffffffff - before);
       const data = random(16 * 20 + 5);
-      expect(toHex(kernel.aes256Ctr(key, counterBlock, data))).toBe(toHex(twinCtr(key, counterBlock, data)));
+      expect(toHex(kernel.aes256Ctr(key, counterBlock, data))).toBe(
+        toHex(twinCtr(key, counterBlock, data)),
+      );
     }
   });
 });
@@ -202,7 +233,9 @@ describe.each(['auto', ...kernelNames] as const)('loadKernel (%s)', async (choic
     expect(() => kernel.x25519Base(notBytes)).toThrow(TypeError);
     expect(() => kernel.sha256(notBytes)).toThrow(TypeError);
     expect(() => kernel.hmacSha256(notBytes, bytes)).toThrow(TypeError);
-    expect(() => kernel.aes256Ctr(new Uint8Array(16), new Uint8Array(16), bytes)).toThrow(RangeError);
+    expect(() => kernel.aes256Ctr(new Uint8Array(16), new Uint8Array(16), bytes)).toThrow(
+      RangeError,
+    );
     expect(() => kernel.aes256Ctr(bytes, new Uint8Array(12), bytes)).toThrow(RangeError);
   });
 });

@@ -1,5 +1,11 @@
 import { describe, expect, it } from 'vitest';
-import { COMB_COLUMNS, COMB_TABLES, COMB_TEETH, MAX_CHUNK_PAIRS, PAIR_BYTES } from '#dist/assembly/abi.js';
+import {
+  COMB_COLUMNS,
+  COMB_TABLES,
+  COMB_TEETH,
+  MAX_CHUNK_PAIRS,
+  PAIR_BYTES,
+} from '#dist/assembly/abi.js';
 import { bigIntToLittleEndian, fromHex, littleEndianToBigInt, toHex } from '../reference/bytes.js';
 import { P, add, invert, mul, sub } from '../reference/field.js';
 import { clampScalar, x25519 } from '../reference/x25519.js';
@@ -35,8 +41,19 @@ const scalarOf = (k: bigint): Uint8Array => bigIntToLittleEndian(8n * k, 32);
 /** Scalars at the ends of what clamping, the odd one of k' and L - k', and its borrows can meet. */
 function edgeScalars(): Uint8Array[] {
   const [low, middle, high] = [2n ** 251n, L - 2n ** 251n, 2n ** 252n - 1n];
-  const near = [low, low + 1n, low + 2n, middle - 1n, middle, middle + 1n, high - 2n, high - 1n, high];
-  // L - k' borrows from word to word: words of k' just below, at and above those of L, ends, and all their mixtures.
+  const near = [
+    low,
+    low + 1n,
+    low + 2n,
+    middle - 1n,
+    middle,
+    middle + 1n,
+    high - 2n,
+    high - 1n,
+    high,
+  ];
+  // L - k' borrows from word to word: words of k' just below, at and above those of L, ends, and
+  // all their mixtures.
   const lowWords = [
     0n,
     1n,
@@ -48,7 +65,10 @@ function edgeScalars(): Uint8Array[] {
   const second = (L >> 64n) & (2n ** 64n - 1n);
   const secondWords = [0n, second - 1n, second, second + 1n, 2n ** 64n - 1n];
   const borrows = lowWords.flatMap((a, i) =>
-    secondWords.map((b, j) => low + a + (b << 64n) + (cyclic([0n, 1n, 2n ** 59n, 2n ** 123n - 1n], i + j) << 128n)),
+    secondWords.map(
+      (b, j) =>
+        low + a + (b << 64n) + (cyclic([0n, 1n, 2n ** 59n, 2n ** 123n - 1n], i + j) << 128n),
+    ),
   );
   const plain = [0, 0xff, 0x55, 0xaa, 7, 0xf8].map((byte) => new Uint8Array(32).fill(byte));
   // What clamping clears and sets.
@@ -58,7 +78,10 @@ function edgeScalars(): Uint8Array[] {
   return [...plain, ...ends, ...[...near, ...borrows].map((k) => scalarOf(k))];
 }
 
-/** The entry of a table for signs by the bits of `index`, the top one +: the sum of +-2^(rowDigits tooth + column) Q. */
+/**
+ * The entry of a table for signs by the bits of `index`, the top one +: the sum of +-2^(rowDigits
+ * tooth + column) Q.
+ */
 function expectedEntry(q: Point, table: number, index: number): Point {
   const rowDigits = COMB_TABLES * COMB_COLUMNS;
   let factor = 0n;
@@ -74,12 +97,15 @@ const elementsOf = ({ x, y }: Point): bigint[] => {
   return [mul(add(y, x), half), mul(sub(x, y), half), mul(D, mul(x, y))];
 };
 
-const setTopBit = (key: Uint8Array): Uint8Array => Uint8Array.from(key, (byte, i) => (i === 31 ? byte | 0x80 : byte));
+const setTopBit = (key: Uint8Array): Uint8Array =>
+  Uint8Array.from(key, (byte, i) => (i === 31 ? byte | 0x80 : byte));
 
 describe.each([...debugKernels(), ...innerKernels()])('tables of recipients ($title)', (kernel) => {
   const bench = new TablesBench(kernel);
 
-  /** Builds tables of all keys, two at a time, and holds a few products by each against the twin's. */
+  /**
+   * Builds tables of all keys, two at a time, and holds a few products by each against the twin's.
+   */
   function expectGoodTables(keys: readonly Uint8Array[], scalars: readonly Uint8Array[]): void {
     for (let i = 0; i < keys.length; i += 2) {
       const pair = [cyclic(keys, i), cyclic(keys, i + 1)] as const;
@@ -123,7 +149,9 @@ describe.each([...debugKernels(), ...innerKernels()])('tables of recipients ($ti
   it('are those of the point whatever low-order point is added to it: DH sees multiples of 8', () => {
     const random = seededBytes('torsion');
     const point = drawPrimePoint(random);
-    const keys = torsionPoints(random).map((torsion) => keyOfU(uOfPoint(addPoints(point, torsion))));
+    const keys = torsionPoints(random).map((torsion) =>
+      keyOfU(uOfPoint(addPoints(point, torsion))),
+    );
     expect(new Set(keys.map(toHex)).size).toBe(8);
     expectGoodTables(
       keys,
@@ -196,7 +224,10 @@ describe.each([...debugKernels(), ...innerKernels()])('tables of recipients ($ti
       for (let table = 0; table < COMB_TABLES; table++) {
         for (let index = 0; index < ENTRIES; index++) {
           const entry = bench.entry(place, table, ENTRIES, index);
-          const expected = { elements: elementsOf(expectedEntry(sign, table, index)), areTight: true };
+          const expected = {
+            elements: elementsOf(expectedEntry(sign, table, index)),
+            areTight: true,
+          };
           expect(entry, `place ${place}, table ${table}, entry ${index}`).toEqual(expected);
         }
       }
@@ -215,7 +246,10 @@ describe.each([...debugKernels(), ...innerKernels()])('tables of recipients ($ti
       expect(bench.gap(0)).toEqual(clean);
       expect(bench.gap(1)).toEqual(clean);
       const elements = [0, 1].map((place) =>
-        Array.from({ length: COMB_TABLES * ENTRIES }, (_, i) => bench.entry(place, 0, ENTRIES, i).elements),
+        Array.from(
+          { length: COMB_TABLES * ENTRIES },
+          (_, i) => bench.entry(place, 0, ENTRIES, i).elements,
+        ),
       );
       bench.soil(dirt, 0);
       const products = bench.multiply(scalars, [0, 1, 0]).map(toHex);

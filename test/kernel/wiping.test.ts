@@ -21,7 +21,13 @@ import {
 import { ARENA_BYTES } from '#dist/src/kernel/arena.js';
 import { parseV1Envelope } from '#dist/src/kernel/envelope.js';
 import { concatBytes, toHex, type Bytes } from '../reference/bytes.js';
-import { SALT_PREFIX, deriveKeys, keyPairFromScalar, sealV1Steps, unsealV1 } from '../reference/envelope-v1.js';
+import {
+  SALT_PREFIX,
+  deriveKeys,
+  keyPairFromScalar,
+  sealV1Steps,
+  unsealV1,
+} from '../reference/envelope-v1.js';
 import { hkdfExtract } from '../reference/hkdf.js';
 import { x25519 } from '../reference/x25519.js';
 import { ChunkHost, hedgedScalar } from '../harness/chunk-host.js';
@@ -30,8 +36,9 @@ import { cyclic } from '../harness/opening.js';
 import { SecretScan } from '../harness/secret-scan.js';
 import { seededBytes } from '../harness/seeded-random.js';
 
-// Every secret that a chunk meets is computed by the twin and looked for in the whole memory, in the forms that the kernel
-// gives it. That the kernel does have them in these forms is seen where it is stopped half-way.
+// Every secret that a chunk meets is computed by the twin and looked for in the whole memory, in
+// the forms that the kernel gives it. That the kernel does have them in these forms is seen where
+// it is stopped half-way.
 
 const ENTRY_COUNT = 9;
 const random = seededBytes('wiping');
@@ -69,7 +76,13 @@ const SEEN_WHEN_STOPPED = [
 ];
 
 /** Adds what HKDF makes of a shared secret, and what HMAC and AES make of that. */
-function addLayer(scan: SecretScan, layer: string, salt: Uint8Array, secret: Uint8Array, isAlone: boolean): Bytes {
+function addLayer(
+  scan: SecretScan,
+  layer: string,
+  salt: Uint8Array,
+  secret: Uint8Array,
+  isAlone: boolean,
+): Bytes {
   const { chainKey, cipherKey, macKey } = deriveKeys(salt, secret);
   scan.addMacKey(`${layer} pseudorandom key`, hkdfExtract(salt, secret));
   scan.add(`${layer} chain key`, chainKey);
@@ -92,7 +105,11 @@ const secretsOfSealing = (count: number): SecretScan =>
 
 function addSealing(scan: SecretScan, count: number): SecretScan {
   for (let i = 0; i < count; i++) {
-    const [recipient, content, bytes] = [cyclic(recipients, i), cyclic(contents, i), cyclic(randomness, i)];
+    const [recipient, content, bytes] = [
+      cyclic(recipients, i),
+      cyclic(contents, i),
+      cyclic(randomness, i),
+    ];
     const scalar = hedgedScalar(sender, bytes, keyOf(i), BigInt(i));
     const steps = sealV1Steps(sender, recipient.publicKey, scalar, content);
     scan.add('random bytes', bytes);
@@ -101,14 +118,22 @@ function addSealing(scan: SecretScan, count: number): SecretScan {
     scan.add(STATIC_SECRET, steps.staticSecret);
     const salt = concatBytes(SALT_PREFIX, recipient.publicKey, steps.ephemeralPublicKey);
     const chainKey = addLayer(scan, 'first', salt, steps.ephemeralSecret, count === 1);
-    addLayer(scan, 'second', concatBytes(chainKey, steps.encryptedStatic), steps.staticSecret, count === 1);
+    addLayer(
+      scan,
+      'second',
+      concatBytes(chainKey, steps.encryptedStatic),
+      steps.staticSecret,
+      count === 1,
+    );
     scan.add('content', content);
   }
   return scan;
 }
 
 /** From a sender each, to the one identity. */
-const received = recipients.map((from, i) => sealV1Steps(from, sender.publicKey, random(32), cyclic(contents, i)));
+const received = recipients.map((from, i) =>
+  sealV1Steps(from, sender.publicKey, random(32), cyclic(contents, i)),
+);
 
 const secretsOfUnsealing = (count: number): SecretScan =>
   once(`unseal ${count}`, () => addUnsealing(secretsOfIdentity(), count));
@@ -119,7 +144,13 @@ function addUnsealing(scan: SecretScan, count: number): SecretScan {
     scan.add(STATIC_SECRET, steps.staticSecret);
     const salt = concatBytes(SALT_PREFIX, sender.publicKey, steps.ephemeralPublicKey);
     const chainKey = addLayer(scan, 'first', salt, steps.ephemeralSecret, count === 1);
-    addLayer(scan, 'second', concatBytes(chainKey, steps.encryptedStatic), steps.staticSecret, count === 1);
+    addLayer(
+      scan,
+      'second',
+      concatBytes(chainKey, steps.encryptedStatic),
+      steps.staticSecret,
+      count === 1,
+    );
   }
   return scan;
 }
@@ -137,7 +168,10 @@ function secretsOfIdentity(): SecretScan {
   return scan;
 }
 
-/** What the memory may hold while it lives: the key where it belongs, and shared secrets in the slots. */
+/**
+ * What the memory may hold while it lives: the key where it belongs, and shared secrets in the
+ * slots.
+ */
 function mayStay({ plan }: ChunkHost): (name: string, at: number) => boolean {
   const ownKey = CONTROL_PTR + CONTROL_PRIVATE_KEY_OFFSET;
   const slotsEnd = plan.slotsPtr + plan.slotCount * SLOT_BYTES;
@@ -148,12 +182,16 @@ function mayStay({ plan }: ChunkHost): (name: string, at: number) => boolean {
 }
 
 const kinds = ['debug', 'inner'] as const;
-const builds = kernelBuilds.flatMap((build) => kinds.map((kind) => ({ build, kind, title: `${build.file}, ${kind}` })));
+const builds = kernelBuilds.flatMap((build) =>
+  kinds.map((kind) => ({ build, kind, title: `${build.file}, ${kind}` })),
+);
 
 describe.each(builds)('a chunk in $title', ({ build, kind }) => {
   const makeHost = (): ChunkHost => new ChunkHost(build, sender, 8, ENTRY_COUNT, kind);
 
-  /** `count` entries with tables, with tables to be built and without; every other one has a slot. */
+  /**
+   * `count` entries with tables, with tables to be built and without; every other one has a slot.
+   */
   function laySealing(host: ChunkHost, count: number): void {
     for (let i = 0; i < count; i++) {
       host.arena.addContent(keyOf(i), cyclic(contents, i));
@@ -181,7 +219,12 @@ describe.each(builds)('a chunk in $title', ({ build, kind }) => {
     }
   }
   /** Stops the kernel at entry `i`, by an address of its record that leads nowhere. */
-  function stopAt(host: ChunkHost, run: 'sealV1' | 'unsealV1' | 'prepareSlots', i: number, offset: number): void {
+  function stopAt(
+    host: ChunkHost,
+    run: 'sealV1' | 'unsealV1' | 'prepareSlots',
+    i: number,
+    offset: number,
+  ): void {
     const view = new DataView(host.kernel.memory.buffer);
     view.setUint32(host.arenaPtr + RECORDS_OFFSET + i * RECORD_BYTES + offset, BEYOND_MEMORY, true);
     expect(() => host.kernel.exports[run](host.arenaPtr)).toThrow(WebAssembly.RuntimeError);
@@ -192,28 +235,34 @@ describe.each(builds)('a chunk in $title', ({ build, kind }) => {
     const work = host.kernel.read(host.arenaPtr + ENTRIES_OFFSET, PAYLOAD_OFFSET - ENTRIES_OFFSET);
     expect(work.every((byte) => byte === 0)).toBe(true);
   }
-  /** The host's wipe, when it has read what it wants. What a kernel that came to its end has wiped it leaves alone. */
+  /**
+   * The host's wipe, when it has read what it wants. What a kernel that came to its end has wiped
+   * it leaves alone.
+   */
   function expectArenaWiped(host: ChunkHost, scan: SecretScan, unfinished = false): void {
     host.arena.wipe(unfinished);
     expect(host.kernel.read(host.arenaPtr, ARENA_BYTES).every((byte) => byte === 0)).toBe(true);
     expect(scan.find(host.kernel.memory, mayStay(host))).toEqual([]);
   }
 
-  it.each([1, 2, ENTRY_COUNT])('of %i entries leaves no secret of its sealing but those in slots', (count) => {
-    const host = makeHost();
-    laySealing(host, count);
-    const scan = secretsOfSealing(count);
-    host.kernel.exports.sealV1(host.arenaPtr);
-    expect(host.statuses()).toEqual(new Array(count).fill(STATUS_OK));
-    for (let i = 0; i < count; i++) {
-      const opened = unsealV1(cyclic(recipients, i), host.arena.envelope(i));
-      expect(toHex(opened.content)).toBe(toHex(cyclic(contents, i)));
-    }
-    expectWiped(host, scan);
-    expect(toHex(host.secretOf(keyOf(0))!)).toBe(toHex(x25519(sender.privateKey, keyOf(0))));
-    host.kernel.write(host.secretPtr, new Uint8Array(32));
-    expectArenaWiped(host, scan);
-  });
+  it.each([1, 2, ENTRY_COUNT])(
+    'of %i entries leaves no secret of its sealing but those in slots',
+    (count) => {
+      const host = makeHost();
+      laySealing(host, count);
+      const scan = secretsOfSealing(count);
+      host.kernel.exports.sealV1(host.arenaPtr);
+      expect(host.statuses()).toEqual(new Array(count).fill(STATUS_OK));
+      for (let i = 0; i < count; i++) {
+        const opened = unsealV1(cyclic(recipients, i), host.arena.envelope(i));
+        expect(toHex(opened.content)).toBe(toHex(cyclic(contents, i)));
+      }
+      expectWiped(host, scan);
+      expect(toHex(host.secretOf(keyOf(0))!)).toBe(toHex(x25519(sender.privateKey, keyOf(0))));
+      host.kernel.write(host.secretPtr, new Uint8Array(32));
+      expectArenaWiped(host, scan);
+    },
+  );
 
   it('leaves none of a sealing whose entries failed, nor the content once the host has wiped it', () => {
     const host = makeHost();
@@ -244,27 +293,33 @@ describe.each(builds)('a chunk in $title', ({ build, kind }) => {
     expectArenaWiped(host, secretsOfIdentity());
   });
 
-  it.each([1, ENTRY_COUNT])('of %i envelopes leaves no secret of its unsealing but those in slots', (count) => {
-    const host = makeHost();
-    layUnsealing(host, count);
-    const scan = secretsOfUnsealing(count);
-    host.kernel.exports.unsealV1(host.arenaPtr);
-    expect(host.statuses()).toEqual(new Array(count).fill(STATUS_OK));
-    expectWiped(host, scan);
-    expect(contentScan(count).find(host.kernel.memory)).toEqual(['content']);
-    expectArenaWiped(host, scan);
-    expect(contentScan(count).find(host.kernel.memory)).toEqual([]);
-  });
+  it.each([1, ENTRY_COUNT])(
+    'of %i envelopes leaves no secret of its unsealing but those in slots',
+    (count) => {
+      const host = makeHost();
+      layUnsealing(host, count);
+      const scan = secretsOfUnsealing(count);
+      host.kernel.exports.unsealV1(host.arenaPtr);
+      expect(host.statuses()).toEqual(new Array(count).fill(STATUS_OK));
+      expectWiped(host, scan);
+      expect(contentScan(count).find(host.kernel.memory)).toEqual(['content']);
+      expectArenaWiped(host, scan);
+      expect(contentScan(count).find(host.kernel.memory)).toEqual([]);
+    },
+  );
 
   it('leaves no secret of its preparing but those in slots', () => {
     const host = makeHost();
     const scan = secretsOfIdentity();
     layPreparing(host, ENTRY_COUNT);
-    for (let i = 0; i < ENTRY_COUNT; i++) scan.add(STATIC_SECRET, x25519(sender.privateKey, keyOf(i)));
+    for (let i = 0; i < ENTRY_COUNT; i++)
+      scan.add(STATIC_SECRET, x25519(sender.privateKey, keyOf(i)));
     host.kernel.exports.prepareSlots(host.arenaPtr);
     expect(host.statuses()).toEqual(new Array(ENTRY_COUNT).fill(STATUS_OK));
     expectWiped(host, scan);
-    expect(scan.find(host.kernel.memory, (name) => name.startsWith(OWN_KEY))).toEqual([STATIC_SECRET]);
+    expect(scan.find(host.kernel.memory, (name) => name.startsWith(OWN_KEY))).toEqual([
+      STATIC_SECRET,
+    ]);
     expectArenaWiped(host, scan);
   });
 

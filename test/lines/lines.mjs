@@ -1,5 +1,5 @@
-// The tests of kernels and envelopes on the Node lines that sealcast is for: each line's V8 makes other machine code of a
-// kernel, and may choose another kernel.
+// The tests of kernels and envelopes on the Node lines that sealcast is for: each line's V8 makes
+// other machine code of a kernel, and may choose another kernel.
 import { LINES, hasBinaries, installNodes, platform } from './nodes.mjs';
 import { runVitest } from './vitest.mjs';
 
@@ -27,7 +27,9 @@ export function runOtherLines() {
   const results = new Map();
   const others = LINES.filter((line) => line !== ownLine);
   if (!hasBinaries) {
-    console.log(`Node ${others.join(', ')}: not run, since no binaries of Node for ${platform} are pinned here.`);
+    console.log(
+      `Node ${others.join(', ')}: not run, since no binaries of Node for ${platform} are pinned here.`,
+    );
     return results;
   }
   try {

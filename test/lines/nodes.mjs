@@ -1,5 +1,5 @@
-// The Node binaries of the lines: from npm, by name, version and digest as nodes/package-lock.json has them, into a folder
-// that neither git nor the build looks at.
+// The Node binaries of the lines: from npm, by name, version and digest as nodes/package-lock.json
+// has them, into a folder that neither git nor the build looks at.
 import { createHash } from 'node:crypto';
 import { spawnSync } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
@@ -18,7 +18,9 @@ const packageOf = (line) => `node${line}-${platform}`;
 /** Whether npm has binaries for this platform, in versions that are pinned here. */
 export const hasBinaries = LINES.every((line) => packageOf(line) in optionalDependencies);
 
-/** Installs the binaries, unless they are those of the lockfile already; gives the path of a line's. */
+/**
+ * Installs the binaries, unless they are those of the lockfile already; gives the path of a line's.
+ */
 export function installNodes() {
   const lockDigest = createHash('sha256')
     .update(readFileSync(join(source, 'package-lock.json')))
@@ -27,8 +29,17 @@ export function installNodes() {
   if (!existsSync(stamp) || readFileSync(stamp, 'utf8') !== lockDigest) {
     console.log(`Installing the Node binaries of the lines (npm ci, some 700 MB on the disk) ...`);
     mkdirSync(installed, { recursive: true });
-    for (const name of ['package.json', 'package-lock.json']) copyFileSync(join(source, name), join(installed, name));
-    const args = ['ci', '--prefix', installed, '--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
+    for (const name of ['package.json', 'package-lock.json'])
+      copyFileSync(join(source, name), join(installed, name));
+    const args = [
+      'ci',
+      '--prefix',
+      installed,
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      '--loglevel=error',
+    ];
     const { status } = spawnSync('npm', args, { cwd: installed, stdio: 'inherit' });
     if (status !== 0) throw new Error('npm could not install the Node binaries of the lines');
   }

@@ -1,5 +1,6 @@
-// What the mock service knows of an account, as bytes, and back. The service has no way to give it out or to take it in
-// (27.0.0, 2026-11), so this reaches into its classes; their fields are private to TypeScript only.
+// What the mock service knows of an account, as bytes, and back. The service has no way to give it
+// out or to take it in (27.0.0, 2026-11), so this reaches into its classes; their fields are
+// private to TypeScript only.
 import { createRequire } from 'node:module';
 import type { PrimaryDevice, Server } from '@signalapp/mock-server';
 import type { AccountState } from './protocol.js';
@@ -16,7 +17,10 @@ interface PrivateKey extends Serializable {
 
 /** Names of libsignal's classes that records are made with. */
 interface Libsignal {
-  readonly PrivateKey: { deserialize(bytes: Uint8Array<ArrayBuffer>): PrivateKey; generate(): PrivateKey };
+  readonly PrivateKey: {
+    deserialize(bytes: Uint8Array<ArrayBuffer>): PrivateKey;
+    generate(): PrivateKey;
+  };
   readonly PreKeyRecord: Deserializer;
   readonly SignedPreKeyRecord: Deserializer;
   readonly KyberPreKeyRecord: Deserializer;
@@ -74,15 +78,21 @@ const REGISTRATION_IDS = 16_380;
 
 function ofAci<T>(map: ByKind<T>): T {
   const found = map.get('ACI');
-  if (found === undefined) throw new Error('the mock service keeps its stores otherwise than it did');
+  if (found === undefined)
+    throw new Error('the mock service keeps its stores otherwise than it did');
   return found;
 }
 
-function serializeAll<Id>(records: Iterable<readonly [Id, Serializable]>): (readonly [Id, Uint8Array<ArrayBuffer>])[] {
+function serializeAll<Id>(
+  records: Iterable<readonly [Id, Serializable]>,
+): (readonly [Id, Uint8Array<ArrayBuffer>])[] {
   return Array.from(records, ([id, record]) => [id, new Uint8Array(record.serialize())] as const);
 }
 
-function replaceAll<Id, Stored>(map: Map<Id, Stored>, entries: Iterable<readonly [Id, Stored]>): void {
+function replaceAll<Id, Stored>(
+  map: Map<Id, Stored>,
+  entries: Iterable<readonly [Id, Stored]>,
+): void {
   map.clear();
   for (const [id, stored] of entries) map.set(id, stored);
 }
@@ -90,7 +100,11 @@ function replaceAll<Id, Stored>(map: Map<Id, Stored>, entries: Iterable<readonly
 export function accountState(primary: PrimaryDevice): AccountState {
   const inside = primary as unknown as PrimaryInside;
   const { aci, number, registrationId } = inside.device;
-  const [oneTime, signed, kyber] = [ofAci(inside.preKeys), ofAci(inside.signedPreKeys), ofAci(inside.kyberPreKeys)];
+  const [oneTime, signed, kyber] = [
+    ofAci(inside.preKeys),
+    ofAci(inside.signedPreKeys),
+    ofAci(inside.kyberPreKeys),
+  ];
   return {
     aci,
     ...(number !== undefined && { number }),
@@ -100,8 +114,12 @@ export function accountState(primary: PrimaryDevice): AccountState {
     lastKeyIds: { oneTime: oneTime.lastId, signed: signed.lastId, kyber: kyber.lastId },
     preKeys: serializeAll(oneTime.records),
     signedPreKeys: serializeAll(signed.records),
-    kyberPreKeys: serializeAll(Array.from(kyber.records, ([id, { record }]) => [id, record] as const)),
-    lastResortIds: [...kyber.records].filter(([, { isLastResort }]) => isLastResort).map(([id]) => id),
+    kyberPreKeys: serializeAll(
+      Array.from(kyber.records, ([id, { record }]) => [id, record] as const),
+    ),
+    lastResortIds: [...kyber.records]
+      .filter(([, { isLastResort }]) => isLastResort)
+      .map(([id]) => id),
     sessions: serializeAll(inside.sessions.sessions),
   };
 }
@@ -121,7 +139,10 @@ export function reregistered(account: AccountState): AccountState {
   };
 }
 
-/** Makes an account of the service be the one of the state. Prekeys that it gave out stay good; it gets new ones to give. */
+/**
+ * Makes an account of the service be the one of the state. Prekeys that it gave out stay good; it
+ * gets new ones to give.
+ */
 export async function putState(primary: PrimaryDevice, state: AccountState): Promise<void> {
   const inside = primary as unknown as PrimaryInside;
   const { device } = inside;
@@ -134,7 +155,11 @@ export async function putState(primary: PrimaryDevice, state: AccountState): Pro
   await identities.updateIdentityKey(identityKey);
   await identities.updateLocalRegistrationId(state.registrationId);
 
-  const [oneTime, signed, kyber] = [ofAci(inside.preKeys), ofAci(inside.signedPreKeys), ofAci(inside.kyberPreKeys)];
+  const [oneTime, signed, kyber] = [
+    ofAci(inside.preKeys),
+    ofAci(inside.signedPreKeys),
+    ofAci(inside.kyberPreKeys),
+  ];
   oneTime.lastId = state.lastKeyIds.oneTime;
   signed.lastId = state.lastKeyIds.signed;
   kyber.lastId = state.lastKeyIds.kyber;

@@ -14,7 +14,9 @@ interface PendingCall {
 const STDERR_TAIL_CHARACTERS = 4_000;
 const EXIT_TIMEOUT_MS = 5_000;
 
-/** A child process and the calls made to it. When it dies, every call that waits for it is told why. */
+/**
+ * A child process and the calls made to it. When it dies, every call that waits for it is told why.
+ */
 export class ChildLink {
   private readonly child: ChildProcess;
   private readonly pending = new Map<number, PendingCall>();
@@ -45,7 +47,11 @@ export class ChildLink {
       this.child.once('close', (code, signal) => {
         rmSync(filesPath, { recursive: true, force: true });
         const how = signal === null ? `with exit code ${code}` : `by ${signal}`;
-        this.die(new Error(`the mock service ended ${how}${this.stderrTail && `:\n${this.stderrTail.trim()}`}`));
+        this.die(
+          new Error(
+            `the mock service ended ${how}${this.stderrTail && `:\n${this.stderrTail.trim()}`}`,
+          ),
+        );
         resolve();
       });
     });
@@ -72,7 +78,8 @@ export class ChildLink {
         resolve: (value) => resolve(value as Calls[Name]['result']),
         reject,
       });
-      // A child that is dying takes no message; its end, which follows, rejects the call with what it said last.
+      // A child that is dying takes no message; its end, which follows, rejects the call with what
+      // it said last.
       this.child.send({ id, name, params }, () => undefined);
     });
   }

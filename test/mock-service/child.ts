@@ -1,5 +1,5 @@
-// Entry of the process in which the mock service runs. It ends with its parent, however that ends. Its one argument is a
-// directory for what the service writes.
+// Entry of the process in which the mock service runs. It ends with its parent, however that ends.
+// Its one argument is a directory for what the service writes.
 import { rmSync } from 'node:fs';
 import './promise-with-resolvers.js';
 import type { CallMessage, ReplyMessage } from './protocol.js';
@@ -53,16 +53,24 @@ function reply(message: ReplyMessage, onSent?: () => void): void {
   process.send?.(message, undefined, undefined, onSent);
 }
 
-// Ending the process is all there is to stopping: it closes the sockets. The directory goes here and in the parent,
-// because either of them may be killed.
+// Ending the process is all there is to stopping: it closes the sockets. The directory goes here
+// and in the parent, because either of them may be killed.
 process.once('exit', () => rmSync(filesPath, { recursive: true, force: true }));
 process.once('disconnect', () => process.exit(0));
 process.on('message', (call: CallMessage) => {
   const { id } = call;
   handle(call, (value) => reply({ id, kind: 'progress', value })).then(
-    (value) => reply({ id, kind: 'result', value }, call.name === 'stop' ? () => process.exit(0) : undefined),
+    (value) =>
+      reply(
+        { id, kind: 'result', value },
+        call.name === 'stop' ? () => process.exit(0) : undefined,
+      ),
     (error: unknown) => {
-      reply({ id, kind: 'failure', message: error instanceof Error ? (error.stack ?? error.message) : String(error) });
+      reply({
+        id,
+        kind: 'failure',
+        message: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      });
     },
   );
 });

@@ -17,8 +17,9 @@ export class Mailboxes {
   }
 
   /**
-   * Waits until each of `subscribers` has decrypted `text`, or until nobody has decrypted anything for `idleTimeoutMs`.
-   * Gives every decryption, of whatever text, also the ones made before the call.
+   * Waits until each of `subscribers` has decrypted `text`, or until nobody has decrypted anything
+   * for `idleTimeoutMs`. Gives every decryption, of whatever text, also the ones made before the
+   * call.
    */
   async waitFor(
     text: string,

@@ -22,7 +22,10 @@ const DEFAULT_IDLE_TIMEOUT_MS = 120_000;
 
 export interface StartOptions {
   readonly subscribers: number;
-  /** Of an earlier service, whose accounts live on in this one; if they are too few subscribers, more are made. */
+  /**
+   * Of an earlier service, whose accounts live on in this one; if they are too few subscribers,
+   * more are made.
+   */
   readonly state?: ServiceState | undefined;
   readonly onProgress?: (subscribersMade: number) => void;
 }
@@ -36,8 +39,9 @@ export interface WaitOptions {
 }
 
 /**
- * Signal's own mock service, in a process of its own, with a broadcaster's account and its subscribers. It listens on
- * localhost over TLS and HTTP/2, as libsignal's network connections speak it; the subscribers decrypt with libsignal.
+ * Signal's own mock service, in a process of its own, with a broadcaster's account and its
+ * subscribers. It listens on localhost over TLS and HTTP/2, as libsignal's network connections
+ * speak it; the subscribers decrypt with libsignal.
  */
 export class MockService implements AsyncDisposable {
   private constructor(
@@ -48,7 +52,10 @@ export class MockService implements AsyncDisposable {
   static async start({ subscribers, state, onProgress }: StartOptions): Promise<MockService> {
     const link = new ChildLink();
     try {
-      return new MockService(link, await link.call('start', { subscriberCount: subscribers, state }, onProgress));
+      return new MockService(
+        link,
+        await link.call('start', { subscriberCount: subscribers, state }, onProgress),
+      );
     } catch (error) {
       await link.close();
       throw error;
@@ -56,29 +63,45 @@ export class MockService implements AsyncDisposable {
   }
 
   /**
-   * Every newcomer among the subscribers sends a text with its profile key to the broadcaster, every second one of them sealed. The
-   * broadcaster must be connected and have uploaded prekeys. Resolves when its client has taken all of them.
+   * Every newcomer among the subscribers sends a text with its profile key to the broadcaster,
+   * every second one of them sealed. The broadcaster must be connected and have uploaded prekeys.
+   * Resolves when its client has taken all of them.
    */
-  async subscribersSayHello(text = 'hello', onProgress?: (hellosTaken: number) => void): Promise<void> {
+  async subscribersSayHello(
+    text = 'hello',
+    onProgress?: (hellosTaken: number) => void,
+  ): Promise<void> {
     await this.link.call('subscribersSayHello', { text }, onProgress);
   }
 
-  /** A subscriber writes to the broadcaster, who must be connected and have uploaded prekeys. Resolves when its client has taken it. */
+  /**
+   * A subscriber writes to the broadcaster, who must be connected and have uploaded prekeys.
+   * Resolves when its client has taken it.
+   */
   async subscriberSends(
     subscriber: string,
     text: string,
-    { sealed = true, withProfileKey = true }: Partial<Pick<SentText, 'sealed' | 'withProfileKey'>> = {},
+    {
+      sealed = true,
+      withProfileKey = true,
+    }: Partial<Pick<SentText, 'sealed' | 'withProfileKey'>> = {},
   ): Promise<void> {
     await this.link.call('sendText', { subscriber, text, sealed, withProfileKey });
   }
 
   /**
-   * Waits until the subscribers have decrypted `text`, and gives everything that any subscriber decrypted. Gives up when
-   * nobody decrypts anything for a while; so whether all of them did is for the caller to see.
+   * Waits until the subscribers have decrypted `text`, and gives everything that any subscriber
+   * decrypted. Gives up when nobody decrypts anything for a while; so whether all of them did is
+   * for the caller to see.
    */
   waitForDecrypted(text: string, options: WaitOptions = {}): Promise<readonly Decryption[]> {
-    const { subscribers = this.description.subscribers, idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS } = options;
-    return this.link.call('waitForDecrypted', { text, subscribers, idleTimeoutMs }, options.onDecryption);
+    const { subscribers = this.description.subscribers, idleTimeoutMs = DEFAULT_IDLE_TIMEOUT_MS } =
+      options;
+    return this.link.call(
+      'waitForDecrypted',
+      { text, subscribers, idleTimeoutMs },
+      options.onDecryption,
+    );
   }
 
   /** Every request that reached the service over a chat connection, as it saw them. */
@@ -102,14 +125,17 @@ export class MockService implements AsyncDisposable {
     await this.link.call('unregister', { subscriber });
   }
 
-  /** A subscriber gets a new profile key, and so another access key. @returns the profile key, 32 bytes */
+  /**
+   * A subscriber gets a new profile key, and so another access key. @returns the profile key, 32
+   * bytes
+   */
   rotateProfileKey(subscriber: string): Promise<Uint8Array<ArrayBuffer>> {
     return this.link.call('rotateProfileKey', { subscriber });
   }
 
   /**
-   * The subscriber registers once more, as on a new phone: with another identity key and registration id, without its
-   * sessions, and with the profile key that it had.
+   * The subscriber registers once more, as on a new phone: with another identity key and
+   * registration id, without its sessions, and with the profile key that it had.
    */
   async reregister(subscriber: string): Promise<void> {
     await this.link.call('reregister', { subscriber });

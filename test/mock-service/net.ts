@@ -14,7 +14,8 @@ export function netOf(service: Pick<ServiceDescription, 'port' | 'caCertificateD
     TESTING_localServer_rootCertificateDer: service.caCertificateDer,
     TESTING_localServer_httpVersion: 2,
   });
-  // What libsignal would send over gRPC, which the mock service does not speak enough of (27.0.0, 2026-11).
+  // What libsignal would send over gRPC, which the mock service does not speak enough of (27.0.0,
+  // 2026-11).
   net.setRemoteConfig(
     new Map([
       ['grpc.MessagesAnonymousSendSingleRecipientMessage', 'ws'],

@@ -7,8 +7,11 @@ interface Resolvers<T> {
 
 function withResolvers<T>(): Resolvers<T> {
   const resolvers = {} as Resolvers<T>;
-  resolvers.promise = new Promise<T>((resolve, reject) => Object.assign(resolvers, { resolve, reject }));
+  resolvers.promise = new Promise<T>((resolve, reject) =>
+    Object.assign(resolvers, { resolve, reject }),
+  );
   return resolvers;
 }
 
-if (!('withResolvers' in Promise)) Object.defineProperty(Promise, 'withResolvers', { value: withResolvers });
+if (!('withResolvers' in Promise))
+  Object.defineProperty(Promise, 'withResolvers', { value: withResolvers });

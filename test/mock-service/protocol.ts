@@ -1,5 +1,5 @@
-// What the mock service's process and its parent say to each other. Bytes only: the service carries a libsignal of its
-// own, older than ours, and objects of one copy mean nothing to the other.
+// What the mock service's process and its parent say to each other. Bytes only: the service carries
+// a libsignal of its own, older than ours, and objects of one copy mean nothing to the other.
 
 /** What a client needs to be one device of an account. */
 export interface DeviceAccount {
@@ -17,7 +17,10 @@ export interface BroadcasterAccount extends DeviceAccount {
 
 type Keyed<Id> = readonly (readonly [id: Id, record: Uint8Array<ArrayBuffer>])[];
 
-/** An account and what its first device remembers, for a service that is started later to go on with. */
+/**
+ * An account and what its first device remembers, for a service that is started later to go on
+ * with.
+ */
 export interface AccountState {
   readonly aci: string;
   readonly number?: string;
@@ -25,7 +28,11 @@ export interface AccountState {
   /** 32 bytes each. */
   readonly identityPrivateKey: Uint8Array<ArrayBuffer>;
   readonly profileKey: Uint8Array<ArrayBuffer>;
-  readonly lastKeyIds: { readonly oneTime: number; readonly signed: number; readonly kyber: number };
+  readonly lastKeyIds: {
+    readonly oneTime: number;
+    readonly signed: number;
+    readonly kyber: number;
+  };
   readonly preKeys: Keyed<number>;
   readonly signedPreKeys: Keyed<number>;
   readonly kyberPreKeys: Keyed<number>;
@@ -49,7 +56,10 @@ export interface UploadedKeys {
 
 /** All accounts of a service. Devices that were linked to them are left out. */
 export interface ServiceState {
-  readonly broadcaster: AccountState & { readonly password: string; readonly uploaded: UploadedKeys | undefined };
+  readonly broadcaster: AccountState & {
+    readonly password: string;
+    readonly uploaded: UploadedKeys | undefined;
+  };
   readonly subscribers: readonly (AccountState & { readonly hasSaidHello: boolean })[];
 }
 
@@ -89,7 +99,10 @@ export interface LoggedRequest {
   readonly headers: readonly (readonly [name: string, value: string])[];
   /** Headers of the HTTP request that opened the connection. */
   readonly connectionHeaders: readonly (readonly [name: string, value: string])[];
-  /** Whether the service knew which account it came from, by the connection or by the request itself. */
+  /**
+   * Whether the service knew which account it came from, by the connection or by the request
+   * itself.
+   */
   readonly authenticated: boolean;
   readonly body: Uint8Array<ArrayBuffer>;
   readonly status: number;
@@ -106,14 +119,22 @@ export interface Calls {
   subscribersSayHello: { params: { readonly text: string }; progress: number; result: null };
   sendText: { params: SentText; progress: never; result: null };
   waitForDecrypted: {
-    params: { readonly text: string; readonly subscribers: readonly string[]; readonly idleTimeoutMs: number };
+    params: {
+      readonly text: string;
+      readonly subscribers: readonly string[];
+      readonly idleTimeoutMs: number;
+    };
     progress: Decryption;
     result: readonly Decryption[];
   };
   requests: { params: null; progress: never; result: readonly LoggedRequest[] };
   unregister: { params: { readonly subscriber: string }; progress: never; result: null };
   reregister: { params: { readonly subscriber: string }; progress: never; result: null };
-  rotateProfileKey: { params: { readonly subscriber: string }; progress: never; result: Uint8Array<ArrayBuffer> };
+  rotateProfileKey: {
+    params: { readonly subscriber: string };
+    progress: never;
+    result: Uint8Array<ArrayBuffer>;
+  };
   linkDevice: { params: { readonly subscriber: string }; progress: never; result: DeviceAccount };
   unlinkDevice: {
     params: { readonly subscriber: string; readonly deviceId: number };
@@ -126,7 +147,11 @@ export interface Calls {
 export type CallName = keyof Calls;
 
 export type CallMessage = {
-  [Name in CallName]: { readonly id: number; readonly name: Name; readonly params: Calls[Name]['params'] };
+  [Name in CallName]: {
+    readonly id: number;
+    readonly name: Name;
+    readonly params: Calls[Name]['params'];
+  };
 }[CallName];
 
 export type ReplyMessage =

@@ -13,7 +13,10 @@ interface WebSocketRequest {
 interface ConnectionInside {
   readonly request: { readonly headers: Record<string, string | string[] | undefined> };
   readonly device: object | undefined;
-  handleRequest: (this: ConnectionInside, request: WebSocketRequest) => Promise<{ readonly status: number | null }>;
+  handleRequest: (
+    this: ConnectionInside,
+    request: WebSocketRequest,
+  ) => Promise<{ readonly status: number | null }>;
 }
 
 function parseHeader(line: string): readonly [string, string] {
@@ -27,7 +30,8 @@ function parseHeader(line: string): readonly [string, string] {
  */
 export function logRequests(): readonly LoggedRequest[] {
   const log: LoggedRequest[] = [];
-  // The class by its file, because the package exports it nowhere else; with require, to get the very copy it uses.
+  // The class by its file, because the package exports it nowhere else; with require, to get the
+  // very copy it uses.
   const require = createRequire(import.meta.url);
   const connections = require('@signalapp/mock-server/src/server/ws/connection.js') as {
     Connection: typeof Connection;
@@ -46,7 +50,8 @@ export function logRequests(): readonly LoggedRequest[] {
         connectionHeaders: Object.entries(this.request.headers).flatMap(([name, values]) =>
           [values ?? []].flat().map((value) => [name.toLowerCase(), value] as const),
         ),
-        // Read only now, since an Authorization header on the request itself is looked at while it is handled.
+        // Read only now, since an Authorization header on the request itself is looked at while it
+        // is handled.
         authenticated: this.device !== undefined,
         body: new Uint8Array(request.body ?? []),
         status: response.status ?? 0,

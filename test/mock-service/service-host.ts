@@ -1,5 +1,10 @@
 import { randomBytes, randomInt, X509Certificate } from 'node:crypto';
-import { loadCertificates, Server, ServiceIdKind, type PrimaryDevice } from '@signalapp/mock-server';
+import {
+  loadCertificates,
+  Server,
+  ServiceIdKind,
+  type PrimaryDevice,
+} from '@signalapp/mock-server';
 import { accountState, putState, reregistered, restoreAccount } from './account-state.js';
 import { Mailboxes } from './mailboxes.js';
 import type {
@@ -50,7 +55,8 @@ async function makeSubscribers(
   while (subscribers.length < Math.max(count, known.length)) {
     const profileName = `Subscriber ${subscribers.length + 1}`;
     const before = known[subscribers.length];
-    // Without a number, an account has no second identity: half the keys to make, and sealed sender never uses it.
+    // Without a number, an account has no second identity: half the keys to make, and sealed sender
+    // never uses it.
     const primary =
       before === undefined
         ? await server.createPrimaryDevice({ profileName, hasE164: false })
@@ -105,30 +111,42 @@ export class ServiceHost {
       trustRoot: new Uint8Array(Buffer.from(trustRoot, 'base64')),
       broadcaster: await accountOf(broadcaster, password),
       subscribers: listed.map(({ primary }) => primary.device.aci),
-      newcomers: listed.filter(({ hasSaidHello }) => !hasSaidHello).map(({ primary }) => primary.device.aci),
+      newcomers: listed
+        .filter(({ hasSaidHello }) => !hasSaidHello)
+        .map(({ primary }) => primary.device.aci),
     });
   }
 
   /**
-   * Every newcomer sends a text with its profile key to the broadcaster, every second one of them sealed. The
-   * broadcaster must be connected and have uploaded prekeys: a message counts as sent when its client has taken it.
+   * Every newcomer sends a text with its profile key to the broadcaster, every second one of them
+   * sealed. The broadcaster must be connected and have uploaded prekeys: a message counts as sent
+   * when its client has taken it.
    */
   async subscribersSayHello(text: string, onHello: (hellosTaken: number) => void): Promise<void> {
     const { device } = this.broadcaster;
     for (const [i, aci] of this.description.newcomers.entries()) {
       const subscriber = this.find(aci);
       await subscriber.primary.addSingleUseKey(device, await device.popSingleUseKey());
-      await subscriber.primary.sendText(device, text, { withProfileKey: true, sealed: i % 2 === 0 });
+      await subscriber.primary.sendText(device, text, {
+        withProfileKey: true,
+        sealed: i % 2 === 0,
+      });
       subscriber.hasSaidHello = true;
       onHello(i + 1);
     }
   }
 
   /** Resolves when the broadcaster's client has taken it. */
-  async sendText({ subscriber: aci, text, sealed, withProfileKey }: Calls['sendText']['params']): Promise<void> {
+  async sendText({
+    subscriber: aci,
+    text,
+    sealed,
+    withProfileKey,
+  }: Calls['sendText']['params']): Promise<void> {
     const { device } = this.broadcaster;
     const subscriber = this.find(aci);
-    if (!subscriber.hasSaidHello) await subscriber.primary.addSingleUseKey(device, await device.popSingleUseKey());
+    if (!subscriber.hasSaidHello)
+      await subscriber.primary.addSingleUseKey(device, await device.popSingleUseKey());
     subscriber.hasSaidHello = true;
     await subscriber.primary.sendText(device, text, { withProfileKey, sealed });
   }
@@ -143,8 +161,15 @@ export class ServiceHost {
   exportState(): ServiceState {
     const { password } = this.description.broadcaster;
     return {
-      broadcaster: { ...accountState(this.broadcaster), password, uploaded: uploadedKeys(this.broadcaster) },
-      subscribers: this.subscribers.map(({ primary, hasSaidHello }) => ({ ...accountState(primary), hasSaidHello })),
+      broadcaster: {
+        ...accountState(this.broadcaster),
+        password,
+        uploaded: uploadedKeys(this.broadcaster),
+      },
+      subscribers: this.subscribers.map(({ primary, hasSaidHello }) => ({
+        ...accountState(primary),
+        hasSaidHello,
+      })),
     };
   }
 
@@ -159,7 +184,9 @@ export class ServiceHost {
   }
 
   /** A new profile key, and the access key that follows from it. @returns the profile key */
-  async rotateProfileKey({ subscriber }: Calls['rotateProfileKey']['params']): Promise<Uint8Array<ArrayBuffer>> {
+  async rotateProfileKey({
+    subscriber,
+  }: Calls['rotateProfileKey']['params']): Promise<Uint8Array<ArrayBuffer>> {
     const { primary } = this.find(subscriber);
     const profileKey = new Uint8Array(randomBytes(32));
     await putState(primary, { ...accountState(primary), profileKey });
@@ -167,8 +194,9 @@ export class ServiceHost {
   }
 
   /**
-   * Not `createSecondaryDevice`: a device of that has no password, so that no client can be it, and what is sent to it is
-   * dropped. Its prekeys here are ones that nobody has the private half of, until its client uploads its own.
+   * Not `createSecondaryDevice`: a device of that has no password, so that no client can be it, and
+   * what is sent to it is dropped. Its prekeys here are ones that nobody has the private half of,
+   * until its client uploads its own.
    */
   async linkDevice({ subscriber }: Calls['linkDevice']['params']): Promise<DeviceAccount> {
     const { primary } = this.find(subscriber);

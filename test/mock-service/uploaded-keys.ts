@@ -1,5 +1,6 @@
-// The prekeys that a client uploaded, as the mock service has them, as bytes, and back: Signal's service would have kept them, this one
-// makes new ones when it is started. Fields of its classes that are private to TypeScript only (27.0.0, 2026-11).
+// The prekeys that a client uploaded, as the mock service has them, as bytes, and back: Signal's
+// service would have kept them, this one makes new ones when it is started. Fields of its classes
+// that are private to TypeScript only (27.0.0, 2026-11).
 import { createRequire } from 'node:module';
 import type { PrimaryDevice } from '@signalapp/mock-server';
 import type { PublicKeyState, UploadedKeys } from './protocol.js';
@@ -57,7 +58,10 @@ export function uploadedKeys(primary: PrimaryDevice): UploadedKeys | undefined {
   };
 }
 
-export async function putUploadedKeys(primary: PrimaryDevice, uploaded: UploadedKeys): Promise<void> {
+export async function putUploadedKeys(
+  primary: PrimaryDevice,
+  uploaded: UploadedKeys,
+): Promise<void> {
   const inside = insideOf(primary);
   const known = inside.keys.get('ACI');
   if (known === undefined) throw new Error('the mock service keeps its keys otherwise than it did');

@@ -5,7 +5,10 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ConsumerProject } from '../harness/consumer-project.js';
 import { runNode } from '../harness/run-node.js';
 
-/** Seals to a recipient and unseals the envelope as that recipient; the kernel and a worker thread take part. */
+/**
+ * Seals to a recipient and unseals the envelope as that recipient; the kernel and a worker thread
+ * take part.
+ */
 const PROGRAM = `
   import { Sealer, deriveAccessKey } from 'sealcast';
   import { loadKernel } from 'sealcast/kernel';

@@ -33,14 +33,18 @@ const firstSubscriber = (): string => service.description.subscribers[0] ?? '';
 const EXPECTED: Readonly<Record<string, Expectation>> = {
   'README.md: Seal': { prints: /^1000 sealed with kernel (int|fma)\n$/ },
   'README.md: Broadcast': {
-    prints: new RegExp(`^\\{\\s+id: 'bridge-2026-11-22',[^}]*\\bsealed: ${SUBSCRIBERS},[^}]*\\}\n$`),
+    prints: new RegExp(
+      `^\\{\\s+id: 'bridge-2026-11-22',[^}]*\\bsealed: ${SUBSCRIBERS},[^}]*\\}\n$`,
+    ),
   },
   'README.md: Receive': {
     prints: /^receiving\n$/,
     meanwhile: async (running) => {
       await running.printed('receiving');
       await service.subscriberSends(firstSubscriber(), 'good morning');
-      await service.waitForDecrypted('You wrote: good morning', { subscribers: [firstSubscriber()] });
+      await service.waitForDecrypted('You wrote: good morning', {
+        subscribers: [firstSubscriber()],
+      });
       running.terminate();
     },
   },
@@ -48,8 +52,12 @@ const EXPECTED: Readonly<Record<string, Expectation>> = {
     prints: /^1000 sealed, kernel (int|fma); opened: true, access key of 16 bytes\n$/,
   },
   'docs/guide/seal.md: The kernel alone': { prints: /^(int|fma) 64\n$/ },
-  'docs/guide/broadcast.md: Broadcast': { prints: new RegExp(`^${SUBSCRIBERS} of ${SUBSCRIBERS} in \\d+ ms\n$`) },
-  'docs/guide/broadcast.md: One broadcast': { prints: new RegExp(`^open\n\\d \\[ 'paused' \\]\n${SUBSCRIBERS}\n$`) },
+  'docs/guide/broadcast.md: Broadcast': {
+    prints: new RegExp(`^${SUBSCRIBERS} of ${SUBSCRIBERS} in \\d+ ms\n$`),
+  },
+  'docs/guide/broadcast.md: One broadcast': {
+    prints: new RegExp(`^open\n\\d \\[ 'paused' \\]\n${SUBSCRIBERS}\n$`),
+  },
   'docs/guide/receive.md: An announcement service': {
     prints: /^receiving\n$/,
     meanwhile: async (running) => {
@@ -111,7 +119,8 @@ describe('a document', () => {
 
   it.each(documents)('has links that lead somewhere: $path', (document) => {
     const dead = localLinksOf(document).filter(({ target, anchor }) => {
-      const path = target === '' ? document.path : join(dirname(document.path), target).replaceAll('\\', '/');
+      const path =
+        target === '' ? document.path : join(dirname(document.path), target).replaceAll('\\', '/');
       if (!existsSync(join(packageRoot, path))) return true;
       const linked = byPath.get(path);
       return anchor !== '' && linked !== undefined && !anchorsOf(linked).has(anchor);

@@ -19,6 +19,8 @@ describe('docs/errors.md', () => {
     const code = /^`(ERR_\w+)`/.exec(entry)?.[1] as SealcastErrorCode;
     const retryable = new SealcastError(code, '').retryable ? 'yes' : 'no';
     expect(/\*\*Retryable:\*\* (\w+)/.exec(entry)?.[1]).toBe(retryable);
-    expect(entry).toMatch(/^`ERR_\w+`\n\n- \*\*Cause:\*\* .+\n- \*\*Remedy:\*\* .+\n- \*\*Retryable:\*\* (yes|no)\n/s);
+    expect(entry).toMatch(
+      /^`ERR_\w+`\n\n- \*\*Cause:\*\* .+\n- \*\*Remedy:\*\* .+\n- \*\*Retryable:\*\* (yes|no)\n/s,
+    );
   });
 });

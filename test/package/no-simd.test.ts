@@ -6,7 +6,10 @@ import { allBuilds } from '../harness/kernel-builds.js';
 import { runNode } from '../harness/run-node.js';
 import { createWorld } from '../harness/signal-fixtures.js';
 
-/** V8 needs SSE4.1 and SSSE3 for WebAssembly SIMD; told to do without them, it is an engine without SIMD. */
+/**
+ * V8 needs SSE4.1 and SSSE3 for WebAssembly SIMD; told to do without them, it is an engine without
+ * SIMD.
+ */
 const WITHOUT_SIMD = ['--no-enable-sse4-1', '--no-enable-ssse3'];
 
 const IS_VALIDATED = `
@@ -45,7 +48,10 @@ describe.skipIf(!isTestable)(`on an engine without SIMD${skipReason}`, () => {
         }
       }
       console.log(JSON.stringify({ errors, workers }));`;
-    const { exitCode, stdout, stderr } = runNode(packageRoot, [...WITHOUT_SIMD, ...evaluate(script)]);
+    const { exitCode, stdout, stderr } = runNode(packageRoot, [
+      ...WITHOUT_SIMD,
+      ...evaluate(script),
+    ]);
     expect({ exitCode, stderr }).toEqual({ exitCode: 0, stderr: '' });
     const { errors, workers } = JSON.parse(stdout) as { errors: object[]; workers: number };
     expect(errors).toHaveLength(hasFma ? 8 : 6);
@@ -53,7 +59,9 @@ describe.skipIf(!isTestable)(`on an engine without SIMD${skipReason}`, () => {
       expect(error).toEqual({
         isOurs: true,
         code: 'ERR_KERNEL_UNSUPPORTED',
-        message: expect.stringMatching(/no kernel can run here.*(int|fma): this engine lacks.*SIMD/) as string,
+        message: expect.stringMatching(
+          /no kernel can run here.*(int|fma): this engine lacks.*SIMD/,
+        ) as string,
       });
     }
     expect(workers).toBe(0);

@@ -25,7 +25,9 @@ afterAll(() => project.remove());
 
 describe('the packed package', () => {
   test('contains entry points, types, worker, every kernel, and what explains it', () => {
-    const kernels = JSON.parse(readFileSync(join(packageRoot, 'dist/kernel/manifest.json'), 'utf8')) as {
+    const kernels = JSON.parse(
+      readFileSync(join(packageRoot, 'dist/kernel/manifest.json'), 'utf8'),
+    ) as {
       file: string;
     }[];
     expect(kernels.length).toBeGreaterThan(0);
@@ -52,7 +54,8 @@ describe('the packed package', () => {
     const expected =
       /^(dist\/(src|workers|kernel|assembly)\/.+|docs\/(guide\/[a-z-]+|errors)\.md|[A-Z]+(\.md)?|package\.json)$/;
     expect(paths.filter((path) => !expected.test(path))).toEqual([]);
-    const unwanted = /debug|\.test\.|(^|\/)(test|bench|build|node_modules)\/|[^d]\.ts$|\.wat$|\.tsbuildinfo$/;
+    const unwanted =
+      /debug|\.test\.|(^|\/)(test|bench|build|node_modules)\/|[^d]\.ts$|\.wat$|\.tsbuildinfo$/;
     expect(paths.filter((path) => unwanted.test(path))).toEqual([]);
   });
 
@@ -71,7 +74,11 @@ describe('the packed package', () => {
   });
 
   test('has nothing that publint finds fault with', async () => {
-    const { messages, pkg } = await publint({ pkgDir: project.installed, pack: false, strict: true });
+    const { messages, pkg } = await publint({
+      pkgDir: project.installed,
+      pack: false,
+      strict: true,
+    });
     expect(messages.map((message) => formatMessage(message, pkg))).toEqual([]);
   });
 
@@ -79,24 +86,29 @@ describe('the packed package', () => {
     const tarball = new Uint8Array(readFileSync(project.tarball));
     const analysis = await checkPackage(createPackageFromTarballData(tarball));
     if (analysis.types === false) throw new Error('are-the-types-wrong finds no types');
-    // ES modules alone: `require` of them is what Node 20.19 and newer can do, and older ones could not.
+    // ES modules alone: `require` of them is what Node 20.19 and newer can do, and older ones could
+    // not.
     const problems = analysis.problems.filter(({ kind }) => kind !== 'CJSResolvesToESM');
     expect(problems).toEqual([]);
     expect(Object.keys(analysis.entrypoints)).toEqual(['.', './kernel', './package.json']);
   });
 
   test('says who wrote it and what it is, and names no home that it does not have', () => {
-    const manifest = JSON.parse(readFileSync(join(project.installed, 'package.json'), 'utf8')) as Record<
-      string,
-      unknown
-    >;
+    const manifest = JSON.parse(
+      readFileSync(join(project.installed, 'package.json'), 'utf8'),
+    ) as Record<string, unknown>;
     expect(manifest).toMatchObject({ author: 'The sealcast authors', license: 'AGPL-3.0-only' });
     expect(manifest['keywords']).toEqual(expect.arrayContaining(['signal', 'sealed-sender']));
-    for (const name of ['homepage', 'bugs', 'repository']) expect(manifest).not.toHaveProperty(name);
+    for (const name of ['homepage', 'bugs', 'repository'])
+      expect(manifest).not.toHaveProperty(name);
   });
 
   test('names no path of the machine that built it', () => {
-    const files = readdirSync(project.installed, { recursive: true, encoding: 'utf8', withFileTypes: true });
+    const files = readdirSync(project.installed, {
+      recursive: true,
+      encoding: 'utf8',
+      withFileTypes: true,
+    });
     const named = files
       .filter((file) => file.isFile())
       .map((file) => join(file.parentPath, file.name))
@@ -126,7 +138,12 @@ describe('a project that installed it', () => {
     );
     const { stdout, stderr } = runNode(project.directory, ['lazy.js']);
     expect(stderr).toBe('');
-    expect(JSON.parse(stdout)).toEqual({ sealed: true, before: false, verdict: 'ERR_INVALID_ENVELOPE', after: true });
+    expect(JSON.parse(stdout)).toEqual({
+      sealed: true,
+      before: false,
+      verdict: 'ERR_INVALID_ENVELOPE',
+      after: true,
+    });
   });
 
   test('imports both entry points under plain Node, and seals and opens with them', () => {
@@ -173,7 +190,11 @@ describe('a project that installed it', () => {
         const [sealed] = await sealer.seal([{ recipientIdentityKey: publicKey, content: new Uint8Array(3) }]);
         await sealer.close();
         console.log(sealed.ok);`;
-      const { exitCode, stdout, stderr } = runNode(folder.directory, ['--input-type=module', '--eval', script]);
+      const { exitCode, stdout, stderr } = runNode(folder.directory, [
+        '--input-type=module',
+        '--eval',
+        script,
+      ]);
       expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: 'true\n', stderr: '' });
     } finally {
       folder.remove();

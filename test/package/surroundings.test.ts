@@ -58,7 +58,9 @@ const SCRIPT = `
   console.log(JSON.stringify(said));`;
 
 function attempts(nodeArgs: readonly string[], shell = ''): unknown {
-  const node = [process.execPath, ...nodeArgs, '--input-type=module', '--eval', '"$SCRIPT"'].join(' ');
+  const node = [process.execPath, ...nodeArgs, '--input-type=module', '--eval', '"$SCRIPT"'].join(
+    ' ',
+  );
   const env = { ...process.env, SCRIPT, STORE_PATH: join(directory, 'store') };
   const { stdout, stderr } = spawnSync('sh', ['-c', `${shell} exec ${node}`], {
     cwd: packageRoot,
@@ -83,22 +85,36 @@ describe.skipIf(process.platform === 'win32')('a process', () => {
     'with few addresses is told so, and works where V8 reserves none for checks',
     () => {
       const limit = 'ulimit -v 9000000;';
-      expect(attempts([], limit)).toMatchObject({ sealer: 'ERR_OUT_OF_MEMORY', broadcaster: 'ERR_OUT_OF_MEMORY' });
-      expect(attempts(['--disable-wasm-trap-handler'], limit)).toMatchObject({ sealer: 'works', broadcaster: 'works' });
+      expect(attempts([], limit)).toMatchObject({
+        sealer: 'ERR_OUT_OF_MEMORY',
+        broadcaster: 'ERR_OUT_OF_MEMORY',
+      });
+      expect(attempts(['--disable-wasm-trap-handler'], limit)).toMatchObject({
+        sealer: 'works',
+        broadcaster: 'works',
+      });
     },
   );
 
-  test.skipIf(!hasPermissions)('under the permission model works with the permissions that the docs name', () => {
-    const readable = [packageRoot, realpathSync(join(packageRoot, 'node_modules')), directory, '/etc/alpine-release'];
-    expect(
-      attempts([
-        '--permission',
-        '--no-warnings',
-        ...readable.map((path) => `--allow-fs-read=${path}`),
-        `--allow-fs-write=${directory}`,
-        '--allow-addons',
-        '--allow-worker',
-      ]),
-    ).toEqual({ sealer: 'works', store: 'works', broadcaster: 'works' });
-  });
+  test.skipIf(!hasPermissions)(
+    'under the permission model works with the permissions that the docs name',
+    () => {
+      const readable = [
+        packageRoot,
+        realpathSync(join(packageRoot, 'node_modules')),
+        directory,
+        '/etc/alpine-release',
+      ];
+      expect(
+        attempts([
+          '--permission',
+          '--no-warnings',
+          ...readable.map((path) => `--allow-fs-read=${path}`),
+          `--allow-fs-write=${directory}`,
+          '--allow-addons',
+          '--allow-worker',
+        ]),
+      ).toEqual({ sealer: 'works', store: 'works', broadcaster: 'works' });
+    },
+  );
 });

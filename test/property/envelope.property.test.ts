@@ -9,7 +9,12 @@ import { keyPairFromScalar, unsealV1 } from '../reference/envelope-v1.js';
 import { hmacSha256 as twinHmac } from '../reference/hmac.js';
 import { x25519 as twinX25519 } from '../reference/x25519.js';
 import { kernelNames } from '../harness/kernel-builds.js';
-import { createWorld, keyPairBytes, smallestUsmcBytes, usmcOfSize } from '../harness/signal-fixtures.js';
+import {
+  createWorld,
+  keyPairBytes,
+  smallestUsmcBytes,
+  usmcOfSize,
+} from '../harness/signal-fixtures.js';
 
 const world = createWorld(0);
 const bytes = (minLength: number, maxLength: number): fc.Arbitrary<Uint8Array> =>
@@ -19,7 +24,11 @@ const key = bytes(32, 32);
 describe.each(kernelNames)('for any input, with the kernel %s,', (kernel) => {
   let sealer: Sealer;
   beforeAll(async () => {
-    sealer = await Sealer.create({ identityKeyPair: keyPairBytes(world.sender), threads: 2, kernel });
+    sealer = await Sealer.create({
+      identityKeyPair: keyPairBytes(world.sender),
+      threads: 2,
+      kernel,
+    });
   });
   afterAll(() => sealer.close());
 
@@ -29,11 +38,15 @@ describe.each(kernelNames)('for any input, with the kernel %s,', (kernel) => {
       fc.asyncProperty(fc.array(entry, { minLength: 1, maxLength: 40 }), async (entries) => {
         const recipients = entries.map(({ scalar }) => keyPairFromScalar(scalar));
         const results = await sealer.seal(
-          entries.map(({ content }, i) => ({ recipientIdentityKey: recipients[i]!.publicKey, content })),
+          entries.map(({ content }, i) => ({
+            recipientIdentityKey: recipients[i]!.publicKey,
+            content,
+          })),
         );
         for (const [i, result] of results.entries()) {
           if (!result.ok) throw result.error;
-          // The twin takes milliseconds: one of each batch, and the last one, stand for the rest of their lanes.
+          // The twin takes milliseconds: one of each batch, and the last one, stand for the rest of
+          // their lanes.
           if (i !== entries.length - 1 && i !== entries.length >> 1) continue;
           const { content, senderIdentityKey } = unsealV1(recipients[i]!, result.envelope);
           expect(toHex(content)).toBe(toHex(entries[i]!.content));
@@ -51,7 +64,10 @@ describe.each(kernelNames)('for any input, with the kernel %s,', (kernel) => {
     const content = usmcOfSize(world.senderCertificate, smallest).serialize();
     const [sealed] = await sealer.seal([{ recipientIdentityKey: recipient.publicKey, content }]);
     if (sealed?.ok !== true) throw new Error('not sealed');
-    const change = fc.record({ at: fc.nat(sealed.envelope.length - 1), by: fc.integer({ min: 1, max: 255 }) });
+    const change = fc.record({
+      at: fc.nat(sealed.envelope.length - 1),
+      by: fc.integer({ min: 1, max: 255 }),
+    });
     await fc.assert(
       fc.asyncProperty(fc.array(change, { minLength: 1, maxLength: 60 }), async (changes) => {
         const spoiled = changes.map(({ at, by }) => {
@@ -91,18 +107,24 @@ describe.each(kernelNames)('for any input, with the kernel %s,', (kernel) => {
   it('X25519 and HMAC agree with the twin, whatever the place in the batch', async () => {
     const primitives = await loadKernel({ kernel });
     fc.assert(
-      fc.property(fc.array(fc.tuple(key, key), { minLength: 1, maxLength: 9 }), fc.nat(), (pairs, pick) => {
-        const i = pick % pairs.length;
-        const scalars = Uint8Array.from(pairs.flatMap(([scalar]) => [...scalar]));
-        const points = Uint8Array.from(pairs.flatMap(([, point]) => [...point]));
-        const result = primitives.x25519(scalars, points).subarray(32 * i, 32 * i + 32);
-        expect(toHex(result)).toBe(toHex(twinX25519(...pairs[i]!)));
-      }),
+      fc.property(
+        fc.array(fc.tuple(key, key), { minLength: 1, maxLength: 9 }),
+        fc.nat(),
+        (pairs, pick) => {
+          const i = pick % pairs.length;
+          const scalars = Uint8Array.from(pairs.flatMap(([scalar]) => [...scalar]));
+          const points = Uint8Array.from(pairs.flatMap(([, point]) => [...point]));
+          const result = primitives.x25519(scalars, points).subarray(32 * i, 32 * i + 32);
+          expect(toHex(result)).toBe(toHex(twinX25519(...pairs[i]!)));
+        },
+      ),
       { numRuns: 60 },
     );
     fc.assert(
       fc.property(bytes(0, 200), bytes(0, 500), (hmacKey, message) => {
-        expect(toHex(primitives.hmacSha256(hmacKey, message))).toBe(toHex(twinHmac(hmacKey, message)));
+        expect(toHex(primitives.hmacSha256(hmacKey, message))).toBe(
+          toHex(twinHmac(hmacKey, message)),
+        );
       }),
       { numRuns: 100 },
     );

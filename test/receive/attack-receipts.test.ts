@@ -1,11 +1,20 @@
 import type * as ContentIndex from '#dist/src/content/index.js';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { spin } from '../harness/count-turns.js';
-import { openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
+import {
+  openReceiverScene,
+  take,
+  text,
+  untilDelivered,
+  type ReceiverScene,
+} from '../harness/receivers.js';
 import type { Subscriber } from '../fakes/stand-in-service.js';
 
 /** In which turns of the event loop contents were read, once a test says how to tell them. */
-const reads = vi.hoisted(() => ({ turns: [] as number[], turnOf: undefined as (() => number) | undefined }));
+const reads = vi.hoisted(() => ({
+  turns: [] as number[],
+  turnOf: undefined as (() => number) | undefined,
+}));
 vi.mock('#dist/src/content/index.js', async (importOriginal) => {
   const original = await importOriginal<typeof ContentIndex>();
   const decodeContent: typeof original.decodeContent = (bytes) => {

@@ -2,7 +2,13 @@ import { openBroadcaster } from '../harness/open-with-clock.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { contactIn, putContact } from '../harness/account-scene.js';
 import { manyTurns, untilTrue } from '../harness/await-condition.js';
-import { openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
+import {
+  openReceiverScene,
+  take,
+  text,
+  untilDelivered,
+  type ReceiverScene,
+} from '../harness/receivers.js';
 import type { Subscriber } from '../fakes/stand-in-service.js';
 import { FastClock } from '../fakes/fast-clock.js';
 
@@ -17,11 +23,16 @@ beforeEach(async () => {
 });
 afterEach(() => scene[Symbol.asyncDispose]());
 
-/** Somebody with whom the account has lost its session; what he sends from now on cannot be decrypted. */
+/**
+ * Somebody with whom the account has lost its session; what he sends from now on cannot be
+ * decrypted.
+ */
 async function strangerByAccident(): Promise<Subscriber> {
   const { service, receiver, store } = scene;
   const subscriber = await service.subscribe();
-  await service.send(subscriber, { dataMessage: { body: 'hi', profileKey: subscriber.profileKey } });
+  await service.send(subscriber, {
+    dataMessage: { body: 'hi', profileKey: subscriber.profileKey },
+  });
   await take(receiver, 1);
   {
     await using broadcaster = await openBroadcaster(
@@ -36,7 +47,8 @@ async function strangerByAccident(): Promise<Subscriber> {
 
 const askedOf = ({ aci }: Subscriber): number =>
   scene.service.retryRequests.filter(({ recipient }) => recipient === aci).length;
-const retryRows = async (): Promise<number> => (await scene.store.list('inbox', { prefix: 'r/', limit: 100 })).length;
+const retryRows = async (): Promise<number> =>
+  (await scene.store.list('inbox', { prefix: 'r/', limit: 100 })).length;
 
 describe('a request to send something again', () => {
   it('is not held up by a sender to whom the service takes nothing for hours, however much he sends', async () => {
@@ -64,7 +76,10 @@ describe('a request to send something again', () => {
     let refused = 0;
     service.intercepts.set('sendSealed', async () => {
       refused += 1;
-      await putContact(scene, blocked.aci, { ...(await contactIn(scene, blocked.aci)), blocked: true });
+      await putContact(scene, blocked.aci, {
+        ...(await contactIn(scene, blocked.aci)),
+        blocked: true,
+      });
       return { status: 'rate-limited', retryAfterMs: 1 };
     });
     await service.send(blocked, text('lost'));

@@ -35,9 +35,21 @@ describe('a transport', () => {
     const receive = service.receive.bind(service);
     service.receive = (given) => receive((listener = given));
     await using receiver = await open();
-    for (const odd of [undefined, null, 5, 'bytes', {}, [1], new ArrayBuffer(8), new Uint16Array(4)]) {
-      const push = (): void => listener?.onIncomingMessage?.(odd as never, 0, { send: () => undefined });
-      expect(push).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT', field: 'envelope' }));
+    for (const odd of [
+      undefined,
+      null,
+      5,
+      'bytes',
+      {},
+      [1],
+      new ArrayBuffer(8),
+      new Uint16Array(4),
+    ]) {
+      const push = (): void =>
+        listener?.onIncomingMessage?.(odd as never, 0, { send: () => undefined });
+      expect(push).toThrow(
+        expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT', field: 'envelope' }),
+      );
     }
     expect(receiver.stats()).toMatchObject({ waiting: 0 });
     await expectWorks(receiver);
@@ -49,7 +61,10 @@ describe('a transport', () => {
       receive(listener)();
       return undefined as never;
     };
-    await expect(open()).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT', field: 'transport.receive' });
+    await expect(open()).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+      field: 'transport.receive',
+    });
     service.receive = receive;
     await using receiver = await open();
     await expectWorks(receiver);

@@ -1,6 +1,10 @@
 import { MemoryStore, SealcastError } from 'sealcast';
 import type { SessionClient } from '#dist/src/session/session-client.js';
-import { DECRYPT_STATUSES, type DecryptReply, type DecryptRequest } from '#dist/src/session/protocol.js';
+import {
+  DECRYPT_STATUSES,
+  type DecryptReply,
+  type DecryptRequest,
+} from '#dist/src/session/protocol.js';
 import { pack, unpack } from '#dist/src/session/protocol.js';
 import { RetryLimits } from '#dist/src/receive/retry/limits.js';
 import { SessionDecryptor, type SessionMessage } from '#dist/src/receive/decrypt/sessions.js';
@@ -13,7 +17,8 @@ function dyingWorkers(asked: string[]): SessionClient {
   const run = (make: () => { readonly request: unknown }): Promise<DecryptReply> => {
     const { addresses, messages } = make().request as DecryptRequest;
     asked.push(addresses);
-    if (addresses.split(' ').includes(POISON)) return Promise.reject(new SealcastError('ERR_WORKER_LOST', 'it died'));
+    if (addresses.split(' ').includes(POISON))
+      return Promise.reject(new SealcastError('ERR_WORKER_LOST', 'it died'));
     const plaintexts = unpack(messages);
     const count = addresses.split(' ').length;
     return Promise.resolve({

@@ -34,7 +34,10 @@ const key = (byte: number): Uint8Array<ArrayBuffer> => new Uint8Array(32).fill(b
 describe('a profile key', () => {
   it.each([
     ['a data message', { dataMessage: { body: 'x', profileKey: key(1) } }],
-    ['an edit', { editMessage: { targetSentTimestamp: 1, dataMessage: { body: 'x', profileKey: key(1) } } }],
+    [
+      'an edit',
+      { editMessage: { targetSentTimestamp: 1, dataMessage: { body: 'x', profileKey: key(1) } } },
+    ],
     ['a story', { storyMessage: { profileKey: key(1) } }],
   ])('is learned from %s, once', async (_, content) => {
     await send(content);
@@ -52,9 +55,15 @@ describe('a profile key', () => {
   it('that is another one has the next message tried with its access key; the same one again changes nothing', async () => {
     const { service, store } = scene;
     await send({ dataMessage: { body: 'x', profileKey: sender.profileKey } });
-    await using broadcaster = await Broadcaster.open({ store, transport: service, trustRoots: [service.trustRoot] });
+    await using broadcaster = await Broadcaster.open({
+      store,
+      transport: service,
+      trustRoots: [service.trustRoot],
+    });
     const accessKeys = (): (Uint8Array | null | undefined)[] =>
-      service.requests.filter(({ name }) => name === 'sendSealed').map(({ accessKey }) => accessKey);
+      service.requests
+        .filter(({ name }) => name === 'sendSealed')
+        .map(({ accessKey }) => accessKey);
     await broadcaster.broadcast({ body: 'one' }, [sender.aci]).summary();
     expect((await contact()).accessMode).toBe('enabled');
     await send({ dataMessage: { body: 'y', profileKey: sender.profileKey } });
@@ -71,9 +80,17 @@ describe('a profile key', () => {
 
   it('is not learned from our own other devices', async () => {
     const { aci, identityKeyPair } = scene.service.sender;
-    const own: Subscriber = { ...(await scene.service.subscribe([2])), aci, identity: identityKeyPair };
+    const own: Subscriber = {
+      ...(await scene.service.subscribe([2])),
+      aci,
+      identity: identityKeyPair,
+    };
     await scene.service.addDevice(own, 2);
-    await scene.service.send(own, { dataMessage: { body: 'x', profileKey: key(3) } }, { deviceId: 2 });
+    await scene.service.send(
+      own,
+      { dataMessage: { body: 'x', profileKey: key(3) } },
+      { deviceId: 2 },
+    );
     await take(scene.receiver, 1);
     expect(events).toEqual([]);
   });
@@ -85,7 +102,14 @@ describe('the timer of a conversation', () => {
     return [expireTimer, expireTimerVersion];
   };
   const say = (expireTimer: number, expireTimerVersion?: number, others = {}): Promise<void> =>
-    send({ dataMessage: { body: 'x', expireTimer, ...(expireTimerVersion && { expireTimerVersion }), ...others } });
+    send({
+      dataMessage: {
+        body: 'x',
+        expireTimer,
+        ...(expireTimerVersion && { expireTimerVersion }),
+        ...others,
+      },
+    });
 
   it('follows the highest version, the last one heard of a version, and those without one', async () => {
     await say(60, 3);
@@ -133,13 +157,18 @@ it('discard() learns, acknowledges, and keeps nothing', async () => {
   expect(Uint8Array.from((await contact()).profileKey ?? [])).toEqual(key(1));
   await receiver.close();
   expect(await store.list('inbox', { prefix: '', limit: 10 })).toEqual([]);
-  await expect(receiver[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+  await expect(receiver[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+    code: 'ERR_INVALID_ARGUMENT',
+  });
 });
 
 describe('a contact that denied sealed messages', () => {
   const disable = async (): Promise<void> => {
     await send(text('hi'));
-    await changeContact(scene as never, sender, { accessMode: 'disabled', accessDeniedMs: Date.now() });
+    await changeContact(scene as never, sender, {
+      accessMode: 'disabled',
+      accessDeniedMs: Date.now(),
+    });
   };
 
   it('is tried sealed again after a sealed message of theirs', async () => {

@@ -28,7 +28,8 @@ async function open(store: Store = inner): Promise<Receiver> {
 }
 
 const watched = (watch: StoreWatch): Store => new WatchedStore(inner, watch);
-const inboxRows = async (): Promise<number> => (await inner.list('inbox', { prefix: '', limit: 10_000 })).length;
+const inboxRows = async (): Promise<number> =>
+  (await inner.list('inbox', { prefix: '', limit: 10_000 })).length;
 const hasMessages = (changes: readonly Change[]): boolean =>
   changes.some(({ table, value }) => table === 'inbox' && value !== null);
 
@@ -38,7 +39,8 @@ async function sendRounds(rounds: number, from = 0): Promise<void> {
     for (const sender of senders) await service.send(sender, text(`text ${round}`));
   }
 }
-const bodiesUpTo = (count: number): string[] => Array.from({ length: count }, (_, i) => `text ${i}`);
+const bodiesUpTo = (count: number): string[] =>
+  Array.from({ length: count }, (_, i) => `text ${i}`);
 
 /** The next messages: of each sender these texts, in order. */
 async function expectRounds(receiver: Receiver, rounds: number): Promise<void> {
@@ -52,7 +54,9 @@ describe('a message', () => {
   it('is neither acknowledged nor given out before it is on the disk', async () => {
     let hold: (() => void) | undefined;
     const before = (changes: readonly Change[]): Promise<void> | undefined =>
-      hasMessages(changes) && hold === undefined ? new Promise((resolve) => (hold = resolve)) : undefined;
+      hasMessages(changes) && hold === undefined
+        ? new Promise((resolve) => (hold = resolve))
+        : undefined;
     const receiver = await open(watched({ before }));
     const taking = take(receiver, 1);
     let isGiven = false;
@@ -110,30 +114,37 @@ describe('a message', () => {
 });
 
 describe('a store that fails', () => {
-  it.each([1, 2, 3])('at commit %i ends the loop, and the next receiver gets all, once, in order', async (failing) => {
-    let commits = 0;
-    const before = (changes: readonly Change[]): void => {
-      if (hasMessages(changes) && ++commits === failing) throw new Error('the disk is full');
-    };
-    // Enough for several batches of the same senders to be in work at the same time.
-    await sendRounds(200);
-    const receiver = await open(watched({ before }));
-    const given: string[] = [];
-    const loop = async (): Promise<void> => {
-      for await (const { sender, content } of receiver) given.push(`${sender} ${content.dataMessage?.body}`);
-    };
-    await expect(loop()).rejects.toThrow('the disk is full');
-    await receiver.close();
-    expect(service.acknowledged.length + service.queueLength).toBe(200 * senders.length);
-    const next = await open();
-    const rest = await take(next, 200 * senders.length - given.length);
-    const all = [...given, ...rest.map(({ sender, content }) => `${sender} ${content.dataMessage?.body}`)];
-    for (const { aci } of senders) {
-      const own = all.filter((name) => name.startsWith(aci));
-      expect(own).toEqual(bodiesUpTo(200).map((body) => `${aci} ${body}`));
-    }
-    await untilDelivered({ service });
-  });
+  it.each([1, 2, 3])(
+    'at commit %i ends the loop, and the next receiver gets all, once, in order',
+    async (failing) => {
+      let commits = 0;
+      const before = (changes: readonly Change[]): void => {
+        if (hasMessages(changes) && ++commits === failing) throw new Error('the disk is full');
+      };
+      // Enough for several batches of the same senders to be in work at the same time.
+      await sendRounds(200);
+      const receiver = await open(watched({ before }));
+      const given: string[] = [];
+      const loop = async (): Promise<void> => {
+        for await (const { sender, content } of receiver)
+          given.push(`${sender} ${content.dataMessage?.body}`);
+      };
+      await expect(loop()).rejects.toThrow('the disk is full');
+      await receiver.close();
+      expect(service.acknowledged.length + service.queueLength).toBe(200 * senders.length);
+      const next = await open();
+      const rest = await take(next, 200 * senders.length - given.length);
+      const all = [
+        ...given,
+        ...rest.map(({ sender, content }) => `${sender} ${content.dataMessage?.body}`),
+      ];
+      for (const { aci } of senders) {
+        const own = all.filter((name) => name.startsWith(aci));
+        expect(own).toEqual(bodiesUpTo(200).map((body) => `${aci} ${body}`));
+      }
+      await untilDelivered({ service });
+    },
+  );
 });
 
 describe('a receiver that discards', () => {
@@ -172,7 +183,8 @@ describe('a receiver that is closed', () => {
     expect((await loop.next()).done).toBe(false);
     await untilDelivered({ service });
     await receiver.close();
-    // The app is through with it only now, and the next receiver has a message in the row of this number.
+    // The app is through with it only now, and the next receiver has a message in the row of this
+    // number.
     const [row] = await inner.list('inbox', { prefix: '', limit: 1 });
     await inner.commit([{ table: 'inbox', key: row!.key, value: null }]);
     const next = await open();
@@ -200,7 +212,9 @@ it('only one iterates at a time, and one who left lets the next one in', async (
   await untilDelivered({ service });
   const first = receiver[Symbol.asyncIterator]();
   await first.next();
-  await expect(receiver[Symbol.asyncIterator]().next()).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
+  await expect(receiver[Symbol.asyncIterator]().next()).rejects.toMatchObject({
+    code: 'ERR_INVALID_ARGUMENT',
+  });
   expect(() => receiver.discard()).toThrow();
   await first.return();
   await expectRounds(receiver, 1);

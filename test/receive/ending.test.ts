@@ -3,7 +3,10 @@ import { SealcastError, type ReceivedMessage } from 'sealcast';
 import { untilTrue } from '../harness/await-condition.js';
 import { openReceiverScene, text, type ReceiverScene } from '../harness/receivers.js';
 
-const refused = new SealcastError('ERR_TRANSPORT_REFUSED', 'the service refuses this client for good');
+const refused = new SealcastError(
+  'ERR_TRANSPORT_REFUSED',
+  'the service refuses this client for good',
+);
 
 let scene: ReceiverScene;
 let stopped: unknown[];
@@ -47,7 +50,10 @@ describe('a receiver whose connection the service ends for good', () => {
     await untilTrue(() => scene.receiver.stats().ready === 3);
     scene.service.endConnection(refused);
     await untilTrue(() => stopped.length === 1);
-    expect(await iterate()).toEqual({ bodies: ['message 0', 'message 1', 'message 2'], error: refused });
+    expect(await iterate()).toEqual({
+      bodies: ['message 0', 'message 1', 'message 2'],
+      error: refused,
+    });
     expect((await iterate()).error).toBe(refused);
   });
 

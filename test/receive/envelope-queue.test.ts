@@ -7,7 +7,8 @@ const letter = (name: number, lengthBytes = 1): IncomingEnvelope => ({
   deliveredMs: name,
   ack: { send: () => undefined },
 });
-const namesOf = (letters: readonly IncomingEnvelope[]): number[] => letters.map(({ deliveredMs }) => deliveredMs);
+const namesOf = (letters: readonly IncomingEnvelope[]): number[] =>
+  letters.map(({ deliveredMs }) => deliveredMs);
 
 /** An intake in front of a service that delivers all from the first one on that is not taken. */
 function openIntake(
@@ -36,18 +37,24 @@ describe('an intake', () => {
     ['many letters', 10_000, 10],
     ['large ones', 200, 1024 * 1024],
     ['ones that are each larger than all room', 3, 40 * 1024 * 1024],
-  ])('has %s delivered again that it has no room for, and gives all in order', async (_, count, lengthBytes) => {
-    const { intake, taken, redeliveries } = openIntake(count, lengthBytes);
-    while (taken.length < count) taken.push(...namesOf(await intake.next(256)));
-    expect(taken).toEqual(Array.from({ length: count }, (_unused, i) => i));
-    expect(redeliveries()).toBeGreaterThan(0);
-  });
+  ])(
+    'has %s delivered again that it has no room for, and gives all in order',
+    async (_, count, lengthBytes) => {
+      const { intake, taken, redeliveries } = openIntake(count, lengthBytes);
+      while (taken.length < count) taken.push(...namesOf(await intake.next(256)));
+      expect(taken).toEqual(Array.from({ length: count }, (_unused, i) => i));
+      expect(redeliveries()).toBeGreaterThan(0);
+    },
+  );
 
   it('from which one is given back takes none behind it before that one has come again', async () => {
     let settle = (): void => undefined;
     let redeliveries = 0;
     const settled = new Promise<void>((resolve) => (settle = resolve));
-    const intake = new EnvelopeQueue({ settled: () => settled, request: () => void (redeliveries += 1) });
+    const intake = new EnvelopeQueue({
+      settled: () => settled,
+      request: () => void (redeliveries += 1),
+    });
     intake.push(letter(1));
     intake.push(letter(2));
     expect(namesOf(await intake.next(1))).toEqual([1]);

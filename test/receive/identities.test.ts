@@ -2,7 +2,14 @@ import { SessionRecord } from '@signalapp/libsignal-client';
 import { Broadcaster, type ReceiverOptions } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { contactOf, failTest } from '../harness/broadcasters.js';
-import { bodiesOf, openReceiverScene, take, text, watchEvents, type ReceiverScene } from '../harness/receivers.js';
+import {
+  bodiesOf,
+  openReceiverScene,
+  take,
+  text,
+  watchEvents,
+  type ReceiverScene,
+} from '../harness/receivers.js';
 import { MemoryStores } from '../fakes/memory-stores.js';
 import type { Subscriber } from '../fakes/stand-in-service.js';
 
@@ -10,11 +17,14 @@ let scene: ReceiverScene;
 let sender: Subscriber;
 let events: ReturnType<typeof watchEvents>;
 
-async function open(onIdentityChange: NonNullable<ReceiverOptions['onIdentityChange']>): Promise<void> {
+async function open(
+  onIdentityChange: NonNullable<ReceiverOptions['onIdentityChange']>,
+): Promise<void> {
   scene = await openReceiverScene({ onIdentityChange });
   events = watchEvents(scene.receiver);
   sender = await scene.service.subscribe([1, 2]);
-  for (const deviceId of [1, 2]) await scene.service.send(sender, text(`old ${deviceId}`), { deviceId });
+  for (const deviceId of [1, 2])
+    await scene.service.send(sender, text(`old ${deviceId}`), { deviceId });
   await take(scene.receiver, 2);
 }
 afterEach(() => scene[Symbol.asyncDispose]());
@@ -25,7 +35,8 @@ async function sessionOf(deviceId: number): Promise<SessionRecord> {
 }
 const identityKey = async (): Promise<Uint8Array> =>
   Uint8Array.from((await contactOf(scene as never, sender)).identityKey ?? []);
-const changes = (): unknown[] => events.filter(([name]) => name === 'identityChange').map(([, facts]) => facts);
+const changes = (): unknown[] =>
+  events.filter(([name]) => name === 'identityChange').map(([, facts]) => facts);
 
 async function broadcast(body: string): Promise<unknown> {
   const { store, service } = scene;
@@ -37,7 +48,8 @@ async function broadcast(body: string): Promise<unknown> {
     onIdentityChange: 'fail',
   });
   await broadcaster.setProfileKey(sender.aci, sender.profileKey);
-  for await (const { status, error } of broadcaster.broadcast({ body }, [sender.aci])) return error?.code ?? status;
+  for await (const { status, error } of broadcaster.broadcast({ body }, [sender.aci]))
+    return error?.code ?? status;
   return undefined;
 }
 
@@ -52,9 +64,12 @@ describe('a sender who registered anew, where that is accepted,', () => {
     expect(await identityKey()).toEqual(sender.identity.publicKey.serialize());
     const session = await sessionOf(1);
     expect(session.hasCurrentState()).toBe(true);
-    expect((await contactOf(scene as never, sender)).devices.map(({ deviceId }) => deviceId)).toEqual([1]);
+    expect(
+      (await contactOf(scene as never, sender)).devices.map(({ deviceId }) => deviceId),
+    ).toEqual([1]);
     expect((await sessionOf(2)).hasCurrentState()).toBe(false);
-    // What he sends next is in the new session; and a message of his new second device is in its own.
+    // What he sends next is in the new session; and a message of his new second device is in its
+    // own.
     await scene.service.send(sender, text('next'));
     await scene.service.send(sender, text('from the other device'), { deviceId: 2 });
     expect(bodiesOf(await take(scene.receiver, 2))).toEqual(['next', 'from the other device']);
@@ -73,9 +88,11 @@ describe('a sender who registered anew, where that is accepted,', () => {
 
   it('in the batch in which his old devices spoke last, is told so once', async () => {
     await scene.receiver.close();
-    for (const deviceId of [1, 2]) await scene.service.send(sender, text(`last ${deviceId}`), { deviceId });
+    for (const deviceId of [1, 2])
+      await scene.service.send(sender, text(`last ${deviceId}`), { deviceId });
     await scene.service.reregister(sender);
-    for (const deviceId of [2, 1]) await scene.service.send(sender, text(`new ${deviceId}`), { deviceId });
+    for (const deviceId of [2, 1])
+      await scene.service.send(sender, text(`new ${deviceId}`), { deviceId });
     scene = await openReceiverScene({ store: scene.store }, scene.service);
     events = watchEvents(scene.receiver);
     expect(bodiesOf(await take(scene.receiver, 4))).toEqual(['last 1', 'last 2', 'new 2', 'new 1']);
@@ -102,13 +119,16 @@ describe('a sender who registered anew, where that fails,', () => {
 });
 
 describe('a registration id', () => {
-  it.each([0x4000, 0xffff_ffff])('that the service would not take (%i) is not sent to', async (registrationId) => {
-    await open('accept');
-    const odd = await scene.service.subscribe();
-    const device = odd.devices.get(1) ?? failTest('device');
-    odd.devices.set(1, { ...device, stores: new MemoryStores(odd.identity, registrationId) });
-    await scene.service.send(odd, text('odd'));
-    expect(bodiesOf(await take(scene.receiver, 1))).toEqual(['odd']);
-    expect((await contactOf(scene as never, odd)).devices).toEqual([]);
-  });
+  it.each([0x4000, 0xffff_ffff])(
+    'that the service would not take (%i) is not sent to',
+    async (registrationId) => {
+      await open('accept');
+      const odd = await scene.service.subscribe();
+      const device = odd.devices.get(1) ?? failTest('device');
+      odd.devices.set(1, { ...device, stores: new MemoryStores(odd.identity, registrationId) });
+      await scene.service.send(odd, text('odd'));
+      expect(bodiesOf(await take(scene.receiver, 1))).toEqual(['odd']);
+      expect((await contactOf(scene as never, odd)).devices).toEqual([]);
+    },
+  );
 });

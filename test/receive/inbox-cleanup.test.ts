@@ -3,7 +3,11 @@ import { describe, expect, it } from 'vitest';
 import { InboxCleanup } from '#dist/src/receive/inbox-cleanup.js';
 
 /** Rows that were taken out in transactions of their own, one list each. */
-function observed(fail?: Error): { rows: InboxCleanup; removed: (readonly string[])[]; errors: unknown[] } {
+function observed(fail?: Error): {
+  rows: InboxCleanup;
+  removed: (readonly string[])[];
+  errors: unknown[];
+} {
   const removed: (readonly string[])[] = [];
   const errors: unknown[] = [];
   const rows = new InboxCleanup({

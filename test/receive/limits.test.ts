@@ -4,7 +4,14 @@ import { EnvelopeOpener } from '#dist/src/receive/envelope-opener.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { countTurns } from '../harness/count-turns.js';
 import { serviceEnvelope } from '../fakes/mailbox-service.js';
-import { bodiesOf, openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
+import {
+  bodiesOf,
+  openReceiverScene,
+  take,
+  text,
+  untilDelivered,
+  type ReceiverScene,
+} from '../harness/receivers.js';
 
 let scene: ReceiverScene;
 beforeEach(async () => {
@@ -16,7 +23,10 @@ describe('an envelope above the limit', () => {
   it('is refused unread, acknowledged and counted, and the next message is read', async () => {
     const { service, receiver } = scene;
     // It is whole, and of a type that nobody knows: it is its length that it is refused for.
-    const overhead = serviceEnvelope({ type: 99, content: new Uint8Array(MAX_ENVELOPE_BYTES) }).length;
+    const overhead = serviceEnvelope({
+      type: 99,
+      content: new Uint8Array(MAX_ENVELOPE_BYTES),
+    }).length;
     const content = new Uint8Array(2 * MAX_ENVELOPE_BYTES - overhead);
     const largest = serviceEnvelope({ type: 99, content });
     expect(largest).toHaveLength(MAX_ENVELOPE_BYTES);
@@ -31,9 +41,16 @@ describe('an envelope above the limit', () => {
 
 describe('letters that wait', () => {
   const intakeOf = (lengths: readonly number[]): EnvelopeQueue => {
-    const intake = new EnvelopeQueue({ settled: () => Promise.resolve(), request: () => undefined });
+    const intake = new EnvelopeQueue({
+      settled: () => Promise.resolve(),
+      request: () => undefined,
+    });
     for (const length of lengths) {
-      intake.push({ bytes: new Uint8Array(length), deliveredMs: length, ack: { send: () => undefined } });
+      intake.push({
+        bytes: new Uint8Array(length),
+        deliveredMs: length,
+        ack: { send: () => undefined },
+      });
     }
     return intake;
   };
@@ -41,7 +58,8 @@ describe('letters that wait', () => {
   it('are given in batches of so many bytes, and one at least', async () => {
     const intake = intakeOf([40, 50, 20, 500, 10]);
     const batches = [];
-    while (intake.length > 0) batches.push((await intake.next(10, 100)).map(({ bytes }) => bytes.length));
+    while (intake.length > 0)
+      batches.push((await intake.next(10, 100)).map(({ bytes }) => bytes.length));
     expect(batches).toEqual([[40, 50], [20], [500], [10]]);
   });
 });
@@ -56,6 +74,10 @@ it('what is opened is read in turns of the event loop', async () => {
     () => (nowMs += 10),
   );
   const bytes = serviceEnvelope({ type: 99, content: Uint8Array.of(1) });
-  const letters = Array.from({ length: 128 }, () => ({ bytes, deliveredMs: 0, ack: { send: () => undefined } }));
+  const letters = Array.from({ length: 128 }, () => ({
+    bytes,
+    deliveredMs: 0,
+    ack: { send: () => undefined },
+  }));
   expect(await countTurns(opener.open(letters))).toBeGreaterThanOrEqual(letters.length - 1);
 });

@@ -2,7 +2,13 @@ import { Broadcaster, MemoryStore, type ReceivedMessage } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { neverHangs, untilTrue } from '../harness/await-condition.js';
 import { collect } from '../harness/broadcasters.js';
-import { bodiesOf, openReceiverScene, take, text, type ReceiverScene } from '../harness/receivers.js';
+import {
+  bodiesOf,
+  openReceiverScene,
+  take,
+  text,
+  type ReceiverScene,
+} from '../harness/receivers.js';
 import { MailboxService } from '../fakes/mailbox-service.js';
 import { WatchedStore, type StoreWatch } from '../fakes/watched-store.js';
 import type { RequestName } from '../fakes/stand-in-service.js';
@@ -41,7 +47,9 @@ describe("a contact's message is decrypted", () => {
     const deliveries = collect(broadcaster.broadcast({ body: 'first' }, [contact.aci]));
     await untilTrue(() => scene.service.countOf('fetchPreKeys') === 1);
     await scene.service.send(contact, text('meanwhile'));
-    expect(bodiesOf(await neverHangs(take(scene.receiver, 1), 'the message'))).toEqual(['meanwhile']);
+    expect(bodiesOf(await neverHangs(take(scene.receiver, 1), 'the message'))).toEqual([
+      'meanwhile',
+    ]);
     release();
     expect((await deliveries).get(contact.aci)).toMatchObject({ status: 'sealed' });
     // With the session that the message began: the bundle that came afterwards is not used.
@@ -87,7 +95,9 @@ describe("a contact's message is decrypted", () => {
     const deliveries = collect(broadcaster.broadcast({ body: 'second' }, [contact.aci]));
     await untilTrue(() => scene.service.countOf('fetchPreKeys') === 2);
     await scene.service.send(contact, text('meanwhile'));
-    expect(bodiesOf(await neverHangs(take(scene.receiver, 1), 'the message'))).toEqual(['meanwhile']);
+    expect(bodiesOf(await neverHangs(take(scene.receiver, 1), 'the message'))).toEqual([
+      'meanwhile',
+    ]);
     release();
     expect((await deliveries).get(contact.aci)).toMatchObject({ status: 'sealed' });
     expect(scene.service.textsOf(contact, 2)).toEqual(['second']);
@@ -102,7 +112,9 @@ describe("a contact's message is decrypted", () => {
     const deliveries = collect(broadcaster.broadcast({ body: 'second' }, [contact.aci]));
     await untilTrue(() => scene.service.countOf('accountExists') === 1);
     await scene.service.send(contact, text('meanwhile'));
-    expect(bodiesOf(await neverHangs(take(scene.receiver, 1), 'the message'))).toEqual(['meanwhile']);
+    expect(bodiesOf(await neverHangs(take(scene.receiver, 1), 'the message'))).toEqual([
+      'meanwhile',
+    ]);
     release();
     await deliveries;
   });

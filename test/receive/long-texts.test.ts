@@ -1,6 +1,10 @@
 import { Broadcaster, type Account } from 'sealcast';
 import { encodeMessage } from '#dist/src/content/index.js';
-import { decodeBroadcast, encodeBroadcast, type BroadcastRecord } from '#dist/src/store/tables/broadcasts.js';
+import {
+  decodeBroadcast,
+  encodeBroadcast,
+  type BroadcastRecord,
+} from '#dist/src/store/tables/broadcasts.js';
 import { decodeOutbox, encodeOutbox, type OutboxRecord } from '#dist/src/store/tables/outbox.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { serveHotline } from '../../examples/hotline/hotline.js';
@@ -54,9 +58,15 @@ async function storeBroadcast(
 
 async function openBroadcaster(): Promise<Broadcaster> {
   const { store, service } = scene;
-  const opened = await Broadcaster.open({ store, transport: service, trustRoots: [service.trustRoot] });
+  const opened = await Broadcaster.open({
+    store,
+    transport: service,
+    trustRoots: [service.trustRoot],
+  });
   broadcaster = opened;
-  await Promise.all(subscribers.map(({ aci, profileKey }) => opened.setProfileKey(aci, profileKey)));
+  await Promise.all(
+    subscribers.map(({ aci, profileKey }) => opened.setProfileKey(aci, profileKey)),
+  );
   return opened;
 }
 
@@ -74,7 +84,11 @@ async function stateOf(id: string): Promise<string> {
 
 const QUEUED: OutboxRecord = { state: 'queued' };
 const SEALED: OutboxRecord = { state: 'done', status: 'sealed' };
-const TOO_LARGE: OutboxRecord = { state: 'done', status: 'failed', errorCode: 'ERR_MESSAGE_TOO_LARGE' };
+const TOO_LARGE: OutboxRecord = {
+  state: 'done',
+  status: 'failed',
+  errorCode: 'ERR_MESSAGE_TOO_LARGE',
+};
 const encrypted = (): OutboxRecord => ({
   state: 'encrypted',
   identityKey: Uint8Array.of(5, ...new Uint8Array(32).fill(9)),
@@ -82,19 +96,22 @@ const encrypted = (): OutboxRecord => ({
 });
 
 describe('a longer text that an older version stored', () => {
-  it.each(['sending', 'ingesting'] as const)('goes to nobody when it is resumed while %s', async (state) => {
-    await storeBroadcast('old', { state }, [QUEUED, encrypted(), SEALED]);
-    const opened = await openBroadcaster();
-    const requests = scene.service.requests.length;
-    expect(await opened.resume()).toMatchObject([
-      { id: 'old', status: 'finished', summary: { recipients: 3, sealed: 1, failed: 2 } },
-    ]);
-    expect(await rowsOf('old')).toEqual([TOO_LARGE, TOO_LARGE, SEALED]);
-    expect(await stateOf('old')).toBe('finished');
-    expect(scene.service.requests.slice(requests)).toEqual([]);
-    // And that was it.
-    expect(await opened.resume()).toEqual([]);
-  });
+  it.each(['sending', 'ingesting'] as const)(
+    'goes to nobody when it is resumed while %s',
+    async (state) => {
+      await storeBroadcast('old', { state }, [QUEUED, encrypted(), SEALED]);
+      const opened = await openBroadcaster();
+      const requests = scene.service.requests.length;
+      expect(await opened.resume()).toMatchObject([
+        { id: 'old', status: 'finished', summary: { recipients: 3, sealed: 1, failed: 2 } },
+      ]);
+      expect(await rowsOf('old')).toEqual([TOO_LARGE, TOO_LARGE, SEALED]);
+      expect(await stateOf('old')).toBe('finished');
+      expect(scene.service.requests.slice(requests)).toEqual([]);
+      // And that was it.
+      expect(await opened.resume()).toEqual([]);
+    },
+  );
 
   it('is refused when its recipients are given again', async () => {
     await storeBroadcast('old', { state: 'ingesting' }, [QUEUED, QUEUED, QUEUED]);
@@ -108,7 +125,11 @@ describe('a longer text that an older version stored', () => {
   it('is not sent again to somebody who could not read it', async () => {
     const { service } = scene;
     const timestamp = Date.now() - 5000;
-    await storeBroadcast('old', { state: 'finished', timestamp, finishedAtMs: Date.now() }, [SEALED, SEALED, SEALED]);
+    await storeBroadcast('old', { state: 'finished', timestamp, finishedAtMs: Date.now() }, [
+      SEALED,
+      SEALED,
+      SEALED,
+    ]);
     await openBroadcaster();
     const [first] = subscribers;
     if (first === undefined) failTest('subscriber');
@@ -129,7 +150,11 @@ it('the hotline passes on a text of 2,048 bytes, and one that could not be sent 
   if (admin === undefined || writer === undefined) failTest('subscribers');
   await opened.setProfileKey(admin.aci, admin.profileKey);
   const cases = { numberOf: () => Promise.resolve(7), callerOf: () => undefined };
-  const serving = serveHotline({ broadcaster: opened, receiver } as unknown as Account, cases, new Set([admin.aci]));
+  const serving = serveHotline(
+    { broadcaster: opened, receiver } as unknown as Account,
+    cases,
+    new Set([admin.aci]),
+  );
   await service.send(writer, text('🎈'.repeat(512)));
   await service.send(writer, text('sh\0ort'));
   await service.send(writer, text('\0'));

@@ -1,7 +1,8 @@
 import { expect, test } from 'vitest';
 import { MessageStream } from '#dist/src/receive/message-stream.js';
 
-const timers = (): number => process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
+const timers = (): number =>
+  process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length;
 
 test('a loop that waits for a message keeps the process alive, and no longer', async () => {
   const stream = new MessageStream({ add: () => undefined });

@@ -56,7 +56,12 @@ describe('messages', () => {
     const sender = await service.subscribe();
     const message = await service.encrypt(sender, text('for all'));
     const certificate = service.certificateOf(sender);
-    const usmc = UnidentifiedSenderMessageContent.new(message, certificate, ContentHint.Default, null);
+    const usmc = UnidentifiedSenderMessageContent.new(
+      message,
+      certificate,
+      ContentHint.Default,
+      null,
+    );
     const { to } = service.addressesOf(sender);
     const { stores } = sender.devices.get(1) ?? failTest('device');
     const content = await sealedSenderMultiRecipientEncrypt({
@@ -69,7 +74,12 @@ describe('messages', () => {
     const times = { clientTimestamp: 5, serverTimestamp: Date.now() };
     service.queue(serviceEnvelope({ ...times, type: SEALED, content: received }));
     expect(await take(receiver, 1)).toMatchObject([
-      { sender: sender.aci, sealed: true, timestamp: 5, content: { dataMessage: { body: 'for all' } } },
+      {
+        sender: sender.aci,
+        sealed: true,
+        timestamp: 5,
+        content: { dataMessage: { body: 'for all' } },
+      },
     ]);
   });
 });
@@ -87,7 +97,12 @@ describe('group messages', () => {
   async function sendToGroup(sender: Subscriber, body: string): Promise<void> {
     const { stores } = sender.devices.get(1) ?? failTest('device');
     const { own } = scene.service.addressesOf(sender);
-    const message = await groupEncrypt(own, distributionId, stores.senderKeys, Buffer.from(paddedContent(text(body))));
+    const message = await groupEncrypt(
+      own,
+      distributionId,
+      stores.senderKeys,
+      Buffer.from(paddedContent(text(body))),
+    );
     await scene.service.post(sender, message, { groupId, hint: ContentHint.Resendable });
   }
 
@@ -154,7 +169,12 @@ describe('what comes again', () => {
     const { service, receiver } = scene;
     const sender = await service.subscribe();
     const bytes = await service.envelope(sender, await service.encrypt(sender, text('once')), {});
-    const receipt = serviceEnvelope({ type: 5, sourceServiceId: sender.aci, sourceDeviceId: 1, clientTimestamp: 77 });
+    const receipt = serviceEnvelope({
+      type: 5,
+      sourceServiceId: sender.aci,
+      sourceDeviceId: 1,
+      clientTimestamp: 77,
+    });
     for (let i = 0; i < 3; i++) {
       service.queue(bytes);
       service.queue(receipt);

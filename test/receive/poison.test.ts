@@ -4,7 +4,14 @@ import type { DecryptRequest, RatchetRequest } from '#dist/src/session/protocol.
 import { unpack } from '#dist/src/session/protocol.js';
 import { LostEnvelopes } from '#dist/src/receive/envelope-queue.js';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { bodiesOf, openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
+import {
+  bodiesOf,
+  openReceiverScene,
+  take,
+  text,
+  untilDelivered,
+  type ReceiverScene,
+} from '../harness/receivers.js';
 import { FastClock } from '../fakes/fast-clock.js';
 
 let scene: ReceiverScene;
@@ -21,16 +28,23 @@ type Make = () => { readonly request: RatchetRequest; readonly moved: ArrayBuffe
 function haveWorkersDie(kills: (request: RatchetRequest) => boolean): void {
   // eslint-disable-next-line @typescript-eslint/unbound-method -- called with the object that it was called on
   const original = SessionClient.prototype.run;
-  vi.spyOn(SessionClient.prototype, 'run').mockImplementation(function (this: SessionClient, make: Make) {
+  vi.spyOn(SessionClient.prototype, 'run').mockImplementation(function (
+    this: SessionClient,
+    make: Make,
+  ) {
     return kills(make().request) ? Promise.reject(died()) : Reflect.apply(original, this, [make]);
   });
 }
 
 const messagesOf = (request: RatchetRequest): readonly (Uint8Array | undefined)[] =>
-  request.kind === 'decrypt' || request.kind === 'group' ? unpack((request as DecryptRequest).messages) : [];
+  request.kind === 'decrypt' || request.kind === 'group'
+    ? unpack((request as DecryptRequest).messages)
+    : [];
 
 const has = (request: RatchetRequest, poison: Uint8Array): boolean =>
-  messagesOf(request).some((message) => message !== undefined && Buffer.compare(message, poison) === 0);
+  messagesOf(request).some(
+    (message) => message !== undefined && Buffer.compare(message, poison) === 0,
+  );
 
 describe('a message that workers die of each time', () => {
   it('is reported and acknowledged after three deliveries, and costs no other message of its sender or of others', async () => {
@@ -48,7 +62,9 @@ describe('a message that workers die of each time', () => {
     await service.send(other, text('of another one'));
     expect(bodiesOf(await take(receiver, 3)).sort()).toEqual(['after', 'before', 'of another one']);
     await untilDelivered(scene);
-    expect(undecryptable).toMatchObject([{ sender: sender.aci, timestamp: 4711, retryRequested: true }]);
+    expect(undecryptable).toMatchObject([
+      { sender: sender.aci, timestamp: 4711, retryRequested: true },
+    ]);
     expect(service.redeliveries).toBe(2);
     expect(receiver.stats()).toMatchObject({ messages: 3, undecryptable: 1, deferred: 2 });
     await service.send(sender, text('later'));
@@ -82,9 +98,15 @@ describe('an envelope that workers die of unsealing', () => {
       envelopes.push(envelope);
       return envelope;
     });
-    vi.spyOn(Sealer.prototype, 'unseal').mockImplementation(async function (this: Sealer, given, options) {
+    vi.spyOn(Sealer.prototype, 'unseal').mockImplementation(async function (
+      this: Sealer,
+      given,
+      options,
+    ) {
       const poison = envelopes[letters.indexOf('poison')];
-      const isPoisoned = given.some((envelope) => poison !== undefined && Buffer.compare(envelope, poison) === 0);
+      const isPoisoned = given.some(
+        (envelope) => poison !== undefined && Buffer.compare(envelope, poison) === 0,
+      );
       if (isPoisoned) return given.map(() => ({ ok: false as const, error: died() }));
       return Reflect.apply(original, this, [given, options]);
     });

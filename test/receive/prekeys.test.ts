@@ -22,8 +22,13 @@ describe('one-time prekeys', () => {
   it('are gone with the commit that keeps the message, and not before', async () => {
     let hold: (() => void) | undefined;
     const before = (changes: readonly Change[]): Promise<void> | undefined =>
-      changes.some(({ table }) => table === 'session') ? new Promise((resolve) => (hold = resolve)) : undefined;
-    await using scene = await openReceiverScene({ store: new WatchedStore(inner, { before }) }, service);
+      changes.some(({ table }) => table === 'session')
+        ? new Promise((resolve) => (hold = resolve))
+        : undefined;
+    await using scene = await openReceiverScene(
+      { store: new WatchedStore(inner, { before }) },
+      service,
+    );
     await service.send(await service.subscribe(), text('x'));
     const id = service.lastOneTimeId;
     await untilTrue(() => hold !== undefined);
@@ -69,18 +74,21 @@ describe('one-time prekeys that the service hands out twice', () => {
 });
 
 describe('a prekey message that is played again, under other names,', () => {
-  it.each([true, false])('is read once (one-time prekeys left: %s), however many play it at once', async (areLeft) => {
-    const sender = await service.subscribe();
-    await service.beginSession(sender, 1, areLeft ? undefined : service.lastResortBundle());
-    const message = await service.encrypt(sender, text('mine'));
-    const others = await Promise.all(Array.from({ length: 39 }, () => service.subscribe()));
-    // Many senders, so that both workers have a share of the batch.
-    for (const each of [sender, ...others]) await service.post(each, message, { sealed: false });
-    await using scene = await openReceiverScene({ store: inner, threads: 2 }, service);
-    expect(bodiesOf(await take(scene.receiver, 1))).toEqual(['mine']);
-    await untilDelivered(scene);
-    expect(scene.receiver.stats()).toMatchObject({ messages: 1, undecryptable: 39 });
-  });
+  it.each([true, false])(
+    'is read once (one-time prekeys left: %s), however many play it at once',
+    async (areLeft) => {
+      const sender = await service.subscribe();
+      await service.beginSession(sender, 1, areLeft ? undefined : service.lastResortBundle());
+      const message = await service.encrypt(sender, text('mine'));
+      const others = await Promise.all(Array.from({ length: 39 }, () => service.subscribe()));
+      // Many senders, so that both workers have a share of the batch.
+      for (const each of [sender, ...others]) await service.post(each, message, { sealed: false });
+      await using scene = await openReceiverScene({ store: inner, threads: 2 }, service);
+      expect(bodiesOf(await take(scene.receiver, 1))).toEqual(['mine']);
+      await untilDelivered(scene);
+      expect(scene.receiver.stats()).toMatchObject({ messages: 1, undecryptable: 39 });
+    },
+  );
 
   it('is refused later, too, by what the store has of uses of the last-resort prekey', async () => {
     const sender = await service.subscribe();

@@ -10,7 +10,14 @@ import { Broadcaster, type ReceiveRefusal } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { failTest } from '../harness/broadcasters.js';
 import { SEALED, serviceEnvelope } from '../fakes/mailbox-service.js';
-import { bodiesOf, openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
+import {
+  bodiesOf,
+  openReceiverScene,
+  take,
+  text,
+  untilDelivered,
+  type ReceiverScene,
+} from '../harness/receivers.js';
 import { seededBytes, seededInteger } from '../harness/seeded-random.js';
 import type { Subscriber } from '../fakes/stand-in-service.js';
 
@@ -43,7 +50,11 @@ async function expectRefused(expected: Partial<Record<ReceiveRefusal, number>>):
 
 describe('a certificate', () => {
   const now = Date.now();
-  const facts = (): { aci: string; deviceId: number; key: Subscriber['identity']['publicKey'] } => ({
+  const facts = (): {
+    aci: string;
+    deviceId: number;
+    key: Subscriber['identity']['publicKey'];
+  } => ({
     aci: sender.aci,
     deviceId: 1,
     key: sender.identity.publicKey,
@@ -54,16 +65,27 @@ describe('a certificate', () => {
     const forged = service.certify({ ...facts(), foreign: true });
     const revoked = service.certify(facts(), REVOKED_SERVER_KEY_ID);
     const stolen = service.certificateOf(await service.subscribe());
-    for (const certificate of [forged, revoked, stolen]) await service.send(sender, text('no'), { certificate });
-    await expectRefused({ 'untrusted-certificate': 1, 'revoked-certificate': 1, 'key-mismatch': 1 });
+    for (const certificate of [forged, revoked, stolen])
+      await service.send(sender, text('no'), { certificate });
+    await expectRefused({
+      'untrusted-certificate': 1,
+      'revoked-certificate': 1,
+      'key-mismatch': 1,
+    });
   });
 
   it('is judged by when the service took the message, not by when it is read', async () => {
     const { service, receiver } = scene;
     const ended = service.certify({ ...facts(), expiresAtMs: now - DAY_MS });
     const lasting = service.certify({ ...facts(), expiresAtMs: now + DAY_MS });
-    await service.send(sender, text('held then'), { certificate: ended, serverTimestamp: now - 2 * DAY_MS });
-    await service.send(sender, text('ended then'), { certificate: lasting, serverTimestamp: now + 2 * DAY_MS });
+    await service.send(sender, text('held then'), {
+      certificate: ended,
+      serverTimestamp: now - 2 * DAY_MS,
+    });
+    await service.send(sender, text('ended then'), {
+      certificate: lasting,
+      serverTimestamp: now + 2 * DAY_MS,
+    });
     await service.send(sender, text('holds now'), { certificate: lasting, serverTimestamp: now });
     await service.send(sender, text('ended now'), { certificate: ended, serverTimestamp: now });
     expect(bodiesOf(await take(receiver, 2))).toEqual(['held then', 'holds now']);
@@ -108,7 +130,11 @@ describe('a message', () => {
   it('from this very device is refused, from another one of the account it is not', async () => {
     const { service, receiver } = scene;
     const { aci, identityKeyPair } = service.sender;
-    const own: Subscriber = { ...(await service.subscribe([1, 2])), aci, identity: identityKeyPair };
+    const own: Subscriber = {
+      ...(await service.subscribe([1, 2])),
+      aci,
+      identity: identityKeyPair,
+    };
     for (const deviceId of [1, 2]) await service.addDevice(own, deviceId);
     for (const deviceId of [1, 2]) await service.send(own, { syncMessage: {} }, { deviceId });
     expect(await take(receiver, 1)).toMatchObject([{ sender: aci, senderDevice: 2, sealed: true }]);
@@ -118,7 +144,12 @@ describe('a message', () => {
 
   it('to the phone-number identity is refused, sealed or not', async () => {
     const destinationServiceId = `PNI:${crypto.randomUUID()}`;
-    const common = { sourceServiceId: sender.aci, sourceDeviceId: 1, destinationServiceId, content: Uint8Array.of(1) };
+    const common = {
+      sourceServiceId: sender.aci,
+      sourceDeviceId: 1,
+      destinationServiceId,
+      content: Uint8Array.of(1),
+    };
     scene.service.queue(serviceEnvelope({ ...common, type: SEALED }));
     for (const type of [1, 3, 5, 8]) scene.service.queue(serviceEnvelope({ ...common, type }));
     await expectRefused({ 'sealed-to-pni': 1, 'sent-to-pni': 4 });
@@ -127,7 +158,8 @@ describe('a message', () => {
   it('of a type that nobody knows, or that lacks what its type needs, is refused', async () => {
     const source = { sourceServiceId: sender.aci, sourceDeviceId: 1 };
     const content = Uint8Array.of(1, 2, 3);
-    for (const type of [0, 2, 4, 7, 9, 100]) scene.service.queue(serviceEnvelope({ ...source, type, content }));
+    for (const type of [0, 2, 4, 7, 9, 100])
+      scene.service.queue(serviceEnvelope({ ...source, type, content }));
     for (const fields of [
       { type: SEALED },
       { type: 1, content },
@@ -144,7 +176,13 @@ describe('a message', () => {
     await scene.service.send(sender, Uint8Array.of(0xff, 0xff, 0xff));
     const { to, own } = scene.service.addressesOf(sender);
     const { stores } = sender.devices.get(1) ?? failTest('device');
-    const unpadded = await signalEncrypt(new Uint8Array(64), to, own, stores.sessions, stores.identities);
+    const unpadded = await signalEncrypt(
+      new Uint8Array(64),
+      to,
+      own,
+      stores.sessions,
+      stores.identities,
+    );
     await scene.service.post(sender, unpadded);
     await expectRefused({ 'invalid-content': 2 });
   });
@@ -179,7 +217,9 @@ describe('what is cut off, or is noise', () => {
     const sealed = await service.sealed(sender, usmc);
     const times = { clientTimestamp: 1, serverTimestamp: Date.now() };
     for (let length = 0; length < sealed.length; length++) {
-      service.queue(serviceEnvelope({ ...times, type: SEALED, content: sealed.subarray(0, length) }));
+      service.queue(
+        serviceEnvelope({ ...times, type: SEALED, content: sealed.subarray(0, length) }),
+      );
     }
     // What stands behind the content may be absent, and its length is a field of its own.
     const whole = serviceEnvelope({ ...times, type: SEALED, content: sealed });
@@ -198,7 +238,12 @@ describe('what is cut off, or is noise', () => {
   it('is refused, a thousand times as an envelope and a thousand times inside one', async () => {
     const { service } = scene;
     const random = seededBytes('noise for a receiver');
-    const source = { sourceServiceId: sender.aci, sourceDeviceId: 1, clientTimestamp: 1, serverTimestamp: Date.now() };
+    const source = {
+      sourceServiceId: sender.aci,
+      sourceDeviceId: 1,
+      clientTimestamp: 1,
+      serverTimestamp: Date.now(),
+    };
     for (let i = 0; i < 1000; i++) {
       service.queue(random(seededInteger(random, 300)));
       const content = random(seededInteger(random, 300));
@@ -208,7 +253,11 @@ describe('what is cut off, or is noise', () => {
     await untilDelivered(scene);
     const { messages, refused, undecryptable, deferred } = scene.receiver.stats();
     const sum = Object.values(refused).reduce((total, count) => total + count, 0);
-    expect({ messages, deferred, all: sum + undecryptable }).toEqual({ messages: 0, deferred: 0, all: 2000 });
+    expect({ messages, deferred, all: sum + undecryptable }).toEqual({
+      messages: 0,
+      deferred: 0,
+      all: 2000,
+    });
     // Noise has no ratchet key: there is nothing to ask for.
     expect(service.requests).toEqual([]);
     await service.send(sender, text('still here'));

@@ -4,14 +4,18 @@ import { manyTurns, neverHangs, untilTrue } from '../harness/await-condition.js'
 import { acis, failTest } from '../harness/broadcasters.js';
 import { MailboxService, ratchetType } from '../fakes/mailbox-service.js';
 
-/** Turns of the event loop between a request's arrival and the close: from none to more than answering takes. */
+/**
+ * Turns of the event loop between a request's arrival and the close: from none to more than
+ * answering takes.
+ */
 const TURNS = [...Array(24).keys()];
 
 /**
- * An account whose subscribers ask, one for each of {@link TURNS}, for the message that they got; the account is closed
- * with `close` while it takes the request in.
+ * An account whose subscribers ask, one for each of {@link TURNS}, for the message that they got;
+ * the account is closed with `close` while it takes the request in.
  *
- * @returns subscribers whose requests were acknowledged and whose message did not come again after `resume()`.
+ * @returns subscribers whose requests were acknowledged and whose message did not come again after
+ *   `resume()`.
  */
 async function unanswered(close: (account: Account) => Promise<void>): Promise<number[]> {
   const service = new MailboxService();
@@ -27,8 +31,11 @@ async function unanswered(close: (account: Account) => Promise<void>): Promise<n
   };
   const subscribers = await Promise.all(TURNS.map(() => service.subscribe()));
   let account = await openAccount(options);
-  for (const { aci, profileKey } of subscribers) await account.broadcaster.setProfileKey(aci, profileKey);
-  await account.broadcaster.broadcast({ body: 'first' }, acis(subscribers), { id: 'first' }).summary();
+  for (const { aci, profileKey } of subscribers)
+    await account.broadcaster.setProfileKey(aci, profileKey);
+  await account.broadcaster
+    .broadcast({ body: 'first' }, acis(subscribers), { id: 'first' })
+    .summary();
   const acknowledged: number[] = [];
   for (const turns of TURNS) {
     const subscriber = subscribers[turns] ?? failTest('subscriber');

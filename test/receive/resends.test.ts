@@ -7,7 +7,13 @@ import { decodeOutbox, encodeOutbox, type OutboxRecord } from '#dist/src/store/t
 import { manyTurns, untilTrue } from '../harness/await-condition.js';
 import { acis, failTest } from '../harness/broadcasters.js';
 import { ratchetType } from '../fakes/mailbox-service.js';
-import { openReceiverScene, text, take, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
+import {
+  openReceiverScene,
+  text,
+  take,
+  untilDelivered,
+  type ReceiverScene,
+} from '../harness/receivers.js';
 import type { Arrival, Subscriber } from '../fakes/stand-in-service.js';
 import { FastClock } from '../fakes/fast-clock.js';
 
@@ -20,7 +26,9 @@ beforeEach(async () => {
   scene = await openReceiverScene({}, undefined, clock);
   broadcaster = await openBroadcaster();
   subscribers = await Promise.all(Array.from({ length: 6 }, () => scene.service.subscribe()));
-  await Promise.all(subscribers.map(({ aci, profileKey }) => broadcaster.setProfileKey(aci, profileKey)));
+  await Promise.all(
+    subscribers.map(({ aci, profileKey }) => broadcaster.setProfileKey(aci, profileKey)),
+  );
   await broadcast('first');
   // They answer, so that what follows is no prekey message.
   for (const subscriber of subscribers) await scene.service.send(subscriber, text('thanks'));
@@ -63,13 +71,19 @@ async function isArchived({ aci }: Subscriber): Promise<boolean> {
   return !SessionRecord.deserialize(record ?? failTest('session')).hasCurrentState();
 }
 /** Asks for a message that he got, as if he could not read it. */
-async function ask(arrival: Arrival, options: { ofDevice?: number; sealed?: boolean } = {}): Promise<void> {
+async function ask(
+  arrival: Arrival,
+  options: { ofDevice?: number; sealed?: boolean } = {},
+): Promise<void> {
   const { service } = scene;
   const subscriber = service.subscribers.get(arrival.recipient) ?? failTest('subscriber');
   const ciphertext = Uint8Array.from(arrival.ciphertext);
   const facts = { ciphertext, type: ratchetType(arrival.type) };
   const { ofDevice = 1, sealed = true } = options;
-  const { plaintext } = service.retryRequestFor(subscriber, arrival.timestamp, { ...facts, ofDevice });
+  const { plaintext } = service.retryRequestFor(subscriber, arrival.timestamp, {
+    ...facts,
+    ofDevice,
+  });
   await service.post(subscriber, plaintext, { sealed });
   await untilDelivered(scene);
 }
@@ -88,7 +102,9 @@ describe('a subscriber whose sessions broke', () => {
       expect(await rowOf('third', first())).toEqual({ state: 'done', status: 'sealed' });
       // The others got it once.
       for (const other of subscribers.slice(1)) {
-        expect(arrivalsOf(other).filter((arrival) => arrival.timestamp === timestamp)).toHaveLength(1);
+        expect(arrivalsOf(other).filter((arrival) => arrival.timestamp === timestamp)).toHaveLength(
+          1,
+        );
       }
       expect(scene.receiver.stats()).toMatchObject({ internal: 1 });
       await broadcast('fourth');
@@ -101,7 +117,9 @@ describe('a subscriber whose sessions broke', () => {
     for (const subscriber of subscribers) await service.loseSessions(subscriber);
     service.haveDevicesAsk();
     await broadcast('third');
-    await untilTrue(() => subscribers.every((subscriber) => service.textsOf(subscriber).includes('third')));
+    await untilTrue(() =>
+      subscribers.every((subscriber) => service.textsOf(subscriber).includes('third')),
+    );
     await untilFinished('third');
     expect(scene.receiver.stats().internal).toBe(subscribers.length);
   });
@@ -182,7 +200,10 @@ describe('a request to send something again', () => {
     const facts = { ciphertext: Uint8Array.from(last.ciphertext), type: ratchetType('whisper') };
     const { message } = service.retryRequestFor(first(), last.timestamp, facts);
     await service.send(first(), { decryptionErrorMessage: message });
-    await untilTrue(() => arrivalsOf(first()).filter(({ timestamp }) => timestamp === last.timestamp).length === 2);
+    await untilTrue(
+      () =>
+        arrivalsOf(first()).filter(({ timestamp }) => timestamp === last.timestamp).length === 2,
+    );
     await untilFinished('second');
   });
 
@@ -198,7 +219,9 @@ describe('a request to send something again', () => {
     expect((await rowOf('second', first())).state).not.toBe('done');
     broadcaster = await openBroadcaster();
     expect(await broadcaster.resume()).toMatchObject([{ id: 'second', status: 'finished' }]);
-    expect(arrivalsOf(first()).filter(({ timestamp }) => timestamp === last.timestamp)).toHaveLength(2);
+    expect(
+      arrivalsOf(first()).filter(({ timestamp }) => timestamp === last.timestamp),
+    ).toHaveLength(2);
     expect(await stateOf('second')).toBe('finished');
   });
 
@@ -215,12 +238,16 @@ describe('a request to send something again', () => {
     broadcaster = await openBroadcaster();
     const { timestamp } = last;
     await ask(lastOf(other));
-    await untilTrue(() => arrivalsOf(other).filter((arrival) => arrival.timestamp === timestamp).length === 2);
+    await untilTrue(
+      () => arrivalsOf(other).filter((arrival) => arrival.timestamp === timestamp).length === 2,
+    );
     await untilTrue(async () => (await rowOf('second', other)).state === 'done');
     await manyTurns();
     expect(await stateOf('second')).toBe('sending');
     expect(await broadcaster.resume()).toMatchObject([{ id: 'second', status: 'finished' }]);
-    expect(arrivalsOf(first()).filter((arrival) => arrival.timestamp === timestamp)).toHaveLength(2);
+    expect(arrivalsOf(first()).filter((arrival) => arrival.timestamp === timestamp)).toHaveLength(
+      2,
+    );
   });
 
   it('without a broadcaster on the store is kept with its acknowledgement, and answered by resume()', async () => {
@@ -233,7 +260,9 @@ describe('a request to send something again', () => {
     expect(await stateOf('second')).toBe('sending');
     broadcaster = await openBroadcaster();
     expect(await broadcaster.resume()).toMatchObject([{ id: 'second', status: 'finished' }]);
-    expect(arrivalsOf(first()).filter(({ timestamp }) => timestamp === last.timestamp)).toHaveLength(2);
+    expect(
+      arrivalsOf(first()).filter(({ timestamp }) => timestamp === last.timestamp),
+    ).toHaveLength(2);
     expect(service.textsOf(first()).at(-1)).toBe('second');
   });
 
@@ -285,9 +314,14 @@ it('a broadcast that failed is not called finished because one recipient was sen
   const [, other] = subscribers;
   if (other === undefined) failTest('subscriber');
   const controller = new AbortController();
-  service.intercepts.set('sendSealed', (aci) => (aci === other.aci ? new Promise(() => undefined) : undefined));
+  service.intercepts.set('sendSealed', (aci) =>
+    aci === other.aci ? new Promise(() => undefined) : undefined,
+  );
   const { signal } = controller;
-  const run = broadcaster.broadcast({ body: 'third' }, acis(subscribers.slice(0, 2)), { id: 'third', signal });
+  const run = broadcaster.broadcast({ body: 'third' }, acis(subscribers.slice(0, 2)), {
+    id: 'third',
+    signal,
+  });
   const loop = async (): Promise<void> => {
     for await (const { recipient } of run) if (recipient === first().aci) controller.abort();
   };

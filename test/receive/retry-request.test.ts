@@ -6,7 +6,13 @@ import {
   UnidentifiedSenderMessageContent,
 } from '@signalapp/libsignal-client';
 import { describe, expect, test } from 'vitest';
-import { decodeContent, encodeContent, encodeUsmc, unpadPlaintext, USMC_TYPE } from '#dist/src/content/index.js';
+import {
+  decodeContent,
+  encodeContent,
+  encodeUsmc,
+  unpadPlaintext,
+  USMC_TYPE,
+} from '#dist/src/content/index.js';
 import { concatBytes } from '../reference/bytes.js';
 import { makeCiphertexts } from '../harness/ciphertexts.js';
 import { createWorld } from '../harness/signal-fixtures.js';
@@ -20,12 +26,21 @@ const [PLAINTEXT_CONTENT_VERSION, PADDING_BOUNDARY] = [Uint8Array.of(0xc0), Uint
 describe('a request to send a message again', async () => {
   const { senderCertificate } = createWorld(0);
   const ciphertexts = await makeCiphertexts();
-  const kinds = [CiphertextMessageType.Whisper, CiphertextMessageType.PreKey, CiphertextMessageType.SenderKey];
+  const kinds = [
+    CiphertextMessageType.Whisper,
+    CiphertextMessageType.PreKey,
+    CiphertextMessageType.SenderKey,
+  ];
   const requests = kinds.map((kind) => {
     const wireType: number = kind;
     const original = ciphertexts.find((ciphertext) => ciphertext.type() === wireType);
     if (original === undefined) throw new Error(`no ciphertext of type ${wireType}`);
-    return DecryptionErrorMessage.forOriginal(original.serialize(), kind, SENT_AT_MS, SENDER_DEVICE_ID);
+    return DecryptionErrorMessage.forOriginal(
+      original.serialize(),
+      kind,
+      SENT_AT_MS,
+      SENDER_DEVICE_ID,
+    );
   });
 
   test('is the content that libsignal puts into the clear', () => {
@@ -39,38 +54,49 @@ describe('a request to send a message again', async () => {
   test.each([
     ['default', ContentHint.Default],
     ['implicit', ContentHint.Implicit],
-  ] as const)('goes into a USMC with the hint %s, byte for byte as libsignal’s', (contentHint, libsignalHint) => {
-    for (const request of requests) {
-      const plaintext = PlaintextContent.from(request);
-      const ciphertext = plaintext.asCiphertextMessage();
-      const theirs = UnidentifiedSenderMessageContent.new(ciphertext, senderCertificate, libsignalHint, null);
-      const ours = encodeUsmc({
-        type: USMC_TYPE.plaintext,
-        senderCertificate: senderCertificate.serialize(),
-        content: plaintext.serialize(),
-        contentHint,
-      });
-      expect(ours).toEqual(theirs.serialize());
-    }
-  });
-
-  test.each(['default', 'implicit'] as const)('comes out of a USMC with the hint %s as it went in', (contentHint) => {
-    for (const request of requests) {
-      const usmc = UnidentifiedSenderMessageContent.deserialize(
-        encodeUsmc({
+  ] as const)(
+    'goes into a USMC with the hint %s, byte for byte as libsignal’s',
+    (contentHint, libsignalHint) => {
+      for (const request of requests) {
+        const plaintext = PlaintextContent.from(request);
+        const ciphertext = plaintext.asCiphertextMessage();
+        const theirs = UnidentifiedSenderMessageContent.new(
+          ciphertext,
+          senderCertificate,
+          libsignalHint,
+          null,
+        );
+        const ours = encodeUsmc({
           type: USMC_TYPE.plaintext,
           senderCertificate: senderCertificate.serialize(),
-          content: PlaintextContent.from(request).serialize(),
+          content: plaintext.serialize(),
           contentHint,
-        }),
-      );
-      expect(usmc.msgType()).toBe(PLAINTEXT);
-      const body = PlaintextContent.deserialize(usmc.contents()).body();
-      const { decryptionErrorMessage } = decodeContent(unpadPlaintext(body));
-      const read = DecryptionErrorMessage.deserialize(decryptionErrorMessage ?? new Uint8Array());
-      expect(read.timestamp()).toBe(SENT_AT_MS);
-      expect(read.deviceId()).toBe(SENDER_DEVICE_ID);
-      expect(read.ratchetKey()?.serialize()).toEqual(request.ratchetKey()?.serialize());
-    }
-  });
+        });
+        expect(ours).toEqual(theirs.serialize());
+      }
+    },
+  );
+
+  test.each(['default', 'implicit'] as const)(
+    'comes out of a USMC with the hint %s as it went in',
+    (contentHint) => {
+      for (const request of requests) {
+        const usmc = UnidentifiedSenderMessageContent.deserialize(
+          encodeUsmc({
+            type: USMC_TYPE.plaintext,
+            senderCertificate: senderCertificate.serialize(),
+            content: PlaintextContent.from(request).serialize(),
+            contentHint,
+          }),
+        );
+        expect(usmc.msgType()).toBe(PLAINTEXT);
+        const body = PlaintextContent.deserialize(usmc.contents()).body();
+        const { decryptionErrorMessage } = decodeContent(unpadPlaintext(body));
+        const read = DecryptionErrorMessage.deserialize(decryptionErrorMessage ?? new Uint8Array());
+        expect(read.timestamp()).toBe(SENT_AT_MS);
+        expect(read.deviceId()).toBe(SENDER_DEVICE_ID);
+        expect(read.ratchetKey()?.serialize()).toEqual(request.ratchetKey()?.serialize());
+      }
+    },
+  );
 });

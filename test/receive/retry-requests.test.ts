@@ -51,7 +51,10 @@ async function loseSession(subscriber = sender): Promise<void> {
   await forget(store, subscriber);
 }
 
-/** The account answers, so that the subscriber's next messages are no prekey messages; then it forgets him. */
+/**
+ * The account answers, so that the subscriber's next messages are no prekey messages; then it
+ * forgets him.
+ */
 async function forget(store: Store, subscriber: Subscriber): Promise<void> {
   const { service } = scene;
   await using broadcaster = await openBroadcaster(
@@ -65,9 +68,13 @@ async function forget(store: Store, subscriber: Subscriber): Promise<void> {
 }
 
 const requestsTo = (subscriber = sender): DecryptionErrorMessage[] =>
-  scene.service.retryRequests.filter(({ recipient }) => recipient === subscriber.aci).map(({ message }) => message);
-const untilAsked = (count: number): Promise<void> => untilTrue(() => scene.service.retryRequests.length >= count);
-const retryRows = async (): Promise<number> => (await scene.store.list('inbox', { prefix: 'r/', limit: 10 })).length;
+  scene.service.retryRequests
+    .filter(({ recipient }) => recipient === subscriber.aci)
+    .map(({ message }) => message);
+const untilAsked = (count: number): Promise<void> =>
+  untilTrue(() => scene.service.retryRequests.length >= count);
+const retryRows = async (): Promise<number> =>
+  (await scene.store.list('inbox', { prefix: 'r/', limit: 10 })).length;
 const untilEnded = async (): Promise<void> => {
   while ((await retryRows()) > 0) await new Promise((resolve) => setImmediate(resolve));
 };
@@ -77,7 +84,9 @@ async function matchesSession(message: DecryptionErrorMessage, deviceId = 1): Pr
   const { stores } = sender.devices.get(deviceId) ?? failTest('device');
   const session = await stores.sessions.getSession(scene.service.addressesOf(sender).to);
   const key = message.ratchetKey();
-  return key !== undefined && session instanceof SessionRecord && session.currentRatchetKeyMatches(key);
+  return (
+    key !== undefined && session instanceof SessionRecord && session.currentRatchetKeyMatches(key)
+  );
 }
 
 describe('a message that cannot be decrypted', () => {
@@ -130,7 +139,9 @@ describe('a message that cannot be decrypted', () => {
     const bytes = message.serialize();
     const inner = bytes.length - 20;
     bytes[inner] = (bytes[inner] ?? 0) ^ 1;
-    await scene.service.post(sender, { type: () => 3, serialize: () => bytes } as never, { sealed: false });
+    await scene.service.post(sender, { type: () => 3, serialize: () => bytes } as never, {
+      sealed: false,
+    });
     sender.access = 'unrestricted';
     await untilAsked(1);
     expect(scene.service.countOf('fetchPreKeys', sender.aci)).toBe(1);
@@ -152,7 +163,8 @@ describe('a message that cannot be decrypted', () => {
     await scene.service.send(sender, text('before'));
     await take(scene.receiver, 1);
     await changeContact(scene as never, sender, { blocked: true });
-    const session = async (): Promise<unknown> => (await scene.store.getMany('session', [`${sender.aci}.1`]))[0];
+    const session = async (): Promise<unknown> =>
+      (await scene.store.getMany('session', [`${sender.aci}.1`]))[0];
     const before = await session();
     await scene.service.send(sender, text('blocked'));
     await scene.service.send(sender, text('blocked'), { sealed: false });
@@ -164,12 +176,15 @@ describe('a message that cannot be decrypted', () => {
 
   it('a thousand times over, by one hostile device, is asked for a bounded number of times', async () => {
     await loseSession();
-    for (let i = 0; i < 1000; i++) await scene.service.send(sender, text('x'), { timestamp: 1_000_000 + i });
+    for (let i = 0; i < 1000; i++)
+      await scene.service.send(sender, text('x'), { timestamp: 1_000_000 + i });
     await untilDelivered(scene);
     await untilEnded();
     expect(scene.receiver.stats().undecryptable).toBe(1000);
     expect(requestsTo().length).toBe(256);
-    const asked = events.filter(([, facts]) => (facts as { retryRequested?: boolean }).retryRequested === true);
+    const asked = events.filter(
+      ([, facts]) => (facts as { retryRequested?: boolean }).retryRequested === true,
+    );
     expect(asked).toHaveLength(256);
   });
 

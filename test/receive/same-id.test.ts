@@ -5,7 +5,12 @@ import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { serveNewsletter, type SubscriberList } from '../../examples/newsletter/newsletter.js';
 import { manyTurns, neverHangs, untilTrue } from '../harness/await-condition.js';
 import { acis, failTest } from '../harness/broadcasters.js';
-import { openReceiverScene, text, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
+import {
+  openReceiverScene,
+  text,
+  untilDelivered,
+  type ReceiverScene,
+} from '../harness/receivers.js';
 import type { Subscriber } from '../fakes/stand-in-service.js';
 
 /** Sends a second of each run, as it began. */
@@ -29,7 +34,9 @@ beforeEach(async () => {
   scene = await openReceiverScene();
   broadcaster = await openBroadcaster();
   subscribers = await Promise.all(Array.from({ length: 3 }, () => scene.service.subscribe()));
-  await Promise.all(subscribers.map(({ aci, profileKey }) => broadcaster.setProfileKey(aci, profileKey)));
+  await Promise.all(
+    subscribers.map(({ aci, profileKey }) => broadcaster.setProfileKey(aci, profileKey)),
+  );
   paces.splice(0);
 });
 afterEach(async () => {
@@ -51,7 +58,10 @@ async function stateOf(id: string): Promise<string> {
   return decodeBroadcast(value ?? failTest('broadcast')).state;
 }
 
-/** The first subscriber asks for the message again; the send to them is under way until it is released. */
+/**
+ * The first subscriber asks for the message again; the send to them is under way until it is
+ * released.
+ */
 async function holdResend(timestamp: number): Promise<void> {
   const { service } = scene;
   const held = new Promise<undefined>((resolve) => (release = () => resolve(undefined)));
@@ -72,7 +82,9 @@ describe('the same id again, while who asked for the message is sent it again', 
     expect(run.progress.waitingFor).toEqual([]);
     await untilTrue(() => run.progress.waitingFor.includes('resend'));
     expect(run.progress.waitingFor).toEqual(['resend']);
-    expect(() => broadcast()).toThrow(expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT', field: 'id' }) as Error);
+    expect(() => broadcast()).toThrow(
+      expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT', field: 'id' }) as Error,
+    );
     release();
     expect(await run.summary()).toMatchObject({ recipients: 3, sealed: 3 });
     expect(subscribers.map(countOf)).toEqual([2, 1, 1]);
@@ -133,14 +145,20 @@ it('the newsletter goes on with a message that it is given again during a resend
       for await (const message of receiver) {
         yield message;
         send += 1;
-        await holdResend(service.arrivals[service.arrivals.length - 1]?.timestamp ?? failTest('arrival'));
+        await holdResend(
+          service.arrivals[service.arrivals.length - 1]?.timestamp ?? failTest('arrival'),
+        );
         setImmediate(() => void manyTurns(20).then(release));
         yield message;
         send += 1;
       }
     },
   };
-  const serving = serveNewsletter({ broadcaster, receiver: twice } as unknown as Account, list, new Set([admin.aci]));
+  const serving = serveNewsletter(
+    { broadcaster, receiver: twice } as unknown as Account,
+    list,
+    new Set([admin.aci]),
+  );
   await service.send(admin, text('The bridge is closed.'));
   await untilTrue(() => send === 2);
   expect(countOf(subscriber)).toBe(1);
@@ -169,7 +187,9 @@ describe('maxPerSecond is kept with the broadcast', () => {
     await broadcaster.close();
     service.intercepts.clear();
     broadcaster = await openBroadcaster();
-    expect(await broadcaster.resume()).toMatchObject([{ status: 'finished', summary: { sealed: 3 } }]);
+    expect(await broadcaster.resume()).toMatchObject([
+      { status: 'finished', summary: { sealed: 3 } },
+    ]);
     expect(paces).toEqual([0.5, 0.5]);
   });
 });

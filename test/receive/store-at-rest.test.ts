@@ -17,7 +17,10 @@ beforeEach(() => {
 });
 afterEach(() => directory.remove());
 
-/** Messages come in, one stays in the inbox; a broadcast goes out, and another one stops with recipients in every state. */
+/**
+ * Messages come in, one stays in the inbox; a broadcast goes out, and another one stops with
+ * recipients in every state.
+ */
 async function useAll(store: Store): Promise<Readonly<Record<string, Uint8Array>>> {
   const service = new MailboxService();
   await service.publishPreKeys(store);
@@ -44,7 +47,9 @@ async function useAll(store: Store): Promise<Readonly<Record<string, Uint8Array>
     if (count === 4) void broadcaster.close();
     return undefined;
   });
-  const second = broadcaster.broadcast({ body: `${BODY} again` }, recipients, { id: `${BROADCAST_ID}.b` });
+  const second = broadcaster.broadcast({ body: `${BODY} again` }, recipients, {
+    id: `${BROADCAST_ID}.b`,
+  });
   await second.summary().catch(() => undefined);
   await broadcaster.close();
   await store.close();
@@ -70,7 +75,9 @@ async function useAll(store: Store): Promise<Readonly<Record<string, Uint8Array>
 
 function found(secrets: Readonly<Record<string, Uint8Array>>, path: string): string[] {
   const files = readdirSync(path).map((name) => readFileSync(join(path, name)));
-  return Object.keys(secrets).filter((name) => files.some((file) => file.includes(Buffer.from(secrets[name] ?? []))));
+  return Object.keys(secrets).filter((name) =>
+    files.some((file) => file.includes(Buffer.from(secrets[name] ?? []))),
+  );
 }
 
 describe('the files of a store', () => {

@@ -9,7 +9,13 @@ import { contactIn } from '../harness/account-scene.js';
 import { manyTurns } from '../harness/await-condition.js';
 import { serviceEnvelope } from '../fakes/mailbox-service.js';
 import { ManualClock } from '../fakes/manual-clock.js';
-import { openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
+import {
+  openReceiverScene,
+  take,
+  text,
+  untilDelivered,
+  type ReceiverScene,
+} from '../harness/receivers.js';
 import { FastClock } from '../fakes/fast-clock.js';
 
 const RECEIPT = 5;
@@ -20,9 +26,12 @@ beforeEach(async () => {
 });
 afterEach(() => scene[Symbol.asyncDispose]());
 
-const contactRows = async (): Promise<number> => (await scene.store.list('contact', { limit: 1000 })).length;
+const contactRows = async (): Promise<number> =>
+  (await scene.store.list('contact', { limit: 1000 })).length;
 const queueReceipt = (sourceServiceId: string, serverTimestamp: number): number =>
-  scene.service.queue(serviceEnvelope({ type: RECEIPT, sourceServiceId, sourceDeviceId: 1, serverTimestamp }));
+  scene.service.queue(
+    serviceEnvelope({ type: RECEIPT, sourceServiceId, sourceDeviceId: 1, serverTimestamp }),
+  );
 
 describe('contacts', () => {
   it('are not begun by receipts of senders that nobody has heard of', async () => {
@@ -59,9 +68,12 @@ describe('contacts', () => {
 describe('requests to strangers to send again', () => {
   it('that stay in the store since this side fails count among those that may wait', async () => {
     const contact = (): Promise<never> => Promise.reject(new Error('the store fails'));
-    const sender = new RetrySender({ records: { contact }, runtime: { options: { store: scene.store } } } as never, {
-      add: () => undefined,
-    });
+    const sender = new RetrySender(
+      { records: { contact }, runtime: { options: { store: scene.store } } } as never,
+      {
+        add: () => undefined,
+      },
+    );
     const row = { sender: randomUUID(), senderDevice: 1, timestamp: 1, message: new Uint8Array(1) };
     for (let i = 0; i < 16_384; i++) sender.add(`r/${i}`, row);
     expect(sender.hasRoom).toBe(false);
@@ -91,7 +103,9 @@ describe('requests to strangers to send again', () => {
     expect(rowOf(message)?.groupId).toBeUndefined();
     const row = rowOf(message.subarray(0, 32));
     expect(row?.groupId).toHaveLength(32);
-    expect([row?.groupId?.buffer.byteLength, row?.identityKey?.buffer.byteLength]).toEqual([32, 33]);
+    expect([row?.groupId?.buffer.byteLength, row?.identityKey?.buffer.byteLength]).toEqual([
+      32, 33,
+    ]);
   });
 });
 
@@ -101,7 +115,10 @@ describe('a session', () => {
     [MAX_SESSION_BYTES + 1, false],
   ])('that its other side has grown to %i bytes is kept: %s', async (length, isKept) => {
     const aci = randomUUID();
-    const contact: ContactRecord = { ...NEW_CONTACT, devices: [{ deviceId: 1, registrationId: 5 }] };
+    const contact: ContactRecord = {
+      ...NEW_CONTACT,
+      devices: [{ deviceId: 1, registrationId: 5 }],
+    };
     const services = { records: { contacts: () => Promise.resolve([contact]) } };
     const book = await ContactBatch.read([aci], services as never);
     const record = new Uint8Array(length);

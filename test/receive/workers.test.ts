@@ -3,7 +3,14 @@ import { IdentityKeyPair } from '@signalapp/libsignal-client';
 import { channel, subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { untilTrue } from '../harness/await-condition.js';
-import { bodiesOf, openReceiverScene, take, text, untilDelivered, type ReceiverScene } from '../harness/receivers.js';
+import {
+  bodiesOf,
+  openReceiverScene,
+  take,
+  text,
+  untilDelivered,
+  type ReceiverScene,
+} from '../harness/receivers.js';
 import { WorkerWatch } from '../harness/worker-watch.js';
 import { FastClock } from '../fakes/fast-clock.js';
 
@@ -30,7 +37,8 @@ describe('workers that die', () => {
       if (round % 4 === 1) await killIdle(round);
     }
     const given = await messages;
-    for (const { aci } of senders) expect(bodiesOf(given.filter(({ sender }) => sender === aci))).toEqual(bodies);
+    for (const { aci } of senders)
+      expect(bodiesOf(given.filter(({ sender }) => sender === aci))).toEqual(bodies);
     await untilDelivered(scene);
     expect(receiver.stats()).toMatchObject({ undecryptable: 0, messages: given.length });
     expect(workers.exited.length).toBeGreaterThanOrEqual(3);
@@ -49,7 +57,10 @@ describe('secrets', () => {
   it('are in no error, event, line of the log, or metric', async () => {
     const lines: unknown[] = [];
     const logger = Object.fromEntries(
-      ['debug', 'info', 'warn', 'error'].map((level) => [level, (...line: unknown[]) => lines.push(line)]),
+      ['debug', 'info', 'warn', 'error'].map((level) => [
+        level,
+        (...line: unknown[]) => lines.push(line),
+      ]),
     ) as never;
     const names = [
       'received',
@@ -65,7 +76,9 @@ describe('secrets', () => {
     scene = await openReceiverScene({ logger }, undefined, new FastClock(1000));
     const { service, receiver, store } = scene;
     for (const name of ['refused', 'undecryptable', 'profileKey', 'identityChange'] as const) {
-      receiver.on(name, (facts: object) => lines.push({ ...facts, sender: undefined, serviceId: undefined }));
+      receiver.on(name, (facts: object) =>
+        lines.push({ ...facts, sender: undefined, serviceId: undefined }),
+      );
     }
     const sender = await service.subscribe();
     const body = 'a very private plaintext';
@@ -73,11 +86,17 @@ describe('secrets', () => {
     await take(receiver, 1);
     await store.commit([{ table: 'session', key: `${sender.aci}.1`, value: null }]);
     const stranger = { ...sender, identity: IdentityKeyPair.generate() };
-    await service.send(sender, { dataMessage: { body } }, { certificate: service.certificateOf(stranger) });
+    await service.send(
+      sender,
+      { dataMessage: { body } },
+      { certificate: service.certificateOf(stranger) },
+    );
     const prekey = await service.encrypt(sender, { dataMessage: { body } });
     const spoiled = Uint8Array.from(prekey.serialize());
     spoiled[spoiled.length - 20] = (spoiled[spoiled.length - 20] ?? 0) ^ 1;
-    await service.post(sender, { type: () => 3, serialize: () => spoiled } as never, { sealed: false });
+    await service.post(sender, { type: () => 3, serialize: () => spoiled } as never, {
+      sealed: false,
+    });
     await untilDelivered(scene);
     await untilTrue(() => service.retryRequests.length === 1);
     const getMany = vi.spyOn(store, 'getMany').mockRejectedValue(new Error('the disk is gone'));
@@ -87,7 +106,10 @@ describe('secrets', () => {
     getMany.mockRestore();
     for (const name of names) unsubscribe(`sealcast:${name}`, onMetric);
     expect(lines.length).toBeGreaterThan(8);
-    const said = lines.map((line) => JSON.stringify(line)).join('\n') + String(failure) + JSON.stringify(failure);
+    const said =
+      lines.map((line) => JSON.stringify(line)).join('\n') +
+      String(failure) +
+      JSON.stringify(failure);
     const { identityKeyPair, profileKey } = service.sender;
     const secrets = [identityKeyPair.privateKey.serialize(), profileKey, sender.profileKey];
     const forms = secrets.flatMap((secret) => [
@@ -95,6 +117,7 @@ describe('secrets', () => {
       Buffer.from(secret).toString('base64').slice(0, 40),
       [...secret.subarray(0, 8)].join(),
     ]);
-    for (const form of [...forms, body, sender.aci, service.sender.aci]) expect(said).not.toContain(form);
+    for (const form of [...forms, body, sender.aci, service.sender.aci])
+      expect(said).not.toContain(form);
   });
 });

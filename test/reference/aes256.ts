@@ -1,4 +1,5 @@
-// AES-256, FIPS 197, the cipher alone. The S-box is computed from its definition (section 5.1.1), not tabulated.
+// AES-256, FIPS 197, the cipher alone. The S-box is computed from its definition (section 5.1.1),
+// not tabulated.
 import { byteAt, type Bytes } from './bytes.js';
 
 export const KEY_BYTES = 32;
@@ -37,7 +38,8 @@ export const S_BOX: Bytes = Uint8Array.from({ length: 256 }, (_, b) => substitut
 
 /** KeyExpansion (section 5.2): 15 round keys of 16 bytes, one after the other. */
 export function expandKey(key: Uint8Array): Bytes {
-  if (key.length !== KEY_BYTES) throw new RangeError(`AES-256 takes a key of ${KEY_BYTES} bytes, not ${key.length}`);
+  if (key.length !== KEY_BYTES)
+    throw new RangeError(`AES-256 takes a key of ${KEY_BYTES} bytes, not ${key.length}`);
   const w = new Uint8Array(BLOCK_BYTES * (ROUND_COUNT + 1));
   w.set(key);
   let roundConstant = 1;
@@ -50,14 +52,16 @@ export function expandKey(key: Uint8Array): Bytes {
     } else if (i % KEY_WORDS === 4) {
       word = word.map((byte) => byteAt(S_BOX, byte));
     }
-    for (const [k, byte] of word.entries()) w[4 * i + k] = byte ^ byteAt(w, 4 * (i - KEY_WORDS) + k);
+    for (const [k, byte] of word.entries())
+      w[4 * i + k] = byte ^ byteAt(w, 4 * (i - KEY_WORDS) + k);
   }
   return w;
 }
 
 /** Cipher (section 5.1) of one block. */
 export function aes256EncryptBlock(key: Uint8Array, block: Uint8Array): Bytes {
-  if (block.length !== BLOCK_BYTES) throw new RangeError(`AES takes blocks of ${BLOCK_BYTES} bytes`);
+  if (block.length !== BLOCK_BYTES)
+    throw new RangeError(`AES takes blocks of ${BLOCK_BYTES} bytes`);
   const roundKeys = expandKey(key);
   let state = addRoundKey(block, roundKeys, 0);
   for (let round = 1; round < ROUND_COUNT; round++) {
@@ -74,7 +78,9 @@ function subBytes(state: Uint8Array): Bytes {
 
 /** Row r moves r columns to the left. */
 function shiftRows(state: Uint8Array): Bytes {
-  return Uint8Array.from({ length: BLOCK_BYTES }, (_, i) => byteAt(state, (i + 4 * (i % 4)) % BLOCK_BYTES));
+  return Uint8Array.from({ length: BLOCK_BYTES }, (_, i) =>
+    byteAt(state, (i + 4 * (i % 4)) % BLOCK_BYTES),
+  );
 }
 
 /** Each column times {03}x^3 + {01}x^2 + {01}x + {02}. */
@@ -82,7 +88,9 @@ function mixColumns(state: Uint8Array): Bytes {
   return Uint8Array.from({ length: BLOCK_BYTES }, (_, i) => {
     const column = i - (i % 4);
     const inRow = (row: number): number => byteAt(state, column + (row % 4));
-    return gf256Multiply(inRow(i), 2) ^ gf256Multiply(inRow(i + 1), 3) ^ inRow(i + 2) ^ inRow(i + 3);
+    return (
+      gf256Multiply(inRow(i), 2) ^ gf256Multiply(inRow(i + 1), 3) ^ inRow(i + 2) ^ inRow(i + 3)
+    );
   });
 }
 

@@ -12,8 +12,11 @@ export function concatBytes(...parts: readonly Uint8Array[]): Bytes {
 }
 
 export function fromHex(hex: string): Bytes {
-  if (hex.length % 2 !== 0 || /[^0-9a-fA-F]/.test(hex)) throw new TypeError(`not an even number of hex digits: ${hex}`);
-  return Uint8Array.from({ length: hex.length / 2 }, (_, i) => Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16));
+  if (hex.length % 2 !== 0 || /[^0-9a-fA-F]/.test(hex))
+    throw new TypeError(`not an even number of hex digits: ${hex}`);
+  return Uint8Array.from({ length: hex.length / 2 }, (_, i) =>
+    Number.parseInt(hex.slice(2 * i, 2 * i + 2), 16),
+  );
 }
 
 export function toHex(bytes: Uint8Array): string {
@@ -42,12 +45,15 @@ export function littleEndianToBigInt(bytes: Uint8Array): bigint {
 }
 
 export function bigIntToLittleEndian(value: bigint, lengthBytes: number): Bytes {
-  return Uint8Array.from({ length: lengthBytes }, (_, i) => Number((value >> BigInt(8 * i)) & 0xffn));
+  return Uint8Array.from({ length: lengthBytes }, (_, i) =>
+    Number((value >> BigInt(8 * i)) & 0xffn),
+  );
 }
 
 /** `bytes[index]`, for an index that must exist. */
 export function byteAt(bytes: Uint8Array, index: number): number {
   const byte = bytes[index];
-  if (byte === undefined) throw new RangeError(`index ${index} is outside of ${bytes.length} bytes`);
+  if (byte === undefined)
+    throw new RangeError(`index ${index} is outside of ${bytes.length} bytes`);
   return byte;
 }

@@ -1,5 +1,6 @@
-// AES-256-CTR, SP 800-38A section 6.5, with the 32-bit big-endian counter of libsignal's (Ctr32BE): the last four bytes
-// of the block count and wrap, and the twelve before them never change. OpenSSL's CTR carries into all sixteen.
+// AES-256-CTR, SP 800-38A section 6.5, with the 32-bit big-endian counter of libsignal's (Ctr32BE):
+// the last four bytes of the block count and wrap, and the twelve before them never change.
+// OpenSSL's CTR carries into all sixteen.
 import { aes256EncryptBlock, BLOCK_BYTES } from './aes256.js';
 import { copyBytes, xorBytes, type Bytes } from './bytes.js';
 

@@ -1,4 +1,5 @@
-// Sealed sender, version 1, as libsignal ships it: the steps of sealing one envelope and of opening it, in order.
+// Sealed sender, version 1, as libsignal ships it: the steps of sealing one envelope and of opening
+// it, in order.
 import { concatBytes, copyBytes, equalBytes, utf8, type Bytes } from './bytes.js';
 import { aes256Ctr } from './ctr.js';
 import { hkdfSha256 } from './hkdf.js';
@@ -18,7 +19,10 @@ export const FIELD_EPHEMERAL_PUBLIC = 1;
 export const FIELD_ENCRYPTED_STATIC = 2;
 export const FIELD_ENCRYPTED_MESSAGE = 3;
 
-/** A scalar of 32 bytes and its public key in 33: what libsignal's serialize() of a key pair's halves gives. */
+/**
+ * A scalar of 32 bytes and its public key in 33: what libsignal's serialize() of a key pair's
+ * halves gives.
+ */
 export interface KeyPairBytes {
   readonly privateKey: Uint8Array;
   readonly publicKey: Uint8Array;
@@ -36,7 +40,10 @@ export interface SealStepsV1 {
 
 export interface UnsealedV1 {
   readonly content: Bytes;
-  /** S, 33 bytes. That it is the key in the content's certificate is checked by whoever parses the content. */
+  /**
+   * S, 33 bytes. That it is the key in the content's certificate is checked by whoever parses the
+   * content.
+   */
   readonly senderIdentityKey: Bytes;
 }
 
@@ -59,7 +66,10 @@ export function sealV1Steps(
   const ephemeralPublicKey = encodePublicKey(x25519Base(ephemeralScalar));
 
   const ephemeralSecret = agree(ephemeralScalar, recipientIdentityKey);
-  const ephemeralKeys = deriveKeys(concatBytes(SALT_PREFIX, recipientIdentityKey, ephemeralPublicKey), ephemeralSecret);
+  const ephemeralKeys = deriveKeys(
+    concatBytes(SALT_PREFIX, recipientIdentityKey, ephemeralPublicKey),
+    ephemeralSecret,
+  );
   const encryptedStatic = encryptThenMac(ephemeralKeys, sender.publicKey);
 
   const staticSecret = agree(sender.privateKey, recipientIdentityKey);
@@ -92,7 +102,10 @@ export function sealV1(
   return sealV1Steps(sender, recipientIdentityKey, ephemeralScalar, content).envelope;
 }
 
-/** The shared secret, refused when it is zero (RFC 7748 section 6.1), as libsignal's agreement refuses it. */
+/**
+ * The shared secret, refused when it is zero (RFC 7748 section 6.1), as libsignal's agreement
+ * refuses it.
+ */
 function agree(scalar: Uint8Array, publicKey: Uint8Array): Bytes {
   const secret = x25519(scalar, publicKey.subarray(1));
   if (secret.every((byte) => byte === 0)) throw new Error('a public key of small order');
@@ -102,7 +115,8 @@ function agree(scalar: Uint8Array, publicKey: Uint8Array): Bytes {
 /** Opens an envelope as far as its content's bytes, or throws. */
 export function unsealV1(recipient: KeyPairBytes, envelope: Uint8Array): UnsealedV1 {
   const version = envelope[0];
-  if (version === undefined || version >> 4 > 1) throw new Error('not an envelope of version 0 or 1');
+  if (version === undefined || version >> 4 > 1)
+    throw new Error('not an envelope of version 0 or 1');
   const fields = readBytesFields(envelope.subarray(1), [
     FIELD_EPHEMERAL_PUBLIC,
     FIELD_ENCRYPTED_STATIC,
@@ -113,9 +127,13 @@ export function unsealV1(recipient: KeyPairBytes, envelope: Uint8Array): Unseale
   const encryptedMessage = required(fields, FIELD_ENCRYPTED_MESSAGE);
 
   const ephemeralSecret = agree(recipient.privateKey, ephemeralPublicKey);
-  const ephemeralKeys = deriveKeys(concatBytes(SALT_PREFIX, recipient.publicKey, ephemeralPublicKey), ephemeralSecret);
+  const ephemeralKeys = deriveKeys(
+    concatBytes(SALT_PREFIX, recipient.publicKey, ephemeralPublicKey),
+    ephemeralSecret,
+  );
   const senderIdentityKey = decrypt(ephemeralKeys, encryptedStatic);
-  // libsignal would drop bytes behind the key here as well, but then compares all of them with the certificate's key.
+  // libsignal would drop bytes behind the key here as well, but then compares all of them with the
+  // certificate's key.
   if (senderIdentityKey.length > PUBLIC_KEY_BYTES) throw new Error("bytes behind the sender's key");
   readPublicKey(senderIdentityKey);
 

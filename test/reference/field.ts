@@ -22,10 +22,13 @@ export function pow(base: bigint, exponent: bigint): bigint {
   return result;
 }
 
-/** a^(p-2): the inverse of a by Fermat's little theorem; 0 for 0, as RFC 7748 section 5 needs it. */
+/**
+ * a^(p-2): the inverse of a by Fermat's little theorem; 0 for 0, as RFC 7748 section 5 needs it.
+ */
 export const invert = (a: bigint): bigint => pow(a, P - 2n);
 
-// The kernel's form of an element: ten limbs of alternately 26 and 25 bits, limb i of weight 2^ceil(25.5 * i).
+// The kernel's form of an element: ten limbs of alternately 26 and 25 bits, limb i of weight
+// 2^ceil(25.5 * i).
 
 export const LIMB_COUNT = 10;
 
@@ -37,8 +40,12 @@ export const limbBits = (index: number): bigint => limbShiftBits(index + 1) - li
 
 /** The ten carried limbs of a value in [0, 2^255). */
 export function splitLimbs(value: bigint): bigint[] {
-  if (value < 0n || value >> 255n !== 0n) throw new RangeError('a field element has at most 255 bits');
-  return Array.from({ length: LIMB_COUNT }, (_, i) => (value >> limbShiftBits(i)) & ((1n << limbBits(i)) - 1n));
+  if (value < 0n || value >> 255n !== 0n)
+    throw new RangeError('a field element has at most 255 bits');
+  return Array.from(
+    { length: LIMB_COUNT },
+    (_, i) => (value >> limbShiftBits(i)) & ((1n << limbBits(i)) - 1n),
+  );
 }
 
 /** The integer that limbs of any size and sign stand for, not reduced: `reduce` it to compare. */

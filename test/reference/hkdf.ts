@@ -10,7 +10,8 @@ export function hkdfExtract(salt: Uint8Array, ikm: Uint8Array): Bytes {
 }
 
 export function hkdfExpand(prk: Uint8Array, info: Uint8Array, lengthBytes: number): Bytes {
-  if (lengthBytes > MAX_OUTPUT_BYTES) throw new RangeError(`HKDF-SHA256 gives at most ${MAX_OUTPUT_BYTES} bytes`);
+  if (lengthBytes > MAX_OUTPUT_BYTES)
+    throw new RangeError(`HKDF-SHA256 gives at most ${MAX_OUTPUT_BYTES} bytes`);
   const blocks: Bytes[] = [];
   let previous: Bytes = new Uint8Array(0);
   for (let counter = 1; blocks.length * DIGEST_BYTES < lengthBytes; counter++) {
@@ -20,6 +21,11 @@ export function hkdfExpand(prk: Uint8Array, info: Uint8Array, lengthBytes: numbe
   return concatBytes(...blocks).slice(0, lengthBytes);
 }
 
-export function hkdfSha256(salt: Uint8Array, ikm: Uint8Array, info: Uint8Array, lengthBytes: number): Bytes {
+export function hkdfSha256(
+  salt: Uint8Array,
+  ikm: Uint8Array,
+  info: Uint8Array,
+  lengthBytes: number,
+): Bytes {
   return hkdfExpand(hkdfExtract(salt, ikm), info, lengthBytes);
 }

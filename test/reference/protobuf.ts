@@ -1,6 +1,6 @@
-// As much of the protobuf wire format as the envelope needs, read as libsignal's reader (prost) reads it: unknown fields
-// are skipped whatever they hold, of a field given twice the last one counts, and a known field of the wrong wire type
-// is an error.
+// As much of the protobuf wire format as the envelope needs, read as libsignal's reader (prost)
+// reads it: unknown fields are skipped whatever they hold, of a field given twice the last one
+// counts, and a known field of the wrong wire type is an error.
 import { byteAt, concatBytes, copyBytes, type Bytes } from './bytes.js';
 
 const WIRE_VARINT = 0;
@@ -26,7 +26,11 @@ export function encodeKey(fieldNumber: number, wireType: number): Bytes {
 }
 
 export function encodeBytesField(fieldNumber: number, value: Uint8Array): Bytes {
-  return concatBytes(encodeKey(fieldNumber, WIRE_LENGTH_DELIMITED), encodeVarint(BigInt(value.length)), value);
+  return concatBytes(
+    encodeKey(fieldNumber, WIRE_LENGTH_DELIMITED),
+    encodeVarint(BigInt(value.length)),
+    value,
+  );
 }
 
 export function encodeVarintField(fieldNumber: number, value: bigint): Bytes {
@@ -34,13 +38,17 @@ export function encodeVarintField(fieldNumber: number, value: bigint): Bytes {
 }
 
 /** The byte strings in the fields of `knownFields`; everything else in the message is skipped. */
-export function readBytesFields(message: Uint8Array, knownFields: readonly number[]): Map<number, Bytes> {
+export function readBytesFields(
+  message: Uint8Array,
+  knownFields: readonly number[],
+): Map<number, Bytes> {
   const reader = new Reader(message);
   const values = new Map<number, Bytes>();
   while (!reader.atEnd()) {
     const { fieldNumber, wireType } = reader.readKey();
     if (knownFields.includes(fieldNumber)) {
-      if (wireType !== WIRE_LENGTH_DELIMITED) throw new Error(`field ${fieldNumber} is not a byte string`);
+      if (wireType !== WIRE_LENGTH_DELIMITED)
+        throw new Error(`field ${fieldNumber} is not a byte string`);
       values.set(fieldNumber, reader.readLengthDelimited());
     } else {
       reader.skipField(fieldNumber, wireType, MAX_GROUP_DEPTH);
@@ -97,7 +105,8 @@ class Reader {
     for (;;) {
       const { fieldNumber, wireType } = this.readKey();
       if (wireType === WIRE_END_GROUP) {
-        if (fieldNumber !== groupNumber) throw new Error(`group ${groupNumber} is ended as ${fieldNumber}`);
+        if (fieldNumber !== groupNumber)
+          throw new Error(`group ${groupNumber} is ended as ${fieldNumber}`);
         return;
       }
       this.skipField(fieldNumber, wireType, depthLeft - 1);
@@ -105,7 +114,8 @@ class Reader {
   }
 
   private take(lengthBytes: bigint): Bytes {
-    if (lengthBytes > BigInt(this.message.length - this.offset)) throw new Error('a field longer than its message');
+    if (lengthBytes > BigInt(this.message.length - this.offset))
+      throw new Error('a field longer than its message');
     const start = this.offset;
     this.offset += Number(lengthBytes);
     return copyBytes(this.message.subarray(start, this.offset));

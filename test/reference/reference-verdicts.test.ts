@@ -1,10 +1,19 @@
-import { PublicKey, sealedSenderDecryptToUsmc, sealedSenderEncrypt } from '@signalapp/libsignal-client';
+import {
+  PublicKey,
+  sealedSenderDecryptToUsmc,
+  sealedSenderEncrypt,
+} from '@signalapp/libsignal-client';
 import { describe, expect, it } from 'vitest';
 import { copyBytes, equalBytes, fromHex } from './bytes.js';
 import { encodePublicKey, sealV1, unsealV1 } from './envelope-v1.js';
 import { makeOddEnvelopes } from '../harness/odd-envelopes.js';
 import { seededBytes } from '../harness/seeded-random.js';
-import { createWorld, keyPairBytes, smallestUsmcBytes, usmcOfSize } from '../harness/signal-fixtures.js';
+import {
+  createWorld,
+  keyPairBytes,
+  smallestUsmcBytes,
+  usmcOfSize,
+} from '../harness/signal-fixtures.js';
 import { x25519Points } from '../vectors/index.js';
 
 const world = createWorld(1);
@@ -32,12 +41,15 @@ function twinOpens(envelope: Uint8Array): boolean {
 describe("the twin's verdicts", () => {
   const oddEnvelopes = makeOddEnvelopes(senderKeys, recipientKeys, usmc.serialize());
 
-  it.each(oddEnvelopes)("are libsignal's on an envelope with: $name", async ({ envelope, opens }) => {
-    expect({ libsignal: await libsignalOpens(envelope), twin: twinOpens(envelope) }).toEqual({
-      libsignal: opens,
-      twin: opens,
-    });
-  });
+  it.each(oddEnvelopes)(
+    "are libsignal's on an envelope with: $name",
+    async ({ envelope, opens }) => {
+      expect({ libsignal: await libsignalOpens(envelope), twin: twinOpens(envelope) }).toEqual({
+        libsignal: opens,
+        twin: opens,
+      });
+    },
+  );
 
   it("are libsignal's on recipients' keys of small order, non-canonical and on the twist", async () => {
     const random = seededBytes('verdicts/recipients');
@@ -49,7 +61,8 @@ describe("the twin's verdicts", () => {
         () => true,
         () => false,
       );
-      const seal = (): unknown => sealV1(senderKeys, identityKey.serialize(), random(32), Uint8Array.of(1));
+      const seal = (): unknown =>
+        sealV1(senderKeys, identityKey.serialize(), random(32), Uint8Array.of(1));
       expect(libsignalSeals, name).toBe(!lowOrder.some((low) => low.name === name));
       if (libsignalSeals) expect(seal, name).not.toThrow();
       else expect(seal, name).toThrow(/small order/);

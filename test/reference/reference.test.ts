@@ -3,7 +3,14 @@ import { sealedSenderDecryptToUsmc, sealedSenderEncrypt } from '@signalapp/libsi
 import { x25519 as nobleX25519 } from '@noble/curves/ed25519.js';
 import { describe, expect, it } from 'vitest';
 import { aes256EncryptBlock } from './aes256.js';
-import { bigIntToLittleEndian, copyBytes, fromHex, littleEndianToBigInt, toHex, utf8 } from './bytes.js';
+import {
+  bigIntToLittleEndian,
+  copyBytes,
+  fromHex,
+  littleEndianToBigInt,
+  toHex,
+  utf8,
+} from './bytes.js';
 import { advanceCounter, aes256Ctr } from './ctr.js';
 import { keyPairFromScalar, sealV1, unsealV1 } from './envelope-v1.js';
 import { add, invert, joinLimbs, limbBits, mul, P, reduce, splitLimbs, sub } from './field.js';
@@ -12,13 +19,21 @@ import { hmacSha256 } from './hmac.js';
 import { sha256 } from './sha256.js';
 import { x25519, x25519Base } from './x25519.js';
 import { seededBytes, seededInteger } from '../harness/seeded-random.js';
-import { createWorld, keyPairBytes, smallestUsmcBytes, usmcOfSize } from '../harness/signal-fixtures.js';
+import {
+  createWorld,
+  keyPairBytes,
+  smallestUsmcBytes,
+  usmcOfSize,
+} from '../harness/signal-fixtures.js';
 import * as vectors from '../vectors/index.js';
 
 describe('the twin: field', () => {
   const random = seededBytes('twin/field');
   const extremes = [0n, 1n, 2n, 19n, P - 1n, P - 2n, (P - 1n) / 2n, 2n ** 254n, 2n ** 255n - 20n];
-  const elements = [...extremes, ...Array.from({ length: 32 }, () => reduce(littleEndianToBigInt(random(32))))];
+  const elements = [
+    ...extremes,
+    ...Array.from({ length: 32 }, () => reduce(littleEndianToBigInt(random(32)))),
+  ];
 
   it('has inverses of everything but zero, for which it gives zero', () => {
     for (const a of elements) expect(mul(a, invert(a))).toBe(a === 0n ? 0n : 1n);
@@ -39,7 +54,9 @@ describe('the twin: field', () => {
       expect(joinLimbs(limbs)).toBe(a);
       for (const [i, limb] of limbs.entries()) expect(limb >> (i % 2 === 0 ? 26n : 25n)).toBe(0n);
     }
-    expect(splitLimbs(2n ** 255n - 1n)).toEqual(Array.from({ length: 10 }, (_, i) => 2n ** limbBits(i) - 1n));
+    expect(splitLimbs(2n ** 255n - 1n)).toEqual(
+      Array.from({ length: 10 }, (_, i) => 2n ** limbBits(i) - 1n),
+    );
   });
 
   it('joins limbs that are negative or wider than their place', () => {
@@ -126,7 +143,9 @@ describe('the twin: SHA-256, HMAC and HKDF', () => {
     const random = seededBytes('twin/hmac');
     for (let keyBytes = 0; keyBytes <= 130; keyBytes++) {
       const [key, text] = [random(keyBytes), random(seededInteger(random, 130))];
-      expect(toHex(hmacSha256(key, text))).toBe(createHmac('sha256', key).update(text).digest('hex'));
+      expect(toHex(hmacSha256(key, text))).toBe(
+        createHmac('sha256', key).update(text).digest('hex'),
+      );
     }
   });
 
@@ -157,8 +176,12 @@ describe('the twin: AES-256-CTR', () => {
 
   it('gives the SP 800-38A ciphertext, and its plaintext back', () => {
     const { key, counterBlock, plaintext, ciphertext } = vectors.aes256Ctr;
-    expect(toHex(aes256Ctr(fromHex(key), fromHex(counterBlock), fromHex(plaintext)))).toBe(ciphertext);
-    expect(toHex(aes256Ctr(fromHex(key), fromHex(counterBlock), fromHex(ciphertext)))).toBe(plaintext);
+    expect(toHex(aes256Ctr(fromHex(key), fromHex(counterBlock), fromHex(plaintext)))).toBe(
+      ciphertext,
+    );
+    expect(toHex(aes256Ctr(fromHex(key), fromHex(counterBlock), fromHex(ciphertext)))).toBe(
+      plaintext,
+    );
   });
 
   it('agrees with node:crypto at every length of 0 to 100 bytes', () => {
@@ -196,7 +219,12 @@ describe('the twin: v1 envelopes', () => {
     for (const [i, sizeBytes] of sizesBytes.entries()) {
       const recipient = world.recipients[i % world.recipients.length]!;
       const content = usmcOfSize(world.senderCertificate, sizeBytes).serialize();
-      const envelope = sealV1(sender, recipient.identity.publicKey.serialize(), random(32), content);
+      const envelope = sealV1(
+        sender,
+        recipient.identity.publicKey.serialize(),
+        random(32),
+        content,
+      );
       const opened = await sealedSenderDecryptToUsmc(envelope, recipient.store);
       expect(toHex(opened.serialize())).toBe(toHex(content));
     }

@@ -1,4 +1,5 @@
-// SHA-256, FIPS 180-4. The constants of sections 4.2.2 and 5.3.3 are computed from their definition.
+// SHA-256, FIPS 180-4. The constants of sections 4.2.2 and 5.3.3 are computed from their
+// definition.
 import { concatBytes, type Bytes } from './bytes.js';
 
 export const BLOCK_BYTES = 64;
@@ -9,7 +10,9 @@ const ROUND_COUNT = 64;
 const PRIMES = firstPrimes(ROUND_COUNT);
 
 /** First 32 bits of the fractional parts of the cube roots of the first 64 primes. */
-export const ROUND_CONSTANTS: readonly bigint[] = PRIMES.map((prime) => integerRoot(prime << 96n, 3n) & WORD_MASK);
+export const ROUND_CONSTANTS: readonly bigint[] = PRIMES.map(
+  (prime) => integerRoot(prime << 96n, 3n) & WORD_MASK,
+);
 
 /** First 32 bits of the fractional parts of the square roots of the first eight primes. */
 export const INITIAL_STATE: readonly bigint[] = PRIMES.slice(0, 8).map(
@@ -42,10 +45,21 @@ export function pad(message: Uint8Array): Bytes {
 export function compress(state: readonly bigint[], block: Uint8Array): bigint[] {
   const w = Array.from({ length: 16 }, (_, t) => wordFromBytes(block.subarray(4 * t, 4 * t + 4)));
   for (let t = 16; t < ROUND_COUNT; t++) {
-    w.push(addWords(smallSigma1(at(w, t - 2)), at(w, t - 7), smallSigma0(at(w, t - 15)), at(w, t - 16)));
+    w.push(
+      addWords(smallSigma1(at(w, t - 2)), at(w, t - 7), smallSigma0(at(w, t - 15)), at(w, t - 16)),
+    );
   }
 
-  let [a, b, c, d, e, f, g, h] = state as [bigint, bigint, bigint, bigint, bigint, bigint, bigint, bigint];
+  let [a, b, c, d, e, f, g, h] = state as [
+    bigint,
+    bigint,
+    bigint,
+    bigint,
+    bigint,
+    bigint,
+    bigint,
+    bigint,
+  ];
   for (let t = 0; t < ROUND_COUNT; t++) {
     const t1 = addWords(h, bigSigma1(e), choose(e, f, g), at(ROUND_CONSTANTS, t), at(w, t));
     const t2 = addWords(bigSigma0(a), majority(a, b, c));
@@ -57,8 +71,10 @@ export function compress(state: readonly bigint[], block: Uint8Array): bigint[] 
 // Section 4.1.2.
 const choose = (x: bigint, y: bigint, z: bigint): bigint => (x & y) ^ ((x ^ WORD_MASK) & z);
 const majority = (x: bigint, y: bigint, z: bigint): bigint => (x & y) ^ (x & z) ^ (y & z);
-const bigSigma0 = (x: bigint): bigint => rotateRight(x, 2n) ^ rotateRight(x, 13n) ^ rotateRight(x, 22n);
-const bigSigma1 = (x: bigint): bigint => rotateRight(x, 6n) ^ rotateRight(x, 11n) ^ rotateRight(x, 25n);
+const bigSigma0 = (x: bigint): bigint =>
+  rotateRight(x, 2n) ^ rotateRight(x, 13n) ^ rotateRight(x, 22n);
+const bigSigma1 = (x: bigint): bigint =>
+  rotateRight(x, 6n) ^ rotateRight(x, 11n) ^ rotateRight(x, 25n);
 const smallSigma0 = (x: bigint): bigint => rotateRight(x, 7n) ^ rotateRight(x, 18n) ^ (x >> 3n);
 const smallSigma1 = (x: bigint): bigint => rotateRight(x, 17n) ^ rotateRight(x, 19n) ^ (x >> 10n);
 

@@ -22,9 +22,15 @@ export function decodePoint(point: Uint8Array): bigint {
   return reduce(littleEndianToBigInt(point) & (2n ** 255n - 1n));
 }
 
-/** The shared secret. A low-order point gives zeros here: refusing them is the caller's step (RFC 7748 section 6.1). */
+/**
+ * The shared secret. A low-order point gives zeros here: refusing them is the caller's step (RFC
+ * 7748 section 6.1).
+ */
 export function x25519(scalar: Uint8Array, point: Uint8Array): Bytes {
-  return bigIntToLittleEndian(montgomeryLadder(clampScalar(scalar), decodePoint(point)), POINT_BYTES);
+  return bigIntToLittleEndian(
+    montgomeryLadder(clampScalar(scalar), decodePoint(point)),
+    POINT_BYTES,
+  );
 }
 
 /** The public key of a scalar. */
@@ -61,5 +67,6 @@ function montgomeryLadder(k: bigint, u: bigint): bigint {
 }
 
 function requireLength(bytes: Uint8Array, lengthBytes: number, name: string): void {
-  if (bytes.length !== lengthBytes) throw new RangeError(`${name}: ${lengthBytes} bytes wanted, ${bytes.length} given`);
+  if (bytes.length !== lengthBytes)
+    throw new RangeError(`${name}: ${lengthBytes} bytes wanted, ${bytes.length} given`);
 }

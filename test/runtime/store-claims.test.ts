@@ -13,7 +13,9 @@ async function anotherCopy(): Promise<typeof Sealcast> {
   return copy;
 }
 
-const optionsWith = (store: Sealcast.Store): Sealcast.BroadcasterOptions & Sealcast.ReceiverOptions => ({
+const optionsWith = (
+  store: Sealcast.Store,
+): Sealcast.BroadcasterOptions & Sealcast.ReceiverOptions => ({
   store,
   transport: service,
   trustRoots: [service.trustRoot],
@@ -38,7 +40,11 @@ describe('a store that one copy of the package acts on', () => {
     const broadcaster = await Broadcaster.open(optionsWith(store));
     const copy = await anotherCopy();
     const options = optionsWith(store);
-    for (const opening of [copy.Broadcaster.open(options), copy.Receiver.open(options), copy.openAccount(options)]) {
+    for (const opening of [
+      copy.Broadcaster.open(options),
+      copy.Receiver.open(options),
+      copy.openAccount(options),
+    ]) {
       await expect(opening).rejects.toMatchObject({ code: 'ERR_STORE_LOCKED' });
     }
     await broadcaster.close();
@@ -57,6 +63,8 @@ describe('a store that one copy of the package acts on', () => {
     const store = Object.freeze(new MemoryStore());
     opened.push(await Broadcaster.open(optionsWith(store)));
     const copy = await anotherCopy();
-    await expect(copy.Broadcaster.open(optionsWith(store))).rejects.toMatchObject({ code: 'ERR_STORE_LOCKED' });
+    await expect(copy.Broadcaster.open(optionsWith(store))).rejects.toMatchObject({
+      code: 'ERR_STORE_LOCKED',
+    });
   });
 });

@@ -108,13 +108,17 @@ describe('seal()', () => {
   });
 
   test.each(badContents)('refuses a content that is %s', async (_name, bad, message) => {
-    const error = await refusal(sealer.seal(around({ recipientIdentityKey: goodKey, content: bad })));
+    const error = await refusal(
+      sealer.seal(around({ recipientIdentityKey: goodKey, content: bad })),
+    );
     expect(error).toMatchObject(refused('content', message, 2));
     expect((error as Error).message).toContain('entry 2');
   });
 
   test.each(badEntries)('refuses an entry that is %s', async (_name, bad) => {
-    expect(await refusal(sealer.seal(around(bad)))).toMatchObject(refused('entry', /entry 2: entry must be an obj/, 2));
+    expect(await refusal(sealer.seal(around(bad)))).toMatchObject(
+      refused('entry', /entry 2: entry must be an obj/, 2),
+    );
   });
 
   test('names the hole of a sparse array', async () => {
@@ -137,10 +141,15 @@ describe('seal()', () => {
 
   test('takes a content of exactly 256 KiB', async () => {
     const largest = await Sealer.create({ identityKeyPair: world.sender, threads: 1 });
-    const results = await largest.seal([{ recipientIdentityKey: goodKey, content: new Uint8Array(MAX_CONTENT_BYTES) }]);
+    const results = await largest.seal([
+      { recipientIdentityKey: goodKey, content: new Uint8Array(MAX_CONTENT_BYTES) },
+    ]);
     await largest.close();
-    // 1 version byte, 35 for the ephemeral key, 45 for the sender's, 1 + 3 for tag and length, 10 for the MAC.
-    expect(results.map((result) => result.ok && result.envelope.length)).toEqual([MAX_CONTENT_BYTES + 95]);
+    // 1 version byte, 35 for the ephemeral key, 45 for the sender's, 1 + 3 for tag and length, 10
+    // for the MAC.
+    expect(results.map((result) => result.ok && result.envelope.length)).toEqual([
+      MAX_CONTENT_BYTES + 95,
+    ]);
   });
 });
 
@@ -168,7 +177,9 @@ describe('unseal()', () => {
     ['an object', { envelope }],
   ])('refuses an envelope that is %s', async (_name, bad) => {
     const call = sealer.unseal([envelope, bad as unknown as Uint8Array, envelope]);
-    expect(await refusal(call)).toMatchObject(refused('envelope', /entry 1: envelope must be a Uint8Array/, 1));
+    expect(await refusal(call)).toMatchObject(
+      refused('envelope', /entry 1: envelope must be a Uint8Array/, 1),
+    );
   });
 
   test('names the hole of a sparse array', async () => {
@@ -191,16 +202,30 @@ describe('unseal()', () => {
     ['a trust root that is no array', { trustRoots: trustRoot, timestamp: now }, 'trustRoots'],
     ['timestamp null', { trustRoots: [trustRoot], timestamp: null }, 'timestamp'],
     ['timestamp NaN', { trustRoots: [trustRoot], timestamp: Number.NaN }, 'timestamp'],
-    ['an infinite timestamp', { trustRoots: [trustRoot], timestamp: Number.POSITIVE_INFINITY }, 'timestamp'],
+    [
+      'an infinite timestamp',
+      { trustRoots: [trustRoot], timestamp: Number.POSITIVE_INFINITY },
+      'timestamp',
+    ],
     ['a timestamp before 1970', { trustRoots: [trustRoot], timestamp: -1 }, 'timestamp'],
-    ['a timestamp in parts of a ms', { trustRoots: [trustRoot], timestamp: now + 0.5 }, 'timestamp'],
+    [
+      'a timestamp in parts of a ms',
+      { trustRoots: [trustRoot], timestamp: now + 0.5 },
+      'timestamp',
+    ],
     ['a timestamp beyond 2^53', { trustRoots: [trustRoot], timestamp: 2 ** 53 }, 'timestamp'],
     ['a Date', { trustRoots: [trustRoot], timestamp: new Date(now) }, 'timestamp'],
     ['a bigint timestamp', { trustRoots: [trustRoot], timestamp: BigInt(now) }, 'timestamp'],
-    ['timestamps in a typed array', { trustRoots: [trustRoot], timestamp: Float64Array.of(now) }, 'timestamp'],
+    [
+      'timestamps in a typed array',
+      { trustRoots: [trustRoot], timestamp: Float64Array.of(now) },
+      'timestamp',
+    ],
     ['timestamps without trust roots', { timestamp: [now] }, 'trustRoots'],
   ])('refuses %s', async (_name, options, field) => {
-    expect(await refusal(sealer.unseal([envelope], options as object))).toMatchObject(refused(field, /./));
+    expect(await refusal(sealer.unseal([envelope], options as object))).toMatchObject(
+      refused(field, /./),
+    );
   });
 
   test.each<[string, unknown[], number]>([
@@ -212,17 +237,22 @@ describe('unseal()', () => {
     ['one before 1970', [now, now, -1], 2],
     ['one in parts of a ms', [now + 0.5, now, now], 0],
     ['a Date', [now, now, new Date(now)], 2],
-  ])('refuses timestamps for three envelopes, of which there are or is %s', async (_name, timestamp, index) => {
-    const options = { trustRoots: [trustRoot], timestamp: timestamp as number[] };
-    const call = sealer.unseal([envelope, envelope, envelope], options);
-    expect(await refusal(call)).toMatchObject(
-      refused('timestamp', new RegExp(`entry ${index}: timestamp must be`), index),
-    );
-  });
+  ])(
+    'refuses timestamps for three envelopes, of which there are or is %s',
+    async (_name, timestamp, index) => {
+      const options = { trustRoots: [trustRoot], timestamp: timestamp as number[] };
+      const call = sealer.unseal([envelope, envelope, envelope], options);
+      expect(await refusal(call)).toMatchObject(
+        refused('timestamp', new RegExp(`entry ${index}: timestamp must be`), index),
+      );
+    },
+  );
 
   test.each(badKeys)('refuses a trust root that is %s', async (_name, key, message) => {
     const options = { trustRoots: [trustRoot, key as Uint8Array], timestamp: now };
-    expect(await refusal(sealer.unseal([envelope], options))).toMatchObject(refused('trustRoots', message, 1));
+    expect(await refusal(sealer.unseal([envelope], options))).toMatchObject(
+      refused('trustRoots', message, 1),
+    );
   });
 });
 

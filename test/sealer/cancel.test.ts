@@ -48,19 +48,30 @@ describe('cancelling', () => {
     const results = await neverHangs(sealer.seal(batch), 'a later batch');
     expect(results).toHaveLength(100);
     for (const [index, result] of results.entries()) {
-      expect(toHex(await openWithLibsignal(cyclic(world.recipients, index), result))).toBe(toHex(content));
+      expect(toHex(await openWithLibsignal(cyclic(world.recipients, index), result))).toBe(
+        toHex(content),
+      );
     }
     expect(sealer.stats().queueLength).toBe(0);
   }
 
-  const manyEnvelopes = (): Uint8Array[] => Array.from({ length: LARGE_BATCH_ENTRIES }, (_, i) => cyclic(envelopes, i));
+  const manyEnvelopes = (): Uint8Array[] =>
+    Array.from({ length: LARGE_BATCH_ENTRIES }, (_, i) => cyclic(envelopes, i));
   const manyKeys = (): Uint8Array[] => {
     const random = seededBytes('cancel-keys');
     return Array.from({ length: LARGE_BATCH_ENTRIES }, () => Uint8Array.of(5, ...random(32)));
   };
   const calls = [
-    ['seal', () => sealer, (signal: AbortSignal) => sealer.seal(makeBatch(LARGE_BATCH_ENTRIES), { signal })],
-    ['unseal', () => receiver, (signal: AbortSignal) => receiver.unseal(manyEnvelopes(), { signal })],
+    [
+      'seal',
+      () => sealer,
+      (signal: AbortSignal) => sealer.seal(makeBatch(LARGE_BATCH_ENTRIES), { signal }),
+    ],
+    [
+      'unseal',
+      () => receiver,
+      (signal: AbortSignal) => receiver.unseal(manyEnvelopes(), { signal }),
+    ],
     ['prepare', () => sealer, (signal: AbortSignal) => sealer.prepare(manyKeys(), { signal })],
   ] as const;
 
@@ -77,7 +88,11 @@ describe('cancelling', () => {
       const cachedBefore = which().stats().cachedRecipients;
       const promise = call(AbortSignal.abort(reason));
       expect(which().stats().queueLength).toBe(0);
-      await expect(promise).rejects.toMatchObject({ name: 'SealcastError', code: 'ERR_ABORTED', cause: reason });
+      await expect(promise).rejects.toMatchObject({
+        name: 'SealcastError',
+        code: 'ERR_ABORTED',
+        cause: reason,
+      });
       expect(which().stats().cachedRecipients).toBe(cachedBefore);
     });
 
@@ -91,7 +106,11 @@ describe('cancelling', () => {
 
       controller.abort(reason);
       expect(which().stats().queueLength).toBe(0);
-      await expect(promise).rejects.toMatchObject({ name: 'SealcastError', code: 'ERR_ABORTED', cause: reason });
+      await expect(promise).rejects.toMatchObject({
+        name: 'SealcastError',
+        code: 'ERR_ABORTED',
+        cause: reason,
+      });
 
       await expectStillWorking();
       await manyTurns();
@@ -117,13 +136,20 @@ describe('cancelling', () => {
     const aborted = sealer.seal(makeBatch(LARGE_BATCH_ENTRIES), { signal: controller.signal });
     const kept = sealer.seal(makeBatch(2000));
     controller.abort();
-    await expect(aborted).rejects.toMatchObject({ code: 'ERR_ABORTED', cause: { name: 'AbortError' } });
+    await expect(aborted).rejects.toMatchObject({
+      code: 'ERR_ABORTED',
+      cause: { name: 'AbortError' },
+    });
     const results = await neverHangs(kept, 'the other batch');
     expect(results.filter((result) => result.ok)).toHaveLength(2000);
   });
 
   test('ends envelopes that libsignal opens on the main thread too', async () => {
-    const oversized = usmcOfSize(world.senderCertificate, OVERSIZED_CONTENT_BYTES, seededBytes('oversized'));
+    const oversized = usmcOfSize(
+      world.senderCertificate,
+      OVERSIZED_CONTENT_BYTES,
+      seededBytes('oversized'),
+    );
     const { sealedSenderEncrypt } = await import('@signalapp/libsignal-client');
     const envelope = await sealedSenderEncrypt(oversized, recipient.address, world.senderStore);
     const controller = new AbortController();
@@ -158,7 +184,11 @@ describe('cancelling', () => {
       pending.push(sealer.seal(makeBatch(i % 3), { signal }));
       pending.push(receiver.unseal(envelopes.slice(0, i % 3), { signal }));
       pending.push(sealer.prepare([recipient.identity.publicKey], { signal }));
-      pending.push(expect(sealer.seal([null as unknown as SealRequest], { signal })).rejects.toThrow('entry 0'));
+      pending.push(
+        expect(sealer.seal([null as unknown as SealRequest], { signal })).rejects.toThrow(
+          'entry 0',
+        ),
+      );
       if (i % 10 === 9) await Promise.all(pending.splice(0));
     }
     await Promise.all(pending);
@@ -171,14 +201,24 @@ describe('cancelling', () => {
 
 describe('a full queue', () => {
   test('refuses further calls with ERR_QUEUE_FULL, touches no signal of theirs, and takes calls again once it drains', async () => {
-    const sealer = await Sealer.create({ identityKeyPair: world.sender, threads: 1, maxQueue: 100 });
+    const sealer = await Sealer.create({
+      identityKeyPair: world.sender,
+      threads: 1,
+      maxQueue: 100,
+    });
     try {
       const first = sealer.seal(makeBatch(2000));
       expect(sealer.stats().queueLength).toBeGreaterThanOrEqual(100);
       const { signal } = new AbortController();
-      await expect(sealer.seal(makeBatch(1), { signal })).rejects.toMatchObject({ code: 'ERR_QUEUE_FULL' });
-      await expect(sealer.prepare([recipient.identity.publicKey])).rejects.toMatchObject({ code: 'ERR_QUEUE_FULL' });
-      await expect(sealer.unseal(envelopesFor(3))).rejects.toMatchObject({ code: 'ERR_QUEUE_FULL' });
+      await expect(sealer.seal(makeBatch(1), { signal })).rejects.toMatchObject({
+        code: 'ERR_QUEUE_FULL',
+      });
+      await expect(sealer.prepare([recipient.identity.publicKey])).rejects.toMatchObject({
+        code: 'ERR_QUEUE_FULL',
+      });
+      await expect(sealer.unseal(envelopesFor(3))).rejects.toMatchObject({
+        code: 'ERR_QUEUE_FULL',
+      });
       expect(getEventListeners(signal, 'abort')).toHaveLength(0);
       // Nothing to do is no load.
       expect(await sealer.seal([])).toEqual([]);
@@ -195,7 +235,8 @@ describe('a full queue', () => {
 
   /** Not for this identity, but of the right form: the kernel would have to look at them. */
   function envelopesFor(count: number): Uint8Array[] {
-    const field = (tag: number, bytes: Uint8Array): Uint8Array => Uint8Array.of(tag, bytes.length, ...bytes);
+    const field = (tag: number, bytes: Uint8Array): Uint8Array =>
+      Uint8Array.of(tag, bytes.length, ...bytes);
     const random = seededBytes('foreign');
     return Array.from({ length: count }, () =>
       Uint8Array.of(

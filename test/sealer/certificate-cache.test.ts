@@ -18,10 +18,16 @@ function certificateOf(identity = IdentityKeyPair.generate()): Known {
   return { bytes: certificate.serialize(), parsed: { certificate, identityKey, expiration: 1000 } };
 }
 
-/** The same certificate with junk behind it, which its signature does not cover: as many variants as anybody likes. */
+/**
+ * The same certificate with junk behind it, which its signature does not cover: as many variants as
+ * anybody likes.
+ */
 function variant({ bytes, parsed }: Known, junk: number, junkBytes: number): Known {
   const field = encodeBytesField(15, new Uint8Array(junkBytes).fill(junk));
-  return { bytes: concatBytes(bytes, field, encodeBytesField(16, Uint8Array.of(junk >> 8, junk))), parsed };
+  return {
+    bytes: concatBytes(bytes, field, encodeBytesField(16, Uint8Array.of(junk >> 8, junk))),
+    parsed,
+  };
 }
 
 function recalls(memory: CertificateMemory, { bytes, parsed }: Known): boolean {

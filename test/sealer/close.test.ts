@@ -42,7 +42,9 @@ function makeBatch(entryCount: number): SealRequest[] {
 }
 
 const staticSecrets = (): Bytes[] =>
-  world.recipients.map(({ identity }) => x25519(sender.privateKey, identity.publicKey.serialize().subarray(1)));
+  world.recipients.map(({ identity }) =>
+    x25519(sender.privateKey, identity.publicKey.serialize().subarray(1)),
+  );
 
 test('close() rejects all pending calls with ERR_CLOSED and resolves, as often as it is called', async () => {
   const pending = [
@@ -55,7 +57,10 @@ test('close() rejects all pending calls with ERR_CLOSED and resolves, as often a
   const closings = [sealer.close(), sealer.close(), sealer[Symbol.asyncDispose]()];
   await neverHangs(Promise.all(closings), 'close()');
   for (const outcome of await neverHangs(outcomes, 'a pending call')) {
-    expect(outcome).toMatchObject({ status: 'rejected', reason: { name: 'SealcastError', code: 'ERR_CLOSED' } });
+    expect(outcome).toMatchObject({
+      status: 'rejected',
+      reason: { name: 'SealcastError', code: 'ERR_CLOSED' },
+    });
   }
   await neverHangs(sealer.close(), 'a later close()');
 });
@@ -75,7 +80,10 @@ test('every method rejects with ERR_CLOSED from the moment on that close() is ca
   await closing;
   const after = await Promise.allSettled(callAll());
   for (const outcome of [...during, ...after]) {
-    expect(outcome).toMatchObject({ status: 'rejected', reason: { name: 'SealcastError', code: 'ERR_CLOSED' } });
+    expect(outcome).toMatchObject({
+      status: 'rejected',
+      reason: { name: 'SealcastError', code: 'ERR_CLOSED' },
+    });
   }
   expect(sealer.stats().queueLength).toBe(0);
 });
@@ -130,8 +138,12 @@ test('while it is open, memory holds the private key and the recipients secrets,
 
 test('memory holds no content that was unsealed once the batch is over', async () => {
   const usmc = usmcOfSize(world.senderCertificate, 700, seededBytes('unsealed')).serialize();
-  const sealed = await sealer.seal([{ recipientIdentityKey: world.sender.publicKey, content: usmc }]);
-  const results = await sealer.unseal(sealed.map((result) => (result.ok ? result.envelope : new Uint8Array())));
+  const sealed = await sealer.seal([
+    { recipientIdentityKey: world.sender.publicKey, content: usmc },
+  ]);
+  const results = await sealer.unseal(
+    sealed.map((result) => (result.ok ? result.envelope : new Uint8Array())),
+  );
   expect(results).toMatchObject([{ ok: true, content: usmc }]);
   expect(memoryWatch.holds(usmc.subarray(600, 616))).toBe(false);
 });
@@ -147,7 +159,8 @@ test('memory holds nothing of a chunk whose worker died with it', async () => {
   const results = await neverHangs(sealing, 'the batch');
   await Promise.all(exits);
   hold.release();
-  for (const result of results) expect(result).toMatchObject({ ok: false, error: { code: 'ERR_WORKER_LOST' } });
+  for (const result of results)
+    expect(result).toMatchObject({ ok: false, error: { code: 'ERR_WORKER_LOST' } });
   expect(memoryWatch.holds(content.subarray(100, 116))).toBe(false);
 });
 
@@ -161,15 +174,18 @@ test.each([
       await watch.alive[0]?.terminate();
     },
   ],
-])('close() %s leaves neither private key nor shared secrets nor content in memory', async (_when, before) => {
-  await sealer.prepare(world.recipients.map(({ identity }) => identity.publicKey));
-  await before();
-  await neverHangs(sealer.close(), 'close()');
-  expect(memoryWatch.holds(sender.privateKey)).toBe(false);
-  expect(memoryWatch.holds(clamped(sender.privateKey))).toBe(false);
-  for (const secret of staticSecrets()) expect(memoryWatch.holds(secret)).toBe(false);
-  expect(memoryWatch.holds(content.subarray(100, 116))).toBe(false);
-});
+])(
+  'close() %s leaves neither private key nor shared secrets nor content in memory',
+  async (_when, before) => {
+    await sealer.prepare(world.recipients.map(({ identity }) => identity.publicKey));
+    await before();
+    await neverHangs(sealer.close(), 'close()');
+    expect(memoryWatch.holds(sender.privateKey)).toBe(false);
+    expect(memoryWatch.holds(clamped(sender.privateKey))).toBe(false);
+    for (const secret of staticSecrets()) expect(memoryWatch.holds(secret)).toBe(false);
+    expect(memoryWatch.holds(content.subarray(100, 116))).toBe(false);
+  },
+);
 
 function clamped(scalar: Bytes): Bytes {
   const copy = scalar.slice();

@@ -3,7 +3,8 @@ import { Sealer, type SealRequest } from 'sealcast';
 import { cyclic } from '../harness/opening.js';
 import { createWorld } from '../harness/signal-fixtures.js';
 
-// An ephemeral key used twice towards one recipient repeats both key streams: the worst thing that can happen here.
+// An ephemeral key used twice towards one recipient repeats both key streams: the worst thing that
+// can happen here.
 
 const BATCH_ENTRIES = 10_000;
 /** 100,000 envelopes in all, half of them to one recipient. */
@@ -20,7 +21,10 @@ beforeAll(async () => {
 });
 afterAll(() => sealer.close());
 
-const toOne: SealRequest = { recipientIdentityKey: cyclic(world.recipients, 0).identity.publicKey, content };
+const toOne: SealRequest = {
+  recipientIdentityKey: cyclic(world.recipients, 0).identity.publicKey,
+  content,
+};
 const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 
 test('no ephemeral key stands in two of 100,000 envelopes, to one recipient and to many, from two threads', async () => {
@@ -36,7 +40,10 @@ test('no ephemeral key stands in two of 100,000 envelopes, to one recipient and 
     ]);
     for (const result of both.flat()) {
       if (!result.ok) throw result.error;
-      const key = result.envelope.subarray(EPHEMERAL_OFFSET_BYTES, EPHEMERAL_OFFSET_BYTES + PUBLIC_KEY_BYTES);
+      const key = result.envelope.subarray(
+        EPHEMERAL_OFFSET_BYTES,
+        EPHEMERAL_OFFSET_BYTES + PUBLIC_KEY_BYTES,
+      );
       expect(key[0]).toBe(5);
       ephemeralKeys.add(latin1(key));
     }
@@ -45,7 +52,9 @@ test('no ephemeral key stands in two of 100,000 envelopes, to one recipient and 
 });
 
 test('the same content sealed twice to the same key gives envelopes that differ in every part', async () => {
-  const results = await sealer.seal(Array.from({ length: 64 }, () => ({ ...toOne, content: new Uint8Array(64) })));
+  const results = await sealer.seal(
+    Array.from({ length: 64 }, () => ({ ...toOne, content: new Uint8Array(64) })),
+  );
   const envelopes = results.map((result) => (result.ok ? result.envelope : new Uint8Array()));
   // e_pub, CTR(S) with its MAC, CTR(content) with its MAC
   for (const [begin, end] of [
@@ -54,7 +63,9 @@ test('the same content sealed twice to the same key gives envelopes that differ 
     [83, 147],
     [147, 157],
   ] as const) {
-    expect(new Set(envelopes.map((envelope) => latin1(envelope.subarray(begin, end)))).size).toBe(64);
+    expect(new Set(envelopes.map((envelope) => latin1(envelope.subarray(begin, end)))).size).toBe(
+      64,
+    );
   }
 });
 
@@ -63,7 +74,9 @@ test('Sealers with the same identity never share an ephemeral key', async () => 
   const requests = Array.from({ length: 2000 }, () => toOne);
   const both = await Promise.all([sealer.seal(requests), twin.seal(requests)]);
   await twin.close();
-  const keys = both.flat().map((result) => (result.ok ? latin1(result.envelope.subarray(3, 36)) : ''));
+  const keys = both
+    .flat()
+    .map((result) => (result.ok ? latin1(result.envelope.subarray(3, 36)) : ''));
   expect(keys).not.toContain('');
   expect(new Set(keys).size).toBe(4000);
 });

@@ -31,7 +31,10 @@ afterAll(async () => {
 });
 
 function makeBatch(entryCount: number): SealRequest[] {
-  return Array.from({ length: entryCount }, () => ({ recipientIdentityKey: recipientKey, content }));
+  return Array.from({ length: entryCount }, () => ({
+    recipientIdentityKey: recipientKey,
+    content,
+  }));
 }
 
 function expectDiscreet(error: unknown, code: SealcastErrorCode): void {
@@ -54,8 +57,14 @@ describe('what these tests look for', () => {
     ['a list of bytes', new Error(`key ${[...privateKey].join(', ')}`)],
     ['a property', Object.assign(new Error('x'), { key: privateKey })],
     ['a Buffer in a property', Object.assign(new Error('x'), { key: Buffer.from(privateKey) })],
-    ['a hidden property', Object.defineProperty(new Error('x'), 'key', { value: privateKey, enumerable: false })],
-    ['a cause', new Error('x', { cause: Object.assign(new Error('y'), { data: { key: privateKey } }) })],
+    [
+      'a hidden property',
+      Object.defineProperty(new Error('x'), 'key', { value: privateKey, enumerable: false }),
+    ],
+    [
+      'a cause',
+      new Error('x', { cause: Object.assign(new Error('y'), { data: { key: privateKey } }) }),
+    ],
     ['a cut', new Error(`starts with ${Buffer.from(privateKey.subarray(1, 14)).toString('hex')}`)],
   ])('is found in %s', (_name, error) => {
     expect(secretsIn(error, secrets)).toContain('privateKey');
@@ -64,7 +73,10 @@ describe('what these tests look for', () => {
 
 describe('no error shows key bytes or plaintext', () => {
   test('of a low-order recipient key', async () => {
-    const results = await sealer.seal([{ recipientIdentityKey: lowOrderKey, content }, ...makeBatch(1)]);
+    const results = await sealer.seal([
+      { recipientIdentityKey: lowOrderKey, content },
+      ...makeBatch(1),
+    ]);
     expect(results[1]).toMatchObject({ ok: true });
     const [result] = results;
     expect(result).toMatchObject({ ok: false, error: { index: 0 } });
@@ -77,7 +89,8 @@ describe('no error shows key bytes or plaintext', () => {
     const receiver = await Sealer.create({ identityKeyPair: sender, threads: 1 });
     const [sealed] = await receiver.seal([{ recipientIdentityKey: sender.publicKey, content }]);
     const envelope = sealed?.ok === true ? sealed.envelope : new Uint8Array();
-    const flipped = (at: number): Uint8Array => envelope.map((byte, i) => (i === at ? byte ^ 1 : byte));
+    const flipped = (at: number): Uint8Array =>
+      envelope.map((byte, i) => (i === at ? byte ^ 1 : byte));
     const junk = [
       new Uint8Array(),
       Uint8Array.of(0x11),

@@ -5,7 +5,12 @@ import { concatBytes, toHex, type Bytes } from '../reference/bytes.js';
 import { sealV1 } from '../reference/envelope-v1.js';
 import { encodeBytesField } from '../reference/protobuf.js';
 import { seededBytes } from '../harness/seeded-random.js';
-import { createWorld, keyPairBytes, smallestUsmcBytes, usmcOfSize } from '../harness/signal-fixtures.js';
+import {
+  createWorld,
+  keyPairBytes,
+  smallestUsmcBytes,
+  usmcOfSize,
+} from '../harness/signal-fixtures.js';
 
 // Found by attacking the engine: what strangers, or callers with odd objects, could once do to it.
 
@@ -24,9 +29,13 @@ beforeAll(async () => {
 });
 afterAll(() => Promise.all([sealer.close(), opener.close()]));
 
-const sealedByTwin = (usmc: Uint8Array): Bytes => sealV1(keyPairBytes(world.sender), recipientKey, random(32), usmc);
+const sealedByTwin = (usmc: Uint8Array): Bytes =>
+  sealV1(keyPairBytes(world.sender), recipientKey, random(32), usmc);
 
-/** Fields of an envelope in the order message, ephemeral key, static part: valid, and what no encoder writes. */
+/**
+ * Fields of an envelope in the order message, ephemeral key, static part: valid, and what no
+ * encoder writes.
+ */
 function messageFirst(envelope: Uint8Array): Bytes {
   const ephemeral = envelope.subarray(3, 36);
   const staticPart = envelope.subarray(38, 81);
@@ -47,15 +56,19 @@ describe('an envelope on a resizable buffer', () => {
     const shrinking = new Uint8Array(buffer, 0, bytes.length);
     shrinking.set(bytes);
     const good = sealedByTwin(content);
-    // More than one thread's arenas hold, so that the last entry is still waiting when its buffer shrinks.
-    // No time passes meanwhile: all of them are checked before the call gives way, however slow the machine is.
+    // More than one thread's arenas hold, so that the last entry is still waiting when its buffer
+    // shrinks. No time passes meanwhile: all of them are checked before the call gives way, however
+    // slow the machine is.
     const now = vi.spyOn(performance, 'now').mockReturnValue(performance.now());
     const call = own.unseal([...Array.from({ length: 1100 }, () => good), shrinking]);
     now.mockRestore();
     buffer.resize(bytes.length - 40);
     const results = await call;
     expect(results.slice(0, -1).every(({ ok }) => ok)).toBe(true);
-    expect(results.at(-1)).toMatchObject({ ok: false, error: { code: 'ERR_INVALID_ARGUMENT', index: 1100 } });
+    expect(results.at(-1)).toMatchObject({
+      ok: false,
+      error: { code: 'ERR_INVALID_ARGUMENT', index: 1100 },
+    });
     expect(own.stats().queueLength).toBe(0);
     expect((await own.unseal([messageFirst(good)]))[0]?.ok).toBe(true);
     await own.close();
@@ -69,8 +82,12 @@ describe('an object that only claims to be a Uint8Array', () => {
   ])('is refused, naming the entry: %s', async (_name, impostor) => {
     const good = { recipientIdentityKey: recipientKey, content };
     const expected = { code: 'ERR_INVALID_ARGUMENT', index: 1 };
-    await expect(sealer.seal([good, { ...good, content: impostor }])).rejects.toMatchObject(expected);
-    await expect(sealer.seal([good, { ...good, recipientIdentityKey: impostor }])).rejects.toMatchObject(expected);
+    await expect(sealer.seal([good, { ...good, content: impostor }])).rejects.toMatchObject(
+      expected,
+    );
+    await expect(
+      sealer.seal([good, { ...good, recipientIdentityKey: impostor }]),
+    ).rejects.toMatchObject(expected);
     await expect(opener.unseal([content, impostor])).rejects.toMatchObject(expected);
   });
 
@@ -91,12 +108,18 @@ describe('envelopes for libsignal', () => {
   }
 
   test('count towards maxQueue, and a call that is refused opens none of its own', async () => {
-    const own = await Sealer.create({ identityKeyPair: recipient.identity, threads: 1, maxQueue: 10 });
+    const own = await Sealer.create({
+      identityKeyPair: recipient.identity,
+      threads: 1,
+      maxQueue: 10,
+    });
     const envelope = await largeEnvelope();
     const first = own.unseal(Array.from({ length: 12 }, () => envelope));
     expect(own.stats().queueLength).toBe(12);
     await expect(own.unseal([envelope])).rejects.toMatchObject({ code: 'ERR_QUEUE_FULL' });
-    await expect(own.unseal([sealedByTwin(content)])).rejects.toMatchObject({ code: 'ERR_QUEUE_FULL' });
+    await expect(own.unseal([sealedByTwin(content)])).rejects.toMatchObject({
+      code: 'ERR_QUEUE_FULL',
+    });
     expect(own.stats().queueLength).toBe(12);
     expect((await first).every(({ ok }) => ok)).toBe(true);
     expect(own.stats().queueLength).toBe(0);
@@ -143,7 +166,10 @@ describe('envelopes for libsignal', () => {
     // First, so that it has been checked when the call gives way, however slow the machine is.
     const call = own.unseal([large, ...Array.from({ length: 1100 }, () => good)]);
     structuredClone(large.buffer, { transfer: [large.buffer] });
-    expect((await call)[0]).toMatchObject({ ok: false, error: { code: 'ERR_INVALID_ARGUMENT', index: 0 } });
+    expect((await call)[0]).toMatchObject({
+      ok: false,
+      error: { code: 'ERR_INVALID_ARGUMENT', index: 0 },
+    });
     await own.close();
   });
 });
@@ -156,12 +182,22 @@ describe('variants of a valid certificate', () => {
     const variants = Array.from({ length: 300 }, (_, i) => {
       const junk = encodeBytesField(15, Uint8Array.of(i >> 8, i));
       const varied = concatBytes(original, junk);
-      return concatBytes(content.subarray(0, 2), encodeBytesField(2, varied), content.subarray(at + original.length));
+      return concatBytes(
+        content.subarray(0, 2),
+        encodeBytesField(2, varied),
+        content.subarray(at + original.length),
+      );
     });
-    const requests = [content, ...variants].map((one) => ({ recipientIdentityKey: recipientKey, content: one }));
-    const envelopes = (await sealer.seal(requests)).map((result) => (result.ok ? result.envelope : new Uint8Array()));
+    const requests = [content, ...variants].map((one) => ({
+      recipientIdentityKey: recipientKey,
+      content: one,
+    }));
+    const envelopes = (await sealer.seal(requests)).map((result) =>
+      result.ok ? result.envelope : new Uint8Array(),
+    );
     const results = await opener.unseal(envelopes, options);
-    for (const result of results) expect(result).toMatchObject({ ok: true, certificateValidated: true });
+    for (const result of results)
+      expect(result).toMatchObject({ ok: true, certificateValidated: true });
     expect(opener.stats().cachedRecipients).toBe(1);
   });
 });

@@ -43,7 +43,10 @@ function views(bytes: Uint8Array): readonly (readonly [string, Uint8Array])[] {
   ];
 }
 
-async function expectSealed(results: readonly SealResult[], expected: readonly Uint8Array[]): Promise<void> {
+async function expectSealed(
+  results: readonly SealResult[],
+  expected: readonly Uint8Array[],
+): Promise<void> {
   expect(results).toHaveLength(expected.length);
   for (const [index, result] of results.entries()) {
     const opened = await openWithLibsignal(recipient, result);
@@ -63,17 +66,25 @@ describe('seal() and prepare() take', () => {
 
   test.each(views(content))('a content that is %s', async (_name, view) => {
     const before = toHex(view);
-    await expectSealed(await sealer.seal([{ recipientIdentityKey: publicKey, content: view }]), [content]);
+    await expectSealed(await sealer.seal([{ recipientIdentityKey: publicKey, content: view }]), [
+      content,
+    ]);
     expect(toHex(view)).toBe(before);
   });
 
   test('keys of libsignal, and of another copy of libsignal in the same process', async () => {
-    const dependent = createRequire(createRequire(import.meta.url).resolve('@signalapp/mock-server'));
+    const dependent = createRequire(
+      createRequire(import.meta.url).resolve('@signalapp/mock-server'),
+    );
     const otherCopy = (await import(
       pathToFileURL(dependent.resolve('@signalapp/libsignal-client')).href
     )) as typeof libsignal;
     const foreign = otherCopy.PublicKey.deserialize(publicKey);
-    const keys: PublicKeyInput[] = [recipient.identity.publicKey, foreign, { serialize: () => publicKey }];
+    const keys: PublicKeyInput[] = [
+      recipient.identity.publicKey,
+      foreign,
+      { serialize: () => publicKey },
+    ];
     const requests = keys.map((recipientIdentityKey) => ({ recipientIdentityKey, content }));
     await expectSealed(await sealer.seal(requests), [content, content, content]);
     expect(await sealer.prepare(keys)).toEqual([{ ok: true }, { ok: true }, { ok: true }]);
@@ -92,8 +103,12 @@ describe('seal() and prepare() take', () => {
     expect(await sealer.seal([])).toEqual([]);
     expect(await sealer.prepare([])).toEqual([]);
     expect(await receiver.unseal([])).toEqual([]);
-    expect(await receiver.unseal([], { trustRoots: [world.authority.trustRoot], timestamp: 0 })).toEqual([]);
-    expect(await receiver.unseal([], { trustRoots: [world.authority.trustRoot], timestamp: [] })).toEqual([]);
+    expect(
+      await receiver.unseal([], { trustRoots: [world.authority.trustRoot], timestamp: 0 }),
+    ).toEqual([]);
+    expect(
+      await receiver.unseal([], { trustRoots: [world.authority.trustRoot], timestamp: [] }),
+    ).toEqual([]);
   });
 
   test('the same request, the same key and the same content any number of times', async () => {
@@ -114,13 +129,16 @@ describe('seal() and prepare() take', () => {
 
   test('contents of 1 byte and of 256 KiB side by side', async () => {
     const sizes = [
-      1, 262_144, 2, 117, 118, 119, 16_373, 16_374, 16_375, 262_143, 262_144, 262_144, 262_144, 262_144, 1,
+      1, 262_144, 2, 117, 118, 119, 16_373, 16_374, 16_375, 262_143, 262_144, 262_144, 262_144,
+      262_144, 1,
     ];
     // libsignal opens USMCs, which have a least size; the twin opens anything, but slowly.
     const contents = sizes.map((size) =>
       size < 1000 ? random(size) : usmcOfSize(world.senderCertificate, size, random).serialize(),
     );
-    const results = await sealer.seal(contents.map((bytes) => ({ recipientIdentityKey: publicKey, content: bytes })));
+    const results = await sealer.seal(
+      contents.map((bytes) => ({ recipientIdentityKey: publicKey, content: bytes })),
+    );
     expect(results).toHaveLength(sizes.length);
     for (const [index, bytes] of contents.entries()) {
       const result = results[index];
@@ -136,7 +154,10 @@ describe('seal() and prepare() take', () => {
 
 describe('a batch is what it was when the call was made', () => {
   test('when its array is emptied or refilled meanwhile', async () => {
-    const requests = Array.from({ length: 400 }, () => ({ recipientIdentityKey: publicKey, content }));
+    const requests = Array.from({ length: 400 }, () => ({
+      recipientIdentityKey: publicKey,
+      content,
+    }));
     const sealing = sealer.seal(requests);
     requests.length = 0;
     const results = await sealing;
@@ -152,7 +173,9 @@ describe('a batch is what it was when the call was made', () => {
 
   test('when keys change after the call began', async () => {
     const key = publicKey.slice();
-    const sealing = sealer.seal(Array.from({ length: 400 }, () => ({ recipientIdentityKey: key, content })));
+    const sealing = sealer.seal(
+      Array.from({ length: 400 }, () => ({ recipientIdentityKey: key, content })),
+    );
     key.fill(0);
     await expectSealed(
       await sealing,
@@ -162,13 +185,18 @@ describe('a batch is what it was when the call was made', () => {
 
   test('when envelopes go to libsignal on the main thread', async () => {
     const usmc = usmcOfSize(world.senderCertificate, OVERSIZED_CONTENT_BYTES, random);
-    const envelope = await libsignal.sealedSenderEncrypt(usmc, recipient.address, world.senderStore);
+    const envelope = await libsignal.sealedSenderEncrypt(
+      usmc,
+      recipient.address,
+      world.senderStore,
+    );
     const envelopes = Array.from({ length: 40 }, () => envelope);
     const unsealing = receiver.unseal(envelopes);
     envelopes.length = 0;
     const results = await unsealing;
     expect(results).toHaveLength(40);
-    for (let index = 0; index < 40; index++) expect(results[index]).toMatchObject({ ok: true, version: 1 });
+    for (let index = 0; index < 40; index++)
+      expect(results[index]).toMatchObject({ ok: true, version: 1 });
   });
 });
 
@@ -180,7 +208,9 @@ describe('unseal() takes', () => {
     const results = await receiver.unseal(views(envelope).map(([, view]) => view));
     for (const result of results) {
       expect(result.ok && toHex(result.content)).toBe(toHex(content));
-      expect(result.ok && toHex(result.senderIdentityKey)).toBe(toHex(world.sender.publicKey.serialize()));
+      expect(result.ok && toHex(result.senderIdentityKey)).toBe(
+        toHex(world.sender.publicKey.serialize()),
+      );
       expect(result).toMatchObject({ version: 1, certificateValidated: false });
     }
   });
@@ -191,12 +221,25 @@ describe('unseal() takes', () => {
     );
     const { trustRoot } = world.authority;
     const stranger = libsignal.PrivateKey.generate().getPublicKey();
-    for (const trustRoots of [[trustRoot], [trustRoot.serialize()], [stranger, trustRoot], [trustRoot, trustRoot]]) {
-      const results = await receiver.unseal([envelope], { trustRoots, timestamp: 1_700_000_000_000 });
+    for (const trustRoots of [
+      [trustRoot],
+      [trustRoot.serialize()],
+      [stranger, trustRoot],
+      [trustRoot, trustRoot],
+    ]) {
+      const results = await receiver.unseal([envelope], {
+        trustRoots,
+        timestamp: 1_700_000_000_000,
+      });
       expect(results).toMatchObject([{ ok: true, certificateValidated: true }]);
     }
-    const results = await receiver.unseal([envelope], { trustRoots: [stranger], timestamp: 1_700_000_000_000 });
-    expect(results).toMatchObject([{ ok: false, error: { code: 'ERR_INVALID_CERTIFICATE', index: 0 } }]);
+    const results = await receiver.unseal([envelope], {
+      trustRoots: [stranger],
+      timestamp: 1_700_000_000_000,
+    });
+    expect(results).toMatchObject([
+      { ok: false, error: { code: 'ERR_INVALID_CERTIFICATE', index: 0 } },
+    ]);
   });
 
   test('a trust root of low order, which vouches for nobody', async () => {
@@ -204,7 +247,12 @@ describe('unseal() takes', () => {
       await sealer.seal([{ recipientIdentityKey: publicKey, content }]),
     );
     const zero = Uint8Array.of(5, ...new Uint8Array(32));
-    const results = await receiver.unseal([envelope], { trustRoots: [zero], timestamp: 1_700_000_000_000 });
-    expect(results).toMatchObject([{ ok: false, error: { code: 'ERR_INVALID_CERTIFICATE', index: 0 } }]);
+    const results = await receiver.unseal([envelope], {
+      trustRoots: [zero],
+      timestamp: 1_700_000_000_000,
+    });
+    expect(results).toMatchObject([
+      { ok: false, error: { code: 'ERR_INVALID_CERTIFICATE', index: 0 } },
+    ]);
   });
 });

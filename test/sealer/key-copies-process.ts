@@ -1,5 +1,6 @@
-// A process that opens a Sealer, uses and closes it, and holds still where its parent wants to look through its memory. The
-// parent gets the private key masked, so that no copy of it is left by telling it.
+// A process that opens a Sealer, uses and closes it, and holds still where its parent wants to look
+// through its memory. The parent gets the private key masked, so that no copy of it is left by
+// telling it.
 import { randomFillSync } from 'node:crypto';
 import { once } from 'node:events';
 import { Sealer } from 'sealcast';
@@ -23,13 +24,18 @@ const masked = Array.from({ length: 32 }, (_, i) => (privateKey[i] ?? 0) ^ MASK)
 if (use === 'refused') {
   const wrong = publicKey.slice();
   wrong[7] = (wrong[7] ?? 0) ^ 1;
-  await Sealer.create({ identityKeyPair: { privateKey, publicKey: wrong }, threads: 1 }).catch(() => undefined);
+  await Sealer.create({ identityKeyPair: { privateKey, publicKey: wrong }, threads: 1 }).catch(
+    () => undefined,
+  );
   await holdStill(masked);
 } else {
   const sealer = await Sealer.create({ identityKeyPair: { privateKey, publicKey }, threads: 1 });
   await holdStill(masked);
   if (use === 'sealed') {
-    const requests = Array.from({ length: 40 }, () => ({ recipientIdentityKey: publicKey, content: publicKey }));
+    const requests = Array.from({ length: 40 }, () => ({
+      recipientIdentityKey: publicKey,
+      content: publicKey,
+    }));
     const sealed = await sealer.seal(requests);
     await sealer.unseal(sealed.map((result) => (result.ok ? result.envelope : new Uint8Array())));
   }

@@ -8,7 +8,8 @@ import { MemoryWatch } from '../harness/memory-watch.js';
 import { createWorld, keyPairBytes, usmcOfSize } from '../harness/signal-fixtures.js';
 import { seededBytes } from '../harness/seeded-random.js';
 
-// What libsignal says of an envelope can come after the Sealer has closed; then there is nothing left to note it in.
+// What libsignal says of an envelope can come after the Sealer has closed; then there is nothing
+// left to note it in.
 
 const world = createWorld(3);
 const watch = new MemoryWatch();

@@ -20,7 +20,12 @@ async function refusal(options: unknown): Promise<unknown> {
       (thrown: unknown) => thrown,
     );
     expect(watch.started).toHaveLength(0);
-    expectNoSecrets(error, { publicKey, privateKey, otherPublic: other.publicKey, otherPrivate: other.privateKey });
+    expectNoSecrets(error, {
+      publicKey,
+      privateKey,
+      otherPublic: other.publicKey,
+      otherPrivate: other.privateKey,
+    });
     return error;
   } finally {
     watch.stop();
@@ -46,45 +51,81 @@ describe('Sealer.create() refuses', () => {
   test.each([
     ['no public key', { privateKey }, 'publicKey'],
     ['no private key', { publicKey }, 'privateKey'],
-    ['a public key without its type', { publicKey: publicKey.subarray(1), privateKey }, 'publicKey'],
+    [
+      'a public key without its type',
+      { publicKey: publicKey.subarray(1), privateKey },
+      'publicKey',
+    ],
     [
       'a public key of another type',
       { publicKey: Uint8Array.of(4, ...publicKey.subarray(1)), privateKey },
       'publicKey',
     ],
-    ['a public key of 34 bytes', { publicKey: Uint8Array.of(...publicKey, 0), privateKey }, 'publicKey'],
+    [
+      'a public key of 34 bytes',
+      { publicKey: Uint8Array.of(...publicKey, 0), privateKey },
+      'publicKey',
+    ],
     ['a private key of 31 bytes', { publicKey, privateKey: privateKey.subarray(1) }, 'privateKey'],
-    ['a private key of 33 bytes', { publicKey, privateKey: Uint8Array.of(...privateKey, 0) }, 'privateKey'],
+    [
+      'a private key of 33 bytes',
+      { publicKey, privateKey: Uint8Array.of(...privateKey, 0) },
+      'privateKey',
+    ],
     ['a private key of no bytes', { publicKey, privateKey: new Uint8Array() }, 'privateKey'],
-    ['a private key in base64', { publicKey, privateKey: Buffer.from(privateKey).toString('base64') }, 'privateKey'],
+    [
+      'a private key in base64',
+      { publicKey, privateKey: Buffer.from(privateKey).toString('base64') },
+      'privateKey',
+    ],
     ['a private key in an array', { publicKey, privateKey: [...privateKey] }, 'privateKey'],
     ['the halves in each other', { publicKey: privateKey, privateKey: publicKey }, 'publicKey'],
     ["another key pair's public key", { publicKey: other.publicKey, privateKey }, 'publicKey'],
     ["another key pair's private key", { publicKey, privateKey: other.privateKey }, 'publicKey'],
     ['a private key of zeros', { publicKey, privateKey: new Uint8Array(32) }, 'publicKey'],
-    ['a public key of zeros', { publicKey: Uint8Array.of(5, ...new Uint8Array(32)), privateKey }, 'publicKey'],
+    [
+      'a public key of zeros',
+      { publicKey: Uint8Array.of(5, ...new Uint8Array(32)), privateKey },
+      'publicKey',
+    ],
   ])('a key pair with %s', async (_name, pair, half) => {
-    expect(await refusal({ identityKeyPair: pair })).toMatchObject(refused(`identityKeyPair.${half}`));
+    expect(await refusal({ identityKeyPair: pair })).toMatchObject(
+      refused(`identityKeyPair.${half}`),
+    );
   });
 
-  test.each([0, -1, 1.5, 65, Number.NaN, Number.POSITIVE_INFINITY, '2', true, 2n])('%s threads', async (threads) => {
-    expect(await refusal({ identityKeyPair, threads })).toMatchObject(refused('threads'));
-  });
-
-  test.each([0, -1, SLOT_COST_BYTES - 1, 1e6 + 0.5, Number.NaN, 2 ** 31 + 1, Number.POSITIVE_INFINITY, '64 MiB'])(
-    'a recipient cache of %s bytes',
-    async (recipientCacheBytes) => {
-      expect(await refusal({ identityKeyPair, recipientCacheBytes })).toMatchObject(refused('recipientCacheBytes'));
+  test.each([0, -1, 1.5, 65, Number.NaN, Number.POSITIVE_INFINITY, '2', true, 2n])(
+    '%s threads',
+    async (threads) => {
+      expect(await refusal({ identityKeyPair, threads })).toMatchObject(refused('threads'));
     },
   );
+
+  test.each([
+    0,
+    -1,
+    SLOT_COST_BYTES - 1,
+    1e6 + 0.5,
+    Number.NaN,
+    2 ** 31 + 1,
+    Number.POSITIVE_INFINITY,
+    '64 MiB',
+  ])('a recipient cache of %s bytes', async (recipientCacheBytes) => {
+    expect(await refusal({ identityKeyPair, recipientCacheBytes })).toMatchObject(
+      refused('recipientCacheBytes'),
+    );
+  });
 
   test.each(['x', '', 'INT', 0, {}, 'toString'])('the kernel %s', async (kernel) => {
     expect(await refusal({ identityKeyPair, kernel })).toMatchObject(refused('kernel'));
   });
 
-  test.each([0, -5, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, '10'])('a maxQueue of %s', async (maxQueue) => {
-    expect(await refusal({ identityKeyPair, maxQueue })).toMatchObject(refused('maxQueue'));
-  });
+  test.each([0, -5, 0.5, Number.NaN, Number.POSITIVE_INFINITY, 2 ** 53, '10'])(
+    'a maxQueue of %s',
+    async (maxQueue) => {
+      expect(await refusal({ identityKeyPair, maxQueue })).toMatchObject(refused('maxQueue'));
+    },
+  );
 });
 
 describe('Sealer.create() takes', () => {
@@ -103,7 +144,12 @@ describe('Sealer.create() takes', () => {
   }
 
   test('the smallest of everything', async () => {
-    await expectWorking({ identityKeyPair, threads: 1, recipientCacheBytes: SLOT_COST_BYTES, maxQueue: 1 });
+    await expectWorking({
+      identityKeyPair,
+      threads: 1,
+      recipientCacheBytes: SLOT_COST_BYTES,
+      maxQueue: 1,
+    });
   });
 
   test('a recipient cache of 2 GiB, which costs nothing until it is used', async () => {
@@ -113,7 +159,12 @@ describe('Sealer.create() takes', () => {
   test.each(['auto', 'int'] as const)('the kernel %s, and says which it uses', async (kernel) => {
     const sealer = await Sealer.create({ identityKeyPair, kernel, threads: 3 });
     expect(kernel === 'auto' ? ['fma', 'int'] : [kernel]).toContain(sealer.stats().kernel);
-    expect(sealer.stats()).toMatchObject({ threads: 3, queueLength: 0, cachedRecipients: 0, cachedBytes: 0 });
+    expect(sealer.stats()).toMatchObject({
+      threads: 3,
+      queueLength: 0,
+      cachedRecipients: 0,
+      cachedBytes: 0,
+    });
     await sealer.close();
   });
 

@@ -2,14 +2,23 @@ import { sealedSenderEncrypt } from '@signalapp/libsignal-client';
 import { afterAll, afterEach, describe, expect, test } from 'vitest';
 import { Sealer } from 'sealcast';
 import { RECIPIENT_TABLES_BYTES } from '#dist/assembly/abi.js';
-import { planMemory, SLOT_COST_BYTES, TABLES_COST_BYTES, type MemoryPlan } from '#dist/src/kernel/control.js';
+import {
+  planMemory,
+  SLOT_COST_BYTES,
+  TABLES_COST_BYTES,
+  type MemoryPlan,
+} from '#dist/src/kernel/control.js';
 import { copyBytes, fromHex, toHex } from '../reference/bytes.js';
 import { encodePublicKey } from '../reference/envelope-v1.js';
 import { Broadcasts, keysOf } from '../harness/broadcasts.js';
 import { drawTwistU, keyOfU } from '../harness/edwards.js';
 import { MemoryWatch } from '../harness/memory-watch.js';
 import { seededBytes } from '../harness/seeded-random.js';
-import { MemoryIdentityStore, usmcOfSize, type SignalRecipient } from '../harness/signal-fixtures.js';
+import {
+  MemoryIdentityStore,
+  usmcOfSize,
+  type SignalRecipient,
+} from '../harness/signal-fixtures.js';
 import { x25519Points } from '../vectors/index.js';
 
 const TIMESTAMP_MS = 1_700_000_000_000;
@@ -34,20 +43,25 @@ async function createSealer(tablesCount: number, threads = 2): Promise<void> {
 /** What stands in each place for tables. */
 function copyTables(): Buffer[] {
   const memory = memoryWatch.memories.find(({ buffer }) => buffer.byteLength >= plan.totalBytes);
-  const bytes = Buffer.from(new Uint8Array(memory!.buffer, plan.tablesPtr, plan.tablesCount * RECIPIENT_TABLES_BYTES));
+  const bytes = Buffer.from(
+    new Uint8Array(memory!.buffer, plan.tablesPtr, plan.tablesCount * RECIPIENT_TABLES_BYTES),
+  );
   return Array.from({ length: plan.tablesCount }, (_, i) =>
     bytes.subarray(i * RECIPIENT_TABLES_BYTES, (i + 1) * RECIPIENT_TABLES_BYTES),
   );
 }
 
 /**
- * Seals to all of them; gives how many were sealed to with tables that stood there before. That they are counted as served
- * does not say so: so are those for whom tables were built, which costs more than the ladder.
+ * Seals to all of them; gives how many were sealed to with tables that stood there before. That
+ * they are counted as served does not say so: so are those for whom tables were built, which costs
+ * more than the ladder.
  */
 async function countHits(recipients: readonly SignalRecipient[]): Promise<number> {
   const before = copyTables();
   const { byTable } = await broadcasts.send(sealer, recipients);
-  const builtCount = copyTables().filter((tables, i) => Buffer.compare(tables, before[i]!) !== 0).length;
+  const builtCount = copyTables().filter(
+    (tables, i) => Buffer.compare(tables, before[i]!) !== 0,
+  ).length;
   return byTable - builtCount;
 }
 
@@ -59,7 +73,10 @@ describe('tables', () => {
     expect(sealer.stats()).toMatchObject({ tables: 0, cachedRecipients: 60 });
     expect(await broadcasts.send(sealer, regulars)).toEqual({ byTable: 60, byLadder: 0 });
     expect(sealer.stats()).toMatchObject({ tables: 60, servedByTable: 60, servedByLadder: 60 });
-    expect(await broadcasts.send(sealer, [...others, ...regulars])).toEqual({ byTable: 60, byLadder: 30 });
+    expect(await broadcasts.send(sealer, [...others, ...regulars])).toEqual({
+      byTable: 60,
+      byLadder: 30,
+    });
     expect(sealer.stats()).toMatchObject({
       tables: 60,
       cachedRecipients: 90,
@@ -83,7 +100,9 @@ describe('tables', () => {
   test('never come for those who are written to once', async () => {
     await createSealer(10);
     for (let day = 0; day < 5; day++) {
-      expect(await broadcasts.send(sealer, broadcasts.recipients(80 * day, 80 * day + 80))).toMatchObject({
+      expect(
+        await broadcasts.send(sealer, broadcasts.recipients(80 * day, 80 * day + 80)),
+      ).toMatchObject({
         byTable: 0,
       });
     }
@@ -96,7 +115,12 @@ describe('tables', () => {
     for (let time = 0; time < 3; time++) {
       const keys = keysOf(time === 1 ? [...regulars, ...regulars] : regulars);
       expect((await sealer.prepare(keys)).filter((result) => result.ok)).toHaveLength(keys.length);
-      expect(sealer.stats()).toMatchObject({ tables: 80, cachedRecipients: 80, servedByTable: 0, servedByLadder: 0 });
+      expect(sealer.stats()).toMatchObject({
+        tables: 80,
+        cachedRecipients: 80,
+        servedByTable: 0,
+        servedByLadder: 0,
+      });
     }
     expect(await broadcasts.send(sealer, regulars)).toEqual({ byTable: 80, byLadder: 0 });
   });
@@ -115,7 +139,10 @@ describe('tables', () => {
     );
     const trustRoots = [world.authority.trustRoot];
     for (let time = 0; time < 4; time++) {
-      const results = await sealer.unseal(envelopes.map(copyBytes), { trustRoots, timestamp: TIMESTAMP_MS });
+      const results = await sealer.unseal(envelopes.map(copyBytes), {
+        trustRoots,
+        timestamp: TIMESTAMP_MS,
+      });
       expect(results.map((result) => result.ok && toHex(result.senderIdentityKey))).toEqual(
         keysOf(senders).map((key) => toHex(key.serialize())),
       );
@@ -137,9 +164,12 @@ describe('tables', () => {
     }));
     const expectVerdicts = (results: readonly { ok: boolean; error?: unknown }[]): void => {
       expect(results.slice(0, 5).map(({ ok }) => ok)).toEqual(new Array(5).fill(true));
-      for (const result of results.slice(5)) expect(result).toMatchObject({ error: { code: 'ERR_LOW_ORDER_KEY' } });
+      for (const result of results.slice(5))
+        expect(result).toMatchObject({ error: { code: 'ERR_LOW_ORDER_KEY' } });
     };
-    expectVerdicts(await sealer.prepare(requests.map(({ recipientIdentityKey }) => recipientIdentityKey)));
+    expectVerdicts(
+      await sealer.prepare(requests.map(({ recipientIdentityKey }) => recipientIdentityKey)),
+    );
     expect(sealer.stats()).toMatchObject({ tables: 0 });
     for (let time = 0; time < 4; time++) {
       // Those that can have tables are not kept from them by those that cannot.

@@ -6,10 +6,16 @@ import { planMemory, SLOT_COST_BYTES, TABLES_COST_BYTES } from '#dist/src/kernel
 import { toHex, type Bytes } from '../reference/bytes.js';
 import { cyclic, openWithLibsignal } from '../harness/opening.js';
 import { seededBytes, seededInteger } from '../harness/seeded-random.js';
-import { createAuthority, createWorld, MemoryIdentityStore, usmcOfSize } from '../harness/signal-fixtures.js';
+import {
+  createAuthority,
+  createWorld,
+  MemoryIdentityStore,
+  usmcOfSize,
+} from '../harness/signal-fixtures.js';
 
-// Slots and tables for far fewer parties than there are: workers read and fill them while the host gives them to others.
-// Were one party's DH(S, R), or tables, ever taken for another's, an envelope would not open.
+// Slots and tables for far fewer parties than there are: workers read and fill them while the host
+// gives them to others. Were one party's DH(S, R), or tables, ever taken for another's, an envelope
+// would not open.
 
 const FEW_SLOTS = 5;
 const TIMESTAMP_MS = 1_700_000_000_000;
@@ -38,7 +44,9 @@ describe('sealing to 200 recipients', () => {
     let mostTables = 0;
     for (let round = 0; round < 12; round++) {
       // Several batches at once, so that chunks for the same recipients are in both workers' hands.
-      const chosen = [0, 1, 2].map(() => Array.from({ length: 150 }, () => seededInteger(random, 200)));
+      const chosen = [0, 1, 2].map(() =>
+        Array.from({ length: 150 }, () => seededInteger(random, 200)),
+      );
       const batches = chosen.map((indices) =>
         sealer.seal(
           indices.map((index): SealRequest => ({
@@ -47,17 +55,24 @@ describe('sealing to 200 recipients', () => {
           })),
         ),
       );
-      const preparing = sealer.prepare(world.recipients.slice(0, 50).map(({ identity }) => identity.publicKey));
+      const preparing = sealer.prepare(
+        world.recipients.slice(0, 50).map(({ identity }) => identity.publicKey),
+      );
       const sealed = await Promise.all(batches);
       expect((await preparing).filter((result) => result.ok)).toHaveLength(50);
       for (const [which, indices] of chosen.entries()) {
         for (const [place, index] of indices.entries()) {
-          const opened = await openWithLibsignal(cyclic(world.recipients, index), sealed[which]?.[place]);
+          const opened = await openWithLibsignal(
+            cyclic(world.recipients, index),
+            sealed[which]?.[place],
+          );
           expect(toHex(opened)).toBe(toHex(cyclic(contents, index)));
         }
       }
       const { cachedRecipients, cachedBytes, tables } = sealer.stats();
-      expect(cachedBytes).toBe(cachedRecipients * SLOT_COST_BYTES + tables * RECIPIENT_TABLES_BYTES);
+      expect(cachedBytes).toBe(
+        cachedRecipients * SLOT_COST_BYTES + tables * RECIPIENT_TABLES_BYTES,
+      );
       expect(cachedBytes).toBeLessThanOrEqual(recipientCacheBytes);
       mostCached = Math.max(mostCached, cachedRecipients);
       mostTables = Math.max(mostTables, tables);
@@ -99,7 +114,10 @@ describe('unsealing', () => {
   });
   afterAll(() => receiver.close());
 
-  async function unsealAtRandom(count: number, options: { trustRoots?: Bytes[]; timestamp?: number }): Promise<void> {
+  async function unsealAtRandom(
+    count: number,
+    options: { trustRoots?: Bytes[]; timestamp?: number },
+  ): Promise<void> {
     const indices = Array.from({ length: count }, () => seededInteger(random, senders.length));
     const results = await receiver.unseal(
       indices.map((index) => cyclic(envelopes, index)),
@@ -110,7 +128,9 @@ describe('unsealing', () => {
       const result = results[place];
       if (result?.ok !== true) throw result?.error ?? new Error('no result');
       expect(toHex(result.content)).toBe(toHex(cyclic(contents, index)));
-      expect(toHex(result.senderIdentityKey)).toBe(toHex(cyclic(senders, index).publicKey.serialize()));
+      expect(toHex(result.senderIdentityKey)).toBe(
+        toHex(cyclic(senders, index).publicKey.serialize()),
+      );
     }
   }
 
@@ -119,7 +139,10 @@ describe('unsealing', () => {
     expect(receiver.stats().cachedRecipients).toBe(0);
 
     const stranger = createAuthority().trustRoot.serialize();
-    const results = await receiver.unseal(envelopes, { trustRoots: [stranger], timestamp: TIMESTAMP_MS });
+    const results = await receiver.unseal(envelopes, {
+      trustRoots: [stranger],
+      timestamp: TIMESTAMP_MS,
+    });
     expect(results.map((result) => !result.ok && result.error.code)).toEqual(
       envelopes.map(() => 'ERR_INVALID_CERTIFICATE'),
     );
@@ -129,7 +152,11 @@ describe('unsealing', () => {
   test('from 120 validated senders with 5 slots never mixes their secrets', async () => {
     const options = { trustRoots: [authority.trustRoot.serialize()], timestamp: TIMESTAMP_MS };
     for (let round = 0; round < 20; round++) {
-      await Promise.all([unsealAtRandom(150, options), unsealAtRandom(150, options), unsealAtRandom(40, {})]);
+      await Promise.all([
+        unsealAtRandom(150, options),
+        unsealAtRandom(150, options),
+        unsealAtRandom(40, {}),
+      ]);
     }
     expect(receiver.stats().cachedRecipients).toBe(FEW_SLOTS);
   });

@@ -8,8 +8,8 @@ import { MemoryWatch } from '../harness/memory-watch.js';
 import { WorkerHold } from '../harness/worker-hold.js';
 import { WorkerWatch } from '../harness/worker-watch.js';
 
-// Chunks that are cut off while they have tables, or build some. Whatever becomes of them: no place is lost, none is given
-// away too early, and nothing half-built is ever used.
+// Chunks that are cut off while they have tables, or build some. Whatever becomes of them: no place
+// is lost, none is given away too early, and nothing half-built is ever used.
 
 const TABLES = 48;
 const THREADS = 2;
@@ -26,7 +26,11 @@ let sealer: Sealer;
 beforeEach(async () => {
   watch = new WorkerWatch();
   memoryWatch = new MemoryWatch();
-  sealer = await Sealer.create({ identityKeyPair: broadcasts.world.sender, threads: THREADS, recipientCacheBytes });
+  sealer = await Sealer.create({
+    identityKeyPair: broadcasts.world.sender,
+    threads: THREADS,
+    recipientCacheBytes,
+  });
   // The first sealing: from now on their tables are wanted.
   await broadcasts.send(sealer, regulars);
 });
@@ -36,17 +40,26 @@ afterEach(async () => {
   memoryWatch.stop();
 });
 
-/** All is as if nothing had been cut off: all tables can be the regulars', and then, when these stay away, others'. */
+/**
+ * All is as if nothing had been cut off: all tables can be the regulars', and then, when these stay
+ * away, others'.
+ */
 async function expectNothingLost(): Promise<void> {
   await broadcasts.takeOver(sealer, regulars);
   await broadcasts.takeOver(sealer, newcomers);
 }
 
 /** Everybody again and again, so that some chunks build tables and others have them at any time. */
-const manyTimes = Array.from({ length: LARGE_BATCH_ENTRIES }, (_, i) => regulars[(i * 5 + (i >> 6)) % TABLES]!);
+const manyTimes = Array.from(
+  { length: LARGE_BATCH_ENTRIES },
+  (_, i) => regulars[(i * 5 + (i >> 6)) % TABLES]!,
+);
 
 async function startLarge(signal?: AbortSignal): Promise<{ results: Promise<SealResult[]> }> {
-  const results = sealer.seal(broadcasts.requests(manyTimes), signal === undefined ? {} : { signal });
+  const results = sealer.seal(
+    broadcasts.requests(manyTimes),
+    signal === undefined ? {} : { signal },
+  );
   results.catch(() => undefined);
   const atStart = sealer.stats().queueLength;
   await untilTrue(() => sealer.stats().queueLength < atStart);
@@ -59,13 +72,15 @@ describe('workers that die', () => {
     async (call) => {
       const list = regulars.slice(0, 16);
       using hold = new WorkerHold();
-      const building = call === 'seal' ? sealer.seal(broadcasts.requests(list)) : sealer.prepare(keysOf(list));
+      const building =
+        call === 'seal' ? sealer.seal(broadcasts.requests(list)) : sealer.prepare(keysOf(list));
       await hold.untilHeld(1);
       const exits = watch.alive.map((worker) => worker.terminate());
       const results = await neverHangs(building, 'the batch');
       await Promise.all(exits);
       hold.release();
-      for (const result of results) expect(result).toMatchObject({ ok: false, error: { code: 'ERR_WORKER_LOST' } });
+      for (const result of results)
+        expect(result).toMatchObject({ ok: false, error: { code: 'ERR_WORKER_LOST' } });
       expect(sealer.stats().tables).toBe(0);
       expect(await broadcasts.send(sealer, regulars)).toEqual({ byTable: TABLES, byLadder: 0 });
       await expectNothingLost();

@@ -5,13 +5,15 @@ import { cyclic, openWithLibsignal } from '../harness/opening.js';
 import { seededBytes } from '../harness/seeded-random.js';
 import { createWorld, usmcOfSize, type SignalWorld } from '../harness/signal-fixtures.js';
 
-// Two senders of different worlds; each sender writes to the other's recipients too, so that a shared secret that got
-// into the wrong Sealer would be found there under the same recipient's key.
+// Two senders of different worlds; each sender writes to the other's recipients too, so that a
+// shared secret that got into the wrong Sealer would be found there under the same recipient's key.
 const worlds = [createWorld(30), createWorld(30)] as const;
 const everybody = worlds.flatMap((world) => world.recipients);
 const random = seededBytes('two-sealers');
 const contents = worlds.map((world) =>
-  Array.from({ length: 11 }, (_, i) => usmcOfSize(world.senderCertificate, 400 + 13 * i, random).serialize()),
+  Array.from({ length: 11 }, (_, i) =>
+    usmcOfSize(world.senderCertificate, 400 + 13 * i, random).serialize(),
+  ),
 );
 
 let sealers: readonly [Sealer, Sealer];
@@ -30,7 +32,12 @@ function makeBatch(which: number, entryCount: number, offset = 0): SealRequest[]
   }));
 }
 
-async function expectAllGood(results: readonly SealResult[], which: number, entryCount: number, offset = 0) {
+async function expectAllGood(
+  results: readonly SealResult[],
+  which: number,
+  entryCount: number,
+  offset = 0,
+) {
   expect(results).toHaveLength(entryCount);
   for (let index = 0; index < entryCount; index++) {
     const opened = await openWithLibsignal(cyclic(everybody, index + offset), results[index]);
@@ -59,15 +66,22 @@ test('what one seals to the other opens there, and only there, under the sealerâ
       recipientIdentityKey,
       content: cyclic(contents[which] ?? [], i),
     }));
-    const envelopes = (await sealer.seal(requests)).map((result) => (result.ok ? result.envelope : new Uint8Array()));
-    const [there, here] = await Promise.all([cyclic(sealers, other).unseal(envelopes), sealer.unseal(envelopes)]);
+    const envelopes = (await sealer.seal(requests)).map((result) =>
+      result.ok ? result.envelope : new Uint8Array(),
+    );
+    const [there, here] = await Promise.all([
+      cyclic(sealers, other).unseal(envelopes),
+      sealer.unseal(envelopes),
+    ]);
 
     expect(there).toHaveLength(150);
     there.forEach((result, index) => {
       expect(result).toMatchObject({ ok: true, version: 1 });
       if (!result.ok) return;
       expect(toHex(result.content)).toBe(toHex(cyclic(contents[which] ?? [], index)));
-      expect(toHex(result.senderIdentityKey)).toBe(toHex(cyclic(identities, which).publicKey.serialize()));
+      expect(toHex(result.senderIdentityKey)).toBe(
+        toHex(cyclic(identities, which).publicKey.serialize()),
+      );
     });
     for (const [index, result] of here.entries()) {
       expect(result).toMatchObject({ ok: false, error: { code: 'ERR_INVALID_ENVELOPE', index } });
@@ -87,8 +101,11 @@ test.each([1, 2, 15, 16, 17, 127, 128, 129, 255, 256, 257, 511, 600])(
 test('batches of different sizes at the same time each come back in their own order', async () => {
   const [sealer] = sealers;
   const sizes = [600, 1, 33, 256, 0, 16, 90];
-  const all = await Promise.all(sizes.map((size, round) => sealer.seal(makeBatch(0, size, 7 * round))));
-  for (const [round, size] of sizes.entries()) await expectAllGood(all[round] ?? [], 0, size, 7 * round);
+  const all = await Promise.all(
+    sizes.map((size, round) => sealer.seal(makeBatch(0, size, 7 * round))),
+  );
+  for (const [round, size] of sizes.entries())
+    await expectAllGood(all[round] ?? [], 0, size, 7 * round);
   expect(all).toHaveLength(sizes.length);
 });
 
@@ -96,7 +113,8 @@ test('a small batch does not wait for a large one to end', async () => {
   const [sealer] = sealers;
   const large = sealer.seal(makeBatch(0, 8000));
   const small = await sealer.seal(makeBatch(0, 16, 3));
-  // A small batch waits for the chunks that were ready before its own, at most four of 256 entries, and the next in turn.
+  // A small batch waits for the chunks that were ready before its own, at most four of 256 entries,
+  // and the next in turn.
   expect(sealer.stats().queueLength).toBeGreaterThan(4000);
   await expectAllGood(small, 0, 16, 3);
   await expectAllGood((await large).slice(0, 100), 0, 100);

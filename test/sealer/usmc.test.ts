@@ -49,7 +49,12 @@ describe('encodeUsmc', async () => {
 
   test('leaves the hint and the group id off the wire when they are not given, as libsignal does', () => {
     for (const ciphertext of ciphertexts) {
-      const theirs = UnidentifiedSenderMessageContent.new(ciphertext, senderCertificate, ContentHint.Default, null);
+      const theirs = UnidentifiedSenderMessageContent.new(
+        ciphertext,
+        senderCertificate,
+        ContentHint.Default,
+        null,
+      );
       const type = usmcTypeOfCiphertext(ciphertext.type());
       const ours = encodeUsmc({ ...valid, type, content: ciphertext.serialize() });
       expect(Buffer.from(ours).equals(theirs.serialize())).toBe(true);
@@ -59,7 +64,9 @@ describe('encodeUsmc', async () => {
   test('writes contents of every length up to 96 KiB that libsignal reads back whole', () => {
     for (const lengthBytes of [1, 127, 128, 16_383, 16_384, 98_304]) {
       const content = new Uint8Array(randomBytes(lengthBytes));
-      const read = UnidentifiedSenderMessageContent.deserialize(encodeUsmc({ ...valid, type: 2, content }));
+      const read = UnidentifiedSenderMessageContent.deserialize(
+        encodeUsmc({ ...valid, type: 2, content }),
+      );
       expect(Buffer.from(read.contents()).equals(content)).toBe(true);
       expect(read.msgType()).toBe(2);
     }
@@ -76,10 +83,14 @@ describe('encodeUsmc', async () => {
     ['groupId', { ...valid, groupId: [1, 2, 3] }],
     ['fields', undefined],
   ])('refuses a wrong %s by name', (field, fields) => {
-    expect(() => encodeUsmc(fields as UsmcFields)).toThrow(expect.objectContaining(refusedField(field)));
+    expect(() => encodeUsmc(fields as UsmcFields)).toThrow(
+      expect.objectContaining(refusedField(field)),
+    );
   });
 
   test('refuses a ciphertext type that libsignal does not have', () => {
-    expect(() => usmcTypeOfCiphertext(1)).toThrow(expect.objectContaining(refusedField('ciphertextType')));
+    expect(() => usmcTypeOfCiphertext(1)).toThrow(
+      expect.objectContaining(refusedField('ciphertextType')),
+    );
   });
 });

@@ -1,6 +1,11 @@
 import { afterAll, expect, test } from 'vitest';
 import { Sealer } from 'sealcast';
-import { CONTROL_PRIVATE_KEY_OFFSET, CONTROL_PTR, KEY_BYTES, SLOT_BYTES } from '#dist/assembly/abi.js';
+import {
+  CONTROL_PRIVATE_KEY_OFFSET,
+  CONTROL_PTR,
+  KEY_BYTES,
+  SLOT_BYTES,
+} from '#dist/assembly/abi.js';
 import { planMemory, TABLES_COST_BYTES } from '#dist/src/kernel/control.js';
 import { x25519 } from '../reference/x25519.js';
 import { Broadcasts, keysOf } from '../harness/broadcasts.js';
@@ -9,8 +14,9 @@ import { MemoryWatch } from '../harness/memory-watch.js';
 import { SecretScan } from '../harness/secret-scan.js';
 import { keyPairBytes } from '../harness/signal-fixtures.js';
 
-// What test/kernel/wiping.test.ts shows of a chunk, of a whole Sealer: its memory, that of its kernel's primitives, and all
-// others that it makes. It watches from before the first kernel is loaded.
+// What test/kernel/wiping.test.ts shows of a chunk, of a whole Sealer: its memory, that of its
+// kernel's primitives, and all others that it makes. It watches from before the first kernel is
+// loaded.
 
 const THREADS = 2;
 const RECIPIENTS = 24;
@@ -54,14 +60,22 @@ test.each(kernelNames)(
     for (let time = 0; time < 3; time++) await broadcasts.send(sealer, recipients);
     const toSelf = requests.map(({ content }) => ({ recipientIdentityKey: publicKey, content }));
     const sealed = await sealer.seal(toSelf);
-    const opened = await sealer.unseal(sealed.map((result) => (result.ok ? result.envelope : new Uint8Array())));
-    opened.forEach((result, i) => expect(result).toMatchObject({ ok: true, content: requests[i]?.content }));
+    const opened = await sealer.unseal(
+      sealed.map((result) => (result.ok ? result.envelope : new Uint8Array())),
+    );
+    opened.forEach((result, i) =>
+      expect(result).toMatchObject({ ok: true, content: requests[i]?.content }),
+    );
     expect(sealer.stats().tables).toBe(RECIPIENTS);
 
     const isAtHome = (name: string, at: number): boolean => {
       const ownKey = CONTROL_PTR + CONTROL_PRIVATE_KEY_OFFSET;
       if (name.startsWith('private key')) return at >= ownKey && at < ownKey + KEY_BYTES;
-      return name.startsWith('DH') && at >= plan.slotsPtr && at < plan.slotsPtr + plan.slotCount * SLOT_BYTES;
+      return (
+        name.startsWith('DH') &&
+        at >= plan.slotsPtr &&
+        at < plan.slotsPtr + plan.slotCount * SLOT_BYTES
+      );
     };
     expect(memoryWatch.memories.length).toBeGreaterThan(0);
     for (const memory of memoryWatch.memories) {

@@ -15,7 +15,9 @@ const LARGEST_CHUNK_ENTRIES = 256;
 
 const world = createWorld(RECIPIENT_COUNT);
 const random = seededBytes('worker-death');
-const contents = Array.from({ length: 7 }, (_, i) => usmcOfSize(world.senderCertificate, 500 + i, random).serialize());
+const contents = Array.from({ length: 7 }, (_, i) =>
+  usmcOfSize(world.senderCertificate, 500 + i, random).serialize(),
+);
 
 function makeBatch(entryCount: number): SealRequest[] {
   return Array.from({ length: entryCount }, (_, i) => ({
@@ -24,8 +26,14 @@ function makeBatch(entryCount: number): SealRequest[] {
   }));
 }
 
-/** Checks that every entry was sealed, to its own recipient and around its own content, or says that its worker was lost. */
-async function expectGoodOrLost(results: readonly SealResult[], entryCount: number): Promise<number[]> {
+/**
+ * Checks that every entry was sealed, to its own recipient and around its own content, or says that
+ * its worker was lost.
+ */
+async function expectGoodOrLost(
+  results: readonly SealResult[],
+  entryCount: number,
+): Promise<number[]> {
   expect(results).toHaveLength(entryCount);
   const lost: number[] = [];
   for (let index = 0; index < entryCount; index++) {
@@ -62,10 +70,12 @@ describe.each([1, 2])('a Sealer with %i thread(s)', (threads) => {
   });
 
   /**
-   * Starts a batch of which some chunks are sealed, many wait, and one is with each worker, which has not begun it. Gives the
-   * batch's promise, and what lets the workers go on.
+   * Starts a batch of which some chunks are sealed, many wait, and one is with each worker, which
+   * has not begun it. Gives the batch's promise, and what lets the workers go on.
    */
-  async function startLargeBatch(entryCount: number): Promise<{ results: Promise<SealResult[]>; hold: WorkerHold }> {
+  async function startLargeBatch(
+    entryCount: number,
+  ): Promise<{ results: Promise<SealResult[]>; hold: WorkerHold }> {
     const results = sealer.seal(makeBatch(entryCount));
     const atStart = sealer.stats().queueLength;
     await untilTrue(() => sealer.stats().queueLength < atStart);
@@ -126,7 +136,8 @@ describe.each([1, 2])('a Sealer with %i thread(s)', (threads) => {
     await Promise.all(killed);
     expect(killed).toHaveLength(12);
 
-    // The deaths that are still being noticed may cost one more batch some entries, but no third one.
+    // The deaths that are still being noticed may cost one more batch some entries, but no third
+    // one.
     await expectGoodOrLost(await neverHangs(sealer.seal(makeBatch(300)), 'the next batch'), 300);
     await expectAllGood(sealer, 300);
   });
@@ -145,7 +156,10 @@ describe.each([1, 2])('a Sealer with %i thread(s)', (threads) => {
     const recipient = cyclic(world.recipients, 0);
     const receiver = await Sealer.create({ identityKeyPair: recipient.identity, threads });
     try {
-      const toOne = contents.map((content) => ({ recipientIdentityKey: recipient.identity.publicKey, content }));
+      const toOne = contents.map((content) => ({
+        recipientIdentityKey: recipient.identity.publicKey,
+        content,
+      }));
       const sealed = await sealer.seal(toOne);
       const envelopes = Array.from({ length: 2000 }, (_, i) => {
         const result = cyclic(sealed, i);
@@ -169,7 +183,9 @@ describe.each([1, 2])('a Sealer with %i thread(s)', (threads) => {
       await neverHangs(receiver.close(), 'close()');
     }
 
-    const keys = Array.from({ length: 2000 }, (_, i) => Uint8Array.of(5, ...random(29), i >> 8, i & 0xff, 0));
+    const keys = Array.from({ length: 2000 }, (_, i) =>
+      Uint8Array.of(5, ...random(29), i >> 8, i & 0xff, 0),
+    );
     using hold = new WorkerHold();
     const preparing = sealer.prepare(keys);
     await hold.untilHeld(threads);
@@ -179,6 +195,7 @@ describe.each([1, 2])('a Sealer with %i thread(s)', (threads) => {
     expect(prepared).toHaveLength(keys.length);
     const failed = [...prepared.entries()].filter(([, result]) => !result.ok);
     expect(failed.length).toBeGreaterThan(0);
-    for (const [index, result] of failed) expect(result).toMatchObject({ error: { code: 'ERR_WORKER_LOST', index } });
+    for (const [index, result] of failed)
+      expect(result).toMatchObject({ error: { code: 'ERR_WORKER_LOST', index } });
   });
 });

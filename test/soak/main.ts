@@ -1,4 +1,5 @@
-// `npm run soak [days] [subscribers]`: a year of daily broadcasts on a clock moved by hand; prints the sizes every 30 days.
+// `npm run soak [days] [subscribers]`: a year of daily broadcasts on a clock moved by hand; prints
+// the sizes every 30 days.
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';

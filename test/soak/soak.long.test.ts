@@ -13,7 +13,11 @@ it('forty days of broadcasts, answers, resends and lost connections leave what t
   } finally {
     rmSync(path, { recursive: true, force: true });
   }
-  const sizesOf = ({ rows, abortListeners, timers }: SoakSample): object => ({ rows, abortListeners, timers });
+  const sizesOf = ({ rows, abortListeners, timers }: SoakSample): object => ({
+    rows,
+    abortListeners,
+    timers,
+  });
   const [twentieth, last] = [samples[19]!, samples.at(-1)];
   expect(sizesOf(last)).toEqual(sizesOf(twentieth));
   expect(last).toMatchObject({ abortListeners: 0, timers: 1, resent: 1 });

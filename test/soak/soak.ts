@@ -1,5 +1,6 @@
-// An account that lives for long in a short time: daily broadcasts, answers, receipts, messages that cannot be decrypted,
-// requests to send again, connections that are lost. The clock is moved by hand; store, workers and libsignal are real.
+// An account that lives for long in a short time: daily broadcasts, answers, receipts, messages
+// that cannot be decrypted, requests to send again, connections that are lost. The clock is moved
+// by hand; store, workers and libsignal are real.
 import { getEventListeners } from 'node:events';
 import { readdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -18,7 +19,15 @@ const DAY_MS = 86_400_000;
 /** Once in so many days a session breaks. */
 const BREAK_DAYS = 10;
 const PRUNES_PER_DAY = DAY_MS / PRUNE_INTERVAL_MS;
-const TABLES: readonly TableName[] = ['contact', 'session', 'senderKey', 'broadcast', 'outbox', 'inbox', 'certificate'];
+const TABLES: readonly TableName[] = [
+  'contact',
+  'session',
+  'senderKey',
+  'broadcast',
+  'outbox',
+  'inbox',
+  'certificate',
+];
 
 export interface SoakOptions {
   /** Directory of the store. */
@@ -94,7 +103,9 @@ export async function* soak(options: SoakOptions): AsyncGenerator<SoakSample, vo
     for (let i = 0; i < options.subscribers; i++) subscribers.push(await service.subscribe());
     for (const subscriber of subscribers) {
       await service.beginSession(subscriber);
-      await service.send(subscriber, { dataMessage: { body: 'HELLO', profileKey: subscriber.profileKey } });
+      await service.send(subscriber, {
+        dataMessage: { body: 'HELLO', profileKey: subscriber.profileKey },
+      });
     }
     await untilTrue(() => service.queueLength === 0);
     for (let day = 1; day <= options.days; day++) {
@@ -107,7 +118,9 @@ export async function* soak(options: SoakOptions): AsyncGenerator<SoakSample, vo
     Date.now = realNow;
   }
 
-  /** Time passes while anything but the pruner waits on the clock, as a request to send again does. */
+  /**
+   * Time passes while anything but the pruner waits on the clock, as a request to send again does.
+   */
   function passUntil(isDone: () => boolean): Promise<void> {
     return untilTrue(() => {
       if (clock.pending > 1) clock.pass(WAIT_STEP_MS);
@@ -115,7 +128,10 @@ export async function* soak(options: SoakOptions): AsyncGenerator<SoakSample, vo
     });
   }
 
-  /** The account loses a session: it asks for the message that it cannot read, and the subscriber begins anew. */
+  /**
+   * The account loses a session: it asks for the message that it cannot read, and the subscriber
+   * begins anew.
+   */
   async function breakSession(day: number): Promise<void> {
     const subscriber = [...service.subscribers.values()][day % options.subscribers];
     if (subscriber === undefined) return;
@@ -137,15 +153,23 @@ export async function* soak(options: SoakOptions): AsyncGenerator<SoakSample, vo
     await core.broadcast(message).summary();
     const arrivals = service.arrivals.splice(0);
     let resent = 0;
-    for (const [i, subscriber] of [...service.subscribers.values()].slice(0, options.subscribers).entries()) {
+    for (const [i, subscriber] of [...service.subscribers.values()]
+      .slice(0, options.subscribers)
+      .entries()) {
       const arrival = arrivals.find(({ recipient }) => recipient === subscriber.aci);
       const timestamps = arrival === undefined ? [] : [arrival.timestamp];
       await service.send(subscriber, { receiptMessage: { type: 0, timestamp: timestamps } });
       if (i % 3 === 0) await service.send(subscriber, { dataMessage: { body: 'thanks' } });
       // One of them, each day another, cannot read the news and asks for it.
       if (arrival !== undefined && i === day % options.subscribers) {
-        const facts = { ciphertext: Uint8Array.from(arrival.ciphertext), type: ratchetType(arrival.type) };
-        await service.post(subscriber, service.retryRequestFor(subscriber, arrival.timestamp, facts).plaintext);
+        const facts = {
+          ciphertext: Uint8Array.from(arrival.ciphertext),
+          type: ratchetType(arrival.type),
+        };
+        await service.post(
+          subscriber,
+          service.retryRequestFor(subscriber, arrival.timestamp, facts).plaintext,
+        );
         resent += 1;
       }
     }
@@ -168,7 +192,10 @@ export async function* soak(options: SoakOptions): AsyncGenerator<SoakSample, vo
     return {
       day,
       rows,
-      storeBytes: readdirSync(options.path).reduce((bytes, name) => bytes + statSync(join(options.path, name)).size, 0),
+      storeBytes: readdirSync(options.path).reduce(
+        (bytes, name) => bytes + statSync(join(options.path, name)).size,
+        0,
+      ),
       heapBytes: heapBytes(),
       abortListeners: getEventListeners(controller.signal, 'abort').length,
       timers: clock.pending,

@@ -4,9 +4,24 @@ import {
   type BroadcastRecord,
   type BroadcastState,
 } from '#dist/src/store/tables/broadcasts.js';
-import { decodeContact, encodeContact, NEW_CONTACT, type ContactRecord } from '#dist/src/store/tables/contacts.js';
-import { decodeOutbox, encodeOutbox, type DeliveryStatus, type OutboxRecord } from '#dist/src/store/tables/outbox.js';
-import { decodeInbox, encodeInbox, type EnvelopeType, type InboxRecord } from '#dist/src/store/tables/inbox.js';
+import {
+  decodeContact,
+  encodeContact,
+  NEW_CONTACT,
+  type ContactRecord,
+} from '#dist/src/store/tables/contacts.js';
+import {
+  decodeOutbox,
+  encodeOutbox,
+  type DeliveryStatus,
+  type OutboxRecord,
+} from '#dist/src/store/tables/outbox.js';
+import {
+  decodeInbox,
+  encodeInbox,
+  type EnvelopeType,
+  type InboxRecord,
+} from '#dist/src/store/tables/inbox.js';
 import { expect, test } from 'vitest';
 
 const BROADCAST: BroadcastRecord = {
@@ -32,7 +47,12 @@ const ROW: InboxRecord = {
 const varintField = (id: number, value: number): Uint8Array => Uint8Array.of(id << 3, value);
 
 // Names by their numbers on the disk: none of them ever changes.
-const MODES: readonly ContactRecord['accessMode'][] = ['unknown', 'enabled', 'unrestricted', 'disabled'];
+const MODES: readonly ContactRecord['accessMode'][] = [
+  'unknown',
+  'enabled',
+  'unrestricted',
+  'disabled',
+];
 const STATES: readonly BroadcastState[] = ['ingesting', 'sending', 'finished', 'pruned'];
 const STATUSES: readonly DeliveryStatus[] = ['sealed', 'unsealed', 'unregistered', 'failed'];
 const TYPES: readonly EnvelopeType[] = ['prekey', 'whisper', 'sender-key', 'plaintext', 'receipt'];
@@ -74,10 +94,15 @@ test.each([
   ['type of an envelope', () => decodeInbox(varintField(6, 5))],
 ])('an unknown %s is refused', (what, decode) => {
   expect(decode).toThrow(
-    expect.objectContaining({ code: 'ERR_STORE_FAILED', message: `the store holds an unknown ${what}` }),
+    expect.objectContaining({
+      code: 'ERR_STORE_FAILED',
+      message: `the store holds an unknown ${what}`,
+    }),
   );
 });
 
 test('a record that is not well-formed is refused', () => {
-  expect(() => decodeContact(Uint8Array.of(0x0a, 200))).toThrow(expect.objectContaining({ code: 'ERR_STORE_FAILED' }));
+  expect(() => decodeContact(Uint8Array.of(0x0a, 200))).toThrow(
+    expect.objectContaining({ code: 'ERR_STORE_FAILED' }),
+  );
 });

@@ -1,9 +1,23 @@
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, existsSync, mkdirSync, readFileSync, readdirSync, statSync, writeFileSync } from 'node:fs';
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  readdirSync,
+  statSync,
+  writeFileSync,
+} from 'node:fs';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
-import { openStore, type SealcastError, type Store, type StoreOptions, type TableName } from 'sealcast';
+import {
+  openStore,
+  type SealcastError,
+  type Store,
+  type StoreOptions,
+  type TableName,
+} from 'sealcast';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { openLmdbStore } from '#dist/src/store/lmdb/open.js';
 import { ManualClock } from '../fakes/manual-clock.js';
@@ -34,7 +48,8 @@ async function refusal(promise: Promise<unknown>): Promise<SealcastError> {
 }
 
 /** Under what an encrypted store keeps an entry. */
-const keptKey = (store: Store, table: TableName, key: string): Buffer => Buffer.from(store.orderOf!(table, key), 'hex');
+const keptKey = (store: Store, table: TableName, key: string): Buffer =>
+  Buffer.from(store.orderOf!(table, key), 'hex');
 
 const dataFile = (): Buffer => readFileSync(join(path, 'data.mdb'));
 
@@ -65,15 +80,20 @@ describe('opening', () => {
     await open();
     expect(statSync(path).mode & 0o777).toBe(0o700);
     expect(readdirSync(path).sort()).toEqual(['data.mdb', 'lock.mdb']);
-    for (const name of readdirSync(path)) expect(statSync(join(path, name)).mode & 0o777).toBe(0o600);
+    for (const name of readdirSync(path))
+      expect(statSync(join(path, name)).mode & 0o777).toBe(0o600);
   });
 
-  test.skipIf(process.platform === 'win32')('takes the rights of others off files that are there', async () => {
-    await (await open()).close();
-    for (const name of readdirSync(path)) chmodSync(join(path, name), 0o664);
-    await open();
-    for (const name of readdirSync(path)) expect(statSync(join(path, name)).mode & 0o777).toBe(0o600);
-  });
+  test.skipIf(process.platform === 'win32')(
+    'takes the rights of others off files that are there',
+    async () => {
+      await (await open()).close();
+      for (const name of readdirSync(path)) chmodSync(join(path, name), 0o664);
+      await open();
+      for (const name of readdirSync(path))
+        expect(statSync(join(path, name)).mode & 0o777).toBe(0o600);
+    },
+  );
 
   test('finds what was there, under a higher epoch each time', async () => {
     for (let epoch = 1; epoch <= 4; epoch++) {
@@ -99,12 +119,19 @@ describe('opening', () => {
   });
 
   test('of two that open at once, one gets the store', async () => {
-    const results = await Promise.allSettled([openStore({ path }), openStore({ path }), openStore({ path })]);
-    const stores = results.flatMap((result) => (result.status === 'fulfilled' ? [result.value] : []));
+    const results = await Promise.allSettled([
+      openStore({ path }),
+      openStore({ path }),
+      openStore({ path }),
+    ]);
+    const stores = results.flatMap((result) =>
+      result.status === 'fulfilled' ? [result.value] : [],
+    );
     opened.push(...stores);
     expect(stores).toHaveLength(1);
     for (const result of results) {
-      if (result.status === 'rejected') expect(result.reason).toMatchObject({ code: 'ERR_STORE_LOCKED' });
+      if (result.status === 'rejected')
+        expect(result.reason).toMatchObject({ code: 'ERR_STORE_LOCKED' });
     }
   });
 
@@ -117,13 +144,17 @@ describe('opening', () => {
     ['encryptionKey', { path: 'never-made', encryptionKey: 'x'.repeat(32) }],
     ['encryptionKey', { path: 'never-made', encryptionKey: null }],
   ])('refuses a wrong %s before it makes anything', async (field, options) => {
-    await expect(openStore(options as unknown as StoreOptions)).rejects.toMatchObject(refusedField(field));
+    await expect(openStore(options as unknown as StoreOptions)).rejects.toMatchObject(
+      refusedField(field),
+    );
     expect(existsSync('never-made')).toBe(false);
   });
 
   test('refuses a store of a newer schema, with both numbers, and leaves it as it is', async () => {
     await (await open()).close();
-    await withRawStore(path, (raw) => raw.writeMeta('layout', { ...raw.readMeta('layout'), schema: 4 }, 0));
+    await withRawStore(path, (raw) =>
+      raw.writeMeta('layout', { ...raw.readMeta('layout'), schema: 4 }, 0),
+    );
     const before = dataFile();
     const error = await refusal(openStore({ path }));
     expect(error).toMatchObject({ code: 'ERR_STORE_VERSION' });
@@ -135,14 +166,17 @@ describe('opening', () => {
     ['text', Buffer.from('This is a diary, and no database.\n'.repeat(1000))],
     ['a few bytes', Buffer.from('LMDB')],
     ['zeros', Buffer.alloc(100_000)],
-  ])('refuses a data.mdb of %s with ERR_STORE_FAILED, and leaves it as it is', async (_what, content) => {
-    mkdirSync(path);
-    writeFileSync(join(path, 'data.mdb'), content);
-    const error = await refusal(openStore({ path }));
-    expect(error).toMatchObject({ name: 'SealcastError', code: 'ERR_STORE_FAILED' });
-    expect(error.cause).toBeInstanceOf(Error);
-    expect(dataFile().equals(content)).toBe(true);
-  });
+  ])(
+    'refuses a data.mdb of %s with ERR_STORE_FAILED, and leaves it as it is',
+    async (_what, content) => {
+      mkdirSync(path);
+      writeFileSync(join(path, 'data.mdb'), content);
+      const error = await refusal(openStore({ path }));
+      expect(error).toMatchObject({ name: 'SealcastError', code: 'ERR_STORE_FAILED' });
+      expect(error.cause).toBeInstanceOf(Error);
+      expect(dataFile().equals(content)).toBe(true);
+    },
+  );
 
   test('refuses a store that was cut off within its first pages', async () => {
     await (await open()).close();
@@ -192,7 +226,8 @@ describe('the heartbeat', () => {
   test('renews the writer record every five seconds, and ends with the store', async () => {
     const clock = new ManualClock(1_000_000);
     const store = await openLmdbStore({ path }, undefined, clock);
-    const heartbeat = (): Promise<number> => withRawStore(path, (raw) => raw.readMeta('writer').owner!.heartbeatMs);
+    const heartbeat = (): Promise<number> =>
+      withRawStore(path, (raw) => raw.readMeta('writer').owner!.heartbeatMs);
     expect(await heartbeat()).toBe(1_000_000);
     for (const beat of [1_005_000, 1_010_000]) {
       clock.pass(5_000);
@@ -202,7 +237,10 @@ describe('the heartbeat', () => {
     }
     await store.close();
     expect(clock.pending).toBe(0);
-    expect(await withRawStore(path, (raw) => raw.readMeta('writer'))).toEqual({ epoch: 1, owner: null });
+    expect(await withRawStore(path, (raw) => raw.readMeta('writer'))).toEqual({
+      epoch: 1,
+      owner: null,
+    });
   });
 });
 
@@ -242,7 +280,8 @@ describe('encryption', () => {
       await store.commit(changes);
       await store.close();
       await withRawStore(path, (raw) => {
-        for (const key of ['a', 'b']) kept.push(raw.table('session').get(keptKey(store, 'session', key))!);
+        for (const key of ['a', 'b'])
+          kept.push(raw.table('session').get(keptKey(store, 'session', key))!);
       });
     }
     expect(new Set(kept.map((value) => value.toString('hex'))).size).toBe(6);
@@ -270,7 +309,8 @@ describe('encryption', () => {
     ['no key', KEY, undefined],
     ['a key for a store that has none', undefined, KEY],
   ])('opening with %s is ERR_STORE_KEY, and writes nothing', async (_what, made, given) => {
-    const options = (encryptionKey?: Uint8Array): object => (encryptionKey === undefined ? {} : { encryptionKey });
+    const options = (encryptionKey?: Uint8Array): object =>
+      encryptionKey === undefined ? {} : { encryptionKey };
     await (await open(options(made))).close();
     const before = dataFile();
     const error = await refusal(openStore({ path, ...options(given) }));
@@ -292,11 +332,15 @@ describe('encryption', () => {
     await store.commit(changes);
     await store.close();
     const at = keptKey.bind(null, store);
-    await withRawStore(path, (raw) => change(Buffer.from(raw.table('session').get(at('session', 'a'))!), raw, at));
+    await withRawStore(path, (raw) =>
+      change(Buffer.from(raw.table('session').get(at('session', 'a'))!), raw, at),
+    );
     const again = await open({ encryptionKey: KEY });
     expect(await again.getMany('contact', ['a'])).toEqual([marked()]);
     const error = await refusal(again.getMany('session', ['a']));
-    expect(await refusal(again.list('session', { limit: 5 }))).toMatchObject({ code: 'ERR_STORE_FAILED' });
+    expect(await refusal(again.list('session', { limit: 5 }))).toMatchObject({
+      code: 'ERR_STORE_FAILED',
+    });
     return error;
   }
   interface Tampered {
@@ -382,7 +426,9 @@ describe('an encrypted store of schema 1, which kept its keys as they are', () =
         expect(new Set(listed.map(({ key }) => key))).toEqual(new Set(keys));
         for (const { key, value } of listed) expect(value).toEqual(valueOf(table, key));
       }
-      expect(await store.list('outbox', { prefix: 'a/b.c/', limit: 1000 })).toHaveLength(ids.length);
+      expect(await store.list('outbox', { prefix: 'a/b.c/', limit: 1000 })).toHaveLength(
+        ids.length,
+      );
       await store.close();
     }
     await withRawStore(path, (raw) => {

@@ -1,6 +1,10 @@
 import { join } from 'node:path';
 import { openStore } from 'sealcast';
-import { decodeBroadcast, loadBroadcast, migrateBroadcast } from '#dist/src/store/tables/broadcasts.js';
+import {
+  decodeBroadcast,
+  loadBroadcast,
+  migrateBroadcast,
+} from '#dist/src/store/tables/broadcasts.js';
 import { TABLES } from '#dist/src/store/store.js';
 import { decodeContent } from '#dist/src/content/index.js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -18,7 +22,10 @@ beforeEach(() => {
 afterEach(() => directory.remove());
 
 const entriesIn = (raw: RawStore, table: string): string[][] =>
-  [...raw.table(table).getRange()].map(({ key, value }) => [key.toString('hex'), value.toString('hex')]);
+  [...raw.table(table).getRange()].map(({ key, value }) => [
+    key.toString('hex'),
+    value.toString('hex'),
+  ]);
 const unmigrated = TABLES.filter((table) => table !== 'broadcast');
 
 describe.each(KINDS)('migration of a store of version 0.1 (%s)', (kind) => {
@@ -28,7 +35,8 @@ describe.each(KINDS)('migration of a store of version 0.1 (%s)', (kind) => {
     await (await openStore(options)).close();
     await withRawStore(path, (raw) => {
       expect(raw.readMeta('layout').schema).toBe(3);
-      for (const table of unmigrated) expect(entriesIn(raw, table)).toEqual(before[TABLES.indexOf(table)]);
+      for (const table of unmigrated)
+        expect(entriesIn(raw, table)).toEqual(before[TABLES.indexOf(table)]);
       const kept = entriesIn(raw, 'broadcast');
       const keptBefore = before[TABLES.indexOf('broadcast')];
       expect(kept.map(([key]) => key)).toEqual(keptBefore?.map(([key]) => key));
@@ -67,8 +75,13 @@ test('a record that nothing can read stays as it is, and is refused when it is r
 
 test('a broadcast of version 0.1 in a store that is not migrated reads as one of today', async () => {
   putStore01(path, 'plain');
-  const [value] = await withRawStore(path, (raw) => [Buffer.from(raw.table('broadcast').get(Buffer.from('news-2'))!)]);
-  const { body, timestamp } = STORE_0_1.tables.broadcast['news-2'] as { body: string; timestamp: number };
+  const [value] = await withRawStore(path, (raw) => [
+    Buffer.from(raw.table('broadcast').get(Buffer.from('news-2'))!),
+  ]);
+  const { body, timestamp } = STORE_0_1.tables.broadcast['news-2'] as {
+    body: string;
+    timestamp: number;
+  };
   const { content, ...record } = decodeBroadcast(value);
   expect(record).toMatchObject({
     state: 'sending',

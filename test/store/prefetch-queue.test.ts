@@ -3,7 +3,8 @@ import { PrefetchQueue } from '#dist/src/store/lmdb/prefetch-queue.js';
 
 /** A table whose prefetches end when the test says so. */
 class HeldTable {
-  readonly calls: { readonly keys: readonly Buffer[]; readonly end: (error?: Error) => void }[] = [];
+  readonly calls: { readonly keys: readonly Buffer[]; readonly end: (error?: Error) => void }[] =
+    [];
 
   prefetch(keys: Buffer[]): Promise<void> {
     return new Promise((resolve, reject) => {
@@ -12,7 +13,8 @@ class HeldTable {
   }
 }
 
-const keysOf = (count: number, first = 0): Buffer[] => Array.from({ length: count }, (_, i) => Buffer.of(first + i));
+const keysOf = (count: number, first = 0): Buffer[] =>
+  Array.from({ length: count }, (_, i) => Buffer.of(first + i));
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('PrefetchQueue', () => {
@@ -20,7 +22,9 @@ describe('PrefetchQueue', () => {
     const table = new HeldTable();
     const queue = new PrefetchQueue(table);
     const ended: number[] = [];
-    const all = Array.from({ length: 200 }, (_, i) => queue.fetch([Buffer.of(i)]).then(() => ended.push(i)));
+    const all = Array.from({ length: 200 }, (_, i) =>
+      queue.fetch([Buffer.of(i)]).then(() => ended.push(i)),
+    );
     expect(table.calls).toHaveLength(2);
     table.calls[0]?.end();
     await turn();
@@ -37,7 +41,13 @@ describe('PrefetchQueue', () => {
     const table = new HeldTable();
     const queue = new PrefetchQueue(table);
     const many = Array.from({ length: 3000 }, () => Buffer.of(1));
-    const all = [queue.fetch([]), queue.fetch([]), queue.fetch(many), queue.fetch(keysOf(200)), queue.fetch(keysOf(3))];
+    const all = [
+      queue.fetch([]),
+      queue.fetch([]),
+      queue.fetch(many),
+      queue.fetch(keysOf(200)),
+      queue.fetch(keysOf(3)),
+    ];
     for (let i = 0; i < 4; i++) {
       table.calls[i]?.end();
       await turn();

@@ -35,20 +35,26 @@ describe('whether a process runs', () => {
     expect(isRunning({ pid: own.pid, place: own.place })).toBeUndefined();
   });
 
-  test.skipIf(process.platform !== 'linux')('a process of the same pid that started at another time is another', () => {
-    expect(isRunning({ ...own, startTicks: '1' })).toBe(false);
-  });
+  test.skipIf(process.platform !== 'linux')(
+    'a process of the same pid that started at another time is another',
+    () => {
+      expect(isRunning({ ...own, startTicks: '1' })).toBe(false);
+    },
+  );
 
-  test.skipIf(process.platform !== 'linux')('is read rightly of a program with parentheses in its name', () => {
-    const directory = temporaryDirectory();
-    undo.push(directory.remove);
-    const program = join(directory.path, 'a) Z 1 (');
-    symlinkSync('/bin/sleep', program);
-    const child = spawn(program, ['1000'], { stdio: 'ignore' });
-    undo.push(() => child.kill('SIGKILL'));
-    const pid = child.pid!;
-    expect(isRunning({ ...own, pid, startTicks: startTicksOf(pid) })).toBe(true);
-  });
+  test.skipIf(process.platform !== 'linux')(
+    'is read rightly of a program with parentheses in its name',
+    () => {
+      const directory = temporaryDirectory();
+      undo.push(directory.remove);
+      const program = join(directory.path, 'a) Z 1 (');
+      symlinkSync('/bin/sleep', program);
+      const child = spawn(program, ['1000'], { stdio: 'ignore' });
+      undo.push(() => child.kill('SIGKILL'));
+      const pid = child.pid!;
+      expect(isRunning({ ...own, pid, startTicks: startTicksOf(pid) })).toBe(true);
+    },
+  );
 
   test.skipIf(process.platform !== 'linux')(
     'one that ended runs no more, though its parent did not ask yet',
@@ -60,7 +66,8 @@ describe('whether a process runs', () => {
       const [line] = (await once(parent.stdout!, 'data')) as [Buffer];
       const pid = Number(line.toString());
       const startTicks = startTicksOf(pid);
-      // From then on the parent is a program that asks after no child; and then the child's input ends.
+      // From then on the parent is a program that asks after no child; and then the child's input
+      // ends.
       await untilTrue(() => readFileSync(`/proc/${parent.pid!}/comm`, 'utf8') === 'sleep\n');
       expect(isRunning({ ...own, pid, startTicks })).toBe(true);
       (parent.stdio[3] as Writable).end();

@@ -5,7 +5,9 @@ import { expect, test } from 'vitest';
 const KEYS = ['a/1', 'a/2', 'a/3', 'a/4', 'b/1'];
 async function storeOf(keys: readonly string[]): Promise<MemoryStore> {
   const store = new MemoryStore();
-  await store.commit(keys.map((key) => ({ table: 'outbox', key, value: new TextEncoder().encode(key) })));
+  await store.commit(
+    keys.map((key) => ({ table: 'outbox', key, value: new TextEncoder().encode(key) })),
+  );
   return store;
 }
 const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
@@ -14,11 +16,16 @@ const collect = async <T>(items: AsyncIterable<T>): Promise<T[]> => {
   return all;
 };
 
-test.each([1, 2, 4, 5, 6])('a scan in pages of %i gives every entry once, in order', async (pageRows) => {
-  await using store = await storeOf(KEYS);
-  const entries = await collect(scan(store, 'outbox', { pageRows }));
-  expect(entries.map(({ key, value }) => [key, Buffer.from(value).toString()])).toEqual(KEYS.map((key) => [key, key]));
-});
+test.each([1, 2, 4, 5, 6])(
+  'a scan in pages of %i gives every entry once, in order',
+  async (pageRows) => {
+    await using store = await storeOf(KEYS);
+    const entries = await collect(scan(store, 'outbox', { pageRows }));
+    expect(entries.map(({ key, value }) => [key, Buffer.from(value).toString()])).toEqual(
+      KEYS.map((key) => [key, key]),
+    );
+  },
+);
 
 test('a scan with a prefix gives the entries that begin with it', async () => {
   await using store = await storeOf(KEYS);

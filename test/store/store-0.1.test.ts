@@ -5,7 +5,12 @@ import { encodeContent } from '#dist/src/content/index.js';
 import * as account from '#dist/src/store/tables/account.js';
 import { decodeBroadcast, encodeBroadcast } from '#dist/src/store/tables/broadcasts.js';
 import { decodeContact, encodeContact } from '#dist/src/store/tables/contacts.js';
-import { decodeInbox, decodeRetry, encodeInbox, encodeRetry } from '#dist/src/store/tables/inbox.js';
+import {
+  decodeInbox,
+  decodeRetry,
+  encodeInbox,
+  encodeRetry,
+} from '#dist/src/store/tables/inbox.js';
 import { decodeOutbox, encodeOutbox } from '#dist/src/store/tables/outbox.js';
 import { TABLES } from '#dist/src/store/store.js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
@@ -50,7 +55,9 @@ const codec = <Fields extends object>(
   encode: (fields: Fields) => Uint8Array,
 ): Codec<object> => ({ decode, encode: encode as (fields: object) => Uint8Array });
 
-const OPAQUE: Codec<object> = { decode: (value) => ({ sha256: createHash('sha256').update(value).digest('hex') }) };
+const OPAQUE: Codec<object> = {
+  decode: (value) => ({ sha256: createHash('sha256').update(value).digest('hex') }),
+};
 const ACCOUNT: Readonly<Record<string, Codec<object>>> = {
   self: codec(account.decodeAccount, account.encodeAccount),
   attributes: codec(account.decodeAttributes, account.encodeAttributes),
@@ -70,7 +77,10 @@ const CODECS: Partial<Record<TableName, (key: string) => Codec<object> | undefin
 
 /** Broadcasts as they are today: a Content in place of the text. */
 function broadcastsOf01(): Record<string, object> {
-  const broadcasts = Object.entries(STORE_0_1.tables.broadcast) as [string, { body: string; timestamp: number }][];
+  const broadcasts = Object.entries(STORE_0_1.tables.broadcast) as [
+    string,
+    { body: string; timestamp: number },
+  ][];
   return Object.fromEntries(
     broadcasts.map(([id, { body, ...record }]) => [
       id,
@@ -118,7 +128,9 @@ describe.each(KINDS)('a store that version 0.1 wrote (%s)', (kind) => {
           timestamp,
           sentAt: timestamp,
         });
-        expect(profileKey).toEqual((STORE_0_1.tables.account['self'] as { profileKey: Uint8Array }).profileKey);
+        expect(profileKey).toEqual(
+          (STORE_0_1.tables.account['self'] as { profileKey: Uint8Array }).profileKey,
+        );
         return [`${recipient}.${deviceId}`, expireTimer ?? 0, expireTimerVersion ?? 0];
       });
       expect(new Set(got)).toEqual(
@@ -142,7 +154,9 @@ describe.each(KINDS)('a store that version 0.1 wrote (%s)', (kind) => {
       const { queued, sealed } = STORE_0_1.subscribers;
       const other = broadcaster.broadcast({ body: 'Another third text' }, [], { id: 'news-3' });
       await expect(other.summary()).rejects.toMatchObject({ code: 'ERR_BROADCAST_MISMATCH' });
-      const same = broadcaster.broadcast({ body: 'The third text' }, [sealed!.aci], { id: 'news-3' });
+      const same = broadcaster.broadcast({ body: 'The third text' }, [sealed!.aci], {
+        id: 'news-3',
+      });
       await expect(same.summary()).resolves.toMatchObject({ recipients: 2, sealed: 2 });
       expect(service.textsOf(service.subscribers.get(queued!.aci)!)).toEqual(['The third text']);
     } finally {

@@ -14,8 +14,14 @@ async function read(store: Store, ...keys: string[]): Promise<(string | undefine
 }
 
 /** toEqual takes seconds over a megabyte. */
-function sameBytes(values: readonly (Uint8Array | undefined)[], expected: readonly (Uint8Array | null)[]): boolean {
-  return values.length === expected.length && values.every((value, i) => Buffer.compare(value!, expected[i]!) === 0);
+function sameBytes(
+  values: readonly (Uint8Array | undefined)[],
+  expected: readonly (Uint8Array | null)[],
+): boolean {
+  return (
+    values.length === expected.length &&
+    values.every((value, i) => Buffer.compare(value!, expected[i]!) === 0)
+  );
 }
 
 async function keysOf(store: Store, options: Parameters<Store['list']>[1]): Promise<string[]> {
@@ -25,7 +31,10 @@ async function keysOf(store: Store, options: Parameters<Store['list']>[1]): Prom
 const KINDS: readonly [string, (path: string) => Promise<Store>][] = [
   ['MemoryStore', () => Promise.resolve(new MemoryStore())],
   ['openStore', (path) => openStore({ path })],
-  ['openStore with an encryptionKey', (path) => openStore({ path, encryptionKey: randomBytes(32) })],
+  [
+    'openStore with an encryptionKey',
+    (path) => openStore({ path, encryptionKey: randomBytes(32) }),
+  ],
 ];
 
 describe.each(KINDS)('%s', (_name, open) => {
@@ -48,7 +57,10 @@ describe.each(KINDS)('%s', (_name, open) => {
   });
 
   test('keeps tables apart', async () => {
-    await store.commit([put('a', 'contact'), { table: 'session', key: 'a', value: text('session') }]);
+    await store.commit([
+      put('a', 'contact'),
+      { table: 'session', key: 'a', value: text('session') },
+    ]);
     await store.commit([{ table: 'session', key: 'a', value: null }]);
     expect(await read(store, 'a')).toEqual(['contact']);
     expect(await store.getMany('session', ['a'])).toEqual([undefined]);
@@ -58,7 +70,8 @@ describe.each(KINDS)('%s', (_name, open) => {
     await store.commit([put('a', '1'), remove('a'), put('a', '2'), put('b', '1'), remove('b')]);
     expect(await read(store, 'a', 'b')).toEqual(['2', undefined]);
     const commits: Promise<void>[] = [];
-    for (let i = 0; i < 100; i++) commits.push(store.commit([put('a', `${i}`), i % 2 === 0 ? put('b') : remove('b')]));
+    for (let i = 0; i < 100; i++)
+      commits.push(store.commit([put('a', `${i}`), i % 2 === 0 ? put('b') : remove('b')]));
     await Promise.all(commits);
     expect(await read(store, 'a', 'b')).toEqual(['99', undefined]);
   });
@@ -77,14 +90,21 @@ describe.each(KINDS)('%s', (_name, open) => {
       value,
     }));
     await store.commit(changes);
-    const listed = (await store.list('outbox', { limit: 3 })).toSorted((a, b) => Number(a.key) - Number(b.key));
-    for (const kept of [await store.getMany('outbox', ['0', '1', '2']), listed.map(({ value }) => value)]) {
+    const listed = (await store.list('outbox', { limit: 3 })).toSorted(
+      (a, b) => Number(a.key) - Number(b.key),
+    );
+    for (const kept of [
+      await store.getMany('outbox', ['0', '1', '2']),
+      listed.map(({ value }) => value),
+    ]) {
       expect(sameBytes(kept, [new Uint8Array(), Uint8Array.of(7), large])).toBe(true);
     }
   });
 
   test('takes a thousand changes in one commit, and a thousand keys in one read', async () => {
-    const changes = Array.from({ length: 1000 }, (_, i) => put(`key ${i}`, `value ${i}`.repeat(200)));
+    const changes = Array.from({ length: 1000 }, (_, i) =>
+      put(`key ${i}`, `value ${i}`.repeat(200)),
+    );
     await store.commit(changes);
     const keys = changes.map(({ key }) => key);
     const expected = changes.map(({ value }) => value);
@@ -112,7 +132,10 @@ describe.each(KINDS)('%s', (_name, open) => {
       { table: 'account', key: 'pooled', value: Buffer.from('pooled') },
       { table: 'account', key: 'view', value: whole.subarray(1, 3) },
     ]);
-    expect(await store.getMany('account', ['pooled', 'view'])).toEqual([text('pooled'), Uint8Array.of(2, 3)]);
+    expect(await store.getMany('account', ['pooled', 'view'])).toEqual([
+      text('pooled'),
+      Uint8Array.of(2, 3),
+    ]);
   });
 
   describe('list', () => {
@@ -139,13 +162,17 @@ describe.each(KINDS)('%s', (_name, open) => {
       await store.commit([...KEYS].reverse().map((key) => put(key)));
       const { orderOf } = store;
       const placeOf = (key: string): string => orderOf?.('contact', key) ?? '';
-      ordered = orderOf === undefined ? KEYS : KEYS.toSorted((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
+      ordered =
+        orderOf === undefined ? KEYS : KEYS.toSorted((a, b) => (placeOf(a) < placeOf(b) ? -1 : 1));
     });
 
     test('is in the order that the store says, of table inbox in that of UTF-8 bytes', async () => {
       expect(await keysOf(store, { limit: 100 })).toEqual(ordered);
-      for (const { key, value } of await store.list('contact', { limit: 100 })) expect(value).toEqual(text(key));
-      await store.commit([...KEYS].reverse().map((key) => ({ ...put(key), table: 'inbox' as const })));
+      for (const { key, value } of await store.list('contact', { limit: 100 }))
+        expect(value).toEqual(text(key));
+      await store.commit(
+        [...KEYS].reverse().map((key) => ({ ...put(key), table: 'inbox' as const })),
+      );
       expect((await store.list('inbox', { limit: 100 })).map(({ key }) => key)).toEqual(KEYS);
       expect(KEYS.toSorted((a, b) => Buffer.compare(Buffer.from(a), Buffer.from(b)))).toEqual(KEYS);
     });
@@ -162,7 +189,9 @@ describe.each(KINDS)('%s', (_name, open) => {
       const deep = Array.from({ length: 12 }, (_, i) => `${'s/'.repeat(i)}end.`);
       await store.commit(deep.flatMap((key) => [put(key), put(`${key}1`)]));
       for (const prefix of deep) {
-        expect(new Set(await keysOf(store, { prefix, limit: 100 }))).toEqual(new Set([prefix, `${prefix}1`]));
+        expect(new Set(await keysOf(store, { prefix, limit: 100 }))).toEqual(
+          new Set([prefix, `${prefix}1`]),
+        );
       }
       expect(await read(store, ...deep)).toEqual(deep);
     });
@@ -205,12 +234,15 @@ describe.each(KINDS)('%s', (_name, open) => {
       ['of a million characters', 'x'.repeat(1_000_000)],
       ['with a lone surrogate', 'a\ud800b'],
       ['that is no string', 7 as unknown as string],
-    ])('a key %s is refused by its index, and nothing of the commit is there', async (_what, key) => {
-      const refusal = { ...refusedField('key'), index: 1 };
-      await expect(store.commit([put('a'), put(key, 'x')])).rejects.toMatchObject(refusal);
-      await expect(store.getMany('contact', ['a', key])).rejects.toMatchObject(refusal);
-      expect(await read(store, 'a')).toEqual([undefined]);
-    });
+    ])(
+      'a key %s is refused by its index, and nothing of the commit is there',
+      async (_what, key) => {
+        const refusal = { ...refusedField('key'), index: 1 };
+        await expect(store.commit([put('a'), put(key, 'x')])).rejects.toMatchObject(refusal);
+        await expect(store.getMany('contact', ['a', key])).rejects.toMatchObject(refusal);
+        expect(await read(store, 'a')).toEqual([undefined]);
+      },
+    );
   });
 
   test.each([
@@ -223,14 +255,23 @@ describe.each(KINDS)('%s', (_name, open) => {
       'value',
     ],
     ['no object', null, 'change'],
-  ])('a change with %s is refused by its index, and nothing of the commit is there', async (_what, change, field) => {
-    const changes = [put('a'), put('b'), change as unknown as Change];
-    await expect(store.commit(changes)).rejects.toMatchObject({ ...refusedField(field), index: 2 });
-    expect(await read(store, 'a', 'b')).toEqual([undefined, undefined]);
-  });
+  ])(
+    'a change with %s is refused by its index, and nothing of the commit is there',
+    async (_what, change, field) => {
+      const changes = [put('a'), put('b'), change as unknown as Change];
+      await expect(store.commit(changes)).rejects.toMatchObject({
+        ...refusedField(field),
+        index: 2,
+      });
+      expect(await read(store, 'a', 'b')).toEqual([undefined, undefined]);
+    },
+  );
 
   test('wrong arguments are refused by their names', async () => {
-    const wrong = store as unknown as Record<'commit' | 'getMany' | 'list', (...args: unknown[]) => Promise<unknown>>;
+    const wrong = store as unknown as Record<
+      'commit' | 'getMany' | 'list',
+      (...args: unknown[]) => Promise<unknown>
+    >;
     await expect(wrong.commit('text')).rejects.toMatchObject(refusedField('changes'));
     await expect(wrong.getMany('nope', [])).rejects.toMatchObject(refusedField('table'));
     await expect(wrong.getMany('contact', 'a')).rejects.toMatchObject(refusedField('keys'));
@@ -238,8 +279,12 @@ describe.each(KINDS)('%s', (_name, open) => {
     for (const limit of [undefined, 0, -1, 1.5, NaN, Infinity, '3']) {
       await expect(wrong.list('contact', { limit })).rejects.toMatchObject(refusedField('limit'));
     }
-    await expect(wrong.list('contact', { limit: 1, prefix: 7 })).rejects.toMatchObject(refusedField('prefix'));
-    await expect(wrong.list('contact', { limit: 1, after: '\udc00' })).rejects.toMatchObject(refusedField('after'));
+    await expect(wrong.list('contact', { limit: 1, prefix: 7 })).rejects.toMatchObject(
+      refusedField('prefix'),
+    );
+    await expect(wrong.list('contact', { limit: 1, after: '\udc00' })).rejects.toMatchObject(
+      refusedField('after'),
+    );
   });
 
   test('close waits for what is under way, may be called again, and ends everything else with ERR_CLOSED', async () => {

@@ -1,8 +1,20 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { type AccountAttributes, type ChatTransport, type PreKeyUpload, type ProfileUpload } from 'sealcast';
+import {
+  type AccountAttributes,
+  type ChatTransport,
+  type PreKeyUpload,
+  type ProfileUpload,
+} from 'sealcast';
 import { FakeService, type FakeRequest } from '../fakes/fake-service.js';
 import { refusedField } from '../harness/refusals.js';
-import { ACCESS_KEY, ACI, ATTRIBUTES, openTransport, PREKEYS, PROFILE } from '../harness/transports.js';
+import {
+  ACCESS_KEY,
+  ACI,
+  ATTRIBUTES,
+  openTransport,
+  PREKEYS,
+  PROFILE,
+} from '../harness/transports.js';
 
 const PNI = 'PNI:796abedb-ca4e-4f18-8803-1fde5b921f9f';
 const IDENTITY_KEY = new Uint8Array(33).fill(5);
@@ -61,14 +73,18 @@ describe('a profile that a transport fetches', () => {
 
   test('as nobody, with an access key, and as the account, without: the same', async () => {
     answerWith({});
-    expect(await transport.fetchProfile({ serviceId: ACI, version, accessKey: ACCESS_KEY })).toEqual(profile);
+    expect(
+      await transport.fetchProfile({ serviceId: ACI, version, accessKey: ACCESS_KEY }),
+    ).toEqual(profile);
     expect(lastAsked()).toEqual({
       verb: 'GET',
       path: `/v1/profile/${ACI}/${version}`,
       authenticated: false,
       headers: { 'unidentified-access-key': 'BwcHBwcHBwcHBwcHBwcHBw==' },
     });
-    expect(await transport.fetchProfile({ serviceId: ACI, version, accessKey: null })).toEqual(profile);
+    expect(await transport.fetchProfile({ serviceId: ACI, version, accessKey: null })).toEqual(
+      profile,
+    );
     expect(lastAsked()).toEqual(asAccount('GET', `/v1/profile/${ACI}/${version}`));
   });
 
@@ -77,29 +93,43 @@ describe('a profile that a transport fetches', () => {
       await transport.fetchProfile({ serviceId, accessKey: null });
       expect(lastAsked()).toEqual(asAccount('GET', `/v1/profile/${serviceId}`));
       await transport.fetchProfile({ serviceId, accessKey: ACCESS_KEY });
-      expect(lastRequest()).toMatchObject({ path: `/v1/profile/${serviceId}`, authenticated: false });
+      expect(lastRequest()).toMatchObject({
+        path: `/v1/profile/${serviceId}`,
+        authenticated: false,
+      });
     }
   });
 
   test.each<[string, object, object]>([
     ['unrestricted', { unrestrictedUnidentifiedAccess: true }, { unrestricted: true }],
-    ['of whom nobody says whether it is unrestricted', { unrestrictedUnidentifiedAccess: null }, {}],
+    [
+      'of whom nobody says whether it is unrestricted',
+      { unrestrictedUnidentifiedAccess: null },
+      {},
+    ],
     ['base64 without padding', { identityKey: base64(IDENTITY_KEY).replace(/=+$/, '') }, {}],
-    ['an unidentified access without padding', { unidentifiedAccess: base64(VERIFIER).replace(/=+$/, '') }, {}],
+    [
+      'an unidentified access without padding',
+      { unidentifiedAccess: base64(VERIFIER).replace(/=+$/, '') },
+      {},
+    ],
   ])('%s: is read', async (_what, change, expected) => {
     answerWith(change);
     const outcome = await transport.fetchProfile({ serviceId: ACI, version, accessKey: null });
     expect(outcome).toEqual({ ...profile, ...expected });
   });
 
-  test.each([null, undefined, ''])('with %o for a verifier and a name: has none', async (nothing) => {
-    answerWith({ unidentifiedAccess: nothing, name: nothing });
-    expect(await transport.fetchProfile({ serviceId: ACI, version, accessKey: null })).toEqual({
-      status: 'ok',
-      identityKey: IDENTITY_KEY,
-      unrestricted: false,
-    });
-  });
+  test.each([null, undefined, ''])(
+    'with %o for a verifier and a name: has none',
+    async (nothing) => {
+      answerWith({ unidentifiedAccess: nothing, name: nothing });
+      expect(await transport.fetchProfile({ serviceId: ACI, version, accessKey: null })).toEqual({
+        status: 'ok',
+        identityKey: IDENTITY_KEY,
+        unrestricted: false,
+      });
+    },
+  );
 
   test.each<[string, object]>([
     ['no identity key', { identityKey: null }],
@@ -112,7 +142,11 @@ describe('a profile that a transport fetches', () => {
     answerWith(change);
     for (const accessKey of [ACCESS_KEY, null]) {
       const outcome = await transport.fetchProfile({ serviceId: ACI, version, accessKey });
-      expect(outcome).toMatchObject({ status: 'rejected', httpStatus: 200, cause: { name: 'Malformed' } });
+      expect(outcome).toMatchObject({
+        status: 'rejected',
+        httpStatus: 200,
+        cause: { name: 'Malformed' },
+      });
     }
   });
 });
@@ -128,7 +162,11 @@ describe('prekeys of its own', () => {
     expect(await transport.uploadPreKeys(PREKEYS)).toEqual({ status: 'ok' });
     expect(lastAsked()).toEqual(asAccount('PUT', '/v2/keys?identity=aci'));
     const [first, last] = PREKEYS.preKeys;
-    const signed = ({ id, publicKey, signature }: NonNullable<PreKeyUpload['signedPreKey']>): object => ({
+    const signed = ({
+      id,
+      publicKey,
+      signature,
+    }: NonNullable<PreKeyUpload['signedPreKey']>): object => ({
       keyId: id,
       publicKey: base64(publicKey),
       signature: base64(signature),
@@ -158,7 +196,9 @@ describe('prekeys of its own', () => {
   test('are what a view shows of its buffer, and no more', async () => {
     const buffer = new Uint8Array(40).fill(5);
     await transport.uploadPreKeys({ preKeys: [{ id: 1, publicKey: buffer.subarray(3, 36) }] });
-    expect(lastRequest().json()).toMatchObject({ preKeys: [{ publicKey: base64(buffer.subarray(3, 36)) }] });
+    expect(lastRequest().json()).toMatchObject({
+      preKeys: [{ publicKey: base64(buffer.subarray(3, 36)) }],
+    });
   });
 
   const [preKey] = PREKEYS.preKeys;
@@ -169,17 +209,33 @@ describe('prekeys of its own', () => {
     ['a list', [], refusedField('upload')],
     ['no list', { preKeys: 'all' }, refusedField('preKeys')],
     ['no list of Kyber keys', { kyberPreKeys: null }, refusedField('kyberPreKeys')],
-    ['101 of a kind', { preKeys: Array.from({ length: 101 }, () => preKey) }, refusedField('preKeys')],
+    [
+      '101 of a kind',
+      { preKeys: Array.from({ length: 101 }, () => preKey) },
+      refusedField('preKeys'),
+    ],
     [
       '101 of the other kind',
       { kyberPreKeys: Array.from({ length: 101 }, () => kyberPreKey) },
       refusedField('kyberPreKeys'),
     ],
     ['no prekey', { preKeys: [preKey, null] }, { ...refusedField('preKeys'), index: 1 }],
-    ['id 0', { preKeys: [preKey, { ...preKey, id: 0 }] }, { ...refusedField('preKeys.id'), index: 1 }],
-    ['id 2^24', { preKeys: [{ ...preKey, id: 2 ** 24 }] }, { ...refusedField('preKeys.id'), index: 0 }],
+    [
+      'id 0',
+      { preKeys: [preKey, { ...preKey, id: 0 }] },
+      { ...refusedField('preKeys.id'), index: 1 },
+    ],
+    [
+      'id 2^24',
+      { preKeys: [{ ...preKey, id: 2 ** 24 }] },
+      { ...refusedField('preKeys.id'), index: 0 },
+    ],
     ['half an id', { signedPreKey: { ...signedPreKey, id: 0.5 } }, refusedField('signedPreKey.id')],
-    ['text', { preKeys: [{ ...preKey, publicKey: 'BQ==' }] }, { ...refusedField('preKeys.publicKey'), index: 0 }],
+    [
+      'text',
+      { preKeys: [{ ...preKey, publicKey: 'BQ==' }] },
+      { ...refusedField('preKeys.publicKey'), index: 0 },
+    ],
     [
       'a key without its type',
       { preKeys: [{ ...preKey, publicKey: preKey.publicKey.subarray(1) }] },
@@ -192,7 +248,9 @@ describe('prekeys of its own', () => {
     ],
     [
       'a Kyber key of another kind',
-      { kyberPreKeys: [{ ...kyberPreKey, publicKey: kyberPreKey.publicKey.slice().fill(7, 0, 1) }] },
+      {
+        kyberPreKeys: [{ ...kyberPreKey, publicKey: kyberPreKey.publicKey.slice().fill(7, 0, 1) }],
+      },
       { ...refusedField('kyberPreKeys.publicKey'), index: 0 },
     ],
     [
@@ -267,15 +325,23 @@ describe('the account’s attributes', () => {
     ['registrationId', [undefined, 0, 0x4000, 0.5, '1']],
     ['pniRegistrationId', [undefined, 0, 0x4000]],
     ['encryptedDeviceName', [undefined, 'name', new Uint8Array(0), new Uint8Array(226)]],
-    ['registrationLock', [undefined, '', '0f'.repeat(31), '0F'.repeat(32), 'xy'.repeat(32), new Uint8Array(32)]],
-    ['accessKey', [undefined, null, new Uint8Array(15), new Uint8Array(17), 'BwcHBwcHBwcHBwcHBwcHBw==']],
+    [
+      'registrationLock',
+      [undefined, '', '0f'.repeat(31), '0F'.repeat(32), 'xy'.repeat(32), new Uint8Array(32)],
+    ],
+    [
+      'accessKey',
+      [undefined, null, new Uint8Array(15), new Uint8Array(17), 'BwcHBwcHBwcHBwcHBwcHBw=='],
+    ],
     ['capabilities', [undefined, null, [], { spqr: 1 }, 'spqr']],
     ['recoveryPassword', [undefined, new Uint8Array(31), new Uint8Array(0)]],
   ])('are not set with a wrong %s', async (field, values) => {
     const requests = service.requests.length;
     for (const value of values) {
       const attributes = { ...ATTRIBUTES, [field]: value };
-      await expect(transport.setAccountAttributes(attributes)).rejects.toMatchObject(refusedField(field));
+      await expect(transport.setAccountAttributes(attributes)).rejects.toMatchObject(
+        refusedField(field),
+      );
     }
     expect(service.requests).toHaveLength(requests);
   });
@@ -289,7 +355,9 @@ describe('the account’s attributes', () => {
 
   test('may have the longest device name there is', async () => {
     const encryptedDeviceName = new Uint8Array(225);
-    expect(await transport.setAccountAttributes({ ...ATTRIBUTES, encryptedDeviceName })).toEqual({ status: 'ok' });
+    expect(await transport.setAccountAttributes({ ...ATTRIBUTES, encryptedDeviceName })).toEqual({
+      status: 'ok',
+    });
   });
 });
 
@@ -321,10 +389,18 @@ describe('the account’s own profile', () => {
   const empty = new Uint8Array(0);
   test.each<[string, Partial<ProfileUpload>]>([
     ['left out', {}],
-    ['empty', { about: empty, aboutEmoji: empty, paymentAddress: empty, phoneNumberSharing: empty }],
+    [
+      'empty',
+      { about: empty, aboutEmoji: empty, paymentAddress: empty, phoneNumberSharing: empty },
+    ],
   ])('has nothing where something is %s', async (_what, change) => {
     await transport.setProfile({ ...PROFILE, ...change });
-    const nothing = { about: null, aboutEmoji: null, paymentAddress: null, phoneNumberSharing: null };
+    const nothing = {
+      about: null,
+      aboutEmoji: null,
+      paymentAddress: null,
+      phoneNumberSharing: null,
+    };
     expect(lastRequest().json()).toMatchObject(nothing);
   });
 
@@ -333,7 +409,9 @@ describe('the account’s own profile', () => {
     ['about', [156, 282, 540]],
   ])('has a %s of any of the lengths that it is padded to', async (field, lengths) => {
     for (const length of lengths) {
-      expect(await transport.setProfile({ ...PROFILE, [field]: new Uint8Array(length) })).toEqual({ status: 'ok' });
+      expect(await transport.setProfile({ ...PROFILE, [field]: new Uint8Array(length) })).toEqual({
+        status: 'ok',
+      });
     }
   });
 
@@ -367,12 +445,18 @@ describe('a profile that is not asked for', () => {
     ['of no service id', { serviceId: '+15550100', accessKey: null }, 'serviceId'],
     ['of a phone number, in a version', { serviceId: PNI, version, accessKey: null }, 'serviceId'],
     ['in capitals', { serviceId: ACI, version: version.toUpperCase(), accessKey: null }, 'version'],
-    ['in a version that would be another path', { serviceId: ACI, version: '../x', accessKey: ACCESS_KEY }, 'version'],
+    [
+      'in a version that would be another path',
+      { serviceId: ACI, version: '../x', accessKey: ACCESS_KEY },
+      'version',
+    ],
     ['with a short key', { serviceId: ACI, accessKey: ACCESS_KEY.subarray(1) }, 'accessKey'],
     ['by nobody in particular', { serviceId: ACI }, 'accessKey'],
   ])('%s', async (_what, request, field) => {
     const requests = service.requests.length;
-    await expect(transport.fetchProfile(request as never)).rejects.toMatchObject(refusedField(field));
+    await expect(transport.fetchProfile(request as never)).rejects.toMatchObject(
+      refusedField(field),
+    );
     expect(service.requests).toHaveLength(requests);
   });
 });

@@ -13,7 +13,10 @@ const OK: FakeResponse = { status: 200, body: {} };
 let transport: ChatTransport | undefined;
 afterEach(() => transport?.close());
 
-async function open(service: ConnectionSource, options?: Parameters<typeof openTransport>[1]): Promise<ChatTransport> {
+async function open(
+  service: ConnectionSource,
+  options?: Parameters<typeof openTransport>[1],
+): Promise<ChatTransport> {
   return (transport = await openTransport(service, options));
 }
 
@@ -45,7 +48,10 @@ describe('a signal', () => {
     const service = new FakeService();
     await open(service);
     const signal = AbortSignal.abort(reason);
-    await expect(ASK.sendSealed(transport!, { signal })).rejects.toMatchObject({ code: 'ERR_ABORTED', cause: reason });
+    await expect(ASK.sendSealed(transport!, { signal })).rejects.toMatchObject({
+      code: 'ERR_ABORTED',
+      cause: reason,
+    });
     expect(service.requests).toEqual([]);
   });
 
@@ -53,7 +59,9 @@ describe('a signal', () => {
     const service = new SlowService();
     const { signal } = new AbortController();
     await open(service);
-    const answers = Promise.all(Array.from({ length: 20 }, () => ASK.sendSealed(transport!, { signal })));
+    const answers = Promise.all(
+      Array.from({ length: 20 }, () => ASK.sendSealed(transport!, { signal })),
+    );
     expect(getEventListeners(signal, 'abort')).toHaveLength(1);
     await service.untilAsked(20);
     service.answerAll(OK);
@@ -100,7 +108,8 @@ describe('a transport that is closed', () => {
 
   test('leaves nothing that would keep the process alive', async () => {
     const script = builtFile('test/fakes/hung-transport.js');
-    // What it says on stderr is not looked at: libsignal's threads may complain there that Node has gone (0.103.0, 2026-11).
+    // What it says on stderr is not looked at: libsignal's threads may complain there that Node has
+    // gone (0.103.0, 2026-11).
     const { exitCode, stdout } = await neverHangs(runProcess(script, []), 'the process');
     expect({ exitCode, stdout }).toEqual({ exitCode: 0, stdout: '["ERR_CLOSED","ERR_CLOSED"]\n' });
   });

@@ -17,7 +17,8 @@ beforeEach(async () => {
 });
 afterEach(() => transport.close());
 
-const names = (count: number, from = 0): string[] => Array.from({ length: count }, (_, i) => `m${from + i}`);
+const names = (count: number, from = 0): string[] =>
+  Array.from({ length: count }, (_, i) => `m${from + i}`);
 
 describe('what comes for the account while nobody listens', () => {
   test('is given to the next listener in order, then that the queue is empty, then what is new', async () => {
@@ -37,7 +38,9 @@ describe('what comes for the account while nobody listens', () => {
     const given: Parameters<NonNullable<TransportListener['onIncomingMessage']>>[] = [];
     transport.receive({ onIncomingMessage: (...message) => given.push(message) });
     await manyTurns();
-    expect(given).toEqual([[new Uint8Array(Buffer.from('kept')), 1_000, { send: expect.any(Function) as unknown }]]);
+    expect(given).toEqual([
+      [new Uint8Array(Buffer.from('kept')), 1_000, { send: expect.any(Function) as unknown }],
+    ]);
     expect(source.newest.acknowledged).toEqual([]);
     given[0]![2].send(200);
     expect(source.newest.acknowledged).toEqual(['kept']);
@@ -118,22 +121,25 @@ describe('more than is kept', () => {
       },
       ['m0'],
     ],
-  ])('%s: is delivered again over a new connection, after what was kept', async (_what, deliver, kept) => {
-    const [first] = source.all;
-    deliver();
-    first!.queueEmpty();
-    expect(source.all).toHaveLength(1);
-    const listener = notingListener((_text, ack) => ack.send(200));
-    transport.receive(listener);
-    await untilTrue(() => source.all.length === 2);
-    expect(first!.isOpen).toBe(false);
-    expect(first!.acknowledged).toEqual(kept);
-    source.newest.deliver('again');
-    source.newest.queueEmpty();
-    expect(listener.heard).toEqual([...kept, '(ended)', 'again', '(empty)']);
-    await manyTurns();
-    expect([source.all.length, source.nobodys]).toEqual([2, 1]);
-  });
+  ])(
+    '%s: is delivered again over a new connection, after what was kept',
+    async (_what, deliver, kept) => {
+      const [first] = source.all;
+      deliver();
+      first!.queueEmpty();
+      expect(source.all).toHaveLength(1);
+      const listener = notingListener((_text, ack) => ack.send(200));
+      transport.receive(listener);
+      await untilTrue(() => source.all.length === 2);
+      expect(first!.isOpen).toBe(false);
+      expect(first!.acknowledged).toEqual(kept);
+      source.newest.deliver('again');
+      source.newest.queueEmpty();
+      expect(listener.heard).toEqual([...kept, '(ended)', 'again', '(empty)']);
+      await manyTurns();
+      expect([source.all.length, source.nobodys]).toEqual([2, 1]);
+    },
+  );
 
   test('as much as is kept: the connection stays', async () => {
     for (const name of names(16)) source.newest.deliver(name, MIB);
@@ -267,7 +273,9 @@ describe('a listener', () => {
     ['no function', { onIncomingMessage: 'no function' }],
     ['a number', { onQueueEmpty: 0 }],
   ])('is no listener: %s', (_what, listener) => {
-    expect(() => transport.receive(listener as never)).toThrow(expect.objectContaining(refusedField('listener')));
+    expect(() => transport.receive(listener as never)).toThrow(
+      expect.objectContaining(refusedField('listener')),
+    );
     transport.receive({});
   });
 
@@ -281,7 +289,9 @@ describe('a listener', () => {
     source.newest.interrupt();
     await closed;
     expect(listener.heard).toEqual([]);
-    expect(() => transport.receive(listener)).toThrow(expect.objectContaining({ code: 'ERR_CLOSED' }));
+    expect(() => transport.receive(listener)).toThrow(
+      expect.objectContaining({ code: 'ERR_CLOSED' }),
+    );
   });
 });
 

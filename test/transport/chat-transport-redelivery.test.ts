@@ -149,7 +149,8 @@ describe('redelivery', () => {
 
   test('that fails is tried again, as after a loss', async () => {
     let failures = 0;
-    source.connected = () => (++failures <= 3 ? Promise.reject(new Error('away')) : Promise.resolve());
+    source.connected = () =>
+      ++failures <= 3 ? Promise.reject(new Error('away')) : Promise.resolve();
     transport.redeliver();
     expect(await transport.countPreKeys()).toEqual(COUNTED);
     expect(failures).toBe(4);
@@ -159,7 +160,10 @@ describe('redelivery', () => {
     source.connected = () => Promise.reject(connectedElsewhere());
     transport.redeliver();
     const cause = { code: ErrorCode.ConnectedElsewhere };
-    await expect(transport.countPreKeys()).rejects.toMatchObject({ code: 'ERR_TRANSPORT_REFUSED', cause });
+    await expect(transport.countPreKeys()).rejects.toMatchObject({
+      code: 'ERR_TRANSPORT_REFUSED',
+      cause,
+    });
     transport.redeliver();
     await manyTurns();
     expect(source.all).toHaveLength(2);
@@ -217,7 +221,11 @@ describe('redelivery over libsignal’s connections', () => {
     service.answerAll({ status: 200, body: {} });
     expect(await asNobody).toEqual({ status: 'sent' });
     await untilTrue(() => service.open.length === 2);
-    expect(service.connections.map(({ authenticated }) => authenticated).sort()).toEqual([false, true, true]);
+    expect(service.connections.map(({ authenticated }) => authenticated).sort()).toEqual([
+      false,
+      true,
+      true,
+    ]);
   });
 
   test('gives what comes over the new one, and an acknowledgement reaches the service', async () => {
@@ -225,7 +233,8 @@ describe('redelivery over libsignal’s connections', () => {
     await using listening = await openTransport(service);
     const listener = notingListener((_text, ack) => ack.send(200));
     listening.receive(listener);
-    const accounts = (): typeof service.open => service.open.filter(({ authenticated }) => authenticated);
+    const accounts = (): typeof service.open =>
+      service.open.filter(({ authenticated }) => authenticated);
     const [first] = accounts();
     listening.redeliver();
     await untilTrue(() => accounts().length === 1 && accounts()[0] !== first);
@@ -233,7 +242,12 @@ describe('redelivery over libsignal’s connections', () => {
     // WebSocketRequestMessage of the service: 1 verb, 2 path, 3 body, 4 id.
     const text = (field: number, value: string): Buffer =>
       Buffer.concat([Uint8Array.of((field << 3) | 2, value.length), Buffer.from(value)]);
-    const message = [text(1, 'PUT'), text(2, '/api/v1/message'), text(3, 'abc'), Buffer.of(0x20, 1)];
+    const message = [
+      text(1, 'PUT'),
+      text(2, '/api/v1/message'),
+      text(3, 'abc'),
+      Buffer.of(0x20, 1),
+    ];
     remote.sendRawServerRequest(new Uint8Array(Buffer.concat(message)));
     await neverHangs(
       untilTrue(() => listener.heard.includes('abc')),

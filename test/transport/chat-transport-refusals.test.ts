@@ -6,7 +6,11 @@ import { ASK, ASK_NAMES, openTransport, RAW, TYPED, type AskName } from '../harn
 
 const SENDS: readonly AskName[] = ['sendSealed', 'sendUnsealed'];
 /** An answer that all who ask for a profile or for counts could take. */
-const COUNTED_AND_KEY = { count: 1, pqCount: 2, identityKey: Buffer.alloc(33, 5).toString('base64') };
+const COUNTED_AND_KEY = {
+  count: 1,
+  pqCount: 2,
+  identityKey: Buffer.alloc(33, 5).toString('base64'),
+};
 
 let service: FakeService;
 let transport: ChatTransport;
@@ -23,7 +27,10 @@ afterAll(() => transport.close());
 afterEach(() => expect(service.open).toHaveLength(2));
 
 /** What each of the methods answers when the service answers so. */
-async function outcomes(names: readonly AskName[], response: FakeResponse): Promise<Partial<Record<AskName, unknown>>> {
+async function outcomes(
+  names: readonly AskName[],
+  response: FakeResponse,
+): Promise<Partial<Record<AskName, unknown>>> {
   answer = response;
   const entries: [AskName, unknown][] = [];
   for (const name of names) {
@@ -38,7 +45,8 @@ function all(names: readonly AskName[], refusal: Refusal): Partial<Record<AskNam
   return Object.fromEntries(names.map((name) => [name, refusal]));
 }
 
-const without = (...names: readonly AskName[]): readonly AskName[] => ASK_NAMES.filter((name) => !names.includes(name));
+const without = (...names: readonly AskName[]): readonly AskName[] =>
+  ASK_NAMES.filter((name) => !names.includes(name));
 
 describe('what a transport answers when the service answers', () => {
   test.each<[number, Refusal]>([
@@ -55,18 +63,29 @@ describe('what a transport answers when the service answers', () => {
   });
 
   test('503: libsignal says of its own requests only that it was a 5xx', async () => {
-    expect(await outcomes(RAW, { status: 503 })).toEqual(all(RAW, { status: 'unavailable', httpStatus: 503 }));
-    expect(await outcomes(TYPED, { status: 503 })).toEqual(all(TYPED, { status: 'unavailable', httpStatus: 500 }));
+    expect(await outcomes(RAW, { status: 503 })).toEqual(
+      all(RAW, { status: 'unavailable', httpStatus: 503 }),
+    );
+    expect(await outcomes(TYPED, { status: 503 })).toEqual(
+      all(TYPED, { status: 'unavailable', httpStatus: 500 }),
+    );
   });
 
   test('508: a loop in the service, which asking again would add to; libsignal tells it from no other 5xx', async () => {
-    expect(await outcomes(RAW, { status: 508 })).toEqual(all(RAW, { status: 'rejected', httpStatus: 508 }));
-    expect(await outcomes(TYPED, { status: 508 })).toEqual(all(TYPED, { status: 'unavailable', httpStatus: 500 }));
+    expect(await outcomes(RAW, { status: 508 })).toEqual(
+      all(RAW, { status: 'rejected', httpStatus: 508 }),
+    );
+    expect(await outcomes(TYPED, { status: 508 })).toEqual(
+      all(TYPED, { status: 'unavailable', httpStatus: 500 }),
+    );
   });
 
   test.each(ASK_NAMES)('499 to %s: this client is too old, whatever is asked', async (name) => {
     const answer = outcomes([name], { status: 499 });
-    await expect(answer).rejects.toMatchObject({ code: 'ERR_TRANSPORT_REFUSED', cause: { message: /499/ } });
+    await expect(answer).rejects.toMatchObject({
+      code: 'ERR_TRANSPORT_REFUSED',
+      cause: { message: /499/ },
+    });
   });
 
   test('404: not found, which is an answer to whether an account exists', async () => {
@@ -89,16 +108,25 @@ describe('what a transport answers when the service answers', () => {
     );
   });
 
-  test.each([409, 410])('%i with a body that says nothing: no exception, and no empty lists', async (status) => {
-    const empty = { missingDevices: [], extraDevices: [], staleDevices: [] };
-    for (const body of [undefined, 'no object', empty, { missingDevices: 'all' }, Uint8Array.of(123)]) {
-      expect(await outcomes(SENDS, { status, body })).toEqual({
-        sendUnsealed: { status: 'rejected', httpStatus: status },
-        // libsignal does not say of which answer it could not read the body.
-        sendSealed: { status: 'unavailable' },
-      });
-    }
-  });
+  test.each([409, 410])(
+    '%i with a body that says nothing: no exception, and no empty lists',
+    async (status) => {
+      const empty = { missingDevices: [], extraDevices: [], staleDevices: [] };
+      for (const body of [
+        undefined,
+        'no object',
+        empty,
+        { missingDevices: 'all' },
+        Uint8Array.of(123),
+      ]) {
+        expect(await outcomes(SENDS, { status, body })).toEqual({
+          sendUnsealed: { status: 'rejected', httpStatus: status },
+          // libsignal does not say of which answer it could not read the body.
+          sendSealed: { status: 'unavailable' },
+        });
+      }
+    },
+  );
 
   test('428: what it takes to go on, to an unsealed message', async () => {
     const body = { token: 'a token', options: ['captcha', 'pushChallenge'] };
@@ -109,7 +137,8 @@ describe('what a transport answers when the service answers', () => {
         options: ['captcha', 'pushChallenge'],
         retryAfterMs: 9_000,
       },
-      // The service does not challenge who does not say who they are; libsignal does not pass on a token to them.
+      // The service does not challenge who does not say who they are; libsignal does not pass on a
+      // token to them.
       sendSealed: { status: 'challenge', token: '', options: [] },
     });
   });
@@ -122,7 +151,9 @@ describe('what a transport answers when the service answers', () => {
 
   test('429 with a date for Retry-After: when to come back, where the answer is ours to read', async () => {
     const inThePast = { status: 429, headers: { 'retry-after': 'Wed, 21 Oct 2015 07:28:00 GMT' } };
-    expect(await outcomes(RAW, inThePast)).toEqual(all(RAW, { status: 'rate-limited', retryAfterMs: 0 }));
+    expect(await outcomes(RAW, inThePast)).toEqual(
+      all(RAW, { status: 'rate-limited', retryAfterMs: 0 }),
+    );
     expect(await outcomes(TYPED, inThePast)).toEqual(
       all(TYPED, { status: 'rate-limited', retryAfterMs: DEFAULT_RETRY_AFTER_MS }),
     );
@@ -141,13 +172,21 @@ describe('what a transport answers when the service answers', () => {
     ['nothing in a certificate', { certificate: '', identityKey: '', devices: [] }],
     ['null', null],
     ['devices that are none', { certificate: '%', identityKey: 'BQ==', devices: [null] }],
-    ['a device without keys', { certificate: '=', identityKey: 'BQ==', devices: [{ deviceId: 1, registrationId: 1 }] }],
-  ])('200 with %s where there should be a certificate or prekeys: no exception', async (_what, body) => {
-    const names = ['fetchSenderCertificate', 'fetchPreKeysAsAccount'] as const;
-    expect(await outcomes(names, { status: 200, body })).toEqual(all(names, { status: 'rejected', httpStatus: 200 }));
-    const { fetchPreKeys } = await outcomes(['fetchPreKeys'], { status: 200, body });
-    expect(fetchPreKeys).toEqual({ status: 'unavailable' });
-  });
+    [
+      'a device without keys',
+      { certificate: '=', identityKey: 'BQ==', devices: [{ deviceId: 1, registrationId: 1 }] },
+    ],
+  ])(
+    '200 with %s where there should be a certificate or prekeys: no exception',
+    async (_what, body) => {
+      const names = ['fetchSenderCertificate', 'fetchPreKeysAsAccount'] as const;
+      expect(await outcomes(names, { status: 200, body })).toEqual(
+        all(names, { status: 'rejected', httpStatus: 200 }),
+      );
+      const { fetchPreKeys } = await outcomes(['fetchPreKeys'], { status: 200, body });
+      expect(fetchPreKeys).toEqual({ status: 'unavailable' });
+    },
+  );
 
   test.each<[string, unknown]>([
     ['no body', undefined],
@@ -158,10 +197,15 @@ describe('what a transport answers when the service answers', () => {
     ['other types', { identityKey: 7, count: '1', pqCount: [2] }],
     ['halves', { count: 1.5, pqCount: 0.5, identityKey: 'BQ==' }],
     ['less than nothing', { count: -1, pqCount: -1, identityKey: '' }],
-    ['a body beyond all measure', Buffer.from(`${JSON.stringify(COUNTED_AND_KEY)}${' '.repeat(1_024 * 1_024)}`)],
+    [
+      'a body beyond all measure',
+      Buffer.from(`${JSON.stringify(COUNTED_AND_KEY)}${' '.repeat(1_024 * 1_024)}`),
+    ],
   ])('200 with %s where there should be a profile or counts: no exception', async (_what, body) => {
     const names = ['fetchProfile', 'fetchProfileAsAccount', 'countPreKeys'] as const;
-    expect(await outcomes(names, { status: 200, body })).toEqual(all(names, { status: 'rejected', httpStatus: 200 }));
+    expect(await outcomes(names, { status: 200, body })).toEqual(
+      all(names, { status: 'rejected', httpStatus: 200 }),
+    );
   });
 
   test.each<[string, unknown]>([
@@ -176,6 +220,8 @@ describe('what a transport answers when the service answers', () => {
   });
 
   test('200 to a sealed message, with a body that is no JSON: nobody knows whether it was sent', async () => {
-    expect(await outcomes(['sendSealed'], { status: 200 })).toEqual({ sendSealed: { status: 'unavailable' } });
+    expect(await outcomes(['sendSealed'], { status: 200 })).toEqual({
+      sendSealed: { status: 'unavailable' },
+    });
   });
 });

@@ -2,7 +2,14 @@ import { ServiceId } from '@signalapp/libsignal-client';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type ChatTransport, type PreKeysOutcome, type SealcastErrorCode } from 'sealcast';
 import { FakeService, type FakeRequest } from '../fakes/fake-service.js';
-import { ACCESS_KEY, ACI, openTransport, preKeysAnswer, SEALED, UNSEALED } from '../harness/transports.js';
+import {
+  ACCESS_KEY,
+  ACI,
+  openTransport,
+  preKeysAnswer,
+  SEALED,
+  UNSEALED,
+} from '../harness/transports.js';
 
 const PNI = 'PNI:796abedb-ca4e-4f18-8803-1fde5b921f9f';
 const BASE64_ACCESS_KEY = 'BwcHBwcHBwcHBwcHBwcHBw==';
@@ -26,7 +33,11 @@ describe('a message that a transport sends', () => {
   test('sealed: arrives as it was given, with the access key, and not as the account', async () => {
     expect(await transport.sendSealed(SEALED)).toEqual({ status: 'sent' });
     const { verb, path, authenticated, headers, json } = lastRequest();
-    expect({ verb, path, authenticated }).toEqual({ verb: 'PUT', path: `/v1/messages/${ACI}`, authenticated: false });
+    expect({ verb, path, authenticated }).toEqual({
+      verb: 'PUT',
+      path: `/v1/messages/${ACI}`,
+      authenticated: false,
+    });
     expect(new Map(headers)).toEqual(
       new Map([
         ['content-type', 'application/json'],
@@ -47,7 +58,11 @@ describe('a message that a transport sends', () => {
   test('unsealed: arrives as it was given, with the kind of each ciphertext, as the account', async () => {
     expect(await transport.sendUnsealed(UNSEALED)).toEqual({ status: 'sent' });
     const { verb, path, authenticated, headers, json } = lastRequest();
-    expect({ verb, path, authenticated }).toEqual({ verb: 'PUT', path: `/v1/messages/${ACI}`, authenticated: true });
+    expect({ verb, path, authenticated }).toEqual({
+      verb: 'PUT',
+      path: `/v1/messages/${ACI}`,
+      authenticated: true,
+    });
     expect(new Map(headers)).toEqual(new Map([['content-type', 'application/json']]));
     expect(json()).toEqual({
       messages: [
@@ -77,20 +92,36 @@ describe('a message that a transport sends', () => {
     const content = Uint8Array.of(1, 2, 3, 4).subarray(1, 3);
     await transport.sendSealed({ ...SEALED, messages: [{ ...SEALED.messages[0]!, content }] });
     expect(lastRequest().json()).toMatchObject({ messages: [{ content: 'AgM=' }] });
-    await transport.sendUnsealed({ ...UNSEALED, messages: [{ ...UNSEALED.messages[0]!, content }] });
+    await transport.sendUnsealed({
+      ...UNSEALED,
+      messages: [{ ...UNSEALED.messages[0]!, content }],
+    });
     expect(lastRequest().json()).toMatchObject({ messages: [{ content: 'AgM=' }] });
   });
 });
 
 describe('prekeys that a transport fetches', () => {
-  function expectBundles(outcome: PreKeysOutcome, { identityKey, oneTimeKey }: ReturnType<typeof preKeysAnswer>): void {
+  function expectBundles(
+    outcome: PreKeysOutcome,
+    { identityKey, oneTimeKey }: ReturnType<typeof preKeysAnswer>,
+  ): void {
     if (outcome.status !== 'ok') throw new Error(`not ok: ${outcome.status}`);
     expect(outcome.identityKey).toEqual(identityKey);
     const [first, second] = outcome.bundles;
     expect(outcome.bundles).toHaveLength(2);
-    expect(first).toMatchObject({ deviceId: 1, registrationId: 101, signedPreKeyId: 11, kyberPreKeyId: 21 });
+    expect(first).toMatchObject({
+      deviceId: 1,
+      registrationId: 101,
+      signedPreKeyId: 11,
+      kyberPreKeyId: 21,
+    });
     expect(first).toMatchObject({ preKeyId: 31, preKeyPublic: oneTimeKey });
-    expect(second).toMatchObject({ deviceId: 2, registrationId: 102, signedPreKeyId: 12, kyberPreKeyId: 22 });
+    expect(second).toMatchObject({
+      deviceId: 2,
+      registrationId: 102,
+      signedPreKeyId: 12,
+      kyberPreKeyId: 22,
+    });
     expect(second).not.toHaveProperty('preKeyId');
     expect(second).not.toHaveProperty('preKeyPublic');
     for (const bundle of outcome.bundles) {
@@ -104,22 +135,33 @@ describe('prekeys that a transport fetches', () => {
   test('as nobody, with an access key, and as the account, without: the same bundles', async () => {
     const answer = preKeysAnswer();
     service.on('GET', /^\/v2\/keys\//, () => answer.response);
-    const asNobody = await transport.fetchPreKeys({ destination: ACI, device: 'all', accessKey: ACCESS_KEY });
+    const asNobody = await transport.fetchPreKeys({
+      destination: ACI,
+      device: 'all',
+      accessKey: ACCESS_KEY,
+    });
     expectBundles(asNobody, answer);
     expect(lastRequest()).toMatchObject({ path: `/v2/keys/${ACI}/*`, authenticated: false });
     expect(lastRequest().headers.get('unidentified-access-key')).toBe(BASE64_ACCESS_KEY);
 
-    const asAccount = await transport.fetchPreKeys({ destination: ACI, device: 'all', accessKey: null });
+    const asAccount = await transport.fetchPreKeys({
+      destination: ACI,
+      device: 'all',
+      accessKey: null,
+    });
     expectBundles(asAccount, answer);
     expect(lastRequest()).toMatchObject({ path: `/v2/keys/${ACI}/*`, authenticated: true });
     expect(lastRequest().headers.size).toBe(0);
     expect(asAccount).toEqual(asNobody);
   });
 
-  test.each([ACCESS_KEY, null])('of one device, and of the account behind a phone number', async (accessKey) => {
-    await transport.fetchPreKeys({ destination: PNI, device: 127, accessKey });
-    expect(lastRequest().path).toBe(`/v2/keys/${PNI}/127`);
-  });
+  test.each([ACCESS_KEY, null])(
+    'of one device, and of the account behind a phone number',
+    async (accessKey) => {
+      await transport.fetchPreKeys({ destination: PNI, device: 127, accessKey });
+      expect(lastRequest().path).toBe(`/v2/keys/${PNI}/127`);
+    },
+  );
 });
 
 describe('what a transport asks of an account', () => {
@@ -134,28 +176,52 @@ describe('what a transport asks of an account', () => {
     });
   });
 
-  test.each([true, false])('its own certificate, with its phone number or without (%s)', async (includePhoneNumber) => {
-    service.on('GET', /^\/v1\/certificate\//, () => ({ status: 200, body: { certificate: 'AQID' } }));
-    const certificate = Uint8Array.of(1, 2, 3);
-    expect(await transport.fetchSenderCertificate({ includePhoneNumber })).toEqual({ status: 'ok', certificate });
-    expect(lastRequest()).toMatchObject({
-      path: `/v1/certificate/delivery?includeE164=${includePhoneNumber}`,
-      authenticated: true,
-    });
-  });
+  test.each([true, false])(
+    'its own certificate, with its phone number or without (%s)',
+    async (includePhoneNumber) => {
+      service.on('GET', /^\/v1\/certificate\//, () => ({
+        status: 200,
+        body: { certificate: 'AQID' },
+      }));
+      const certificate = Uint8Array.of(1, 2, 3);
+      expect(await transport.fetchSenderCertificate({ includePhoneNumber })).toEqual({
+        status: 'ok',
+        certificate,
+      });
+      expect(lastRequest()).toMatchObject({
+        path: `/v1/certificate/delivery?includeE164=${includePhoneNumber}`,
+        authenticated: true,
+      });
+    },
+  );
 });
 
 describe('arguments of a wrong form', () => {
   const [message] = SEALED.messages;
-  const refused = { name: 'SealcastError', code: 'ERR_INVALID_ARGUMENT' satisfies SealcastErrorCode };
+  const refused = {
+    name: 'SealcastError',
+    code: 'ERR_INVALID_ARGUMENT' satisfies SealcastErrorCode,
+  };
 
   test.each<[string, Partial<typeof SEALED>, object]>([
     ['no service id', { destination: '+15550100' }, { field: 'destination' }],
     ['no message', { messages: [] }, { field: 'messages' }],
-    ['device 0', { messages: [message!, { ...message!, deviceId: 0 }] }, { field: 'deviceId', index: 1 }],
+    [
+      'device 0',
+      { messages: [message!, { ...message!, deviceId: 0 }] },
+      { field: 'deviceId', index: 1 },
+    ],
     ['device 128', { messages: [{ ...message!, deviceId: 128 }] }, { field: 'deviceId', index: 0 }],
-    ['half a registration id', { messages: [{ ...message!, registrationId: 0.5 }] }, { field: 'registrationId' }],
-    ['text', { messages: [{ ...message!, content: 'text' as never }] }, { field: 'content', index: 0 }],
+    [
+      'half a registration id',
+      { messages: [{ ...message!, registrationId: 0.5 }] },
+      { field: 'registrationId' },
+    ],
+    [
+      'text',
+      { messages: [{ ...message!, content: 'text' as never }] },
+      { field: 'content', index: 0 },
+    ],
     ['a time before time', { timestamp: -1 }, { field: 'timestamp' }],
     ['nothing at all', { messages: [null as never] }, { field: 'deviceId', index: 0 }],
     ['maybe online', { online: 'maybe' as never }, { field: 'online' }],
@@ -163,7 +229,10 @@ describe('arguments of a wrong form', () => {
     ['a Date', { timestamp: new Date() as never }, { field: 'timestamp' }],
   ])('of a message: %s', async (_what, change, facts) => {
     const requests = service.requests.length;
-    await expect(transport.sendSealed({ ...SEALED, ...change })).rejects.toMatchObject({ ...refused, ...facts });
+    await expect(transport.sendSealed({ ...SEALED, ...change })).rejects.toMatchObject({
+      ...refused,
+      ...facts,
+    });
     const unsealed = { ...UNSEALED, ...change } as typeof UNSEALED;
     await expect(transport.sendUnsealed(unsealed)).rejects.toMatchObject({ ...refused, ...facts });
     expect(service.requests).toHaveLength(requests);
@@ -171,15 +240,28 @@ describe('arguments of a wrong form', () => {
 
   test('of the rest: access keys, devices, service ids, options', async () => {
     const short = { ...SEALED, accessKey: new Uint8Array(15) };
-    await expect(transport.sendSealed(short)).rejects.toMatchObject({ ...refused, field: 'accessKey' });
+    await expect(transport.sendSealed(short)).rejects.toMatchObject({
+      ...refused,
+      field: 'accessKey',
+    });
     const kind = {
       ...UNSEALED,
       messages: [UNSEALED.messages[0]!, { ...UNSEALED.messages[1]!, type: 'sealed' as never }],
     };
-    await expect(transport.sendUnsealed(kind)).rejects.toMatchObject({ ...refused, field: 'type', index: 1 });
+    await expect(transport.sendUnsealed(kind)).rejects.toMatchObject({
+      ...refused,
+      field: 'type',
+      index: 1,
+    });
     const device = { destination: ACI, device: 0, accessKey: null };
-    await expect(transport.fetchPreKeys(device)).rejects.toMatchObject({ ...refused, field: 'device' });
-    await expect(transport.accountExists('nobody')).rejects.toMatchObject({ ...refused, field: 'serviceId' });
+    await expect(transport.fetchPreKeys(device)).rejects.toMatchObject({
+      ...refused,
+      field: 'device',
+    });
+    await expect(transport.accountExists('nobody')).rejects.toMatchObject({
+      ...refused,
+      field: 'serviceId',
+    });
     for (const options of [{ unauthenticatedConnections: 0 }, { requestTimeoutMs: Number.NaN }]) {
       await expect(openTransport(service, options)).rejects.toMatchObject(refused);
     }
@@ -187,6 +269,8 @@ describe('arguments of a wrong form', () => {
 
   test('a service id in capitals is one, written as the service writes it', async () => {
     await transport.sendUnsealed({ ...UNSEALED, destination: ACI.toUpperCase() });
-    expect(lastRequest().path).toBe(`/v1/messages/${ServiceId.parseFromServiceIdString(ACI).getServiceIdString()}`);
+    expect(lastRequest().path).toBe(
+      `/v1/messages/${ServiceId.parseFromServiceIdString(ACI).getServiceIdString()}`,
+    );
   });
 });

@@ -10,14 +10,18 @@ import { AS_ACCOUNT, ASK, ASK_NAMES, openTransport } from '../harness/transports
 
 const OK: FakeResponse = { status: 200, body: {} };
 const delinked = (): Error => new LibSignalErrorBase('delinked', 'DeviceDelinked', 'connect');
-const tooOld = (): Error => new LibSignalErrorBase('unexpected response status 499', 'IoError', 'connect');
+const tooOld = (): Error =>
+  new LibSignalErrorBase('unexpected response status 499', 'IoError', 'connect');
 const connectedElsewhere = (): LibSignalErrorBase =>
   new LibSignalErrorBase('connected elsewhere', 'ConnectedElsewhere', 'connect');
 
 let transport: ChatTransport | undefined;
 afterEach(() => transport?.close());
 
-async function open(service: ConnectionSource, options?: Parameters<typeof openTransport>[1]): Promise<ChatTransport> {
+async function open(
+  service: ConnectionSource,
+  options?: Parameters<typeof openTransport>[1],
+): Promise<ChatTransport> {
   return (transport = await openTransport(service, options));
 }
 
@@ -27,7 +31,10 @@ describe('a connection that is lost', () => {
     const answer = ASK[name](await open(service));
     await service.untilAsked(1);
     await service.dropConnections();
-    expect(await answer).toMatchObject({ status: 'unavailable', cause: { code: ErrorCode.ChatServiceInactive } });
+    expect(await answer).toMatchObject({
+      status: 'unavailable',
+      cause: { code: ErrorCode.ChatServiceInactive },
+    });
   });
 
   test('is made again, and what was asked meanwhile waits for it', async () => {
@@ -94,10 +101,18 @@ describe('a connection that is lost', () => {
     // WebSocketRequestMessage of the service: 1 verb, 2 path, 3 body, 4 id, 5 headers.
     const text = (field: number, value: string): Buffer =>
       Buffer.concat([Uint8Array.of((field << 3) | 2, value.length), Buffer.from(value)]);
-    const bytes = (parts: Buffer[]): Uint8Array<ArrayBuffer> => new Uint8Array(Buffer.concat(parts));
-    const message = [text(1, 'PUT'), text(2, '/api/v1/message'), text(3, 'abc'), Buffer.of(0x20, 1)];
+    const bytes = (parts: Buffer[]): Uint8Array<ArrayBuffer> =>
+      new Uint8Array(Buffer.concat(parts));
+    const message = [
+      text(1, 'PUT'),
+      text(2, '/api/v1/message'),
+      text(3, 'abc'),
+      Buffer.of(0x20, 1),
+    ];
     remote.sendRawServerRequest(bytes([...message, text(5, 'x-signal-timestamp: 1000')]));
-    remote.sendRawServerRequest(bytes([text(1, 'PUT'), text(2, '/api/v1/queue/empty'), Buffer.of(0x20, 2)]));
+    remote.sendRawServerRequest(
+      bytes([text(1, 'PUT'), text(2, '/api/v1/queue/empty'), Buffer.of(0x20, 2)]),
+    );
     await neverHangs(
       untilTrue(() => heard.length === 3),
       'the message',
@@ -165,7 +180,10 @@ describe('a service that refuses the account for good', () => {
     account.listener.onConnectionInterrupted(connectedElsewhere());
     for (const name of AS_ACCOUNT) {
       const cause = { code: ErrorCode.ConnectedElsewhere };
-      await expect(ASK[name](transport!)).rejects.toMatchObject({ code: 'ERR_TRANSPORT_REFUSED', cause });
+      await expect(ASK[name](transport!)).rejects.toMatchObject({
+        code: 'ERR_TRANSPORT_REFUSED',
+        cause,
+      });
     }
     expect(await ASK.sendSealed(transport!)).toEqual({ status: 'sent' });
     expect(service.connectAttempts).toBe(2);
@@ -197,7 +215,9 @@ describe('a service that refuses the account for good', () => {
     service.refuseConnections(delinked);
     await service.dropConnections();
     await untilTrue(() => heard.length === 1);
-    expect(heard).toMatchObject([{ code: 'ERR_TRANSPORT_REFUSED', cause: { code: ErrorCode.DeviceDelinked } }]);
+    expect(heard).toMatchObject([
+      { code: 'ERR_TRANSPORT_REFUSED', cause: { code: ErrorCode.DeviceDelinked } },
+    ]);
   });
 
   test('before there is a listener: the listener that comes hears of it', async () => {
@@ -228,10 +248,15 @@ describe('a service that refuses the account for good', () => {
     expect(heard).toEqual([]);
   });
 
-  test.each([null, 'yes', 5, { baseMS: 1 }])('refuses retryConnectedElsewhere: %j', async (retryConnectedElsewhere) => {
-    const options = { retryConnectedElsewhere } as unknown as ChatTransportOptions;
-    await expect(openTransport(new FakeService(), options)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT' });
-  });
+  test.each([null, 'yes', 5, { baseMS: 1 }])(
+    'refuses retryConnectedElsewhere: %j',
+    async (retryConnectedElsewhere) => {
+      const options = { retryConnectedElsewhere } as unknown as ChatTransportOptions;
+      await expect(openTransport(new FakeService(), options)).rejects.toMatchObject({
+        code: 'ERR_INVALID_ARGUMENT',
+      });
+    },
+  );
 
   test('while requests wait for the connection: ends their wait', async () => {
     const service = new FakeService();
@@ -284,7 +309,8 @@ describe('several connections as nobody', () => {
     const answers = Array.from({ length: 9 }, () => ASK.sendSealed(transport!));
     await service.untilAsked(9);
     const counts = new Map<number, number>();
-    for (const { connection } of service.requests) counts.set(connection, (counts.get(connection) ?? 0) + 1);
+    for (const { connection } of service.requests)
+      counts.set(connection, (counts.get(connection) ?? 0) + 1);
     expect([...counts.values()]).toEqual([3, 3, 3]);
     service.answerAll(OK);
     await Promise.all(answers);
@@ -297,7 +323,8 @@ describe('several connections as nobody', () => {
     service.refuseConnections();
     await lost!.drop();
     await untilTrue(() => service.connectAttempts > 3);
-    for (let i = 0; i < 5; i++) expect(await ASK.sendSealed(transport!)).toEqual({ status: 'sent' });
+    for (let i = 0; i < 5; i++)
+      expect(await ASK.sendSealed(transport!)).toEqual({ status: 'sent' });
     expect(service.requests.every(({ connection }) => connection !== lost!.number)).toBe(true);
   });
 });

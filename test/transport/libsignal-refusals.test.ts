@@ -6,12 +6,17 @@ import { LibsignalRefusals } from '#dist/src/transport/mapping/libsignal.js';
 
 const { ErrorCode } = libsignal;
 const refusals = new LibsignalRefusals(libsignal);
-const thrown = (code: number, facts: object = {}): Error => Object.assign(new Error('refused'), { code, ...facts });
+const thrown = (code: number, facts: object = {}): Error =>
+  Object.assign(new Error('refused'), { code, ...facts });
 
 test.each([
   ['429', thrown(ErrorCode.RateLimitedError, { retryAfterSecs: 90 }), 90_000],
   ['428', thrown(ErrorCode.RateLimitChallengeError, { retryAfterSecs: 90 }), 90_000],
-  ['428 without a time', thrown(ErrorCode.RateLimitChallengeError, { retryAfterSecs: null }), undefined],
+  [
+    '428 without a time',
+    thrown(ErrorCode.RateLimitChallengeError, { retryAfterSecs: null }),
+    undefined,
+  ],
   ['5xx', thrown(ErrorCode.IoError), undefined],
 ])('%s: how long the service wants to be left alone', (_, error, retryAfterMs) => {
   expect(refusals.retryAfterMs(error)).toBe(retryAfterMs);

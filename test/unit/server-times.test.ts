@@ -11,10 +11,18 @@ const DATE = new Date(NOW_MS).toUTCString();
 
 describe('the time in an answer', () => {
   it.each<[string, Record<string, string>, number | undefined]>([
-    ['x-signal-timestamp', { 'x-signal-timestamp': `${NOW_MS}`, date: 'Thu, 01 Jan 2026 00:00:00 GMT' }, NOW_MS],
+    [
+      'x-signal-timestamp',
+      { 'x-signal-timestamp': `${NOW_MS}`, date: 'Thu, 01 Jan 2026 00:00:00 GMT' },
+      NOW_MS,
+    ],
     ['X-Signal-Timestamp', { 'X-Signal-Timestamp': ` ${NOW_MS} ` }, NOW_MS],
     ['the middle of the second of date', { Date: DATE }, NOW_MS - 123 + 500],
-    ['date for a timestamp that is none', { 'x-signal-timestamp': '-1', date: DATE }, NOW_MS - 123 + 500],
+    [
+      'date for a timestamp that is none',
+      { 'x-signal-timestamp': '-1', date: DATE },
+      NOW_MS - 123 + 500,
+    ],
     ['none of a date in another form', { date: '2026-11-22' }, undefined],
     ['none of other headers', { 'x-timestamp': `${NOW_MS}` }, undefined],
   ])('is %s', (_, headers, wanted) => {
@@ -37,18 +45,25 @@ describe('a ChatTransport', () => {
     times = [];
   });
 
-  it.each([200, 404, 429, 503])('tells the time in an answer of status %i, with its round trip', async (status) => {
-    response = { status, headers: { 'x-signal-timestamp': `${NOW_MS}` }, body: { count: 1, pqCount: 2 } };
-    const startMs = performance.now();
-    const stop = transport.onServerTime((time) => times.push(time));
-    await ASK.countPreKeys(transport);
-    const tookMs = performance.now() - startMs;
-    stop();
-    await ASK.countPreKeys(transport);
-    expect(times).toMatchObject([{ serverMs: NOW_MS }]);
-    expect(times[0]?.roundTripMs).toBeGreaterThan(0);
-    expect(times[0]?.roundTripMs).toBeLessThanOrEqual(tookMs);
-  });
+  it.each([200, 404, 429, 503])(
+    'tells the time in an answer of status %i, with its round trip',
+    async (status) => {
+      response = {
+        status,
+        headers: { 'x-signal-timestamp': `${NOW_MS}` },
+        body: { count: 1, pqCount: 2 },
+      };
+      const startMs = performance.now();
+      const stop = transport.onServerTime((time) => times.push(time));
+      await ASK.countPreKeys(transport);
+      const tookMs = performance.now() - startMs;
+      stop();
+      await ASK.countPreKeys(transport);
+      expect(times).toMatchObject([{ serverMs: NOW_MS }]);
+      expect(times[0]?.roundTripMs).toBeGreaterThan(0);
+      expect(times[0]?.roundTripMs).toBeLessThanOrEqual(tookMs);
+    },
+  );
 
   it('tells nothing where the answer has no time', async () => {
     response = { status: 200, body: { count: 1, pqCount: 2 } };
@@ -59,7 +74,11 @@ describe('a ChatTransport', () => {
   });
 
   it('tells each of its listeners, one that was added twice twice', async () => {
-    response = { status: 200, headers: { 'x-signal-timestamp': `${NOW_MS}` }, body: { count: 1, pqCount: 2 } };
+    response = {
+      status: 200,
+      headers: { 'x-signal-timestamp': `${NOW_MS}` },
+      body: { count: 1, pqCount: 2 },
+    };
     const listener = (time: ServerTime): number => times.push(time);
     const [stop, stopOther] = [transport.onServerTime(listener), transport.onServerTime(listener)];
     await ASK.countPreKeys(transport);
@@ -119,10 +138,21 @@ describe('a transport of another making', () => {
   });
 
   it('is refused where onServerTime is no function, or returns none', () => {
-    const refusal = expect.objectContaining({ code: 'ERR_INVALID_ARGUMENT', field: 'transport.onServerTime' }) as Error;
-    expect(() => over({ onServerTime: () => undefined }).onServerTime?.(() => undefined)).toThrow(refusal);
+    const refusal = expect.objectContaining({
+      code: 'ERR_INVALID_ARGUMENT',
+      field: 'transport.onServerTime',
+    }) as Error;
+    expect(() => over({ onServerTime: () => undefined }).onServerTime?.(() => undefined)).toThrow(
+      refusal,
+    );
     const method = (): void => undefined;
-    const requests = ['sendSealed', 'sendUnsealed', 'fetchPreKeys', 'accountExists', 'fetchSenderCertificate'];
+    const requests = [
+      'sendSealed',
+      'sendUnsealed',
+      'fetchPreKeys',
+      'accountExists',
+      'fetchSenderCertificate',
+    ];
     const methods = Object.fromEntries(requests.map((name) => [name, method]));
     expect(() => checkTransport({ ...methods, onServerTime: true })).toThrow(refusal);
     expect(() => checkTransport(methods)).not.toThrow();

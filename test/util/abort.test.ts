@@ -13,7 +13,9 @@ describe.each([
     const { signal } = new AbortController();
     expect(await race(() => Promise.resolve(1), undefined)).toBe(1);
     expect(await race(() => Promise.resolve(2), signal)).toBe(2);
-    await expect(race(() => Promise.reject(new Error('it failed')), signal)).rejects.toThrow('it failed');
+    await expect(race(() => Promise.reject(new Error('it failed')), signal)).rejects.toThrow(
+      'it failed',
+    );
     expect(getEventListeners(signal, 'abort')).toEqual([]);
   });
 

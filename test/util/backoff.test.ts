@@ -1,12 +1,15 @@
 import { describe, expect, test } from 'vitest';
 import { Backoff, backoffMs } from '#dist/src/util/backoff.js';
 
-const waits = (backoff: Backoff, count: number): number[] => Array.from({ length: count }, () => backoff.next());
+const waits = (backoff: Backoff, count: number): number[] =>
+  Array.from({ length: count }, () => backoff.next());
 
 describe('Backoff', () => {
   test('doubles what it may wait, from 1 s up to 60 s', () => {
     const backoff = new Backoff({ random: () => 0.5 });
-    expect(waits(backoff, 9)).toEqual([500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000]);
+    expect(waits(backoff, 9)).toEqual([
+      500, 1_000, 2_000, 4_000, 8_000, 16_000, 30_000, 30_000, 30_000,
+    ]);
   });
 
   test('waits any part of it, from nothing on', () => {
@@ -32,7 +35,9 @@ describe('backoffMs()', () => {
   const growth = { baseMs: 1_000, capMs: 60_000 };
 
   test('doubles with each failure, up to the cap', () => {
-    const waits = [0, 1, 2, 5, 6, 2_000].map((failures) => backoffMs(failures, { ...growth, random: () => 1 }));
+    const waits = [0, 1, 2, 5, 6, 2_000].map((failures) =>
+      backoffMs(failures, { ...growth, random: () => 1 }),
+    );
     expect(waits).toEqual([1_000, 2_000, 4_000, 32_000, 60_000, 60_000]);
   });
 

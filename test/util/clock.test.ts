@@ -6,7 +6,9 @@ describe('a sleep on the machine’s clock', () => {
   it('thousands of times on one signal leaves one listener on it, and none afterwards', async () => {
     const controller = new AbortController();
     const reason = new Error('over');
-    const sleeping = Array.from({ length: 2_000 }, () => SYSTEM_CLOCK.sleep(1e9, controller.signal));
+    const sleeping = Array.from({ length: 2_000 }, () =>
+      SYSTEM_CLOCK.sleep(1e9, controller.signal),
+    );
     const rejected = Promise.all(sleeping.map((one) => expect(one).rejects.toBe(reason)));
     expect(getEventListeners(controller.signal, 'abort')).toHaveLength(1);
     controller.abort(reason);

@@ -3,7 +3,11 @@ import { checkNames, isPlainObject } from '#dist/src/util/known-names.js';
 
 const KNOWN = { dryRun: true, maxPerSecond: true, encryptionKey: true, id: true } as const;
 
-function refusalOf(given: object, parent?: string, index?: number): { field?: string; message?: string } {
+function refusalOf(
+  given: object,
+  parent?: string,
+  index?: number,
+): { field?: string; message?: string } {
   try {
     checkNames(given, KNOWN, parent, index);
   } catch (error) {
@@ -62,5 +66,6 @@ it('a plain object is told from an instance', () => {
   for (const plain of [{}, Object.create(null), structuredClone({ a: 1 })] as object[]) {
     expect(isPlainObject(plain)).toBe(true);
   }
-  for (const instance of [new Date(), [], new (class A {})()]) expect(isPlainObject(instance)).toBe(false);
+  for (const instance of [new Date(), [], new (class A {})()])
+    expect(isPlainObject(instance)).toBe(false);
 });

@@ -18,7 +18,8 @@ test('a Queue gives what was put in, in its order, whatever is done to it in bet
           for (let i = 0; i < action.shift && shifted < pushed; i++) {
             const [seen, given] = [fifo.peek()?.id, fifo.shift()?.id];
             // An assertion each of hundreds of thousands would take seconds.
-            if (seen !== shifted || given !== shifted) expect([seen, given]).toEqual([shifted, shifted]);
+            if (seen !== shifted || given !== shifted)
+              expect([seen, given]).toEqual([shifted, shifted]);
             shifted++;
           }
         }

@@ -36,13 +36,16 @@ describe('a ServiceClock', () => {
     expect(clock.isProvisional).toBe(false);
   });
 
-  it.each([3 * DAY_MS, -3 * DAY_MS])('shows the service’s time from the first sample on (%i ms)', (offsetMs) => {
-    sample(offsetMs);
-    expect(aheadMs()).toBe(offsetMs);
-    expect(clock.offsetMs).toBe(offsetMs);
-    local.pass(DAY_MS);
-    expect(aheadMs()).toBe(offsetMs);
-  });
+  it.each([3 * DAY_MS, -3 * DAY_MS])(
+    'shows the service’s time from the first sample on (%i ms)',
+    (offsetMs) => {
+      sample(offsetMs);
+      expect(aheadMs()).toBe(offsetMs);
+      expect(clock.offsetMs).toBe(offsetMs);
+      local.pass(DAY_MS);
+      expect(aheadMs()).toBe(offsetMs);
+    },
+  );
 
   it('compares with the middle of the request, also where the sample comes late', () => {
     const startMs = local.monotonicMs();

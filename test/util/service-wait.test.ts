@@ -14,12 +14,19 @@ describe('Retry-After', () => {
     expect(parseRetryAfterMs(value, NOW_MS)).toBe(expected);
   });
 
-  test.each([undefined, '', '-5', '1.5', '1e3', '0x10', 'soon', '2026-11-27', 'Fri, 99 Nov 2026 12:00:30 GMT'])(
-    '%j says nothing',
-    (value) => {
-      expect(parseRetryAfterMs(value, NOW_MS)).toBeUndefined();
-    },
-  );
+  test.each([
+    undefined,
+    '',
+    '-5',
+    '1.5',
+    '1e3',
+    '0x10',
+    'soon',
+    '2026-11-27',
+    'Fri, 99 Nov 2026 12:00:30 GMT',
+  ])('%j says nothing', (value) => {
+    expect(parseRetryAfterMs(value, NOW_MS)).toBeUndefined();
+  });
 });
 
 describe('the wait before a request is repeated', () => {

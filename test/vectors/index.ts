@@ -1,4 +1,5 @@
-// The published test vectors, each file naming its source. All strings are hexadecimal unless a field says otherwise.
+// The published test vectors, each file naming its source. All strings are hexadecimal unless a
+// field says otherwise.
 import aes256Block from './fips197.json' with { type: 'json' };
 import hmacSha256 from './rfc4231.json' with { type: 'json' };
 import hkdfSha256 from './rfc5869.json' with { type: 'json' };

@@ -23,7 +23,9 @@ const FORMS = [
 
 // Cargo installs to its own bin directory, which a distribution's cargo does not put on the PATH.
 const cargoBin = join(process.env.CARGO_HOME ?? join(homedir(), '.cargo'), 'bin');
-const searchPath = [...new Set([...(process.env.PATH ?? '').split(delimiter), cargoBin])].filter((path) => path !== '');
+const searchPath = [...new Set([...(process.env.PATH ?? '').split(delimiter), cargoBin])].filter(
+  (path) => path !== '',
+);
 
 const toolchain = searchPath.map(describeToolchain).find((found) => found !== null) ?? null;
 const bindgenVersion = lockedVersion('wasm-bindgen');
@@ -33,7 +35,9 @@ const missing = [
   // wasm-pack would download another version's binary.
   ...(output('wasm-bindgen', ['--version']) === `wasm-bindgen ${bindgenVersion}`
     ? []
-    : [`wasm-bindgen ${bindgenVersion} (cargo install wasm-bindgen-cli --version ${bindgenVersion})`]),
+    : [
+        `wasm-bindgen ${bindgenVersion} (cargo install wasm-bindgen-cli --version ${bindgenVersion})`,
+      ]),
 ];
 if (missing.length > 0) {
   console.log(`The Rust peer is skipped. Missing: ${missing.join('; ')}.`);
@@ -56,7 +60,15 @@ function build({ name, rustFlags }, { directory, environment, cargoArguments }, 
     [
       // Its own search for the target knows nothing of a standard library built on the way.
       ...['build', crate, '--mode', 'force', '--release', '--target', 'nodejs', '--no-typescript'],
-      ...['--out-dir', join(workDirectory, 'pkg', name), '--out-name', 'peer', '--', '--locked', ...cargoArguments],
+      ...[
+        '--out-dir',
+        join(workDirectory, 'pkg', name),
+        '--out-name',
+        'peer',
+        '--',
+        '--locked',
+        ...cargoArguments,
+      ],
     ],
     {
       cwd: crate,
@@ -119,7 +131,10 @@ function missingToolchain() {
 function isNewEnough(rustcVersion) {
   const [, major, minor] = rustcVersion?.match(/^rustc (\d+)\.(\d+)\./) ?? [];
   const [requiredMajor, requiredMinor] = requiredRust().split('.').map(Number);
-  return Number(major) > requiredMajor || (Number(major) === requiredMajor && Number(minor) >= requiredMinor);
+  return (
+    Number(major) > requiredMajor ||
+    (Number(major) === requiredMajor && Number(minor) >= requiredMinor)
+  );
 }
 
 function requiredRust() {

@@ -8,8 +8,18 @@ import {
   type PreKeyRange,
   type PreKeysRecord,
 } from '../../store/tables/account.js';
-import { kyberUseRemovals, loadPreKeys, preKeyChange, type PreKeyTable } from '../../store/tables/prekeys.js';
-import type { AccountTransport, PreKeyCountOutcome, PreKeyUpload, Refusal } from '../../transport/transport.js';
+import {
+  kyberUseRemovals,
+  loadPreKeys,
+  preKeyChange,
+  type PreKeyTable,
+} from '../../store/tables/prekeys.js';
+import type {
+  AccountTransport,
+  PreKeyCountOutcome,
+  PreKeyUpload,
+  Refusal,
+} from '../../transport/transport.js';
 import { type AccountRuntime, OWN_LOCKS } from '../../runtime/account-runtime.js';
 import {
   idsOf,
@@ -150,7 +160,9 @@ export class PreKeys {
     const wanted = new Set(steps.filter(({ step }) => step !== 'none').map(({ kind }) => kind));
     let state = await this.#generate(known, made, nowMs);
     if (wanted.size > 0) {
-      const answer = await this.#transport.uploadPreKeys(await this.#uploadOf(state, wanted), { signal });
+      const answer = await this.#transport.uploadPreKeys(await this.#uploadOf(state, wanted), {
+        signal,
+      });
       if (answer.status !== 'ok') {
         if (isDefinite(answer)) await this.#discard(state, made);
         return answer;
@@ -175,7 +187,8 @@ export class PreKeys {
     const steps: { kind: PreKeyKind; step: KindPlan['step'] }[] = [];
     for (const kind of KIND_NAMES) {
       const last = state[kind].at(-1);
-      const isUsed = last?.uploadedMs === 0 && (await this.#records(kind, last)).includes(undefined);
+      const isUsed =
+        last?.uploadedMs === 0 && (await this.#records(kind, last)).includes(undefined);
       const { isTaken, step } = planOf(state[kind], { count: left[kind], isUsed, nowMs });
       if (isTaken) state = withUploaded(state, kind, nowMs);
       steps.push({ kind, step });
@@ -184,21 +197,30 @@ export class PreKeys {
   }
 
   /** Generates new prekeys of those kinds, and commits them with the state that names them. */
-  async #generate(before: PreKeysRecord, kinds: readonly PreKeyKind[], nowMs: number): Promise<PreKeysRecord> {
+  async #generate(
+    before: PreKeysRecord,
+    kinds: readonly PreKeyKind[],
+    nowMs: number,
+  ): Promise<PreKeysRecord> {
     if (kinds.length === 0) return before;
     let state = before;
-    const ids: Record<KindFacts['table'], number[]> = { preKey: [], signedPreKey: [], kyberPreKey: [] };
+    const ids: Record<KindFacts['table'], number[]> = {
+      preKey: [],
+      signedPreKey: [],
+      kyberPreKey: [],
+    };
     for (const kind of kinds) {
       const made = withNew(state, kind);
       state = made.state;
       ids[KINDS[kind].table].push(...idsOf(made.range));
     }
-    const { preKeys, signedPreKeys, kyberPreKeys } = await this.#runtime.sessionClient.generatePreKeys({
-      nowMs,
-      preKeyIds: Uint32Array.from(ids.preKey),
-      signedPreKeyIds: Uint32Array.from(ids.signedPreKey),
-      kyberPreKeyIds: Uint32Array.from(ids.kyberPreKey),
-    });
+    const { preKeys, signedPreKeys, kyberPreKeys } =
+      await this.#runtime.sessionClient.generatePreKeys({
+        nowMs,
+        preKeyIds: Uint32Array.from(ids.preKey),
+        signedPreKeyIds: Uint32Array.from(ids.signedPreKey),
+        kyberPreKeyIds: Uint32Array.from(ids.kyberPreKey),
+      });
     await this.#store.commit([
       ...recordChanges('preKey', ids.preKey, preKeys),
       ...recordChanges('signedPreKey', ids.signedPreKey, signedPreKeys),
@@ -228,13 +250,19 @@ export class PreKeys {
 
   /** Returns the public halves of the newest prekeys of those kinds, from the store. */
   async #uploadOf(state: PreKeysRecord, wanted: ReadonlySet<PreKeyKind>): Promise<PreKeyUpload> {
-    const rangeOf = (kind: PreKeyKind): PreKeyRange | undefined => (wanted.has(kind) ? state[kind].at(-1) : undefined);
+    const rangeOf = (kind: PreKeyKind): PreKeyRange | undefined =>
+      wanted.has(kind) ? state[kind].at(-1) : undefined;
     const recordsOf = async (kind: PreKeyKind): Promise<PreKeyRecords> => {
       const range = rangeOf(kind);
       return range === undefined ? [] : this.#records(kind, range);
     };
     const [preKeys, signed, kyber, lastResort] = await Promise.all(KIND_NAMES.map(recordsOf));
-    if (preKeys === undefined || signed === undefined || kyber === undefined || lastResort === undefined) {
+    if (
+      preKeys === undefined ||
+      signed === undefined ||
+      kyber === undefined ||
+      lastResort === undefined
+    ) {
       throw new RangeError('records of each kind');
     }
     const publics = await this.#runtime.sessionClient.describePreKeys({
@@ -298,9 +326,11 @@ function publicPreKeys(
   const signed = unpack(signatures);
   return ids.map((id, i) => {
     const publicKey = keys[i];
-    if (publicKey === undefined) throw new SealcastError('ERR_STORE_FAILED', `the store's prekey ${id} cannot be read`);
+    if (publicKey === undefined)
+      throw new SealcastError('ERR_STORE_FAILED', `the store's prekey ${id} cannot be read`);
     return { id, publicKey, signature: signed[i] ?? new Uint8Array(0) };
   });
 }
 
-const errorOf = (refusal: Refusal): SealcastError => refusalError(refusal, 'prekey maintenance failed');
+const errorOf = (refusal: Refusal): SealcastError =>
+  refusalError(refusal, 'prekey maintenance failed');

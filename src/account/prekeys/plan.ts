@@ -25,9 +25,24 @@ export interface KindFacts {
  */
 export const KINDS: Readonly<Record<PreKeyKind, KindFacts>> = {
   preKeys: { table: 'preKey', counter: 'nextPreKeyId', count: 100, keepMs: 90 * DAY_MS },
-  signedPreKeys: { table: 'signedPreKey', counter: 'nextSignedPreKeyId', count: 1, keepMs: 30 * DAY_MS },
-  kyberPreKeys: { table: 'kyberPreKey', counter: 'nextKyberPreKeyId', count: 100, keepMs: 90 * DAY_MS },
-  lastResortKyberPreKeys: { table: 'kyberPreKey', counter: 'nextKyberPreKeyId', count: 1, keepMs: 30 * DAY_MS },
+  signedPreKeys: {
+    table: 'signedPreKey',
+    counter: 'nextSignedPreKeyId',
+    count: 1,
+    keepMs: 30 * DAY_MS,
+  },
+  kyberPreKeys: {
+    table: 'kyberPreKey',
+    counter: 'nextKyberPreKeyId',
+    count: 100,
+    keepMs: 90 * DAY_MS,
+  },
+  lastResortKyberPreKeys: {
+    table: 'kyberPreKey',
+    counter: 'nextKyberPreKeyId',
+    count: 1,
+    keepMs: 30 * DAY_MS,
+  },
 };
 export const KIND_NAMES = Object.keys(KINDS) as PreKeyKind[];
 
@@ -43,7 +58,8 @@ const wrap = (id: number): number => ((id - 1) % MAX_ID) + 1;
 export const idsOf = ({ firstId, count }: Pick<PreKeyRange, 'firstId' | 'count'>): number[] =>
   Array.from({ length: count }, (_, i) => wrap(firstId + i));
 
-const holds = ({ firstId, count }: PreKeyRange, id: number): boolean => (id - firstId + MAX_ID) % MAX_ID < count;
+const holds = ({ firstId, count }: PreKeyRange, id: number): boolean =>
+  (id - firstId + MAX_ID) % MAX_ID < count;
 
 /**
  * Returns the state of a device that has had no prekeys.
@@ -94,7 +110,10 @@ export interface KindPlan {
  *
  * A clock that was set back makes a signed prekey as good as old.
  */
-export function planOf(ranges: readonly PreKeyRange[], { count, isUsed, nowMs }: KindSight): KindPlan {
+export function planOf(
+  ranges: readonly PreKeyRange[],
+  { count, isUsed, nowMs }: KindSight,
+): KindPlan {
   const last = ranges.at(-1);
   if (last === undefined) return { isTaken: false, step: 'new' };
   const isKnown = last.uploadedMs > 0;
@@ -104,13 +123,17 @@ export function planOf(ranges: readonly PreKeyRange[], { count, isUsed, nowMs }:
     return { isTaken: false, step: ageMs < 0 || ageMs >= ROTATION_MS ? 'new' : 'none' };
   }
   const isEnough = count >= MIN_ONE_TIME;
-  const isTaken = !isKnown && (isUsed || (isEnough && ranges.some(({ uploadedMs }) => uploadedMs > 0)));
+  const isTaken =
+    !isKnown && (isUsed || (isEnough && ranges.some(({ uploadedMs }) => uploadedMs > 0)));
   if (isKnown || isTaken) return { isTaken, step: isEnough ? 'none' : 'new' };
   return { isTaken, step: isEnough ? 'new' : 'again' };
 }
 
 /** Returns the state with new prekeys of a kind, which the service does not have yet. */
-export function withNew(state: PreKeysRecord, kind: PreKeyKind): { state: PreKeysRecord; range: PreKeyRange } {
+export function withNew(
+  state: PreKeysRecord,
+  kind: PreKeyKind,
+): { state: PreKeysRecord; range: PreKeyRange } {
   const { counter, count } = KINDS[kind];
   const range: PreKeyRange = { firstId: state[counter], count, uploadedMs: 0, replacedMs: 0 };
   return {
@@ -127,7 +150,9 @@ export function withNew(state: PreKeysRecord, kind: PreKeyKind): { state: PreKey
 export function withUploaded(state: PreKeysRecord, kind: PreKeyKind, nowMs: number): PreKeysRecord {
   const last = state[kind].length - 1;
   const ranges = state[kind].map((range, i) =>
-    i === last ? { ...range, uploadedMs: nowMs } : { ...range, replacedMs: range.replacedMs || nowMs },
+    i === last
+      ? { ...range, uploadedMs: nowMs }
+      : { ...range, replacedMs: range.replacedMs || nowMs },
   );
   return { ...state, [kind]: ranges };
 }
@@ -136,13 +161,18 @@ export function withUploaded(state: PreKeysRecord, kind: PreKeyKind, nowMs: numb
 export function pruned(
   state: PreKeysRecord,
   nowMs: number,
-): { state: PreKeysRecord; removed: readonly { readonly table: PreKeyTable; readonly id: number }[] } {
+): {
+  state: PreKeysRecord;
+  removed: readonly { readonly table: PreKeyTable; readonly id: number }[];
+} {
   const kept = { ...state };
   const removed: { table: PreKeyTable; id: number }[] = [];
   for (const kind of KIND_NAMES) {
     const { table, keepMs } = KINDS[kind];
-    const isOver = ({ replacedMs }: PreKeyRange): boolean => replacedMs > 0 && nowMs - replacedMs > keepMs;
-    for (const range of state[kind].filter(isOver)) removed.push(...idsOf(range).map((id) => ({ table, id })));
+    const isOver = ({ replacedMs }: PreKeyRange): boolean =>
+      replacedMs > 0 && nowMs - replacedMs > keepMs;
+    for (const range of state[kind].filter(isOver))
+      removed.push(...idsOf(range).map((id) => ({ table, id })));
     kept[kind] = state[kind].filter((range) => !isOver(range));
   }
   return { state: kept, removed };

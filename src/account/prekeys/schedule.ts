@@ -125,13 +125,17 @@ export class PreKeysSchedule {
     } catch (cause) {
       if (signal.aborted) return undefined;
       error =
-        cause instanceof SealcastError ? cause : new SealcastError('ERR_STORE_FAILED', 'prekeys failed', { cause });
+        cause instanceof SealcastError
+          ? cause
+          : new SealcastError('ERR_STORE_FAILED', 'prekeys failed', { cause });
     }
     if (signal.aborted) return undefined;
     this.#report(error);
     if (FINAL.has(error.code)) return undefined;
     const askedMs =
-      retryAfterMs === undefined ? 0 : serviceWaitMs({ retryAfterMs, refusals: this.#failures, ceilingMs: DAY_MS });
+      retryAfterMs === undefined
+        ? 0
+        : serviceWaitMs({ retryAfterMs, refusals: this.#failures, ceilingMs: DAY_MS });
     const delayMs = Math.max(askedMs, backoffMs(this.#failures, BACKOFF));
     this.#failures += 1;
     return delayMs;

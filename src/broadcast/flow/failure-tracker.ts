@@ -67,7 +67,10 @@ export class RecipientFailureTracker {
    * Signs of life of the latest outage, each requested once, by `isSealed`: sealed and unsealed
    * requests take different ways.
    */
-  readonly #signs = new Map<boolean, { readonly round: number; readonly isThere: Promise<boolean> }>();
+  readonly #signs = new Map<
+    boolean,
+    { readonly round: number; readonly isThere: Promise<boolean> }
+  >();
 
   /**
    * @param ownAci the account that a sign of life asks about: the service learns of no recipient

@@ -61,8 +61,8 @@ export class PreKeyFetches {
         signal.throwIfAborted();
       }
     }
-    const own = this.fetch({ destination, device: 'all', accessKey }, revision, signal).finally(() =>
-      this.#shared.delete(name),
+    const own = this.fetch({ destination, device: 'all', accessKey }, revision, signal).finally(
+      () => this.#shared.delete(name),
     );
     this.#shared.set(name, own);
     return own;

@@ -75,7 +75,10 @@ export class RefusalWaits {
     const ceilingMs = Math.max(maxRetryAfterMs, OUTAGE.capMs);
     const waitMs = serviceWaitMs({ retryAfterMs, refusals: limits.rateLimits, ceilingMs });
     limits.rateLimits += 1;
-    await slots.releaseWhile(() => gate.during('rate-limited', context.clock.sleep(waitMs, signal)), signal);
+    await slots.releaseWhile(
+      () => gate.during('rate-limited', context.clock.sleep(waitMs, signal)),
+      signal,
+    );
   }
 
   /** Whether a challenge is waited out: not for ever, though each is answered. */
@@ -84,12 +87,18 @@ export class RefusalWaits {
   }
 
   /** Closes the gate until the caller answers the challenge. */
-  async challenge({ token, options }: Extract<Refusal, { status: 'challenge' }>, counts: Challenges): Promise<void> {
+  async challenge(
+    { token, options }: Extract<Refusal, { status: 'challenge' }>,
+    counts: Challenges,
+  ): Promise<void> {
     const { id, gate, context, signal } = this.#options;
     counts.challenges += 1;
     if (!gate.closures.includes('challenge')) {
       gate.close('challenge');
-      context.telemetry.log.warn({ id }, 'the service wants a challenge answered; the broadcast is paused');
+      context.telemetry.log.warn(
+        { id },
+        'the service wants a challenge answered; the broadcast is paused',
+      );
       context.events.emit('challenge', { id, token, options });
     }
     await gate.pass(signal);

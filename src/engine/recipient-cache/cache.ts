@@ -48,12 +48,20 @@ export class Recipients {
    * if it can have them.
    */
   useForSealing(arena: Arena, place: number, keys: Uint8Array, keyAt: number): void {
-    this.#lay(arena, place, this.tables.leaseForSealing(this.slots.touch(arena.keyPtr(place), keys, keyAt)));
+    this.#lay(
+      arena,
+      place,
+      this.tables.leaseForSealing(this.slots.touch(arena.keyPtr(place), keys, keyAt)),
+    );
   }
 
   /** The record at `place` prepares the key. */
   useForPreparing(arena: Arena, place: number, keys: Uint8Array, keyAt: number): void {
-    this.#lay(arena, place, this.tables.leaseForPreparing(this.slots.touch(arena.keyPtr(place), keys, keyAt)));
+    this.#lay(
+      arena,
+      place,
+      this.tables.leaseForPreparing(this.slots.touch(arena.keyPtr(place), keys, keyAt)),
+    );
   }
 
   #lay(arena: Arena, place: number, { tables, state }: TablesLease): void {
@@ -65,7 +73,11 @@ export class Recipients {
   release(arena: Arena): void {
     for (let place = 0; place < arena.count; place++) {
       const ptr = arena.tablesPtr(place);
-      if (ptr !== 0) this.tables.release((ptr - this.#tablesPtr) / RECIPIENT_TABLES_BYTES, arena.tablesState(place));
+      if (ptr !== 0)
+        this.tables.release(
+          (ptr - this.#tablesPtr) / RECIPIENT_TABLES_BYTES,
+          arena.tablesState(place),
+        );
     }
   }
 }

@@ -11,7 +11,11 @@ export class RecipientSlots {
   readonly #release: (slot: number) => boolean;
 
   /** `release` is asked before a slot is taken away; it may refuse. */
-  constructor(table: SlotTable, random: () => number = Math.random, release: (slot: number) => boolean = () => true) {
+  constructor(
+    table: SlotTable,
+    random: () => number = Math.random,
+    release: (slot: number) => boolean = () => true,
+  ) {
     this.#table = table;
     this.#places = new SlotAllocator(table.slotCount, random);
     this.#release = release;

@@ -10,7 +10,12 @@ import {
   unpack,
 } from '../../session/protocol.js';
 import type { Change, Store } from '../../store/store.js';
-import { loadSenderKeys, senderKeyChange, senderKeyKey, senderKeysOf } from '../../store/tables/sessions.js';
+import {
+  loadSenderKeys,
+  senderKeyChange,
+  senderKeyKey,
+  senderKeysOf,
+} from '../../store/tables/sessions.js';
 import type { Decrypted } from './sessions.js';
 
 /** A received sender key, or a message encrypted with one. */
@@ -99,7 +104,9 @@ export class GroupDecryptor {
       some.forEach(({ index }, i) => {
         const status = DECRYPT_STATUSES[reply.statuses[i] ?? -1] ?? 'failed';
         outcomes[index] =
-          status === 'ok' ? { status, plaintext: plaintexts[i] } : { status, reason: reply.reasons.get(i) };
+          status === 'ok'
+            ? { status, plaintext: plaintexts[i] }
+            : { status, reason: reply.reasons.get(i) };
       });
       unpack(reply.records).forEach((record, i) => {
         const key = involved[i];
@@ -114,7 +121,8 @@ export class GroupDecryptor {
       const address = chains.get(key)?.address ?? '';
       if (before.get(key) === undefined) grown.set(address, (grown.get(address) ?? 0) + 1);
     }
-    for (const [address, added] of grown) changes.push(...(await this.#overgrown(address, added, chains)));
+    for (const [address, added] of grown)
+      changes.push(...(await this.#overgrown(address, added, chains)));
     return { outcomes, changes };
   }
 
@@ -122,7 +130,11 @@ export class GroupDecryptor {
    * Removes excess sender keys of a device, except those that the batch is about. Messages that
    * need a removed one are asked for again.
    */
-  async #overgrown(address: string, added: number, inUse: ReadonlyMap<string, unknown>): Promise<Change[]> {
+  async #overgrown(
+    address: string,
+    added: number,
+    inUse: ReadonlyMap<string, unknown>,
+  ): Promise<Change[]> {
     const known = await senderKeysOf(this.#store, address, MAX_CHAINS);
     const excess = Math.max(0, known.length + added - MAX_CHAINS);
     const others = known.filter((key) => !inUse.has(key)).slice(0, excess);

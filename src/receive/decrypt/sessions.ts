@@ -92,7 +92,10 @@ export class SessionDecryptor {
     });
     const addresses = [...indicesByAddress.keys()];
     const ids = messages.map(({ preKeys }) => preKeys);
-    const [records, preKeyLookup] = await Promise.all([loadSessions(this.#store, addresses), this.#preKeysOf(ids)]);
+    const [records, preKeyLookup] = await Promise.all([
+      loadSessions(this.#store, addresses),
+      this.#preKeysOf(ids),
+    ]);
 
     const outcomes = new Array<Decrypted>(messages.length);
     const sessions = new Map<string, NewSession>();
@@ -105,7 +108,11 @@ export class SessionDecryptor {
       const parts: Share[] = [];
       for (let at = from; at < to; at += size) {
         const end = Math.min(at + size, to);
-        parts.push({ from: at, addresses: addresses.slice(at, end), records: records.slice(at, end) });
+        parts.push({
+          from: at,
+          addresses: addresses.slice(at, end),
+          records: records.slice(at, end),
+        });
       }
       return parts;
     };
@@ -113,7 +120,11 @@ export class SessionDecryptor {
       Promise.all(
         parts.map(async (part) => {
           const indices = part.addresses.flatMap((address) => indicesByAddress.get(address) ?? []);
-          const reply = await this.#decryptShare({ ...part, indices, preKeys: preKeyLookup }, messages, ids);
+          const reply = await this.#decryptShare(
+            { ...part, indices, preKeys: preKeyLookup },
+            messages,
+            ids,
+          );
           if (reply !== undefined) takeReply(part.addresses, indices, reply);
           // Workers die of one message, if of any: the others would be lost with it in each
           // delivery.
@@ -147,12 +158,18 @@ export class SessionDecryptor {
         preKeys = preKeys.after(reply);
       }
     };
-    const takeReply = (addresses: readonly string[], indices: readonly number[], reply: DecryptReply): void => {
+    const takeReply = (
+      addresses: readonly string[],
+      indices: readonly number[],
+      reply: DecryptReply,
+    ): void => {
       const plaintexts = unpack(reply.plaintexts);
       indices.forEach((index, i) => {
         const status = DECRYPT_STATUSES[reply.statuses[i] ?? -1] ?? 'failed';
         outcomes[index] =
-          status === 'ok' ? { status, plaintext: plaintexts[i] } : { status, reason: reply.reasons.get(i) };
+          status === 'ok'
+            ? { status, plaintext: plaintexts[i] }
+            : { status, reason: reply.reasons.get(i) };
       });
       const identityKeys = unpack(reply.identityKeys);
       unpack(reply.sessions).forEach((record, i) => {
@@ -213,7 +230,10 @@ export class SessionDecryptor {
     return new PreKeyLookup({ preKey, signedPreKey, kyberPreKey }, kyberUses);
   }
 
-  async #recordsOf(table: PreKeyTable, wanted: Wanted): Promise<Map<number, Uint8Array<ArrayBuffer>>> {
+  async #recordsOf(
+    table: PreKeyTable,
+    wanted: Wanted,
+  ): Promise<Map<number, Uint8Array<ArrayBuffer>>> {
     const ids = [...wanted[table]];
     if (ids.length === 0) return new Map();
     const records = await loadPreKeys(this.#store, table, ids);
@@ -243,7 +263,10 @@ class PreKeyLookup {
    * Lookup after messages were decrypted, without the prekeys that they used up. A one-time prekey
    * is used once, a Kyber prekey once with the same keys.
    */
-  after({ usedPreKeys, usedKyberPreKeys }: Pick<DecryptReply, 'usedPreKeys' | 'usedKyberPreKeys'>): PreKeyLookup {
+  after({
+    usedPreKeys,
+    usedKyberPreKeys,
+  }: Pick<DecryptReply, 'usedPreKeys' | 'usedKyberPreKeys'>): PreKeyLookup {
     const preKey = new Map([...this.#records.preKey].filter(([id]) => !usedPreKeys.includes(id)));
     const kyberUses = new Set([...this.kyberUses, ...usedKyberPreKeys.map(kyberUseKey)]);
     return new PreKeyLookup({ ...this.#records, preKey }, kyberUses);
@@ -251,7 +274,10 @@ class PreKeyLookup {
 
   recordsOf(table: PreKeyTable, ids: ReadonlySet<number>): PreKeyRecords {
     const known = [...ids].filter((id) => this.#records[table].has(id));
-    return { ids: Uint32Array.from(known), records: pack(known.map((id) => this.#records[table].get(id))) };
+    return {
+      ids: Uint32Array.from(known),
+      records: pack(known.map((id) => this.#records[table].get(id))),
+    };
   }
 }
 
@@ -271,7 +297,9 @@ function wantedOf(ids: readonly (PreKeyIds | undefined)[]): Wanted {
 /** Names under which a use of a Kyber prekey is kept: one, or none. */
 function kyberUseNames({ kyberPreKeyId, signedPreKeyId, baseKey }: PreKeyIds): string[] {
   if (kyberPreKeyId === undefined) return [];
-  return [kyberUseKey({ kyberPreKeyId, signedPreKeyId, baseKey: Buffer.from(baseKey).toString('hex') })];
+  return [
+    kyberUseKey({ kyberPreKeyId, signedPreKeyId, baseKey: Buffer.from(baseKey).toString('hex') }),
+  ];
 }
 
 /**

@@ -22,7 +22,10 @@ export class RetryRequestHandler {
     this.#contacts = contacts;
   }
 
-  async answer({ sender, senderDevice }: OpenedEnvelope, bytes: Uint8Array<ArrayBuffer>): Promise<Requeued> {
+  async answer(
+    { sender, senderDevice }: OpenedEnvelope,
+    bytes: Uint8Array<ArrayBuffer>,
+  ): Promise<Requeued> {
     const { runtime, resendLimits, telemetry } = this.#context;
     const request = decodeRetryRequest(bytes);
     // A retry request goes to all our devices, and means one of them.

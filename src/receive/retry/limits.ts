@@ -15,7 +15,9 @@ const isOver = (sinceMs: number, nowMs: number): boolean => Math.abs(nowMs - sin
 
 /** Counts by name, of the last hour or so, for at most MAX_REMEMBERED names. */
 class Tally {
-  readonly #counts = new LruMap<string, { count: number; readonly sinceMs: number }>(MAX_REMEMBERED);
+  readonly #counts = new LruMap<string, { count: number; readonly sinceMs: number }>(
+    MAX_REMEMBERED,
+  );
   readonly #max: number;
 
   constructor(max: number) {
@@ -52,7 +54,8 @@ export class RetryLimits {
    */
   take(device: string, timestamp: number, nowMs: number): boolean {
     const message = `${device}/${timestamp}`;
-    if (!this.#messages.allows(message, nowMs) || !this.#devices.allows(device, nowMs)) return false;
+    if (!this.#messages.allows(message, nowMs) || !this.#devices.allows(device, nowMs))
+      return false;
     this.#messages.add(message, nowMs);
     this.#devices.add(device, nowMs);
     return true;

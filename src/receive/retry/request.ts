@@ -19,13 +19,18 @@ export function createRetryRequest(
   address: string,
   { retryLimits, runtime, retries }: ReceiveContext,
 ): RetryRecord | undefined {
-  const { sender, senderDevice, timestamp, envelopeType, ciphertext, identityKey, groupId } = opened;
+  const { sender, senderDevice, timestamp, envelopeType, ciphertext, identityKey, groupId } =
+    opened;
   // The other types are not encrypted.
   if (envelopeType === 'receipt' || envelopeType === 'plaintext') return undefined;
   // Our own other devices are not asked: they have their own ways.
   if (sender === runtime.account.aci) return undefined;
   const message = encodeRetryRequest({ type: envelopeType, ciphertext, timestamp, senderDevice });
-  if (message === undefined || !retries.hasRoom || !retryLimits.take(address, timestamp, runtime.clock.now()))
+  if (
+    message === undefined ||
+    !retries.hasRoom ||
+    !retryLimits.take(address, timestamp, runtime.clock.now())
+  )
     return undefined;
   return {
     sender,

@@ -9,7 +9,12 @@ import { SealcastError } from '../../errors.js';
 import { serviceWaitMs } from '../../util/service-wait.js';
 import type { ContactRecord, Device } from '../../store/tables/contacts.js';
 import type { RetryRecord } from '../../store/tables/inbox.js';
-import type { OutboundMessage, PreKeysOutcome, Refusal, SendOutcome } from '../../transport/transport.js';
+import type {
+  OutboundMessage,
+  PreKeysOutcome,
+  Refusal,
+  SendOutcome,
+} from '../../transport/transport.js';
 import type { ReceiveContext } from '../context.js';
 import type { InboxCleanup } from '../inbox-cleanup.js';
 
@@ -159,8 +164,10 @@ export class RetrySender {
     const answer = await this.#post(row, way.target, { accessKey, revision }, signal);
     if (answer === CHANGED) return CHANGED;
     const attempts = attempt + 1;
-    if (answer.status === 'sent' || answer.status === 'not-found') return { status: answer.status, attempts };
-    if (answer.status === 'too-large' || answer.status === 'rejected') return { status: 'gave-up', attempts };
+    if (answer.status === 'sent' || answer.status === 'not-found')
+      return { status: answer.status, attempts };
+    if (answer.status === 'too-large' || answer.status === 'rejected')
+      return { status: 'gave-up', attempts };
     if (answer.status === 'unauthorized') {
       if (accessKey === null) return { status: 'gave-up', attempts };
       way.isUnsealed = true;
@@ -170,7 +177,8 @@ export class RetrySender {
     // Mismatched devices are looked up, whatever the store knows.
     const fetched = await this.#fetchTarget(row.sender, accessKey, revision, signal);
     if (fetched === CHANGED) return AT_ONCE;
-    if (fetched.status === 'ok') way.target = { identityKey: fetched.identityKey, devices: fetched.bundles };
+    if (fetched.status === 'ok')
+      way.target = { identityKey: fetched.identityKey, devices: fetched.bundles };
     return AT_ONCE;
   }
 
@@ -190,19 +198,37 @@ export class RetrySender {
   async #post(
     row: RetryRecord,
     target: Target,
-    { accessKey, revision }: { readonly accessKey: Uint8Array<ArrayBuffer> | null; readonly revision: number },
+    {
+      accessKey,
+      revision,
+    }: { readonly accessKey: Uint8Array<ArrayBuffer> | null; readonly revision: number },
     signal: AbortSignal,
   ): Promise<SendOutcome | typeof CHANGED> {
     const { runtime } = this.#context;
     const { transport } = runtime.options;
     await unlessAborted(() => runtime.certificates.settleClock(), signal);
-    const request = { destination: row.sender, timestamp: runtime.clock.now(), online: false, urgent: false };
-    const devices = target.devices.map(({ deviceId, registrationId }) => ({ deviceId, registrationId }));
+    const request = {
+      destination: row.sender,
+      timestamp: runtime.clock.now(),
+      online: false,
+      urgent: false,
+    };
+    const devices = target.devices.map(({ deviceId, registrationId }) => ({
+      deviceId,
+      registrationId,
+    }));
     if (accessKey === null) {
       const content = Uint8Array.from(row.message);
-      const messages = devices.map((device) => ({ ...device, type: 'plaintext' as const, content }));
+      const messages = devices.map((device) => ({
+        ...device,
+        type: 'plaintext' as const,
+        content,
+      }));
       if (!this.#guard.mayBegin(row.sender, revision)) return CHANGED;
-      return unlessAborted(() => transport.sendUnsealed({ ...request, messages }, { signal }), signal);
+      return unlessAborted(
+        () => transport.sendUnsealed({ ...request, messages }, { signal }),
+        signal,
+      );
     }
     const certificate = await runtime.certificates.get(signal);
     const content = encodeUsmc({
@@ -224,7 +250,10 @@ export class RetrySender {
     if (messages.length < devices.length) return { status: 'rejected', httpStatus: 0 };
     // Certificate and seals were waited for; there is no wait from here to the request.
     if (!this.#guard.mayBegin(row.sender, revision)) return CHANGED;
-    return unlessAborted(() => transport.sendSealed({ ...request, accessKey, messages }, { signal }), signal);
+    return unlessAborted(
+      () => transport.sendSealed({ ...request, accessKey, messages }, { signal }),
+      signal,
+    );
   }
 }
 
@@ -247,7 +276,8 @@ function knownTarget(
  */
 function againAfter(refusal: Refusal, refusals: number): Again {
   const { status } = refusal;
-  if (status !== 'unavailable' && status !== 'rate-limited' && status !== 'challenge') return AT_ONCE;
+  if (status !== 'unavailable' && status !== 'rate-limited' && status !== 'challenge')
+    return AT_ONCE;
   const { retryAfterMs } = refusal;
   return { waitMs: serviceWaitMs({ retryAfterMs, refusals, ceilingMs: MAX_RETRY_AFTER_MS }) };
 }

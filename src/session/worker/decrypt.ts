@@ -40,7 +40,10 @@ type Outcome =
  * `message_decrypt_prekey` and `message_decrypt_signal`. The caller must commit the records before
  * any message is acknowledged.
  */
-export async function decryptAll(request: DecryptRequest, privateKey: PrivateKey): Promise<DecryptReply> {
+export async function decryptAll(
+  request: DecryptRequest,
+  privateKey: PrivateKey,
+): Promise<DecryptReply> {
   const decryption = new Decryption(request, privateKey);
   const types = Array.from(request.types, (type) => SESSION_MESSAGE_TYPES[type] ?? 'whisper');
   const outcomes: Outcome[] = [];
@@ -49,7 +52,9 @@ export async function decryptAll(request: DecryptRequest, privateKey: PrivateKey
   }
   return {
     statuses: Uint8Array.from(outcomes, ({ status }) => DECRYPT_STATUSES.indexOf(status)),
-    plaintexts: pack(outcomes.map((outcome) => (outcome.status === 'ok' ? outcome.plaintext : undefined))),
+    plaintexts: pack(
+      outcomes.map((outcome) => (outcome.status === 'ok' ? outcome.plaintext : undefined)),
+    ),
     reasons: reasonsOf(outcomes),
     ...decryption.result(),
   };
@@ -59,7 +64,11 @@ export async function decryptAll(request: DecryptRequest, privateKey: PrivateKey
 export function reasonsOf(
   outcomes: readonly { readonly status: DecryptStatus; readonly reason?: string }[],
 ): Map<number, string> {
-  return new Map(outcomes.flatMap(({ reason }, i): [number, string][] => (reason === undefined ? [] : [[i, reason]])));
+  return new Map(
+    outcomes.flatMap(({ reason }, i): [number, string][] =>
+      reason === undefined ? [] : [[i, reason]],
+    ),
+  );
 }
 
 class Decryption {
@@ -98,7 +107,8 @@ class Decryption {
   ): Promise<Outcome> {
     const sender = this.#senders[senderIndex];
     try {
-      if (sender === undefined || message === undefined) throw new Error('the request is incomplete');
+      if (sender === undefined || message === undefined)
+        throw new Error('the request is incomplete');
       sender.record ??= this.#read(senderIndex);
       this.#session.begin(sender.record);
       this.#identities.begin();
@@ -127,7 +137,8 @@ class Decryption {
     const own = this.#own;
     const session = this.#session;
     const identities = this.#identities;
-    if (type === 'whisper') return signalDecrypt(SignalMessage.deserialize(message), address, own, session, identities);
+    if (type === 'whisper')
+      return signalDecrypt(SignalMessage.deserialize(message), address, own, session, identities);
     return signalDecryptPreKey(
       PreKeySignalMessage.deserialize(message),
       address,
@@ -145,8 +156,13 @@ class Decryption {
     return bytes === undefined ? null : SessionRecord.deserialize(bytes);
   }
 
-  result(): Pick<DecryptReply, 'sessions' | 'registrationIds' | 'identityKeys' | 'usedPreKeys' | 'usedKyberPreKeys'> {
-    const changed = this.#senders.map(({ record, isChanged }) => (isChanged ? (record ?? undefined) : undefined));
+  result(): Pick<
+    DecryptReply,
+    'sessions' | 'registrationIds' | 'identityKeys' | 'usedPreKeys' | 'usedKyberPreKeys'
+  > {
+    const changed = this.#senders.map(({ record, isChanged }) =>
+      isChanged ? (record ?? undefined) : undefined,
+    );
     return {
       sessions: pack(changed.map((record) => record?.serialize())),
       registrationIds: Uint32Array.from(changed, (record) => record?.remoteRegistrationId() ?? 0),

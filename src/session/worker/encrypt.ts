@@ -53,8 +53,14 @@ type Step =
  * `session_encrypt`). The returned records alone have the new state: the caller must commit them
  * before a ciphertext leaves.
  */
-export async function encryptAll(request: EncryptRequest, privateKey: PrivateKey): Promise<EncryptReply> {
-  const encryption = new Encryption(request, new TaskIdentities(privateKey, request.own.registrationId));
+export async function encryptAll(
+  request: EncryptRequest,
+  privateKey: PrivateKey,
+): Promise<EncryptReply> {
+  const encryption = new Encryption(
+    request,
+    new TaskIdentities(privateKey, request.own.registrationId),
+  );
   const steps: Step[] = [];
   for (const task of tasksOf(request)) steps.push(await encryption.run(task));
   const done = steps.map((step) => (step.status === 'ok' ? step : undefined));
@@ -99,14 +105,22 @@ class Encryption {
   }
 
   /** Never throws: what is wrong with one device is its own outcome. */
-  async run({ serviceId, deviceId, plaintext, identityKey, record: bytes, renewal }: Task): Promise<Step> {
+  async run({
+    serviceId,
+    deviceId,
+    plaintext,
+    identityKey,
+    record: bytes,
+    renewal,
+  }: Task): Promise<Step> {
     const now = this.#now;
     const own = this.#own;
     const sessions = this.#sessions;
     const identities = this.#identities;
     let failed: Exclude<EncryptStatus, 'ok'> = 'failed';
     try {
-      if (plaintext === undefined || identityKey === undefined) throw new Error('the request is incomplete');
+      if (plaintext === undefined || identityKey === undefined)
+        throw new Error('the request is incomplete');
       identities.trust(identityKey);
       const address = ProtocolAddress.new(serviceId, deviceId);
       sessions.begin(bytes === undefined ? null : SessionRecord.deserialize(bytes));

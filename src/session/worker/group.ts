@@ -35,16 +35,24 @@ class Chain extends SenderKeyStore {
     this.#bytes = bytes;
   }
 
-  override saveSenderKey(_sender: ProtocolAddress, distributionId: string, record: SenderKeyRecord): Promise<void> {
+  override saveSenderKey(
+    _sender: ProtocolAddress,
+    distributionId: string,
+    record: SenderKeyRecord,
+  ): Promise<void> {
     // The caller read the id out of the message itself; under another id the record would be
     // another chain's.
-    if (distributionId !== this.#distributionId) return Promise.reject(new Error('it is of another distribution id'));
+    if (distributionId !== this.#distributionId)
+      return Promise.reject(new Error('it is of another distribution id'));
     this.#record = record;
     this.#isChanged = true;
     return Promise.resolve();
   }
 
-  override getSenderKey(_sender: ProtocolAddress, distributionId: string): Promise<SenderKeyRecord | null> {
+  override getSenderKey(
+    _sender: ProtocolAddress,
+    distributionId: string,
+  ): Promise<SenderKeyRecord | null> {
     if (distributionId !== this.#distributionId) return Promise.resolve(null);
     this.#record ??= this.#bytes === undefined ? null : SenderKeyRecord.deserialize(this.#bytes);
     return Promise.resolve(this.#record);
@@ -93,8 +101,13 @@ async function run(
 ): Promise<Outcome> {
   try {
     if (chain === undefined || message === undefined) throw new Error('the request is incomplete');
-    if (type === 'message') return { status: 'ok', plaintext: await groupDecrypt(chain.address, chain, message) };
-    await processSenderKeyDistributionMessage(chain.address, SenderKeyDistributionMessage.deserialize(message), chain);
+    if (type === 'message')
+      return { status: 'ok', plaintext: await groupDecrypt(chain.address, chain, message) };
+    await processSenderKeyDistributionMessage(
+      chain.address,
+      SenderKeyDistributionMessage.deserialize(message),
+      chain,
+    );
     return { status: 'ok' };
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error);

@@ -20,7 +20,10 @@ import {
  * Generates records of new prekeys. Our identity key signs them where the protocol wants it (PQXDH
  * 3.1).
  */
-export function generatePreKeys(request: GeneratePreKeysRequest, identityKey: PrivateKey): GeneratePreKeysReply {
+export function generatePreKeys(
+  request: GeneratePreKeysRequest,
+  identityKey: PrivateKey,
+): GeneratePreKeysReply {
   const { preKeyIds, signedPreKeyIds, kyberPreKeyIds, nowMs } = request;
   const all = (ids: Uint32Array, make: (id: number) => { serialize(): Uint8Array }): Packed =>
     pack(Array.from(ids, (id) => make(id).serialize()));
@@ -32,11 +35,22 @@ export function generatePreKeys(request: GeneratePreKeysRequest, identityKey: Pr
     signedPreKeys: all(signedPreKeyIds, (id) => {
       const key = PrivateKey.generate();
       const publicKey = key.getPublicKey();
-      return SignedPreKeyRecord.new(id, nowMs, publicKey, key, identityKey.sign(publicKey.serialize()));
+      return SignedPreKeyRecord.new(
+        id,
+        nowMs,
+        publicKey,
+        key,
+        identityKey.sign(publicKey.serialize()),
+      );
     }),
     kyberPreKeys: all(kyberPreKeyIds, (id) => {
       const keyPair = KEMKeyPair.generate();
-      return KyberPreKeyRecord.new(id, nowMs, keyPair, identityKey.sign(keyPair.getPublicKey().serialize()));
+      return KyberPreKeyRecord.new(
+        id,
+        nowMs,
+        keyPair,
+        identityKey.sign(keyPair.getPublicKey().serialize()),
+      );
     }),
   };
 }
@@ -48,9 +62,15 @@ export function describePreKeys({
   kyberPreKeys,
 }: DescribePreKeysRequest): DescribePreKeysReply {
   return {
-    preKeys: publicsOf(preKeys, (bytes) => ({ publicKey: PreKeyRecord.deserialize(bytes).publicKey().serialize() })),
-    signedPreKeys: publicsOf(signedPreKeys, (bytes) => signedPublicsOf(SignedPreKeyRecord.deserialize(bytes))),
-    kyberPreKeys: publicsOf(kyberPreKeys, (bytes) => signedPublicsOf(KyberPreKeyRecord.deserialize(bytes))),
+    preKeys: publicsOf(preKeys, (bytes) => ({
+      publicKey: PreKeyRecord.deserialize(bytes).publicKey().serialize(),
+    })),
+    signedPreKeys: publicsOf(signedPreKeys, (bytes) =>
+      signedPublicsOf(SignedPreKeyRecord.deserialize(bytes)),
+    ),
+    kyberPreKeys: publicsOf(kyberPreKeys, (bytes) =>
+      signedPublicsOf(KyberPreKeyRecord.deserialize(bytes)),
+    ),
   };
 }
 
@@ -59,12 +79,18 @@ interface Publics {
   readonly signature?: Uint8Array;
 }
 
-const signedPublicsOf = (record: { publicKey(): { serialize(): Uint8Array }; signature(): Uint8Array }): Publics => ({
+const signedPublicsOf = (record: {
+  publicKey(): { serialize(): Uint8Array };
+  signature(): Uint8Array;
+}): Publics => ({
   publicKey: record.publicKey().serialize(),
   signature: record.signature(),
 });
 
-function publicsOf(records: Packed, read: (bytes: Uint8Array<ArrayBuffer>) => Publics): PublicPreKeys {
+function publicsOf(
+  records: Packed,
+  read: (bytes: Uint8Array<ArrayBuffer>) => Publics,
+): PublicPreKeys {
   const publics = unpack(records).map((bytes) => {
     try {
       return bytes && read(bytes);

@@ -1,4 +1,8 @@
-import { CiphertextMessageType, DecryptionErrorMessage, PlaintextContent } from '@signalapp/libsignal-client';
+import {
+  CiphertextMessageType,
+  DecryptionErrorMessage,
+  PlaintextContent,
+} from '@signalapp/libsignal-client';
 
 /** Type of a ciphertext by the number of `CiphertextMessage.type()`. */
 const TYPES = {
@@ -27,7 +31,12 @@ export interface Undecryptable {
 export function encodeRetryRequest(message: Undecryptable): Uint8Array<ArrayBuffer> | undefined {
   const { type, ciphertext, timestamp, senderDevice } = message;
   try {
-    const error = DecryptionErrorMessage.forOriginal(ciphertext, TYPES[type], timestamp, senderDevice);
+    const error = DecryptionErrorMessage.forOriginal(
+      ciphertext,
+      TYPES[type],
+      timestamp,
+      senderDevice,
+    );
     return PlaintextContent.from(error).serialize();
   } catch {
     return undefined;
@@ -62,7 +71,9 @@ export function decodeRetryRequest(bytes: Uint8Array<ArrayBuffer>): RetryRequest
 }
 
 /** The Content, padding and all, of a PlaintextContent; undefined where it is none. */
-export function plaintextBodyOf(bytes: Uint8Array<ArrayBuffer>): Uint8Array<ArrayBuffer> | undefined {
+export function plaintextBodyOf(
+  bytes: Uint8Array<ArrayBuffer>,
+): Uint8Array<ArrayBuffer> | undefined {
   try {
     return PlaintextContent.deserialize(bytes).body();
   } catch {

@@ -102,9 +102,18 @@ export class TaskKyberPreKeys extends KyberPreKeyStore {
   override async getKyberPreKey(id: number): Promise<KyberPreKeyRecord> {
     return Promise.resolve(KyberPreKeyRecord.deserialize(this.#records.get(id)));
   }
-  override markKyberPreKeyUsed(kyberPreKeyId: number, signedPreKeyId: number, baseKey: PublicKey): Promise<void> {
-    const use = { kyberPreKeyId, signedPreKeyId, baseKey: Buffer.from(baseKey.serialize()).toString('hex') };
-    if (this.#uses.has(kyberUseKey(use))) return Promise.reject(new Error('a prekey message was played again'));
+  override markKyberPreKeyUsed(
+    kyberPreKeyId: number,
+    signedPreKeyId: number,
+    baseKey: PublicKey,
+  ): Promise<void> {
+    const use = {
+      kyberPreKeyId,
+      signedPreKeyId,
+      baseKey: Buffer.from(baseKey.serialize()).toString('hex'),
+    };
+    if (this.#uses.has(kyberUseKey(use)))
+      return Promise.reject(new Error('a prekey message was played again'));
     this.#marked.push(use);
     return Promise.resolve();
   }

@@ -33,7 +33,9 @@ export async function runRatchet(
     bytes.fill(0);
   }
   if (request.kind === 'generate-prekeys') return generatePreKeys(request, privateKey);
-  return request.kind === 'decrypt' ? decryptAll(request, privateKey) : encryptAll(request, privateKey);
+  return request.kind === 'decrypt'
+    ? decryptAll(request, privateKey)
+    : encryptAll(request, privateKey);
 }
 
 /** Ends current sessions: no more is sent with them, what comes late can still be decrypted. */
@@ -49,7 +51,10 @@ function archive(
   if (recordBytes === undefined) return undefined;
   try {
     const record = SessionRecord.deserialize(recordBytes);
-    if (ratchetKey !== undefined && !record.currentRatchetKeyMatches(PublicKey.deserialize(ratchetKey)))
+    if (
+      ratchetKey !== undefined &&
+      !record.currentRatchetKeyMatches(PublicKey.deserialize(ratchetKey))
+    )
       return undefined;
     record.archiveCurrentState();
     return record.serialize();

@@ -108,7 +108,8 @@ export class CommitQueue {
       const cause = await trueCause(error);
       this.#isSuspect = true;
       const [first] = group;
-      if (first !== undefined && group.length === 1) first.reject(storeFailed('The store could not be written', cause));
+      if (first !== undefined && group.length === 1)
+        first.reject(storeFailed('The store could not be written', cause));
       // One job may be too large for the rest of the disk, and the others not.
       else for (const job of group) await this.#runGroup([job]);
     }

@@ -19,7 +19,13 @@ export interface Entries {
   /** Computes the length of a value's stored form, in bytes. */
   keptBytes(table: TableName, key: Buffer, value: Uint8Array): number;
   /** Writes a value's stored form into `target`, which has that length. */
-  seal(table: TableName, key: Buffer, keptKey: Uint8Array, value: Uint8Array, target: Uint8Array): void;
+  seal(
+    table: TableName,
+    key: Buffer,
+    keptKey: Uint8Array,
+    value: Uint8Array,
+    target: Uint8Array,
+  ): void;
   /**
    * Reads a stored entry: its key, and a copy of its value, alone in its buffer.
    *
@@ -37,10 +43,15 @@ const behind = (key: Uint8Array): Buffer => Buffer.concat([key, Buffer.alloc(1)]
 const later = (a: Uint8Array, b: Uint8Array): Uint8Array => (Buffer.compare(a, b) > 0 ? a : b);
 
 function plainRange({ prefix, after }: CheckedListOptions): KeptRange {
-  return { prefix, start: after.length === 0 ? prefix : later(behind(after), prefix), isMeant: undefined };
+  return {
+    prefix,
+    start: after.length === 0 ? prefix : later(behind(after), prefix),
+    isMeant: undefined,
+  };
 }
 
-const textOf = (key: Uint8Array): string => Buffer.from(key.buffer, key.byteOffset, key.length).toString();
+const textOf = (key: Uint8Array): string =>
+  Buffer.from(key.buffer, key.byteOffset, key.length).toString();
 
 /** Entries of a store without encryption, stored unchanged. */
 export const PLAIN_ENTRIES: Entries = {
@@ -68,7 +79,8 @@ const isOrdered = (table: TableName): boolean => table === 'inbox';
 export class EncryptedEntries implements Entries {
   readonly #values: ValueCipher;
   readonly #keys: KeyHasher;
-  readonly orderOf = (table: TableName, key: string): string => this.keptKey(table, Buffer.from(key)).toString('hex');
+  readonly orderOf = (table: TableName, key: string): string =>
+    this.keptKey(table, Buffer.from(key)).toString('hex');
 
   constructor(secret: KeyObject, storeId: Uint8Array, epoch: number) {
     this.#values = new ValueCipher(secret, storeId, epoch);
@@ -84,7 +96,13 @@ export class EncryptedEntries implements Entries {
     return keyBytes + value.length + ENCRYPTION_OVERHEAD_BYTES;
   }
 
-  seal(table: TableName, key: Buffer, keptKey: Uint8Array, value: Uint8Array, target: Uint8Array): void {
+  seal(
+    table: TableName,
+    key: Buffer,
+    keptKey: Uint8Array,
+    value: Uint8Array,
+    target: Uint8Array,
+  ): void {
     if (isOrdered(table)) {
       this.#values.seal(table, keptKey, [value], target);
       return;
@@ -98,7 +116,10 @@ export class EncryptedEntries implements Entries {
     const opened = this.#values.open(table, keptKey, kept);
     if (isOrdered(table)) return { key: textOf(keptKey), value: opened };
     const valueStart = LENGTH_BYTES + new DataView(opened.buffer).getUint16(0);
-    const entry = { key: textOf(opened.subarray(LENGTH_BYTES, valueStart)), value: opened.slice(valueStart) };
+    const entry = {
+      key: textOf(opened.subarray(LENGTH_BYTES, valueStart)),
+      value: opened.slice(valueStart),
+    };
     opened.fill(0);
     return entry;
   }
@@ -113,7 +134,11 @@ export class EncryptedEntries implements Entries {
   }
 
   /** @returns an entry of schema 1, which stored keys unchanged, in its place and form of today. */
-  moved(table: TableName, key: Buffer, kept: Uint8Array): { readonly keptKey: Buffer; readonly kept: Buffer } {
+  moved(
+    table: TableName,
+    key: Buffer,
+    kept: Uint8Array,
+  ): { readonly keptKey: Buffer; readonly kept: Buffer } {
     const value = this.#values.open(table, key, kept);
     const keptKey = this.keptKey(table, key);
     const target = Buffer.alloc(this.keptBytes(table, key, value));

@@ -30,7 +30,9 @@ interface Meta {
 
 function cutShort(path: string): SealcastError {
   const cause = new Error('pages that are in use lie beyond the end of the file');
-  return new SealcastError('ERR_STORE_FAILED', `${path} is cut short: restore the whole file`, { cause });
+  return new SealcastError('ERR_STORE_FAILED', `${path} is cut short: restore the whole file`, {
+    cause,
+  });
 }
 
 /** Reader of a data file's pages; numbers are in the machine's byte order. */
@@ -78,7 +80,10 @@ class DataFile {
    * @returns `next`: pages of trees; `last`: the last page of values that are stored apart;
    *   undefined where the page is not the requested one.
    */
-  references(page: DataView, number: number): { readonly next: readonly number[]; readonly last: number } | undefined {
+  references(
+    page: DataView,
+    number: number,
+  ): { readonly next: readonly number[]; readonly last: number } | undefined {
     const flags = this.u16(page, PAGE_FLAGS);
     const next: number[] = [];
     let last = 0;
@@ -132,7 +137,8 @@ async function isWhole(data: DataFile, roots: readonly number[]): Promise<boolea
   for (let number = waiting.pop(); number !== undefined; number = waiting.pop()) {
     if (number === NO_PAGE || seen.has(number)) continue;
     seen.add(number);
-    const references = number < data.pageCount ? data.references(await data.page(number), number) : undefined;
+    const references =
+      number < data.pageCount ? data.references(await data.page(number), number) : undefined;
     if (references === undefined || references.last >= data.pageCount) return false;
     waiting.push(...references.next);
   }

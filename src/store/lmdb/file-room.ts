@@ -49,7 +49,11 @@ const FLAT_PAGES = 64;
  * LMDB never changes a page in place: a change copies its leaf, the branch above and, where it
  * merges, a neighbour; a split makes one more.
  */
-function pagesFor({ changes, bytes, overflowPages }: WriteSize, pageBytes: number, lastPage: number): number {
+function pagesFor(
+  { changes, bytes, overflowPages }: WriteSize,
+  pageBytes: number,
+  lastPage: number,
+): number {
   const copied = Math.min(3 * changes, lastPage + 1);
   // Split pages are at least a quarter full on average, in any order of the entries that were put
   // in.
@@ -81,7 +85,10 @@ export class DataFileRoom {
 
   /** @throws Error of the system (ENOSPC, EDQUOT, EFBIG, ...): LMDB was not called. */
   async reserve(size: WriteSize): Promise<void> {
-    const { lastPageNumber, pageSize } = this.#root.getStats() as { lastPageNumber: number; pageSize: number };
+    const { lastPageNumber, pageSize } = this.#root.getStats() as {
+      lastPageNumber: number;
+      pageSize: number;
+    };
     const needed = (lastPageNumber + 1 + pagesFor(size, pageSize, lastPageNumber)) * pageSize;
     if (needed <= this.#sizeBytes) return;
     this.#sizeBytes = (await stat(this.#path)).size;
@@ -104,7 +111,11 @@ export class DataFileRoom {
     const file = await open(this.#path, 'a');
     try {
       while (this.#sizeBytes < sizeBytes) {
-        const { bytesWritten } = await file.write(zeros, 0, Math.min(zeros.length, sizeBytes - this.#sizeBytes));
+        const { bytesWritten } = await file.write(
+          zeros,
+          0,
+          Math.min(zeros.length, sizeBytes - this.#sizeBytes),
+        );
         this.#sizeBytes += bytesWritten;
       }
     } finally {

@@ -27,7 +27,9 @@ const MIN_PAGE_BYTES = 256;
 const MAX_PAGE_BYTES = 65_536;
 
 function notLmdb(path: string, why: string): SealcastError {
-  return new SealcastError('ERR_STORE_FAILED', `${path} is not a database of this store`, { cause: new Error(why) });
+  return new SealcastError('ERR_STORE_FAILED', `${path} is not a database of this store`, {
+    cause: new Error(why),
+  });
 }
 
 async function checkHeader(path: string, file: FileHandle): Promise<void> {
@@ -36,13 +38,20 @@ async function checkHeader(path: string, file: FileHandle): Promise<void> {
   await file.read(header, { position: 0 });
   // Numbers are in the machine's order, which is little-endian on every platform of Node but s390x.
   const little = new Uint8Array(Uint16Array.of(1).buffer)[0] === 1;
-  if ((header.getUint16(18, little) & META_PAGE_FLAG) === 0 || header.getUint32(24, little) !== MAGIC) {
+  if (
+    (header.getUint16(18, little) & META_PAGE_FLAG) === 0 ||
+    header.getUint32(24, little) !== MAGIC
+  ) {
     throw notLmdb(path, 'It does not begin as an LMDB file does');
   }
   const version = header.getUint16(28, little);
-  if (version !== DATA_VERSION) throw notLmdb(path, `LMDB data format ${version}, not ${DATA_VERSION}`);
+  if (version !== DATA_VERSION)
+    throw notLmdb(path, `LMDB data format ${version}, not ${DATA_VERSION}`);
   const pageBytes = header.getUint32(48, little);
-  const isPageSize = pageBytes >= MIN_PAGE_BYTES && pageBytes <= MAX_PAGE_BYTES && (pageBytes & (pageBytes - 1)) === 0;
+  const isPageSize =
+    pageBytes >= MIN_PAGE_BYTES &&
+    pageBytes <= MAX_PAGE_BYTES &&
+    (pageBytes & (pageBytes - 1)) === 0;
   if (!isPageSize || size < 2 * pageBytes) throw notLmdb(path, 'It is cut short');
   await checkExtent(path, file, { pageBytes, little });
 }
@@ -64,7 +73,11 @@ async function checkDataFile(path: string): Promise<void> {
 }
 
 /** Writes `sizeBytes` to the disk, in a file of a unique name that exists while `use` runs. */
-async function withFile(directory: string, sizeBytes: number, use: (path: string) => Promise<void>): Promise<void> {
+async function withFile(
+  directory: string,
+  sizeBytes: number,
+  use: (path: string) => Promise<void>,
+): Promise<void> {
   const path = join(directory, `.room-${randomUUID()}`);
   // O_SYNC rather than sync(), which Node's permission model forbids: a full disk fails here, and
   // not in LMDB.
@@ -148,7 +161,11 @@ async function linkIfNew(from: string, to: string): Promise<void> {
     await link(from, to);
   } catch (error) {
     // Another process was first; or the file system has no hard links, and LMDB makes its own file.
-    if (!['EEXIST', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP'].includes((error as NodeJS.ErrnoException).code ?? ''))
+    if (
+      !['EEXIST', 'EPERM', 'ENOTSUP', 'EOPNOTSUPP'].includes(
+        (error as NodeJS.ErrnoException).code ?? '',
+      )
+    )
       throw error;
   }
 }
@@ -169,7 +186,8 @@ export async function prepareDirectory(path: string): Promise<void> {
   for (const name of ['data.mdb', 'lock.mdb']) await keepPrivate(join(path, name));
   await checkDataFile(join(path, 'data.mdb'));
   const lockFile = join(path, 'lock.mdb');
-  if (!(await isThere(lockFile))) await withFile(path, LOCK_FILE_BYTES, (room) => linkIfNew(room, lockFile));
+  if (!(await isThere(lockFile)))
+    await withFile(path, LOCK_FILE_BYTES, (room) => linkIfNew(room, lockFile));
   await withFile(path, PROBE_BYTES, () => Promise.resolve());
   await (await open(lockFile, 'a+', 0o600)).close();
 }

@@ -116,7 +116,10 @@ export class LmdbStore implements Store {
     }, HEARTBEAT_INTERVAL_MS);
   }
 
-  async getMany(table: TableName, keys: readonly string[]): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
+  async getMany(
+    table: TableName,
+    keys: readonly string[],
+  ): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
     this.#checkOpen();
     const name = checkTable(table);
     const { entries } = this.#lmdb;
@@ -130,7 +133,9 @@ export class LmdbStore implements Store {
         // The next read overwrites it, and its buffer is longer than its length says (lmdb 3.5.6):
         // it is copied, or decrypted, at once.
         const kept = from.getBinaryFast(key);
-        return kept === undefined ? undefined : entries.open(name, key, kept.subarray(0, kept.length)).value;
+        return kept === undefined
+          ? undefined
+          : entries.open(name, key, kept.subarray(0, kept.length)).value;
       }),
     );
   }
@@ -143,7 +148,9 @@ export class LmdbStore implements Store {
     const { prefix, start, isMeant } = entries.rangeOf(name, checked);
     return this.#read(() => {
       const listed: StoreEntry[] = [];
-      for (const { key, value } of this.#table(name).getRange({ ...(start.length > 0 && { start }) })) {
+      for (const { key, value } of this.#table(name).getRange({
+        ...(start.length > 0 && { start }),
+      })) {
         if (listed.length === checked.limit || !beginsWith(key, prefix)) break;
         const entry = entries.open(name, key, value);
         if (isMeant === undefined || isMeant(entry.key)) listed.push(entry);
@@ -172,7 +179,10 @@ export class LmdbStore implements Store {
    */
   mayAct(): boolean {
     if (this.#closing !== undefined || this.#isTakenOver) return false;
-    if (this.#verified.isYoungerThan(OWNERSHIP_FRESH_MS) && this.#beaten.isYoungerThan(HEARTBEAT_LIFE_MS / 2))
+    if (
+      this.#verified.isYoungerThan(OWNERSHIP_FRESH_MS) &&
+      this.#beaten.isYoungerThan(HEARTBEAT_LIFE_MS / 2)
+    )
       return true;
     this.#lmdb.root.resetReadTxn();
     if (readWriter(this.#lmdb.meta)?.epoch !== this.epoch) {
@@ -198,7 +208,9 @@ export class LmdbStore implements Store {
     const { meta, root, owner } = this.#lmdb;
     try {
       if (!this.#isTakenOver)
-        await this.#commits.submit(ONE_RECORD, () => putWriter(meta, { epoch: this.epoch, owner: null }));
+        await this.#commits.submit(ONE_RECORD, () =>
+          putWriter(meta, { epoch: this.epoch, owner: null }),
+        );
     } catch {
       // Nothing is lost: the next writer finds this opening abandoned, or its process ended, though
       // not in the store.
@@ -284,7 +296,8 @@ export class LmdbStore implements Store {
     const record = { epoch: this.epoch, owner: { ...owner, heartbeatMs: this.#heartbeatMs } };
     try {
       const begun = new Moment(this.#clock);
-      if (await this.#commits.submit(ONE_RECORD, () => putWriter(meta, record))) this.#beaten = begun;
+      if (await this.#commits.submit(ONE_RECORD, () => putWriter(meta, record)))
+        this.#beaten = begun;
       else this.#takenOver();
     } catch {
       // For example a full disk: commits tell their callers, and the next beat tries again.

@@ -71,8 +71,9 @@ export const META_OPTIONS = { name: 'meta', encoding: 'json', useVersions: true 
  *
  * All copies of this module in the thread share one set.
  */
-const abandoned: Set<string> = ((globalThis as Record<symbol, unknown>)[Symbol.for('sealcast.abandonedStores')] ??=
-  new Set<string>()) as Set<string>;
+const abandoned: Set<string> = ((globalThis as Record<symbol, unknown>)[
+  Symbol.for('sealcast.abandonedStores')
+] ??= new Set<string>()) as Set<string>;
 
 export function abandon(owner: WriterOwner): void {
   abandoned.add(owner.openId);
@@ -84,8 +85,9 @@ export function abandon(owner: WriterOwner): void {
  *
  * All copies of this module in the thread share one set.
  */
-const openHere: Set<string> = ((globalThis as Record<symbol, unknown>)[Symbol.for('sealcast.openStores')] ??=
-  new Set<string>()) as Set<string>;
+const openHere: Set<string> = ((globalThis as Record<symbol, unknown>)[
+  Symbol.for('sealcast.openStores')
+] ??= new Set<string>()) as Set<string>;
 
 export function noteOpen(owner: WriterOwner): void {
   openHere.add(owner.openId);
@@ -118,7 +120,8 @@ export const isSame = (a: SeenHolder | null | undefined, b: SeenHolder): boolean
 
 function checkLayout(layout: Layout, secret: KeyObject | undefined): void {
   const { schema, id, keyCheck } = layout as Partial<Layout>;
-  if (typeof schema !== 'number') throw new SealcastError('ERR_STORE_FAILED', "The store's layout record is damaged");
+  if (typeof schema !== 'number')
+    throw new SealcastError('ERR_STORE_FAILED', "The store's layout record is damaged");
   if (schema > SCHEMA_VERSION) {
     const message = `The store has schema ${schema}; this version of sealcast knows schemas up to ${SCHEMA_VERSION}`;
     throw new SealcastError('ERR_STORE_VERSION', message);
@@ -127,7 +130,10 @@ function checkLayout(layout: Layout, secret: KeyObject | undefined): void {
     throw new SealcastError('ERR_STORE_FAILED', "The store's layout record is damaged");
   }
   if (keyCheck === null && secret !== undefined) {
-    throw new SealcastError('ERR_STORE_KEY', 'The store is not encrypted: it was made without an encryptionKey');
+    throw new SealcastError(
+      'ERR_STORE_KEY',
+      'The store is not encrypted: it was made without an encryptionKey',
+    );
   }
   if (keyCheck === null) return;
   if (secret === undefined) {
@@ -137,13 +143,17 @@ function checkLayout(layout: Layout, secret: KeyObject | undefined): void {
     );
   }
   if (!isKeyOf(secret, Buffer.from(id, 'base64'), Buffer.from(keyCheck, 'base64'))) {
-    throw new SealcastError('ERR_STORE_KEY', 'The encryptionKey is not the one that the store was made with');
+    throw new SealcastError(
+      'ERR_STORE_KEY',
+      'The encryptionKey is not the one that the store was made with',
+    );
   }
 }
 
 function newLayout(secret: KeyObject | undefined): Layout {
   const id = randomBytes(STORE_ID_BYTES);
-  const keyCheck = secret === undefined ? null : Buffer.from(keyCheckOf(secret, id)).toString('base64');
+  const keyCheck =
+    secret === undefined ? null : Buffer.from(keyCheckOf(secret, id)).toString('base64');
   return { schema: SCHEMA_VERSION, id: id.toString('base64'), keyCheck };
 }
 
@@ -168,7 +178,8 @@ export function putWriter(meta: Meta, record: WriterRecord): void {
 
 /** A new writer, or the present one, whose life is not known. */
 export type Acquired =
-  { readonly layout: Layout; readonly epoch: number; readonly owner: WriterOwner } | { readonly unknown: SeenHolder };
+  | { readonly layout: Layout; readonly epoch: number; readonly owner: WriterOwner }
+  | { readonly unknown: SeenHolder };
 
 /**
  * Makes this process the store's writer.
@@ -199,7 +210,12 @@ export function acquire(
     putLayout(meta, layout);
   }
   const epoch = (last?.epoch ?? 0) + 1;
-  const owner: WriterOwner = { ...ownIdentity(), openId: randomUUID(), threadId, heartbeatMs: nowMs };
+  const owner: WriterOwner = {
+    ...ownIdentity(),
+    openId: randomUUID(),
+    threadId,
+    heartbeatMs: nowMs,
+  };
   putWriter(meta, { epoch, owner });
   return { layout, epoch, owner };
 }

@@ -15,7 +15,11 @@ const GROWTH_BYTES = 256;
  * It runs before the transaction: a full disk fails here.
  */
 export async function reserveForMigration(
-  { root, meta, room }: { readonly root: RootDatabase; readonly meta: Meta; readonly room: DataFileRoom },
+  {
+    root,
+    meta,
+    room,
+  }: { readonly root: RootDatabase; readonly meta: Meta; readonly room: DataFileRoom },
   isEncrypted: boolean,
 ): Promise<void> {
   const schema = readSchema(meta);
@@ -35,7 +39,11 @@ export async function reserveForMigration(
  *
  * It runs within the transaction that opens the store.
  */
-export function migrate(schema: number, tables: Readonly<Record<TableName, Table>>, entries: Entries): void {
+export function migrate(
+  schema: number,
+  tables: Readonly<Record<TableName, Table>>,
+  entries: Entries,
+): void {
   if (schema < 2 && entries instanceof EncryptedEntries) hashKeys(tables, entries);
   if (schema < 3) migrateBroadcasts(tables.broadcast, entries);
 }

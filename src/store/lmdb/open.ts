@@ -43,11 +43,15 @@ export interface StoreOptions {
 
 const NAMES = { path: true, encryptionKey: true } satisfies NamesOf<StoreOptions>;
 
-function checkOptions(options: unknown): { readonly path: string; readonly secret: KeyObject | undefined } {
+function checkOptions(options: unknown): {
+  readonly path: string;
+  readonly secret: KeyObject | undefined;
+} {
   const given = checkObject(options, 'options');
   checkNames(given, NAMES);
   const { path, encryptionKey } = given;
-  if (typeof path !== 'string' || path === '' || path.includes('\0')) refuse('path', 'the path of a directory');
+  if (typeof path !== 'string' || path === '' || path.includes('\0'))
+    refuse('path', 'the path of a directory');
   if (encryptionKey === undefined) return { path, secret: undefined };
   if (!types.isUint8Array(encryptionKey) || encryptionKey.length !== ENCRYPTION_KEY_BYTES) {
     refuse('encryptionKey', `a Uint8Array of ${ENCRYPTION_KEY_BYTES} bytes`);
@@ -75,10 +79,14 @@ async function openRoot(path: string): Promise<RootDatabase> {
 }
 
 function openMeta(root: RootDatabase): Meta {
-  const found = root.openDB<unknown, string>({ ...META_OPTIONS, ...{ create: false } }) as Meta | undefined;
+  const found = root.openDB<unknown, string>({ ...META_OPTIONS, ...{ create: false } }) as
+    Meta | undefined;
   if (found !== undefined) return found;
   if (root.getKeysCount({ limit: 1 }) > 0) {
-    throw new SealcastError('ERR_STORE_FAILED', 'The directory holds an LMDB database that is not a store of sealcast');
+    throw new SealcastError(
+      'ERR_STORE_FAILED',
+      'The directory holds an LMDB database that is not a store of sealcast',
+    );
   }
   return root.openDB<unknown, string>(META_OPTIONS);
 }
@@ -87,7 +95,10 @@ function openMeta(root: RootDatabase): Meta {
 const OPENING: WriteSize = { changes: TABLES.length + 3, bytes: 4096, overflowPages: 0 };
 
 function openTables(root: RootDatabase): Record<TableName, Table> {
-  const tables = TABLES.map((name) => [name, root.openDB<Uint8Array, Buffer>({ name, ...TABLE_OPTIONS })]);
+  const tables = TABLES.map((name) => [
+    name,
+    root.openDB<Uint8Array, Buffer>({ name, ...TABLE_OPTIONS }),
+  ]);
   return Object.fromEntries(tables) as Record<TableName, Table>;
 }
 
@@ -127,7 +138,11 @@ export interface WatchTimes {
 const WATCH: WatchTimes = { lookMs: 500, silenceMs: HEARTBEAT_LIFE_MS };
 
 /** {@link openStore}, with times and a clock that a test injects. */
-export async function openLmdbStore(options: StoreOptions, times = WATCH, clock = SYSTEM_CLOCK): Promise<Store> {
+export async function openLmdbStore(
+  options: StoreOptions,
+  times = WATCH,
+  clock = SYSTEM_CLOCK,
+): Promise<Store> {
   const { path, secret } = checkOptions(options);
   requireCodeGeneration('openStore');
   let root: RootDatabase | undefined;
@@ -164,14 +179,19 @@ interface Attempt {
  *
  * lmdb 3.5.6 corrupts its memory when it is closed later than that after a failure.
  */
-function tryToWrite(env: LmdbEnv, { secret, silent, migrate }: Attempt): LmdbStore | { readonly unknown: SeenHolder } {
+function tryToWrite(
+  env: LmdbEnv,
+  { secret, silent, migrate }: Attempt,
+): LmdbStore | { readonly unknown: SeenHolder } {
   const attempt = env.root.transactionSync(() => {
     const writer = acquire(env.meta, { secret, nowMs: env.clock.now() }, silent);
     if ('unknown' in writer) return writer;
     const { layout, epoch, owner } = writer;
     const tables = openTables(env.root);
     const entries =
-      secret === undefined ? PLAIN_ENTRIES : new EncryptedEntries(secret, Buffer.from(layout.id, 'base64'), epoch);
+      secret === undefined
+        ? PLAIN_ENTRIES
+        : new EncryptedEntries(secret, Buffer.from(layout.id, 'base64'), epoch);
     if (layout.schema < SCHEMA_VERSION) {
       migrate(layout.schema, tables, entries);
       putLayout(env.meta, { ...layout, schema: SCHEMA_VERSION });
@@ -187,7 +207,11 @@ function tryToWrite(env: LmdbEnv, { secret, silent, migrate }: Attempt): LmdbSto
  * @returns the writer, when its heartbeat stood still for long enough or it is gone.
  * @throws SealcastError ERR_STORE_LOCKED: its heartbeat moved.
  */
-async function watch({ root, meta, clock }: LmdbEnv, holder: SeenHolder, times: WatchTimes): Promise<SeenHolder> {
+async function watch(
+  { root, meta, clock }: LmdbEnv,
+  holder: SeenHolder,
+  times: WatchTimes,
+): Promise<SeenHolder> {
   // Time in which this process itself stood still counts for little: the writer may have been
   // frozen with it.
   let silentMs = 0;

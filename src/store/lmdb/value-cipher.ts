@@ -111,8 +111,11 @@ export class ValueCipher {
       const epoch = Number(view.getBigUint64(0));
       const tagStart = sealed.length - TAG_BYTES;
       const nonce = sealed.subarray(EPOCH_BYTES, HEADER_BYTES);
-      if (epoch > this.#epoch || tagStart < HEADER_BYTES) throw new RangeError('not an encrypted value');
-      const decipher = createDecipheriv('aes-256-gcm', this.#keyOf(epoch), nonce, { authTagLength: TAG_BYTES });
+      if (epoch > this.#epoch || tagStart < HEADER_BYTES)
+        throw new RangeError('not an encrypted value');
+      const decipher = createDecipheriv('aes-256-gcm', this.#keyOf(epoch), nonce, {
+        authTagLength: TAG_BYTES,
+      });
       decipher.setAAD(associatedData(table, key));
       decipher.setAuthTag(sealed.subarray(tagStart));
       const value = decipher.update(sealed.subarray(HEADER_BYTES, tagStart));

@@ -124,7 +124,9 @@ export function decodeAccount(bytes: Uint8Array): AccountRecord {
 
 export function encodeAttributes(attributes: AttributesRecord): Uint8Array<ArrayBuffer> {
   const named = (wanted: boolean): string[] =>
-    Object.entries(attributes.capabilities).flatMap(([name, has]) => (has === wanted ? [name] : []));
+    Object.entries(attributes.capabilities).flatMap(([name, has]) =>
+      has === wanted ? [name] : [],
+    );
   return ATTRIBUTES.encode({ ...attributes, capable: named(true), incapable: named(false) });
 }
 export function decodeAttributes(bytes: Uint8Array): AttributesRecord {
@@ -132,12 +134,16 @@ export function decodeAttributes(bytes: Uint8Array): AttributesRecord {
   const registrationLock = wire['registrationLock'] as string;
   const recoveryPassword = nonEmpty(wire['recoveryPassword']);
   const encryptedDeviceName = nonEmpty(wire['encryptedDeviceName']);
-  const all = (names: unknown, has: boolean): [string, boolean][] => (names as string[]).map((name) => [name, has]);
+  const all = (names: unknown, has: boolean): [string, boolean][] =>
+    (names as string[]).map((name) => [name, has]);
   return {
     fetchesMessages: wire['fetchesMessages'] as boolean,
     pniRegistrationId: wire['pniRegistrationId'] as number,
     discoverableByPhoneNumber: wire['discoverableByPhoneNumber'] as boolean,
-    capabilities: Object.fromEntries([...all(wire['capable'], true), ...all(wire['incapable'], false)]),
+    capabilities: Object.fromEntries([
+      ...all(wire['capable'], true),
+      ...all(wire['incapable'], false),
+    ]),
     unrestricted: wire['unrestricted'] as boolean,
     isPending: wire['isPending'] as boolean,
     ...(registrationLock !== '' && { registrationLock }),
@@ -246,7 +252,8 @@ export async function loadPreKeyState(store: Store): Promise<PreKeysRecord | und
   const [value] = await store.getMany('account', [KEYS.preKeys]);
   return value === undefined ? undefined : decodePreKeys(value);
 }
-export const preKeyStateChange = (state: PreKeysRecord): Change => changeOf('preKeys', encodePreKeys(state));
+export const preKeyStateChange = (state: PreKeysRecord): Change =>
+  changeOf('preKeys', encodePreKeys(state));
 
 /**
  * Loads the key with which public ids of broadcasts are made; undefined where there is none yet.
@@ -269,7 +276,10 @@ export async function loadCertificate(
   return certificate;
 }
 
-export const certificateChange = (includesPhoneNumber: boolean, certificate: Uint8Array): Change => ({
+export const certificateChange = (
+  includesPhoneNumber: boolean,
+  certificate: Uint8Array,
+): Change => ({
   table: 'certificate',
   key: keyOf(includesPhoneNumber),
   value: certificate,

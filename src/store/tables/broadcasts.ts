@@ -42,7 +42,8 @@ export function decodeBroadcast(bytes: Uint8Array): BroadcastRecord {
   const recipients = wire['recipients'] as number;
   return {
     state: STATES.nameOf(wire['state']),
-    content: nonEmpty(wire['content']) ?? encodeMessage({ body: wire['body'] as string }, timestamp),
+    content:
+      nonEmpty(wire['content']) ?? encodeMessage({ body: wire['body'] as string }, timestamp),
     timestamp,
     urgent: wire['urgent'] as boolean,
     createdAtMs: wire['createdAtMs'] as number,
@@ -68,7 +69,10 @@ export function migrateBroadcast(bytes: Uint8Array): Uint8Array<ArrayBuffer> | u
   }
 }
 
-export async function loadBroadcast(store: Store, id: string): Promise<BroadcastRecord | undefined> {
+export async function loadBroadcast(
+  store: Store,
+  id: string,
+): Promise<BroadcastRecord | undefined> {
   const [value] = await store.getMany('broadcast', [id]);
   return value === undefined ? undefined : decodeBroadcast(value);
 }
@@ -77,7 +81,8 @@ export async function loadBroadcast(store: Store, id: string): Promise<Broadcast
 export async function* scanBroadcasts(
   store: Store,
 ): AsyncGenerator<{ readonly id: string; readonly record: BroadcastRecord }, void, void> {
-  for await (const { key, value } of scan(store, 'broadcast')) yield { id: key, record: decodeBroadcast(value) };
+  for await (const { key, value } of scan(store, 'broadcast'))
+    yield { id: key, record: decodeBroadcast(value) };
 }
 
 /** @param record null removes the broadcast */

@@ -55,7 +55,10 @@ export function decodeContact(bytes: Uint8Array): ContactRecord {
   const pendingIdentityKey = nonEmpty(wire['pendingIdentityKey']);
   return {
     accessMode: ACCESS_MODES.nameOf(wire['accessMode']),
-    devices: (wire['devices'] as Device[]).map(({ deviceId, registrationId }) => ({ deviceId, registrationId })),
+    devices: (wire['devices'] as Device[]).map(({ deviceId, registrationId }) => ({
+      deviceId,
+      registrationId,
+    })),
     blocked: wire['blocked'] as boolean,
     expireTimer: wire['expireTimer'] as number,
     expireTimerVersion: wire['expireTimerVersion'] as number,
@@ -72,7 +75,10 @@ export function decodeContact(bytes: Uint8Array): ContactRecord {
 /**
  * Loads contacts by service id, as they are on the disk; {@link NEW_CONTACT} where there is none.
  */
-export async function loadContacts(store: Store, serviceIds: readonly string[]): Promise<ContactRecord[]> {
+export async function loadContacts(
+  store: Store,
+  serviceIds: readonly string[],
+): Promise<ContactRecord[]> {
   const values = await store.getMany('contact', serviceIds);
   return values.map((value) => (value === undefined ? NEW_CONTACT : decodeContact(value)));
 }
@@ -81,7 +87,8 @@ export async function loadContacts(store: Store, serviceIds: readonly string[]):
 export async function* scanContacts(
   store: Store,
 ): AsyncGenerator<{ readonly serviceId: string; readonly contact: ContactRecord }, void, void> {
-  for await (const { key, value } of scan(store, 'contact')) yield { serviceId: key, contact: decodeContact(value) };
+  for await (const { key, value } of scan(store, 'contact'))
+    yield { serviceId: key, contact: decodeContact(value) };
 }
 
 /** Finds the service ids of contacts among changes. */

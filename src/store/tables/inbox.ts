@@ -93,7 +93,8 @@ const PAGE_ROWS = 256;
 
 const rowKey = (prefix: string, batch: number, place: number): string =>
   `${prefix}${String(batch).padStart(BATCH_DIGITS, '0')}/${String(place).padStart(PLACE_DIGITS, '0')}`;
-const batchOf = (key: string): number => Number(key.slice(MESSAGE_PREFIX.length, MESSAGE_PREFIX.length + BATCH_DIGITS));
+const batchOf = (key: string): number =>
+  Number(key.slice(MESSAGE_PREFIX.length, MESSAGE_PREFIX.length + BATCH_DIGITS));
 
 /** Table of an account's messages that are not dealt with, and of its retry requests. */
 export class Inbox {
@@ -115,14 +116,28 @@ export class Inbox {
     return keys.map((key) => ({ table: 'inbox', key, value: null }));
   }
 
-  async *messages(): AsyncGenerator<{ readonly key: string; readonly batch: number; readonly row: InboxRecord }> {
-    for await (const { key, value } of scan(this.#store, 'inbox', { prefix: MESSAGE_PREFIX, pageRows: PAGE_ROWS })) {
+  async *messages(): AsyncGenerator<{
+    readonly key: string;
+    readonly batch: number;
+    readonly row: InboxRecord;
+  }> {
+    for await (const { key, value } of scan(this.#store, 'inbox', {
+      prefix: MESSAGE_PREFIX,
+      pageRows: PAGE_ROWS,
+    })) {
       yield { key, batch: batchOf(key), row: decodeInbox(value) };
     }
   }
 
-  async *retries(): AsyncGenerator<{ readonly key: string; readonly batch: number; readonly row: RetryRecord }> {
-    for await (const { key, value } of scan(this.#store, 'inbox', { prefix: RETRY_PREFIX, pageRows: PAGE_ROWS })) {
+  async *retries(): AsyncGenerator<{
+    readonly key: string;
+    readonly batch: number;
+    readonly row: RetryRecord;
+  }> {
+    for await (const { key, value } of scan(this.#store, 'inbox', {
+      prefix: RETRY_PREFIX,
+      pageRows: PAGE_ROWS,
+    })) {
       yield { key, batch: batchOf(key), row: decodeRetry(value) };
     }
   }

@@ -26,15 +26,25 @@ export type OutboxRecord =
 const OUTBOX = new RecordType('Outbox');
 const STATES = new EnumNames<OutboxRecord['state']>('Outbox.State', 'state of a recipient');
 const STATUSES = new EnumNames<DeliveryStatus>('Outbox.DeliveryStatus', 'status of a delivery');
-const CIPHERTEXT_TYPES = new EnumNames<EncryptedDevice['type']>('Device.CiphertextType', 'kind of ciphertext');
+const CIPHERTEXT_TYPES = new EnumNames<EncryptedDevice['type']>(
+  'Device.CiphertextType',
+  'kind of ciphertext',
+);
 
 export function encodeOutbox(row: OutboxRecord): Uint8Array<ArrayBuffer> {
   const state = STATES.numberOf(row.state);
   if (row.state === 'queued') return OUTBOX.encode({ state });
   if (row.state === 'done') {
-    return OUTBOX.encode({ state, status: STATUSES.numberOf(row.status), errorCode: row.errorCode });
+    return OUTBOX.encode({
+      state,
+      status: STATUSES.numberOf(row.status),
+      errorCode: row.errorCode,
+    });
   }
-  const devices = row.devices.map((device) => ({ ...device, type: CIPHERTEXT_TYPES.numberOf(device.type) }));
+  const devices = row.devices.map((device) => ({
+    ...device,
+    type: CIPHERTEXT_TYPES.numberOf(device.type),
+  }));
   return OUTBOX.encode({ state, identityKey: row.identityKey, devices });
 }
 export function decodeOutbox(bytes: Uint8Array): OutboxRecord {
@@ -75,10 +85,17 @@ export async function loadRows(
 export async function* scanRows(
   store: Store,
   id: string,
-): AsyncGenerator<readonly { readonly serviceId: string; readonly row: OutboxRecord }[], void, void> {
+): AsyncGenerator<
+  readonly { readonly serviceId: string; readonly row: OutboxRecord }[],
+  void,
+  void
+> {
   const prefix = outboxKey(id, '');
   for await (const page of scanPages(store, 'outbox', { prefix })) {
-    yield page.map(({ key, value }) => ({ serviceId: key.slice(prefix.length), row: decodeOutbox(value) }));
+    yield page.map(({ key, value }) => ({
+      serviceId: key.slice(prefix.length),
+      row: decodeOutbox(value),
+    }));
   }
 }
 

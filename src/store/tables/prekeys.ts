@@ -21,7 +21,11 @@ export function loadPreKeys(
 }
 
 /** @param record null removes the prekey */
-export const preKeyChange = (table: PreKeyTable, id: number, record: Uint8Array | null): Change => ({
+export const preKeyChange = (
+  table: PreKeyTable,
+  id: number,
+  record: Uint8Array | null,
+): Change => ({
   table,
   key: String(id),
   value: record,
@@ -45,7 +49,11 @@ export async function knownKyberUses(store: Store, keys: readonly string[]): Pro
   return new Set(keys.filter((_key, i) => values[i] !== undefined));
 }
 
-export const kyberUseChange = (use: KyberUse): Change => ({ table: 'kyberPreKey', key: kyberUseKey(use), value: USED });
+export const kyberUseChange = (use: KyberUse): Change => ({
+  table: 'kyberPreKey',
+  key: kyberUseKey(use),
+  value: USED,
+});
 
 /** Makes the changes that remove the uses of a last-resort prekey. */
 export async function kyberUseRemovals(store: Store, kyberPreKeyId: number): Promise<Change[]> {

@@ -1,7 +1,8 @@
 import type { Change, Store } from '../store.js';
 
 /** Address of a device, under which its session is stored: libsignal's record, unchanged. */
-export const sessionKey = (serviceId: string, deviceId: number): string => `${serviceId}.${deviceId}`;
+export const sessionKey = (serviceId: string, deviceId: number): string =>
+  `${serviceId}.${deviceId}`;
 
 /** Extracts the service id of an address. */
 export const serviceIdIn = (address: string): string => address.split('.', 1)[0] ?? address;
@@ -29,7 +30,8 @@ export const sessionChange = (serviceId: string, deviceId: number, record: Uint8
  *
  * It is the address of the device, and the distribution id.
  */
-export const senderKeyKey = (address: string, distributionId: string): string => `${address}.${distributionId}`;
+export const senderKeyKey = (address: string, distributionId: string): string =>
+  `${address}.${distributionId}`;
 
 /** Loads sender keys by their keys; undefined where there is none. */
 export function loadSenderKeys(
@@ -40,7 +42,11 @@ export function loadSenderKeys(
 }
 
 /** Finds the keys of at most `limit` sender keys of a device. */
-export async function senderKeysOf(store: Store, address: string, limit: number): Promise<string[]> {
+export async function senderKeysOf(
+  store: Store,
+  address: string,
+  limit: number,
+): Promise<string[]> {
   const entries = await store.list('senderKey', { prefix: senderKeyKey(address, ''), limit });
   return entries.map(({ key }) => key);
 }

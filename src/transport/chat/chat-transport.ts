@@ -1,5 +1,10 @@
 import { SealcastError } from '../../errors.js';
-import { checkAttributes, checkPreKeyUpload, checkProfile, checkProfileVersion } from '../account-arguments.js';
+import {
+  checkAttributes,
+  checkPreKeyUpload,
+  checkProfile,
+  checkProfileVersion,
+} from '../account-arguments.js';
 import { attributesJson, profileJson, profileOfAnswer } from '../json/account.js';
 import { bytesOfBase64, readAnswer, base64 } from '../json/answer-fields.js';
 import {
@@ -28,7 +33,12 @@ import { Incoming } from './incoming.js';
 import { ConnectionPool, refusedError } from './connection-pool.js';
 import { loadLibsignal, type Libsignal } from './libsignal.js';
 import { LibsignalRefusals } from '../mapping/libsignal.js';
-import { fieldsOf, preKeyCountOfAnswer, preKeysOfAnswer, preKeyUploadJson } from '../json/prekeys.js';
+import {
+  fieldsOf,
+  preKeyCountOfAnswer,
+  preKeysOfAnswer,
+  preKeyUploadJson,
+} from '../json/prekeys.js';
 import { Requests } from './requests.js';
 import { ServerTimes } from './server-times.js';
 import { checkNames, type NamesOf } from '../../util/known-names.js';
@@ -129,8 +139,17 @@ export class ChatTransport implements AccountTransport {
   readonly #nobody: ConnectionPool<UnauthenticatedConnection>;
   #closing: Promise<void> | undefined;
 
-  private constructor(libsignal: Libsignal, source: ConnectionSource, options: ChatTransportOptions) {
-    const { unauthenticatedConnections = 1, requestTimeoutMs = REQUEST_TIMEOUT_MS, listener, backoff } = options;
+  private constructor(
+    libsignal: Libsignal,
+    source: ConnectionSource,
+    options: ChatTransportOptions,
+  ) {
+    const {
+      unauthenticatedConnections = 1,
+      requestTimeoutMs = REQUEST_TIMEOUT_MS,
+      listener,
+      backoff,
+    } = options;
     this.#libsignal = libsignal;
     const { retryConnectedElsewhere = false } = options;
     this.#refusals = new LibsignalRefusals(libsignal, retryConnectedElsewhere !== false);
@@ -140,9 +159,11 @@ export class ChatTransport implements AccountTransport {
     const common = { refusals: this.#refusals, backoff };
     this.#account = new ConnectionPool(1, {
       ...common,
-      elsewhereBackoff: typeof retryConnectedElsewhere === 'object' ? retryConnectedElsewhere : undefined,
+      elsewhereBackoff:
+        typeof retryConnectedElsewhere === 'object' ? retryConnectedElsewhere : undefined,
       onRefused: (cause) => this.#incoming.end(refusedError(cause)),
-      connect: (watcher, signal) => source.connectAuthenticated(this.#incoming.connection(watcher), signal),
+      connect: (watcher, signal) =>
+        source.connectAuthenticated(this.#incoming.connection(watcher), signal),
     });
     this.#nobody = new ConnectionPool(
       checkCount('unauthenticatedConnections', unauthenticatedConnections, MAX_CONNECTIONS),
@@ -176,10 +197,14 @@ export class ChatTransport implements AccountTransport {
   }
 
   /** The same, over connections of another making. */
-  static async over(source: ConnectionSource, options: ChatTransportOptions = {}): Promise<ChatTransport> {
+  static async over(
+    source: ConnectionSource,
+    options: ChatTransportOptions = {},
+  ): Promise<ChatTransport> {
     checkNames(checkOptions(options), NAMES);
     checkRetry(options.retryConnectedElsewhere);
-    if (options.backoff !== undefined) checkNames(checkOptions(options.backoff, 'backoff'), BACKOFF_NAMES, 'backoff');
+    if (options.backoff !== undefined)
+      checkNames(checkOptions(options.backoff, 'backoff'), BACKOFF_NAMES, 'backoff');
     const transport = new ChatTransport(await loadLibsignal(), source, options);
     try {
       await Promise.all([transport.#account.connect(), transport.#nobody.connect()]);
@@ -218,13 +243,21 @@ export class ChatTransport implements AccountTransport {
     const { timestamp, online, urgent, messages } = request;
     checkSend(request);
     checkTypes(messages);
-    const destination = checkServiceId(this.#libsignal, request.destination, 'destination').getServiceIdString();
+    const destination = checkServiceId(
+      this.#libsignal,
+      request.destination,
+      'destination',
+    ).getServiceIdString();
     const body = { messages: messages.map(messageJson), online, urgent, timestamp };
     return this.#put(`/v1/messages/${destination}`, body, () => ({ status: 'sent' }), options);
   }
 
   async fetchPreKeys(
-    request: { readonly destination: string; readonly device: 'all' | number; readonly accessKey: AccessKey | null },
+    request: {
+      readonly destination: string;
+      readonly device: 'all' | number;
+      readonly accessKey: AccessKey | null;
+    },
     options?: RequestOptions,
   ): Promise<PreKeysOutcome> {
     const target = checkServiceId(this.#libsignal, request.destination, 'destination');
@@ -236,8 +269,15 @@ export class ChatTransport implements AccountTransport {
     }
     const auth = { accessKey: checkAccessKey(request.accessKey) };
     return this.#requests.call(this.#nobody, options, async (connection, abortSignal) => {
-      const { identityKey, preKeyBundles } = await connection.getPreKeys({ target, device, auth }, { abortSignal });
-      return { status: 'ok', identityKey: identityKey.serialize(), bundles: preKeyBundles.map(fieldsOf) };
+      const { identityKey, preKeyBundles } = await connection.getPreKeys(
+        { target, device, auth },
+        { abortSignal },
+      );
+      return {
+        status: 'ok',
+        identityKey: identityKey.serialize(),
+        bundles: preKeyBundles.map(fieldsOf),
+      };
     });
   }
 
@@ -258,16 +298,32 @@ export class ChatTransport implements AccountTransport {
   }
 
   async fetchProfile(
-    request: { readonly serviceId: string; readonly version?: string; readonly accessKey: AccessKey | null },
+    request: {
+      readonly serviceId: string;
+      readonly version?: string;
+      readonly accessKey: AccessKey | null;
+    },
     options?: RequestOptions,
   ): Promise<ProfileOutcome> {
     const { version, accessKey } = request;
-    const serviceId = checkServiceId(this.#libsignal, request.serviceId, 'serviceId').getServiceIdString();
-    if (version !== undefined && serviceId.startsWith('PNI:')) refuse('serviceId', 'an ACI: only they have a version');
+    const serviceId = checkServiceId(
+      this.#libsignal,
+      request.serviceId,
+      'serviceId',
+    ).getServiceIdString();
+    if (version !== undefined && serviceId.startsWith('PNI:'))
+      refuse('serviceId', 'an ACI: only they have a version');
     const path = `/v1/profile/${serviceId}${version === undefined ? '' : `/${checkProfileVersion(version)}`}`;
     if (accessKey === null) return this.#get(path, profileOfAnswer, options);
-    const headers: [string, string][] = [['unidentified-access-key', base64(checkAccessKey(accessKey))]];
-    return this.#requests.fetch(this.#nobody, options, { verb: 'GET', path, headers }, profileOfAnswer);
+    const headers: [string, string][] = [
+      ['unidentified-access-key', base64(checkAccessKey(accessKey))],
+    ];
+    return this.#requests.fetch(
+      this.#nobody,
+      options,
+      { verb: 'GET', path, headers },
+      profileOfAnswer,
+    );
   }
 
   async countPreKeys(options?: RequestOptions): Promise<PreKeyCountOutcome> {
@@ -279,7 +335,10 @@ export class ChatTransport implements AccountTransport {
     return this.#put('/v2/keys?identity=aci', preKeyUploadJson(upload), () => DONE, options);
   }
 
-  async setAccountAttributes(attributes: AccountAttributes, options?: RequestOptions): Promise<DoneOutcome> {
+  async setAccountAttributes(
+    attributes: AccountAttributes,
+    options?: RequestOptions,
+  ): Promise<DoneOutcome> {
     checkAttributes(attributes);
     return this.#put('/v1/accounts/attributes/', attributesJson(attributes), () => DONE, options);
   }
@@ -329,7 +388,9 @@ export class ChatTransport implements AccountTransport {
   close(): Promise<void> {
     this.#requests.close();
     this.#incoming.close(closedError());
-    this.#closing ??= Promise.all([this.#account.close(), this.#nobody.close()]).then(() => undefined);
+    this.#closing ??= Promise.all([this.#account.close(), this.#nobody.close()]).then(
+      () => undefined,
+    );
     return this.#closing;
   }
 
@@ -337,11 +398,20 @@ export class ChatTransport implements AccountTransport {
     return this.close();
   }
 
-  #get<T>(path: string, read: (answer: HttpAnswer) => T, options?: RequestOptions): Promise<T | Refusal> {
+  #get<T>(
+    path: string,
+    read: (answer: HttpAnswer) => T,
+    options?: RequestOptions,
+  ): Promise<T | Refusal> {
     return this.#requests.fetch(this.#account, options, { verb: 'GET', path }, read);
   }
 
-  #put<T>(path: string, json: object, read: () => T, options?: RequestOptions): Promise<T | Refusal> {
+  #put<T>(
+    path: string,
+    json: object,
+    read: () => T,
+    options?: RequestOptions,
+  ): Promise<T | Refusal> {
     return this.#requests.fetch(this.#account, options, { verb: 'PUT', path, json }, read);
   }
 }
@@ -349,7 +419,8 @@ export class ChatTransport implements AccountTransport {
 function checkRetry(value: unknown): void {
   if (value === undefined || typeof value === 'boolean') return;
   const field = 'retryConnectedElsewhere';
-  if (typeof value !== 'object') refuse(field, 'true, false or waits: { baseMs?, capMs?, random? }');
+  if (typeof value !== 'object')
+    refuse(field, 'true, false or waits: { baseMs?, capMs?, random? }');
   checkNames(checkOptions(value, field), BACKOFF_NAMES, field);
 }
 

@@ -17,7 +17,10 @@ export class ConnectionPool<C extends Disconnectable> {
       this.#changed = new Promise((resolve) => (this.#wake = resolve));
       wake();
     };
-    this.#lanes = Array.from({ length: count }, () => new ManagedConnection({ ...options, onChange }));
+    this.#lanes = Array.from(
+      { length: count },
+      () => new ManagedConnection({ ...options, onChange }),
+    );
   }
 
   /** One attempt for each of them. @throws what the first one that fails failed with. */
@@ -32,7 +35,8 @@ export class ConnectionPool<C extends Disconnectable> {
   async run<T>(flight: InFlightRequest, request: (connection: C) => Promise<T>): Promise<T> {
     for (;;) {
       const lane = this.#leastBusy();
-      if (lane?.connection !== undefined) return await this.#runOn(lane, lane.connection, flight, request);
+      if (lane?.connection !== undefined)
+        return await this.#runOn(lane, lane.connection, flight, request);
       this.#throwIfRefused();
       await flight.race(this.#changed);
     }
@@ -70,18 +74,25 @@ export class ConnectionPool<C extends Disconnectable> {
   #leastBusy(): ManagedConnection<C> | undefined {
     let best: ManagedConnection<C> | undefined;
     for (const lane of this.#lanes) {
-      if (lane.connection !== undefined && (best === undefined || lane.flights.size < best.flights.size)) best = lane;
+      if (
+        lane.connection !== undefined &&
+        (best === undefined || lane.flights.size < best.flights.size)
+      )
+        best = lane;
     }
     return best;
   }
 
   #throwIfRefused(): void {
     const [first] = this.#lanes;
-    if (first?.refusal === undefined || !this.#lanes.every(({ refusal }) => refusal !== undefined)) return;
+    if (first?.refusal === undefined || !this.#lanes.every(({ refusal }) => refusal !== undefined))
+      return;
     throw refusedError(first.refusal.cause);
   }
 }
 
 export function refusedError(cause: unknown): SealcastError {
-  return new SealcastError('ERR_TRANSPORT_REFUSED', 'the service refuses this client for good', { cause });
+  return new SealcastError('ERR_TRANSPORT_REFUSED', 'the service refuses this client for good', {
+    cause,
+  });
 }

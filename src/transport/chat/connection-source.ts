@@ -43,8 +43,14 @@ export interface AuthenticatedListener extends ConnectionListener {
  * be had.
  */
 export interface ConnectionSource {
-  connectAuthenticated(listener: AuthenticatedListener, signal: AbortSignal): Promise<AuthenticatedConnection>;
-  connectUnauthenticated(listener: ConnectionListener, signal: AbortSignal): Promise<UnauthenticatedConnection>;
+  connectAuthenticated(
+    listener: AuthenticatedListener,
+    signal: AbortSignal,
+  ): Promise<AuthenticatedConnection>;
+  connectUnauthenticated(
+    listener: ConnectionListener,
+    signal: AbortSignal,
+  ): Promise<UnauthenticatedConnection>;
 }
 
 /** The part of libsignal's `Net` that connects. */
@@ -62,9 +68,14 @@ export interface ChatAccount {
  * libsignal's own connections.
  * @throws SealcastError ERR_INVALID_ARGUMENT
  */
-export function chatConnections(net: ChatNet, { username, password, languages = [] }: ChatAccount): ConnectionSource {
+export function chatConnections(
+  net: ChatNet,
+  { username, password, languages = [] }: ChatAccount,
+): ConnectionSource {
   checkUsername(username);
-  const optionsWith = (abortSignal: AbortSignal): { languages: string[]; abortSignal: AbortSignal } => ({
+  const optionsWith = (
+    abortSignal: AbortSignal,
+  ): { languages: string[]; abortSignal: AbortSignal } => ({
     languages: [...languages],
     abortSignal,
   });
@@ -72,7 +83,9 @@ export function chatConnections(net: ChatNet, { username, password, languages = 
     connectAuthenticated: (listener, signal) =>
       net.connectAuthenticatedChat(username, password, false, listener, optionsWith(signal)),
     connectUnauthenticated: async (listener, signal) =>
-      (await net.connectUnauthenticatedChat(listener, optionsWith(signal))) as UnauthenticatedChatConnection &
-        UnauthenticatedConnection,
+      (await net.connectUnauthenticatedChat(
+        listener,
+        optionsWith(signal),
+      )) as UnauthenticatedChatConnection & UnauthenticatedConnection,
   };
 }

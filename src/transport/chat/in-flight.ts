@@ -55,12 +55,18 @@ export class InFlightRequests {
   }
 
   /** @throws SealcastError ERR_ABORTED, ERR_CLOSED; {@link TimedOut}; whatever `run` throws. */
-  async fly<T>(signal: AbortSignal | undefined, run: (flight: InFlightRequest) => Promise<T>): Promise<T> {
+  async fly<T>(
+    signal: AbortSignal | undefined,
+    run: (flight: InFlightRequest) => Promise<T>,
+  ): Promise<T> {
     if (this.#closed) throw closedError();
     if (signal?.aborted === true) throw abortedError(signal);
     const flight = new InFlightRequest();
     this.#flights.add(flight);
-    const timer = setTimeout(() => flight.stop(new TimedOut('the request took too long')), this.#timeoutMs);
+    const timer = setTimeout(
+      () => flight.stop(new TimedOut('the request took too long')),
+      this.#timeoutMs,
+    );
     const unwatch = signal && this.#watch.add(signal, () => flight.stop(abortedError(signal)));
     try {
       return await flight.race(run(flight));

@@ -60,7 +60,13 @@ export class Incoming {
 
   /** Listener for a new connection. Late events of older connections are ignored. */
   connection(watcher: ConnectionListener): AuthenticatedListener {
-    const feed: Feed = { kept: [], keptBytes: 0, hasMissed: false, hasMessages: false, isQueueEmpty: false };
+    const feed: Feed = {
+      kept: [],
+      keptBytes: 0,
+      hasMissed: false,
+      hasMessages: false,
+      isQueueEmpty: false,
+    };
     this.#feed = feed;
     return {
       onIncomingMessage: (...message) => {
@@ -96,7 +102,8 @@ export class Incoming {
     const receiver = this.#receiver;
     // Not from within a call of the listener's own.
     queueMicrotask(() => {
-      if (receiver !== undefined && this.#receiver === receiver) receiver.listener.onConnectionInterrupted?.(null);
+      if (receiver !== undefined && this.#receiver === receiver)
+        receiver.listener.onConnectionInterrupted?.(null);
     });
   }
 
@@ -135,7 +142,8 @@ export class Incoming {
 
   #noteQueueEmpty(feed: Feed): void {
     feed.isQueueEmpty = true;
-    if (this.#receiver?.isBehind === false && !feed.hasMissed) this.#receiver.listener.onQueueEmpty?.();
+    if (this.#receiver?.isBehind === false && !feed.hasMissed)
+      this.#receiver.listener.onQueueEmpty?.();
   }
 
   #catchUpSoon(receiver: Receiver): void {
@@ -167,7 +175,8 @@ export class Incoming {
 
   #nextKept(): Message | undefined {
     const message = this.#feed?.kept.shift();
-    if (message !== undefined && this.#feed !== undefined) this.#feed.keptBytes -= message[0].byteLength;
+    if (message !== undefined && this.#feed !== undefined)
+      this.#feed.keptBytes -= message[0].byteLength;
     return message;
   }
 }

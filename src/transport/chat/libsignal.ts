@@ -18,6 +18,8 @@ export async function loadLibsignal(): Promise<Libsignal> {
   try {
     return await import('@signalapp/libsignal-client');
   } catch (cause) {
-    throw new SealcastError('ERR_LIBSIGNAL_UNAVAILABLE', 'libsignal could not be loaded', { cause });
+    throw new SealcastError('ERR_LIBSIGNAL_UNAVAILABLE', 'libsignal could not be loaded', {
+      cause,
+    });
   }
 }

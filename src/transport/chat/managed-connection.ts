@@ -92,12 +92,18 @@ export class ManagedConnection<C extends Disconnectable> {
   async connect(): Promise<void> {
     const startMs = this.#clock.monotonicMs();
     const controller = new AbortController();
-    const attempt: Attempt<C> = { controller, connection: undefined, lost: undefined, isOutdated: false };
+    const attempt: Attempt<C> = {
+      controller,
+      connection: undefined,
+      lost: undefined,
+      isOutdated: false,
+    };
     const onConnectionInterrupted = (cause: Error | null): void => {
       if (attempt.lost !== undefined) return;
       attempt.lost = { cause };
       // A connection may be lost before its attempt resolves here: that is dealt with below.
-      if (attempt.connection !== undefined) this.#lose(attempt.connection, cause, this.#clock.monotonicMs() - startMs);
+      if (attempt.connection !== undefined)
+        this.#lose(attempt.connection, cause, this.#clock.monotonicMs() - startMs);
     };
     this.#attempt = attempt;
     let connection: C;
@@ -155,7 +161,8 @@ export class ManagedConnection<C extends Disconnectable> {
     this.#connection = undefined;
     // libsignal leaves them to their time-out if the service does not close the connection, too
     // (0.103.0, 2026-11).
-    for (const flight of this.flights) flight.stop(new ConnectionEnded('the connection was ended to be replaced'));
+    for (const flight of this.flights)
+      flight.stop(new ConnectionEnded('the connection was ended to be replaced'));
     this.#ending = this.#end(connection);
     void this.#ending.then(() => this.#connectAgain());
   }
@@ -194,7 +201,9 @@ export class ManagedConnection<C extends Disconnectable> {
     const backoffMs = (isElsewhere ? this.#elsewhere : this.#backoff).next();
     const retryAfterMs = refusals.retryAfterMs(error);
     const askedMs =
-      retryAfterMs === undefined ? 0 : serviceWaitMs({ retryAfterMs, refusals: 0, ceilingMs: MAX_RETRY_AFTER_MS });
+      retryAfterMs === undefined
+        ? 0
+        : serviceWaitMs({ retryAfterMs, refusals: 0, ceilingMs: MAX_RETRY_AFTER_MS });
     const waitMs = Math.max(backoffMs, askedMs);
     this.#clock.sleep(waitMs, this.#closing.signal).then(
       () => this.#connectAgain(),

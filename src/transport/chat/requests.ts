@@ -48,7 +48,9 @@ export class Requests {
     options: RequestOptions | undefined,
     ask: (connection: C, abortSignal: AbortSignal) => Promise<T>,
   ): Promise<T | Refusal> {
-    return this.#fly(options, (flight) => lanes.run(flight, (connection) => ask(connection, flight.signal)));
+    return this.#fly(options, (flight) =>
+      lanes.run(flight, (connection) => ask(connection, flight.signal)),
+    );
   }
 
   /** @param read what a successful answer means. @throws as {@link call}. */
@@ -73,7 +75,8 @@ export class Requests {
         this.#serverTimes.note(answered, performance.now() - startMs);
         return answered;
       });
-      if (answer.status === CLIENT_TOO_OLD) throw refusedError(new Error('the service answered 499: client too old'));
+      if (answer.status === CLIENT_TOO_OLD)
+        throw refusedError(new Error('the service answered 499: client too old'));
       return answer.status >= 200 && answer.status < 300 ? read(answer) : refusalOfAnswer(answer);
     });
   }

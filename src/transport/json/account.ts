@@ -1,4 +1,11 @@
-import { bytesOfBase64, flag, optionalBytesOfBase64, readAnswer, base64, base64OrNull } from './answer-fields.js';
+import {
+  bytesOfBase64,
+  flag,
+  optionalBytesOfBase64,
+  readAnswer,
+  base64,
+  base64OrNull,
+} from './answer-fields.js';
 import type { HttpAnswer } from '../mapping/http.js';
 import type { AccountAttributes, ProfileOutcome, ProfileUpload } from '../transport.js';
 
@@ -52,7 +59,11 @@ export function profileJson(profile: ProfileUpload): object {
  */
 export function profileOfAnswer(answer: HttpAnswer): ProfileOutcome {
   return readAnswer(answer, (json) => {
-    const verifier = optionalBytesOfBase64(json['unidentifiedAccess'], 'unidentifiedAccess', VERIFIER_BYTES);
+    const verifier = optionalBytesOfBase64(
+      json['unidentifiedAccess'],
+      'unidentifiedAccess',
+      VERIFIER_BYTES,
+    );
     const name = optionalBytesOfBase64(json['name'], 'name');
     return {
       status: 'ok',

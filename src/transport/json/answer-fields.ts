@@ -46,10 +46,16 @@ export function flag(json: Fields, name: string): boolean {
 }
 
 /** The service writes base64 with padding or without. */
-export function bytesOfBase64(value: unknown, name: string, length?: number): Uint8Array<ArrayBuffer> {
-  if (typeof value !== 'string' || !/^[\w+/-]+={0,2}$/.test(value)) throw new Malformed(`${name} is not base64`);
+export function bytesOfBase64(
+  value: unknown,
+  name: string,
+  length?: number,
+): Uint8Array<ArrayBuffer> {
+  if (typeof value !== 'string' || !/^[\w+/-]+={0,2}$/.test(value))
+    throw new Malformed(`${name} is not base64`);
   const bytes = new Uint8Array(Buffer.from(value, 'base64'));
-  if (length !== undefined && bytes.length !== length) throw new Malformed(`${name} is not ${length} bytes`);
+  if (length !== undefined && bytes.length !== length)
+    throw new Malformed(`${name} is not ${length} bytes`);
   return bytes;
 }
 
@@ -59,7 +65,9 @@ export function optionalBytesOfBase64(
   name: string,
   length?: number,
 ): Uint8Array<ArrayBuffer> | undefined {
-  return value === undefined || value === null || value === '' ? undefined : bytesOfBase64(value, name, length);
+  return value === undefined || value === null || value === ''
+    ? undefined
+    : bytesOfBase64(value, name, length);
 }
 
 /**

@@ -16,7 +16,8 @@ export function fieldsOf(bundle: PreKeyBundle): PreKeyBundleFields {
   return {
     deviceId: bundle.deviceId(),
     registrationId: bundle.registrationId(),
-    ...(preKeyId !== null && preKeyPublic !== null && { preKeyId, preKeyPublic: preKeyPublic.serialize() }),
+    ...(preKeyId !== null &&
+      preKeyPublic !== null && { preKeyId, preKeyPublic: preKeyPublic.serialize() }),
     signedPreKeyId: bundle.signedPreKeyId(),
     signedPreKeyPublic: bundle.signedPreKeyPublic().serialize(),
     signedPreKeySignature: bundle.signedPreKeySignature(),
@@ -81,11 +82,18 @@ function signedPreKeyJson(preKey: SignedPublicPreKey): object {
  * service's as they are, as lists that are absent do; Signal's mock service wants the first of them
  * always (27.0.0, 2026-11).
  */
-export function preKeyUploadJson({ preKeys, signedPreKey, kyberPreKeys, lastResortKyberPreKey }: PreKeyUpload): object {
+export function preKeyUploadJson({
+  preKeys,
+  signedPreKey,
+  kyberPreKeys,
+  lastResortKyberPreKey,
+}: PreKeyUpload): object {
   return {
     preKeys: (preKeys ?? []).map(preKeyJson),
     ...(signedPreKey !== undefined && { signedPreKey: signedPreKeyJson(signedPreKey) }),
     pqPreKeys: (kyberPreKeys ?? []).map(signedPreKeyJson),
-    ...(lastResortKyberPreKey !== undefined && { pqLastResortPreKey: signedPreKeyJson(lastResortKyberPreKey) }),
+    ...(lastResortKyberPreKey !== undefined && {
+      pqLastResortPreKey: signedPreKeyJson(lastResortKyberPreKey),
+    }),
   };
 }

@@ -46,7 +46,10 @@ export function isRecord(value: unknown): value is Readonly<Record<string, unkno
   return typeof value === 'object' && value !== null;
 }
 
-function arrayOf<T>(value: unknown, isOne: (entry: unknown) => entry is T): readonly T[] | undefined {
+function arrayOf<T>(
+  value: unknown,
+  isOne: (entry: unknown) => entry is T,
+): readonly T[] | undefined {
   return Array.isArray(value) && value.every(isOne) ? value : undefined;
 }
 const isString = (value: unknown): value is string => typeof value === 'string';
@@ -61,7 +64,8 @@ function deviceIdsOf(value: unknown): readonly number[] | undefined {
   if (!Array.isArray(value) || value.length > MAX_DEVICE_ID) return undefined;
   const ids = new Set(value as readonly unknown[]);
   for (const id of ids) {
-    if (typeof id !== 'number' || !Number.isInteger(id) || id < 1 || id > MAX_DEVICE_ID) return undefined;
+    if (typeof id !== 'number' || !Number.isInteger(id) || id < 1 || id > MAX_DEVICE_ID)
+      return undefined;
   }
   return [...ids] as number[];
 }

@@ -60,12 +60,15 @@ export class LibsignalRefusals {
     const forGood = [ErrorCode.AppExpired, ErrorCode.DeviceDelinked];
     // Connected elsewhere: coming back throws out whichever client came, which comes back in turn,
     // and so on.
-    this.#forGood = new Set(retryConnectedElsewhere ? forGood : [...forGood, ErrorCode.ConnectedElsewhere]);
+    this.#forGood = new Set(
+      retryConnectedElsewhere ? forGood : [...forGood, ErrorCode.ConnectedElsewhere],
+    );
   }
 
   /** @returns the answer that a failed request gets. */
   of(error: unknown): Refusal {
-    if (error instanceof TimedOut || error instanceof ConnectionEnded) return { status: 'unavailable', cause: error };
+    if (error instanceof TimedOut || error instanceof ConnectionEnded)
+      return { status: 'unavailable', cause: error };
     const answer = isLibsignals(error) ? this.#answers.get(error.code)?.(error) : undefined;
     return answer ?? { status: 'rejected', httpStatus: 0, cause: error };
   }

@@ -16,7 +16,11 @@ import {
 import type { Change, Store } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PreKeys } from '#dist/src/account/prekeys/manager.js';
-import { decodePreKeys, encodePreKeys, type PreKeysRecord } from '#dist/src/store/tables/account.js';
+import {
+  decodePreKeys,
+  encodePreKeys,
+  type PreKeysRecord,
+} from '#dist/src/store/tables/account.js';
 import { DISKS, openAccountScene, type AccountScene } from '../../harness/account-scene.js';
 import { MemoryStores } from '../../fakes/memory-stores.js';
 import type { AccountAnswer, AccountRequestName } from '../../fakes/stand-in-account-service.js';
@@ -54,23 +58,32 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
     const entries = await scene.store.list(table, { limit: 10_000 });
     return entries.map(({ key }) => Number(key)).sort((a, b) => a - b);
   };
-  const counts = async (): Promise<number[]> => (await Promise.all(TABLES.map(kept))).map(({ length }) => length);
+  const counts = async (): Promise<number[]> =>
+    (await Promise.all(TABLES.map(kept))).map(({ length }) => length);
   const state = async (): Promise<PreKeysRecord> => {
     const [bytes] = await scene.store.getMany('account', ['prekeys']);
     return decodePreKeys(bytes!);
   };
   const uploads = (): object[] =>
-    scene.service.accountRequests.flatMap(({ name, request }) => (name === 'uploadPreKeys' ? [request as object] : []));
+    scene.service.accountRequests.flatMap(({ name, request }) =>
+      name === 'uploadPreKeys' ? [request as object] : [],
+    );
   /** Kinds of prekeys in the last upload. */
   const uploaded = (): string[] => uploads().slice(-1).flatMap(Object.keys).sort();
-  const ids = (list: readonly { readonly id: number }[]): number[] => list.map(({ id }) => id).sort((a, b) => a - b);
+  const ids = (list: readonly { readonly id: number }[]): number[] =>
+    list.map(({ id }) => id).sort((a, b) => a - b);
   const take = (count: number): void => {
     for (let i = 0; i < count; i++) scene.service.takeBundle();
   };
 
   it('are a hundred one-time ones of each kind, a signed and a last-resort one, all of them in the store', async () => {
     await preKeys.maintain();
-    const { preKeys: oneTime, kyberPreKeys, signedPreKey, lastResortKyberPreKey } = scene.service.preKeys;
+    const {
+      preKeys: oneTime,
+      kyberPreKeys,
+      signedPreKey,
+      lastResortKyberPreKey,
+    } = scene.service.preKeys;
     expect(await kept('preKey')).toEqual(ids(oneTime));
     expect(await kept('signedPreKey')).toEqual([signedPreKey!.id]);
     expect(await kept('kyberPreKey')).toEqual(ids([...kyberPreKeys, lastResortKyberPreKey!]));
@@ -82,7 +95,12 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
   it('are in the store as libsignal reads them, with the halves that were uploaded, signed with our identity key', async () => {
     await preKeys.maintain();
     const identityKey = scene.service.sender.identityKeyPair.publicKey;
-    const { preKeys: oneTime, kyberPreKeys, signedPreKey, lastResortKyberPreKey } = scene.service.preKeys;
+    const {
+      preKeys: oneTime,
+      kyberPreKeys,
+      signedPreKey,
+      lastResortKyberPreKey,
+    } = scene.service.preKeys;
     for (const { id, publicKey } of oneTime) {
       const record = PreKeyRecord.deserialize(await bytesOf('preKey', id));
       expect(record.id()).toBe(id);
@@ -92,7 +110,9 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
     const signed = SignedPreKeyRecord.deserialize(await bytesOf('signedPreKey', signedPreKey!.id));
     expect([signed.id(), signed.timestamp()]).toEqual([signedPreKey!.id, clock.now()]);
     expect(Buffer.compare(signed.publicKey().serialize(), signedPreKey!.publicKey)).toBe(0);
-    expect(identityKey.verify(signed.publicKey().serialize(), Uint8Array.from(signedPreKey!.signature))).toBe(true);
+    expect(
+      identityKey.verify(signed.publicKey().serialize(), Uint8Array.from(signedPreKey!.signature)),
+    ).toBe(true);
     for (const { id, publicKey, signature } of [...kyberPreKeys, lastResortKyberPreKey!]) {
       const record = KyberPreKeyRecord.deserialize(await bytesOf('kyberPreKey', id));
       expect([record.id(), record.timestamp()]).toEqual([id, clock.now()]);
@@ -105,7 +125,8 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
     await preKeys.maintain();
     // With one-time prekeys, and without any.
     for (const isRunOut of [false, true]) {
-      if (isRunOut) scene.service.preKeys = { ...scene.service.preKeys, preKeys: [], kyberPreKeys: [] };
+      if (isRunOut)
+        scene.service.preKeys = { ...scene.service.preKeys, preKeys: [], kyberPreKeys: [] };
       const { text, kyberId } = await receiveFirst('a first message');
       expect(text).toBe('a first message');
       expect((await preKeys.lastResortsAmong([kyberId])).has(kyberId)).toBe(isRunOut);
@@ -133,7 +154,10 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
     expect(oneTime.filter(({ id }) => before.preKeys.some((known) => known.id === id))).toEqual([]);
     expect(await counts()).toEqual([200, 1, 201]);
 
-    scene.service.preKeys = { ...scene.service.preKeys, kyberPreKeys: scene.service.preKeys.kyberPreKeys.slice(0, 9) };
+    scene.service.preKeys = {
+      ...scene.service.preKeys,
+      kyberPreKeys: scene.service.preKeys.kyberPreKeys.slice(0, 9),
+    };
     await preKeys.maintain();
     expect(uploaded()).toEqual(['kyberPreKeys']);
     expect(await counts()).toEqual([200, 1, 301]);
@@ -155,7 +179,9 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
     for (const { id } of [first.lastResortKyberPreKey!, second.lastResortKyberPreKey!]) {
       expect((await preKeys.lastResortsAmong([id])).has(id)).toBe(true);
     }
-    expect((await preKeys.lastResortsAmong([first.kyberPreKeys[0]!.id])).has(first.kyberPreKeys[0]!.id)).toBe(false);
+    expect(
+      (await preKeys.lastResortsAmong([first.kyberPreKeys[0]!.id])).has(first.kyberPreKeys[0]!.id),
+    ).toBe(false);
   });
 
   it('that are signed are kept thirty days when replaced, and one-time ones ninety', async () => {
@@ -165,7 +191,9 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
     // As a Receiver notes it (see src/receive/batch.ts).
     const use = `${first.lastResortKyberPreKey!.id}/`;
     const uses = Array.from({ length: 3 }, (_, i) => `${use}${first.signedPreKey!.id}/05${i}`);
-    await scene.store.commit(uses.map((key) => ({ table: 'kyberPreKey', key, value: Uint8Array.of(1) })));
+    await scene.store.commit(
+      uses.map((key) => ({ table: 'kyberPreKey', key, value: Uint8Array.of(1) })),
+    );
     clock.jump(2 * DAY_MS);
     await preKeys.maintain();
     const replacedMs = clock.now();
@@ -185,7 +213,9 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
     expect(await hasAt(90, 0)).toEqual([false, false, true, true]);
     expect(await hasAt(90, 1)).toEqual([false, false, false, false]);
     expect(
-      (await preKeys.lastResortsAmong([first.lastResortKyberPreKey!.id])).has(first.lastResortKyberPreKey!.id),
+      (await preKeys.lastResortsAmong([first.lastResortKyberPreKey!.id])).has(
+        first.lastResortKyberPreKey!.id,
+      ),
     ).toBe(false);
     expect(await scene.store.list('kyberPreKey', { prefix: use, limit: 1 })).toEqual([]);
     // What the service has is kept, however old.
@@ -197,7 +227,11 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
   it('have ids that follow one another over restarts, and begin anew behind the highest one', async () => {
     await preKeys.maintain();
     const known = await state();
-    const value = encodePreKeys({ ...known, nextPreKeyId: 0xff_ffff - 1, nextKyberPreKeyId: 0xff_ffff });
+    const value = encodePreKeys({
+      ...known,
+      nextPreKeyId: 0xff_ffff - 1,
+      nextKyberPreKeyId: 0xff_ffff,
+    });
     await scene.store.commit([{ table: 'account', key: 'prekeys', value }]);
     await reopen();
     take(100);
@@ -220,7 +254,10 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
 
   it('are seen to once for all who ask at once', async () => {
     await Promise.all([preKeys.maintain(), preKeys.maintain(), preKeys.maintain()]);
-    expect(scene.service.accountRequests.map(({ name }) => name)).toEqual(['countPreKeys', 'uploadPreKeys']);
+    expect(scene.service.accountRequests.map(({ name }) => name)).toEqual([
+      'countPreKeys',
+      'uploadPreKeys',
+    ]);
   });
 
   it('of an earlier life of the account are replaced by the first call, however many there are', async () => {
@@ -235,7 +272,12 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
     expect(scene.service.preKeys.preKeys).toBe(foreign);
     scene.service.answer('uploadPreKeys', undefined);
     await preKeys.maintain();
-    expect(uploaded()).toEqual(['kyberPreKeys', 'lastResortKyberPreKey', 'preKeys', 'signedPreKey']);
+    expect(uploaded()).toEqual([
+      'kyberPreKeys',
+      'lastResortKyberPreKey',
+      'preKeys',
+      'signedPreKey',
+    ]);
     const { preKeys: oneTime, kyberPreKeys } = scene.service.preKeys;
     expect(await kept('preKey')).toEqual(expect.arrayContaining(ids(oneTime)));
     expect(await kept('kyberPreKey')).toEqual(expect.arrayContaining(ids(kyberPreKeys)));
@@ -260,7 +302,8 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
       'by %s answered %j are good by the next call, and of none there are more than wanted',
       async (name, answer, code) => {
         scene.service.answer(name, answer);
-        for (let call = 0; call < 3; call++) await expect(preKeys.maintain()).rejects.toMatchObject({ code });
+        for (let call = 0; call < 3; call++)
+          await expect(preKeys.maintain()).rejects.toMatchObject({ code });
         await reopen();
         await expect(preKeys.maintain()).rejects.toMatchObject({ code });
         scene.service.answer(name, undefined);
@@ -293,7 +336,9 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
       scene.service.answer('uploadPreKeys', 'lost');
       await expect(preKeys.maintain()).rejects.toMatchObject({ code: 'ERR_SERVICE_UNAVAILABLE' });
       scene.service.answer('uploadPreKeys', undefined);
-      const handedOut = [scene.service.takeBundle(), scene.service.takeBundle()].map(({ preKeyId }) => preKeyId);
+      const handedOut = [scene.service.takeBundle(), scene.service.takeBundle()].map(
+        ({ preKeyId }) => preKeyId,
+      );
       await reopen();
       await preKeys.maintain();
       expect(ids(scene.service.preKeys.preKeys).filter((id) => handedOut.includes(id))).toEqual([]);
@@ -322,22 +367,33 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
       // They may be somebody else's, for all that the counts tell.
       ['before the commit that they are uploaded', 'before', 1, 200],
       ['behind the commit that they are uploaded', 'after', 1, 100],
-    ] as const)('by a crash %s are good at the next start', async (_title, moment, crashAt, count) => {
-      let commits = 0;
-      const crash = (changes: readonly Change[]): void => {
-        if (changes.some(({ key }) => key === 'prekeys') && commits++ === crashAt) throw new Error('it is gone');
-      };
-      await reopen((store) => new WatchedStore(store, { [moment]: crash }));
-      await expect(preKeys.maintain()).rejects.toThrow('it is gone');
-      await reopen();
-      await preKeys.maintain();
-      expect(await counts()).toEqual([count, 1, count + 1]);
-      const { preKeys: oneTime, kyberPreKeys, lastResortKyberPreKey, signedPreKey } = scene.service.preKeys;
-      expect(await kept('preKey')).toEqual(expect.arrayContaining(ids(oneTime)));
-      expect(await kept('kyberPreKey')).toEqual(expect.arrayContaining(ids([...kyberPreKeys, lastResortKyberPreKey!])));
-      expect(await kept('signedPreKey')).toEqual([signedPreKey!.id]);
-      expect((await receiveFirst('after the crash')).text).toBe('after the crash');
-    });
+    ] as const)(
+      'by a crash %s are good at the next start',
+      async (_title, moment, crashAt, count) => {
+        let commits = 0;
+        const crash = (changes: readonly Change[]): void => {
+          if (changes.some(({ key }) => key === 'prekeys') && commits++ === crashAt)
+            throw new Error('it is gone');
+        };
+        await reopen((store) => new WatchedStore(store, { [moment]: crash }));
+        await expect(preKeys.maintain()).rejects.toThrow('it is gone');
+        await reopen();
+        await preKeys.maintain();
+        expect(await counts()).toEqual([count, 1, count + 1]);
+        const {
+          preKeys: oneTime,
+          kyberPreKeys,
+          lastResortKyberPreKey,
+          signedPreKey,
+        } = scene.service.preKeys;
+        expect(await kept('preKey')).toEqual(expect.arrayContaining(ids(oneTime)));
+        expect(await kept('kyberPreKey')).toEqual(
+          expect.arrayContaining(ids([...kyberPreKeys, lastResortKyberPreKey!])),
+        );
+        expect(await kept('signedPreKey')).toEqual([signedPreKey!.id]);
+        expect((await receiveFirst('after the crash')).text).toBe('after the crash');
+      },
+    );
 
     it('are never at the service before they are in the store', async () => {
       const missing: number[] = [];
@@ -356,12 +412,18 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
     });
   });
 
-  async function bytesOf(table: (typeof TABLES)[number], id: number): Promise<Uint8Array<ArrayBuffer>> {
+  async function bytesOf(
+    table: (typeof TABLES)[number],
+    id: number,
+  ): Promise<Uint8Array<ArrayBuffer>> {
     const [bytes] = await scene.store.getMany(table, [String(id)]);
     return bytes!;
   }
 
-  /** Somebody begins a session with a bundle that the service has of us; we decrypt with what the store has. */
+  /**
+   * Somebody begins a session with a bundle that the service has of us; we decrypt with what the
+   * store has.
+   */
   async function receiveFirst(text: string): Promise<{ text: string; kyberId: number }> {
     const { sender } = scene.service;
     const own = ProtocolAddress.new(sender.aci, sender.deviceId);
@@ -396,7 +458,9 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
       const record = PreKeyRecord.deserialize(await bytesOf('preKey', fields.preKeyId));
       await ours.preKeys.savePreKey(fields.preKeyId, record);
     }
-    const signed = SignedPreKeyRecord.deserialize(await bytesOf('signedPreKey', fields.signedPreKeyId));
+    const signed = SignedPreKeyRecord.deserialize(
+      await bytesOf('signedPreKey', fields.signedPreKeyId),
+    );
     await ours.signedPreKeys.saveSignedPreKey(fields.signedPreKeyId, signed);
     const kyber = KyberPreKeyRecord.deserialize(await bytesOf('kyberPreKey', fields.kyberPreKeyId));
     await ours.kyberPreKeys.saveKyberPreKey(fields.kyberPreKeyId, kyber);

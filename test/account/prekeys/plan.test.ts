@@ -1,23 +1,49 @@
 import { describe, expect, it } from 'vitest';
-import { idsOf, isLastResort, newState, planOf, withNew, withUploaded } from '#dist/src/account/prekeys/plan.js';
+import {
+  idsOf,
+  isLastResort,
+  newState,
+  planOf,
+  withNew,
+  withUploaded,
+} from '#dist/src/account/prekeys/plan.js';
 import type { PreKeyRange } from '#dist/src/store/tables/account.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const NOW_MS = Date.UTC(2026, 10, 22);
 const HIGHEST = 0xff_ffff;
 
-const range = (uploadedMs: number): PreKeyRange => ({ firstId: 1, count: 100, uploadedMs, replacedMs: 0 });
+const range = (uploadedMs: number): PreKeyRange => ({
+  firstId: 1,
+  count: 100,
+  uploadedMs,
+  replacedMs: 0,
+});
 
 describe('what is to be done of one-time prekeys', () => {
   const had = range(NOW_MS - DAY_MS);
   const open = range(0);
 
   it.each<[string, PreKeyRange[], number, boolean, boolean, string]>([
-    ['new ones where there have been none, however many the service has', [], 100, false, false, 'new'],
+    [
+      'new ones where there have been none, however many the service has',
+      [],
+      100,
+      false,
+      false,
+      'new',
+    ],
     ['nothing where there are ten', [had], 10, false, false, 'none'],
     ['new ones where there are nine', [had], 9, false, false, 'new'],
     ['the same again where the service has too few of them', [had, open], 9, false, false, 'again'],
-    ['nothing where the service has enough, which it had not before', [had, open], 100, false, true, 'none'],
+    [
+      'nothing where the service has enough, which it had not before',
+      [had, open],
+      100,
+      false,
+      true,
+      'none',
+    ],
     ['new ones where some were used, and few are left', [had, open], 9, true, true, 'new'],
     ['nothing where some were used, and enough are left', [open], 50, true, true, 'none'],
     ['the same again where the service has none at all', [open], 0, false, false, 'again'],
@@ -36,7 +62,10 @@ describe('what is to be done of signed prekeys', () => {
     ['the same again where it may not have arrived', [range(NOW_MS), range(0)], false, 'again'],
     ['a new one where it is lost', [range(0)], true, 'new'],
   ])('is %s', (_title, ranges, isUsed, step) => {
-    expect(planOf(ranges, { count: undefined, isUsed, nowMs: NOW_MS })).toEqual({ isTaken: false, step });
+    expect(planOf(ranges, { count: undefined, isUsed, nowMs: NOW_MS })).toEqual({
+      isTaken: false,
+      step,
+    });
   });
 });
 
@@ -51,7 +80,10 @@ describe('ids of prekeys', () => {
     expect(idsOf({ firstId: HIGHEST - 1, count: 4 })).toEqual([HIGHEST - 1, HIGHEST, 1, 2]);
     const { state, range: made } = withNew({ ...newState(), nextPreKeyId: HIGHEST }, 'preKeys');
     expect([made.firstId, state.nextPreKeyId]).toEqual([HIGHEST, 100]);
-    expect(withNew({ ...newState(), nextSignedPreKeyId: HIGHEST }, 'signedPreKeys').state.nextSignedPreKeyId).toBe(1);
+    expect(
+      withNew({ ...newState(), nextSignedPreKeyId: HIGHEST }, 'signedPreKeys').state
+        .nextSignedPreKeyId,
+    ).toBe(1);
   });
 
   it('of one-time and last-resort Kyber prekeys never meet, and the latter are known', () => {

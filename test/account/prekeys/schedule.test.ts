@@ -119,16 +119,18 @@ describe('the schedule of prekeys', () => {
     expect(runs).toHaveLength(2);
   });
 
-  it.each(['ERR_CLOSED', 'ERR_STORE_LOCKED', 'ERR_TRANSPORT_REFUSED', 'ERR_LIBSIGNAL_UNAVAILABLE'] as const)(
-    'does not try again after %s',
-    async (code) => {
-      outcome = () => Promise.reject(new SealcastError(code, 'for good'));
-      schedule.start();
-      await pass(10 * DAY_MS);
-      expect(runs).toHaveLength(1);
-      expect(errors).toEqual([code]);
-    },
-  );
+  it.each([
+    'ERR_CLOSED',
+    'ERR_STORE_LOCKED',
+    'ERR_TRANSPORT_REFUSED',
+    'ERR_LIBSIGNAL_UNAVAILABLE',
+  ] as const)('does not try again after %s', async (code) => {
+    outcome = () => Promise.reject(new SealcastError(code, 'for good'));
+    schedule.start();
+    await pass(10 * DAY_MS);
+    expect(runs).toHaveLength(1);
+    expect(errors).toEqual([code]);
+  });
 
   it('goes on after a listener that throws, and after what is no SealcastError', async () => {
     const thrown: unknown[] = [];
@@ -151,7 +153,10 @@ describe('the schedule of prekeys', () => {
     failing.start();
     await pass(10 * SECOND_MS);
     expect(thrown.length).toBeGreaterThanOrEqual(2);
-    expect(thrown[0]).toMatchObject({ name: 'SealcastError', cause: expect.any(TypeError) as unknown });
+    expect(thrown[0]).toMatchObject({
+      name: 'SealcastError',
+      cause: expect.any(TypeError) as unknown,
+    });
     await failing.stop();
     vi.restoreAllMocks();
   });
@@ -159,7 +164,8 @@ describe('the schedule of prekeys', () => {
   it('aborts what is under way when it is stopped, says nothing of it, and can be started again', async () => {
     outcome = () =>
       new Promise((_resolve, reject) => {
-        for (const signal of runs) signal.addEventListener('abort', () => reject(new Error('aborted')));
+        for (const signal of runs)
+          signal.addEventListener('abort', () => reject(new Error('aborted')));
       });
     schedule.start();
     await pass(0);
@@ -197,7 +203,9 @@ describe('prekeys that are started', () => {
       untilTrue(() => onError.mock.calls.length === 1),
       'an error',
     );
-    expect(onError).toHaveBeenCalledWith(expect.objectContaining({ code: 'ERR_SERVICE_UNAVAILABLE' }));
+    expect(onError).toHaveBeenCalledWith(
+      expect.objectContaining({ code: 'ERR_SERVICE_UNAVAILABLE' }),
+    );
     await preKeys.stop();
     expect(() => preKeys.noteUsed(-1)).toThrow(expect.objectContaining(refusedField('count')));
     await scene.close();

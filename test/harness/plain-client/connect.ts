@@ -3,7 +3,10 @@ import type { DeviceAccount, ServiceDescription } from '../../mock-service/mock-
 import { netOf } from '../../mock-service/net.js';
 import type { Inbox } from './inbox.js';
 
-/** A connection as the account, for what a Transport does not do: prekeys of one's own, and what comes in. */
+/**
+ * A connection as the account, for what a Transport does not do: prekeys of one's own, and what
+ * comes in.
+ */
 export function connectAs(
   { aci, deviceId, password }: DeviceAccount,
   service: ServiceDescription,

@@ -1,4 +1,7 @@
-import type { ChatServerMessageAck, ChatServiceListener } from '@signalapp/libsignal-client/dist/net.js';
+import type {
+  ChatServerMessageAck,
+  ChatServiceListener,
+} from '@signalapp/libsignal-client/dist/net.js';
 
 export interface IncomingMessage {
   /** An Envelope of the service, serialized. */
@@ -6,14 +9,21 @@ export interface IncomingMessage {
   readonly ack: ChatServerMessageAck;
 }
 
-/** What an authenticated connection delivers, to be taken in batches: whatever has come in since the last one. */
+/**
+ * What an authenticated connection delivers, to be taken in batches: whatever has come in since the
+ * last one.
+ */
 export class Inbox implements ChatServiceListener {
   private readonly waiting: IncomingMessage[] = [];
   private ended = false;
   private failure: Error | undefined;
   private wake: (() => void) | undefined;
 
-  onIncomingMessage(envelopeBytes: Uint8Array<ArrayBuffer>, _timestampMs: number, ack: ChatServerMessageAck): void {
+  onIncomingMessage(
+    envelopeBytes: Uint8Array<ArrayBuffer>,
+    _timestampMs: number,
+    ack: ChatServerMessageAck,
+  ): void {
     this.waiting.push({ envelopeBytes, ack });
     this.wake?.();
   }
@@ -23,7 +33,8 @@ export class Inbox implements ChatServiceListener {
   }
 
   onConnectionInterrupted(cause: Error | null): void {
-    if (cause !== null) this.failure = new Error('the connection to the service was lost', { cause });
+    if (cause !== null)
+      this.failure = new Error('the connection to the service was lost', { cause });
     this.end();
   }
 

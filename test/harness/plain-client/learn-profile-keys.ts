@@ -1,6 +1,10 @@
 import type { PublicKey } from '@signalapp/libsignal-client';
 import type { Sealer } from 'sealcast';
-import { decodeServiceEnvelope, SERVICE_ENVELOPE_TYPE, type ServiceEnvelope } from '#dist/src/content/index.js';
+import {
+  decodeServiceEnvelope,
+  SERVICE_ENVELOPE_TYPE,
+  type ServiceEnvelope,
+} from '#dist/src/content/index.js';
 import type { Client } from './client.js';
 import type { Inbox, IncomingMessage } from './inbox.js';
 import { decrypt, openUnsealed, openUsmc, type RatchetMessage } from './read-message.js';
@@ -15,13 +19,15 @@ export interface ProfileKeyLessons {
 /** Decrypts with libsignal and gives the profile key inside. */
 async function readProfileKey(client: Client, message: RatchetMessage): Promise<Uint8Array> {
   const { dataMessage } = await decrypt(client, message);
-  if (dataMessage?.profileKey === undefined) throw new Error('a message came without a profile key');
+  if (dataMessage?.profileKey === undefined)
+    throw new Error('a message came without a profile key');
   return dataMessage.profileKey;
 }
 
 /**
- * Reads what the subscribers send until the inbox ends, and keeps the profile key that each of them wrote. Sealed
- * envelopes are unsealed with sealcast, a batch at a time; what is in them, and what came unsealed, libsignal decrypts.
+ * Reads what the subscribers send until the inbox ends, and keeps the profile key that each of them
+ * wrote. Sealed envelopes are unsealed with sealcast, a batch at a time; what is in them, and what
+ * came unsealed, libsignal decrypts.
  */
 export async function learnProfileKeys(
   inbox: Inbox,
@@ -67,8 +73,11 @@ async function unsealAll(
   trustRoot: PublicKey,
 ): ReturnType<Sealer['unseal']> {
   if (envelopes.length === 0) return [];
-  // Certificates are judged at the time of the youngest envelope, so that none is taken past its end.
-  const timestamp = Math.max(...envelopes.map(({ serverTimestamp }) => Number(serverTimestamp ?? 0)));
+  // Certificates are judged at the time of the youngest envelope, so that none is taken past its
+  // end.
+  const timestamp = Math.max(
+    ...envelopes.map(({ serverTimestamp }) => Number(serverTimestamp ?? 0)),
+  );
   const contents = envelopes.map(({ content }) => content);
   return sealer.unseal(contents, { trustRoots: [trustRoot], timestamp });
 }

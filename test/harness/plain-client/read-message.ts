@@ -54,7 +54,10 @@ export function openUsmc(usmcBytes: Uint8Array<ArrayBuffer>): RatchetMessage {
 }
 
 /** Decrypts with libsignal. */
-export async function decrypt({ stores, address }: Client, message: RatchetMessage): Promise<Content> {
+export async function decrypt(
+  { stores, address }: Client,
+  message: RatchetMessage,
+): Promise<Content> {
   const { sender, type, ciphertext } = message;
   let padded: Uint8Array;
   if (type === (CiphertextMessageType.PreKey as number)) {
@@ -70,7 +73,13 @@ export async function decrypt({ stores, address }: Client, message: RatchetMessa
     );
   } else if (type === (CiphertextMessageType.Whisper as number)) {
     const signalMessage = SignalMessage.deserialize(ciphertext);
-    padded = await signalDecrypt(signalMessage, sender, address, stores.sessions, stores.identities);
+    padded = await signalDecrypt(
+      signalMessage,
+      sender,
+      address,
+      stores.sessions,
+      stores.identities,
+    );
   } else {
     throw new Error(`a message of type ${type} was not expected`);
   }

@@ -8,8 +8,9 @@ import { learnProfileKeys, type ProfileKeyLessons } from './learn-profile-keys.j
 import { uploadPreKeys } from './upload-prekeys.js';
 
 /**
- * Lets the newcomers among the subscribers write, and learns the profile key of each. On a connection of its own, which is
- * closed before the broadcaster connects: an account's device has one at a time.
+ * Lets the newcomers among the subscribers write, and learns the profile key of each. On a
+ * connection of its own, which is closed before the broadcaster connects: an account's device has
+ * one at a time.
  */
 export async function receiveHellos(
   service: MockService,
@@ -26,7 +27,13 @@ export async function receiveHellos(
   const connection = await connectAs(broadcaster, service.description, inbox);
   try {
     await uploadPreKeys(connection, client);
-    const learning = learnProfileKeys(inbox, client, sealer, PublicKey.deserialize(trustRoot), onLearned);
+    const learning = learnProfileKeys(
+      inbox,
+      client,
+      sealer,
+      PublicKey.deserialize(trustRoot),
+      onLearned,
+    );
     const hellos = service.subscribersSayHello().finally(() => inbox.end());
     const [lessons] = await Promise.all([learning, hellos]);
     return lessons;

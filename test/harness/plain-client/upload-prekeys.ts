@@ -27,7 +27,10 @@ function signedPreKeyJson(record: SignedPublicPreKey): object {
 }
 
 /** Lets others open sessions with the broadcaster, which it needs to read what they send it. */
-export async function uploadPreKeys(connection: AuthenticatedChatConnection, client: Client): Promise<void> {
+export async function uploadPreKeys(
+  connection: AuthenticatedChatConnection,
+  client: Client,
+): Promise<void> {
   const preKeys = await generatePreKeys(client.stores, ONE_TIME_PREKEYS);
   const body = {
     identityKey: base64(client.identityKeyPair.publicKey.serialize()),
@@ -42,5 +45,6 @@ export async function uploadPreKeys(connection: AuthenticatedChatConnection, cli
     headers: [['content-type', 'application/json']],
     body: new TextEncoder().encode(JSON.stringify(body)),
   });
-  if (response.status !== 200) throw new Error(`the service refused the prekeys: ${response.status}`);
+  if (response.status !== 200)
+    throw new Error(`the service refused the prekeys: ${response.status}`);
 }

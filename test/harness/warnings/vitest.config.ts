@@ -1,4 +1,5 @@
-// The run that test/harness/warnings.test.ts starts: files that cause warnings, under the setup file that every test file has.
+// The run that test/harness/warnings.test.ts starts: files that cause warnings, under the setup
+// file that every test file has.
 import { fileURLToPath } from 'node:url';
 import { defineConfig } from 'vitest/config';
 
