@@ -6,7 +6,7 @@ import { deserialize } from 'node:v8';
 import { openStore, type SealResult } from 'sealcast';
 import { PauseGate } from '#dist/src/broadcast/flow/pause-gate.js';
 import { PlaintextVariants } from '#dist/src/broadcast/plaintext-variants.js';
-import { DeliverySender, type SenderContext } from '#dist/src/broadcast/sender.js';
+import { DeliverySender, type DeliverySenderOptions } from '#dist/src/broadcast/sender.js';
 import { SendLimiter } from '#dist/src/broadcast/flow/send-limiter.js';
 import { Telemetry } from '#dist/src/runtime/telemetry.js';
 import { sessionChange, sessionKey } from '#dist/src/store/tables/sessions.js';
@@ -178,7 +178,7 @@ async function dispatch(
 ): Promise<void> {
   let next = 0;
   const seals = { seal: () => Promise.resolve([envelopes[next++ % envelopes.length]!]) };
-  const context: SenderContext = {
+  const context: DeliverySenderOptions['context'] = {
     account: () => account,
     policies,
     transport,
@@ -190,7 +190,11 @@ async function dispatch(
     clock: SYSTEM_CLOCK,
   };
   const gate = new PauseGate(aborts);
-  const limits = {
+  const dispatcher = new DeliverySender({
+    id: ID,
+    broadcast: record,
+    context,
+    sessions: undefined as never,
     gate,
     window: new SendLimiter({
       maxSends: CHUNK,
@@ -201,9 +205,8 @@ async function dispatch(
     }),
     maxRetryAfterMs: 0,
     slots: { releaseWhile: (work: () => Promise<void>) => work() },
-  };
-  const { signal } = new AbortController();
-  const dispatcher = new DeliverySender(ID, record, context, undefined as never, limits, signal);
+    signal: new AbortController().signal,
+  });
   const ended = await Promise.all(
     chunk.map((serviceId, i) => {
       const { registrationId, type, ciphertext } = outputs[i]!;

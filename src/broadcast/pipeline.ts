@@ -103,18 +103,18 @@ export class Pipeline {
       this.#rows,
     );
     this.#steps = new SessionManager(id, context, this.#encryptor, signal);
-    this.#sender = new DeliverySender(id, record, context, this.#steps, this.#limits(), signal);
-    this.#outcomes = new OutcomeWriter(this.#rows, context);
-  }
-
-  #limits(): ConstructorParameters<typeof DeliverySender>[4] {
-    const { gate, window, maxRetryAfterMs } = this.#options;
-    return {
-      gate,
-      window,
-      maxRetryAfterMs,
+    this.#sender = new DeliverySender({
+      id,
+      broadcast: record,
+      context,
+      sessions: this.#steps,
+      gate: options.gate,
+      window: options.window,
+      maxRetryAfterMs: options.maxRetryAfterMs,
       slots: this.#live,
-    };
+      signal,
+    });
+    this.#outcomes = new OutcomeWriter(this.#rows, context);
   }
 
   /**

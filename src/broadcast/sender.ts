@@ -1,15 +1,8 @@
-import { accessKeyFor, maySend, takesSealed } from '../access/access-mode.js';
-import type { Clock } from '../util/clock.js';
-import type { Semaphore } from '../util/semaphore.js';
-import type { SenderCertificate } from '../access/sender-certificate.js';
-import { USMC_TYPE, encodeUsmc } from '../content/index.js';
-import { outliveWorkers } from '../engine/worker-loss.js';
+import { maySend, takesSealed } from '../access/access-mode.js';
 import { SealcastError } from '../errors.js';
-import type { BroadcastRecord } from '../store/tables/broadcasts.js';
-import type { EncryptedDevice } from '../store/tables/outbox.js';
 import { retryFactsOf } from '../transport/refusal-errors.js';
-import type { Refusal, SendOutcome, UnsealedMessage } from '../transport/transport.js';
-import type { PauseGate } from './flow/pause-gate.js';
+import type { Refusal } from '../transport/transport.js';
+import type { BroadcastContext } from './context.js';
 import {
   accepted,
   deniedError,
@@ -18,11 +11,14 @@ import {
   type EncryptedDelivery,
   type EndedStep,
 } from './delivery.js';
+import { DeliveryRequests, type DeliveryRequestsOptions } from './delivery-requests.js';
 import { RecipientFailureTracker, type Failures } from './flow/failure-tracker.js';
-import { RefusalWaits, type Challenges, type RateLimits } from './flow/refusal-waits.js';
-import type { SendLimiter } from './flow/send-limiter.js';
-import type { SealQueue } from '../runtime/seal-queue.js';
-import type { BroadcastContext } from './context.js';
+import {
+  RefusalWaits,
+  type Challenges,
+  type RateLimits,
+  type RefusalWaitsOptions,
+} from './flow/refusal-waits.js';
 import type { SessionManager } from './session-manager.js';
 
 /** Repairs after which a delivery ends: devices change faster than the run can encrypt. */
@@ -35,36 +31,12 @@ export interface Dispatched extends EndedStep {
   readonly attempts: number;
 }
 
-export interface DispatchLimits {
-  readonly gate: PauseGate;
-  readonly window: SendLimiter;
-  /** Longest Retry-After that is waited out, ms. */
-  readonly maxRetryAfterMs: number;
-  /** Slots of recipients: one that waits out its Retry-After releases its slot. */
-  readonly slots: Pick<Semaphore, 'releaseWhile'>;
+export interface DeliverySenderOptions extends DeliveryRequestsOptions, RefusalWaitsOptions {
+  readonly context: DeliveryRequestsOptions['context'] &
+    RefusalWaitsOptions['context'] &
+    Pick<BroadcastContext, 'account' | 'policies'>;
+  readonly sessions: SessionManager;
 }
-
-/** Parts of the shared context that sending uses. */
-export type SenderContext = Pick<
-  BroadcastContext,
-  'account' | 'policies' | 'transport' | 'certificates' | 'guard' | 'telemetry' | 'events'
-> & {
-  readonly seals: Pick<SealQueue, 'seal'>;
-  readonly clock: Pick<Clock, 'sleep'>;
-};
-
-/** Envelopes of a recipient, one a device; none where the message is sent unsealed. */
-interface Sealed {
-  readonly certificate: SenderCertificate | undefined;
-  readonly envelopes: readonly Uint8Array<ArrayBuffer>[];
-}
-
-type Answer = { readonly status: 'seal-failed'; readonly error: SealcastError } | SendOutcome;
-
-/** Delivery that was sent, and its answer; or the next step, where its turn came too late. */
-type Sent =
-  | { readonly kind: 'answered'; readonly delivery: EncryptedDelivery; readonly answer: Answer }
-  | { readonly kind: 'overtaken'; readonly step: DeliveryStep };
 
 /** Counts of one delivery, each with a bound. */
 interface Tries extends Failures, RateLimits, Challenges {
@@ -73,44 +45,30 @@ interface Tries extends Failures, RateLimits, Challenges {
   denials: number;
 }
 
-/** Seals deliveries and sends them, and does what the service's answers ask for. */
+/** Sends deliveries, and does what the service's answers ask for. */
 export class DeliverySender {
-  readonly #id: string;
-  readonly #broadcast: BroadcastRecord;
-  readonly #context: SenderContext;
-  readonly #steps: SessionManager;
-  readonly #limits: DispatchLimits;
-  readonly #signal: AbortSignal;
+  readonly #options: DeliverySenderOptions;
+  readonly #requests: DeliveryRequests;
   /** Sends that the service accepted. */
   #taken = 0;
   readonly #waits: RefusalWaits;
   readonly #ownFailures: RecipientFailureTracker;
 
-  constructor(
-    id: string,
-    broadcast: BroadcastRecord,
-    context: SenderContext,
-    steps: SessionManager,
-    limits: DispatchLimits,
-    signal: AbortSignal,
-  ) {
-    this.#id = id;
-    this.#broadcast = broadcast;
-    this.#context = context;
-    this.#steps = steps;
-    this.#limits = limits;
-    this.#signal = signal;
+  constructor(options: DeliverySenderOptions) {
+    const { context, signal } = options;
+    this.#options = options;
+    this.#requests = new DeliveryRequests(options);
     this.#ownFailures = new RecipientFailureTracker(
       context.transport,
       context.account().aci,
       signal,
     );
-    const { gate, slots, maxRetryAfterMs } = limits;
-    this.#waits = new RefusalWaits({ id, gate, context, maxRetryAfterMs, slots, signal });
+    this.#waits = new RefusalWaits(options);
   }
 
   /** Takes a delivery from its first step to its end; rejects when the broadcast cannot go on. */
   async dispatch(serviceId: string, first: DeliveryStep): Promise<Dispatched> {
+    const { id, context, sessions } = this.#options;
     const tries: Tries = {
       sends: 0,
       repairs: 0,
@@ -135,7 +93,7 @@ export class DeliverySender {
           step = failure(deniedError(serviceId));
           continue;
         }
-        const sent = await this.#send(step.delivery);
+        const sent = await this.#requests.send(step.delivery);
         if (sent.kind === 'overtaken') {
           step = sent.step;
           continue;
@@ -157,14 +115,12 @@ export class DeliverySender {
         refusal = answer;
       }
       if (refusal.status === 'rate-limited' && this.#waits.mayWaitOut(refusal, tries)) {
-        this.#context.telemetry.publish('refusal', { id: this.#id, status: refusal.status });
+        context.telemetry.publish('refusal', { id, status: refusal.status });
         const isEncrypted = delivery !== undefined;
         // The ciphertext is in the outbox; drop it here so that waiting recipients use no memory.
         delivery = undefined;
         await this.#waits.waitOut(refusal, tries);
-        step = await (isEncrypted
-          ? this.#steps.reload(serviceId)
-          : this.#steps.establish(serviceId));
+        step = await (isEncrypted ? sessions.reload(serviceId) : sessions.establish(serviceId));
       } else {
         step = await this.#answer(serviceId, delivery, refusal, tries);
       }
@@ -176,7 +132,7 @@ export class DeliverySender {
    * found the contact as another broadcast left it, or as it was before a crash.
    */
   #mayNotGo({ serviceId, access }: EncryptedDelivery): boolean {
-    return !maySend(takesSealed(serviceId, access), this.#context.policies);
+    return !maySend(takesSealed(serviceId, access), this.#options.context.policies);
   }
 
   /** Decides the next step after a refusal: a wait, another way, or the end. */
@@ -186,11 +142,11 @@ export class DeliverySender {
     refusal: Refusal,
     tries: Tries,
   ): Promise<DeliveryStep> {
-    const { telemetry } = this.#context;
-    telemetry.publish('refusal', { id: this.#id, status: refusal.status });
+    const { sessions, id, context } = this.#options;
+    context.telemetry.publish('refusal', { id, status: refusal.status });
     if (refusal.status !== 'unavailable') this.#ownFailures.answered(serviceId);
     const again = (): DeliveryStep | Promise<DeliveryStep> =>
-      delivery === undefined ? this.#steps.establish(serviceId) : { kind: 'encrypted', delivery };
+      delivery === undefined ? sessions.establish(serviceId) : { kind: 'encrypted', delivery };
     switch (refusal.status) {
       case 'unauthorized':
         tries.denials += 1;
@@ -201,9 +157,9 @@ export class DeliverySender {
         ) {
           return failure(rejectedError(serviceId, 401));
         }
-        return this.#steps.onUnauthorized(delivery);
+        return sessions.onUnauthorized(delivery);
       case 'not-found':
-        return this.#steps.markUnregistered(serviceId);
+        return sessions.markUnregistered(serviceId);
       case 'mismatched-devices': {
         tries.repairs += 1;
         if (delivery === undefined || tries.repairs > MAX_REPAIRS) {
@@ -268,7 +224,7 @@ export class DeliverySender {
     tries: Tries,
   ): Promise<DeliveryStep> {
     for (;;) {
-      const step = await this.#steps.repairDevices(delivery, mismatch);
+      const step = await this.#options.sessions.repairDevices(delivery, mismatch);
       if (step.kind !== 'refused') return step;
       const { refusal } = step;
       if (refusal.status === 'rate-limited' && this.#waits.mayWaitOut(refusal, tries)) {
@@ -279,158 +235,6 @@ export class DeliverySender {
       if (next.kind !== 'encrypted' || next.delivery !== delivery) return next;
     }
   }
-
-  /**
-   * Seals a delivery before its turn comes, together with those of its chunk, and sends it.
-   *
-   * It is sealed again if its certificate does not last until then. When the turn has come nothing
-   * is waited for any more: a contact that was changed meanwhile is looked at again, and takes
-   * another turn if it may still be sent to.
-   */
-  async #send(first: EncryptedDelivery): Promise<Sent> {
-    const { guard } = this.#context;
-    const { window } = this.#limits;
-    let delivery = first;
-    let sealed: Sealed | undefined;
-    for (;;) {
-      if (sealed === undefined) {
-        const result = await this.#seal(delivery);
-        if (result instanceof SealcastError) {
-          return { kind: 'answered', delivery, answer: { status: 'seal-failed', error: result } };
-        }
-        sealed = result;
-      }
-      await this.#takeTurn();
-      let answer: Answer = { status: 'unavailable' };
-      try {
-        const { certificate, envelopes } = sealed;
-        if (certificate !== undefined && !this.#context.certificates.isUsable(certificate)) {
-          sealed = undefined;
-          continue;
-        }
-        if (guard.mayBegin(delivery.serviceId, delivery.revision)) {
-          answer = await this.#post(delivery, envelopes, this.#signal);
-          return { kind: 'answered', delivery, answer };
-        }
-      } catch (error) {
-        // An argument that the transport refuses is this recipient's own failure.
-        if (error instanceof SealcastError && error.code === 'ERR_INVALID_ARGUMENT') {
-          return { kind: 'answered', delivery, answer: { status: 'seal-failed', error } };
-        }
-        throw error;
-      } finally {
-        window.release(
-          answer.status === 'sent'
-            ? 'taken'
-            : answer.status === 'rate-limited'
-              ? 'limited'
-              : 'other',
-        );
-      }
-      const step = await this.#steps.refresh(delivery);
-      if (step.kind !== 'encrypted' || !isSealedAlike(delivery, step.delivery))
-        return { kind: 'overtaken', step };
-      delivery = step.delivery;
-    }
-  }
-
-  async #takeTurn(): Promise<void> {
-    const { gate, window } = this.#limits;
-    for (;;) {
-      await gate.pass(this.#signal);
-      await window.acquire(this.#signal);
-      // A delivery that waited for its turn may have waited through the beginning of an outage.
-      if (gate.closures.length === 0) return;
-      window.release('other');
-    }
-  }
-
-  async #post(
-    { serviceId, access, devices }: EncryptedDelivery,
-    envelopes: readonly Uint8Array<ArrayBuffer>[],
-    signal: AbortSignal,
-  ): Promise<SendOutcome> {
-    // Stopped while its turn came: nothing leaves, whatever the transport makes of signals.
-    signal.throwIfAborted();
-    const { transport } = this.#context;
-    const { timestamp, urgent } = this.#broadcast;
-    const request = { destination: serviceId, timestamp, urgent, online: false };
-    const accessKey = accessKeyFor(serviceId, access);
-    if (accessKey === null) {
-      const messages = devices.map(
-        ({ deviceId, registrationId, type, ciphertext }): UnsealedMessage => ({
-          deviceId,
-          registrationId,
-          type,
-          content: Uint8Array.from(ciphertext),
-        }),
-      );
-      return transport.sendUnsealed({ ...request, messages }, { signal });
-    }
-    const messages = envelopes.map((content, i) => ({
-      deviceId: devices[i]?.deviceId ?? 0,
-      registrationId: devices[i]?.registrationId ?? 0,
-      content,
-    }));
-    return transport.sendSealed({ ...request, accessKey, messages }, { signal });
-  }
-
-  async #seal({
-    serviceId,
-    access,
-    identityKey,
-    devices,
-  }: EncryptedDelivery): Promise<Sealed | SealcastError> {
-    if (!takesSealed(serviceId, access)) return { certificate: undefined, envelopes: [] };
-    const { certificates, seals } = this.#context;
-    let failed: SealcastError | undefined;
-    try {
-      return await outliveWorkers(async () => {
-        failed = undefined;
-        const certificate = await this.#limits.gate.during(
-          'certificate',
-          certificates.get(this.#signal),
-        );
-        const results = await seals.seal(
-          devices.map((device) => ({
-            recipientIdentityKey: identityKey,
-            content: usmcOf(device, certificate),
-          })),
-        );
-        failed = results.find((result) => !result.ok)?.error;
-        if (failed !== undefined) throw failed;
-        return {
-          certificate,
-          envelopes: results.flatMap((result) => (result.ok ? [result.envelope] : [])),
-        };
-      });
-    } catch (error) {
-      // An error that stops the broadcast is no recipient's own failure.
-      if (failed === undefined || error !== failed) throw error;
-      const { code, message, cause } = failed;
-      return new SealcastError(code, message.replace(/^entry \d+: /, ''), { serviceId, cause });
-    }
-  }
-}
-
-/** Whether both deliveries have the same envelopes: an access key is no part of them. */
-function isSealedAlike(a: EncryptedDelivery, b: EncryptedDelivery): boolean {
-  return (
-    a.devices === b.devices &&
-    takesSealed(a.serviceId, a.access) === takesSealed(b.serviceId, b.access)
-  );
-}
-
-function usmcOf(
-  { type, ciphertext }: EncryptedDevice,
-  certificate: SenderCertificate,
-): Uint8Array<ArrayBuffer> {
-  return encodeUsmc({
-    type: USMC_TYPE[type],
-    senderCertificate: certificate.bytes,
-    content: ciphertext,
-    contentHint: 'resendable',
-  });
 }
 
 function rejectedError(serviceId: string, httpStatus: number, cause?: unknown): SealcastError {
