@@ -26,7 +26,7 @@ const say = (line) => quiet || console.log(line);
 /** First address that hosts use; the module's constants must end below it. abi.ts says the same. */
 const CONTROL_PTR = 65536;
 
-// One source, a kernel for each field, in the order in which hosts try them. The optimisation
+// One source, a kernel for each field, in the order in which hosts try them. The optimization
 // levels are those that were fastest, assembly/notes/field.md has the figures: from level 2 on
 // Binaryen spoils the order of the fma field's instructions, which V8 keeps from version 13 on.
 const KERNELS = [

@@ -4,7 +4,15 @@ import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 
 /** Scripts of package.json; the one that takes longest comes first. */
-const CHECKS = ['lint', 'docs', 'format:check', 'arrows', 'check:prose', 'generate:check'];
+const CHECKS = [
+  'lint',
+  'docs',
+  'format:check',
+  'arrows',
+  'check:prose',
+  'check:spelling',
+  'generate:check',
+];
 
 /** Resolves with whether the script ended well. */
 function run(name) {

@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, describe, expect, test } from 'vitest';
@@ -127,4 +127,10 @@ describe('the check of prose', () => {
       check('names.md', '## What it does\n\nIt calls `nobody()`.\n\n```sh\nwho --he\n```\n'),
     ).toEqual([]);
   });
+});
+
+test('the list of words that the spelling check accepts is sorted, in lower case, without doubles', () => {
+  const text = readFileSync(join(packageRoot, 'scripts/words.txt'), 'utf8');
+  const words = text.trimEnd().split('\n');
+  expect(words).toEqual([...new Set(words.map((word) => word.toLowerCase()))].sort());
 });

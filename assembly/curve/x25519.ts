@@ -72,7 +72,7 @@ export function x25519Batch(
     const pair = pairs + j * PAIR_BYTES;
     const z = pair + Z_OFFSET;
     const a = entryAt(list, j << 1);
-    // The last lane of an odd batch does its neighbour's work again.
+    // The last lane of an odd batch does its neighbor's work again.
     const b = entryAt(list, min<usize>((j << 1) + 1, count - 1));
     const scalarA = scalars + a * scalarStride;
     const scalarB = scalars + b * scalarStride;

@@ -153,7 +153,7 @@ export function buildTables(arena: usize): void {
   }
   for (let i: usize = 0; i < wantedCount; i += 2) {
     const a = recordPtr(arena, load<u32>(wanted + (i << 2)));
-    // The last lane of an odd number does its neighbour's work again, to the same place.
+    // The last lane of an odd number does its neighbor's work again, to the same place.
     const b = recordPtr(arena, load<u32>(wanted + (min(i + 1, wantedCount - 1) << 2)));
     const built = buildTablesX2(
       load<u32>(a, RECORD_TABLES_PTR_OFFSET), load<u32>(b, RECORD_TABLES_PTR_OFFSET),

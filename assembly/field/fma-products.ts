@@ -51,7 +51,7 @@ import { LOOSE_LIMB, SUM_LIMB, TIGHT_LIMB, assertColumn, assertLimbs, assertProd
  */
 const CONSTANTS: usize = memory.data<u64>([
   BITS_C1, BITS_C1,
-  BITS_C1 + 3, BITS_C1 + 3, // c12: 1.5 * 2^52 is three times the 2^51 between c1's neighbours
+  BITS_C1 + 3, BITS_C1 + 3, // c12: 1.5 * 2^52 is three times the 2^51 between c1's neighbors
   OFFSET_0, OFFSET_0, OFFSET_1, OFFSET_1, OFFSET_2, OFFSET_2, OFFSET_3, OFFSET_3, OFFSET_4, OFFSET_4,
   SMALL_OFFSET_0, SMALL_OFFSET_0, SMALL_OFFSET_K, SMALL_OFFSET_K,
   CARRY_OFFSET_0, CARRY_OFFSET_0, CARRY_OFFSET_K, CARRY_OFFSET_K,

@@ -21,7 +21,7 @@ export interface Subject {
  */
 const SAMPLE_MS = 5;
 /**
- * Time of warming up, ms. Engines optimise WebAssembly after 5 to 14 ms of work, in the background,
+ * Time of warming up, ms. Engines optimize WebAssembly after 5 to 14 ms of work, in the background,
  * where a busy machine takes longer.
  */
 const WARMUP_MS = 100;

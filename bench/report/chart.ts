@@ -37,7 +37,7 @@ interface Colors {
 }
 
 /**
- * GitHub's own text and rule colours; the bars step away from the background, the newest line the
+ * GitHub's own text and rule colors; the bars step away from the background, the newest line the
  * farthest.
  */
 const COLORS: Readonly<Record<Theme, Colors>> = {

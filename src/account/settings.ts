@@ -336,7 +336,7 @@ export class OwnAccount {
     });
   }
 
-  /** Serialises requests that change account state on the service. */
+  /** Serializes requests that change account state on the service. */
   #exclusively<Result>(work: () => Promise<Result>): Promise<Result> {
     return this.#locked([OWN_LOCKS.service], work);
   }

@@ -9,7 +9,7 @@ const HIGH_WATER = 262_144;
 
 /**
  * Recipients that wait for their chunk, given out roughly in the order of the store's keys.
- * Neighbours there share pages, so that a transaction on a chunk writes a few of them, and not one
+ * Neighbors there share pages, so that a transaction on a chunk writes a few of them, and not one
  * for each recipient (measured: 100,000 recipients, 2026-11: half of the cost).
  */
 export class ChunkQueue {

@@ -19,7 +19,7 @@ export interface RecipientParts {
 /**
  * The serialized Content of a message, without its {@link RecipientParts}.
  *
- * A message always has the same bytes: a broadcast that continues is recognised by them.
+ * A message always has the same bytes: a broadcast that continues is recognized by them.
  */
 export function encodeMessage({ body }: MessageFields, timestamp: number): Uint8Array<ArrayBuffer> {
   return encodeContent({ dataMessage: { body, timestamp } });

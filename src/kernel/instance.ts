@@ -71,7 +71,7 @@ export function createMemory(bytes: number, maxBytes = MAX_MEMORY_BYTES): WebAss
 }
 
 /**
- * Compiles a kernel; the module can be handed to any thread of the process, and keeps its optimised
+ * Compiles a kernel; the module can be handed to any thread of the process, and keeps its optimized
  * code.
  */
 export function compileModule(bytes: Uint8Array<ArrayBuffer>): Promise<WebAssembly.Module> {

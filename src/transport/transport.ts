@@ -41,7 +41,7 @@ export interface RequestOptions {
 interface SendRequest {
   /** Service id: a UUID (an ACI), or `PNI:` and a UUID. */
   readonly destination: string;
-  /** ms since the epoch; with the sender, what receivers recognise a message by */
+  /** ms since the epoch; with the sender, what receivers recognize a message by */
   readonly timestamp: number;
   /** Only if the recipient is connected right now. */
   readonly online: boolean;

@@ -83,7 +83,7 @@ function nearestName(name: string, names: readonly string[]): string | undefined
 
 const normalized = (name: string): string => name.toLowerCase().replace(/[-_]/g, '');
 
-/** Number of insertions, deletions, replacements and swaps of neighbours between two texts. */
+/** Number of insertions, deletions, replacements and swaps of neighbors between two texts. */
 function countEdits(a: string, b: string): number {
   let beforeLast: number[] = [];
   let last = Array.from({ length: b.length + 1 }, (_, j) => j);

@@ -47,7 +47,7 @@ const FLAT_PAGES = 64;
  * Bounds the pages that a transaction puts behind the last one, if no free one is found.
  *
  * LMDB never changes a page in place: a change copies its leaf, the branch above and, where it
- * merges, a neighbour; a split makes one more.
+ * merges, a neighbor; a split makes one more.
  */
 function pagesFor(
   { changes, bytes, overflowPages }: WriteSize,

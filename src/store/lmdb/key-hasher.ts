@@ -23,7 +23,7 @@ const POINT = 0x2e;
  * Hasher of an encrypted store's keys, so that its file does not list the contacts.
  *
  * Each segment of a key, up to `/` or `.`, is replaced by its HMAC-SHA256, 16 bytes, with the
- * separator behind it. Keys that share their first segments stay neighbours, so that rows with a
+ * separator behind it. Keys that share their first segments stay neighbors, so that rows with a
  * prefix (a broadcast's recipients, a device's sender keys) are one range; in all other respects
  * the order is random.
  *

@@ -16,7 +16,7 @@ export interface BroadcastRecord {
   readonly state: BroadcastState;
   /** The serialized Content, without the parts that differ per recipient (see `encodeMessage`). */
   readonly content: Uint8Array;
-  /** ms since the epoch. Recipients recognise a message by it and the sender. */
+  /** ms since the epoch. Recipients recognize a message by it and the sender. */
   readonly timestamp: number;
   readonly urgent: boolean;
   readonly createdAtMs: number;
