@@ -1,4 +1,5 @@
 import { deriveAccessKey } from '../access/access-key.js';
+import { CAPABILITY_NAME } from '../access/capabilities.js';
 import { checkInteger, checkObject, refuse, viewOf } from '../sealer/options.js';
 import { checkNames, type NamesOf } from '../util/known-names.js';
 import type { AccountRecord, AttributesRecord } from '../store/tables/account.js';
@@ -66,8 +67,6 @@ const RECOVERY_PASSWORD_BYTES = 32;
 /** Longest name that the service takes (`AccountAttributes.name`). */
 const MAX_DEVICE_NAME_BYTES = 225;
 const REGISTRATION_LOCK = /^[0-9a-f]{64}$/i;
-/** Names of capabilities: the store's records keep names, and no empty ones. */
-const CAPABILITY = /^\w{1,64}$/;
 
 function checkBoolean(value: unknown, field: string): boolean {
   if (typeof value !== 'boolean') refuse(field, 'true or false');
@@ -78,7 +77,7 @@ function checkCapabilities(given: unknown): Readonly<Record<string, boolean>> {
   if (given === undefined) return DEFAULT_CAPABILITIES;
   const capabilities = Object.entries(checkObject(given, 'attributes.capabilities'));
   for (const [name, has] of capabilities) {
-    if (!CAPABILITY.test(name))
+    if (!CAPABILITY_NAME.test(name))
       refuse('attributes.capabilities', 'an object whose names are letters, digits and _');
     checkBoolean(has, `attributes.capabilities.${name}`);
   }

@@ -63,6 +63,49 @@ export const SCHEMA = {
                 lastResortKyberPreKeys: { rule: 'repeated', type: 'PreKeyRange', id: 7 },
               },
             },
+            Credentials: {
+              fields: {
+                password: { type: 'string', id: 1 },
+                deviceName: { type: 'string', id: 2 },
+                number: { type: 'string', id: 3 },
+                pniIdentity: { type: 'PniIdentity', id: 4 },
+                accountEntropyPool: { type: 'string', id: 5 },
+                masterKey: { type: 'bytes', id: 6 },
+                mediaRootBackupKey: { type: 'bytes', id: 7 },
+                authCredentialSalt: { type: 'bytes', id: 8 },
+                readReceipts: { type: 'ReadReceipts', id: 9 },
+                capable: { rule: 'repeated', type: 'string', id: 10 },
+                incapable: { rule: 'repeated', type: 'string', id: 11 },
+                createdAtMs: { type: 'double', id: 12 },
+              },
+              nested: { ReadReceipts: { values: { UNSPECIFIED: 0, OFF: 1, ON: 2 } } },
+            },
+            PniIdentity: {
+              fields: {
+                pni: { type: 'string', id: 1 },
+                registrationId: { type: 'uint32', id: 2 },
+                identityPublicKey: { type: 'bytes', id: 3 },
+                identityPrivateKey: { type: 'bytes', id: 4 },
+              },
+            },
+            PendingLink: {
+              fields: {
+                aci: { type: 'string', id: 1 },
+                registrationId: { type: 'uint32', id: 2 },
+                identityPublicKey: { type: 'bytes', id: 3 },
+                identityPrivateKey: { type: 'bytes', id: 4 },
+                profileKey: { type: 'bytes', id: 5 },
+                credentials: { type: 'Credentials', id: 6 },
+                aciPreKeys: { type: 'LinkPreKeys', id: 7 },
+                pniPreKeys: { type: 'LinkPreKeys', id: 8 },
+              },
+            },
+            LinkPreKeys: {
+              fields: {
+                signedPreKey: { type: 'bytes', id: 1 },
+                lastResortKyberPreKey: { type: 'bytes', id: 2 },
+              },
+            },
             Device: {
               fields: {
                 deviceId: { type: 'uint32', id: 1 },

@@ -268,7 +268,10 @@ class PreKeyLookup {
     usedKyberPreKeys,
   }: Pick<DecryptReply, 'usedPreKeys' | 'usedKyberPreKeys'>): PreKeyLookup {
     const preKey = new Map([...this.#records.preKey].filter(([id]) => !usedPreKeys.includes(id)));
-    const kyberUses = new Set([...this.kyberUses, ...usedKyberPreKeys.map(kyberUseKey)]);
+    const kyberUses = new Set([
+      ...this.kyberUses,
+      ...usedKyberPreKeys.map((use) => kyberUseKey(use)),
+    ]);
     return new PreKeyLookup({ ...this.#records, preKey }, kyberUses);
   }
 

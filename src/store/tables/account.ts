@@ -1,6 +1,9 @@
 import { nonEmpty, RecordType, type Wire } from '../codec.js';
 import type { Change, Store } from '../store.js';
 
+/** The two identities of an account: each has its own identity key, prekeys and sessions. */
+export type IdentityKind = 'aci' | 'pni';
+
 /** Record of the account, on one device. */
 export interface AccountRecord {
   /** Service id: a UUID. */
@@ -92,6 +95,7 @@ const KEYS = {
   profile: 'profile',
   rotation: 'rotation',
   preKeys: 'prekeys',
+  pniPreKeys: 'pniPrekeys',
   publicIds: 'publicIds',
 } as const;
 
@@ -248,12 +252,21 @@ export const profileChange = (profile: ProfileRecord | undefined): Change =>
 export const rotationChange = (rotation: RotationRecord | undefined): Change =>
   changeOf('rotation', rotation === undefined ? null : encodeRotation(rotation));
 
-export async function loadPreKeyState(store: Store): Promise<PreKeysRecord | undefined> {
-  const [value] = await store.getMany('account', [KEYS.preKeys]);
+const PREKEY_STATES = { aci: 'preKeys', pni: 'pniPreKeys' } as const satisfies Record<
+  IdentityKind,
+  keyof typeof KEYS
+>;
+
+/** Loads the state of an identity's prekeys; undefined where it never had any. */
+export async function loadPreKeyState(
+  store: Store,
+  identity: IdentityKind = 'aci',
+): Promise<PreKeysRecord | undefined> {
+  const [value] = await store.getMany('account', [KEYS[PREKEY_STATES[identity]]]);
   return value === undefined ? undefined : decodePreKeys(value);
 }
-export const preKeyStateChange = (state: PreKeysRecord): Change =>
-  changeOf('preKeys', encodePreKeys(state));
+export const preKeyStateChange = (state: PreKeysRecord, identity: IdentityKind = 'aci'): Change =>
+  changeOf(PREKEY_STATES[identity], encodePreKeys(state));
 
 /**
  * Loads the key with which public ids of broadcasts are made; undefined where there is none yet.

@@ -1,5 +1,6 @@
 import { scan } from '../scan.js';
 import type { Change, Store, TableName } from '../store.js';
+import type { IdentityKind } from './account.js';
 
 /**
  * Tables of prekeys, which are libsignal's records under their ids.
@@ -8,16 +9,23 @@ import type { Change, Store, TableName } from '../store.js';
  */
 export type PreKeyTable = Extract<TableName, 'preKey' | 'signedPreKey' | 'kyberPreKey'>;
 
+/** Begin of the keys of an identity's rows, in each of the tables. */
+const PREFIXES: Readonly<Record<IdentityKind, string>> = { aci: '', pni: 'pni/' };
+
 /** Value of a row that marks a use. */
 const USED = Uint8Array.of(1);
 
-/** Loads prekeys by id; undefined where there is none. */
+/** Loads an identity's prekeys by id; undefined where there is none. */
 export function loadPreKeys(
   store: Store,
   table: PreKeyTable,
   ids: readonly number[],
+  identity: IdentityKind = 'aci',
 ): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
-  return store.getMany(table, ids.map(String));
+  return store.getMany(
+    table,
+    ids.map((id) => `${PREFIXES[identity]}${id}`),
+  );
 }
 
 /** @param record null removes the prekey */
@@ -25,9 +33,10 @@ export const preKeyChange = (
   table: PreKeyTable,
   id: number,
   record: Uint8Array | null,
+  identity: IdentityKind = 'aci',
 ): Change => ({
   table,
-  key: String(id),
+  key: `${PREFIXES[identity]}${id}`,
   value: record,
 });
 
@@ -39,8 +48,10 @@ export interface KyberUse {
   readonly baseKey: string;
 }
 /** Key of a use in table `kyberPreKey`. */
-export const kyberUseKey = ({ kyberPreKeyId, signedPreKeyId, baseKey }: KyberUse): string =>
-  `${kyberPreKeyId}/${signedPreKeyId}/${baseKey}`;
+export const kyberUseKey = (
+  { kyberPreKeyId, signedPreKeyId, baseKey }: KyberUse,
+  identity: IdentityKind = 'aci',
+): string => `${PREFIXES[identity]}${kyberPreKeyId}/${signedPreKeyId}/${baseKey}`;
 
 /** Finds which of these uses the store has. */
 export async function knownKyberUses(store: Store, keys: readonly string[]): Promise<Set<string>> {
@@ -49,17 +60,31 @@ export async function knownKyberUses(store: Store, keys: readonly string[]): Pro
   return new Set(keys.filter((_key, i) => values[i] !== undefined));
 }
 
-export const kyberUseChange = (use: KyberUse): Change => ({
+export const kyberUseChange = (use: KyberUse, identity: IdentityKind = 'aci'): Change => ({
   table: 'kyberPreKey',
-  key: kyberUseKey(use),
+  key: kyberUseKey(use, identity),
   value: USED,
 });
 
 /** Makes the changes that remove the uses of a last-resort prekey. */
-export async function kyberUseRemovals(store: Store, kyberPreKeyId: number): Promise<Change[]> {
+export async function kyberUseRemovals(
+  store: Store,
+  kyberPreKeyId: number,
+  identity: IdentityKind = 'aci',
+): Promise<Change[]> {
   const changes: Change[] = [];
-  for await (const { key } of scan(store, 'kyberPreKey', { prefix: `${kyberPreKeyId}/` })) {
+  const prefix = `${PREFIXES[identity]}${kyberPreKeyId}/`;
+  for await (const { key } of scan(store, 'kyberPreKey', { prefix })) {
     changes.push({ table: 'kyberPreKey', key, value: null });
+  }
+  return changes;
+}
+
+/** Makes the changes that remove every prekey of both identities, and their uses. */
+export async function allPreKeyRemovals(store: Store): Promise<Change[]> {
+  const changes: Change[] = [];
+  for (const table of ['preKey', 'signedPreKey', 'kyberPreKey'] as const) {
+    for await (const { key } of scan(store, table)) changes.push({ table, key, value: null });
   }
   return changes;
 }
