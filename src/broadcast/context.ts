@@ -10,6 +10,7 @@ import type { Outbox } from './outbox.js';
 import type { PreKeyFetches } from './flow/prekey-fetches.js';
 import type { ResendRequests } from './delivery.js';
 import type { SessionClient } from '../session/session-client.js';
+import type { SharedEncryption } from '../session/shared-encryption.js';
 import type { SealQueue } from '../runtime/seal-queue.js';
 import type { SendGuard } from '../runtime/send-guard.js';
 import type { Telemetry } from '../runtime/telemetry.js';
@@ -22,6 +23,7 @@ export interface BroadcastContext {
   readonly outbox: Outbox;
   readonly transport: Transport;
   readonly sessionClient: SessionClient;
+  readonly firstSessions: SharedEncryption;
   readonly seals: SealQueue;
   readonly certificates: Pick<SenderCertificateCache, 'get' | 'isUsable' | 'settleClock'>;
   readonly locks: RecipientLocks;

@@ -247,13 +247,13 @@ export class Encryptor {
   }
 
   async #encryptSetup({ serviceId, contact, devices }: SessionSetup): Promise<SetupEncryption> {
-    const { outbox, sessionClient } = this.#context;
+    const { firstSessions, outbox } = this.#context;
     const ids = [...devices.keys()];
     const sessions = await outbox.sessions(ids.map((deviceId) => sessionKey(serviceId, deviceId)));
     const inputs = ids.map((id, i) =>
       this.#inputFor(serviceId, contact, id, sessions[i], devices.get(id)),
     );
-    return { ids, sessions, outputs: await sessionClient.encrypt(inputs) };
+    return { ids, sessions, outputs: await firstSessions.encrypt(inputs) };
   }
 
   /**

@@ -4,6 +4,7 @@ import { AccountRuntime } from '../runtime/account-runtime.js';
 import { Identities } from '../runtime/pending-identities.js';
 import { contactChange, type ContactRecord } from '../store/tables/contacts.js';
 import type { ResendQueue } from '../runtime/resend-queue.js';
+import { SharedEncryption } from '../session/shared-encryption.js';
 import { Semaphore } from '../util/semaphore.js';
 import { SendGuard } from '../runtime/send-guard.js';
 import { messageError } from '../content/index.js';
@@ -80,6 +81,7 @@ export class BroadcastService {
       outbox: new Outbox(store, runtime.clock),
       transport,
       sessionClient: runtime.sessionClient,
+      firstSessions: new SharedEncryption(runtime.sessionClient),
       seals: runtime.seals,
       certificates: runtime.certificates,
       locks: runtime.locks,

@@ -26,6 +26,7 @@ import {
 } from './delivery.js';
 import { askForEvidence } from './access-inquiry.js';
 import { isSameBytes } from '../util/bytes.js';
+import { ContactLook, type SeenContact } from './contact-look.js';
 import type { BroadcastContext } from './context.js';
 
 /** Devices that the service says a request was wrong about. */
@@ -36,12 +37,6 @@ const MAX_ROUNDS = 8;
 
 /** Rounds that encrypt without the lock, which a contact that changes all the time can spoil. */
 const OPTIMISTIC_ROUNDS = 3;
-
-/** Contact, and the revision at which it was read. */
-interface Seen {
-  readonly contact: ContactRecord;
-  readonly revision: number;
-}
 
 /**
  * Steps with one recipient that ask the service: first sessions, devices that came and went, access
@@ -57,12 +52,14 @@ export class SessionManager {
   readonly #context: BroadcastContext;
   readonly #encryptor: Encryptor;
   readonly #signal: AbortSignal;
+  readonly #contacts: ContactLook;
 
   constructor(id: string, context: BroadcastContext, encryptor: Encryptor, signal: AbortSignal) {
     this.#id = id;
     this.#context = context;
     this.#encryptor = encryptor;
     this.#signal = signal;
+    this.#contacts = new ContactLook(context);
   }
 
   /**
@@ -71,17 +68,17 @@ export class SessionManager {
    * @param stranger the contact when a session was missing; if it changed since, sessions may have
    *   appeared.
    */
-  establish(serviceId: string, stranger?: Seen): Promise<DeliveryStep> {
+  establish(serviceId: string, stranger?: SeenContact): Promise<DeliveryStep> {
     return orFailure(() => this.#establish(serviceId, stranger));
   }
 
-  async #establish(serviceId: string, stranger?: Seen): Promise<DeliveryStep> {
+  async #establish(serviceId: string, stranger?: SeenContact): Promise<DeliveryStep> {
     const { guard, policies, preKeys } = this.#context;
     let triedAt = stranger?.revision;
     let seen = stranger;
     for (let round = 0; round < MAX_ROUNDS;) {
       // Thousands of first sessions begin at once: no second read where the first one still holds.
-      seen = await this.#look(serviceId, seen);
+      seen = await this.#contacts.look(serviceId, seen);
       const { contact, revision } = seen;
       if (contact.blocked) return failure(blockedError(serviceId));
       const mayHaveSessions =
@@ -118,13 +115,13 @@ export class SessionManager {
    */
   async #begin(
     serviceId: string,
-    seen: Seen,
+    seen: SeenContact,
     answer: Extract<PreKeysOutcome, { status: 'ok' }>,
     holdsLock: boolean,
   ): Promise<DeliveryStep | undefined> {
     const { policies, preKeys } = this.#context;
     const { identityKey, bundles } = answer;
-    const now = await this.#look(serviceId, seen);
+    const now = await this.#contacts.look(serviceId, seen);
     const { contact } = now;
     if (contact.blocked) return failure(blockedError(serviceId));
     if (bundles.length === 0) return failure(noPreKeysError(serviceId));
@@ -160,7 +157,7 @@ export class SessionManager {
   /** Stores an identity key that the policy refuses. @returns undefined: the contact changed. */
   #refuseIdentity(
     serviceId: string,
-    { contact, revision }: Seen,
+    { contact, revision }: SeenContact,
     known: ContactRecord,
   ): Promise<DeliveryStep | undefined> {
     const { guard, locks, outbox } = this.#context;
@@ -190,7 +187,7 @@ export class SessionManager {
     const [only] = wanted;
     const device = wanted.length === 1 && only !== undefined ? only : 'all';
     for (let round = 0; round < MAX_ROUNDS;) {
-      const seen = await this.#look(serviceId);
+      const seen = await this.#contacts.look(serviceId);
       const { contact, revision } = seen;
       if (contact.blocked) return failure(blockedError(serviceId));
       if (!this.#encryptor.isFor(contact, delivery.identityKey)) return this.#establish(serviceId);
@@ -234,7 +231,7 @@ export class SessionManager {
     const { serviceId, identityKey, devices } = delivery;
     const dropped = new Set([...missing, ...stale, ...extra]);
     const encrypt = async (lock: SessionSetup['lock']): Promise<DeliveryStep | undefined> => {
-      const { contact, revision } = await this.#look(serviceId);
+      const { contact, revision } = await this.#contacts.look(serviceId);
       if (contact.blocked) return failure(blockedError(serviceId));
       if (!this.#encryptor.isFor(contact, identityKey)) return undefined;
       const renewals = bundles.map((bundle): [number, BundleSetup] => [
@@ -262,7 +259,7 @@ export class SessionManager {
   async #reestablish(
     serviceId: string,
     accessKey: Uint8Array<ArrayBuffer> | null,
-    seen: Seen,
+    seen: SeenContact,
     answer: Extract<PreKeysOutcome, { status: 'ok' }>,
   ): Promise<DeliveryStep> {
     const all = await this.#context.preKeys.fetchAll(
@@ -286,7 +283,7 @@ export class SessionManager {
   onUnauthorized(delivery: EncryptedDelivery): Promise<DeliveryStep> {
     const { serviceId, access } = delivery;
     return orFailure(async () => {
-      const seen = await this.#look(serviceId);
+      const seen = await this.#contacts.look(serviceId);
       const denied = isSameAccess(access, seen.contact)
         ? await this.#deny(serviceId, seen)
         : undefined;
@@ -299,7 +296,7 @@ export class SessionManager {
    *
    * @returns undefined where the delivery goes on with that.
    */
-  async #deny(serviceId: string, seen: Seen): Promise<DeliveryStep | undefined> {
+  async #deny(serviceId: string, seen: SeenContact): Promise<DeliveryStep | undefined> {
     const { outbox } = this.#context;
     let evidence: AccessEvidence | undefined;
     if (
@@ -311,7 +308,7 @@ export class SessionManager {
       if (asked.kind === 'changed') return undefined;
       evidence = asked.evidence;
     }
-    return this.#withContact(serviceId, async (contact) => {
+    return this.#contacts.withCurrent(serviceId, async (contact) => {
       const known = onUnauthorized(contact, seen.contact, evidence, this.#context.clock.now());
       if (known !== 'ask' && known !== contact)
         await outbox.commit([contactChange(serviceId, known)]);
@@ -322,7 +319,7 @@ export class SessionManager {
   /** Updates a delivery to its contact's present access and identity key, or ends it. */
   async refresh(delivery: EncryptedDelivery): Promise<DeliveryStep> {
     const { serviceId } = delivery;
-    const { contact, revision } = await this.#look(serviceId);
+    const { contact, revision } = await this.#contacts.look(serviceId);
     if (contact.blocked) return failure(blockedError(serviceId));
     if (!this.#encryptor.isFor(contact, delivery.identityKey)) return this.establish(serviceId);
     return { kind: 'encrypted', delivery: { ...delivery, access: contact, revision } };
@@ -332,7 +329,7 @@ export class SessionManager {
   async reload(serviceId: string): Promise<DeliveryStep> {
     const { outbox, resends } = this.#context;
     const [{ contact, revision }, [row]] = await Promise.all([
-      this.#look(serviceId),
+      this.#contacts.look(serviceId),
       outbox.rows(this.#id, [serviceId]),
     ]);
     if (contact.blocked) return failure(blockedError(serviceId));
@@ -374,34 +371,6 @@ export class SessionManager {
     events.emit('identityChange', { serviceId, accepted: policy === 'accept' });
     telemetry.publish('identity-change', { policy });
     telemetry.log.warn({ policy }, 'a recipient has another identity key than before');
-  }
-
-  /**
-   * Reads the contact as it is now, without its lock: the guard, or a look under the lock, checks
-   * again before a step acts on it.
-   *
-   * @param before an earlier look, which is not repeated where it still holds.
-   */
-  async #look(serviceId: string, before?: Seen): Promise<Seen> {
-    const { guard, outbox } = this.#context;
-    if (before !== undefined && guard.isCurrent(serviceId, before.revision)) return before;
-    const { revision } = guard;
-    return { revision, contact: await outbox.contact(serviceId) };
-  }
-
-  /**
-   * Runs a step with the contact as it is by now, under its lock. Nothing further is encrypted for
-   * a contact that was blocked since the broadcast began: it would carry the profile key that
-   * replaced the one that the contact has.
-   */
-  #withContact<Next extends DeliveryStep | undefined>(
-    serviceId: string,
-    step: (contact: ContactRecord) => Promise<Next>,
-  ): Promise<Next | DeliveryStep> {
-    return this.#context.locks.with([serviceId], async () => {
-      const contact = await this.#context.outbox.contact(serviceId);
-      return contact.blocked ? failure(blockedError(serviceId)) : step(contact);
-    });
   }
 }
 

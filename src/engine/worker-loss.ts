@@ -3,7 +3,8 @@ import { SealcastError } from '../errors.js';
 /** Attempts at work whose worker dies, before it is given up. */
 const MAX_ATTEMPTS = 3;
 
-const isLoss = (error: unknown): boolean =>
+/** Whether a worker died with the work that it had. */
+export const isWorkerLoss = (error: unknown): boolean =>
   error instanceof SealcastError && error.code === 'ERR_WORKER_LOST';
 
 /**
@@ -16,7 +17,7 @@ export async function outliveWorkers<Result>(work: () => Promise<Result>): Promi
     try {
       return await work();
     } catch (error) {
-      if (!isLoss(error) || attempt === MAX_ATTEMPTS) throw error;
+      if (!isWorkerLoss(error) || attempt === MAX_ATTEMPTS) throw error;
     }
   }
 }
@@ -29,7 +30,7 @@ export async function unlessWorkersDied<Result, Fallback>(
   try {
     return await work;
   } catch (error) {
-    if (isLoss(error)) return fallback;
+    if (isWorkerLoss(error)) return fallback;
     throw error;
   }
 }

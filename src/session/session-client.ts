@@ -69,14 +69,15 @@ const STEPS_OF_RENEWAL = 32;
  */
 export class SessionClient {
   readonly #engine: Engine;
-  readonly #threads: number;
+  /** Workers that steps may run in. */
+  readonly threads: number;
   readonly #own: EncryptRequest['own'];
   readonly #clock: Pick<Clock, 'now'>;
 
   constructor(engine: Engine, threads: number, account: AccountRecord, clock: Pick<Clock, 'now'>) {
     const { aci, deviceId, registrationId } = account;
     this.#engine = engine;
-    this.#threads = threads;
+    this.threads = threads;
     this.#clock = clock;
     this.#own = { serviceId: aci, deviceId, registrationId };
   }
@@ -162,12 +163,12 @@ export class SessionClient {
    */
   async warmUp(): Promise<void> {
     // A worker is busy while it loads, so each of these finds another one.
-    await Promise.allSettled(Array.from({ length: this.#threads }, () => this.isAlive()));
+    await Promise.allSettled(Array.from({ length: this.threads }, () => this.isAlive()));
   }
 
   /** In how many parts work is best done, so that each worker has one and none is tiny. */
   shareOf(count: number): number {
-    return Math.max(MIN_SHARE, Math.ceil(count / this.#threads));
+    return Math.max(MIN_SHARE, Math.ceil(count / this.threads));
   }
 
   /** Our own device, as requests name it. */
