@@ -154,7 +154,7 @@ export default {
         room('content'),
         room('store'),
         room('transport'),
-        '^src/broadcast/broadcaster\\.ts$',
+        '^src/broadcast/(broadcaster|broadcast-reader)\\.ts$',
         '^src/receive/receiver\\.ts$',
         ERRORS,
         UTIL,

@@ -19,6 +19,13 @@ export type { ProfileInput } from './account/profile-upload.js';
 export type { ContactProfile, FetchProfileOptions } from './account/account-types.js';
 export { SealcastError, type SealcastErrorCode, type SealcastErrorFacts } from './errors.js';
 export {
+  BroadcastReader,
+  type BroadcastStatus,
+  type DeliveriesOptions,
+  type StoredDelivery,
+  type StoredDeliveryStatus,
+} from './broadcast/broadcast-reader.js';
+export {
   Broadcaster,
   type BroadcasterOptions,
   type ResumeOptions,

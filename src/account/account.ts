@@ -17,6 +17,11 @@ import {
 } from '../runtime/options.js';
 import type { ProfileInput } from './profile-upload.js';
 import { Broadcaster, type BroadcasterOptions } from '../broadcast/broadcaster.js';
+import type {
+  BroadcastStatus,
+  DeliveriesOptions,
+  StoredDelivery,
+} from '../broadcast/broadcast-reader.js';
 import { SealcastError } from '../errors.js';
 import { OPENER_NAMES } from '../runtime/option-names.js';
 import { checkOptions, type PublicKeyInput } from '../sealer/options.js';
@@ -116,6 +121,37 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
   /** As {@link Broadcaster.pendingIdentities}. */
   pendingIdentities(): AsyncIterable<PendingIdentity> {
     return this.broadcaster.pendingIdentities();
+  }
+
+  /**
+   * As {@link Broadcaster.broadcasts}.
+   *
+   * @example
+   * for await (const { id, state } of account.broadcasts()) console.log(id, state);
+   */
+  broadcasts(): AsyncIterable<BroadcastStatus> {
+    return this.broadcaster.broadcasts();
+  }
+
+  /**
+   * As {@link Broadcaster.status}.
+   *
+   * @example
+   * console.log((await account.status('ferry-2026-11-22'))?.waiting);
+   */
+  status(id: string): Promise<BroadcastStatus | undefined> {
+    return this.broadcaster.status(id);
+  }
+
+  /**
+   * As {@link Broadcaster.deliveries}.
+   *
+   * @example
+   * for await (const { recipient } of account.deliveries(id, { status: 'unregistered' }))
+   *   console.log(recipient);
+   */
+  deliveries(id: string, options: DeliveriesOptions = {}): AsyncIterable<StoredDelivery> {
+    return this.broadcaster.deliveries(id, options);
   }
 
   /** Fetches a contact's profile and access mode, with a request every six hours at most. */

@@ -1,5 +1,6 @@
-import { encodeMessage } from '../content/index.js';
+import { encodeMessage, messageError } from '../content/index.js';
 import { SealcastError } from '../errors.js';
+import { refuse } from '../sealer/options.js';
 import type { BroadcastRecord } from '../store/tables/broadcasts.js';
 import type { Clock } from '../util/clock.js';
 import type { BroadcastIndex } from './broadcast-index.js';
@@ -19,6 +20,13 @@ export interface BroadcastRecordsOptions {
   /** Whether the outbox is a dry run's: its broadcasts are in no index. */
   readonly dryRun: boolean;
 }
+
+/**
+ * Whether the broadcast can be finished only with its recipients. A text that `broadcast()` refuses
+ * never gets the rest of them: such a broadcast ends with those that it has.
+ */
+export const needsRecipients = ({ state, content }: BroadcastRecord): boolean =>
+  state === 'ingesting' && messageError(content) === undefined;
 
 /** Opens the record of a broadcast that a run begins or resumes. */
 export class BroadcastRecords {
@@ -53,6 +61,20 @@ export class BroadcastRecords {
       throw error;
     }
     return { record, isNew: known === undefined };
+  }
+
+  /**
+   * Returns the stored record of a broadcast whose recipients are all in the outbox.
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_STORE_FAILED, ERR_STORE_LOCKED.
+   */
+  async reopen(id: string): Promise<OpenedBroadcast> {
+    const record = await this.#options.outbox.broadcast(id);
+    if (record === undefined || record.state === 'pruned')
+      refuse('id', 'that of a broadcast in the store');
+    if (needsRecipients(record))
+      refuse('id', 'that of a broadcast with all its recipients: broadcast() this one again');
+    return { record, isNew: false };
   }
 
   /** Makes the broadcast's new record, from the known one if that is of the same message. */

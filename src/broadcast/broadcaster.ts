@@ -12,6 +12,13 @@ import {
 } from './options.js';
 import type { PendingIdentity } from '../account/account-types.js';
 import { parseServiceId } from '../util/service-id.js';
+import {
+  BroadcastReader,
+  checkId,
+  type BroadcastStatus,
+  type DeliveriesOptions,
+  type StoredDelivery,
+} from './broadcast-reader.js';
 import type { BroadcastRun, ResumedBroadcast } from './run.js';
 import {
   checkPolicies,
@@ -56,11 +63,13 @@ const RESUME_NAMES = { signal: true } satisfies NamesOf<ResumeOptions>;
  */
 export class Broadcaster extends EventEmitter<BroadcasterEvents> implements AsyncDisposable {
   readonly #service: BroadcastService;
+  readonly #reader: BroadcastReader;
   #closing: Promise<void> | undefined;
 
-  private constructor(service: BroadcastService) {
+  private constructor(service: BroadcastService, reader: BroadcastReader) {
     super();
     this.#service = service;
+    this.#reader = reader;
     // The first listener hears of a skew that was found before any could be added.
     (this as EventEmitter).on('newListener', (name) => {
       if (name === 'clockSkew') service.tellClockSkews();
@@ -89,7 +98,8 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
     const checked = { ...checkSharedOptions(options, internals), policies, limits };
     const { BroadcastService: Service } = await import('./service.js');
     const events = new EventRelay<BroadcasterEvents>();
-    const broadcaster = new Broadcaster(await Service.open({ ...checked, events }));
+    const reader = new BroadcastReader(checked.store);
+    const broadcaster = new Broadcaster(await Service.open({ ...checked, events }), reader);
     events.forwardTo(broadcaster);
     return broadcaster;
   }
@@ -117,10 +127,82 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
    *
    * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_ABORTED, ERR_CLOSED, ERR_STORE_FAILED,
    *   ERR_STORE_LOCKED.
+   * @example
+   * for (const { id, status } of await broadcaster.resume()) console.log(id, status);
    */
-  async resume(options: ResumeOptions = {}): Promise<ResumedBroadcast[]> {
+  resume(options?: ResumeOptions): Promise<ResumedBroadcast[]>;
+  /**
+   * Finishes one broadcast. Returns at once: its run has progress and deliveries, as that of
+   * `broadcast()` has. A finished broadcast ends again at once, with the same counts.
+   *
+   * The run's `summary()` and its iteration throw ERR_INVALID_ARGUMENT where the store has no
+   * broadcast of this id, and where not all of its recipients had been read: `broadcast()` it
+   * again.
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT: the id is none, or another call is sending the
+   *   broadcast; ERR_CLOSED.
+   * @example
+   * const run = broadcaster.resume('ferry-2026-11-22');
+   * for await (const { recipient, status } of run)
+   *   console.log(recipient, status, run.progress.pending);
+   */
+  resume(id: string, options?: ResumeOptions): BroadcastRun;
+  resume(
+    given: string | ResumeOptions = {},
+    options: ResumeOptions = {},
+  ): BroadcastRun | Promise<ResumedBroadcast[]> {
+    if (typeof given !== 'string') return this.#resumeAll(given);
     this.#assertOpen();
-    return this.#service.resume(checkSignal(checkOptions(options, RESUME_NAMES)['signal']));
+    const { signal } = checkOptions(options, RESUME_NAMES);
+    return this.#service.resumeOne(checkId(given), checkSignal(signal));
+  }
+
+  async #resumeAll(options: ResumeOptions): Promise<ResumedBroadcast[]> {
+    this.#assertOpen();
+    return this.#service.resumeAll(checkSignal(checkOptions(options, RESUME_NAMES)['signal']));
+  }
+
+  /**
+   * Iterates the broadcasts in the store, each with its counts; finished ones leave it after
+   * `keepFinishedMs`. As {@link BroadcastReader.broadcasts}, which needs no Broadcaster.
+   *
+   * @throws SealcastError ERR_CLOSED, ERR_STORE_FAILED, ERR_STORE_LOCKED.
+   * @example
+   * for await (const { id, state, sealed, waiting } of broadcaster.broadcasts())
+   *   console.log(id, state, sealed, waiting);
+   */
+  broadcasts(): AsyncIterable<BroadcastStatus> {
+    this.#assertOpen();
+    return this.#reader.broadcasts();
+  }
+
+  /**
+   * Returns a broadcast with its counts; undefined where the store has none of this id. As {@link
+   * BroadcastReader.status}.
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_CLOSED, ERR_STORE_FAILED, ERR_STORE_LOCKED.
+   * @example
+   * const status = await broadcaster.status('ferry-2026-11-22');
+   * console.log(status?.state, status?.waiting);
+   */
+  async status(id: string): Promise<BroadcastStatus | undefined> {
+    this.#assertOpen();
+    return this.#reader.status(id);
+  }
+
+  /**
+   * Iterates the deliveries of a broadcast in the store: recipients, statuses and error codes. As
+   * {@link BroadcastReader.deliveries}.
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT: wrong arguments, at once; an id of no broadcast in
+   *   the store, when it is iterated. ERR_CLOSED, ERR_STORE_FAILED, ERR_STORE_LOCKED.
+   * @example
+   * for await (const { recipient, errorCode } of broadcaster.deliveries(id, { status: 'failed' }))
+   *   console.log(recipient, errorCode);
+   */
+  deliveries(id: string, options: DeliveriesOptions = {}): AsyncIterable<StoredDelivery> {
+    this.#assertOpen();
+    return this.#reader.deliveries(id, options);
   }
 
   /**

@@ -87,7 +87,8 @@ export class RunTask implements Run {
       const settling = Promise.race([context.certificates.settleClock(), this.#stopping]);
       await this.#gate.during('certificate', settling);
       this.#assertGoing();
-      const { record, isNew } = await records.open(id, message);
+      const { record, isNew } =
+        recipients === 'outbox' ? await records.reopen(id) : await records.open(id, message);
       const pipeline = this.#makePipeline(record);
       this.#pipeline = pipeline;
       this.run.begin(pipeline);

@@ -7,7 +7,6 @@ import type { ResendQueue } from '../runtime/resend-queue.js';
 import { SharedEncryption } from '../session/shared-encryption.js';
 import { Semaphore } from '../util/semaphore.js';
 import { SendGuard } from '../runtime/send-guard.js';
-import { messageError } from '../content/index.js';
 import { SealcastError } from '../errors.js';
 import { refuse } from '../sealer/options.js';
 import type { Sealer } from '../sealer/sealer.js';
@@ -15,7 +14,7 @@ import { dryRunContext } from './dry-run.js';
 import type { BroadcasterEvents, BroadcasterLimits, CheckedBroadcast } from './options.js';
 import type { EventSink } from '../util/event-relay.js';
 import { BroadcastIndex } from './broadcast-index.js';
-import { BroadcastRecords } from './broadcast-records.js';
+import { BroadcastRecords, needsRecipients } from './broadcast-records.js';
 import type { RuntimeOptions, Policies } from '../runtime/options.js';
 import { Outbox } from './outbox.js';
 import { PreKeyFetches } from './flow/prekey-fetches.js';
@@ -147,7 +146,13 @@ export class BroadcastService {
     return this.#start(id, 'run', { signal, recipients, message: checked });
   }
 
-  async resume(signal: AbortSignal | undefined): Promise<ResumedBroadcast[]> {
+  /** Begins a run of what the store has under the id. */
+  resumeOne(id: string, signal: AbortSignal | undefined): BroadcastRun {
+    if (this.#runs.hasUsersRun(id)) refuse('id', 'that of no broadcast that is under way');
+    return this.#start(id, 'run', { signal, recipients: 'outbox', message: undefined });
+  }
+
+  async resumeAll(signal: AbortSignal | undefined): Promise<ResumedBroadcast[]> {
     const unfinished: string[] = [];
     for await (const { id, record } of this.#context.outbox.broadcasts()) {
       if (record.state !== 'finished') unfinished.push(id);
@@ -158,17 +163,14 @@ export class BroadcastService {
       const record = await this.#context.outbox.broadcast(id);
       if (record === undefined || record.state === 'finished' || this.#runs.hasUsersRun(id))
         continue;
-      // A text that broadcast() refuses never gets the rest of its recipients: the broadcast ends
-      // with those that it has.
-      const isOpen = record.state === 'ingesting' && messageError(record.content) === undefined;
-      if (isOpen) resumed.push({ id, status: 'needs-recipients' });
-      else resumed.push(await this.#resumeOne(id, signal));
+      if (needsRecipients(record)) resumed.push({ id, status: 'needs-recipients' });
+      else resumed.push(await this.#outcomeOf(id, signal));
     }
     return resumed;
   }
 
-  async #resumeOne(id: string, signal: AbortSignal | undefined): Promise<ResumedBroadcast> {
-    const run = this.#start(id, 'run', { signal, recipients: 'outbox', message: undefined });
+  async #outcomeOf(id: string, signal: AbortSignal | undefined): Promise<ResumedBroadcast> {
+    const run = this.resumeOne(id, signal);
     try {
       return { id, status: 'finished', summary: await run.summary() };
     } catch (error) {
