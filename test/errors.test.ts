@@ -19,6 +19,7 @@ const RETRYABLE: Readonly<Record<SealcastErrorCode, boolean>> = {
   ERR_STORE_VERSION: false,
   ERR_TRANSPORT_REFUSED: false,
   ERR_ACCOUNT_MISMATCH: false,
+  ERR_NOT_PRIMARY: false,
   ERR_BROADCAST_MISMATCH: false,
   ERR_RECIPIENT_INVALID: false,
   ERR_RECIPIENT_BLOCKED: false,

@@ -162,7 +162,10 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
   /**
    * Stores the account's attributes, all of them, for {@link registerAccessKey}.
    *
-   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_STORE_FAILED
+   * Only on the primary device, as all that changes the account itself: from a linked device, the
+   * service would clear the owner's registration lock and overwrite the access key.
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_NOT_PRIMARY, ERR_STORE_FAILED
    */
   setAttributes(attributes: AttributesInput): Promise<void> {
     return this.#open().own.setAttributes(attributes);
@@ -175,8 +178,8 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
    * (`PUT /v1/accounts/attributes/`, with all attributes).
    *
    * @throws SealcastError ERR_INVALID_ARGUMENT: there are no attributes, or there is no profile
-   *   key; ERR_RATE_LIMITED, ERR_SERVICE_REJECTED: nothing has changed; ERR_SERVICE_UNAVAILABLE: a
-   *   later attempt sends it again.
+   *   key; ERR_NOT_PRIMARY; ERR_RATE_LIMITED, ERR_SERVICE_REJECTED: nothing has changed;
+   *   ERR_SERVICE_UNAVAILABLE: a later attempt sends it again.
    */
   registerAccessKey(options: AccessKeyOptions = {}): Promise<void> {
     return this.#open().own.registerAccessKey(options);
@@ -197,8 +200,8 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
    * The rotation uploads the profile again and registers the new access key; messages carry the new
    * key from then on. The next opening of the account finishes a rotation that a crash interrupted.
    *
-   * @throws SealcastError ERR_INVALID_ARGUMENT: profile or attributes were never set; others: a
-   *   later attempt resumes the rotation.
+   * @throws SealcastError ERR_INVALID_ARGUMENT: profile or attributes were never set;
+   *   ERR_NOT_PRIMARY; others: a later attempt resumes the rotation.
    */
   rotateProfileKey(options: OwnCallOptions = {}): Promise<void> {
     return this.#open().own.rotateProfileKey(options);
@@ -207,7 +210,8 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
   /**
    * Blocks a contact, and replaces our profile key if the contact may have it.
    *
-   * The contact gets no further messages.
+   * The contact gets no further messages. A linked device replaces no profile key: the contact
+   * keeps the one that they may have until the primary device blocks them.
    *
    * @throws SealcastError as {@link rotateProfileKey}
    */

@@ -1,8 +1,12 @@
 import { deriveAccessKey } from '../access/access-key.js';
-import { CAPABILITY_NAME } from '../access/capabilities.js';
 import { checkInteger, checkObject, refuse, viewOf } from '../sealer/options.js';
 import { checkNames, type NamesOf } from '../util/known-names.js';
 import type { AccountRecord, AttributesRecord } from '../store/tables/account.js';
+import {
+  checkCapabilities,
+  effectiveCapabilities,
+  type Capabilities,
+} from '../access/capabilities.js';
 import type { AccountAttributes } from '../transport/transport.js';
 
 /**
@@ -38,12 +42,10 @@ export interface AttributesInput {
    * all of its devices have them (`spqr`), some if any has (`storage`), some if the primary has
    * (`attachmentBackfill`).
    *
-   * Default: the set of today's clients (2026-11), `storage`, `attachmentBackfill` and `spqr`, so
-   * that an account that one of them registered loses nothing. Not `transfer`: with it, a
-   * registration on a new phone would wait for this device to hand its history over. Give the set
-   * yourself for an account that has others, or is to lack one of these.
+   * Default: `spqr` and `usernameChangeSyncMessage`, what the service requires of a primary device
+   * (2026-11). The option `capabilities` of {@link openAccount} precedes it.
    */
-  readonly capabilities?: Readonly<Record<string, boolean>>;
+  readonly capabilities?: Capabilities;
 }
 
 const NAMES = {
@@ -56,11 +58,6 @@ const NAMES = {
   capabilities: true,
 } satisfies NamesOf<AttributesInput>;
 
-const DEFAULT_CAPABILITIES: Readonly<Record<string, boolean>> = {
-  storage: true,
-  attachmentBackfill: true,
-  spqr: true,
-};
 /** 14 bits, but for 0. */
 const MAX_REGISTRATION_ID = 0x3fff;
 const RECOVERY_PASSWORD_BYTES = 32;
@@ -71,17 +68,6 @@ const REGISTRATION_LOCK = /^[0-9a-f]{64}$/i;
 function checkBoolean(value: unknown, field: string): boolean {
   if (typeof value !== 'boolean') refuse(field, 'true or false');
   return value;
-}
-
-function checkCapabilities(given: unknown): Readonly<Record<string, boolean>> {
-  if (given === undefined) return DEFAULT_CAPABILITIES;
-  const capabilities = Object.entries(checkObject(given, 'attributes.capabilities'));
-  for (const [name, has] of capabilities) {
-    if (!CAPABILITY_NAME.test(name))
-      refuse('attributes.capabilities', 'an object whose names are letters, digits and _');
-    checkBoolean(has, `attributes.capabilities.${name}`);
-  }
-  return Object.fromEntries(capabilities) as Record<string, boolean>;
 }
 
 /** @returns a copy, with the defaults, and with `unrestricted` and `isPending` of `known`. */
@@ -125,7 +111,8 @@ export function checkAttributes(
       given.discoverableByPhoneNumber,
       'attributes.discoverableByPhoneNumber',
     ),
-    capabilities: checkCapabilities(given.capabilities),
+    // Empty: the default of the version that sends it.
+    capabilities: checkCapabilities(given.capabilities, 'attributes.capabilities') ?? {},
     unrestricted: known?.unrestricted ?? false,
     isPending: known?.isPending ?? false,
     ...(registrationLock !== undefined && { registrationLock }),
@@ -134,12 +121,19 @@ export function checkAttributes(
   };
 }
 
+interface AttributesContext {
+  readonly profileKey: Uint8Array;
+  /** Set that the caller gave to {@link openAccount}. */
+  readonly capabilities: Capabilities | undefined;
+}
+
 /** Builds all attributes for the service, with the access key of this profile key. */
 export function attributesWith(
   attributes: AttributesRecord,
-  { registrationId }: AccountRecord,
-  profileKey: Uint8Array,
+  account: AccountRecord,
+  { profileKey, capabilities }: AttributesContext,
 ): AccountAttributes {
+  const { registrationId } = account;
   return {
     fetchesMessages: attributes.fetchesMessages,
     registrationId,
@@ -149,7 +143,9 @@ export function attributesWith(
     accessKey: deriveAccessKey(profileKey),
     unrestrictedAccess: attributes.unrestricted,
     discoverableByPhoneNumber: attributes.discoverableByPhoneNumber,
-    capabilities: attributes.capabilities,
+    capabilities: effectiveCapabilities(account, capabilities, {
+      attributes: attributes.capabilities,
+    }),
     recoveryPassword: attributes.recoveryPassword ?? null,
   };
 }

@@ -12,12 +12,19 @@ import {
 import type { Change } from '../store/store.js';
 import type { AccountTransport } from '../transport/transport.js';
 import { profileKeyChange } from '../runtime/account-record.js';
+import type { Capabilities } from '../access/capabilities.js';
 import { attributesWith } from './attributes.js';
 import { type AccountRuntime, OWN_LOCKS } from '../runtime/account-runtime.js';
 import { profileUpload } from './profile-upload.js';
 import { refusalError } from '../transport/refusal-errors.js';
+import { requirePrimary } from '../util/primary-device.js';
 
 const PROFILE_KEY_BYTES = 32;
+interface RotationOptions {
+  readonly signal: AbortSignal;
+  /** Set of this device that precedes the stored one. */
+  readonly capabilities: Capabilities | undefined;
+}
 const PENDING =
   'the new profile key is kept, and the next call or the next opening of the account finishes the change';
 
@@ -45,10 +52,16 @@ export class Rotation {
   readonly #runtime: AccountRuntime;
   readonly #transport: AccountTransport;
   readonly #signal: AbortSignal;
+  readonly #capabilities: Capabilities | undefined;
   #flight: Promise<void> | undefined;
 
-  /** @param signal ends the requests to the service. */
-  constructor(runtime: AccountRuntime, transport: AccountTransport, signal: AbortSignal) {
+  /** @param options.signal ends the requests to the service. */
+  constructor(
+    runtime: AccountRuntime,
+    transport: AccountTransport,
+    { signal, capabilities }: RotationOptions,
+  ) {
+    this.#capabilities = capabilities;
     this.#runtime = runtime;
     this.#transport = transport;
     this.#signal = signal;
@@ -60,9 +73,11 @@ export class Rotation {
    * No contact has that one either. The caller holds the lock of the records, and commits the
    * changes.
    *
-   * @throws SealcastError ERR_INVALID_ARGUMENT: profile or attributes are not known.
+   * @throws SealcastError ERR_INVALID_ARGUMENT: profile or attributes are not known;
+   *   ERR_NOT_PRIMARY.
    */
   async begin(): Promise<Change[]> {
+    requirePrimary(this.#runtime.account, 'rotate the profile key');
     const { profile, attributes, rotation } = await this.#load();
     checkKnown(profile, attributes);
     return rotation === undefined
@@ -98,15 +113,19 @@ export class Rotation {
     const { profile, attributes, rotation } = await this.#load();
     // Another user of the same store has finished it.
     if (rotation === undefined) return;
+    const { account } = this.#runtime;
+    requirePrimary(account, 'rotate the profile key');
     const known = checkKnown(profile, attributes);
     const { profileKey } = rotation;
-    const { account } = this.#runtime;
     const options = { signal: this.#signal };
     const upload = await profileUpload(known.profile, profileKey, account.aci);
     const uploaded = await this.#transport.setProfile(upload, options);
     if (uploaded.status !== 'ok')
       throw refusalError(uploaded, `the profile was not uploaded (${PENDING})`);
-    const whole = attributesWith(known.attributes, account, profileKey);
+    const whole = attributesWith(known.attributes, account, {
+      profileKey,
+      capabilities: this.#capabilities,
+    });
     const registered = await this.#transport.setAccountAttributes(whole, options);
     if (registered.status !== 'ok')
       throw refusalError(registered, `the access key was not registered (${PENDING})`);

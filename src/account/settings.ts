@@ -8,10 +8,12 @@ import {
   attributesChange,
   loadOwnRecords,
   profileChange,
+  rotationChange,
   type OwnRecords,
 } from '../store/tables/account.js';
 import type { Change } from '../store/store.js';
 import type { AccountTransport } from '../transport/transport.js';
+import type { Capabilities } from '../access/capabilities.js';
 import { attributesWith, checkAttributes, type AttributesInput } from './attributes.js';
 import {
   ACCESS_KEY_NAMES,
@@ -28,6 +30,7 @@ import { contactChange } from '../store/tables/contacts.js';
 import { Records } from '../runtime/records.js';
 import { isDefinite, refusalError } from '../transport/refusal-errors.js';
 import { Rotation } from './profile-key-rotation.js';
+import { isPrimary, requirePrimary } from '../util/primary-device.js';
 import { unlessAborted, withAnySignal } from '../util/abort.js';
 
 const AGAIN =
@@ -40,8 +43,8 @@ const AGAIN =
  * The store keeps them as the caller gave them. {@link finishPending} finishes everything of them
  * that a crash or an outage of the service leaves half done.
  *
- * On a linked device, the primary device does not learn of a new profile key: it learns of one
- * through the account's storage, which sealcast does not support. Rotate on the primary device.
+ * Only the primary device changes them: attributes of a linked device replace the owner's
+ * registration lock and access key, and the primary does not learn of a new profile key.
  */
 export class OwnAccount {
   readonly #runtime: AccountRuntime;
@@ -49,12 +52,16 @@ export class OwnAccount {
   readonly #records: Records;
   readonly #closing = new AbortController();
   readonly #rotation: Rotation;
+  readonly #capabilities: Capabilities | undefined;
 
-  constructor(runtime: AccountRuntime, transport: AccountTransport) {
+  /** @param capabilities set of this device that precedes the stored one. */
+  constructor(runtime: AccountRuntime, transport: AccountTransport, capabilities?: Capabilities) {
+    this.#capabilities = capabilities;
     this.#runtime = runtime;
     this.#transport = transport;
     this.#records = new Records(runtime.options.store, runtime.clock);
-    this.#rotation = new Rotation(runtime, transport, this.#closing.signal);
+    const { signal } = this.#closing;
+    this.#rotation = new Rotation(runtime, transport, { signal, capabilities });
   }
 
   /**
@@ -71,9 +78,10 @@ export class OwnAccount {
    *
    * The service gets them with the next registration of an access key, never a part of them.
    *
-   * @throws SealcastError ERR_INVALID_ARGUMENT; as the store.
+   * @throws SealcastError ERR_INVALID_ARGUMENT; ERR_NOT_PRIMARY; as the store.
    */
   async setAttributes(attributes: AttributesInput): Promise<void> {
+    this.#requirePrimary('set the attributes');
     // Before any wait: the caller hears of a wrong argument at once, and may reuse its arrays.
     const checked = checkAttributes(attributes, undefined);
     await this.#change(({ attributes: known }) => {
@@ -91,10 +99,12 @@ export class OwnAccount {
    * @param options.unrestricted whether any sender may, with any key. Remains as it is, over new
    *   profile keys and restarts, until the caller gives it again.
    * @throws SealcastError ERR_INVALID_ARGUMENT: there are no attributes ({@link setAttributes}), or
-   *   there is no profile key; then nothing was sent. ERR_RATE_LIMITED, ERR_SERVICE_REJECTED:
-   *   nothing has changed. ERR_SERVICE_UNAVAILABLE: a later attempt sends it again.
+   *   there is no profile key; ERR_NOT_PRIMARY; then nothing was sent. ERR_RATE_LIMITED,
+   *   ERR_SERVICE_REJECTED: nothing has changed. ERR_SERVICE_UNAVAILABLE: a later attempt sends it
+   *   again.
    */
   async registerAccessKey(options: AccessKeyOptions = {}): Promise<void> {
+    this.#requirePrimary('register the access key');
     const { unrestricted, signal } = checkOptions(options, ACCESS_KEY_NAMES);
     if (unrestricted !== undefined && typeof unrestricted !== 'boolean')
       refuse('unrestricted', 'true or false');
@@ -126,7 +136,10 @@ export class OwnAccount {
   async #sendAttributes(before: AttributesRecord | undefined): Promise<void> {
     const { attributes } = await this.#load();
     if (attributes === undefined) return;
-    const whole = attributesWith(attributes, this.#runtime.account, this.#profileKey());
+    const whole = attributesWith(attributes, this.#runtime.account, {
+      profileKey: this.#profileKey(),
+      capabilities: this.#capabilities,
+    });
     const answer = await this.#transport.setAccountAttributes(whole, {
       signal: this.#closing.signal,
     });
@@ -149,11 +162,12 @@ export class OwnAccount {
    *
    * Contacts that have our profile key can read it.
    *
-   * @throws SealcastError ERR_INVALID_ARGUMENT; also: there is no profile key. ERR_RATE_LIMITED,
-   *   ERR_SERVICE_REJECTED: the profile is as before. ERR_SERVICE_UNAVAILABLE: a later attempt
-   *   uploads it again.
+   * @throws SealcastError ERR_INVALID_ARGUMENT; also: there is no profile key. ERR_NOT_PRIMARY.
+   *   ERR_RATE_LIMITED, ERR_SERVICE_REJECTED: the profile is as before. ERR_SERVICE_UNAVAILABLE: a
+   *   later attempt uploads it again.
    */
   async setProfile(profile: ProfileInput, options: OwnCallOptions = {}): Promise<void> {
+    this.#requirePrimary('set the profile');
     const checked = checkProfile(profile);
     const signal = checkSignal(checkOptions(options, OWN_CALL_NAMES)['signal']);
     await unlessAborted(() => this.#setProfile({ ...checked, isPending: true }), signal);
@@ -194,11 +208,12 @@ export class OwnAccount {
    * See {@link Rotation} for the state at each moment of it.
    *
    * @throws SealcastError ERR_INVALID_ARGUMENT: profile or attributes were never set, and nothing
-   *   was changed. ERR_RATE_LIMITED, ERR_SERVICE_REJECTED, ERR_SERVICE_UNAVAILABLE, ERR_ABORTED:
+   *   was changed. ERR_NOT_PRIMARY. ERR_RATE_LIMITED, ERR_SERVICE_REJECTED, ERR_SERVICE_UNAVAILABLE, ERR_ABORTED:
    *   the new key is pending; the next call or the next opening of the account resumes the
    *   rotation.
    */
   async rotateProfileKey(options: OwnCallOptions = {}): Promise<void> {
+    this.#requirePrimary('rotate the profile key');
     const signal = checkSignal(checkOptions(options, OWN_CALL_NAMES)['signal']);
     await unlessAborted(async () => {
       await this.#locked([OWN_LOCKS.records], async () =>
@@ -217,6 +232,9 @@ export class OwnAccount {
    * never arrived. One rotation too many does no harm.) A contact that is blocked already causes no
    * further rotation.
    *
+   * A linked device blocks without a rotation, which is the primary's to make: the contact keeps
+   * the profile key that they may have.
+   *
    * @throws SealcastError ERR_INVALID_ARGUMENT: it is no service id, or a rotation is necessary and
    *   profile or attributes were never set; then the contact is not blocked. With any other error
    *   of the service the contact is blocked, and the new key is pending: the message says so.
@@ -231,10 +249,14 @@ export class OwnAccount {
         const contact = await this.#records.contact(checked);
         // A contact that the Broadcaster alone blocked still has the key.
         if (contact.blocked && contact.lacksProfileKey) return;
-        const rotation = contact.identityKey === undefined ? [] : await this.#rotation.begin();
-        const change = contactChange(checked, { ...contact, blocked: true, lacksProfileKey: true });
+        const mayHaveProfileKey = contact.identityKey !== undefined;
+        const rotates = mayHaveProfileKey && isPrimary(this.#runtime.account);
+        const rotation = rotates ? await this.#rotation.begin() : [];
+        const lacksProfileKey = rotates || !mayHaveProfileKey || contact.lacksProfileKey;
+        const change = contactChange(checked, { ...contact, blocked: true, lacksProfileKey });
         await this.#records.commit([change, ...rotation]);
       });
+      if (!isPrimary(this.#runtime.account)) return;
       try {
         await this.#rotation.finish();
       } catch (error) {
@@ -267,12 +289,17 @@ export class OwnAccount {
   /**
    * Finishes changes that a crash or the service left half done.
    *
-   * These are a new profile key, a profile, an access key. The account calls it when it opens.
+   * These are a new profile key, a profile, an access key. The account calls it when it opens. A
+   * linked device drops them instead: an earlier version began them.
    *
    * @throws SealcastError as the operations that it finishes.
    */
   async finishPending(options: OwnCallOptions = {}): Promise<void> {
     const signal = checkSignal(checkOptions(options, OWN_CALL_NAMES)['signal']);
+    if (!isPrimary(this.#runtime.account)) {
+      await this.#dropPending();
+      return;
+    }
     await unlessAborted(async () => {
       // The rotation sends profile and attributes too.
       await this.#rotation.finish();
@@ -287,6 +314,30 @@ export class OwnAccount {
         for (const result of results) if (result.status === 'rejected') throw result.reason;
       });
     }, signal);
+  }
+
+  /** Forgets the changes that only the primary device may send. */
+  async #dropPending(): Promise<void> {
+    const { rotation, profile, attributes } = await this.#change(
+      ({ rotation, profile, attributes }) => [
+        ...(rotation === undefined ? [] : [rotationChange(undefined)]),
+        ...(profile?.isPending === true ? [profileChange({ ...profile, isPending: false })] : []),
+        ...(attributes?.isPending === true
+          ? [attributesChange({ ...attributes, isPending: false })]
+          : []),
+      ],
+    );
+    const hadPending =
+      rotation !== undefined || profile?.isPending === true || attributes?.isPending === true;
+    if (!hadPending) return;
+    this.#runtime.options.telemetry.log.warn(
+      { code: 'ERR_NOT_PRIMARY' },
+      'pending account changes dropped: only the primary device may send them',
+    );
+  }
+
+  #requirePrimary(operation: string): void {
+    requirePrimary(this.#runtime.account, operation);
   }
 
   /**

@@ -119,9 +119,11 @@ export function checkListener(listener: TransportListener): void {
  * Checks a user name. libsignal ends an attempt to connect under a name of another form with a
  * panic (0.103.0, 2026-11).
  */
-export function checkUsername(value: string): void {
+/** @returns the device id in it. */
+export function checkUsername(value: string): number {
   const device = /^[\da-f]{8}(?:-[\da-f]{4}){3}-[\da-f]{12}\.(\d{1,3})$/i.exec(value)?.[1];
   if (device === undefined || !isIntegerIn(Number(device), 1, MAX_DEVICE_ID)) {
     refuse('username', 'an ACI, a point and a device id');
   }
+  return Number(device);
 }

@@ -68,7 +68,7 @@ describe.each(DISKS)('our own account, in $name', ({ make }) => {
         accessKey: deriveAccessKey(sender.profileKey),
         unrestrictedAccess: false,
         discoverableByPhoneNumber: false,
-        capabilities: { storage: true, attachmentBackfill: true, spqr: true },
+        capabilities: { spqr: true, usernameChangeSyncMessage: true, attachmentBackfill: false },
       });
     });
 

@@ -2,6 +2,7 @@ import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   type AccountAttributes,
   type ChatTransport,
+  type ConnectionSource,
   type PreKeyUpload,
   type ProfileUpload,
 } from 'sealcast';
@@ -457,6 +458,22 @@ describe('a profile that is not asked for', () => {
     await expect(transport.fetchProfile(request as never)).rejects.toMatchObject(
       refusedField(field),
     );
+    expect(service.requests).toHaveLength(requests);
+  });
+});
+
+describe('a transport of a linked device', () => {
+  test('refuses attributes and profile before any request', async () => {
+    const source: ConnectionSource = {
+      deviceId: 2,
+      connectAuthenticated: (listener) => service.connectAuthenticated(listener),
+      connectUnauthenticated: (listener) => service.connectUnauthenticated(listener),
+    };
+    const requests = service.requests.length;
+    await using linked = await openTransport(source);
+    const refused = { code: 'ERR_NOT_PRIMARY' };
+    await expect(linked.setAccountAttributes(ATTRIBUTES)).rejects.toMatchObject(refused);
+    await expect(linked.setProfile(PROFILE)).rejects.toMatchObject(refused);
     expect(service.requests).toHaveLength(requests);
   });
 });

@@ -30,6 +30,7 @@ import {
 import { closedError } from './in-flight.js';
 import type { HttpAnswer } from '../mapping/http.js';
 import { Incoming } from './incoming.js';
+import { requirePrimary } from '../../util/primary-device.js';
 import { ConnectionPool, refusedError } from './connection-pool.js';
 import { loadLibsignal, type Libsignal } from './libsignal.js';
 import { LibsignalRefusals } from '../mapping/libsignal.js';
@@ -135,6 +136,8 @@ export class ChatTransport implements AccountTransport {
   readonly #serverTimes = new ServerTimes();
   readonly #requests: Requests;
   readonly #incoming: Incoming;
+  /** Undefined where it is not known. */
+  readonly #deviceId: number | undefined;
   readonly #account: ConnectionPool<AuthenticatedConnection>;
   readonly #nobody: ConnectionPool<UnauthenticatedConnection>;
   #closing: Promise<void> | undefined;
@@ -151,6 +154,7 @@ export class ChatTransport implements AccountTransport {
       backoff,
     } = options;
     this.#libsignal = libsignal;
+    this.#deviceId = source.deviceId;
     const { retryConnectedElsewhere = false } = options;
     this.#refusals = new LibsignalRefusals(libsignal, retryConnectedElsewhere !== false);
     const timeoutMs = checkCount('requestTimeoutMs', requestTimeoutMs, MAX_TIMEOUT_MS);
@@ -340,11 +344,13 @@ export class ChatTransport implements AccountTransport {
     options?: RequestOptions,
   ): Promise<DoneOutcome> {
     checkAttributes(attributes);
+    this.#requirePrimary('set the attributes');
     return this.#put('/v1/accounts/attributes/', attributesJson(attributes), () => DONE, options);
   }
 
   async setProfile(profile: ProfileUpload, options?: RequestOptions): Promise<DoneOutcome> {
     checkProfile(profile);
+    this.#requirePrimary('set the profile');
     return this.#put('/v1/profile', profileJson(profile), () => DONE, options);
   }
 
@@ -396,6 +402,11 @@ export class ChatTransport implements AccountTransport {
 
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
+  }
+
+  /** @throws SealcastError ERR_NOT_PRIMARY */
+  #requirePrimary(operation: string): void {
+    if (this.#deviceId !== undefined) requirePrimary({ deviceId: this.#deviceId }, operation);
   }
 
   #get<T>(

@@ -43,6 +43,11 @@ export interface AuthenticatedListener extends ConnectionListener {
  * be had.
  */
 export interface ConnectionSource {
+  /**
+   * The account's device; with another than 1, the transport refuses changes that only a primary
+   * device may make. Absent: not known, and the account alone checks them.
+   */
+  readonly deviceId?: number;
   connectAuthenticated(
     listener: AuthenticatedListener,
     signal: AbortSignal,
@@ -72,7 +77,7 @@ export function chatConnections(
   net: ChatNet,
   { username, password, languages = [] }: ChatAccount,
 ): ConnectionSource {
-  checkUsername(username);
+  const deviceId = checkUsername(username);
   const optionsWith = (
     abortSignal: AbortSignal,
   ): { languages: string[]; abortSignal: AbortSignal } => ({
@@ -80,6 +85,7 @@ export function chatConnections(
     abortSignal,
   });
   return {
+    deviceId,
     connectAuthenticated: (listener, signal) =>
       net.connectAuthenticatedChat(username, password, false, listener, optionsWith(signal)),
     connectUnauthenticated: async (listener, signal) =>
