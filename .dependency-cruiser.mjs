@@ -162,6 +162,23 @@ export default {
       'An account opens Broadcasters and Receivers.',
     ),
     only(
+      'link-imports-lower-rooms',
+      room('link'),
+      [
+        room('runtime'),
+        room('sealer'),
+        room('session'),
+        room('access'),
+        room('content'),
+        room('store'),
+        room('transport'),
+        '^src/account/prekeys/plan\\.ts$',
+        ERRORS,
+        UTIL,
+      ],
+      'Linking makes an account: nothing of an open one.',
+    ),
+    only(
       'examples-import-the-package',
       '^examples/',
       ['^test/mock-service/(mock-service|net)\\.ts$'],
@@ -196,7 +213,14 @@ export default {
     packageOnlyIn(
       'libsignal-in-its-rooms',
       'node_modules/@signalapp/',
-      [room('access'), room('sealer'), room('session'), room('transport'), room('content')],
+      [
+        room('access'),
+        room('sealer'),
+        room('session'),
+        room('transport'),
+        room('content'),
+        room('link'),
+      ],
       'The engine hands bytes around; libsignal stays in the rooms that need it.',
     ),
     packageOnlyIn(

@@ -6,6 +6,7 @@ import { format, resolveConfig } from 'prettier';
 import protobuf from 'protobufjs';
 
 const SCHEMAS = [
+  { proto: 'src/content/provisioning.proto', schema: 'src/content/provisioning-schema.ts' },
   { proto: 'src/content/signal.proto', schema: 'src/content/schema.ts' },
   { proto: 'src/store/storage.proto', schema: 'src/store/storage-schema.ts' },
 ];

@@ -30,6 +30,12 @@ export type SealcastErrorCode =
   | 'ERR_RATE_LIMITED'
   | 'ERR_SERVICE_UNAVAILABLE'
   | 'ERR_SERVICE_REJECTED'
+  | 'ERR_LINK_EXPIRED'
+  | 'ERR_LINK_CODE'
+  | 'ERR_LINK_MESSAGE'
+  | 'ERR_LINK_ACCOUNT'
+  | 'ERR_LINK_CAPABILITY'
+  | 'ERR_LINK_DEVICES'
   | 'ERR_CLOCK_SKEW'
   | 'ERR_ABORTED'
   | 'ERR_CLOSED'
@@ -72,6 +78,12 @@ const RETRYABLE: Readonly<Record<SealcastErrorCode, boolean>> = {
   ERR_RATE_LIMITED: true,
   ERR_SERVICE_UNAVAILABLE: true,
   ERR_SERVICE_REJECTED: false,
+  ERR_LINK_EXPIRED: true,
+  ERR_LINK_CODE: true,
+  ERR_LINK_MESSAGE: true,
+  ERR_LINK_ACCOUNT: false,
+  ERR_LINK_CAPABILITY: false,
+  ERR_LINK_DEVICES: false,
   ERR_CLOCK_SKEW: false,
   ERR_ABORTED: false,
   ERR_CLOSED: false,
@@ -88,6 +100,10 @@ export interface SealcastErrorFacts {
   readonly serviceId?: string;
   /** Milliseconds before which the service takes no further request of this kind. */
   readonly retryAfterMs?: number;
+  /** Devices that the account has, where it may have no further one. */
+  readonly currentDevices?: number;
+  /** Devices that the account may have. */
+  readonly maxDevices?: number;
   /** The underlying failure. */
   readonly cause?: unknown;
 }
@@ -116,6 +132,10 @@ export class SealcastError extends Error {
    * finite number from 0.
    */
   readonly retryAfterMs?: number;
+  /** Devices that the account has; only of `ERR_LINK_DEVICES`. */
+  readonly currentDevices?: number;
+  /** Devices that the account may have; only of `ERR_LINK_DEVICES`. */
+  readonly maxDevices?: number;
 
   constructor(code: SealcastErrorCode, message: string, facts: SealcastErrorFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
@@ -125,6 +145,8 @@ export class SealcastError extends Error {
     if (facts.index !== undefined) this.index = facts.index;
     if (facts.field !== undefined) this.field = facts.field;
     if (facts.serviceId !== undefined) this.serviceId = facts.serviceId;
+    if (facts.currentDevices !== undefined) this.currentDevices = facts.currentDevices;
+    if (facts.maxDevices !== undefined) this.maxDevices = facts.maxDevices;
     const { retryAfterMs } = facts;
     // Transports answer with any number: a timer takes NaN, negative numbers and Infinity for 1 ms.
     if (

@@ -16,7 +16,7 @@ export interface PniIdentity {
 }
 
 /**
- * Access of this device to the service, and secrets of the account that the device was given.
+ * Access of this device to the service, and secrets of the account that it was given.
  *
  * A store whose caller keeps them elsewhere, and gives `account` and `transport`, has none.
  */
