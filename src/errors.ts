@@ -37,6 +37,7 @@ export type SealcastErrorCode =
   | 'ERR_LINK_CAPABILITY'
   | 'ERR_LINK_DEVICES'
   | 'ERR_CLOCK_SKEW'
+  | 'ERR_CAPTCHA'
   | 'ERR_ABORTED'
   | 'ERR_CLOSED'
   | 'ERR_NOT_IMPLEMENTED';
@@ -85,10 +86,21 @@ const RETRYABLE: Readonly<Record<SealcastErrorCode, boolean>> = {
   ERR_LINK_CAPABILITY: false,
   ERR_LINK_DEVICES: false,
   ERR_CLOCK_SKEW: false,
+  ERR_CAPTCHA: false,
   ERR_ABORTED: false,
   ERR_CLOSED: false,
   ERR_NOT_IMPLEMENTED: false,
 };
+
+/**
+ * Why the service refuses this client for good (ERR_TRANSPORT_REFUSED).
+ *
+ * - `delinked`: the device was unlinked, or the account is gone or registered again (403 when
+ *   connecting).
+ * - `connected-elsewhere`: another connection of the same device took the place of this one (4409).
+ * - `expired`: this version of libsignal or sealcast is too old (499).
+ */
+export type TransportRefusalReason = 'delinked' | 'connected-elsewhere' | 'expired';
 
 /** Public facts about a failure. Never key bytes, never plaintext. */
 export interface SealcastErrorFacts {
@@ -104,6 +116,8 @@ export interface SealcastErrorFacts {
   readonly currentDevices?: number;
   /** Devices that the account may have. */
   readonly maxDevices?: number;
+  /** Only of ERR_TRANSPORT_REFUSED, where it is known. */
+  readonly reason?: TransportRefusalReason;
   /** The underlying failure. */
   readonly cause?: unknown;
 }
@@ -127,6 +141,8 @@ export class SealcastError extends Error {
   readonly index?: number;
   readonly field?: string;
   readonly serviceId?: string;
+  /** Why the service refuses this client for good; only of ERR_TRANSPORT_REFUSED. */
+  readonly reason?: TransportRefusalReason;
   /**
    * Milliseconds to wait before the next attempt, as the service said; only on retryable errors, a
    * finite number from 0.
@@ -147,6 +163,7 @@ export class SealcastError extends Error {
     if (facts.serviceId !== undefined) this.serviceId = facts.serviceId;
     if (facts.currentDevices !== undefined) this.currentDevices = facts.currentDevices;
     if (facts.maxDevices !== undefined) this.maxDevices = facts.maxDevices;
+    if (facts.reason !== undefined) this.reason = facts.reason;
     const { retryAfterMs } = facts;
     // Transports answer with any number: a timer takes NaN, negative numbers and Infinity for 1 ms.
     if (

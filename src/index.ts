@@ -4,6 +4,8 @@ export {
   type AccountEvents,
   type AccountOptions,
 } from './account/account.js';
+export type { ChallengeAnswer } from './account/challenge.js';
+export type { AccountDevice } from './account/devices.js';
 export { deriveAccessKey } from './access/access-key.js';
 export type { AccessMode } from './access/access-mode.js';
 export { MAX_BODY_BYTES, truncateBody } from './content/limits.js';
@@ -17,7 +19,12 @@ export type {
 } from './account/account-types.js';
 export type { ProfileInput } from './account/profile-upload.js';
 export type { ContactProfile, FetchProfileOptions } from './account/account-types.js';
-export { SealcastError, type SealcastErrorCode, type SealcastErrorFacts } from './errors.js';
+export {
+  SealcastError,
+  type SealcastErrorCode,
+  type SealcastErrorFacts,
+  type TransportRefusalReason,
+} from './errors.js';
 export {
   BroadcastReader,
   type BroadcastStatus,
@@ -73,7 +80,7 @@ export type { PrepareResult, SealResult } from './engine/types.js';
 export type { CertifiedSender } from './sealer/certificate-validator.js';
 export type { UnsealResult } from './sealer/unseal-verdicts.js';
 export { Receiver, type ReceiverOptions } from './receive/receiver.js';
-export type { ReceiverEvents } from './receive/events.js';
+export type { ReceiverEvents, StopReason } from './receive/events.js';
 export type { ReceivedMessage, ReceiveRefusal, ReceiverStats } from './receive/types.js';
 export {
   Sealer,
@@ -108,8 +115,10 @@ export type {
   AccountExistsOutcome,
   AccountTransport,
   CertificateOutcome,
+  DevicesOutcome,
   DoneOutcome,
   FetchedProfile,
+  LinkedDevice,
   MessageAck,
   OutboundMessage,
   PreKeyBundleFields,

@@ -40,6 +40,7 @@ const RETRYABLE: Readonly<Record<SealcastErrorCode, boolean>> = {
   ERR_LINK_CAPABILITY: false,
   ERR_LINK_DEVICES: false,
   ERR_CLOCK_SKEW: false,
+  ERR_CAPTCHA: false,
   ERR_ABORTED: false,
   ERR_CLOSED: false,
   ERR_NOT_IMPLEMENTED: false,

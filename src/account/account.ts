@@ -1,5 +1,9 @@
 import { EventEmitter } from 'node:events';
+import { checkCapabilities } from '../access/capabilities.js';
 import type { AttributesInput } from './attributes.js';
+import type { ChallengeAnswer } from './challenge.js';
+import type { AccountDevice } from './devices.js';
+import type { ReceiverEvents } from '../receive/events.js';
 import type { AccountService } from './service.js';
 import type {
   PendingIdentity,
@@ -29,7 +33,17 @@ import { Receiver, type ReceiverOptions } from '../receive/receiver.js';
 import { EventRelay } from '../util/event-relay.js';
 import type { NamesOf } from '../util/known-names.js';
 
-export interface AccountOptions extends Omit<BroadcasterOptions, 'transport'>, ReceiverOptions {}
+export interface AccountOptions extends Omit<BroadcasterOptions, 'transport'>, ReceiverOptions {
+  /**
+   * Capabilities of this device, by the service's names, the whole set. The service hears of them
+   * at every start (`PUT /v1/devices/capabilities`).
+   *
+   * Give them where the service requires one that this version of sealcast does not name: linking
+   * fails with 409, or requests with 499. Default: `spqr`, `usernameChangeSyncMessage`, and on a
+   * linked device `attachmentBackfill`.
+   */
+  readonly capabilities?: Readonly<Record<string, boolean>>;
+}
 
 /**
  * Opens an account: its {@link Broadcaster}, its {@link Receiver}, and its state on the service.
@@ -51,6 +65,19 @@ export interface AccountEvents {
    * `onIdentityChange`: `accepted` tells whether they go on.
    */
   identityChange: [{ readonly serviceId: string; readonly accepted: boolean }];
+  /** As the Receiver's event `alert`: a warning of the service, such as `idle-primary-device`. */
+  alert: ReceiverEvents['alert'];
+  /**
+   * As the Receiver's event `stopped`. `reason` says why the account gets no further messages:
+   * `delinked`, `connected-elsewhere` and `expired` are the service's refusals, which a person
+   * mends.
+   */
+  stopped: ReceiverEvents['stopped'];
+  /**
+   * The service refused the capabilities of this device (409, 422); `openAccount` takes others in
+   * `capabilities`. The account goes on with the set that the service has.
+   */
+  capabilityProblem: [{ readonly error: SealcastError }];
 }
 
 /**
@@ -87,6 +114,7 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
       checkOptions(options, OPENER_NAMES satisfies NamesOf<AccountOptions>),
     );
     const transport = checkAccountTransport(options.transport);
+    const capabilities = checkCapabilities(options.capabilities, 'capabilities');
     const broadcaster = await Broadcaster.openWith(options, internals);
     const events = new EventRelay<AccountEvents>();
     broadcaster.on('identityChange', (change) => events.emit('identityChange', change));
@@ -94,12 +122,16 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
     try {
       const receiver = await Receiver.openWith(options, internals);
       receiver.on('identityChange', (change) => events.emit('identityChange', change));
+      receiver.on('alert', (alert) => events.emit('alert', alert));
+      receiver.on('stopped', (stop) => events.emit('stopped', stop));
       opened.push(receiver);
       const { AccountService: Service } = await import('./service.js');
       const service = await Service.open({
         ...checkSharedOptions(options, internals),
         transport,
         policies,
+        capabilities,
+        onCapabilityProblem: (problem) => events.emit('capabilityProblem', problem),
         onIdentityChange: (change) => broadcaster.emit('identityChange', change),
       });
       const account = new Account(broadcaster, receiver, service);
@@ -233,6 +265,53 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
    */
   maintainPreKeys(): Promise<void> {
     return this.#open().preKeys.maintain();
+  }
+
+  /**
+   * Answers a challenge of the service, and goes on with the broadcasts that wait for it.
+   *
+   * @param answer token of the event `challenge`, and the solved captcha.
+   * @throws SealcastError ERR_INVALID_ARGUMENT; ERR_CAPTCHA: the service does not accept the
+   *   captcha; ERR_RATE_LIMITED, ERR_SERVICE_UNAVAILABLE, ERR_SERVICE_REJECTED, ERR_ABORTED,
+   *   ERR_CLOSED; ERR_NOT_IMPLEMENTED: the transport has no `answerChallenge`.
+   * @example
+   * account.broadcaster.on('challenge', async ({ token }) => {
+   *   const captcha = await ask('https://signalcaptchas.org/challenge/generate.html');
+   *   await account.answerChallenge({ token, captcha });
+   * });
+   */
+  async answerChallenge(answer: ChallengeAnswer, options: OwnCallOptions = {}): Promise<void> {
+    await this.#open().answerChallenge(answer, options);
+    this.broadcaster.challengeAnswered();
+  }
+
+  /**
+   * Lists the account's devices, as the service has them.
+   *
+   * @throws SealcastError ERR_RATE_LIMITED, ERR_SERVICE_UNAVAILABLE, ERR_SERVICE_REJECTED,
+   *   ERR_TRANSPORT_REFUSED, ERR_CLOSED; ERR_NOT_IMPLEMENTED: the transport has no `fetchDevices`.
+   * @example
+   * for (const { deviceId, lastSeenMs } of await account.devices())
+   *   console.log(deviceId, new Date(lastSeenMs));
+   */
+  devices(): Promise<AccountDevice[]> {
+    return this.#open().devices.list();
+  }
+
+  /**
+   * Removes a linked device from the account, this one by default.
+   *
+   * Of this device, the credentials leave the store and the service ends the connection (`stopped`,
+   * reason `delinked`); contacts and their profile keys stay, for a later link. Only the primary
+   * device removes others.
+   *
+   * @throws SealcastError as {@link devices}; ERR_INVALID_ARGUMENT: it is the primary device;
+   *   ERR_NOT_PRIMARY: it is another device, and this one is linked; ERR_STORE_FAILED.
+   * @example
+   * await account.unlink(); // this device
+   */
+  unlink(deviceId?: number): Promise<void> {
+    return this.#open().devices.unlink(deviceId);
   }
 
   /**

@@ -294,6 +294,16 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
     return this.#service.publicId(id);
   }
 
+  /**
+   * Goes on with the broadcasts that wait for the answer to a challenge: it was given.
+   *
+   * @internal
+   */
+  challengeAnswered(): void {
+    this.#assertOpen();
+    this.#service.challengeAnswered();
+  }
+
   /** Returns the statistics of the Sealer in use. */
   stats(): SealerStats {
     return this.#service.sealer.stats();

@@ -146,8 +146,9 @@ export function checkBroadcast(
 /** Events of a Broadcaster, for a listener that acts on them. */
 export interface BroadcasterEvents {
   /**
-   * The service wants proof of a person (428). The broadcast is paused until its `run.resume()` is
-   * called, after token and captcha or push were submitted.
+   * The service wants proof of a person (428). The broadcast is paused until
+   * {@link Account.answerChallenge} has submitted token and captcha, or its `run.resume()` is
+   * called, after another program did.
    */
   challenge: [{ readonly id: string; readonly token: string; readonly options: readonly string[] }];
   /**

@@ -7,6 +7,8 @@ export type RunKind = 'run' | 'resend' | 'prune';
 /** Run, as far as others wait for it and stop it. */
 export interface Run {
   readonly stop: (error: unknown) => void;
+  /** Goes on where it waits for the answer to a challenge. */
+  readonly challengeAnswered?: () => void;
   /** Settles when nothing of it is under way. */
   readonly ended: Promise<unknown>;
 }
@@ -68,6 +70,11 @@ export class Runs {
     const ended = work();
     this.add(id, 'prune', { stop: () => undefined, ended });
     await ended;
+  }
+
+  /** Goes on with all runs that wait for the answer to a challenge. */
+  challengeAnswered(): void {
+    for (const run of this.#all) run.challengeAnswered?.();
   }
 
   /** Stops all runs with the error. Resolves when all have ended. */

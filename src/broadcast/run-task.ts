@@ -64,6 +64,10 @@ export class RunTask implements Run {
     context.telemetry.log.info({ id }, 'broadcast begins');
   }
 
+  challengeAnswered(): void {
+    this.#gate.open('challenge');
+  }
+
   /** Stops the run; `ended` then rejects with the error. */
   stop(error: unknown): void {
     this.#stopped ??= { error };

@@ -131,6 +131,10 @@ export class BroadcastService {
     return this.#runtime.publicIds.nameOf(id);
   }
 
+  challengeAnswered(): void {
+    this.#runs.challengeAnswered();
+  }
+
   get sealer(): Sealer {
     return this.#runtime.sealer;
   }

@@ -1,6 +1,16 @@
-import type { SealcastError } from '../errors.js';
+import { SealcastError, type TransportRefusalReason } from '../errors.js';
 import type { ClockSkew } from '../runtime/service-time.js';
 import type { ReceiveRefusal } from './types.js';
+
+/** Why a Receiver gets no further messages. */
+export type StopReason = TransportRefusalReason | 'refused' | 'transport-closed' | 'failed';
+
+/** @returns the reason that the error of a stop has. */
+export function stopReasonOf(error: unknown): StopReason {
+  if (!(error instanceof SealcastError)) return 'failed';
+  if (error.code === 'ERR_TRANSPORT_REFUSED') return error.reason ?? 'refused';
+  return error.code === 'ERR_CLOSED' ? 'transport-closed' : 'failed';
+}
 
 /** Events of a Receiver, for the application to act on. */
 export interface ReceiverEvents {
@@ -41,8 +51,18 @@ export interface ReceiverEvents {
    * unlinked, connected elsewhere, this libsignal expired), the transport was closed (ERR_CLOSED),
    * or the store or the workers fail. Messages that were not acknowledged come to the Receiver that
    * is opened next. Not emitted for the Receiver's own `close()`.
+   *
+   * `reason` says which: `delinked`, `connected-elsewhere`, `expired` (see
+   * {@link TransportRefusalReason}), `refused` for another refusal for good, `transport-closed`, or
+   * `failed`.
    */
-  stopped: [{ readonly error: unknown }];
+  stopped: [{ readonly error: unknown; readonly reason: StopReason }];
+  /**
+   * The service warned this device, when it connected. `idle-primary-device`: the phone has not
+   * been seen for 30 days or more; after 90 the service removes its linked devices. Start the app
+   * on the phone. Emitted once a day at most for each alert.
+   */
+  alert: [{ readonly alert: 'idle-primary-device' | (string & {}) }];
   /** Prekey maintenance failed; it is tried again. */
   preKeyProblem: [{ readonly error: SealcastError }];
   /** No usable sender certificate is available; retry requests wait. */

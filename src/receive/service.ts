@@ -13,7 +13,7 @@ import { TimeSlicer } from '../util/time-slicer.js';
 import { Batch } from './batch.js';
 import { Counters } from './counters.js';
 import { InboxCleanup } from './inbox-cleanup.js';
-import type { ReceiverEvents } from './events.js';
+import { stopReasonOf, type ReceiverEvents } from './events.js';
 import { FatalErrorLatch, type PreKeyUses, type ReceiveContext } from './context.js';
 import { GroupDecryptor } from './decrypt/groups.js';
 import { Inbox } from '../store/tables/inbox.js';
@@ -26,7 +26,7 @@ import {
   type ReceivedMessage,
   type ReceiverStats,
 } from './types.js';
-import { RecentSet } from '../util/lru-map.js';
+import { LruMap, RecentSet } from '../util/lru-map.js';
 import { Redelivery } from './redelivery.js';
 import { RetryLimits } from './retry/limits.js';
 import { RetrySender } from './retry/sender.js';
@@ -45,6 +45,9 @@ const BATCH_ENVELOPES = 128;
  */
 const BATCH_BYTES = 1024 * 1024;
 const BATCHES_IN_WORK = 3;
+const ALERT_INTERVAL_MS = 24 * 3_600_000;
+/** Alerts that are remembered. */
+const MAX_ALERTS = 64;
 /** Receipts that are remembered. */
 const MAX_RECEIPTS = 16_384;
 /**
@@ -80,6 +83,8 @@ export class ReceiveService {
   readonly #closing = new AbortController();
   /** Fires when intake ends: the account's connection is gone, or the Receiver stops. */
   readonly #ending = new AbortController();
+  /** When alerts were passed on last, ms of the monotonic clock. */
+  readonly #alerts = new LruMap<string, number>(MAX_ALERTS);
   #nextBatch = 1;
   #work: Promise<void> = Promise.resolve();
   #stopListening: () => void = () => undefined;
@@ -174,6 +179,7 @@ export class ReceiveService {
       onIncomingMessage: (bytes, deliveredMs, ack) =>
         this.#queue.push({ ...checkIncoming(bytes), deliveredMs, ack }),
       onQueueEmpty: () => events.emit('queueEmpty'),
+      onAlerts: (alerts) => this.#noteAlerts(alerts),
       onConnectionInterrupted: (cause) => {
         this.#queue.forget();
         events.emit('interrupted', { cause });
@@ -183,6 +189,18 @@ export class ReceiveService {
     if (typeof stopListening !== 'function')
       refuse('transport.receive', 'a function that gives one that ends it');
     this.#stopListening = stopListening as () => void;
+  }
+
+  /** Passes alerts on, each once a day: the service repeats them at every connect. */
+  #noteAlerts(alerts: readonly string[]): void {
+    const nowMs = this.runtime.clock.monotonicMs();
+    for (const alert of alerts) {
+      const toldMs = this.#alerts.get(alert);
+      if (toldMs !== undefined && nowMs - toldMs < ALERT_INTERVAL_MS) continue;
+      this.#alerts.set(alert, nowMs);
+      this.#context.telemetry.log.warn({ alert }, 'the service warned this device');
+      this.#options.events.emit('alert', { alert });
+    }
   }
 
   async #receive(): Promise<void> {
@@ -248,7 +266,7 @@ export class ReceiveService {
       .then(() => {
         if (this.#closing.signal.aborted) return;
         this.#stream.endAfterReady(error);
-        this.#options.events.emit('stopped', { error });
+        this.#options.events.emit('stopped', { error, reason: stopReasonOf(error) });
       });
   }
 
@@ -260,7 +278,7 @@ export class ReceiveService {
     if (this.#closing.signal.aborted) return;
     this.#context.telemetry.log.error({ code: codeOf(error) }, 'receiver stopped');
     this.#stop(error);
-    this.#options.events.emit('stopped', { error });
+    this.#options.events.emit('stopped', { error, reason: stopReasonOf(error) });
   }
 
   #stop(error: unknown): void {

@@ -6,4 +6,9 @@ import { LIMIT_NAMES } from '../broadcast/options.js';
  *
  * Each function knows the names of the others too: callers pass one options object to all of them.
  */
-export const OPENER_NAMES = { ...SHARED_NAMES, ...LIMIT_NAMES, maintainPreKeys: true } as const;
+export const OPENER_NAMES = {
+  ...SHARED_NAMES,
+  ...LIMIT_NAMES,
+  maintainPreKeys: true,
+  capabilities: true,
+} as const;

@@ -108,6 +108,13 @@ export function checkPreKeyUpload(upload: PreKeyUpload): void {
   }
 }
 
+export function checkCapabilities(capabilities: Readonly<Record<string, boolean>>): void {
+  checkObject(capabilities, 'capabilities', 'an object of names');
+  for (const value of Object.values(capabilities)) {
+    if (typeof value !== 'boolean') refuse('capabilities', 'true or false for each name');
+  }
+}
+
 export function checkAttributes(attributes: AccountAttributes): void {
   checkObject(attributes, 'attributes', 'all attributes of the account');
   for (const field of [
@@ -134,10 +141,7 @@ export function checkAttributes(attributes: AccountAttributes): void {
   }
   if (registrationLock !== null) checkHex(registrationLock, 'registrationLock', ', or null');
   checkBytes(accessKey, 'accessKey', [16]);
-  checkObject(capabilities, 'capabilities', 'an object of names');
-  for (const value of Object.values(capabilities)) {
-    if (typeof value !== 'boolean') refuse('capabilities', 'true or false for each name');
-  }
+  checkCapabilities(capabilities);
   if (recoveryPassword !== null)
     checkBytes(recoveryPassword, 'recoveryPassword', [RECOVERY_PASSWORD_BYTES]);
 }

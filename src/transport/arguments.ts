@@ -60,6 +60,17 @@ export function checkDevice(value: 'all' | number): string {
     : refuse('device', `'all' or 1 to ${MAX_DEVICE_ID}`);
 }
 
+/** @returns the one device in the form for a path. */
+export function checkDeviceId(value: number): string {
+  return isIntegerIn(value, 1, MAX_DEVICE_ID)
+    ? String(value)
+    : refuse('deviceId', `1 to ${MAX_DEVICE_ID}`);
+}
+
+export function checkText(value: unknown, field: string): void {
+  if (typeof value !== 'string' || value === '') refuse(field, 'a string of at least 1 character');
+}
+
 /**
  * Checks a send. libsignal's own checks of these are assertions, which end its request with a panic
  * (0.103.0, 2026-11).
@@ -102,6 +113,7 @@ export function checkListener(listener: TransportListener): void {
   const names = [
     'onIncomingMessage',
     'onQueueEmpty',
+    'onAlerts',
     'onConnectionInterrupted',
     'onConnectionEnded',
   ] as const;

@@ -55,6 +55,15 @@ const BUNDLE: Form = {
 };
 const isBundle: IsValid = (value) => isObject(value) && faultOf(value, BUNDLE) === undefined;
 
+const LINKED_DEVICE: Form = {
+  deviceId: isDeviceId,
+  lastSeenMs: isCount,
+  registrationId: optional(integerIn(0, MAX_U32)),
+  encryptedName: optional(isBytes),
+};
+const isLinkedDevice: IsValid = (value) =>
+  isObject(value) && faultOf(value, LINKED_DEVICE) === undefined;
+
 const isDeviceList = listOf(isDeviceId, MAX_DEVICES);
 const REFUSALS: Readonly<Record<Refusal['status'], Form>> = {
   unauthorized: {},
@@ -95,6 +104,10 @@ const ANSWERS: Readonly<Record<string, Forms>> = {
   uploadPreKeys: DONE,
   setAccountAttributes: DONE,
   setProfile: DONE,
+  setCapabilities: DONE,
+  answerChallenge: DONE,
+  fetchDevices: { ok: { devices: listOf(isLinkedDevice, MAX_DEVICES) }, ...REFUSALS },
+  removeDevice: DONE,
 };
 
 function isObject(value: unknown): value is Fields {
@@ -201,6 +214,7 @@ function checked(target: object, request: string, forms: Forms): Method {
     if (isTooOld(outcome))
       throw refusedError(
         new Error(`transport.${request}: the service answered 499: client too old`),
+        'expired',
       );
     return outcome;
   };

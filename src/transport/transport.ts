@@ -210,6 +210,11 @@ export interface TransportListener {
    */
   onQueueEmpty?(): void;
   /**
+   * Alerts of the service for this device, after a connect: `idle-primary-device` where the phone
+   * has not been seen for 30 days, and its linked devices are removed at 90.
+   */
+  onAlerts?(alerts: readonly string[]): void;
+  /**
    * The account's connection was lost; it is made again, unless the service refuses it for good.
    * Without a cause where it was ended on purpose, for the service to deliver again.
    */
@@ -306,6 +311,18 @@ export interface ProfileUpload {
   readonly badgeIds: readonly string[];
 }
 
+/** A device of the account, the primary one among them. */
+export interface LinkedDevice {
+  readonly deviceId: number;
+  /** ms since the epoch, of the day on which the service last saw it. */
+  readonly lastSeenMs: number;
+  readonly registrationId?: number;
+  /** Encrypted for the account; absent: it has none. */
+  readonly encryptedName?: Uint8Array<ArrayBuffer>;
+}
+export type DevicesOutcome =
+  { readonly status: 'ok'; readonly devices: readonly LinkedDevice[] } | Refusal;
+
 export type DoneOutcome = { readonly status: 'ok' } | Refusal;
 
 /** A {@link Transport} that also receives messages, and changes the account's own data. */
@@ -348,4 +365,27 @@ export interface AccountTransport extends Transport {
   ): Promise<DoneOutcome>;
   /** `PUT /v1/profile`, as the account. */
   setProfile(profile: ProfileUpload, options?: RequestOptions): Promise<DoneOutcome>;
+  /**
+   * `PUT /v1/devices/capabilities`, as the account: replaces the set of this device. Optional:
+   * without it, the service keeps the set with which the device was linked or registered.
+   */
+  setCapabilities?(
+    capabilities: Readonly<Record<string, boolean>>,
+    options?: RequestOptions,
+  ): Promise<DoneOutcome>;
+  /**
+   * `PUT /v1/challenge`, as the account: answers a challenge (428) with a solved captcha. A wrong
+   * one is answered with `challenge` again. Optional: another program may answer it.
+   */
+  answerChallenge?(
+    answer: { readonly token: string; readonly captcha: string },
+    options?: RequestOptions,
+  ): Promise<DoneOutcome>;
+  /** `GET /v1/devices`, as the account. Optional. */
+  fetchDevices?(options?: RequestOptions): Promise<DevicesOutcome>;
+  /**
+   * `DELETE /v1/devices/{deviceId}`, as the account: a primary device removes any linked one, a
+   * linked device itself. Optional.
+   */
+  removeDevice?(deviceId: number, options?: RequestOptions): Promise<DoneOutcome>;
 }

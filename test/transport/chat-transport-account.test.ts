@@ -477,3 +477,66 @@ describe('a transport of a linked device', () => {
     expect(service.requests).toHaveLength(requests);
   });
 });
+
+describe('requests of this device', () => {
+  test('set its capabilities', async () => {
+    const capabilities = { spqr: true, storage: false };
+    expect(await transport.setCapabilities(capabilities)).toEqual({ status: 'ok' });
+    expect(lastAsked()).toEqual(asAccount('PUT', '/v1/devices/capabilities'));
+    expect(lastRequest().json()).toEqual(capabilities);
+  });
+
+  test('answer a challenge, and a wrong captcha is a challenge again', async () => {
+    const answer = { token: 'token', captcha: 'solved' };
+    expect(await transport.answerChallenge(answer)).toEqual({ status: 'ok' });
+    expect(lastAsked()).toEqual(asAccount('PUT', '/v1/challenge'));
+    expect(lastRequest().json()).toEqual({ type: 'captcha', ...answer });
+    const other = new FakeService().on('PUT', /./, () => ({ status: 428, body: {} }));
+    await using refused = await openTransport(other);
+    expect(await refused.answerChallenge(answer)).toMatchObject({ status: 'challenge' });
+  });
+
+  test('list the devices of the account', async () => {
+    service.on('GET', /^\/v1\/devices$/, () => ({
+      status: 200,
+      body: {
+        devices: [
+          { id: 1, name: null, lastSeen: 86_400_000, registrationId: 77 },
+          { id: 2, name: 'AQID', lastSeen: 0, createdAtCiphertext: 'AQ==' },
+        ],
+      },
+    }));
+    expect(await transport.fetchDevices()).toEqual({
+      status: 'ok',
+      devices: [
+        { deviceId: 1, lastSeenMs: 86_400_000, registrationId: 77 },
+        { deviceId: 2, lastSeenMs: 0, encryptedName: Uint8Array.of(1, 2, 3) },
+      ],
+    });
+    expect(lastAsked()).toEqual(asAccount('GET', '/v1/devices'));
+    service.on('GET', /^\/v1\/devices$/, () => ({ status: 200, body: { devices: [{}] } }));
+    expect(await transport.fetchDevices()).toMatchObject({ status: 'rejected', httpStatus: 200 });
+  });
+
+  test('remove a device', async () => {
+    service.on('DELETE', /^\/v1\/devices\/3$/, () => ({ status: 204 }));
+    expect(await transport.removeDevice(3)).toEqual({ status: 'ok' });
+    expect(lastAsked()).toMatchObject({
+      verb: 'DELETE',
+      path: '/v1/devices/3',
+      authenticated: true,
+    });
+  });
+
+  test.each([
+    ['capabilities', () => transport.setCapabilities({ spqr: 1 as never })],
+    ['token', () => transport.answerChallenge({ token: '', captcha: 'x' })],
+    ['captcha', () => transport.answerChallenge({ token: 'x', captcha: '' })],
+    ['deviceId', () => transport.removeDevice(0)],
+    ['deviceId', () => transport.removeDevice('all' as never)],
+  ])('are not sent with a malformed argument: %s', async (field, ask) => {
+    const requests = service.requests.length;
+    await expect(ask()).rejects.toMatchObject(refusedField(field));
+    expect(service.requests).toHaveLength(requests);
+  });
+});

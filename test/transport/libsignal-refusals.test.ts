@@ -50,3 +50,12 @@ test.each(['RateLimitedError', 'RateLimitChallengeError'] as const)(
     await lane.close();
   },
 );
+
+test.each([
+  ['DeviceDelinked', 'delinked'],
+  ['ConnectedElsewhere', 'connected-elsewhere'],
+  ['AppExpired', 'expired'],
+  ['ChatServiceInactive', undefined],
+] as const)('why %s refuses the client for good: %s', (name, reason) => {
+  expect(refusals.reasonOf(thrown(ErrorCode[name]))).toBe(reason);
+});

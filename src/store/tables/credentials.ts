@@ -185,6 +185,24 @@ export function loadCredentials(store: Store): Promise<CredentialsRecord | undef
   return load(store, 'credentials', decodeCredentials);
 }
 
+/** Loads the set of capabilities that the credentials name; undefined where there are none. */
+export async function loadCapabilities(
+  store: Store,
+): Promise<CredentialsRecord['capabilities'] | undefined> {
+  const [value] = await store.getMany('account', [KEYS.credentials]);
+  if (value === undefined) return undefined;
+  const { capabilities } = decodeCredentials(value);
+  value.fill(0);
+  return capabilities;
+}
+
+/** Removes the credentials: the service has removed this device. */
+export const credentialsRemoval = (): Change => ({
+  table: 'account',
+  key: KEYS.credentials,
+  value: null,
+});
+
 /** The change whose value has secrets in it: the caller wipes the value once it is committed. */
 export const credentialsChange = (
   credentials: CredentialsRecord,

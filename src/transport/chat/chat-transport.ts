@@ -1,20 +1,24 @@
 import { SealcastError } from '../../errors.js';
 import {
   checkAttributes,
+  checkCapabilities,
   checkPreKeyUpload,
   checkProfile,
   checkProfileVersion,
 } from '../account-arguments.js';
+import { captchaJson, devicesOfAnswer } from '../json/devices.js';
 import { attributesJson, profileJson, profileOfAnswer } from '../json/account.js';
 import { bytesOfBase64, readAnswer, base64 } from '../json/answer-fields.js';
 import {
   checkAccessKey,
   checkCount,
   checkDevice,
+  checkDeviceId,
   checkListener,
   checkOptions,
   checkSend,
   checkServiceId,
+  checkText,
   checkTypes,
   refuse,
 } from '../arguments.js';
@@ -49,6 +53,7 @@ import type {
   AccountExistsOutcome,
   AccountTransport,
   CertificateOutcome,
+  DevicesOutcome,
   DoneOutcome,
   PreKeyCountOutcome,
   PreKeysOutcome,
@@ -165,7 +170,7 @@ export class ChatTransport implements AccountTransport {
       ...common,
       elsewhereBackoff:
         typeof retryConnectedElsewhere === 'object' ? retryConnectedElsewhere : undefined,
-      onRefused: (cause) => this.#incoming.end(refusedError(cause)),
+      onRefused: (cause) => this.#incoming.end(refusedError(cause, this.#refusals.reasonOf(cause))),
       connect: (watcher, signal) =>
         source.connectAuthenticated(this.#incoming.connection(watcher), signal),
     });
@@ -215,7 +220,8 @@ export class ChatTransport implements AccountTransport {
       return transport;
     } catch (cause) {
       await transport.close();
-      if (transport.#refusals.isForGood(cause)) throw refusedError(cause);
+      if (transport.#refusals.isForGood(cause))
+        throw refusedError(cause, transport.#refusals.reasonOf(cause));
       const retryAfterMs = transport.#refusals.retryAfterMs(cause);
       const facts = { cause, ...(retryAfterMs !== undefined && { retryAfterMs }) };
       throw new SealcastError('ERR_SERVICE_UNAVAILABLE', 'the service could not be reached', facts);
@@ -352,6 +358,32 @@ export class ChatTransport implements AccountTransport {
     checkProfile(profile);
     this.#requirePrimary('set the profile');
     return this.#put('/v1/profile', profileJson(profile), () => DONE, options);
+  }
+
+  async setCapabilities(
+    capabilities: Readonly<Record<string, boolean>>,
+    options?: RequestOptions,
+  ): Promise<DoneOutcome> {
+    checkCapabilities(capabilities);
+    return this.#put('/v1/devices/capabilities', capabilities, () => DONE, options);
+  }
+
+  async answerChallenge(
+    answer: { readonly token: string; readonly captcha: string },
+    options?: RequestOptions,
+  ): Promise<DoneOutcome> {
+    checkText(answer.token, 'token');
+    checkText(answer.captcha, 'captcha');
+    return this.#put('/v1/challenge', captchaJson(answer), () => DONE, options);
+  }
+
+  async fetchDevices(options?: RequestOptions): Promise<DevicesOutcome> {
+    return this.#get('/v1/devices', devicesOfAnswer, options);
+  }
+
+  async removeDevice(deviceId: number, options?: RequestOptions): Promise<DoneOutcome> {
+    const path = `/v1/devices/${checkDeviceId(deviceId)}`;
+    return this.#requests.fetch(this.#account, options, { verb: 'DELETE', path }, () => DONE);
   }
 
   /**

@@ -1,4 +1,4 @@
-import { SealcastError } from '../../errors.js';
+import { SealcastError, type TransportRefusalReason } from '../../errors.js';
 import type { InFlightRequest } from './in-flight.js';
 import type { LibsignalRefusals } from '../mapping/libsignal.js';
 import { ManagedConnection, type Disconnectable, type LaneOptions } from './managed-connection.js';
@@ -87,12 +87,21 @@ export class ConnectionPool<C extends Disconnectable> {
     const [first] = this.#lanes;
     if (first?.refusal === undefined || !this.#lanes.every(({ refusal }) => refusal !== undefined))
       return;
-    throw refusedError(first.refusal.cause);
+    throw refusedError(first.refusal.cause, this.#refusals.reasonOf(first.refusal.cause));
   }
 }
 
-export function refusedError(cause: unknown): SealcastError {
-  return new SealcastError('ERR_TRANSPORT_REFUSED', 'the service refuses this client for good', {
-    cause,
-  });
+const REMEDIES: Readonly<Record<TransportRefusalReason, string>> = {
+  delinked: 'this device was unlinked; link it again',
+  'connected-elsewhere': 'another program uses this device; stop one of them',
+  expired: 'this version is too old; upgrade libsignal and sealcast',
+};
+
+export function refusedError(cause: unknown, reason?: TransportRefusalReason): SealcastError {
+  const why = reason === undefined ? '' : `: ${REMEDIES[reason]}`;
+  return new SealcastError(
+    'ERR_TRANSPORT_REFUSED',
+    `the service refuses this client for good${why}`,
+    { cause, ...(reason !== undefined && { reason }) },
+  );
 }

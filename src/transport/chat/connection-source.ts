@@ -36,6 +36,8 @@ export interface ConnectionListener {
 export interface AuthenticatedListener extends ConnectionListener {
   onIncomingMessage(envelope: Uint8Array<ArrayBuffer>, timestampMs: number, ack: MessageAck): void;
   onQueueEmpty(): void;
+  /** Alerts of the service for this device, once after connecting: header `X-Signal-Alert`. */
+  onReceivedAlerts?(alerts: readonly string[]): void;
 }
 
 /**

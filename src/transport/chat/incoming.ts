@@ -10,6 +10,10 @@ import type { TransportListener } from '../transport.js';
 const MAX_KEPT_MESSAGES = 1_024;
 const MAX_KEPT_BYTES = 16 * 1_024 * 1_024;
 
+/** Form of an alert's name, and how many of a connection are passed on. */
+const ALERT = /^[\w.:-]{1,64}$/;
+const MAX_ALERTS = 8;
+
 type Message = Parameters<AuthenticatedListener['onIncomingMessage']>;
 
 /** Messages of one connection of the account. */
@@ -21,6 +25,8 @@ interface Feed {
   hasMissed: boolean;
   hasMessages: boolean;
   isQueueEmpty: boolean;
+  /** Not told to anybody yet. */
+  alerts: readonly string[];
 }
 
 interface Receiver {
@@ -66,6 +72,7 @@ export class Incoming {
       hasMissed: false,
       hasMessages: false,
       isQueueEmpty: false,
+      alerts: [],
     };
     this.#feed = feed;
     return {
@@ -74,6 +81,9 @@ export class Incoming {
       },
       onQueueEmpty: () => {
         if (this.#feed === feed) this.#noteQueueEmpty(feed);
+      },
+      onReceivedAlerts: (alerts) => {
+        if (this.#feed === feed) this.#noteAlerts(feed, alerts);
       },
       onConnectionInterrupted: (cause) => {
         watcher.onConnectionInterrupted(cause);
@@ -146,6 +156,11 @@ export class Incoming {
       this.#receiver.listener.onQueueEmpty?.();
   }
 
+  #noteAlerts(feed: Feed, alerts: readonly string[]): void {
+    feed.alerts = alerts.filter((alert) => ALERT.test(alert)).slice(0, MAX_ALERTS);
+    if (this.#receiver?.isBehind === false) tellAlerts(feed, this.#receiver.listener);
+  }
+
   #catchUpSoon(receiver: Receiver): void {
     receiver.isBehind = true;
     queueMicrotask(() => this.#catchUp(receiver));
@@ -153,6 +168,7 @@ export class Incoming {
 
   #catchUp(receiver: Receiver): void {
     const { listener } = receiver;
+    if (this.#receiver === receiver && this.#feed !== undefined) tellAlerts(this.#feed, listener);
     try {
       // Whatever a listener calls from within: it may stop, or the connection may end.
       while (this.#receiver === receiver && listener.onIncomingMessage !== undefined) {
@@ -179,6 +195,12 @@ export class Incoming {
       this.#feed.keptBytes -= message[0].byteLength;
     return message;
   }
+}
+
+function tellAlerts(feed: Feed, listener: TransportListener): void {
+  const { alerts } = feed;
+  feed.alerts = [];
+  if (alerts.length > 0) listener.onAlerts?.(alerts);
 }
 
 function keep(feed: Feed, message: Message): void {

@@ -10,7 +10,7 @@ import type { Refusal, RequestOptions } from '../transport.js';
 
 /** A request that libsignal has no typed call for. */
 export interface RawRequest {
-  readonly verb: 'GET' | 'PUT';
+  readonly verb: 'GET' | 'PUT' | 'DELETE';
   readonly path: string;
   readonly headers?: readonly [name: string, value: string][];
   /** The body, as JSON. */
@@ -76,7 +76,7 @@ export class Requests {
         return answered;
       });
       if (answer.status === CLIENT_TOO_OLD)
-        throw refusedError(new Error('the service answered 499: client too old'));
+        throw refusedError(new Error('the service answered 499: client too old'), 'expired');
       return answer.status >= 200 && answer.status < 300 ? read(answer) : refusalOfAnswer(answer);
     });
   }
@@ -93,7 +93,7 @@ export class Requests {
       return await this.#flights.fly(options?.signal, run);
     } catch (error) {
       if (error instanceof SealcastError) throw error;
-      if (this.#refusals.isTooOld(error)) throw refusedError(error);
+      if (this.#refusals.isTooOld(error)) throw refusedError(error, 'expired');
       return this.#refusals.of(error);
     }
   }

@@ -1,4 +1,5 @@
 import type { MismatchedDevicesError, RateLimitChallengeError } from '@signalapp/libsignal-client';
+import type { TransportRefusalReason } from '../../errors.js';
 import { ConnectionEnded, TimedOut } from '../chat/in-flight.js';
 import { CLIENT_TOO_OLD, mismatchedDevices, refusalOfAnswer } from './http.js';
 import type { Libsignal } from '../chat/libsignal.js';
@@ -29,6 +30,7 @@ export class LibsignalRefusals {
   readonly #delaying: ReadonlySet<number>;
   readonly #connectedElsewhere: number;
   readonly #appExpired: number;
+  readonly #deviceDelinked: number;
 
   /**
    * @param retryConnectedElsewhere whether the account comes back after another client of the same
@@ -38,6 +40,7 @@ export class LibsignalRefusals {
     this.#delaying = new Set([ErrorCode.RateLimitedError, ErrorCode.RateLimitChallengeError]);
     this.#connectedElsewhere = ErrorCode.ConnectedElsewhere;
     this.#appExpired = ErrorCode.AppExpired;
+    this.#deviceDelinked = ErrorCode.DeviceDelinked;
     const notFound = (): Refusal => ({ status: 'not-found' });
     const unavailable = (cause: Thrown): Refusal => ({ status: 'unavailable', cause });
     this.#answers = new Map<number, (error: Thrown) => Refusal>([
@@ -90,6 +93,14 @@ export class LibsignalRefusals {
   /** 4409: another connection of the same device took the place of this one. */
   isConnectedElsewhere(error: unknown): boolean {
     return isLibsignals(error) && error.code === this.#connectedElsewhere;
+  }
+
+  /** Why the service refuses this client for good; undefined where it does not, as far as known. */
+  reasonOf(error: unknown): TransportRefusalReason | undefined {
+    if (this.isTooOld(error)) return 'expired';
+    if (!isLibsignals(error)) return undefined;
+    if (error.code === this.#deviceDelinked) return 'delinked';
+    return this.isConnectedElsewhere(error) ? 'connected-elsewhere' : undefined;
   }
 
   /** How long the service asked to be left alone, in ms; undefined if it did not. */
