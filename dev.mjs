@@ -7,10 +7,12 @@ import { fileURLToPath } from 'node:url';
 
 const root = fileURLToPath(new URL('.', import.meta.url));
 const NODE = process.execPath;
+/** Vitest loads the package itself, so that its watcher knows the imports (vitest.config.ts). */
+const env = { ...process.env, SEALCAST_WATCH: '1' };
 const children = new Set();
 
 function start(args, stdio) {
-  const child = spawn(NODE, args, { cwd: root, stdio });
+  const child = spawn(NODE, args, { cwd: root, stdio, env });
   children.add(child);
   child.once('close', () => children.delete(child));
   return child;

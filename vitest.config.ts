@@ -15,17 +15,34 @@ const HANG_MS = 600_000;
 const warningsFile = fileURLToPath(new URL('build/test-warnings.txt', import.meta.url));
 rmSync(warningsFile, { force: true });
 const redirectWarnings = `--redirect-warnings=${warningsFile}`;
+const SETUP_FILES = ['test/harness/fail-on-warnings.ts', 'test/harness/compare-bytes.ts'];
+const WITH_ACCOUNTS = [...SETUP_FILES, 'test/harness/cold-workers.ts'];
 // Tests run the built package (dist/), worker threads and all. `npm test` (vitest.config.fast.ts)
 // leaves some out, which `npm run test:all` (test/lines/all.mjs) runs.
-const shared = {
+const isolated = {
   pool: 'forks' as const,
   testTimeout: HANG_MS,
   hookTimeout: HANG_MS,
   // No verdict depends on the clock: two test files may share the smallest machine.
   maxWorkers: Math.max(2, availableParallelism() - 1),
   execArgv: [redirectWarnings],
-  setupFiles: ['test/harness/fail-on-warnings.ts', 'test/harness/compare-bytes.ts'],
+  setupFiles: SETUP_FILES,
 } satisfies TestProjectInlineConfiguration['test'];
+/**
+ * One process runs file after file, and Node loads the package once in each: half of the CPU time
+ * of a small file is its process and its imports (docs/decisions/0014-test-processes.md).
+ */
+const shared = {
+  ...isolated,
+  isolate: false,
+  server: { deps: { external: [/\/dist\/(?:src|workers|assembly)\//] } },
+} satisfies TestProjectInlineConfiguration['test'];
+/**
+ * `npm run dev` sets it: Vitest's watcher finds the tests that a change touches by the modules that
+ * Vitest loads itself, so none of them is Node's to load.
+ */
+const isWatching = process.env['SEALCAST_WATCH'] === '1';
+const usual = isWatching ? isolated : shared;
 
 /** What differs with the kernel, and so what every Node line runs (test/lines). */
 const KERNEL_TESTS = [
@@ -33,16 +50,55 @@ const KERNEL_TESTS = [
   'test/interop/**/*.test.ts',
   'test/property/**/*.test.ts',
 ];
-const ofKernels = { ...shared, include: KERNEL_TESTS };
+const ofKernels = { ...usual, include: KERNEL_TESTS };
+/**
+ * Test files that look at the whole process (its workers, memory, warnings, uncaught errors),
+ * change its globals or its prototypes, or mock a module of the package: each has a process, in
+ * which Vitest loads the package.
+ */
+const OWN_PROCESS = [
+  'test/**/*.long.test.ts',
+  'test/crash/**/*.test.ts',
+  'test/engine/**/*.test.ts',
+  'test/harness/**/*.test.ts',
+  'test/package/**/*.test.ts',
+  'test/sealer/**/*.test.ts',
+  'test/account/prekeys/schedule.test.ts',
+  'test/broadcast/bounds.test.ts',
+  'test/broadcast/discretion.test.ts',
+  'test/broadcast/run.test.ts',
+  'test/receive/attack-receipts.test.ts',
+  'test/receive/ending.test.ts',
+  'test/receive/limits.test.ts',
+  'test/receive/poison.test.ts',
+  'test/receive/same-id.test.ts',
+  'test/receive/store-at-rest.test.ts',
+  'test/receive/workers.test.ts',
+  'test/runtime/store-claims.test.ts',
+  'test/store/lmdb.test.ts',
+  'test/store/process-identity.test.ts',
+  'test/transport/chat-transport-incoming.test.ts',
+  'test/util/event-relay.test.ts',
+];
 
 export const projects: TestProjectInlineConfiguration[] = [
+  {
+    test: {
+      ...isolated,
+      name: 'own process',
+      include: OWN_PROCESS,
+      exclude: KERNEL_TESTS,
+      setupFiles: WITH_ACCOUNTS,
+    },
+  },
   { test: { ...ofKernels, name: 'kernels' } },
   {
     test: {
-      ...shared,
+      ...usual,
       name: 'all else',
+      setupFiles: WITH_ACCOUNTS,
       include: ['test/**/*.test.ts'],
-      exclude: KERNEL_TESTS,
+      exclude: [...KERNEL_TESTS, ...OWN_PROCESS],
     },
   },
 ];

@@ -1,6 +1,6 @@
-// A setup file of every test file (vitest.config.ts): the file fails when a process warning was
-// emitted while it ran, in this process, in one of its worker threads, or in a process that it
-// started.
+// A setup file of every test file (vitest.config.ts), which Vitest evaluates for each, also where
+// several share a process: the file fails when a process warning was emitted while it ran, in this
+// process, in one of its worker threads, or in a process that it started.
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -20,6 +20,8 @@ const ofThreads = process.execArgv
   ?.split('=')[1];
 if (ofThreads === undefined)
   throw new Error('the tests need --redirect-warnings: run them with vitest.config.ts');
+/** Of earlier files in this process, which have failed by them. */
+const earlierCount = ownLines(ofThreads).length;
 const warnings: string[] = [];
 const note = (warning: Error): void => {
   warnings.push(warning.stack ?? String(warning));
@@ -34,12 +36,16 @@ afterAll(async () => {
   await nextTurn();
   process.off('warning', note);
   delete process.env['NODE_REDIRECT_WARNINGS'];
-  const own = linesOf(ofThreads).filter((line) => line.startsWith(`(node:${process.pid}) `));
+  const own = ownLines(ofThreads).slice(earlierCount);
   const found = [...warnings, ...own, ...linesOf(ofChildren)];
   rmSync(directory, { recursive: true, force: true });
   const ours = found.filter((warning) => !NOT_OURS.some((pattern) => pattern.test(warning)));
   if (ours.length > 0) throw new Error(['process warnings:', ...ours].join('\n'));
 });
+
+function ownLines(file: string): string[] {
+  return linesOf(file).filter((line) => line.startsWith(`(node:${process.pid}) `));
+}
 
 function linesOf(file: string): string[] {
   try {

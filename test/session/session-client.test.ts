@@ -3,6 +3,7 @@ import { SealcastError } from 'sealcast';
 import type { Engine } from '#dist/src/engine/engine.js';
 import { SessionClient } from '#dist/src/session/session-client.js';
 import type { AccountRecord } from '#dist/src/store/tables/account.js';
+import { warmUp } from '../harness/cold-workers.js';
 
 const ACCOUNT = {
   aci: 'b1946ac9-2492-4d23-bb9d-0f5f2a6f0f0e',
@@ -21,7 +22,7 @@ describe('SessionClient.warmUp', () => {
       ACCOUNT,
       Date,
     );
-    const warm = client.warmUp();
+    const warm = warmUp(client);
     expect(ends).toHaveLength(3);
     for (const end of ends) end();
     await warm;
@@ -36,6 +37,6 @@ describe('SessionClient.warmUp', () => {
       ACCOUNT,
       Date,
     );
-    await expect(client.warmUp()).resolves.toBeUndefined();
+    await expect(warmUp(client)).resolves.toBeUndefined();
   });
 });
