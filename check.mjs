@@ -1,18 +1,24 @@
-// Runs every check of the sources, as many at a time as there are CPUs, and prints the output of
-// each as it ends.
+// Runs the checks of the sources, `--jobs` at a time (as many as there are CPUs), and prints the
+// output of each as it ends. Arguments name groups of them; without any, all run.
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
+import { parseArgs } from 'node:util';
 
-/** Scripts of package.json; the one that takes longest comes first. */
-const CHECKS = [
-  'lint',
-  'docs',
-  'format:check',
-  'arrows',
-  'check:prose',
-  'check:spelling',
-  'generate:check',
-];
+/** Scripts of package.json; in each group the one that takes longest comes first. */
+const GROUPS = {
+  /** Of the sources alone: `npm test` runs them while it builds. */
+  sources: ['lint', 'docs', 'check:prose', 'check:spelling', 'generate:check'],
+  /** They resolve what the build writes. */
+  built: ['arrows'],
+  /** `npm run test:all` adds them to `npm test`. */
+  rest: ['lint:rest', 'format:check'],
+};
+
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { jobs: { type: 'string', default: String(availableParallelism()) } },
+});
+const groups = positionals.length > 0 ? positionals : Object.keys(GROUPS);
 
 /** Resolves with whether the script ended well. */
 function run(name) {
@@ -30,10 +36,10 @@ function run(name) {
   });
 }
 
-const waiting = [...CHECKS];
+const waiting = groups.flatMap((group) => GROUPS[group]);
 const results = [];
 const takeTurns = async () => {
   for (let name; (name = waiting.shift()) !== undefined;) results.push(await run(name));
 };
-await Promise.all(Array.from({ length: availableParallelism() }, takeTurns));
+await Promise.all(Array.from({ length: Number(values.jobs) }, takeTurns));
 process.exitCode = results.every(Boolean) ? 0 : 1;
