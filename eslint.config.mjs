@@ -1,5 +1,6 @@
 import js from '@eslint/js';
 import { defineConfig } from 'eslint/config';
+import jsdoc from 'eslint-plugin-jsdoc';
 import tseslint from 'typescript-eslint';
 
 const MODE_FIELDS = '/^(accessMode|accessDeniedMs)$/';
@@ -66,6 +67,39 @@ export default defineConfig(
         'error',
         { name: 'WebAssembly', message: 'Only src/kernel names WebAssembly.' },
       ],
+    },
+  },
+  {
+    // TSDoc. TypeDoc demands docs on everything that the package exports (typedoc.json);
+    // test/package/public-docs.test.ts demands examples, and checks their types.
+    files: ['src/**/*.ts', 'workers/**/*.ts', 'assembly/abi.ts'],
+    plugins: { jsdoc },
+    settings: { jsdoc: { mode: 'typescript' } },
+    rules: {
+      'jsdoc/require-jsdoc': [
+        'error',
+        { publicOnly: true, require: { ClassDeclaration: true, FunctionDeclaration: false } },
+      ],
+      'jsdoc/informative-docs': ['error', { excludedTags: ['example'] }],
+      'jsdoc/check-alignment': 'error',
+      'jsdoc/check-param-names': [
+        'error',
+        { disableMissingParamChecks: true, checkDestructured: false },
+      ],
+      'jsdoc/check-tag-names': ['error', { typed: true }],
+      'jsdoc/check-template-names': 'error',
+      'jsdoc/empty-tags': 'error',
+      'jsdoc/multiline-blocks': 'error',
+      'jsdoc/no-bad-blocks': 'error',
+      'jsdoc/no-blank-blocks': 'error',
+      'jsdoc/no-types': 'error',
+      'jsdoc/require-asterisk-prefix': 'error',
+      'jsdoc/require-hyphen-before-param-description': ['error', 'never'],
+      'jsdoc/require-param-description': 'error',
+      'jsdoc/require-returns-check': 'error',
+      'jsdoc/require-returns-description': 'error',
+      'jsdoc/require-throws-description': 'error',
+      'jsdoc/tag-lines': ['error', 'any', { startLines: 1 }],
     },
   },
   { files: ['src/kernel/**', 'test/**', 'bench/**'], rules: { 'no-restricted-globals': 'off' } },

@@ -23,6 +23,10 @@ function checkKey(field: string, value: unknown, lengthBytes: number): void {
  * Derives the access key of an account. Contacts send to it anonymously with this key: the first 16
  * bytes of AES-256-GCM under the profile key with an all-zero nonce and plaintext. GCM's ciphertext
  * does not depend on its tag, so the tag is never computed.
+ *
+ * @throws SealcastError ERR_INVALID_ARGUMENT: the key is not 32 bytes long.
+ * @example
+ * const accessKey = deriveAccessKey(profileKey);
  */
 export function deriveAccessKey(profileKey: Uint8Array): Uint8Array<ArrayBuffer> {
   checkKey('profileKey', profileKey, PROFILE_KEY_BYTES);

@@ -2,6 +2,7 @@ import type { AccessMode } from '../access/access-mode.js';
 import type { ProfileName } from '../access/profile-cipher.js';
 import type { NamesOf } from '../util/known-names.js';
 
+/** Options of calls that change the account's own data. */
 export interface OwnCallOptions {
   /**
    * Ends the wait with ERR_ABORTED; the request to the service goes on, and resumes if it fails.
@@ -59,6 +60,7 @@ export interface ContactProfile {
   readonly fetchedAtMs: number;
 }
 
+/** Options of {@link Account.fetchProfile}. */
 export interface FetchProfileOptions {
   /**
    * Whether to ask the service even if the last request is less than six hours old. Default false.

@@ -33,6 +33,7 @@ import { Receiver, type ReceiverOptions } from '../receive/receiver.js';
 import { EventRelay } from '../util/event-relay.js';
 import type { NamesOf } from '../util/known-names.js';
 
+/** Options of {@link openAccount}: those of a Broadcaster and of a Receiver. */
 export interface AccountOptions extends Omit<BroadcasterOptions, 'transport'>, ReceiverOptions {
   /**
    * Capabilities of this device, by the service's names, the whole set. The service hears of them
@@ -52,6 +53,9 @@ export interface AccountOptions extends Omit<BroadcasterOptions, 'transport'>, R
  * lock for each address.
  *
  * @throws SealcastError as {@link Broadcaster.open} and {@link Receiver.open}.
+ * @example
+ * const account = await openAccount({ store, transport, trustRoots, account: mine });
+ * account.receiver.discard();
  */
 export function openAccount(options: AccountOptions): Promise<Account> {
   return Account.open(options);
@@ -99,7 +103,12 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
     this.#service = service;
   }
 
-  /** As {@link openAccount}. */
+  /**
+   * As {@link openAccount}.
+   *
+   * @example
+   * const account = await Account.open({ store, transport, trustRoots, account: mine });
+   */
   static open(options: AccountOptions): Promise<Account> {
     return Account.openWith(options, {});
   }
@@ -145,12 +154,22 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
     }
   }
 
-  /** As {@link Broadcaster.acceptIdentity}. */
+  /**
+   * As {@link Broadcaster.acceptIdentity}.
+   *
+   * @example
+   * await account.acceptIdentity(serviceId, identityKey);
+   */
   acceptIdentity(serviceId: string, identityKey?: PublicKeyInput): Promise<void> {
     return this.broadcaster.acceptIdentity(serviceId, identityKey);
   }
 
-  /** As {@link Broadcaster.pendingIdentities}. */
+  /**
+   * As {@link Broadcaster.pendingIdentities}.
+   *
+   * @example
+   * for await (const { serviceId } of account.pendingIdentities()) console.log(serviceId);
+   */
   pendingIdentities(): AsyncIterable<PendingIdentity> {
     return this.broadcaster.pendingIdentities();
   }
@@ -186,7 +205,13 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
     return this.broadcaster.deliveries(id, options);
   }
 
-  /** Fetches a contact's profile and access mode, with a request every six hours at most. */
+  /**
+   * Fetches a contact's profile and access mode, with a request every six hours at most.
+   *
+   * @example
+   * const { name, accessMode } = await account.fetchProfile(serviceId);
+   * console.log(name?.given, accessMode);
+   */
   fetchProfile(serviceId: string, options: FetchProfileOptions = {}): Promise<ContactProfile> {
     return this.#open().profiles.fetchProfile(serviceId, options);
   }
@@ -198,6 +223,8 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
    * service would clear the owner's registration lock and overwrite the access key.
    *
    * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_NOT_PRIMARY, ERR_STORE_FAILED
+   * @example
+   * await account.setAttributes({ pniRegistrationId: 4711, discoverableByPhoneNumber: false });
    */
   setAttributes(attributes: AttributesInput): Promise<void> {
     return this.#open().own.setAttributes(attributes);
@@ -212,6 +239,9 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
    * @throws SealcastError ERR_INVALID_ARGUMENT: there are no attributes, or there is no profile
    *   key; ERR_NOT_PRIMARY; ERR_RATE_LIMITED, ERR_SERVICE_REJECTED: nothing has changed;
    *   ERR_SERVICE_UNAVAILABLE: a later attempt sends it again.
+   * @example
+   * await account.setAttributes({ pniRegistrationId: 4711, discoverableByPhoneNumber: false });
+   * await account.registerAccessKey({ unrestricted: false });
    */
   registerAccessKey(options: AccessKeyOptions = {}): Promise<void> {
     return this.#open().own.registerAccessKey(options);
@@ -221,6 +251,8 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
    * Sets our profile, all of it, encrypted with our profile key (`PUT /v1/profile`).
    *
    * @throws SealcastError as {@link registerAccessKey}
+   * @example
+   * await account.setProfile({ given: 'Harbor', family: 'Office', about: 'Bridge openings' });
    */
   setProfile(profile: ProfileInput, options: OwnCallOptions = {}): Promise<void> {
     return this.#open().own.setProfile(profile, options);
@@ -234,6 +266,8 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
    *
    * @throws SealcastError ERR_INVALID_ARGUMENT: profile or attributes were never set;
    *   ERR_NOT_PRIMARY; others: a later attempt resumes the rotation.
+   * @example
+   * await account.rotateProfileKey({ signal: AbortSignal.timeout(60_000) });
    */
   rotateProfileKey(options: OwnCallOptions = {}): Promise<void> {
     return this.#open().own.rotateProfileKey(options);
@@ -246,11 +280,20 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
    * keeps the one that they may have until the primary device blocks them.
    *
    * @throws SealcastError as {@link rotateProfileKey}
+   * @example
+   * await account.block(serviceId);
    */
   block(serviceId: string, options: OwnCallOptions = {}): Promise<void> {
     return this.#open().own.block(serviceId, options);
   }
 
+  /**
+   * Unblocks a contact, which can get messages again.
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_CLOSED, and the errors of the store.
+   * @example
+   * await account.unblock(serviceId);
+   */
   unblock(serviceId: string): Promise<void> {
     return this.#open().own.unblock(serviceId);
   }
@@ -262,6 +305,8 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
    *
    * @throws SealcastError ERR_RATE_LIMITED, ERR_SERVICE_UNAVAILABLE, ERR_SERVICE_REJECTED,
    *   ERR_TRANSPORT_REFUSED, ERR_CLOSED.
+   * @example
+   * await account.maintainPreKeys();
    */
   maintainPreKeys(): Promise<void> {
     return this.#open().preKeys.maintain();
@@ -318,6 +363,10 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
    * Returns the access for sealed sends to a contact and to our own other devices.
    *
    * The pair has the form of libsignal-service-java's `UnidentifiedAccessPair`.
+   *
+   * @example
+   * const { target } = await account.unidentifiedAccess(serviceId);
+   * if (target !== null) console.log(target.accessKey.length, target.certificate.length);
    */
   unidentifiedAccess(
     serviceId: string,
@@ -339,6 +388,11 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
    * messages and finishes the batches that it processes, with all their requests to the
    * Broadcaster, before the Broadcaster stops. Requested messages that are not sent by then are in
    * the outbox, for `resume()`.
+   *
+   * @example
+   * await account.close();
+   * await transport.close();
+   * await store.close();
    */
   close(): Promise<void> {
     this.#closing ??= this.#close();
@@ -357,6 +411,7 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
     }
   }
 
+  /** Does what {@link close} does, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

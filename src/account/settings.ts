@@ -96,6 +96,7 @@ export class OwnAccount {
    * From then on, a contact that has the profile key may send sealed to us
    * (`PUT /v1/accounts/attributes/`).
    *
+   * @param options choices of the registration.
    * @param options.unrestricted whether any sender may, with any key. Remains as it is, over new
    *   profile keys and restarts, until the caller gives it again.
    * @throws SealcastError ERR_INVALID_ARGUMENT: there are no attributes ({@link setAttributes}), or

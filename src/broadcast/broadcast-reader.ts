@@ -42,6 +42,7 @@ export interface StoredDelivery {
   readonly errorCode?: string;
 }
 
+/** Options of {@link BroadcastReader.deliveries}. */
 export interface DeliveriesOptions {
   /** Only deliveries with this status. Default: all. */
   readonly status?: StoredDeliveryStatus;

@@ -42,6 +42,7 @@ import type { SealerStats } from '../sealer/sealer.js';
 import { EventRelay } from '../util/event-relay.js';
 import type { NamesOf } from '../util/known-names.js';
 
+/** Options of {@link Broadcaster.open}. */
 export interface BroadcasterOptions
   extends SharedOptions, Partial<Policies>, Partial<BroadcasterLimits> {}
 
@@ -81,6 +82,8 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
    *
    * @throws SealcastError ERR_INVALID_ARGUMENT; ERR_ACCOUNT_MISMATCH: the store is another
    *   account's; the errors of {@link Sealer.create} and of the store.
+   * @example
+   * const broadcaster = await Broadcaster.open({ store, transport, trustRoots, account: mine });
    */
   static open(options: BroadcasterOptions): Promise<Broadcaster> {
     return Broadcaster.openWith(options, {});
@@ -111,6 +114,9 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
    *   delivery of its own.
    * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_CLOSED; ERR_MESSAGE_TOO_LARGE: receivers'
    *   devices would drop the text, see {@link truncateBody}.
+   * @example
+   * const run = broadcaster.broadcast({ body: 'The bridge is open.' }, subscribers, { id: 'b-1' });
+   * const { sealed, failed } = await run.summary();
    */
   broadcast(
     message: BroadcastMessage,
@@ -209,6 +215,9 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
    * Sets the profile key that a contact told the account, 32 bytes. Another key than before makes
    * the contact's access mode `unknown`. With the same key, a contact that denied sealed messages
    * is tried again. Many calls at once share a transaction.
+   *
+   * @example
+   * await broadcaster.setProfileKey(serviceId, profileKey);
    */
   setProfileKey(serviceId: string, profileKey: Uint8Array): Promise<void> {
     const key = checkProfileKey(profileKey);
@@ -220,6 +229,8 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
    *
    * @param seconds 0: for ever.
    * @param version of the setting.
+   * @example
+   * await broadcaster.setExpireTimer(serviceId, 7 * 24 * 60 * 60, 2);
    */
   setExpireTimer(serviceId: string, seconds: number, version: number): Promise<void> {
     const expireTimer = checkInteger(seconds, 'seconds', 0, MAX_EXPIRE_TIMER);
@@ -236,6 +247,8 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
    *
    * @deprecated Use {@link Account.block} and {@link Account.unblock}.
    * @throws SealcastError as {@link Account.block}.
+   * @example
+   * await account.block(serviceId); // instead of broadcaster.setBlocked(serviceId, true)
    */
   setBlocked(serviceId: string, blocked: boolean): Promise<void> {
     if (typeof blocked !== 'boolean') refuse('blocked', 'true or false');
@@ -259,9 +272,12 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
    * @throws SealcastError ERR_INVALID_ARGUMENT: no new key of this contact waits.
    *   ERR_IDENTITY_CHANGED: another key waits than the one given. ERR_CLOSED, and the errors of the
    *   store.
-   * @example for await (const { serviceId, identityKey } of broadcaster.pendingIdentities()) { if
-   * (await isVerified(serviceId, identityKey)) await broadcaster.acceptIdentity(serviceId,
-   * identityKey); }
+   * @example
+   * for await (const { serviceId, identityKey } of broadcaster.pendingIdentities()) {
+   *   if (await isVerified(serviceId, identityKey)) {
+   *     await broadcaster.acceptIdentity(serviceId, identityKey);
+   *   }
+   * }
    */
   async acceptIdentity(serviceId: string, identityKey?: PublicKeyInput): Promise<void> {
     this.#assertOpen();
@@ -271,6 +287,9 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
   /**
    * Iterates contacts whose new identity key waits to be accepted, in the store's order. Reads all
    * contacts.
+   *
+   * @example
+   * for await (const { serviceId } of broadcaster.pendingIdentities()) console.log(serviceId);
    */
   pendingIdentities(): AsyncIterable<PendingIdentity> {
     this.#assertOpen();
@@ -304,7 +323,12 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
     this.#service.challengeAnswered();
   }
 
-  /** Returns the statistics of the Sealer in use. */
+  /**
+   * Returns the statistics of the Sealer in use.
+   *
+   * @example
+   * const { kernel, queueLength } = broadcaster.stats();
+   */
   stats(): SealerStats {
     return this.#service.sealer.stats();
   }
@@ -312,12 +336,18 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
   /**
    * Stops the runs (their broadcasts can be resumed), ends the workers and wipes the keys. Further
    * calls do nothing.
+   *
+   * @example
+   * await broadcaster.close();
+   * await transport.close();
+   * await store.close();
    */
   close(): Promise<void> {
     this.#closing ??= this.#service.close(closedError());
     return this.#closing;
   }
 
+  /** Does what {@link close} does, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

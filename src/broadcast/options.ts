@@ -18,6 +18,7 @@ export interface BroadcastMessage {
   readonly body: string;
 }
 
+/** Options of {@link Broadcaster.broadcast}. */
 export interface BroadcastOptions {
   /**
    * Id of the broadcast: 1 to 128 letters, digits and `_.:-`. Default: a random UUID.
@@ -45,6 +46,7 @@ export interface BroadcastOptions {
   readonly maxPerSecond?: number;
 }
 
+/** Limits of a Broadcaster. */
 export interface BroadcasterLimits {
   /** Requests to the service on their way at the same time. */
   readonly concurrency: number;

@@ -21,6 +21,7 @@ export type ResumedBroadcast =
   | { readonly id: string; readonly status: 'needs-recipients' }
   | { readonly id: string; readonly status: 'failed'; readonly error: unknown };
 
+/** Progress of a broadcast so far: numbers of recipients by outcome, and its waits. */
 export interface BroadcastProgress extends Readonly<Counts> {
   /** Recipients known so far; all, once `ingested`. */
   readonly recipients: number;
@@ -80,6 +81,7 @@ export class BroadcastRun implements AsyncIterable<Delivery> {
     this.#state = state;
   }
 
+  /** Progress of the broadcast at this moment; a snapshot. */
   get progress(): BroadcastProgress {
     const counts = this.#state?.counts ?? { sealed: 0, unsealed: 0, unregistered: 0, failed: 0 };
     const recipients = this.#state?.recipientCount ?? 0;
@@ -96,6 +98,9 @@ export class BroadcastRun implements AsyncIterable<Delivery> {
   /**
    * Holds the broadcast until `resume()`; requests that are on their way to the service end as
    * usual.
+   *
+   * @example
+   * run.pause();
    */
   pause(): void {
     this.#gate.close('paused');
@@ -104,6 +109,10 @@ export class BroadcastRun implements AsyncIterable<Delivery> {
   /**
    * Goes on after `pause()`, or once a challenge is answered. Does nothing where the broadcast is
    * not held.
+   *
+   * @example
+   * run.pause();
+   * setTimeout(() => run.resume(), 60_000);
    */
   resume(): void {
     this.#gate.open('paused');
@@ -114,6 +123,8 @@ export class BroadcastRun implements AsyncIterable<Delivery> {
    * Does what {@link resume} does.
    *
    * @deprecated Use {@link resume}.
+   * @example
+   * run.resume(); // instead of run.continue()
    */
   continue(): void {
     this.resume();
@@ -129,13 +140,20 @@ export class BroadcastRun implements AsyncIterable<Delivery> {
    *   ERR_CLOCK_SKEW, ERR_RATE_LIMITED or ERR_SERVICE_UNAVAILABLE where it gives no sender
    *   certificate; ERR_INVALID_ARGUMENT where the recipients' iterable threw, with its error as the
    *   cause. The broadcast then can be resumed.
+   * @example
+   * const { recipients, sealed, unsealed, failed } = await run.summary();
    */
   summary(): Promise<BroadcastSummary> {
     this.#stream.discard();
     return this.#summary;
   }
 
-  /** Iterates deliveries, each once its outcome is on the disk. Throws the error of `summary()`. */
+  /**
+   * Iterates deliveries, each once its outcome is on the disk. Throws the error of `summary()`.
+   *
+   * @example
+   * for await (const { serviceId, status } of run) console.log(serviceId, status);
+   */
   [Symbol.asyncIterator](): AsyncGenerator<Delivery, void, void> {
     return this.#stream.iterate();
   }

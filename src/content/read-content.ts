@@ -22,6 +22,7 @@ export interface GroupContext {
   readonly groupChange?: Uint8Array<ArrayBuffer>;
 }
 
+/** Reaction to a message, or its removal. */
 export interface Reaction {
   readonly emoji?: string;
   readonly remove?: boolean;
@@ -103,8 +104,10 @@ export interface DataMessage {
   readonly isAct?: true;
 }
 
+/** Kind of a receipt. */
 export type ReceiptType = 'delivery' | 'read' | 'viewed';
 
+/** Receipt for messages that the account sent. */
 export interface ReceiptMessage {
   /** A number where this version does not know it. */
   readonly type: ReceiptType | number;
@@ -112,6 +115,7 @@ export interface ReceiptMessage {
   readonly timestamps: readonly bigint[];
 }
 
+/** Sign that the sender has started or stopped typing. */
 export interface TypingMessage {
   readonly timestamp?: bigint;
   /** A number where this version does not know it. */
@@ -119,6 +123,7 @@ export interface TypingMessage {
   readonly groupId?: Uint8Array<ArrayBuffer>;
 }
 
+/** Story, without its text. */
 export interface StoryMessage {
   /** As the sender wrote it: its length is not checked. */
   readonly profileKey?: Uint8Array<ArrayBuffer>;
@@ -129,6 +134,7 @@ export interface StoryMessage {
   readonly unsupported?: readonly 'textAttachment'[];
 }
 
+/** Replacement of a message that was sent before. */
 export interface EditMessage {
   readonly targetSentTimestamp?: bigint;
   readonly dataMessage?: DataMessage;

@@ -13,6 +13,7 @@ const STEPS_PER_LOOK = 32;
 /**
  * Runs `step` for 0 to count - 1 on this thread: at once, and if that takes long, the rest in turns
  * of the event loop.
+ *
  * @returns nothing when all is done, or a promise of it.
  */
 export function forEachInTurns(

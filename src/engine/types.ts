@@ -4,10 +4,12 @@ import type { KernelChoice } from '../kernel/choice.js';
 // Types alone: declarations of what is public must not lead to those of the kernel, which name
 // WebAssembly; without the DOM's types that is nothing to a TypeScript project.
 
+/** Result of one entry of a batch to seal. */
 export type SealResult =
   | { readonly ok: true; readonly envelope: Uint8Array<ArrayBuffer> }
   | { readonly ok: false; readonly error: SealcastError };
 
+/** Result of one key of a batch to prepare. */
 export type PrepareResult =
   { readonly ok: true } | { readonly ok: false; readonly error: SealcastError };
 

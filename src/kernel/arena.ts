@@ -96,6 +96,7 @@ export class Arena {
 
   /**
    * Adds a content to seal to the recipient whose u-coordinate begins at `keyAt` of `keys`.
+   *
    * @returns false when the arena is full.
    */
   addContent(keys: Uint8Array, content: Uint8Array, keyAt = 0): boolean {
@@ -118,6 +119,7 @@ export class Arena {
 
   /**
    * Adds a parsed envelope to unseal.
+   *
    * @returns false when the arena is full.
    */
   addEnvelope({ bytes, ephemeralKeyAt, staticAt, messageAt, messageBytes }: V1Envelope): boolean {
@@ -133,6 +135,7 @@ export class Arena {
 
   /**
    * Adds the key that begins at `keyAt` of `keys`, whose slot is to be filled.
+   *
    * @returns false when the arena is full.
    */
   addKey(keys: Uint8Array, keyAt = 0): boolean {

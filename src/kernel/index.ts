@@ -8,6 +8,7 @@ import { checkNames, type NamesOf } from '../util/known-names.js';
 export type { KernelChoice, KernelName } from './choice.js';
 export type { Primitives } from './primitives.js';
 
+/** Options of {@link loadKernel}. */
 export interface LoadKernelOptions {
   /** Which kernel; `auto`, the default, takes the fastest that this engine runs. */
   readonly kernel?: KernelChoice;
@@ -20,6 +21,9 @@ const NAMES = { kernel: true } satisfies NamesOf<LoadKernelOptions>;
  *
  * @throws SealcastError ERR_INVALID_ARGUMENT for an unknown kernel or option,
  *   ERR_KERNEL_UNSUPPORTED for one that cannot run here.
+ * @example
+ * const kernel = await loadKernel({ kernel: 'int' });
+ * console.log(kernel.name);
  */
 export async function loadKernel(options: LoadKernelOptions = {}): Promise<Primitives> {
   if (typeof options === 'object' && (options as unknown) !== null) checkNames(options, NAMES);

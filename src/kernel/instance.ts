@@ -61,6 +61,7 @@ export const MAX_MEMORY_BYTES = PAGE_BYTES * MAX_PAGES;
 /**
  * Shared memory for a kernel and its workers, zeroed, of at least `bytes`. The operating system
  * gives pages as they are touched, so what is only reserved costs nothing.
+ *
  * @param maxBytes what it may grow to; addresses are reserved for as much, which counts where they
  *   are limited.
  * @throws RangeError when the process cannot reserve that much.

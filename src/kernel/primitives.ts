@@ -53,13 +53,21 @@ export class Primitives {
    * X25519 (RFC 7748, section 5) of n pairs: n*32 bytes of scalars and n*32 of u-coordinates to
    * n*32 bytes, any n. Scalars are clamped. A point of low order gives 32 zeros here; it is the
    * caller's to refuse them.
+   *
+   * @example
+   * const secrets = kernel.x25519(scalars, publicKeys);
    */
   x25519(scalars: Uint8Array, points: Uint8Array): Uint8Array {
     requireBytes(points, 'points');
     return this.#x25519(scalars, points);
   }
 
-  /** X25519 public keys: n*32 bytes of scalars to n*32 bytes, any n. */
+  /**
+   * X25519 public keys: n*32 bytes of scalars to n*32 bytes, any n.
+   *
+   * @example
+   * const publicKeys = kernel.x25519Base(scalars);
+   */
   x25519Base(scalars: Uint8Array): Uint8Array {
     return this.#x25519(scalars, null);
   }
@@ -102,7 +110,12 @@ export class Primitives {
     return out;
   }
 
-  /** SHA-256 (FIPS 180-4): 32 bytes. */
+  /**
+   * SHA-256 (FIPS 180-4): 32 bytes.
+   *
+   * @example
+   * const digest = kernel.sha256(content);
+   */
   sha256(message: Uint8Array): Uint8Array {
     requireBytes(message, 'message');
     return this.#with(message.length + KEY_BYTES, (view) => {
@@ -113,7 +126,12 @@ export class Primitives {
     });
   }
 
-  /** HMAC-SHA256 (RFC 2104) under a key of any length: 32 bytes. */
+  /**
+   * HMAC-SHA256 (RFC 2104) under a key of any length: 32 bytes.
+   *
+   * @example
+   * const mac = kernel.hmacSha256(key, content);
+   */
   hmacSha256(key: Uint8Array, message: Uint8Array): Uint8Array {
     requireBytes(key, 'key');
     requireBytes(message, 'message');
@@ -138,6 +156,9 @@ export class Primitives {
 
   /**
    * HKDF-SHA256 (RFC 5869): `length` bytes, at most 255 * 32. An empty salt stands for 32 zeros.
+   *
+   * @example
+   * const keys = kernel.hkdfSha256(salt, secret, info, 64);
    */
   hkdfSha256(salt: Uint8Array, ikm: Uint8Array, info: Uint8Array, length: number): Uint8Array {
     requireBytes(salt, 'salt');
@@ -175,6 +196,9 @@ export class Primitives {
    * AES-256-CTR (SP 800-38A): the data encrypted, or decrypted, from the 16-byte counter block on.
    * The counter is the block's last four bytes, big-endian; it wraps by itself and carries into
    * nothing, as libsignal's Ctr32BE does.
+   *
+   * @example
+   * const ciphertext = kernel.aes256Ctr(key, new Uint8Array(16), content);
    */
   aes256Ctr(key: Uint8Array, counterBlock: Uint8Array, data: Uint8Array): Uint8Array {
     requireLength(key, 'key', KEY_BYTES);

@@ -56,6 +56,7 @@ export class SlotTable {
   /**
    * Gives a slot that was never used, or was evicted, to a key that has none; a worker will fill
    * it.
+   *
    * @returns false when the index has no cell for the key; the slot stays as it was.
    */
   assign(slot: number, key: Uint8Array): boolean {
@@ -74,6 +75,7 @@ export class SlotTable {
 
   /**
    * Takes a slot away from its key and wipes it.
+   *
    * @returns false when a worker is filling it right now; then it keeps its key.
    */
   evict(slot: number): boolean {

@@ -17,6 +17,7 @@ import type { AccountTransport } from '../transport/transport.js';
 import { EventRelay } from '../util/event-relay.js';
 import type { NamesOf } from '../util/known-names.js';
 
+/** Options of {@link Receiver.open}. */
 export interface ReceiverOptions extends SharedOptions, Partial<Policies> {
   /** Connection to the service, in both directions. The caller closes it. */
   readonly transport: AccountTransport;
@@ -60,6 +61,8 @@ export class Receiver
    *
    * @throws SealcastError ERR_INVALID_ARGUMENT; ERR_ACCOUNT_MISMATCH: the store is another
    *   account's; what {@link Sealer.create} and the store throw.
+   * @example
+   * const receiver = await Receiver.open({ store, transport, trustRoots, account: mine });
    */
   static open(options: ReceiverOptions): Promise<Receiver> {
     return Receiver.openWith(options, {});
@@ -99,6 +102,10 @@ export class Receiver
    *   be taken; those that were not given out yet come again. ERR_TRANSPORT_REFUSED, or ERR_CLOSED
    *   where the transport was closed, after everything that had been taken was given out: no
    *   further messages come. The loop just ends when the Receiver is closed.
+   * @example
+   * for await (const { sender, content } of receiver) {
+   *   console.log(sender, content.dataMessage?.body);
+   * }
    */
   [Symbol.asyncIterator](): AsyncGenerator<ReceivedMessage, void, void> {
     return this.#service.iterate();
@@ -109,22 +116,35 @@ export class Receiver
    * timers, retry requests), acknowledged, and dropped.
    *
    * @throws SealcastError ERR_INVALID_ARGUMENT: a loop iterates.
+   * @example
+   * receiver.discard();
    */
   discard(): void {
     this.#service.discard();
   }
 
-  /** Counts of envelopes since it was opened, by outcome. */
+  /**
+   * Counts of envelopes since it was opened, by outcome.
+   *
+   * @example
+   * const { messages, deferred, refused } = receiver.stats();
+   */
   stats(): ReceiverStats {
     return this.#service.stats;
   }
 
-  /** Finishes batches in work, and takes nothing further. Further calls do nothing. */
+  /**
+   * Finishes batches in work, and takes nothing further. Further calls do nothing.
+   *
+   * @example
+   * await receiver.close();
+   */
   close(): Promise<void> {
     this.#closing ??= this.#service.close();
     return this.#closing;
   }
 
+  /** Does what {@link close} does, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -56,6 +56,7 @@ export const REFUSALS = [
   'invalid-content',
   'worker-lost',
 ] as const;
+/** Reason why an envelope was refused. */
 export type ReceiveRefusal = (typeof REFUSALS)[number];
 
 /** Counts of envelopes so far, by outcome. */

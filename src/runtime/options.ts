@@ -9,6 +9,7 @@ import {
   refuse,
   viewOf,
   type EngineSettings,
+  type PrivateKeyInput,
   type PublicKeyInput,
 } from '../sealer/options.js';
 import type { AccountRecord } from '../store/tables/account.js';
@@ -31,7 +32,7 @@ export interface AccountInput {
   /** A libsignal `IdentityKeyPair`, or its two keys as bytes (33 and 32). */
   readonly identityKeyPair: {
     readonly publicKey: PublicKeyInput;
-    readonly privateKey: { serialize(): Uint8Array } | Uint8Array;
+    readonly privateKey: PrivateKeyInput;
   };
   /** 32 bytes; every message carries it, so that the contact that gets it may answer sealed. */
   readonly profileKey?: Uint8Array;

@@ -4,9 +4,13 @@ import { channel, type Channel } from 'node:diagnostics_channel';
 
 /** Methods that a logger must have: pino's, or those of a logger of its shape. */
 export interface Logger {
+  /** Writes a line of level debug; the facts come first, as pino takes them. */
   debug(facts: object, message: string): void;
+  /** Writes a line of level info. */
   info(facts: object, message: string): void;
+  /** Writes a line of level warn. */
   warn(facts: object, message: string): void;
+  /** Writes a line of level error. */
   error(facts: object, message: string): void;
 }
 

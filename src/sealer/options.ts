@@ -18,6 +18,11 @@ import { copySecret } from '../util/bytes.js';
  * is its bytes.
  */
 export interface SerializableKey {
+  /**
+   * Serializes the key.
+   *
+   * @returns the bytes of the key, with the type byte where it is a public one.
+   */
   serialize(): Uint8Array;
 }
 /** A libsignal `PublicKey`, or its 33 bytes: 0x05, then the u-coordinate. */
@@ -39,6 +44,7 @@ export interface EngineSettings {
   readonly kernel?: KernelChoice;
 }
 
+/** Options of {@link Sealer.create}. */
 export interface SealerOptions extends EngineSettings {
   /** Own identity: a libsignal `IdentityKeyPair`, or its two keys as bytes. */
   readonly identityKeyPair: {
@@ -85,6 +91,7 @@ export function refuse(field: string, expected: string, index?: number): never {
  * The bytes as a view of our own: an object that claims to be a Uint8Array, or one that has its own
  * idea of its length, is found out here and not in the kernel's memory. The view shrinks to nothing
  * when its buffer is taken away.
+ *
  * @returns null for anything else than a Uint8Array.
  */
 export function viewOf(value: unknown): Uint8Array | null {

@@ -35,6 +35,7 @@ export interface SealRequest {
   readonly content: Uint8Array;
 }
 
+/** Options of every call that works on a batch. */
 export interface CallOptions {
   /**
    * Ends the call with ERR_ABORTED; workers finish the chunks that they process, and the results
@@ -43,6 +44,7 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+/** Options of {@link Sealer.unseal}. */
 export interface UnsealOptions extends CallOptions {
   /**
    * With them, and `timestamp`, sender certificates are validated: libsignal `PublicKey`s, or their
@@ -56,6 +58,7 @@ export interface UnsealOptions extends CallOptions {
   readonly timestamp?: number | readonly number[];
 }
 
+/** Statistics of a Sealer, at one moment. */
 export interface SealerStats {
   /** The kernel in use: `fma` or `int`. */
   readonly kernel: string;
@@ -123,6 +126,8 @@ export class Sealer {
    * @throws SealcastError ERR_INVALID_ARGUMENT (a bad option, a public key that is not the private
    *   key's), ERR_KERNEL_UNSUPPORTED (this engine cannot run the kernel), ERR_KERNEL_FAULT (its
    *   files cannot be read), ERR_OUT_OF_MEMORY, ERR_WORKER_LOST (no thread to be had).
+   * @example
+   * const sealer = await Sealer.create({ identityKeyPair, threads: 4 });
    */
   static async create(options: SealerOptions): Promise<Sealer> {
     return Sealer.on(await Engine.create(checkSealerOptions(options)));
@@ -144,6 +149,9 @@ export class Sealer {
    * @returns in order, one result each. A key of low order is its entry's ERR_LOW_ORDER_KEY; the
    *   death of a worker is ERR_WORKER_LOST for the entries that it processed.
    * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_QUEUE_FULL, ERR_ABORTED, ERR_CLOSED.
+   * @example
+   * const [result] = await sealer.seal([{ recipientIdentityKey, content }]);
+   * if (result?.ok) console.log(result.envelope.length);
    */
   async seal(entries: readonly SealRequest[], options: CallOptions = {}): Promise<SealResult[]> {
     this.#assertOpen();
@@ -182,6 +190,9 @@ export class Sealer {
    *   with libsignal's verdict on each; a certificate that does not hold is
    *   ERR_INVALID_CERTIFICATE.
    * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_QUEUE_FULL, ERR_ABORTED, ERR_CLOSED.
+   * @example
+   * const [result] = await sealer.unseal([envelope], { trustRoots, timestamp: Date.now() });
+   * if (result?.ok) console.log(result.sender, result.content);
    */
   async unseal(
     envelopes: readonly Uint8Array[],
@@ -267,6 +278,8 @@ export class Sealer {
    *
    * @returns in order, one result each; a key of low order is its entry's ERR_LOW_ORDER_KEY.
    * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_QUEUE_FULL, ERR_ABORTED, ERR_CLOSED.
+   * @example
+   * await sealer.prepare(recipientIdentityKeys);
    */
   async prepare(
     recipientIdentityKeys: readonly PublicKeyInput[],
@@ -285,6 +298,12 @@ export class Sealer {
     return batch.results;
   }
 
+  /**
+   * Returns the statistics of the Sealer at this moment.
+   *
+   * @example
+   * const { servedByTable, servedByLadder, queueLength } = sealer.stats();
+   */
   stats(): SealerStats {
     const { recipients } = this.#engine;
     return {
@@ -302,6 +321,9 @@ export class Sealer {
   /**
    * Rejects what is pending with ERR_CLOSED, ends the workers, wipes the keys. Further calls do
    * nothing.
+   *
+   * @example
+   * await sealer.close();
    */
   close(): Promise<void> {
     this.#closed = true;
@@ -310,6 +332,7 @@ export class Sealer {
     return this.#engine.close();
   }
 
+  /** Does what {@link close} does, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

@@ -9,7 +9,7 @@ const GROUPS_PER_JOB = 4;
  */
 const JOBS_PER_THREAD = 2;
 
-/** What the queue needs of a `SessionClient`. */
+/** Part of a `SessionClient` that the queue needs. */
 export interface SharedEncryptionClient {
   readonly threads: number;
   encrypt(inputs: readonly EncryptInput[]): Promise<Encrypted[]>;

@@ -55,6 +55,10 @@ class Table {
  * {@link Store} in memory, whose content ends with the process: for tests and trials.
  *
  * A real account's sessions belong in `openStore`.
+ *
+ * @example
+ * const store = new MemoryStore();
+ * const broadcaster = await Broadcaster.open({ store, transport, trustRoots, account: mine });
  */
 export class MemoryStore implements Store {
   readonly epoch = 1;
@@ -108,6 +112,7 @@ export class MemoryStore implements Store {
     return Promise.resolve();
   }
 
+  /** Does what {@link close} does, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

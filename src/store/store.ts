@@ -18,6 +18,7 @@ export const TABLES = [
   'outbox',
   'inbox',
 ] as const;
+/** Name of a table. */
 export type TableName = (typeof TABLES)[number];
 
 /** Keys are 1 to 512 bytes of UTF-8. */
@@ -30,11 +31,13 @@ export interface Change {
   readonly value: Uint8Array | null;
 }
 
+/** Entry of a table. */
 export interface StoreEntry {
   readonly key: string;
   readonly value: Uint8Array<ArrayBuffer>;
 }
 
+/** Range of a table that {@link Store.list} returns. */
 export interface ListOptions {
   /** Only keys that begin with it. */
   readonly prefix?: string;
@@ -59,6 +62,8 @@ export interface Store extends AsyncDisposable {
   /**
    * @returns values in the order of the keys, undefined where there is none; each is the caller's
    *   own copy.
+   * @example
+   * const [value] = await store.getMany('contact', [serviceId]);
    */
   getMany(
     table: TableName,
@@ -69,6 +74,8 @@ export interface Store extends AsyncDisposable {
    * @returns entries in one order, which stays the same when entries are put in and removed;
    *   `after` continues in it. Entries of table `inbox` are in the order of their keys' UTF-8
    *   bytes, and so are all entries of a store without `orderOf`.
+   * @example
+   * const sessions = await store.list('session', { prefix: `${serviceId}.`, limit: 100 });
    */
   list(table: TableName, options: ListOptions): Promise<readonly StoreEntry[]>;
 
@@ -87,6 +94,9 @@ export interface Store extends AsyncDisposable {
    * requested while another is being flushed may share a flush. When a commit resolves, its changes
    * are on the disk, and stay there whatever happens to the process or the machine; every read that
    * begins later sees them. Commits are applied in the order of their calls.
+   *
+   * @example
+   * await store.commit([{ table: 'contact', key: serviceId, value: null }]);
    */
   commit(changes: readonly Change[]): Promise<void>;
 
@@ -98,9 +108,17 @@ export interface Store extends AsyncDisposable {
    * that is no longer its own. Synchronous and cheap (10,000 calls a second): the answer may have
    * an age within which no other writer can take over. A store without this method is never taken
    * over.
+   *
+   * @example
+   * if (store.mayAct?.() === false) throw new Error('another writer has the store');
    */
   mayAct?(): boolean;
 
-  /** Waits for pending work, and lets the next writer in. Further calls do nothing. */
+  /**
+   * Waits for pending work, and lets the next writer in. Further calls do nothing.
+   *
+   * @example
+   * await store.close();
+   */
   close(): Promise<void>;
 }

@@ -34,6 +34,7 @@ export interface UnsealedMessage extends OutboundMessage {
 /** Why a request may be answered without a name: the recipient's access key, 16 bytes. */
 export type AccessKey = Uint8Array<ArrayBuffer>;
 
+/** Options of every request. */
 export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
 }
@@ -48,11 +49,13 @@ interface SendRequest {
   /** Whether the recipient's phone is to be woken up. */
   readonly urgent: boolean;
 }
+/** Request to send a sealed message to all devices of a recipient. */
 export interface SealedSend extends SendRequest {
   readonly accessKey: AccessKey;
   /** All devices of the recipient: the service takes all or none. */
   readonly messages: readonly OutboundMessage[];
 }
+/** Request to send an unsealed message to all devices of a recipient. */
 export interface UnsealedSend extends SendRequest {
   readonly messages: readonly UnsealedMessage[];
 }
@@ -109,8 +112,10 @@ export type Refusal =
    */
   | { readonly status: 'rejected'; readonly httpStatus: number; readonly cause?: unknown };
 
+/** Answer to a message that was sent. */
 export type SendOutcome = { readonly status: 'sent' } | Refusal;
 
+/** Answer to a request for prekey bundles. */
 export type PreKeysOutcome =
   | {
       readonly status: 'ok';
@@ -120,6 +125,7 @@ export type PreKeysOutcome =
     }
   | Refusal;
 
+/** Answer to the question whether an account exists. */
 export type AccountExistsOutcome = { readonly status: 'ok'; readonly exists: boolean } | Refusal;
 /** A sender certificate, serialized, as the service signed it. */
 export type CertificateOutcome =
@@ -150,13 +156,33 @@ export interface ServerTime {
  * for. Any other rejection stops a broadcast, which can be resumed.
  */
 export interface Transport extends AsyncDisposable {
-  /** `PUT /v1/messages/{destination}`, unauthenticated. */
+  /**
+   * `PUT /v1/messages/{destination}`, unauthenticated.
+   *
+   * @example
+   * const { status } = await transport.sendSealed({
+   *   destination, accessKey, timestamp: Date.now(), online: false, urgent: true,
+   *   messages: [{ deviceId: 1, registrationId: 4711, content: envelope }],
+   * });
+   */
   sendSealed(request: SealedSend, options?: RequestOptions): Promise<SendOutcome>;
-  /** The same, as the account: the service then knows who writes to whom. */
+  /**
+   * The same, as the account: the service then knows who writes to whom.
+   *
+   * @example
+   * const { status } = await transport.sendUnsealed({
+   *   destination, timestamp: Date.now(), online: false, urgent: true,
+   *   messages: [{ deviceId: 1, registrationId: 4711, type: 'whisper', content: ciphertext }],
+   * });
+   */
   sendUnsealed(request: UnsealedSend, options?: RequestOptions): Promise<SendOutcome>;
   /**
    * `GET /v2/keys/{destination}/{device}`: unauthenticated with an access key, authenticated with
    * null.
+   *
+   * @example
+   * const keys = await transport.fetchPreKeys({ destination, device: 'all', accessKey });
+   * if (keys.status === 'ok') console.log(keys.bundles.length);
    */
   fetchPreKeys(
     request: {
@@ -166,9 +192,21 @@ export interface Transport extends AsyncDisposable {
     },
     options?: RequestOptions,
   ): Promise<PreKeysOutcome>;
-  /** `HEAD /v1/accounts/account/{serviceId}`, unauthenticated. */
+  /**
+   * `HEAD /v1/accounts/account/{serviceId}`, unauthenticated.
+   *
+   * @example
+   * const answer = await transport.accountExists(serviceId);
+   * if (answer.status === 'ok') console.log(answer.exists);
+   */
   accountExists(serviceId: string, options?: RequestOptions): Promise<AccountExistsOutcome>;
-  /** `GET /v1/certificate/delivery`, as the account. */
+  /**
+   * `GET /v1/certificate/delivery`, as the account.
+   *
+   * @example
+   * const answer = await transport.fetchSenderCertificate({ includePhoneNumber: false });
+   * if (answer.status === 'ok') console.log(answer.certificate.length);
+   */
   fetchSenderCertificate(
     request: { readonly includePhoneNumber: boolean },
     options?: RequestOptions,
@@ -181,8 +219,16 @@ export interface Transport extends AsyncDisposable {
    * Only answers have it: a message that is delivered may have waited for weeks.
    *
    * @returns a call that ends it.
+   * @example
+   * const stop = transport.onServerTime?.(({ serverMs }) => console.log(new Date(serverMs)));
    */
   onServerTime?(listener: (time: ServerTime) => void): () => void;
+  /**
+   * Ends all connections; requests on their way reject with ERR_CLOSED.
+   *
+   * @example
+   * await transport.close();
+   */
   close(): Promise<void>;
 }
 
@@ -239,18 +285,21 @@ export interface FetchedProfile {
   /** Encrypted with the profile key; absent unless that key's version was asked for. */
   readonly name?: Uint8Array<ArrayBuffer>;
 }
+/** Answer to a request for a profile. */
 export type ProfileOutcome = ({ readonly status: 'ok' } & FetchedProfile) | Refusal;
 
 /** How many one-time prekeys the service still has of this device. */
 export type PreKeyCountOutcome =
   { readonly status: 'ok'; readonly preKeys: number; readonly kyberPreKeys: number } | Refusal;
 
+/** Public half of a one-time prekey. */
 export interface PublicPreKey {
   /** 1 to 2^24 - 1 */
   readonly id: number;
   /** Serialized, with its type byte: 33 bytes, or the 1,569 of Kyber1024. */
   readonly publicKey: Uint8Array;
 }
+/** Public half of a prekey, with its signature by the identity key. */
 export interface SignedPublicPreKey extends PublicPreKey {
   /** 64 bytes */
   readonly signature: Uint8Array;
@@ -320,9 +369,11 @@ export interface LinkedDevice {
   /** Encrypted for the account; absent: it has none. */
   readonly encryptedName?: Uint8Array<ArrayBuffer>;
 }
+/** Answer to a request for the account's devices. */
 export type DevicesOutcome =
   { readonly status: 'ok'; readonly devices: readonly LinkedDevice[] } | Refusal;
 
+/** Answer to a request that changes data of the account. */
 export type DoneOutcome = { readonly status: 'ok' } | Refusal;
 
 /** A {@link Transport} that also receives messages, and changes the account's own data. */
@@ -333,41 +384,75 @@ export interface AccountTransport extends Transport {
    *
    * @returns a function that ends it; later messages wait for the next listener, unacknowledged.
    * @throws SealcastError ERR_INVALID_ARGUMENT: there is one already; ERR_CLOSED.
+   * @example
+   * const stop = transport.receive({ onQueueEmpty: () => console.log('up to date') });
    */
   receive(listener: TransportListener): () => void;
   /**
    * Makes the service deliver unacknowledged messages again: the account's connection is replaced.
+   *
+   * @example
+   * transport.redeliver();
    */
   redeliver(): void;
   /**
    * `GET /v1/profile/{serviceId}[/{version}]`: unauthenticated with an access key, else as the
    * account.
    *
-   * @param request.version of the contact's profile key, 64 lower-case hex digits; only an ACI's
-   *   profile has versions.
+   * @example
+   * const profile = await transport.fetchProfile({ serviceId, accessKey: null });
+   * if (profile.status === 'ok') console.log(profile.unrestricted);
    */
   fetchProfile(
     request: {
       readonly serviceId: string;
+      /**
+       * Version of the contact's profile key, 64 lower-case hex digits; only an ACI's profile has
+       * versions.
+       */
       readonly version?: string;
       readonly accessKey: AccessKey | null;
     },
     options?: RequestOptions,
   ): Promise<ProfileOutcome>;
-  /** `GET /v2/keys?identity=aci`, as the account. */
+  /**
+   * `GET /v2/keys?identity=aci`, as the account.
+   *
+   * @example
+   * const count = await transport.countPreKeys();
+   * if (count.status === 'ok') console.log(count.preKeys, count.kyberPreKeys);
+   */
   countPreKeys(options?: RequestOptions): Promise<PreKeyCountOutcome>;
-  /** `PUT /v2/keys?identity=aci`, as the account. */
+  /**
+   * `PUT /v2/keys?identity=aci`, as the account.
+   *
+   * @example
+   * const { status } = await transport.uploadPreKeys({ preKeys, signedPreKey });
+   */
   uploadPreKeys(upload: PreKeyUpload, options?: RequestOptions): Promise<DoneOutcome>;
-  /** `PUT /v1/accounts/attributes/`, as the account. */
+  /**
+   * `PUT /v1/accounts/attributes/`, as the account.
+   *
+   * @example
+   * const { status } = await transport.setAccountAttributes(attributes);
+   */
   setAccountAttributes(
     attributes: AccountAttributes,
     options?: RequestOptions,
   ): Promise<DoneOutcome>;
-  /** `PUT /v1/profile`, as the account. */
+  /**
+   * `PUT /v1/profile`, as the account.
+   *
+   * @example
+   * const { status } = await transport.setProfile(profile);
+   */
   setProfile(profile: ProfileUpload, options?: RequestOptions): Promise<DoneOutcome>;
   /**
    * `PUT /v1/devices/capabilities`, as the account: replaces the set of this device. Optional:
    * without it, the service keeps the set with which the device was linked or registered.
+   *
+   * @example
+   * await transport.setCapabilities?.({ spqr: true });
    */
   setCapabilities?(
     capabilities: Readonly<Record<string, boolean>>,
@@ -376,16 +461,29 @@ export interface AccountTransport extends Transport {
   /**
    * `PUT /v1/challenge`, as the account: answers a challenge (428) with a solved captcha. A wrong
    * one is answered with `challenge` again. Optional: another program may answer it.
+   *
+   * @example
+   * const answer = await transport.answerChallenge?.({ token, captcha });
+   * if (answer?.status === 'challenge') console.log('the captcha is wrong');
    */
   answerChallenge?(
     answer: { readonly token: string; readonly captcha: string },
     options?: RequestOptions,
   ): Promise<DoneOutcome>;
-  /** `GET /v1/devices`, as the account. Optional. */
+  /**
+   * `GET /v1/devices`, as the account. Optional.
+   *
+   * @example
+   * const answer = await transport.fetchDevices?.();
+   * if (answer?.status === 'ok') console.log(answer.devices.length);
+   */
   fetchDevices?(options?: RequestOptions): Promise<DevicesOutcome>;
   /**
    * `DELETE /v1/devices/{deviceId}`, as the account: a primary device removes any linked one, a
    * linked device itself. Optional.
+   *
+   * @example
+   * const answer = await transport.removeDevice?.(2);
    */
   removeDevice?(deviceId: number, options?: RequestOptions): Promise<DoneOutcome>;
 }

@@ -56,7 +56,10 @@ export class Backoff {
   /** A connection that held so long, in ms, was a good one. */
   readonly capMs: number;
 
-  /** @param options.floor the part of each wait that is not random, 0 to 1. */
+  /**
+   * @param options base and cap of the waits.
+   * @param options.floor the part of each wait that is not random, 0 to 1.
+   */
   constructor(options: BackoffOptions & { readonly floor?: number } = {}) {
     const { baseMs = BASE_MS, capMs = CAP_MS, random = Math.random, floor = 0 } = options;
     this.#floor = floor;

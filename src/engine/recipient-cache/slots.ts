@@ -34,6 +34,7 @@ export class RecipientSlots {
   /**
    * Notes a use of a key, which may get a slot for it. The key is at `keyPtr` in the kernel's
    * memory and at `keyAt` of `keys`.
+   *
    * @returns its slot, or -1.
    */
   touch(keyPtr: number, keys: Uint8Array, keyAt = 0): number {

@@ -64,6 +64,7 @@ export class TaskPreKeys extends PreKeyStore {
   }
 }
 
+/** Signed prekeys that a task may use, for libsignal. */
 export class TaskSignedPreKeys extends SignedPreKeyStore {
   readonly #records: RecordsById;
 

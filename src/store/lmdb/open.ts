@@ -25,6 +25,7 @@ import { DataFileRoom, type WriteSize } from './file-room.js';
 import { LmdbStore, TABLE_OPTIONS, type LmdbEnv, type Table } from './lmdb-store.js';
 import { TABLES, type Store, type TableName } from '../store.js';
 
+/** Options of {@link openStore}. */
 export interface StoreOptions {
   /**
    * The store's directory, not on a network.
@@ -123,6 +124,8 @@ function openTables(root: RootDatabase): Record<TableName, Table> {
  * @throws SealcastError ERR_STORE_VERSION: a later sealcast made the store
  * @throws SealcastError ERR_STORE_FAILED, with its cause: the directory cannot be written, the disk
  *   is full, or a file is no store
+ * @example
+ * const store = await openStore({ path: './announcements', encryptionKey });
  */
 export function openStore(options: StoreOptions): Promise<Store> {
   return openLmdbStore(options);

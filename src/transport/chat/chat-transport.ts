@@ -70,6 +70,7 @@ import type {
   UnsealedSend,
 } from '../transport.js';
 
+/** Options of {@link ChatTransport.over}. */
 export interface ChatTransportOptions {
   /**
    * Unauthenticated connections, 1 to 64; a request takes the one with the fewest in flight.
@@ -93,6 +94,7 @@ export interface ChatTransportOptions {
   readonly retryConnectedElsewhere?: boolean | BackoffOptions;
 }
 
+/** Options of {@link ChatTransport.connect}. */
 export interface ChatTransportConnectOptions extends ChatAccount, ChatTransportOptions {
   /** A libsignal `Net`, set up for the service that is meant: production, staging, a local one. */
   readonly net: ChatNet;
@@ -198,6 +200,10 @@ export class ChatTransport implements AccountTransport {
    * @throws SealcastError ERR_TRANSPORT_REFUSED when the service refuses the account, or this
    *   version of libsignal, for good; ERR_SERVICE_UNAVAILABLE when a connection could not be made,
    *   with libsignal's error as its `cause`; ERR_INVALID_ARGUMENT; ERR_LIBSIGNAL_UNAVAILABLE.
+   * @example
+   * const net = new Net.Net({ env: Net.Environment.Production, userAgent: 'announcements' });
+   * const username = `${aci}.${deviceId}`;
+   * const transport = await ChatTransport.connect({ net, username, password });
    */
   static async connect(connectOptions: ChatTransportConnectOptions): Promise<ChatTransport> {
     checkNames(checkOptions(connectOptions), CONNECT_NAMES);
@@ -205,7 +211,12 @@ export class ChatTransport implements AccountTransport {
     return ChatTransport.over(chatConnections(net, { username, password, languages }), options);
   }
 
-  /** The same, over connections of another making. */
+  /**
+   * The same, over connections of another making.
+   *
+   * @example
+   * const transport = await ChatTransport.over(connectionSource, { requestTimeoutMs: 10_000 });
+   */
   static async over(
     source: ConnectionSource,
     options: ChatTransportOptions = {},
@@ -391,6 +402,9 @@ export class ChatTransport implements AccountTransport {
    * account connected, the next one those that came meanwhile; each of them soon, and not within
    * this call. Where more messages came than are kept, the account's connection is replaced, so
    * that the service delivers unacknowledged messages again: some may come twice.
+   *
+   * @example
+   * const stop = transport.receive({ onQueueEmpty: () => console.log('up to date') });
    */
   receive(listener: TransportListener): () => void {
     if (this.#closing !== undefined) throw closedError();
@@ -403,6 +417,9 @@ export class ChatTransport implements AccountTransport {
    * are on their way are answered with `unavailable`, those that follow wait. The listener hears of
    * an interruption without a cause, and nothing more of what came over the old connection. Does
    * nothing when the transport is closed, or the service refuses the account.
+   *
+   * @example
+   * transport.redeliver();
    */
   redeliver(): void {
     if (this.#account.renew(this.#incoming.hasMessages)) this.#incoming.endConnection();
@@ -422,7 +439,12 @@ export class ChatTransport implements AccountTransport {
     return this.#serverTimes.add(listener);
   }
 
-  /** Ends all connections. Requests under way reject with ERR_CLOSED. */
+  /**
+   * Ends all connections. Requests under way reject with ERR_CLOSED.
+   *
+   * @example
+   * await transport.close();
+   */
   close(): Promise<void> {
     this.#requests.close();
     this.#incoming.close(closedError());
@@ -432,6 +454,7 @@ export class ChatTransport implements AccountTransport {
     return this.#closing;
   }
 
+  /** Does what {@link close} does, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close();
   }

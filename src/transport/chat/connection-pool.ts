@@ -30,6 +30,7 @@ export class ConnectionPool<C extends Disconnectable> {
 
   /**
    * Runs a request on the connection with the fewest in flight, once there is one.
+   *
    * @throws SealcastError ERR_TRANSPORT_REFUSED when there will never be one.
    */
   async run<T>(flight: InFlightRequest, request: (connection: C) => Promise<T>): Promise<T> {

@@ -33,8 +33,11 @@ export interface ConnectionListener {
    */
   onConnectionInterrupted(cause: Error | null): void;
 }
+/** Events of the account's connection. */
 export interface AuthenticatedListener extends ConnectionListener {
+  /** Takes a message: an Envelope of the service, its time in ms, and its acknowledgment. */
   onIncomingMessage(envelope: Uint8Array<ArrayBuffer>, timestampMs: number, ack: MessageAck): void;
+  /** Tells that the messages that were queued at connecting have been delivered. */
   onQueueEmpty(): void;
   /** Alerts of the service for this device, once after connecting: header `X-Signal-Alert`. */
   onReceivedAlerts?(alerts: readonly string[]): void;
@@ -50,10 +53,12 @@ export interface ConnectionSource {
    * device may make. Absent: not known, and the account alone checks them.
    */
   readonly deviceId?: number;
+  /** Opens the account's connection. */
   connectAuthenticated(
     listener: AuthenticatedListener,
     signal: AbortSignal,
   ): Promise<AuthenticatedConnection>;
+  /** Opens a connection for requests that do not name the account. */
   connectUnauthenticated(
     listener: ConnectionListener,
     signal: AbortSignal,
@@ -63,6 +68,7 @@ export interface ConnectionSource {
 /** The part of libsignal's `Net` that connects. */
 export type ChatNet = Pick<Net, 'connectAuthenticatedChat' | 'connectUnauthenticatedChat'>;
 
+/** Credentials of a device on the chat service. */
 export interface ChatAccount {
   /** `{aci}.{device id}`, as the service knows this device. */
   readonly username: string;
@@ -73,6 +79,7 @@ export interface ChatAccount {
 
 /**
  * libsignal's own connections.
+ *
  * @throws SealcastError ERR_INVALID_ARGUMENT
  */
 export function chatConnections(
