@@ -162,6 +162,13 @@ export default {
       ],
       'An account opens Broadcasters and Receivers.',
     ),
+    {
+      name: 'nothing-imports-cli',
+      comment: 'The command uses the library; the library loads nothing of the command.',
+      severity: 'error',
+      from: { path: '^(src|workers|assembly|bench|examples)/', pathNot: room('cli') },
+      to: { path: room('cli') },
+    },
     only(
       'link-imports-lower-rooms',
       room('link'),
@@ -221,6 +228,7 @@ export default {
         room('transport'),
         room('content'),
         room('link'),
+        room('cli/demo'),
       ],
       'The engine hands bytes around; libsignal stays in the rooms that need it.',
     ),

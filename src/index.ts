@@ -6,6 +6,7 @@ export {
 } from './account/account.js';
 export type { ChallengeAnswer } from './account/challenge.js';
 export type { AccountDevice } from './account/devices.js';
+export { listContacts, type ContactSummary } from './account/contact-list.js';
 export { deriveAccessKey } from './access/access-key.js';
 export type { AccessMode } from './access/access-mode.js';
 export { MAX_BODY_BYTES, truncateBody } from './content/limits.js';

@@ -69,6 +69,8 @@ export interface AccountEvents {
    * `onIdentityChange`: `accepted` tells whether they go on.
    */
   identityChange: [{ readonly serviceId: string; readonly accepted: boolean }];
+  /** All messages that were queued while the account was away have been delivered. */
+  queueEmpty: [];
   /** As the Receiver's event `alert`: a warning of the service, such as `idle-primary-device`. */
   alert: ReceiverEvents['alert'];
   /**
@@ -131,6 +133,7 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
     try {
       const receiver = await Receiver.openWith(options, internals);
       receiver.on('identityChange', (change) => events.emit('identityChange', change));
+      receiver.on('queueEmpty', () => events.emit('queueEmpty'));
       receiver.on('alert', (alert) => events.emit('alert', alert));
       receiver.on('stopped', (stop) => events.emit('stopped', stop));
       opened.push(receiver);

@@ -67,7 +67,7 @@ export function isPlainObject(value: object): boolean {
 }
 
 /** The name that differs in case and separators alone, else the one with the fewest edits. */
-function nearestName(name: string, names: readonly string[]): string | undefined {
+export function nearestName(name: string, names: readonly string[]): string | undefined {
   // A name that an error does not show in full resembles no other, and is not worth the time.
   if (name.length > MAX_SHOWN_LENGTH) return undefined;
   const given = normalized(name);

@@ -1,0 +1,121 @@
+/** Option of a command. */
+export interface OptionSpec {
+  /** Without the dashes. */
+  readonly name: string;
+  readonly short?: string;
+  /** Placeholder of its value; absent: the option is a switch. */
+  readonly value?: string;
+  readonly summary: string;
+}
+
+/** Command: from this table come the parser, the help, and docs/guide/command.md. */
+export interface CommandSpec {
+  readonly name: string;
+  /** Operands as the help shows them, optional ones in brackets. */
+  readonly operands?: readonly string[];
+  readonly summary: string;
+  /** Paragraphs of the help. */
+  readonly details?: readonly string[];
+  readonly options: readonly OptionSpec[];
+  readonly examples?: readonly string[];
+}
+
+const JSON_LINES: OptionSpec = {
+  name: 'json',
+  summary: 'data as NDJSON on standard output, a failure too',
+};
+
+/** Options of every command. */
+export const COMMON_OPTIONS: readonly OptionSpec[] = [
+  { name: 'data-dir', value: 'DIR', summary: 'directory of the account’s store' },
+  { name: 'key-file', value: 'FILE', summary: 'file with the 32 bytes that encrypt the store' },
+  { name: 'staging', summary: 'Signal’s staging service in place of the real one' },
+  { name: 'help', short: 'h', summary: 'this text' },
+];
+
+const YES: OptionSpec = { name: 'yes', short: 'y', summary: 'do not ask' };
+
+const TABLE = [
+  {
+    name: 'contacts',
+    summary: 'lists the contacts of the store, and whether each can be sealed to',
+    options: [JSON_LINES],
+  },
+  {
+    name: 'broadcast',
+    operands: ['[FILE]'],
+    summary: 'sends the text in FILE, or on standard input, to many recipients',
+    details: [
+      'The text comes from FILE, or from standard input where FILE is absent or "-". It is in no argument, because other users of the machine can read these. Recipients are the lines of a file, each a service id; empty lines and lines that begin with # are skipped. A phone number is refused: nothing can be sealed to it.',
+      'The same id again resumes a broadcast, and each recipient gets one message. Without --id it is derived from recipients, text and day, so that a job that runs twice in a day sends once.',
+      'Above 50 recipients the command asks first, or refuses where no person can be asked, unless --yes is given. The first Ctrl-C stops the broadcast so that "resume" finishes it; the second one ends the command at once, and nothing is lost either.',
+    ],
+    options: [
+      { name: 'to', value: 'FILE', summary: 'file of recipients, one service id a line' },
+      { name: 'id', value: 'ID', summary: 'id of the broadcast: letters, digits and _.:-' },
+      {
+        name: 'max-per-second',
+        value: 'N',
+        summary: 'recipients a second at most; resume keeps it',
+      },
+      { name: 'not-urgent', summary: 'do not wake the recipients’ devices' },
+      { name: 'dry-run', summary: 'do all but send, and keep nothing' },
+      YES,
+      JSON_LINES,
+    ],
+    examples: [
+      'sealcast broadcast notice.txt --to subscribers.txt',
+      'echo "The ferry is back." | sealcast broadcast --to subscribers.txt --yes --json',
+    ],
+  },
+  {
+    name: 'status',
+    operands: ['[ID]'],
+    summary: 'shows the broadcasts of the store, or one of them, with their counts',
+    options: [JSON_LINES],
+  },
+  {
+    name: 'resume',
+    operands: ['[ID]'],
+    summary: 'finishes the broadcasts that were stopped, or one of them',
+    options: [JSON_LINES],
+  },
+  {
+    name: 'report',
+    operands: ['ID'],
+    summary: 'writes each delivery of a broadcast: recipient, status, error code',
+    options: [
+      { name: 'format', value: 'FORMAT', summary: 'csv (default) or ndjson' },
+      {
+        name: 'status',
+        value: 'STATUS',
+        summary: 'only sealed, unsealed, unregistered, failed or waiting',
+      },
+    ],
+    examples: ['sealcast report ferry-2026-11-22 --status failed > failed.csv'],
+  },
+  {
+    name: 'receive',
+    summary: 'writes messages to standard output as they come, until it is stopped',
+    details: [
+      'A message is acknowledged to the service when it is on the disk, and leaves the store once it was written. It is given out again where the command is ended in between. Profile keys and other secrets are left out.',
+    ],
+    options: [
+      { name: 'max-messages', value: 'N', summary: 'end after N messages' },
+      { name: 'timeout', value: 'SECONDS', summary: 'end after SECONDS without a message' },
+      JSON_LINES,
+    ],
+  },
+  {
+    name: 'demo',
+    summary: 'sends to subscribers in this process, who decrypt: no account, no network',
+    options: [
+      { name: 'subscribers', value: 'N', summary: 'how many, 1 to 10,000 (default 200)' },
+      JSON_LINES,
+    ],
+  },
+] as const satisfies readonly CommandSpec[];
+
+export type CommandName = (typeof TABLE)[number]['name'];
+
+export const COMMANDS: readonly (CommandSpec & { readonly name: CommandName })[] = TABLE;

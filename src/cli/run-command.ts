@@ -1,0 +1,141 @@
+import { readFileSync } from 'node:fs';
+import { SealcastError } from '../errors.js';
+import { openStore } from '../store/lmdb/open.js';
+import type { Store } from '../store/store.js';
+import { SYSTEM_CLOCK, type Clock } from '../util/clock.js';
+import { CommandError } from './command-error.js';
+import { LOADERS } from './command-loaders.js';
+import type { CommandContext, CommandLine } from './context.js';
+import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.js';
+import { helpOf, helpOfAll } from './help.js';
+import { Interrupt, type SignalSource } from './interrupt.js';
+import { parseCommand } from './parse-command.js';
+import { findPlaces, readKeyFile, type Places } from './places.js';
+import type { Service } from './service.js';
+import { Terminal, type Streams } from './terminal.js';
+
+/** Surroundings of the command: those of the process, or of a test. */
+export interface CommandEnvironment extends Streams {
+  readonly signals: SignalSource;
+  /** Ends the process at once, with the exit code. */
+  readonly exit: (code: ExitCode) => void;
+  /** Makes the service that the places name. */
+  readonly serviceOf: (places: Places) => Service | Promise<Service>;
+  readonly clock?: Clock;
+}
+
+/**
+ * Runs a command line.
+ *
+ * @returns the exit code; failures are said on standard error, and never thrown.
+ */
+export async function runCommand(
+  argv: readonly string[],
+  environment: CommandEnvironment,
+): Promise<ExitCode> {
+  const terminal = new Terminal(environment);
+  let line: CommandLine | undefined;
+  try {
+    const parsed = parseCommand(argv);
+    if (parsed.kind === 'version') {
+      await terminal.data(versionOfPackage());
+      return EXIT.done;
+    }
+    if (parsed.kind === 'help') {
+      const { command } = parsed;
+      await terminal.data(command === undefined ? helpOfAll() : helpOf(command));
+      return EXIT.done;
+    }
+    line = parsed.line;
+    using interrupt = new Interrupt(environment.signals, () => environment.exit(EXIT.stopped));
+    const command = await LOADERS[line.command]();
+    return await command(await contextOf(line, terminal, interrupt, environment));
+  } catch (error) {
+    return report(error, terminal, line?.has('json') === true);
+  }
+}
+
+async function contextOf(
+  line: CommandLine,
+  terminal: Terminal,
+  interrupt: Interrupt,
+  { env, serviceOf, clock = SYSTEM_CLOCK }: CommandEnvironment,
+): Promise<CommandContext> {
+  const places = findPlaces(
+    {
+      dataDir: line.text('data-dir'),
+      keyFile: line.text('key-file'),
+      ...(line.has('staging') && { staging: true }),
+    },
+    env,
+  );
+  return {
+    line,
+    terminal,
+    interrupt,
+    places,
+    clock,
+    service: await serviceOf(places),
+    openStore: () => openPlace(places),
+  };
+}
+
+async function openPlace({ dataDir, keyFile }: Places): Promise<Store> {
+  const encryptionKey = keyFile === undefined ? undefined : readKeyFile(keyFile);
+  try {
+    return await openStore({
+      path: dataDir,
+      ...(encryptionKey !== undefined && { encryptionKey }),
+    });
+  } catch (error) {
+    if (!(error instanceof SealcastError)) throw error;
+    throw new CommandError(`open ${dataDir}: ${error.message} (${error.code})`, {
+      exitCode: exitCodeOf(error.code),
+      ...hintFor(error),
+    });
+  } finally {
+    encryptionKey?.fill(0);
+  }
+}
+
+const HINTS: Readonly<Record<string, string>> = {
+  ERR_STORE_LOCKED: 'another sealcast, or another program, has the store: end it first',
+  ERR_STORE_KEY: 'give the key that the store was made with: --key-file or SEALCAST_KEY_FILE',
+  ERR_TRANSPORT_REFUSED:
+    'the phone may have removed this device, another program may use its account, or sealcast may be too old: sealcast doctor says which',
+  ERR_CLOCK_SKEW: 'correct the clock of this machine',
+  ERR_BROADCAST_MISMATCH: 'an id belongs to one text: give another --id, or none',
+};
+
+const hintFor = (error: SealcastError): { readonly hint?: string } => {
+  if (error.retryAfterMs !== undefined)
+    return { hint: `try again in ${Math.ceil(error.retryAfterMs / 1000)} s` };
+  const hint = HINTS[error.code];
+  return hint === undefined ? {} : { hint };
+};
+
+/** Says what went wrong, and returns the exit code for it. */
+async function report(error: unknown, terminal: Terminal, json: boolean): Promise<ExitCode> {
+  const facts =
+    error instanceof SealcastError
+      ? {
+          message: `${error.message} (${error.code})`,
+          exitCode: exitCodeOf(error.code),
+          ...hintFor(error),
+          code: error.code,
+          retryAfterMs: error.retryAfterMs,
+        }
+      : error instanceof CommandError
+        ? { message: error.message, exitCode: error.exitCode, hint: error.hint }
+        : { message: String((error as Error).stack ?? error), exitCode: EXIT.unexpected };
+  const { exitCode, ...shown } = facts;
+  if (json) await terminal.json({ event: 'error', ...shown, exitCode });
+  terminal.say(`sealcast: ${facts.message}`);
+  if (facts.hint !== undefined) terminal.say(`  ${facts.hint}`);
+  return exitCode;
+}
+
+function versionOfPackage(): string {
+  const manifest = new URL('../../../package.json', import.meta.url);
+  return (JSON.parse(readFileSync(manifest, 'utf8')) as { readonly version: string }).version;
+}
