@@ -124,6 +124,7 @@ export type {
   OutboundMessage,
   PreKeyBundleFields,
   PreKeyCountOutcome,
+  PreKeyRequestOptions,
   PreKeysOutcome,
   PreKeyUpload,
   ProfileOutcome,

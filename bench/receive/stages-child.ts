@@ -119,7 +119,7 @@ function decrypt(
     bytes: each.ciphertext,
     preKeys: undefined,
   }));
-  return new SessionDecryptor(found, ratchet).decrypt(messages);
+  return new SessionDecryptor(found, ratchet).decrypt(messages, { kind: 'aci', own: ratchet.own });
 }
 
 async function write(

@@ -312,7 +312,7 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
    * await account.maintainPreKeys();
    */
   maintainPreKeys(): Promise<void> {
-    return this.#open().preKeys.maintain();
+    return this.#open().maintainPreKeys();
   }
 
   /**

@@ -28,8 +28,9 @@ export interface AccountServiceOptions extends RuntimeOptions {
 export class AccountService {
   readonly profiles: Profiles;
   readonly own: OwnAccount;
-  readonly preKeys: PreKeys;
   readonly devices: Devices;
+  /** Of our ACI, and of our PNI if there is one. */
+  readonly #preKeys: readonly PreKeys[];
   readonly #runtime: AccountRuntime;
   #endBlocking: (() => void) | undefined;
   #pending: Promise<unknown> = Promise.resolve();
@@ -47,8 +48,11 @@ export class AccountService {
       onIdentityChange,
     });
     this.own = new OwnAccount(runtime, transport, capabilities);
-    this.preKeys = new PreKeys(runtime, transport);
     this.devices = new Devices(runtime, transport, this.#closing.signal);
+    this.#preKeys = [
+      new PreKeys(runtime, transport),
+      ...(runtime.pni === undefined ? [] : [new PreKeys(runtime, transport, 'pni')]),
+    ];
   }
 
   /**
@@ -85,12 +89,17 @@ export class AccountService {
     );
   }
 
+  /** Ensures that the service has prekeys of each identity. @throws SealcastError as one fails. */
+  async maintainPreKeys(): Promise<void> {
+    for (const preKeys of this.#preKeys) await preKeys.maintain();
+  }
+
   async close(): Promise<void> {
     this.#closing.abort(new SealcastError('ERR_CLOSED', 'this Account is closed'));
     this.#endBlocking?.();
     this.own.close();
     this.profiles.close();
-    await this.preKeys.close();
+    await Promise.all(this.#preKeys.map((preKeys) => preKeys.close()));
     await this.#pending;
     await this.#runtime.release();
   }

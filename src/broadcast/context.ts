@@ -1,4 +1,5 @@
 import type { SenderCertificateCache } from '../access/sender-certificate.js';
+import type { PniSignature } from '../content/index.js';
 import type { AccountRecord } from '../store/tables/account.js';
 import type { Transport } from '../transport/transport.js';
 import type { RecipientLocks } from '../session/recipient-locks.js';
@@ -19,6 +20,8 @@ import type { Telemetry } from '../runtime/telemetry.js';
 export interface BroadcastContext {
   /** As it is now: its profile key may change. */
   readonly account: () => AccountRecord;
+  /** Joins our PNI with our ACI, for contacts who wrote to the PNI. */
+  readonly pniSignature?: PniSignature;
   readonly policies: Policies;
   readonly outbox: Outbox;
   readonly transport: Transport;

@@ -1,4 +1,4 @@
-import { padPlaintext, withRecipientParts } from '../content/index.js';
+import { padPlaintext, withRecipientParts, type PniSignature } from '../content/index.js';
 import type { AccountRecord } from '../store/tables/account.js';
 import type { BroadcastRecord } from '../store/tables/broadcasts.js';
 import type { ContactRecord } from '../store/tables/contacts.js';
@@ -17,13 +17,20 @@ const MAX_KEPT = 64;
 export class PlaintextVariants {
   readonly #broadcast: BroadcastRecord;
   readonly #account: () => AccountRecord;
+  readonly #pniSignature: PniSignature | undefined;
   readonly #kept = new LruMap<string, Uint8Array<ArrayBuffer>>(MAX_KEPT);
   /** Numbers of profile keys, by their arrays: a new key is a new array. */
   readonly #profileKeyNumbers = new WeakMap<Uint8Array, number>();
   #profileKeyCount = 0;
 
-  constructor(broadcast: BroadcastRecord, account: () => AccountRecord) {
+  /** @param pniSignature for recipients who need it; undefined where the account has no PNI. */
+  constructor(
+    broadcast: BroadcastRecord,
+    account: () => AccountRecord,
+    pniSignature?: PniSignature,
+  ) {
     this.#broadcast = broadcast;
+    this.#pniSignature = pniSignature;
     this.#account = account;
   }
 
@@ -32,14 +39,21 @@ export class PlaintextVariants {
    * the contact's own expire timer: without it, or with an older version of it, the message would
    * change how long messages stay in the conversation.
    */
-  plaintextFor({ expireTimer, expireTimerVersion }: ContactRecord): Uint8Array<ArrayBuffer> {
+  plaintextFor(contact: ContactRecord): Uint8Array<ArrayBuffer> {
+    const { expireTimer, expireTimerVersion, needsPniSignature = false } = contact;
     const { profileKey } = this.#account();
-    const name = `${expireTimer}/${expireTimerVersion}/${this.#numberOf(profileKey)}`;
+    const pniSignature = needsPniSignature ? this.#pniSignature : undefined;
+    const name = [
+      expireTimer,
+      expireTimerVersion,
+      this.#numberOf(profileKey),
+      pniSignature === undefined ? 'aci' : 'pni',
+    ].join('/');
     const known = this.#kept.get(name);
     if (known !== undefined) return known;
     const { content } = this.#broadcast;
     const plaintext = padPlaintext(
-      withRecipientParts(content, { profileKey, expireTimer, expireTimerVersion }),
+      withRecipientParts(content, { profileKey, expireTimer, expireTimerVersion, pniSignature }),
     );
     this.#kept.set(name, plaintext);
     return plaintext;

@@ -76,6 +76,9 @@ export class BroadcastService {
     const guard = SendGuard.of(store);
     const context: BroadcastContext = {
       account: () => runtime.account,
+      ...(runtime.pni !== undefined && {
+        pniSignature: { pni: runtime.pni.serviceId, signature: runtime.pni.signature },
+      }),
       policies,
       outbox: new Outbox(store, runtime.clock),
       transport,

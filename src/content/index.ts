@@ -6,7 +6,7 @@ export { encodeContent, encodeDataMessage } from './content.js';
 export type { ContentFields, DataMessageFields } from './content.js';
 export { checkBody, MAX_BODY_BYTES, MAX_EXPIRE_TIMER, MAX_TIMESTAMP_MS } from './limits.js';
 export { encodeMessage, messageError, withRecipientParts } from './message.js';
-export type { MessageFields, RecipientParts } from './message.js';
+export type { MessageFields, PniSignature, RecipientParts } from './message.js';
 export { padPlaintext, unpadPlaintext } from './padding.js';
 export { decodeContent } from './read-content.js';
 export type {

@@ -1,7 +1,8 @@
 import { SealcastError } from '../errors.js';
 import { encodeContent } from './content.js';
 import { tooLargeError } from './limits.js';
-import { contentMessage, serialize } from './messages.js';
+import { contentMessage, pniSignatureMessage, serialize } from './messages.js';
+import { bytesOfUuid } from './service-ids.js';
 
 /** Text of a broadcast, checked. */
 export interface MessageFields {
@@ -14,6 +15,16 @@ export interface RecipientParts {
   /** Seconds until the message disappears once read. */
   readonly expireTimer: number;
   readonly expireTimerVersion: number;
+  /** For a recipient who wrote to our PNI, and may not know that our ACI is the same account. */
+  readonly pniSignature?: PniSignature | undefined;
+}
+
+/** Proof that a PNI and an ACI are one account's (Signal: PniSignatureMessage). */
+export interface PniSignature {
+  /** `PNI:` and a UUID */
+  readonly pni: string;
+  /** Of the ACI's identity key, by the PNI's. */
+  readonly signature: Uint8Array;
 }
 
 /**
@@ -30,11 +41,19 @@ export function withRecipientParts(
   content: Uint8Array,
   parts: RecipientParts,
 ): Uint8Array<ArrayBuffer> {
-  const { profileKey, expireTimer, expireTimerVersion } = parts;
+  const { profileKey, expireTimer, expireTimerVersion, pniSignature } = parts;
   const { dataMessage } = decodeMessage(content);
   const timer =
     expireTimer === 0 && expireTimerVersion === 0 ? {} : { expireTimer, expireTimerVersion };
-  return serialize(contentMessage, { dataMessage: { ...dataMessage, profileKey, ...timer } });
+  return serialize(contentMessage, {
+    dataMessage: { ...dataMessage, profileKey, ...timer },
+    ...(pniSignature !== undefined && { pniSignatureMessage: pniSignatureBytes(pniSignature) }),
+  });
+}
+
+function pniSignatureBytes({ pni, signature }: PniSignature): Uint8Array<ArrayBuffer> {
+  const uuid = bytesOfUuid(pni.slice('PNI:'.length));
+  return serialize(pniSignatureMessage, { pni: uuid, signature });
 }
 
 /**

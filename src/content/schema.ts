@@ -50,6 +50,10 @@ export const SCHEMA = {
             editMessage: { type: 'EditMessage', id: 11 },
           },
         },
+        PniSignatureMessage: {
+          edition: '2023',
+          fields: { pni: { type: 'bytes', id: 1 }, signature: { type: 'bytes', id: 2 } },
+        },
         DataMessage: {
           edition: '2023',
           fields: {

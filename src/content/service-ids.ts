@@ -6,6 +6,10 @@ const UUID_BYTES = 16;
 const ACI_KIND = 0x00;
 const PNI_KIND = 0x01;
 
+/** The 16 bytes of a UUID's string form. */
+export const bytesOfUuid = (uuid: string): Uint8Array<ArrayBuffer> =>
+  new Uint8Array(Buffer.from(uuid.replaceAll('-', ''), 'hex'));
+
 /** The string form of 16 bytes, lower case; undefined for any other number of them. */
 export function uuidOfBytes(bytes: Uint8Array): string | undefined {
   if (bytes.length !== UUID_BYTES) return undefined;

@@ -2,6 +2,7 @@ import { kyberUseChange, preKeyChange } from '../store/tables/prekeys.js';
 import { sessionKey } from '../store/tables/sessions.js';
 import { decodeContent, unpadPlaintext, type Content } from '../content/index.js';
 import { plaintextBodyOf } from '../session/worker/retry.js';
+import type { IdentityKind } from '../store/tables/account.js';
 import type { RetryRecord } from '../store/tables/inbox.js';
 import type { Change } from '../store/store.js';
 import { TimeSlicer } from '../util/time-slicer.js';
@@ -15,7 +16,12 @@ import type { OpenedEnvelope, OpenResult } from './envelope-opener.js';
 import { RetryRequestHandler } from './retry/handler.js';
 import type { ReceiveContext } from './context.js';
 import { receiptName } from './types.js';
-import { useNames, type Decrypted, type SessionMessage } from './decrypt/sessions.js';
+import {
+  useNames,
+  type Decrypted,
+  type SessionMessage,
+  type SessionsDecrypted,
+} from './decrypt/sessions.js';
 
 /** An envelope, and its progress through the batch. */
 interface Item {
@@ -109,7 +115,7 @@ export class Batch {
     const { runtime, counters, firstFailure } = this.#context;
     const senders = new Set(this.#items.map(({ opened }) => opened.sender));
     const preKeys = this.#items.flatMap(({ opened }) =>
-      opened.preKeys === undefined ? [] : useNames(opened.preKeys),
+      opened.preKeys === undefined ? [] : useNames(opened.preKeys, opened.destination),
     );
     const given = await runtime.locks.with([...senders, ...preKeys], async () => {
       try {
@@ -142,7 +148,8 @@ export class Batch {
       if (isBlocked) this.#end(item, 'blocked');
       return !isBlocked;
     });
-    await this.#decryptSessions(items, contacts);
+    await this.#decryptSessions(items, contacts, 'aci');
+    await this.#decryptSessions(items, contacts, 'pni');
     await this.#readContents(items);
     await this.#decryptGroups(items);
     const last = await this.#lastOfLost(items);
@@ -171,21 +178,29 @@ export class Batch {
     if (counted !== undefined) this.#afterwards.push(() => this.#context.counters.count(counted));
   }
 
-  async #decryptSessions(items: readonly Item[], contacts: ContactBatch): Promise<void> {
-    const { preKeys, sessions } = this.#context;
+  /** Decrypts the messages that were sent to one identity of ours. */
+  async #decryptSessions(
+    items: readonly Item[],
+    contacts: ContactBatch,
+    identity: IdentityKind,
+  ): Promise<void> {
+    const preKeys = this.#context.preKeys[identity];
     const asked: Item[] = [];
     const messages: SessionMessage[] = [];
     for (const item of items) {
       const { envelopeType: type, ciphertext: bytes, preKeys } = item.opened;
-      if (type !== 'prekey' && type !== 'whisper') continue;
+      if ((type !== 'prekey' && type !== 'whisper') || item.opened.destination !== identity)
+        continue;
       asked.push(item);
       messages.push({ address: item.address, type, bytes, preKeys });
     }
     if (messages.length === 0) return;
-    const decrypted = await sessions.decrypt(messages);
+    const decrypted = await this.#decryptMessages(messages, identity);
     asked.forEach((item, i) => (item.decrypted = decrypted.outcomes[i]));
-    for (const [address, session] of decrypted.sessions) contacts.takeSession(address, session);
-    for (const id of decrypted.usedPreKeys) this.#changes.push(preKeyChange('preKey', id, null));
+    for (const [address, session] of decrypted.sessions)
+      contacts.takeSession(address, session, identity);
+    for (const id of decrypted.usedPreKeys)
+      this.#changes.push(preKeyChange('preKey', id, null, identity));
     const kyberIds = decrypted.usedKyberPreKeys.map(({ kyberPreKeyId }) => kyberPreKeyId);
     const lastResorts =
       kyberIds.length === 0 ? new Set<number>() : await preKeys.lastResortsAmong(kyberIds);
@@ -194,11 +209,28 @@ export class Batch {
       // same keys.
       const isLastResort = lastResorts.has(use.kyberPreKeyId);
       this.#changes.push(
-        isLastResort ? kyberUseChange(use) : preKeyChange('kyberPreKey', use.kyberPreKeyId, null),
+        isLastResort
+          ? kyberUseChange(use, identity)
+          : preKeyChange('kyberPreKey', use.kyberPreKeyId, null, identity),
       );
     }
     const used = decrypted.usedPreKeys.length + decrypted.usedKyberPreKeys.length;
-    if (used > 0) this.#afterwards.push(() => this.#context.preKeys.noteUsed(used));
+    if (used > 0) this.#afterwards.push(() => preKeys.noteUsed(used));
+  }
+
+  #decryptMessages(
+    messages: readonly SessionMessage[],
+    identity: IdentityKind,
+  ): Promise<SessionsDecrypted> {
+    const { runtime, sessions } = this.#context;
+    const own = runtime.deviceOf(identity);
+    return runtime.withPrivateKey(identity, (privateKey) =>
+      sessions.decrypt(messages, {
+        kind: identity,
+        own,
+        ...(privateKey !== undefined && { privateKey }),
+      }),
+    );
   }
 
   /** Reads contents in turns of the event loop: the senders decide how long each takes. */

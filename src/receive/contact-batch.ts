@@ -1,11 +1,12 @@
 import { onSealedReceived } from '../access/access-mode.js';
 import { isOtherIdentity, onIdentityKey } from '../access/contact-identity.js';
 import { contactChange, type ContactRecord } from '../store/tables/contacts.js';
-import { sessionChangeAt, sessionKey } from '../store/tables/sessions.js';
+import type { IdentityKind } from '../store/tables/account.js';
+import { serviceIdIn, sessionChangeAt, sessionKey } from '../store/tables/sessions.js';
 import type { Content } from '../content/index.js';
 import { SealcastError } from '../errors.js';
 import type { Change } from '../store/store.js';
-import { learnFrom } from './contact-updates.js';
+import { learnFrom, withDestination } from './contact-updates.js';
 import type { OpenedEnvelope } from './envelope-opener.js';
 import type { ReceiveContext } from './context.js';
 import type { NewSession } from './decrypt/sessions.js';
@@ -35,6 +36,7 @@ export class ContactBatch {
   readonly #entries: ReadonlyMap<string, Entry>;
   /** By address; null: the session is removed. */
   readonly #sessions = new Map<string, Uint8Array<ArrayBuffer> | null>();
+  readonly #pniSessions = new Map<string, Uint8Array<ArrayBuffer> | null>();
   readonly #identityChanges = new Set<string>();
 
   private constructor(context: ReceiveContext, entries: ReadonlyMap<string, Entry>) {
@@ -65,7 +67,15 @@ export class ContactBatch {
   }
 
   /** Takes a session that messages have changed, or begun. */
-  takeSession(address: string, { record, registrationId, identityKey }: NewSession): void {
+  takeSession(
+    address: string,
+    { record, registrationId, identityKey }: NewSession,
+    destination: IdentityKind,
+  ): void {
+    if (destination === 'pni') {
+      this.#takePniSession(address, { record, identityKey });
+      return;
+    }
     const point = address.lastIndexOf('.');
     const serviceId = address.slice(0, point);
     const deviceId = Number(address.slice(point + 1));
@@ -92,6 +102,20 @@ export class ContactBatch {
   }
 
   /**
+   * Takes a session with our PNI. Nothing is sent in it: answers go out from the ACI, in sessions of
+   * their own.
+   */
+  #takePniSession(
+    address: string,
+    { record, identityKey }: Pick<NewSession, 'record' | 'identityKey'>,
+  ): void {
+    const serviceId = serviceIdIn(address);
+    this.#pniSessions.set(address, record.length <= MAX_SESSION_BYTES ? record : null);
+    if (identityKey !== undefined)
+      this.#takeIdentity(serviceId, this.#entry(serviceId), identityKey);
+  }
+
+  /**
    * Takes the identity key of a session that began. With another key than before, a contact is
    * another client: its earlier sessions are over (as in Signal's clients).
    */
@@ -112,7 +136,12 @@ export class ContactBatch {
       sender: serviceId,
       sealed,
       serverTimestamp,
-    }: Pick<OpenedEnvelope, 'sender' | 'sealed' | 'serverTimestamp'>,
+      destination,
+      envelopeType,
+    }: Pick<
+      OpenedEnvelope,
+      'sender' | 'sealed' | 'serverTimestamp' | 'destination' | 'envelopeType'
+    >,
     content: Content,
   ): void {
     // Facts that our own other devices tell of us are no contact's.
@@ -120,6 +149,9 @@ export class ContactBatch {
     const entry = this.#entry(serviceId);
     const known = sealed ? onSealedReceived(entry.now) : entry.now;
     entry.now = learnFrom(known, content, serverTimestamp);
+    // Only what was decrypted proves which identity of ours they know.
+    if (envelopeType === 'prekey' || envelopeType === 'whisper')
+      entry.now = withDestination(entry.now, destination);
   }
 
   /** Session as it is after the messages; undefined where there is none. */
@@ -143,7 +175,10 @@ export class ContactBatch {
     const contacts = [...this.#entries].flatMap(([serviceId, { before, now }]) =>
       now === before ? [] : [contactChange(serviceId, now)],
     );
-    return [...sessions, ...contacts];
+    const pniSessions = [...this.#pniSessions].map(([address, record]) =>
+      sessionChangeAt(address, record, 'pni'),
+    );
+    return [...sessions, ...pniSessions, ...contacts];
   }
 
   async #archiveOutdated(): Promise<void> {

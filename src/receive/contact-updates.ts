@@ -1,5 +1,6 @@
 import { onProfileKey } from '../access/access-mode.js';
 import { expireTimerOf, profileKeyOf, type Content } from '../content/index.js';
+import type { IdentityKind } from '../store/tables/account.js';
 import { NEW_CONTACT, type ContactRecord } from '../store/tables/contacts.js';
 
 /** Precision of `lastSeenMs`: a row is not written again for every message. */
@@ -27,6 +28,17 @@ export function learnFrom(
   if (serverTimestamp - learned.lastSeenMs >= SEEN_STEP_MS)
     learned = { ...learned, lastSeenMs: serverTimestamp };
   return learned;
+}
+
+/**
+ * Contact after a message to one identity of ours. One who wrote to our PNI gets its signature with
+ * each message, until they write to our ACI: then they know that both are the same account.
+ */
+export function withDestination(contact: ContactRecord, destination: IdentityKind): ContactRecord {
+  const needsPniSignature = destination === 'pni';
+  return needsPniSignature === (contact.needsPniSignature ?? false)
+    ? contact
+    : { ...contact, needsPniSignature };
 }
 
 function withTimer(

@@ -2,6 +2,7 @@ import type { AccountRuntime } from '../runtime/account-runtime.js';
 import type { Policies } from '../runtime/options.js';
 import type { Records } from '../runtime/records.js';
 import type { Telemetry } from '../runtime/telemetry.js';
+import type { IdentityKind } from '../store/tables/account.js';
 import type { Counters } from './counters.js';
 import type { ReceiverEvents } from './events.js';
 import type { EventSink } from '../util/event-relay.js';
@@ -31,7 +32,7 @@ export interface ReceiveContext {
   readonly telemetry: Telemetry;
   readonly events: EventSink<ReceiverEvents>;
   readonly retries: RetryCapacity;
-  readonly preKeys: PreKeyUses;
+  readonly preKeys: Readonly<Record<IdentityKind, PreKeyUses>>;
 }
 
 /** Capacity for retry requests, which are bounded. */

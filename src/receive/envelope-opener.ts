@@ -16,7 +16,7 @@ import {
 } from '../content/index.js';
 import type { SealcastError, SealcastErrorCode } from '../errors.js';
 import type { Sealer } from '../sealer/sealer.js';
-import type { AccountRecord } from '../store/tables/account.js';
+import type { AccountRecord, IdentityKind } from '../store/tables/account.js';
 import type { EnvelopeType } from '../store/tables/inbox.js';
 import { TimeSlicer } from '../util/time-slicer.js';
 import type { IncomingEnvelope } from './envelope-queue.js';
@@ -24,6 +24,8 @@ import type { ReceiveRefusal } from './types.js';
 
 /** Message with a known sender; its content is still encrypted. */
 export interface OpenedEnvelope {
+  /** The identity of ours that it was sent to. */
+  readonly destination: IdentityKind;
   readonly sender: string;
   readonly senderDevice: number;
   readonly sealed: boolean;
@@ -71,6 +73,12 @@ const MAX_UNSEAL_ATTEMPTS = 3;
  */
 const LOST: ReadonlySet<SealcastErrorCode> = new Set(['ERR_WORKER_LOST', 'ERR_KERNEL_FAULT']);
 
+/** Our own service ids, and our device. */
+export interface OwnIds extends Pick<AccountRecord, 'aci' | 'deviceId'> {
+  /** `PNI:` and a UUID; undefined where this device has no PNI: what is sent to one is refused. */
+  readonly pni?: string | undefined;
+}
+
 /** A sealed envelope, and the times of the delivery that it came in. */
 interface Sealed {
   readonly index: number;
@@ -82,14 +90,14 @@ interface Sealed {
 export class EnvelopeOpener {
   readonly #sealer: Pick<Sealer, 'unseal'>;
   readonly #trustRoots: readonly Uint8Array<ArrayBuffer>[];
-  readonly #own: Pick<AccountRecord, 'aci' | 'deviceId'>;
+  readonly #own: OwnIds;
   readonly #now: (() => number) | undefined;
 
   /** @param now see {@link TimeSlicer}. */
   constructor(
     sealer: Pick<Sealer, 'unseal'>,
     trustRoots: readonly Uint8Array<ArrayBuffer>[],
-    own: Pick<AccountRecord, 'aci' | 'deviceId'>,
+    own: OwnIds,
     now?: () => number,
   ) {
     this.#sealer = sealer;
@@ -123,7 +131,8 @@ export class EnvelopeOpener {
     const destination = destinationOf(envelope);
     const isToPni = destination !== undefined && isPni(destination);
     if (envelope.type !== SERVICE_ENVELOPE_TYPE.unidentifiedSender) {
-      return isToPni ? refused('sent-to-pni') : openUnsealed(envelope, incoming);
+      if (isToPni && destination !== this.#own.pni) return refused('sent-to-pni');
+      return openUnsealed(envelope, incoming, isToPni ? 'pni' : 'aci');
     }
     if (isToPni) return refused('sealed-to-pni');
     const times = timesOf(envelope, incoming);
@@ -184,6 +193,7 @@ export class EnvelopeOpener {
     return {
       kind: 'opened',
       opened: {
+        destination: 'aci',
         sender: sender.serviceId,
         senderDevice: sender.deviceId,
         sealed: true,
@@ -224,7 +234,11 @@ function timesOf(
     : undefined;
 }
 
-function openUnsealed(envelope: ServiceEnvelope, incoming: IncomingEnvelope): OpenResult {
+function openUnsealed(
+  envelope: ServiceEnvelope,
+  incoming: IncomingEnvelope,
+  destination: IdentityKind,
+): OpenResult {
   const envelopeType = UNSEALED_TYPES.get(envelope.type);
   if (envelopeType === undefined) return refused('unknown-type');
   const source = sourceOf(envelope);
@@ -237,6 +251,7 @@ function openUnsealed(envelope: ServiceEnvelope, incoming: IncomingEnvelope): Op
   return {
     kind: 'opened',
     opened: {
+      destination,
       sender: source.serviceId,
       senderDevice: source.deviceId,
       sealed: false,

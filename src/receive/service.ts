@@ -78,7 +78,8 @@ export class ReceiveService {
   readonly #cleanup: InboxCleanup;
   readonly #redelivery: Redelivery;
   readonly #retries: RetrySender;
-  readonly #preKeys: PreKeys;
+  /** Of our ACI, and of our PNI if there is one. */
+  readonly #preKeys: readonly PreKeys[];
   readonly #batches = new Semaphore(BATCHES_IN_WORK, new AbortWatch());
   readonly #closing = new AbortController();
   /** Fires when intake ends: the account's connection is gone, or the Receiver stops. */
@@ -97,8 +98,12 @@ export class ReceiveService {
     const inbox = new Inbox(store);
     this.runtime = runtime;
     this.#options = options;
-    this.#preKeys = new PreKeys(runtime, transport);
-    this.#preKeys.problems.subscribe((error) => events.emit('preKeyProblem', { error }));
+    const aciPreKeys = new PreKeys(runtime, transport);
+    const pniPreKeys =
+      runtime.pni === undefined ? undefined : new PreKeys(runtime, transport, 'pni');
+    this.#preKeys = pniPreKeys === undefined ? [aciPreKeys] : [aciPreKeys, pniPreKeys];
+    for (const { problems } of this.#preKeys)
+      problems.subscribe((error) => events.emit('preKeyProblem', { error }));
     this.#redelivery = new Redelivery(transport, runtime.clock, this.#ending.signal);
     this.#cleanup = new InboxCleanup({
       remove: (keys) => records.commit(inbox.remove(keys)),
@@ -121,9 +126,16 @@ export class ReceiveService {
       telemetry,
       events,
       retries: this.#retries,
-      preKeys: maintainPreKeys ? this.#preKeys : FOREIGN_PREKEYS,
+      preKeys: {
+        aci: maintainPreKeys ? aciPreKeys : FOREIGN_PREKEYS,
+        pni: (maintainPreKeys ? pniPreKeys : undefined) ?? FOREIGN_PREKEYS,
+      },
     };
-    this.#opener = new EnvelopeOpener(runtime.sealer, trustRoots, runtime.account);
+    this.#opener = new EnvelopeOpener(runtime.sealer, trustRoots, {
+      aci: runtime.account.aci,
+      deviceId: runtime.account.deviceId,
+      pni: runtime.pni?.serviceId,
+    });
     this.#queue = new EnvelopeQueue(this.#redelivery);
     this.#stream = new MessageStream(this.#cleanup);
   }
@@ -143,7 +155,7 @@ export class ReceiveService {
       await service.#release();
       throw error;
     }
-    if (options.maintainPreKeys) service.#preKeys.start();
+    if (options.maintainPreKeys) for (const preKeys of service.#preKeys) preKeys.start();
     service.#work = service.#receive().catch((error: unknown) => service.#fail(error));
     return service;
   }
@@ -260,7 +272,7 @@ export class ReceiveService {
     );
     this.#queue.end();
     this.#stream.expectEnd();
-    void this.#preKeys.stop();
+    for (const preKeys of this.#preKeys) void preKeys.stop();
     void this.#work
       .then(() => this.#redelivery.tail)
       .then(() => {
@@ -326,7 +338,7 @@ export class ReceiveService {
     if (!this.#closing.signal.aborted) this.#stop(undefined);
     await this.#work;
     await this.#redelivery.tail;
-    await Promise.all([this.#retries.close(), this.#preKeys.stop()]);
+    await Promise.all([this.#retries.close(), ...this.#preKeys.map((each) => each.stop())]);
     await this.#cleanup.close();
     await this.#release();
   }

@@ -34,7 +34,7 @@ export const MAX_ENVELOPE_BYTES = 256 * 1024;
  *
  * `too-large`: above {@link MAX_ENVELOPE_BYTES}; nothing of it was read. `malformed-envelope`: no
  * Envelope of the service, or one that lacks what its type needs. `unknown-type`. `sealed-to-pni`,
- * `sent-to-pni`: to a phone-number identity, whose keys we do not hold; sealed ones go to ACIs
+ * `sent-to-pni`: to a phone-number identity that is not this device's; sealed ones go to ACIs
  * only. `self-send`: sealed by this very device. `invalid-envelope`: it cannot be unsealed.
  * `key-mismatch`: the certificate in it is not of the key that sealed it. `untrusted-certificate`,
  * `expired-certificate`, `revoked-certificate`. `invalid-content`: decrypted, and not a Content, or

@@ -1,3 +1,5 @@
+import { OwnPni } from './own-pni.js';
+import type { IdentityKind } from '../store/tables/account.js';
 import { SenderCertificateCache, type CertificateProblem } from '../access/sender-certificate.js';
 import { Engine } from '../engine/engine.js';
 import { checkSealerOptions, refuse } from '../sealer/options.js';
@@ -61,6 +63,8 @@ export class AccountRuntime {
   readonly certificateProblems = new Emitter<CertificateProblem>();
   /** Retry requests of recipients, with or without a Broadcaster on the store. */
   readonly resends: ResendQueue;
+  /** The account's phone-number identity on this device; undefined where the store has none. */
+  readonly pni: OwnPni | undefined;
   #account: AccountRecord;
   #blocker: ContactBlocker | undefined;
 
@@ -69,7 +73,9 @@ export class AccountRuntime {
     engine: Engine,
     account: AccountRecord,
     publicIds: PublicIds,
+    pni: OwnPni | undefined,
   ) {
+    this.pni = pni;
     options.telemetry.nameWith(publicIds);
     this.publicIds = publicIds;
     const { store, transport, trustRoots, includePhoneNumber, telemetry } = options;
@@ -125,6 +131,31 @@ export class AccountRuntime {
     };
   }
 
+  /** Our own device under an identity of ours. @throws RangeError there is no such identity. */
+  deviceOf(identity: IdentityKind): SessionClient['own'] {
+    if (identity === 'aci') return this.sessionClient.own;
+    if (this.pni === undefined) throw new RangeError('the account has no PNI');
+    const { serviceId, registrationId } = this.pni;
+    return { serviceId, deviceId: this.#account.deviceId, registrationId };
+  }
+
+  /**
+   * Does work with the private key of an identity of ours, which it gets only of the PNI: the
+   * workers have the ACI's. The key is wiped when the work is done.
+   */
+  async withPrivateKey<Result>(
+    identity: IdentityKind,
+    work: (privateKey: Uint8Array | undefined) => Promise<Result>,
+  ): Promise<Result> {
+    if (identity === 'aci') return work(undefined);
+    const privateKey = await OwnPni.loadPrivateKey(this.options.store);
+    try {
+      return await work(privateKey);
+    } finally {
+      privateKey.fill(0);
+    }
+  }
+
   /** The service's time, as far as it is known. */
   get clock(): MeasuredClock {
     return this.time.clock;
@@ -171,6 +202,7 @@ export class AccountRuntime {
     try {
       account = await openAccountRecord(options.store, options.account);
       const publicIds = await PublicIds.of(options.store);
+      const pni = await OwnPni.load(options.store, account.identityPublicKey);
       const identityKeyPair = {
         publicKey: account.identityPublicKey,
         privateKey: account.identityPrivateKey,
@@ -178,7 +210,7 @@ export class AccountRuntime {
       const engine = await Engine.create(
         checkSealerOptions({ ...options.sealerOptions, identityKeyPair }),
       );
-      return new AccountRuntime(options, engine, account, publicIds);
+      return new AccountRuntime(options, engine, account, publicIds, pni);
     } finally {
       // The workers have the key in their own memory, or there are no workers.
       account?.identityPrivateKey.fill(0);

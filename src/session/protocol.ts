@@ -99,8 +99,10 @@ export const SESSION_MESSAGE_TYPES = ['prekey', 'whisper'] as const;
  */
 export interface DecryptRequest {
   readonly kind: 'decrypt';
-  /** The receiving device. */
+  /** The receiving device, under the identity of ours that the messages were sent to. */
   readonly own: EncryptRequest['own'];
+  /** Private key of that identity, 32 bytes, wiped by the worker; absent: our ACI's. */
+  readonly privateKey?: Uint8Array<ArrayBuffer>;
   /**
    * Addresses `serviceId.deviceId`, with a space between each two; their session records, or
    * nothing.
@@ -182,6 +184,8 @@ export interface GroupReply {
 /** Prekeys to make, by their ids; one-time and last-resort Kyber prekeys are made alike. */
 export interface GeneratePreKeysRequest {
   readonly kind: 'generate-prekeys';
+  /** Private key of the identity that signs, 32 bytes, wiped by the worker; absent: our ACI's. */
+  readonly privateKey?: Uint8Array<ArrayBuffer>;
   /** ms since the epoch, as it is written into the records. */
   readonly nowMs: number;
   readonly preKeyIds: Uint32Array<ArrayBuffer>;

@@ -17,6 +17,7 @@ import {
   unpack,
 } from './protocol.js';
 import type { AccountRecord } from '../store/tables/account.js';
+import { copySecret } from '../util/bytes.js';
 import type { Clock } from '../util/clock.js';
 
 /** A device to encrypt for. */
@@ -176,15 +177,35 @@ export class SessionClient {
     return this.#own;
   }
 
-  /** Generates records of new prekeys. The caller commits them before the public keys leave. */
-  generatePreKeys(wanted: Omit<GeneratePreKeysRequest, 'kind'>): Promise<GeneratePreKeysReply> {
-    return this.run(() => ({ request: { kind: 'generate-prekeys', ...wanted }, moved: [] }));
+  /**
+   * Generates records of new prekeys. The caller commits them before the public keys leave.
+   *
+   * @param privateKey of the identity that signs, 32 bytes; absent: our ACI's
+   */
+  generatePreKeys(
+    wanted: Omit<GeneratePreKeysRequest, 'kind' | 'privateKey'>,
+    privateKey?: Uint8Array,
+  ): Promise<GeneratePreKeysReply> {
+    return this.run(() => {
+      const copy = movablePrivateKey(privateKey);
+      return { request: { kind: 'generate-prekeys', ...wanted, ...copy.field }, moved: copy.moved };
+    });
   }
 
   /** The public parts of prekeys, read from their records. These have the private halves. */
   describePreKeys(records: GeneratePreKeysReply): Promise<DescribePreKeysReply> {
     return this.run(() => ({ request: { kind: 'describe-prekeys', ...records }, moved: [] }));
   }
+}
+
+/** A copy of a private key, to be moved to a worker, which wipes it. */
+export function movablePrivateKey(privateKey: Uint8Array | undefined): {
+  readonly field: { readonly privateKey?: Uint8Array<ArrayBuffer> };
+  readonly moved: ArrayBuffer[];
+} {
+  if (privateKey === undefined) return { field: {}, moved: [] };
+  const copy = copySecret(privateKey);
+  return { field: { privateKey: copy }, moved: [copy.buffer] };
 }
 
 /** Shares in order, at most `maxCount` entries each, and none that takes too long. */

@@ -129,6 +129,7 @@ export const SCHEMA = {
                 lacksProfileKey: { type: 'bool', id: 10 },
                 accessDeniedMs: { type: 'double', id: 11 },
                 pendingIdentityKey: { type: 'bytes', id: 12 },
+                needsPniSignature: { type: 'bool', id: 13 },
               },
               nested: {
                 AccessMode: { values: { UNKNOWN: 0, ENABLED: 1, UNRESTRICTED: 2, DISABLED: 3 } },

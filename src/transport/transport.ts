@@ -39,6 +39,12 @@ export interface RequestOptions {
   readonly signal?: AbortSignal | undefined;
 }
 
+/** Options of a request about our own prekeys. */
+export interface PreKeyRequestOptions extends RequestOptions {
+  /** The identity of ours that the prekeys are of. Default `aci`. */
+  readonly identity?: 'aci' | 'pni';
+}
+
 interface SendRequest {
   /** Service id: a UUID (an ACI), or `PNI:` and a UUID. */
   readonly destination: string;
@@ -416,20 +422,20 @@ export interface AccountTransport extends Transport {
     options?: RequestOptions,
   ): Promise<ProfileOutcome>;
   /**
-   * `GET /v2/keys?identity=aci`, as the account.
+   * `GET /v2/keys?identity=aci` or `=pni`, as the account.
    *
    * @example
    * const count = await transport.countPreKeys();
    * if (count.status === 'ok') console.log(count.preKeys, count.kyberPreKeys);
    */
-  countPreKeys(options?: RequestOptions): Promise<PreKeyCountOutcome>;
+  countPreKeys(options?: PreKeyRequestOptions): Promise<PreKeyCountOutcome>;
   /**
-   * `PUT /v2/keys?identity=aci`, as the account.
+   * `PUT /v2/keys?identity=aci` or `=pni`, as the account.
    *
    * @example
    * const { status } = await transport.uploadPreKeys({ preKeys, signedPreKey });
    */
-  uploadPreKeys(upload: PreKeyUpload, options?: RequestOptions): Promise<DoneOutcome>;
+  uploadPreKeys(upload: PreKeyUpload, options?: PreKeyRequestOptions): Promise<DoneOutcome>;
   /**
    * `PUT /v1/accounts/attributes/`, as the account.
    *

@@ -10,6 +10,7 @@ import type {
   ProfileOutcome,
   ProfileUpload,
   Refusal,
+  PreKeyRequestOptions,
   RequestOptions,
   TransportListener,
 } from 'sealcast';
@@ -32,6 +33,8 @@ type AccountIntercept = (count: number, request: unknown) => AccountAnswer | Pro
 
 const LOST: Refusal = { status: 'unavailable', cause: new Error('the connection was lost') };
 
+type HeldPreKeys = Required<Pick<PreKeyUpload, 'preKeys' | 'kyberPreKeys'>> & PreKeyUpload;
+
 export class StandInAccountService extends StandInService implements AccountTransport {
   readonly accountRequests: AccountRequest[] = [];
   /**
@@ -46,10 +49,8 @@ export class StandInAccountService extends StandInService implements AccountTran
   /** Names of subscribers' profiles. */
   readonly names = new Map<string, ProfileName>();
   /** What it has of our prekeys. */
-  preKeys: Required<Pick<PreKeyUpload, 'preKeys' | 'kyberPreKeys'>> & PreKeyUpload = {
-    preKeys: [],
-    kyberPreKeys: [],
-  };
+  preKeys: HeldPreKeys = { preKeys: [], kyberPreKeys: [] };
+  pniPreKeys: HeldPreKeys = { preKeys: [], kyberPreKeys: [] };
 
   accountCountOf(name: AccountRequestName): number {
     return this.accountRequests.filter((request) => request.name === name).length;
@@ -116,16 +117,17 @@ export class StandInAccountService extends StandInService implements AccountTran
     };
   }
 
-  countPreKeys(options?: RequestOptions): Promise<PreKeyCountOutcome> {
+  countPreKeys(options: PreKeyRequestOptions = {}): Promise<PreKeyCountOutcome> {
     return this.#answer('countPreKeys', undefined, options, () => {
-      const { preKeys, kyberPreKeys } = this.preKeys;
+      const { preKeys, kyberPreKeys } = options.identity === 'pni' ? this.pniPreKeys : this.preKeys;
       return { status: 'ok', preKeys: preKeys.length, kyberPreKeys: kyberPreKeys.length } as const;
     });
   }
 
-  uploadPreKeys(upload: PreKeyUpload, options?: RequestOptions): Promise<DoneOutcome> {
+  uploadPreKeys(upload: PreKeyUpload, options: PreKeyRequestOptions = {}): Promise<DoneOutcome> {
     return this.#answer('uploadPreKeys', upload, options, () => {
-      this.preKeys = { ...this.preKeys, ...upload };
+      if (options.identity === 'pni') this.pniPreKeys = { ...this.pniPreKeys, ...upload };
+      else this.preKeys = { ...this.preKeys, ...upload };
       return { status: 'ok' } as const;
     });
   }

@@ -68,6 +68,8 @@ export interface Arrival {
   readonly ciphertext: Buffer;
   readonly type: 'prekey' | 'whisper';
   readonly message: DataMessage;
+  /** A PniSignatureMessage that came with it, serialized. */
+  readonly pniSignature: Uint8Array | undefined;
   readonly accessKey: Uint8Array | null;
   /** The sender certificate that was in the envelope; null where there was none. */
   readonly certificate: SenderCertificate | null;
@@ -363,7 +365,13 @@ export class StandInService implements Transport {
         arrival.ciphertext.equals(bytes),
     );
     if (seen !== undefined) {
-      this.arrivals.push({ ...facts, ciphertext: bytes, message: seen.message, duplicate: true });
+      this.arrivals.push({
+        ...facts,
+        ciphertext: bytes,
+        message: seen.message,
+        pniSignature: seen.pniSignature,
+        duplicate: true,
+      });
       return;
     }
     const { stores } = deviceOf(subscriber, deviceId);
@@ -388,9 +396,15 @@ export class StandInService implements Transport {
             stores.signedPreKeys,
             stores.kyberPreKeys,
           );
-    const { dataMessage } = decodeContent(unpadPlaintext(padded));
+    const { dataMessage, pniSignatureMessage } = decodeContent(unpadPlaintext(padded));
     if (dataMessage === undefined) throw new Error('not a data message');
-    this.arrivals.push({ ...facts, ciphertext: bytes, message: dataMessage, duplicate: false });
+    this.arrivals.push({
+      ...facts,
+      ciphertext: bytes,
+      message: dataMessage,
+      pniSignature: pniSignatureMessage,
+      duplicate: false,
+    });
   }
 
   async fetchPreKeys(

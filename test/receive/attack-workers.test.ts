@@ -11,6 +11,7 @@ import { SessionDecryptor, type SessionMessage } from '#dist/src/receive/decrypt
 import { describe, expect, it } from 'vitest';
 
 const POISON = 'b.1';
+const OWN = { serviceId: 'us', deviceId: 1, registrationId: 1 };
 
 /** Workers that die of what one sender sends, and otherwise give messages back as they are. */
 function dyingWorkers(asked: string[]): SessionClient {
@@ -32,8 +33,7 @@ function dyingWorkers(asked: string[]): SessionClient {
       usedKyberPreKeys: [],
     });
   };
-  const own = { serviceId: 'us', deviceId: 1, registrationId: 1 };
-  return { run, own, shareOf: () => 16 } as unknown as SessionClient;
+  return { run, own: OWN, shareOf: () => 16 } as unknown as SessionClient;
 }
 
 const message = (address: string, byte: number): SessionMessage => ({
@@ -47,12 +47,10 @@ describe('a message that workers die of', () => {
   it('is lost alone: those of other senders, who share a worker with him, are decrypted', async () => {
     const asked: string[] = [];
     const decryptor = new SessionDecryptor(new MemoryStore(), dyingWorkers(asked));
-    const { outcomes } = await decryptor.decrypt([
-      message('a.1', 1),
-      message(POISON, 2),
-      message('c.1', 3),
-      message('a.1', 4),
-    ]);
+    const { outcomes } = await decryptor.decrypt(
+      [message('a.1', 1), message(POISON, 2), message('c.1', 3), message('a.1', 4)],
+      { kind: 'aci', own: OWN },
+    );
     expect(outcomes).toEqual([
       { status: 'ok', plaintext: Uint8Array.of(1) },
       { status: 'lost', reason: undefined },

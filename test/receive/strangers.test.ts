@@ -85,6 +85,7 @@ describe('requests to strangers to send again', () => {
   it('keep a group id of its length only, and nothing of the message around it', () => {
     const message = new Uint8Array(100_000);
     const opened = (groupId: Uint8Array<ArrayBuffer>): OpenedEnvelope => ({
+      destination: 'aci',
       sender: randomUUID(),
       senderDevice: 1,
       sealed: true,
@@ -122,7 +123,7 @@ describe('a session', () => {
     const services = { records: { contacts: () => Promise.resolve([contact]) } };
     const book = await ContactBatch.read([aci], services as never);
     const record = new Uint8Array(length);
-    book.takeSession(`${aci}.1`, { record, registrationId: 5, identityKey: undefined });
+    book.takeSession(`${aci}.1`, { record, registrationId: 5, identityKey: undefined }, 'aci');
     expect(await book.session(`${aci}.1`)).toBe(isKept ? record : undefined);
     expect(book.get(aci).devices).toHaveLength(isKept ? 1 : 0);
     const [change] = await book.changes();

@@ -5,6 +5,7 @@ import type { Change, Store } from '../../store/store.js';
 import {
   loadPreKeyState,
   preKeyStateChange,
+  type IdentityKind,
   type PreKeyRange,
   type PreKeysRecord,
 } from '../../store/tables/account.js';
@@ -47,7 +48,7 @@ type PreKeyRecords = readonly (Uint8Array<ArrayBuffer> | undefined)[];
  * Our own prekeys, with which others begin sessions with us.
  *
  * These are one-time EC and Kyber prekeys, the signed prekey and the last-resort Kyber prekey, all
- * of our ACI. Their private halves are in the store before the service hears of the public ones.
+ * of one identity of ours. Their private halves are in the store before the service hears of the public ones.
  *
  * The service replaces its whole list of one-time prekeys by the one that it gets (`PUT /v2/keys`).
  * Prekeys of the old list that it handed out before may still be used, so the store keeps replaced
@@ -57,6 +58,7 @@ export class PreKeys {
   readonly #runtime: AccountRuntime;
   readonly #transport: AccountTransport;
   readonly #store: Store;
+  readonly #identity: IdentityKind;
   readonly #schedule: PreKeysSchedule;
   /**
    * Failures of the runs that {@link PreKeys.start} schedules.
@@ -67,8 +69,13 @@ export class PreKeys {
   #flight: Promise<Refusal | undefined> | undefined;
   readonly #closing = new AbortController();
 
-  constructor(runtime: AccountRuntime, transport: AccountTransport) {
+  constructor(
+    runtime: AccountRuntime,
+    transport: AccountTransport,
+    identity: IdentityKind = 'aci',
+  ) {
     this.#runtime = runtime;
+    this.#identity = identity;
     this.#transport = transport;
     this.#store = runtime.options.store;
     const { log } = runtime.options.telemetry;
@@ -76,7 +83,7 @@ export class PreKeys {
       {
         run: (signal) => this.#shared(signal),
         failed: (error) => {
-          log.warn({ code: error.code }, 'prekey maintenance failed');
+          log.warn({ code: error.code, identity }, 'prekey maintenance failed');
           this.problems.emit(error);
         },
       },
@@ -150,7 +157,7 @@ export class PreKeys {
   }
 
   async #maintain(signal: AbortSignal | undefined): Promise<Refusal | undefined> {
-    const counts = await this.#transport.countPreKeys({ signal });
+    const counts = await this.#transport.countPreKeys({ signal, identity: this.#identity });
     if (counts.status !== 'ok') return counts;
     const { clock } = this.#runtime;
     // After an answer of the service, so that the clock has been measured.
@@ -162,12 +169,16 @@ export class PreKeys {
     if (wanted.size > 0) {
       const answer = await this.#transport.uploadPreKeys(await this.#uploadOf(state, wanted), {
         signal,
+        identity: this.#identity,
       });
       if (answer.status !== 'ok') {
         if (isDefinite(answer)) await this.#discard(state, made);
         return answer;
       }
-      this.#runtime.options.telemetry.log.info({ kinds: [...wanted] }, 'prekeys were uploaded');
+      this.#runtime.options.telemetry.log.info(
+        { kinds: [...wanted], identity: this.#identity },
+        'prekeys were uploaded',
+      );
     }
     for (const kind of wanted) state = withUploaded(state, kind, clock.now());
     await this.#prune(state, clock.now());
@@ -214,18 +225,24 @@ export class PreKeys {
       state = made.state;
       ids[KINDS[kind].table].push(...idsOf(made.range));
     }
-    const { preKeys, signedPreKeys, kyberPreKeys } =
-      await this.#runtime.sessionClient.generatePreKeys({
-        nowMs,
-        preKeyIds: Uint32Array.from(ids.preKey),
-        signedPreKeyIds: Uint32Array.from(ids.signedPreKey),
-        kyberPreKeyIds: Uint32Array.from(ids.kyberPreKey),
-      });
+    const { preKeys, signedPreKeys, kyberPreKeys } = await this.#runtime.withPrivateKey(
+      this.#identity,
+      (privateKey) =>
+        this.#runtime.sessionClient.generatePreKeys(
+          {
+            nowMs,
+            preKeyIds: Uint32Array.from(ids.preKey),
+            signedPreKeyIds: Uint32Array.from(ids.signedPreKey),
+            kyberPreKeyIds: Uint32Array.from(ids.kyberPreKey),
+          },
+          privateKey,
+        ),
+    );
     await this.#store.commit([
-      ...recordChanges('preKey', ids.preKey, preKeys),
-      ...recordChanges('signedPreKey', ids.signedPreKey, signedPreKeys),
-      ...recordChanges('kyberPreKey', ids.kyberPreKey, kyberPreKeys),
-      preKeyStateChange(state),
+      ...this.#recordChanges('preKey', ids.preKey, preKeys),
+      ...this.#recordChanges('signedPreKey', ids.signedPreKey, signedPreKeys),
+      ...this.#recordChanges('kyberPreKey', ids.kyberPreKey, kyberPreKeys),
+      preKeyStateChange(state, this.#identity),
     ]);
     for (const { bytes } of [preKeys, signedPreKeys, kyberPreKeys]) bytes.fill(0);
     return state;
@@ -242,10 +259,10 @@ export class PreKeys {
     for (const kind of kinds) {
       const last = state[kind].at(-1);
       if (last === undefined) continue;
-      changes.push(...removals(KINDS[kind].table, idsOf(last)));
+      changes.push(...this.#removals(KINDS[kind].table, idsOf(last)));
       state = { ...state, [kind]: state[kind].slice(0, -1) };
     }
-    await this.#store.commit([...changes, preKeyStateChange(state)]);
+    await this.#store.commit([...changes, preKeyStateChange(state, this.#identity)]);
   }
 
   /** Returns the public halves of the newest prekeys of those kinds, from the store. */
@@ -289,28 +306,30 @@ export class PreKeys {
 
   async #prune(state: PreKeysRecord, nowMs: number): Promise<void> {
     const { state: kept, removed } = pruned(state, nowMs);
-    const changes = removed.flatMap(({ table, id }) => removals(table, [id]));
+    const changes = removed.flatMap(({ table, id }) => this.#removals(table, [id]));
     for (const { table, id } of removed)
-      if (table === 'kyberPreKey') changes.push(...(await kyberUseRemovals(this.#store, id)));
-    await this.#store.commit([...changes, preKeyStateChange(kept)]);
+      if (table === 'kyberPreKey')
+        changes.push(...(await kyberUseRemovals(this.#store, id, this.#identity)));
+    await this.#store.commit([...changes, preKeyStateChange(kept, this.#identity)]);
   }
 
   #records(kind: PreKeyKind, range: PreKeyRange): Promise<PreKeyRecords> {
-    return loadPreKeys(this.#store, KINDS[kind].table, idsOf(range));
+    return loadPreKeys(this.#store, KINDS[kind].table, idsOf(range), this.#identity);
   }
 
   async #load(): Promise<PreKeysRecord> {
-    return (await loadPreKeyState(this.#store)) ?? newState();
+    return (await loadPreKeyState(this.#store, this.#identity)) ?? newState();
+  }
+
+  #removals(table: PreKeyTable, ids: readonly number[]): Change[] {
+    return ids.map((id) => preKeyChange(table, id, null, this.#identity));
+  }
+
+  #recordChanges(table: PreKeyTable, ids: readonly number[], records: Packed): Change[] {
+    const values = unpack(records);
+    return ids.map((id, i) => preKeyChange(table, id, values[i] ?? null, this.#identity));
   }
 }
-
-const removals = (table: PreKeyTable, ids: readonly number[]): Change[] =>
-  ids.map((id) => preKeyChange(table, id, null));
-
-const recordChanges = (table: PreKeyTable, ids: readonly number[], records: Packed): Change[] => {
-  const values = unpack(records);
-  return ids.map((id, i) => preKeyChange(table, id, values[i] ?? null));
-};
 
 interface PublicHalf {
   readonly id: number;

@@ -1,5 +1,6 @@
 import { unlessWorkersDied } from '../../engine/worker-loss.js';
-import type { SessionClient } from '../../session/session-client.js';
+import { movablePrivateKey, type SessionClient } from '../../session/session-client.js';
+import type { IdentityKind } from '../../store/tables/account.js';
 import type { PreKeyIds } from '../../content/index.js';
 import {
   DECRYPT_STATUSES,
@@ -29,6 +30,14 @@ export interface SessionMessage {
   readonly bytes: Uint8Array<ArrayBuffer>;
   /** Ids that a prekey message names; undefined where they are malformed. */
   readonly preKeys: PreKeyIds | undefined;
+}
+
+/** The identity of ours that messages were sent to. */
+export interface ReceivingIdentity {
+  readonly kind: IdentityKind;
+  readonly own: DecryptRequest['own'];
+  /** 32 bytes; absent: the workers have it. The caller wipes it after the call. */
+  readonly privateKey?: Uint8Array;
 }
 
 /**
@@ -68,6 +77,7 @@ interface Task extends Pick<Share, 'addresses' | 'records'> {
   /** Indices of the senders' messages. */
   readonly indices: readonly number[];
   readonly preKeys: PreKeyLookup;
+  readonly identity: ReceivingIdentity;
 }
 
 type Wanted = Readonly<Record<PreKeyTable, ReadonlySet<number>>>;
@@ -82,8 +92,15 @@ export class SessionDecryptor {
     this.#sessionClient = sessionClient;
   }
 
-  /** @throws SealcastError ERR_CLOSED, ERR_LIBSIGNAL_UNAVAILABLE, what the store throws. */
-  async decrypt(messages: readonly SessionMessage[]): Promise<SessionsDecrypted> {
+  /**
+   * Decrypts messages that were sent to one identity of ours.
+   *
+   * @throws SealcastError ERR_CLOSED, ERR_LIBSIGNAL_UNAVAILABLE, what the store throws.
+   */
+  async decrypt(
+    messages: readonly SessionMessage[],
+    identity: ReceivingIdentity,
+  ): Promise<SessionsDecrypted> {
     const indicesByAddress = new Map<string, number[]>();
     messages.forEach(({ address }, index) => {
       const indices = indicesByAddress.get(address);
@@ -93,8 +110,8 @@ export class SessionDecryptor {
     const addresses = [...indicesByAddress.keys()];
     const ids = messages.map(({ preKeys }) => preKeys);
     const [records, preKeyLookup] = await Promise.all([
-      loadSessions(this.#store, addresses),
-      this.#preKeysOf(ids),
+      loadSessions(this.#store, addresses, identity.kind),
+      this.#preKeysOf(ids, identity.kind),
     ]);
 
     const outcomes = new Array<Decrypted>(messages.length);
@@ -121,7 +138,7 @@ export class SessionDecryptor {
         parts.map(async (part) => {
           const indices = part.addresses.flatMap((address) => indicesByAddress.get(address) ?? []);
           const reply = await this.#decryptShare(
-            { ...part, indices, preKeys: preKeyLookup },
+            { ...part, indices, preKeys: preKeyLookup, identity },
             messages,
             ids,
           );
@@ -148,6 +165,7 @@ export class SessionDecryptor {
           records: [sessions.get(address)?.record ?? known.get(address)],
           indices: [index],
           preKeys,
+          identity,
         };
         const reply = await this.#decryptShare(share, messages, ids);
         if (reply === undefined) {
@@ -190,7 +208,7 @@ export class SessionDecryptor {
   }
 
   async #decryptShare(
-    { addresses, records, indices, preKeys }: Task,
+    { addresses, records, indices, preKeys, identity }: Task,
     messages: readonly SessionMessage[],
     ids: readonly (PreKeyIds | undefined)[],
   ): Promise<DecryptReply | undefined> {
@@ -199,9 +217,11 @@ export class SessionDecryptor {
     const wanted = wantedOf(indices.map((index) => ids[index]));
     const decrypted = this.#sessionClient.run<DecryptReply>(() => {
       const sessions = pack(records);
+      const copy = movablePrivateKey(identity.privateKey);
       const request: DecryptRequest = {
         kind: 'decrypt',
-        own: this.#sessionClient.own,
+        own: identity.own,
+        ...copy.field,
         addresses: addresses.join(' '),
         sessions,
         senders: Uint32Array.from(own, ({ address }) => places.get(address) ?? 0),
@@ -212,20 +232,23 @@ export class SessionDecryptor {
         kyberPreKeys: preKeys.recordsOf('kyberPreKey', wanted.kyberPreKey),
         kyberUses: preKeys.kyberUses,
       };
-      return { request, moved: [sessions.bytes.buffer] };
+      return { request, moved: [sessions.bytes.buffer, ...copy.moved] };
     });
     return unlessWorkersDied(decrypted, undefined);
   }
 
   /** Records of all prekeys that the messages name, and their earlier uses. */
-  async #preKeysOf(ids: readonly (PreKeyIds | undefined)[]): Promise<PreKeyLookup> {
+  async #preKeysOf(
+    ids: readonly (PreKeyIds | undefined)[],
+    identity: IdentityKind,
+  ): Promise<PreKeyLookup> {
     const wanted = wantedOf(ids);
     const uses = ids.flatMap((each) => (each === undefined ? [] : kyberUseNames(each)));
     const [preKey, signedPreKey, kyberPreKey, kyberUses] = await Promise.all([
-      this.#recordsOf('preKey', wanted),
-      this.#recordsOf('signedPreKey', wanted),
-      this.#recordsOf('kyberPreKey', wanted),
-      knownKyberUses(this.#store, uses),
+      this.#recordsOf('preKey', wanted, identity),
+      this.#recordsOf('signedPreKey', wanted, identity),
+      this.#recordsOf('kyberPreKey', wanted, identity),
+      knownKyberUses(this.#store, uses, identity),
     ]);
     return new PreKeyLookup({ preKey, signedPreKey, kyberPreKey }, kyberUses);
   }
@@ -233,10 +256,11 @@ export class SessionDecryptor {
   async #recordsOf(
     table: PreKeyTable,
     wanted: Wanted,
+    identity: IdentityKind,
   ): Promise<Map<number, Uint8Array<ArrayBuffer>>> {
     const ids = [...wanted[table]];
     if (ids.length === 0) return new Map();
-    const records = await loadPreKeys(this.#store, table, ids);
+    const records = await loadPreKeys(this.#store, table, ids, identity);
     return new Map(
       ids.flatMap((id, i): [number, Uint8Array<ArrayBuffer>][] => {
         const record = records[i];
@@ -309,9 +333,9 @@ function kyberUseNames({ kyberPreKeyId, signedPreKeyId, baseKey }: PreKeyIds): s
  * Names of uses that only one prekey message may have. The caller that decrypts the message holds
  * locks of these names too, lest two messages have one use side by side.
  */
-export function useNames(ids: PreKeyIds): string[] {
-  const kyber = kyberUseNames(ids).map((name) => `Kyber prekey ${name}`);
-  return ids.preKeyId === undefined ? kyber : [`prekey ${ids.preKeyId}`, ...kyber];
+export function useNames(ids: PreKeyIds, identity: IdentityKind = 'aci'): string[] {
+  const kyber = kyberUseNames(ids).map((name) => `${identity} Kyber prekey ${name}`);
+  return ids.preKeyId === undefined ? kyber : [`${identity} prekey ${ids.preKeyId}`, ...kyber];
 }
 
 function haveUseInCommon(messages: readonly SessionMessage[]): boolean {

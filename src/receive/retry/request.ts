@@ -23,6 +23,8 @@ export function createRetryRequest(
     opened;
   // The other types are not encrypted.
   if (envelopeType === 'receipt' || envelopeType === 'plaintext') return undefined;
+  // Signal's clients ask for nothing that came to the PNI (Signal-Android: MessageDecryptor, 2026).
+  if (opened.destination === 'pni') return undefined;
   // Our own other devices are not asked: they have their own ways.
   if (sender === runtime.account.aci) return undefined;
   const message = encodeRetryRequest({ type: envelopeType, ciphertext, timestamp, senderDevice });

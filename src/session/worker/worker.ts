@@ -12,11 +12,12 @@ import {
 } from '../protocol.js';
 import { describePreKeys, generatePreKeys } from './prekeys.js';
 
-let privateKey: PrivateKey | undefined;
+/** Of our ACI. */
+let aciPrivateKey: PrivateKey | undefined;
 
 /**
- * A worker's side of the ratchet. libsignal keeps our private key in this thread from its first use
- * to its end.
+ * A worker's side of the ratchet. libsignal keeps the private key of our ACI in this thread from its
+ * first use to its end; a request about our PNI brings that one's.
  *
  * @param copyPrivateKey gives our private key, 32 bytes, which are wiped here.
  */
@@ -27,15 +28,21 @@ export async function runRatchet(
   if (request.kind === 'archive') return archiveAll(request);
   if (request.kind === 'group') return decryptGroups(request);
   if (request.kind === 'describe-prekeys') return describePreKeys(request);
-  if (privateKey === undefined) {
-    const bytes = copyPrivateKey();
-    privateKey = PrivateKey.deserialize(bytes);
-    bytes.fill(0);
-  }
+  const given = request.kind === 'encrypt' ? undefined : request.privateKey;
+  const privateKey = given === undefined ? (aciPrivateKey ??= take(copyPrivateKey())) : take(given);
   if (request.kind === 'generate-prekeys') return generatePreKeys(request, privateKey);
   return request.kind === 'decrypt'
     ? decryptAll(request, privateKey)
     : encryptAll(request, privateKey);
+}
+
+/** Reads a private key, and wipes its bytes. */
+function take(bytes: Uint8Array<ArrayBuffer>): PrivateKey {
+  try {
+    return PrivateKey.deserialize(bytes);
+  } finally {
+    bytes.fill(0);
+  }
 }
 
 /** Ends current sessions: no more is sent with them, what comes late can still be decrypted. */

@@ -31,6 +31,8 @@ export interface ContactRecord {
   readonly accessDeniedMs: number;
   /** 33 bytes: a new identity key that waits to be accepted. */
   readonly pendingIdentityKey?: Uint8Array;
+  /** Whether they wrote to our PNI, and not to our ACI since. */
+  readonly needsPniSignature?: boolean;
 }
 export const NEW_CONTACT: ContactRecord = {
   ...NEW_ACCESS,
@@ -69,6 +71,7 @@ export function decodeContact(bytes: Uint8Array): ContactRecord {
     ...(profileKey !== undefined && { profileKey }),
     ...(identityKey !== undefined && { identityKey }),
     ...(pendingIdentityKey !== undefined && { pendingIdentityKey }),
+    ...(wire['needsPniSignature'] === true && { needsPniSignature: true }),
   };
 }
 

@@ -53,11 +53,20 @@ export const kyberUseKey = (
   identity: IdentityKind = 'aci',
 ): string => `${PREFIXES[identity]}${kyberPreKeyId}/${signedPreKeyId}/${baseKey}`;
 
-/** Finds which of these uses the store has. */
-export async function knownKyberUses(store: Store, keys: readonly string[]): Promise<Set<string>> {
-  if (keys.length === 0) return new Set();
+/**
+ * Finds which of an identity's uses the store has.
+ *
+ * @param names keys as {@link kyberUseKey} makes them for the ACI
+ */
+export async function knownKyberUses(
+  store: Store,
+  names: readonly string[],
+  identity: IdentityKind = 'aci',
+): Promise<Set<string>> {
+  if (names.length === 0) return new Set();
+  const keys = names.map((name) => `${PREFIXES[identity]}${name}`);
   const values = await store.getMany('kyberPreKey', keys);
-  return new Set(keys.filter((_key, i) => values[i] !== undefined));
+  return new Set(names.filter((_name, i) => values[i] !== undefined));
 }
 
 export const kyberUseChange = (use: KyberUse, identity: IdentityKind = 'aci'): Change => ({

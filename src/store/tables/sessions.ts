@@ -1,24 +1,43 @@
 import type { Change, Store } from '../store.js';
+import type { IdentityKind } from './account.js';
 
 /** Address of a device, under which its session is stored: libsignal's record, unchanged. */
 export const sessionKey = (serviceId: string, deviceId: number): string =>
   `${serviceId}.${deviceId}`;
 
-/** Extracts the service id of an address. */
-export const serviceIdIn = (address: string): string => address.split('.', 1)[0] ?? address;
+/**
+ * Begin of the keys of sessions with an identity of ours. A device that wrote to our PNI has two:
+ * only messages to the PNI come in that one.
+ */
+const PREFIXES: Readonly<Record<IdentityKind, string>> = { aci: '', pni: 'pni/' };
+
+/** Extracts the service id of an address, or of a session's key. */
+export const serviceIdIn = (address: string): string =>
+  (address.startsWith(PREFIXES.pni) ? address.slice(PREFIXES.pni.length) : address).split(
+    '.',
+    1,
+  )[0] ?? address;
 
 /** Loads sessions by address; undefined where there is none. */
 export function loadSessions(
   store: Store,
   addresses: readonly string[],
+  identity: IdentityKind = 'aci',
 ): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
-  return store.getMany('session', addresses);
+  return store.getMany(
+    'session',
+    identity === 'aci' ? addresses : addresses.map((address) => PREFIXES[identity] + address),
+  );
 }
 
 /** @param record null removes the session */
-export const sessionChangeAt = (address: string, record: Uint8Array | null): Change => ({
+export const sessionChangeAt = (
+  address: string,
+  record: Uint8Array | null,
+  identity: IdentityKind = 'aci',
+): Change => ({
   table: 'session',
-  key: address,
+  key: PREFIXES[identity] + address,
   value: record,
 });
 

@@ -56,6 +56,7 @@ import type {
   DevicesOutcome,
   DoneOutcome,
   PreKeyCountOutcome,
+  PreKeyRequestOptions,
   PreKeysOutcome,
   PreKeyUpload,
   ProfileOutcome,
@@ -123,6 +124,12 @@ const MAX_TIMEOUT_MS = 2 ** 31 - 1;
 const ENVELOPE_TYPE = { whisper: 1, prekey: 3, plaintext: 8 } as const;
 
 const DONE = { status: 'ok' } as const;
+
+/** @throws SealcastError ERR_INVALID_ARGUMENT */
+function ownPreKeysPath({ identity = 'aci' }: PreKeyRequestOptions = {}): string {
+  if (!['aci', 'pni'].includes(identity)) refuse('identity', 'aci or pni');
+  return `/v2/keys?identity=${identity}`;
+}
 
 /**
  * The way to the service over libsignal's chat connections: one authenticated, one or more
@@ -347,13 +354,13 @@ export class ChatTransport implements AccountTransport {
     );
   }
 
-  async countPreKeys(options?: RequestOptions): Promise<PreKeyCountOutcome> {
-    return this.#get('/v2/keys?identity=aci', preKeyCountOfAnswer, options);
+  async countPreKeys(options?: PreKeyRequestOptions): Promise<PreKeyCountOutcome> {
+    return this.#get(ownPreKeysPath(options), preKeyCountOfAnswer, options);
   }
 
-  async uploadPreKeys(upload: PreKeyUpload, options?: RequestOptions): Promise<DoneOutcome> {
+  async uploadPreKeys(upload: PreKeyUpload, options?: PreKeyRequestOptions): Promise<DoneOutcome> {
     checkPreKeyUpload(upload);
-    return this.#put('/v2/keys?identity=aci', preKeyUploadJson(upload), () => DONE, options);
+    return this.#put(ownPreKeysPath(options), preKeyUploadJson(upload), () => DONE, options);
   }
 
   async setAccountAttributes(

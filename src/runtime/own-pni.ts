@@ -1,0 +1,72 @@
+import { SealcastError } from '../errors.js';
+import type { Store } from '../store/store.js';
+import { loadCredentials } from '../store/tables/credentials.js';
+
+/**
+ * The account's phone-number identity (PNI) on this device, without its private key.
+ *
+ * People who find the account by its number write to the PNI first; what is sent to them carries
+ * the signature, by which their client joins the two identities.
+ */
+export interface OwnPniFacts {
+  /** Service id: `PNI:` and a UUID, lower case. */
+  readonly serviceId: string;
+  readonly registrationId: number;
+  /** Signature of the ACI's identity key by the PNI's (libsignal: sign_alternate_identity). */
+  readonly signature: Uint8Array<ArrayBuffer>;
+}
+
+export class OwnPni implements OwnPniFacts {
+  readonly serviceId: string;
+  readonly registrationId: number;
+  readonly signature: Uint8Array<ArrayBuffer>;
+
+  private constructor({ serviceId, registrationId, signature }: OwnPniFacts) {
+    this.serviceId = serviceId;
+    this.registrationId = registrationId;
+    this.signature = signature;
+  }
+
+  /**
+   * Loads the PNI of the store's account; undefined where the account has none.
+   *
+   * @param aciIdentityKey 33 bytes
+   */
+  static async load(store: Store, aciIdentityKey: Uint8Array): Promise<OwnPni | undefined> {
+    const identity = (await loadCredentials(store))?.pniIdentity;
+    if (identity === undefined) return undefined;
+    try {
+      // An account without a PNI does not pay for libsignal's addon here.
+      const { IdentityKeyPair, PrivateKey, PublicKey } =
+        await import('@signalapp/libsignal-client');
+      const pair = new IdentityKeyPair(
+        PublicKey.deserialize(Uint8Array.from(identity.identityPublicKey)),
+        PrivateKey.deserialize(Uint8Array.from(identity.identityPrivateKey)),
+      );
+      return new OwnPni({
+        serviceId: identity.pni.replace(/^PNI:/i, 'PNI:'),
+        registrationId: identity.registrationId,
+        signature: pair.signAlternateIdentity(
+          PublicKey.deserialize(Uint8Array.from(aciIdentityKey)),
+        ),
+      });
+    } finally {
+      identity.identityPrivateKey.fill(0);
+    }
+  }
+
+  /**
+   * Loads the PNI's private key, 32 bytes, which the caller wipes.
+   *
+   * @throws SealcastError ERR_STORE_FAILED: the store has no PNI.
+   */
+  static async loadPrivateKey(store: Store): Promise<Uint8Array> {
+    const identity = (await loadCredentials(store))?.pniIdentity;
+    if (identity === undefined)
+      throw new SealcastError(
+        'ERR_STORE_FAILED',
+        'load the PNI: the store no longer has the credentials of the account',
+      );
+    return identity.identityPrivateKey;
+  }
+}
