@@ -1,4 +1,4 @@
-// Who may import whom. A room is a folder of src/; workers/ and assembly/ stand beside it.
+// Import directions. A room is a folder of src/; workers/ and assembly/ are beside it.
 // errors.ts and util/ (mechanisms that know nothing of Signal) are leaves that every room may
 // import.
 const room = (name) => `^src/${name}/`;
@@ -57,7 +57,7 @@ export default {
       'transport-imports-leaves',
       room('transport'),
       [ERRORS, UTIL],
-      'The way to the service, whoever uses it.',
+      'The way to the service, for every room.',
     ),
     only(
       'store-imports-access-mode',
@@ -104,7 +104,7 @@ export default {
         ERRORS,
         UTIL,
       ],
-      'What everything that acts for one account shares. A retry request is a transition of a delivery: delivery.ts has them all.',
+      'Parts that everything that acts for one account shares. A retry request is a transition of a delivery: delivery.ts has them all.',
     ),
     only(
       'broadcast-never-imports-receive',
@@ -201,7 +201,7 @@ export default {
     },
     {
       name: 'shipped-imports-only-dependencies',
-      comment: 'What is shipped must not lean on a development dependency.',
+      comment: 'Shipped code must not lean on a development dependency.',
       severity: 'error',
       from: { path: '^(src|workers)/' },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'undetermined'] },

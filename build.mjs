@@ -162,7 +162,7 @@ function keepKernels(folder) {
 }
 
 /**
- * What is wrong with the outputs, or null: kernels that are not those of the manifest, or a missing
+ * Fault of the outputs, or null: kernels that are not those of the manifest, or a missing
  * entry point.
  */
 function outputsFault() {

@@ -124,7 +124,7 @@ async function learnFromNewcomers(
   account.receiver.on('profileKey', ({ serviceId }) => learned.add(serviceId));
   account.receiver.discard();
   if (newcomers.length === 0) return learned;
-  // Before, nobody can write to us.
+  // Contacts can write to us only once the service has prekeys.
   await account.maintainPreKeys();
   // A hello counts as taken when it was acknowledged, and so is in the store with what it taught.
   await reporter.stage('profile keys', newcomers.length, (onProgress) =>
@@ -145,7 +145,7 @@ async function send(
   recipients: readonly string[],
   onProgress: (recipientsDone: number) => void,
 ): Promise<Sent> {
-  // A service would alert somebody and let the broadcast wait. Here nobody is there to mend it.
+  // A service would raise an alert and let the broadcast wait. Here no operator can mend it.
   const stopping = new AbortController();
   let problem: Error | undefined;
   broadcaster.once('certificateProblem', ({ error }) => {

@@ -8,8 +8,9 @@ export interface Confirmation {
 }
 
 /**
- * Waits for what the recipients' own libsignal clients decrypted, and holds it against what was
- * sent.
+ * Waits until the recipients' libsignal clients decrypted the message.
+ *
+ * The texts that they report are compared with the one that was sent.
  */
 export async function confirmDecrypted(
   service: MockService,

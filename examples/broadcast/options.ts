@@ -9,7 +9,7 @@ export interface BroadcastOptions {
   readonly storePath?: string;
 }
 
-/** The command line asks for something that cannot be; the message is for whoever typed it. */
+/** Error of a command line that cannot be followed; its message is for the terminal. */
 export class UsageError extends Error {}
 
 const MAX_SUBSCRIBERS = 10_000;
@@ -71,7 +71,7 @@ function explain(error: Error & { code?: unknown }): string {
   }
 }
 
-/** What the command line asks for: a broadcast, or the usage text. */
+/** Parses the command line, which asks for a broadcast or for the usage text. */
 export function parseOptions(args: readonly string[]): BroadcastOptions | 'help' {
   let values;
   try {

@@ -7,8 +7,7 @@ export interface Reporter {
   /** Says something once. */
   note(text: string): void;
   /**
-   * Runs a stage that takes `total` subscribers through, and shows how many of them it is done
-   * with.
+   * Runs a stage on `total` subscribers, and shows how many of them are done.
    */
   stage<T>(
     name: string,

@@ -71,7 +71,7 @@ async function openLasting(path: string): Promise<RunFolder> {
       store,
       serviceState,
       during: async (service, run) => {
-        // The state that was read is of no more use: sessions move on with the first message.
+        // The state that was read cannot be used again: sessions move on with the first message.
         if (serviceState !== undefined) await rename(join(path, STATE), join(path, STATE_IN_USE));
         try {
           return await run();

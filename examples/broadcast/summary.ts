@@ -24,7 +24,7 @@ function table(rows: readonly (readonly string[])[]): string[] {
   );
 }
 
-/** What the broadcast came to, for whoever started it. */
+/** Returns the report of the broadcast as text for the terminal. */
 export function summarize(report: BroadcastReport): string {
   const { sealed, failures, decrypted, subscribers, broadcastMs, kernel, threads } = report;
   const times = table([
@@ -37,7 +37,7 @@ export function summarize(report: BroadcastReport): string {
     ['decrypted', `${decrypted} of ${subscribers}`],
     ['kernel', `${kernel}, ${threads} ${threads === 1 ? 'thread' : 'threads'}`],
   ]);
-  // What was not learned, begun or fetched in this run was in the store.
+  // The store had everything that this run did not learn, begin or fetch.
   const work = table([
     ['profile keys learned', `${report.profileKeysLearned} of ${subscribers}`],
     ['sessions begun from prekeys', `${report.sessionsBegun} of ${subscribers}`],

@@ -60,8 +60,9 @@ export async function serveHotline(
 }
 
 /**
- * What is passed on of a message: its text, and that it came with more. Nothing of a message in a
- * group.
+ * Returns the part of a message that is passed on: its text, and a note of attachments.
+ *
+ * Nothing of a message in a group is passed on.
  */
 function textOf({ body = '', attachments = [], groupV2 }: DataMessage = {}): string {
   if (groupV2 !== undefined) return '';

@@ -29,7 +29,7 @@ async function fetchCertificate(service) {
 const service = await MockService.start({ subscribers: 0 });
 try {
   const certificate = await fetchCertificate(service);
-  // A session with the recipient would encrypt the text; this plaintext message stands in for its
+  // A session with the recipient would encrypt the text; this plaintext message replaces its
   // ciphertext.
   const ciphertext = signal.PlaintextContent.deserialize(
     Uint8Array.of(0xc0, 1, 2, 3, 0x80),

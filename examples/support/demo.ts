@@ -26,8 +26,9 @@ export class Demo implements AsyncDisposable {
   }
 
   /**
-   * Starts the mock service with that number of subscribers, and opens the account on a store of
-   * its own.
+   * Starts the mock service with that number of subscribers, and opens the account.
+   *
+   * The account has a store of its own.
    */
   static async open(subscribers: number): Promise<Demo> {
     const cleanups: (() => Promise<void>)[] = [];
