@@ -5,6 +5,7 @@ export {
   type AccountOptions,
 } from './account/account.js';
 export type { ChallengeAnswer } from './account/challenge.js';
+export { open, type OpenedAccount, type OpenOptions } from './account/open.js';
 export type { AccountDevice } from './account/devices.js';
 export { listContacts, type ContactSummary } from './account/contact-list.js';
 export { deriveAccessKey } from './access/access-key.js';
@@ -100,6 +101,13 @@ export {
   type ChatTransportConnectOptions,
   type ChatTransportOptions,
 } from './transport/chat/chat-transport.js';
+export {
+  signalNet,
+  type SignalEnvironment,
+  type SignalNetOptions,
+  type SignalNetwork,
+  type SignalProxy,
+} from './transport/chat/signal-net.js';
 export type { BackoffOptions } from './util/backoff.js';
 export type {
   AuthenticatedConnection,

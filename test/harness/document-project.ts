@@ -7,6 +7,7 @@ import { pathToFileURL } from 'node:url';
 import { serialize } from 'node:v8';
 import ts from 'typescript';
 import type { MockService } from '../mock-service/mock-service.js';
+import { credentialsChange } from '#dist/src/store/tables/credentials.js';
 import { builtFile } from './built-file.js';
 import { ConsumerProject, packageRoot } from './consumer-project.js';
 import type { CodeBlock } from './documents.js';
@@ -66,6 +67,7 @@ export const { password } = service.broadcaster;
 export const trustRoots = [service.trustRoot];
 export const { subscribers } = service;
 export const net = netOf(service);
+export const signal = { net, trustRoots };
 `;
 }
 
@@ -157,6 +159,8 @@ export class DocumentProject {
     this.#project.write('in-account.js', IN_ACCOUNT);
     this.#project.write('service.bin', serialize(service.description));
     await using opened = await NetworkAccount.open(service, join(this.#project.directory, STORE));
+    const { password } = service.description.broadcaster;
+    await opened.store.commit([credentialsChange({ password, capabilities: {}, createdAtMs: 1 })]);
     opened.account.receiver.discard();
     await service.subscribersSayHello();
   }

@@ -44,6 +44,9 @@ async function handle(call: CallMessage, onProgress: (value: unknown) => void): 
     case 'unlinkDevice':
       await started().unlinkDevice(call.params);
       return null;
+    case 'alertBroadcaster':
+      started().alertBroadcaster(call.params);
+      return null;
     case 'stop':
       return null;
   }

@@ -150,6 +150,11 @@ export class MockService implements AsyncDisposable {
     await this.link.call('unlinkDevice', { subscriber, deviceId });
   }
 
+  /** From its next connect on, the service warns the broadcaster's device. */
+  async alertBroadcaster(alert: string): Promise<void> {
+    await this.link.call('alertBroadcaster', { alert });
+  }
+
   /** Of the process that the service runs in. */
   get processId(): number {
     return this.link.processId;

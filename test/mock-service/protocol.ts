@@ -141,6 +141,8 @@ export interface Calls {
     progress: never;
     result: null;
   };
+  /** The service warns the broadcaster's devices, from their next connect on. */
+  alertBroadcaster: { params: { readonly alert: string }; progress: never; result: null };
   stop: { params: null; progress: never; result: null };
 }
 

@@ -173,6 +173,10 @@ export class ServiceHost {
     };
   }
 
+  alertBroadcaster({ alert }: Calls['alertBroadcaster']['params']): void {
+    this.server.setWebsocketUpgradeResponseHeaders({ 'X-Signal-Alert': alert });
+  }
+
   /** Makes the service answer that this subscriber has no account any more. */
   unregister({ subscriber }: Calls['unregister']['params']): void {
     this.server.unregister(this.find(subscriber).primary);
