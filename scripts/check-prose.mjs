@@ -1,10 +1,10 @@
 // npm run check:prose: refuses the turns of phrase that prose.mjs lists, in comments, docstrings
-// and texts of what is shipped, of the benchmarks, and in the documents. With file names it checks
-// these alone.
+// and texts of what is shipped, of the benchmarks, in the documents, and in titles of tests. With
+// file names it checks these alone.
 import { readFileSync } from 'node:fs';
 import { execFileSync } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
-import { checkCode, checkMarkdown } from './prose.mjs';
+import { checkCode, checkMarkdown, checkTitles } from './prose.mjs';
 
 const root = fileURLToPath(new URL('..', import.meta.url));
 const PLACES = [
@@ -15,6 +15,7 @@ const PLACES = [
   'docs',
   'examples',
   'scripts',
+  ':(glob)test/**/*.test.ts',
   ':(glob)*.md',
   ':(glob)*.mjs',
 ];
@@ -36,9 +37,8 @@ for (const file of files) {
   const isMarkdown = file.endsWith('.md');
   if (!isMarkdown && !/\.(?:ts|mjs|rs|proto)$/.test(file)) continue;
   const source = readFileSync(isGiven ? file : `${root}${file}`, 'utf8');
-  for (const { line, name, found, advice } of isMarkdown
-    ? checkMarkdown(source)
-    : checkCode(source, file)) {
+  const check = isMarkdown ? checkMarkdown : file.endsWith('.test.ts') ? checkTitles : checkCode;
+  for (const { line, name, found, advice } of check(source, file)) {
     count += 1;
     console.log(`${file}:${line}: ${name}: "${found}" (instead: ${advice})`);
   }

@@ -302,3 +302,37 @@ export function checkMarkdown(source) {
   flush(source.split('\n').length + 1);
   return problems;
 }
+
+/** Turns that the title of a test must not have. */
+const TITLE_TURNS = new Set(['gendered', 'whoever', 'nobody', 'seen to', 'as nobody']);
+
+/**
+ * Checks the titles of `describe`, `it` and `test`, with what they are chained to (`it.each`).
+ *
+ * @returns {{ line: number, name: string, found: string, advice: string }[]}
+ */
+export function checkTitles(source, name) {
+  const file = ts.createSourceFile(name, source, ts.ScriptTarget.Latest, true);
+  const problems = [];
+  const visit = (node) => {
+    if (
+      ts.isCallExpression(node) &&
+      /^(?:describe|it|test)\b/.test(node.expression.getText(file))
+    ) {
+      const [title] = node.arguments;
+      const text =
+        title !== undefined && (ts.isStringLiteralLike(title) || ts.isTemplateExpression(title))
+          ? title
+              .getText(file)
+              .slice(1, -1)
+              .replace(/\$\{[^}]*\}/g, '_')
+          : '';
+      const { line } = file.getLineAndCharacterOfPosition(node.arguments.pos);
+      for (const problem of checkSentences(text))
+        if (TITLE_TURNS.has(problem.name)) problems.push({ line: line + 1, ...problem });
+    }
+    ts.forEachChild(node, visit);
+  };
+  visit(file);
+  return problems;
+}

@@ -129,6 +129,20 @@ describe('the check of prose', () => {
   });
 });
 
+test('the check of prose finds a refused turn in the title of a test, and leaves its code alone', () => {
+  const source = [
+    "describe('the store', () => {",
+    "  const he = 'his';",
+    "  it.each([1])('gives him %s', () => he);",
+    '});',
+    'test(`is for nobody ${he}`, () => {});',
+  ].join('\n');
+  expect(check('titles.test.ts', source)).toEqual([
+    expect.stringMatching(/^3: gendered: /) as string,
+    expect.stringMatching(/^5: nobody: /) as string,
+  ]);
+});
+
 test('the list of words that the spelling check accepts is sorted, in lower case, without doubles', () => {
   const text = readFileSync(join(packageRoot, 'scripts/words.txt'), 'utf8');
   const words = text.trimEnd().split('\n');

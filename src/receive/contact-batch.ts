@@ -102,8 +102,8 @@ export class ContactBatch {
   }
 
   /**
-   * Takes a session with our PNI. Nothing is sent in it: answers go out from the ACI, in sessions of
-   * their own.
+   * Takes a session with our PNI. Nothing is sent in it: answers go out from the ACI, in sessions
+   * of their own.
    */
   #takePniSession(
     address: string,

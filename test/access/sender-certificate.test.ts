@@ -97,7 +97,7 @@ describe('a wait for a sender certificate ends', () => {
     expect(minutes(waits)).toBeLessThan(75);
   });
 
-  it('for all who wait, and whoever asks later waits through as many failures again', async () => {
+  it('for all callers that wait, and a later caller waits through as many failures again', async () => {
     const { cache, fetches } = openCache(() => MALFORMED);
     const waiting = await Promise.allSettled(Array.from({ length: 20 }, () => cache.get()));
     expect(waiting.every(({ status }) => status === 'rejected')).toBe(true);

@@ -47,14 +47,14 @@ async function blockDuring(name: RequestName): Promise<Delivery | undefined> {
 }
 
 describe('a contact who is blocked while a broadcast waits to', () => {
-  it('begin a session with him gets no session, and no profile key', async () => {
+  it('begin a session with that contact gets no session, and no profile key', async () => {
     const delivery = await blockDuring('fetchPreKeys');
     expect(delivery).toMatchObject({ status: 'failed', error: { code: 'ERR_RECIPIENT_BLOCKED' } });
     expect(service.arrivals).toEqual([]);
     expect(service.countOf('fetchPreKeys')).toBe(1);
   });
 
-  it('send to him again is not told the new profile key by a device that he adds', async () => {
+  it('send to the contact again is not told the new profile key by a device that the contact adds', async () => {
     await broadcast('welcome');
     expect(service.arrivals).toHaveLength(1);
     // The service will say that it is missing.

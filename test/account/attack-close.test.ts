@@ -110,7 +110,7 @@ describe('closing an account', () => {
     expect(await storedProfileKey({ store: inner })).not.toEqual(service.sender.profileKey);
   });
 
-  it('waits for what is being written, and so does whoever is opened meanwhile', async () => {
+  it('waits for pending writes, and so does an account that is opened meanwhile', async () => {
     let isHeld = false;
     let letGo: (() => void) | undefined;
     const before = (changes: readonly Change[]): Promise<void> | undefined =>

@@ -59,7 +59,7 @@ async function writeTo({ aci }: Subscriber): Promise<void> {
 }
 
 describe('a fetched profile', () => {
-  it('is asked for as nobody, with the access key and the version of the profile key, and opened with it', async () => {
+  it('is asked for unauthenticated, with the access key and the version of the profile key, and opened with it', async () => {
     const { aci, profileKey, identity } = await subscribeKnown();
     const { version } = await profileKeyFacts(profileKey, aci);
     expect(await profiles.fetchProfile(aci)).toEqual({
@@ -76,7 +76,7 @@ describe('a fetched profile', () => {
     });
   });
 
-  it('makes an unrestricted contact of who takes any key, though we have no profile key of his', async () => {
+  it('makes an unrestricted contact of who takes any key, though we do not have that profile key', async () => {
     const subscriber = await scene.service.subscribe();
     subscriber.access = 'unrestricted';
     const profile = await profiles.fetchProfile(subscriber.aci);
@@ -109,7 +109,7 @@ describe('a fetched profile', () => {
     expect(await profiles.fetchProfile(stranger.aci)).toMatchObject({ accessMode: 'disabled' });
   });
 
-  it('is asked for as the account where the contact is disabled, and enables him who takes our key again', async () => {
+  it('is asked for as the account where the contact is disabled, and enables a contact that takes our key again', async () => {
     const { aci, profileKey } = await subscribeKnown();
     await putContact(scene, aci, {
       profileKey,
@@ -161,7 +161,7 @@ describe('a fetched profile', () => {
     expect(profileKey).not.toEqual(newKey);
   });
 
-  it('holds the lock of the contact while it changes him, and not while the service is asked', async () => {
+  it('holds the lock of the contact while it changes the contact, and not while the service is asked', async () => {
     const { aci, profileKey } = await subscribeKnown();
     let ask!: () => void;
     const isAsked = new Promise<void>((resolve) => (ask = resolve));

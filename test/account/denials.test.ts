@@ -197,7 +197,7 @@ describe('a new identity key, where changes fail,', () => {
     expect(await waiting()).toEqual([]);
   });
 
-  it('of nobody is an argument error', async () => {
+  it('of no contact is an argument error', async () => {
     await expect(account.acceptIdentity('nobody')).rejects.toMatchObject({
       code: 'ERR_INVALID_ARGUMENT',
     });

@@ -336,7 +336,7 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
     const aci = randomUUID();
     const identityKey = new Uint8Array(33).fill(5);
 
-    it('rotates where he may have our profile key, and not where he cannot', async () => {
+    it('rotates where the contact may have our profile key, and not otherwise', async () => {
       await putContact(scene, aci, { identityKey, expireTimer: 9 });
       await scene.own.block(aci.toUpperCase());
       expect(await contactIn(scene, aci)).toMatchObject({ blocked: true, expireTimer: 9 });
@@ -349,7 +349,7 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
       expect(names(scene)).toEqual([]);
     });
 
-    it('costs no second key where he is blocked already, and is taken back', async () => {
+    it('costs no second key where the contact is blocked already, and is taken back', async () => {
       await putContact(scene, aci, { identityKey });
       await scene.own.block(aci);
       await scene.own.block(aci);
@@ -406,7 +406,7 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
       await expectRotated(scene);
     });
 
-    it('says that he is blocked and the new key on its way where the service refuses it', async () => {
+    it('says that the contact is blocked and the new key on its way where the service refuses it', async () => {
       await putContact(scene, aci, { identityKey });
       scene.service.answer('setAccountAttributes', { status: 'rate-limited', retryAfterMs: 1000 });
       const error: unknown = await scene.own.block(aci).catch((thrown: unknown) => thrown);

@@ -340,7 +340,7 @@ describe('wrong arguments', () => {
     await expect(own.finishPending(null as never)).rejects.toMatchObject(refusedField('options'));
   });
 
-  it('of a store that has them is what the caller gave, not what he made of it since', async () => {
+  it('of a store that has them is what the caller gave, not what the caller made of it since', async () => {
     const recoveryPassword = new Uint8Array(32).fill(6);
     await scene.own.setAttributes({ ...ATTRIBUTES, recoveryPassword });
     recoveryPassword.fill(0);

@@ -59,7 +59,7 @@ describe('what the service refuses for one recipient', () => {
       'ERR_RATE_LIMITED',
     ],
   ] as const)(
-    '%s fails him, is asked once, and the others get theirs',
+    '%s fails that recipient, is asked once, and the others get theirs',
     async (_, refusal, code) => {
       const [special, ...others] = await subscribeKnown(scene, 4);
       if (special === undefined) return failTest('subscriber');
@@ -113,7 +113,7 @@ describe('what the service refuses for one recipient', () => {
     },
   );
 
-  it('429 on prekeys for longer than we wait fails him', async () => {
+  it('429 on prekeys for longer than we wait fails the recipient', async () => {
     const [special, ...others] = await subscribeKnown(scene, 3);
     if (special === undefined) return failTest('subscriber');
     scene.service.intercepts.set('fetchPreKeys', (aci) =>
@@ -137,7 +137,7 @@ describe('what the service refuses for one recipient', () => {
     expect(service.textsOf(subscriber, 2)).toEqual(['a text']);
   });
 
-  it('a transport that rejects an argument fails him alone', async () => {
+  it('a transport that rejects an argument fails that recipient alone', async () => {
     const { SealcastError } = await import('sealcast');
     const [special, ...others] = await subscribeKnown(scene, 3);
     if (special === undefined) return failTest('subscriber');
@@ -268,7 +268,7 @@ describe('an outage', () => {
     expect(new Set(service.arrivals.map(({ timestamp }) => timestamp)).size).toBe(1);
   });
 
-  it('for one recipient alone ends as his own failure, while the others get theirs', async () => {
+  it('for one recipient alone ends as its own failure, while the others get theirs', async () => {
     const [special, ...others] = await subscribeKnown(scene, 8);
     if (special === undefined) return failTest('subscriber');
     scene.service.intercepts.set('sendSealed', (aci) =>
@@ -278,7 +278,7 @@ describe('an outage', () => {
     expect(names()).not.toContain('sendUnsealed');
   });
 
-  it('of everything, for the last ones of a broadcast, fails nobody however long it is', async () => {
+  it('of everything, for the last ones of a broadcast, fails no recipient however long it is', async () => {
     const [first, ...last] = await subscribeKnown(scene, 4);
     if (first === undefined) return failTest('subscriber');
     let outage = true;

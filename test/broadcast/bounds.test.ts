@@ -71,7 +71,7 @@ it('recipients with many timers each get their own', async () => {
   expect(timers).toEqual(subscribers.map((_, i) => [i + 1, 2]));
 });
 
-it('a run that nobody reads is read later from the store, each recipient once', async () => {
+it('a run without a reader is read later from the store, each recipient once', async () => {
   scene = await openScene();
   const subscribers = await subscribeKnown(scene, 40);
   const { broadcaster } = scene;

@@ -38,7 +38,7 @@ describe('recipients that wait', () => {
     expect(await last).toEqual([]);
   });
 
-  it('hold up whoever adds, once they are very many, and let him go when they are fewer, or at the end', async () => {
+  it('hold up the writer once they are very many, until they are fewer, or the end', async () => {
     const many = Array.from({ length: 262_145 }, (_, i) => String(i).padStart(6, '0'));
     const makeRoom = async (backlog: ChunkQueue): Promise<unknown> => backlog.next(1);
     const end = async (backlog: ChunkQueue): Promise<void> => {

@@ -42,7 +42,7 @@ async function namesOf(deliveries: AsyncIterable<Delivery>): Promise<string[]> {
 }
 const upTo = (count: number): string[] => Array.from({ length: count }, (_, i) => `r${i}`);
 
-describe('deliveries that nobody reads', () => {
+describe('deliveries without a reader', () => {
   it('are kept up to the bound, in order', async () => {
     const { stream, write, outbox } = makeStream();
     for (let i = 0; i < MAX_UNREAD; i++) void write(i);
@@ -51,7 +51,7 @@ describe('deliveries that nobody reads', () => {
     expect(await namesOf(stream.iterate())).toEqual(upTo(MAX_UNREAD));
   });
 
-  it('take no more memory above it, hold nobody up, and are read from the outbox', async () => {
+  it('take no more memory above it, hold up no delivery, and are read from the outbox', async () => {
     const { stream, write } = makeStream();
     for (let i = 0; i < 50 * MAX_UNREAD; i++) {
       expect(write(i)).toBeUndefined();

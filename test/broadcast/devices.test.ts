@@ -153,7 +153,7 @@ describe('devices that are not those we know', () => {
     expect(scene.service.textsOf(subscriber)).toEqual(['a text', 'a text']);
   });
 
-  it('devices that change in every round end the recipient, and hold nobody else up', async () => {
+  it('devices that change in every round end the recipient, and hold up no other', async () => {
     const [restless, ...others] = await subscribeKnown(scene, 5);
     if (restless === undefined) return failTest('subscriber');
     scene.service.intercepts.set('sendSealed', async (aci) => {

@@ -205,7 +205,7 @@ describe('the public name of a broadcast', () => {
   });
 });
 
-describe('whoever listens and throws', () => {
+describe('a listener that throws', () => {
   const caught: unknown[] = [];
   const note = (error: unknown): number => caught.push(error);
   let others: NodeJS.UncaughtExceptionListener[] = [];

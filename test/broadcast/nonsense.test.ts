@@ -105,7 +105,7 @@ const REQUESTS: readonly [RequestName, (victim: Subscriber) => Promise<void>][] 
 ];
 
 describe.each(REQUESTS)('a transport that answers %s with nonsense', (name, prepare) => {
-  it('fails that recipient, and nobody else', async () => {
+  it('fails that recipient alone', async () => {
     const [victim, ...others] = subscribers;
     if (victim === undefined) throw new Error('no subscriber');
     await prepare(victim);

@@ -106,7 +106,7 @@ describe('finished broadcasts', () => {
     expect(pruned.length).toBeGreaterThan(349);
   });
 
-  it('that a run goes on with, or that somebody asked for again, stay', async () => {
+  it('that a run goes on with, or that a contact asked for again, stay', async () => {
     await start();
     await put('busy', clock.now() - KEEP_MS - 1);
     await put('other', clock.now() - KEEP_MS - 1);

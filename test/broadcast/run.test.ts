@@ -131,7 +131,7 @@ describe('a run', () => {
     expect(warnings).toEqual([]);
   });
 
-  it('that is dry asks nobody for anything and changes nothing in the store', async () => {
+  it('that is dry sends no request and changes nothing in the store', async () => {
     const [known, stranger, denying] = await subscribeKnown(scene, 3);
     if (known === undefined || stranger === undefined || denying === undefined)
       return failTest('subscribers');

@@ -162,7 +162,7 @@ describe('a session', () => {
 });
 
 describe('a message', () => {
-  it("has the contact's own expire timer and its version, and nobody else's", async () => {
+  it("has the contact's own expire timer and its version, and no other contact's", async () => {
     const [timed, free] = await subscribeKnown(scene, 2);
     if (timed === undefined || free === undefined) return failTest('subscribers');
     await scene.broadcaster.setExpireTimer(timed.aci, 3600, 5);
@@ -175,7 +175,7 @@ describe('a message', () => {
     expect(messageTo(free)).not.toHaveProperty('expireTimer', 3600);
   });
 
-  it("has the account's own profile key, whoever gets it", async () => {
+  it("has the account's own profile key, for every recipient", async () => {
     const subscribers = await subscribeKnown(scene, 3);
     await scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers)).summary();
     for (const { message } of scene.service.arrivals) {

@@ -117,7 +117,7 @@ describe.each<
 
 describe('sourceOf', () => {
   test.each([undefined, 0, 128, 2 ** 32 - 1])(
-    'names nobody where the device is %s',
+    'names no sender where the device is %s',
     (sourceDeviceId) => {
       const source = {
         ...envelope,

@@ -89,7 +89,7 @@ describe('a flush that takes its time', () => {
     expect(await run.summary()).toMatchObject({ sealed: RECIPIENTS });
   });
 
-  test('on a disk that is slow to answer holds back those whose sessions it has, and nobody else', async () => {
+  test('on a disk that is slow to answer holds back those whose sessions it has, and no others', async () => {
     const kept = new Map<string, Uint8Array[]>();
     const tooEarly: string[] = [];
     const scene = await sceneOn(await onDisk(), {

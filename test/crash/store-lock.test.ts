@@ -131,7 +131,7 @@ describe('a store that is open in another thread of this process', () => {
     return worker;
   }
 
-  test('is refused as soon as its heartbeat is seen to move', async () => {
+  test('is refused as soon as its heartbeat moves', async () => {
     const worker = await ownerThread();
     const opening = openLmdbStore({ path }, { lookMs: 20, silenceMs: 600_000 });
     await expect(opening).rejects.toMatchObject(LOCKED);

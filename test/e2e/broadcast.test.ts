@@ -229,7 +229,7 @@ describe('a broadcast that goes wrong', () => {
     expect(await service.messageRequests()).toEqual([]);
   });
 
-  test('counts nobody whose profile key it could not learn, and sends them nothing', async () => {
+  test('counts no subscriber whose profile key it could not learn, and sends them nothing', async () => {
     const silent = Object.create(service, {
       subscribersSayHello: { value: () => Promise.resolve() },
     }) as MockService;

@@ -134,7 +134,7 @@ describe('a broadcast over the network', () => {
   });
 });
 
-describe('a broadcast over the network to somebody with two devices', () => {
+describe('a broadcast over the network to a recipient with two devices', () => {
   const from = (text: string): object => ({ text, sender: service.description.broadcaster.aci });
 
   test('is encrypted and sealed for each of them, in one request', async () => {
@@ -176,7 +176,7 @@ describe('a broadcast over the network to somebody with two devices', () => {
   });
 });
 
-describe('a broadcast over the network to somebody who registered again', () => {
+describe('a broadcast over the network to a recipient that registered again', () => {
   function watchIdentities(): BroadcasterEvents['identityChange'][0][] {
     const changes: BroadcasterEvents['identityChange'][0][] = [];
     sender.broadcaster.on('identityChange', (change) => changes.push(change));

@@ -264,7 +264,7 @@ describe('a transport connected to a service', () => {
     });
   });
 
-  test('fetches a profile as nobody, with the verifier of the access key; not with another key', async () => {
+  test('fetches a profile unauthenticated, with the verifier of the access key; not with another key', async () => {
     const [serviceId] = service.description.subscribers;
     const accessKey = accessKeys.get(serviceId!)!;
     const outcome = await transport.fetchProfile({ serviceId: serviceId!, accessKey });

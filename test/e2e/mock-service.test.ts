@@ -35,7 +35,7 @@ describe('MockService', () => {
     expect(await service.messageRequests()).toEqual([]);
   });
 
-  test('stops waiting when nobody decrypts anything', async () => {
+  test('stops waiting when no subscriber decrypts anything', async () => {
     await using service = await MockService.start({ subscribers: 1 });
     expect(await service.waitForDecrypted('never sent', { idleTimeoutMs: 50 })).toEqual([]);
   });

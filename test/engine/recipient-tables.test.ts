@@ -24,7 +24,7 @@ function sealTo(tables: RecipientTables, slot: number): TablesLease {
 }
 
 describe('a recipient', () => {
-  test('gets tables at his second sealing, and every later one is served by them', () => {
+  test('gets tables at the second sealing, and every later one is served by them', () => {
     const tables = new RecipientTables(3, 5, noLuck);
     expect(sealTo(tables, 2)).toEqual(NOTHING);
     expect(sealTo(tables, 4)).toEqual(NOTHING);
@@ -36,7 +36,7 @@ describe('a recipient', () => {
     expect(tables.size).toBe(2);
   });
 
-  test('who is prepared gets them before his first sealing, and that is no envelope', () => {
+  test('who is prepared gets them before the first sealing, and that is no envelope', () => {
     const tables = new RecipientTables(3, 5, noLuck);
     const lease = tables.leaseForPreparing(1);
     expect(lease).toEqual({ tables: 0, state: TABLES_WANTED });
@@ -45,7 +45,7 @@ describe('a recipient', () => {
     expect(sealTo(tables, 1)).toEqual({ tables: 0, state: TABLES_READY });
   });
 
-  test('without a slot never gets any, however often he comes', () => {
+  test('without a slot never gets any, however often it is sealed to', () => {
     const tables = new RecipientTables(3, 5, () => 0);
     for (let use = 0; use < 50; use++) {
       expect(tables.leaseForSealing(-1)).toEqual(NOTHING);
@@ -65,7 +65,7 @@ describe('a recipient', () => {
     expect(sealTo(tables, 0)).toEqual({ tables: building.tables, state: TABLES_READY });
   });
 
-  test('whose key can have none is not tried again, until his slot goes to another key', () => {
+  test('whose key can have none is not tried again, until its slot goes to another key', () => {
     const tables = new RecipientTables(1, 2, noLuck);
     expect(tables.leaseForPreparing(0).state).toBe(TABLES_WANTED);
     tables.release(0, TABLES_NONE);
@@ -80,7 +80,7 @@ describe('a recipient', () => {
     expect(tables.leaseForPreparing(0)).toEqual({ tables: 0, state: TABLES_WANTED });
   });
 
-  test('whose chunk was lost before his tables were built is tried again', () => {
+  test('whose chunk was lost before its tables were built is tried again', () => {
     const tables = new RecipientTables(1, 2, noLuck);
     expect(tables.leaseForPreparing(0).state).toBe(TABLES_WANTED);
     tables.release(0, TABLES_WANTED);
@@ -89,7 +89,7 @@ describe('a recipient', () => {
     expect(tables.leaseForSealing(0)).toEqual({ tables: 0, state: TABLES_WANTED });
   });
 
-  test('who lost his slot begins anew', () => {
+  test('that lost its slot begins again', () => {
     const tables = new RecipientTables(2, 2, noLuck);
     sealTo(tables, 0);
     sealTo(tables, 0);
@@ -159,7 +159,7 @@ describe('places', () => {
     throw new Error('a place was to be taken away');
   };
 
-  test('are given one after the other while there are any, and nobody loses his', () => {
+  test('are given one after the other while there are any, and no recipient loses its own', () => {
     const places = new SlotAllocator(5, noLuck);
     expect(Array.from({ length: 5 }, () => places.take(neverEvicts))).toEqual([0, 1, 2, 3, 4]);
     places.free(3);
@@ -170,7 +170,7 @@ describe('places', () => {
     expect(places.take(neverEvicts)).toBe(-1);
   });
 
-  test('that are none at all are given to nobody', () => {
+  test('that are none at all are given to no recipient', () => {
     const places = new SlotAllocator(0, () => 0);
     for (let use = 0; use < 100; use++) {
       places.tick();
@@ -194,7 +194,7 @@ describe('places', () => {
     expect(places.size).toBe(100);
   });
 
-  test('that nobody used for eight laps are given to whoever comes, those in use to nobody', () => {
+  test('that were unused for eight laps are given to the next recipient, and those in use stay', () => {
     const places = new SlotAllocator(8, noLuck);
     for (let i = 0; i < 8; i++) places.use(places.take(neverEvicts));
     for (let use = 0; use < 64; use++) {

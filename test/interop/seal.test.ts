@@ -104,7 +104,7 @@ describe.each(kernelNames)('with the kernel %s', (kernel) => {
     });
   });
 
-  describe("recipients' keys that nobody should have", () => {
+  describe("recipients' keys that no recipient should have", () => {
     const content = random(100);
     const requestFor = (
       point: string,

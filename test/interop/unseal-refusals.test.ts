@@ -250,7 +250,7 @@ describe.each(kernelNames)('with the kernel %s', (kernel) => {
       }
     });
 
-    it('cannot be altered by whoever gets one result for those who get the next', async () => {
+    it('cannot be altered by a caller that gets one result for those who get the next', async () => {
       const envelope = envelopeWith();
       const first = await unseal(envelope);
       if (first?.ok !== true) throw new Error('it was not opened');

@@ -172,7 +172,7 @@ describe.each(kernelNames)('with the kernel %s', (kernel) => {
       }
     });
 
-    it('gives a slot to the sender only once his certificate held', async () => {
+    it('gives a slot to the sender only once the certificate held', async () => {
       const fresh = await Sealer.create({
         identityKeyPair: recipient.identity,
         threads: 1,

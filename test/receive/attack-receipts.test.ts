@@ -51,7 +51,7 @@ describe('a receipt', () => {
     expect(receiver.stats()).toMatchObject({ messages: 1, refused: { 'invalid-content': 1 } });
   });
 
-  it('as long as a message may be is not kept, and holds up nobody', async () => {
+  it('as long as a message may be is not kept, and holds up no other', async () => {
     const { service, receiver, store } = scene;
     // Two bytes each: 96 KiB.
     const longest = receipt(48_000);

@@ -51,7 +51,7 @@ const retryRows = async (): Promise<number> =>
   (await scene.store.list('inbox', { prefix: 'r/', limit: 100 })).length;
 
 describe('a request to send something again', () => {
-  it('is not held up by a sender to whom the service takes nothing for hours, however much he sends', async () => {
+  it('is not held up by a sender to whom the service takes nothing for hours, however much that sender sends', async () => {
     const { service } = scene;
     const flooder = await strangerByAccident();
     const honest = await strangerByAccident();

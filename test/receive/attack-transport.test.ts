@@ -70,7 +70,7 @@ describe('a transport', () => {
     await expectWorks(receiver);
   });
 
-  it('that throws when it is let go keeps nobody from closing', async () => {
+  it('that throws when it is released does not prevent closing', async () => {
     const receive = service.receive.bind(service);
     service.receive = (listener) => {
       const end = receive(listener);

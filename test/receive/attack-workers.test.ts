@@ -44,7 +44,7 @@ const message = (address: string, byte: number): SessionMessage => ({
 });
 
 describe('a message that workers die of', () => {
-  it('is lost alone: those of other senders, who share a worker with him, are decrypted', async () => {
+  it('is lost alone: those of other senders, that share the worker, are decrypted', async () => {
     const asked: string[] = [];
     const decryptor = new SessionDecryptor(new MemoryStore(), dyingWorkers(asked));
     const { outcomes } = await decryptor.decrypt(

@@ -148,7 +148,7 @@ describe('a store that fails', () => {
 });
 
 describe('a receiver that discards', () => {
-  it('says when it stops, for nobody iterates who would be told', async () => {
+  it('says when it stops, for no loop would be told', async () => {
     await sendRounds(1);
     const before = (changes: readonly Change[]): void => {
       if (changes.some(({ table }) => table === 'session')) throw new Error('the disk is full');

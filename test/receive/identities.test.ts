@@ -56,7 +56,7 @@ async function broadcast(body: string): Promise<unknown> {
 describe('a sender who registered anew, where that is accepted,', () => {
   beforeEach(() => open('accept'));
 
-  it('is read; his session is the new one, and those of his other devices are over', async () => {
+  it('is read; the session is the new one, and those of the other devices are over', async () => {
     await scene.service.reregister(sender);
     await scene.service.send(sender, text('new'));
     expect(bodiesOf(await take(scene.receiver, 1))).toEqual(['new']);
@@ -86,7 +86,7 @@ describe('a sender who registered anew, where that is accepted,', () => {
     expect(scene.service.arrivals.map(({ deviceId }) => deviceId)).toEqual([1, 2]);
   });
 
-  it('in the batch in which his old devices spoke last, is told so once', async () => {
+  it('in the batch in which the old devices spoke last, is told so once', async () => {
     await scene.receiver.close();
     for (const deviceId of [1, 2])
       await scene.service.send(sender, text(`last ${deviceId}`), { deviceId });
@@ -106,7 +106,7 @@ describe('a sender who registered anew, where that is accepted,', () => {
 describe('a sender who registered anew, where that fails,', () => {
   beforeEach(() => open('fail'));
 
-  it('is read, and not sent to: he is still known by his old identity', async () => {
+  it('is read, and not sent to: the sender is still known by the old identity', async () => {
     const before = await identityKey();
     await scene.service.reregister(sender);
     await scene.service.send(sender, text('new'));

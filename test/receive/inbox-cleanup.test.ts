@@ -79,7 +79,7 @@ describe('rows that were dealt with', () => {
     expect(removed).toEqual([['a']]);
   });
 
-  it('are gone when it is closed, whoever was in work', async () => {
+  it('are gone when it is closed, even those in work', async () => {
     const { rows, removed } = observed();
     rows.expectTaker();
     rows.add('a');

@@ -97,7 +97,7 @@ const encrypted = (): OutboxRecord => ({
 
 describe('a longer text that an older version stored', () => {
   it.each(['sending', 'ingesting'] as const)(
-    'goes to nobody when it is resumed while %s',
+    'goes to no recipient when it is resumed while %s',
     async (state) => {
       await storeBroadcast('old', { state }, [QUEUED, encrypted(), SEALED]);
       const opened = await openBroadcaster();
@@ -122,7 +122,7 @@ describe('a longer text that an older version stored', () => {
     expect(await rowsOf('old')).toEqual([QUEUED, QUEUED, QUEUED]);
   });
 
-  it('is not sent again to somebody who could not read it', async () => {
+  it('is not sent again to a recipient that could not read it', async () => {
     const { service } = scene;
     const timestamp = Date.now() - 5000;
     await storeBroadcast('old', { state: 'finished', timestamp, finishedAtMs: Date.now() }, [

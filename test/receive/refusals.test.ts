@@ -93,7 +93,7 @@ describe('a certificate', () => {
     expect(refusals()).toEqual({ 'expired-certificate': 2 });
   });
 
-  it('that was refused costs no subscriber his slot', async () => {
+  it('that was refused costs no subscriber a slot', async () => {
     const { service, store } = scene;
     // It shares the workers, and shows their slots.
     const shared = { store, transport: service, trustRoots: [service.trustRoot] };
@@ -155,7 +155,7 @@ describe('a message', () => {
     await expectRefused({ 'sealed-to-pni': 1, 'sent-to-pni': 4 });
   });
 
-  it('of a type that nobody knows, or that lacks what its type needs, is refused', async () => {
+  it('of an unknown type, or that lacks what its type needs, is refused', async () => {
     const source = { sourceServiceId: sender.aci, sourceDeviceId: 1 };
     const content = Uint8Array.of(1, 2, 3);
     for (const type of [0, 2, 4, 7, 9, 100])

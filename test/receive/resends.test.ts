@@ -124,7 +124,7 @@ describe('a subscriber whose sessions broke', () => {
     expect(scene.receiver.stats().internal).toBe(subscribers.length);
   });
 
-  it('is answered though he asks before the service has said that it took the message', async () => {
+  it('is answered though the recipient asks before the service has said that it took the message', async () => {
     const { service } = scene;
     await service.loseSessions(first());
     service.haveDevicesAsk();
@@ -182,7 +182,7 @@ describe('a request to send something again', () => {
     expect(await stateOf('second')).toBe('finished');
   });
 
-  it('of somebody who was no recipient sends nothing', async () => {
+  it('of a contact that was no recipient sends nothing', async () => {
     const { service } = scene;
     const stranger = await service.subscribe();
     const { plaintext } = service.retryRequestFor(stranger, lastOf(first()).timestamp);

@@ -124,7 +124,7 @@ describe('a message that cannot be decrypted', () => {
     expect(scene.service.retryRequests).toMatchObject([{ sealed: true }]);
   });
 
-  it('is healed: the sender begins a new session, and what he sends again is read', async () => {
+  it('is healed: the sender begins a new session, and the message that is sent again is read', async () => {
     await loseSession();
     await scene.service.send(sender, text('lost'), { timestamp: 9 });
     await untilAsked(1);
@@ -133,7 +133,7 @@ describe('a message that cannot be decrypted', () => {
     expect(bodiesOf(await take(scene.receiver, 1))).toEqual(['lost']);
   });
 
-  it('of a stranger has his devices looked up', async () => {
+  it('of a stranger looks the devices up', async () => {
     const message = await scene.service.encrypt(sender, text('to be broken'));
     // Nothing but the ratchet's MAC is spoiled: what it names can be read.
     const bytes = message.serialize();
@@ -159,7 +159,7 @@ describe('a message that cannot be decrypted', () => {
     expect(scene.service.requests).toEqual([]);
   });
 
-  it('of somebody blocked is not even tried: his session stays as it is', async () => {
+  it('of a blocked contact is not even tried: the session stays as it is', async () => {
     await scene.service.send(sender, text('before'));
     await take(scene.receiver, 1);
     await changeContact(scene as never, sender, { blocked: true });

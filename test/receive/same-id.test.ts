@@ -75,7 +75,7 @@ async function holdResend(timestamp: number): Promise<void> {
 release = () => undefined;
 
 describe('the same id again, while who asked for the message is sent it again', () => {
-  it('goes on as soon as that has ended, and sends to nobody twice', async () => {
+  it('goes on as soon as that has ended, and sends to no recipient twice', async () => {
     const { timestamp } = await broadcast(subscribers.slice(0, 2)).summary();
     await holdResend(timestamp);
     const run = broadcast();

@@ -34,7 +34,7 @@ const queueReceipt = (sourceServiceId: string, serverTimestamp: number): number 
   );
 
 describe('contacts', () => {
-  it('are not begun by receipts of senders that nobody has heard of', async () => {
+  it('are not begun by receipts of unknown senders', async () => {
     scene.receiver.discard();
     for (let i = 0; i < 300; i++) queueReceipt(randomUUID(), Date.now());
     await untilDelivered(scene);

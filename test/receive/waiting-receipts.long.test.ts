@@ -12,7 +12,7 @@ beforeEach(async () => {
   senders = await Promise.all(Array.from({ length: 4 }, () => service.subscribe()));
 });
 
-describe('while nobody iterates', () => {
+describe('without a loop that iterates', () => {
   const receiptOf = ({ aci }: Subscriber, timestamp: number): Uint8Array<ArrayBuffer> =>
     serviceEnvelope({
       type: 5,

@@ -54,7 +54,7 @@ describe('CertificateMemory', () => {
     expect(recalls(memory, known)).toBe(true);
   });
 
-  test('has four places for one sender, however many variants he makes of his certificate', () => {
+  test('has four places for one sender, however many variants of a certificate that sender makes', () => {
     const memory = new CertificateMemory();
     const subscribers = Array.from({ length: 200 }, () => certificateOf());
     for (const { bytes, parsed } of subscribers) memory.remember(bytes, parsed, true);

@@ -242,7 +242,7 @@ describe('unseal() takes', () => {
     ]);
   });
 
-  test('a trust root of low order, which vouches for nobody', async () => {
+  test('a trust root of low order, which vouches for no sender', async () => {
     const [envelope = new Uint8Array()] = envelopesOf(
       await sealer.seal([{ recipientIdentityKey: publicKey, content }]),
     );

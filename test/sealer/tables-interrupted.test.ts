@@ -68,7 +68,7 @@ async function startLarge(signal?: AbortSignal): Promise<{ results: Promise<Seal
 
 describe('workers that die', () => {
   test.each(['seal', 'prepare'] as const)(
-    'before %s() has built what it was to build leave room for whoever comes next',
+    'before %s() has built what it was to build leave room for the next recipient',
     async (call) => {
       const list = regulars.slice(0, 16);
       using hold = new WorkerHold();

@@ -265,7 +265,7 @@ describe('encryption', () => {
     expect(dataFile().includes(Buffer.from(KEY).toString('base64'))).toBe(false);
   });
 
-  test('copies the key: the caller may wipe his', async () => {
+  test('copies the key: the caller may wipe the original', async () => {
     const encryptionKey = Uint8Array.from(KEY);
     const opening = open({ encryptionKey });
     encryptionKey.fill(0);

@@ -111,7 +111,7 @@ describe.each(KINDS)('%s', (_name, open) => {
     expect(sameBytes(await store.getMany('contact', keys), expected)).toBe(true);
   });
 
-  test('copies values when the call is made, and gives every caller a copy of his own', async () => {
+  test('copies values when the call is made, and gives every caller an own copy', async () => {
     const value = text('before');
     const committed = store.commit([{ table: 'contact', key: 'a', value }]);
     value.fill(0);

@@ -72,7 +72,7 @@ describe('a profile that a transport fetches', () => {
   const answerWith = (change: object): FakeService =>
     service.on('GET', /^\/v1\/profile\//, () => ({ status: 200, body: { ...answer, ...change } }));
 
-  test('as nobody, with an access key, and as the account, without: the same', async () => {
+  test('unauthenticated, with an access key, and as the account, without: the same', async () => {
     answerWith({});
     expect(
       await transport.fetchProfile({ serviceId: ACI, version, accessKey: ACCESS_KEY }),

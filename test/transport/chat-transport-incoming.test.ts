@@ -20,7 +20,7 @@ afterEach(() => transport.close());
 const names = (count: number, from = 0): string[] =>
   Array.from({ length: count }, (_, i) => `m${from + i}`);
 
-describe('what comes for the account while nobody listens', () => {
+describe('what comes for the account while no listener is there', () => {
   test('is given to the next listener in order, then that the queue is empty, then what is new', async () => {
     source.newest.deliver('first');
     source.newest.queueEmpty();
@@ -64,7 +64,7 @@ describe('what comes for the account while nobody listens', () => {
     expect([gone.heard, next.heard]).toEqual([[], ['kept', '(empty)']]);
   });
 
-  test('is given to nobody when its connection is lost: the service delivers it again', async () => {
+  test('is given to no listener when its connection is lost: the service delivers it again', async () => {
     const [lost] = source.all;
     lost!.deliver('kept');
     lost!.queueEmpty();
@@ -155,7 +155,7 @@ describe('more than is kept', () => {
     expect(source.all).toHaveLength(1);
   });
 
-  test('and nobody to take it: the connection stays until somebody comes', async () => {
+  test('and no listener: the connection stays until one comes', async () => {
     for (const name of names(MAX_KEPT + 1)) source.newest.deliver(name);
     const heard: string[] = [];
     const stop = transport.receive({ onQueueEmpty: () => heard.push('(empty)') });

@@ -219,7 +219,7 @@ describe('what a transport answers when the service answers', () => {
     expect(await outcomes(names, { status: 204 })).toEqual(done);
   });
 
-  test('200 to a sealed message, with a body that is no JSON: nobody knows whether it was sent', async () => {
+  test('200 to a sealed message, with a body that is no JSON: it is unknown whether it was sent', async () => {
     expect(await outcomes(['sendSealed'], { status: 200 })).toEqual({
       sendSealed: { status: 'unavailable' },
     });

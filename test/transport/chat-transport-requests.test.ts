@@ -132,7 +132,7 @@ describe('prekeys that a transport fetches', () => {
     }
   }
 
-  test('as nobody, with an access key, and as the account, without: the same bundles', async () => {
+  test('unauthenticated, with an access key, and as the account, without: the same bundles', async () => {
     const answer = preKeysAnswer();
     service.on('GET', /^\/v2\/keys\//, () => answer.response);
     const asNobody = await transport.fetchPreKeys({
@@ -165,7 +165,7 @@ describe('prekeys that a transport fetches', () => {
 });
 
 describe('what a transport asks of an account', () => {
-  test('whether there is one, as nobody', async () => {
+  test('whether there is one, unauthenticated', async () => {
     service.on('HEAD', /^\/v1\/accounts\/account\//, () => ({ status: 200 }));
     expect(await transport.accountExists(ACI)).toEqual({ status: 'ok', exists: true });
     const { path, authenticated, headers } = lastRequest();

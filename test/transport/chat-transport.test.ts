@@ -302,7 +302,7 @@ describe('a transport that is closed under its listener', () => {
   });
 });
 
-describe('several connections as nobody', () => {
+describe('several unauthenticated connections', () => {
   test('share the requests: each takes the connection with the fewest in flight', async () => {
     const service = new SlowService();
     await open(service, { unauthenticatedConnections: 3 });

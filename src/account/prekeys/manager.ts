@@ -48,7 +48,8 @@ type PreKeyRecords = readonly (Uint8Array<ArrayBuffer> | undefined)[];
  * Our own prekeys, with which others begin sessions with us.
  *
  * These are one-time EC and Kyber prekeys, the signed prekey and the last-resort Kyber prekey, all
- * of one identity of ours. Their private halves are in the store before the service hears of the public ones.
+ * of one identity of ours. Their private halves are in the store before the service hears of the
+ * public ones.
  *
  * The service replaces its whole list of one-time prekeys by the one that it gets (`PUT /v2/keys`).
  * Prekeys of the old list that it handed out before may still be used, so the store keeps replaced

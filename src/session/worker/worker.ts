@@ -16,8 +16,8 @@ import { describePreKeys, generatePreKeys } from './prekeys.js';
 let aciPrivateKey: PrivateKey | undefined;
 
 /**
- * A worker's side of the ratchet. libsignal keeps the private key of our ACI in this thread from its
- * first use to its end; a request about our PNI brings that one's.
+ * A worker's side of the ratchet. libsignal keeps the private key of our ACI in this thread from
+ * its first use to its end; a request about our PNI brings that one's.
  *
  * @param copyPrivateKey gives our private key, 32 bytes, which are wiped here.
  */

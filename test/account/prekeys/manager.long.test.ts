@@ -252,7 +252,7 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
     await other.close();
   });
 
-  it('are seen to once for all who ask at once', async () => {
+  it('are maintained once for all callers at once', async () => {
     await Promise.all([preKeys.maintain(), preKeys.maintain(), preKeys.maintain()]);
     expect(scene.service.accountRequests.map(({ name }) => name)).toEqual([
       'countPreKeys',
