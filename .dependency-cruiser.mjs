@@ -181,6 +181,7 @@ export default {
         room('store'),
         room('transport'),
         '^src/account/prekeys/plan\\.ts$',
+        '^src/broadcast/delivery\\.ts$',
         ERRORS,
         UTIL,
       ],

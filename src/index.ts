@@ -8,6 +8,8 @@ export type { ChallengeAnswer } from './account/challenge.js';
 export { open, type OpenedAccount, type OpenOptions } from './account/open.js';
 export type { AccountDevice } from './account/devices.js';
 export { listContacts, type ContactSummary } from './account/contact-list.js';
+export { DeviceLink, linkDevice, type LinkOptions } from './link/link-device.js';
+export type { LinkedAccount, LinkEvent } from './link/link-events.js';
 export { deriveAccessKey } from './access/access-key.js';
 export type { AccessMode } from './access/access-mode.js';
 export { MAX_BODY_BYTES, truncateBody } from './content/limits.js';
@@ -108,6 +110,7 @@ export {
   type SignalNetwork,
   type SignalProxy,
 } from './transport/chat/signal-net.js';
+export type { LinkNet } from './transport/chat/link-source.js';
 export type { BackoffOptions } from './util/backoff.js';
 export type {
   AuthenticatedConnection,

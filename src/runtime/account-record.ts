@@ -61,6 +61,31 @@ export async function openAccountRecord(
 }
 
 /**
+ * Returns the serialized record of an account that takes the place of the store's.
+ *
+ * The store's former profile key counts as retired, unless it is the new one as well.
+ */
+export async function accountWith(
+  store: Store,
+  account: AccountRecord,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const bytes = await loadAccount(store);
+  if (bytes === undefined) return encodeAccount(account);
+  const { retiredProfileKeys = [], profileKey } = decodeAccount(bytes);
+  const hashes =
+    profileKey === undefined || isRetired(retiredProfileKeys, profileKey)
+      ? retiredProfileKeys
+      : [...retiredProfileKeys, hashOf(profileKey)];
+  bytes.fill(0);
+  const own = account.profileKey === undefined ? undefined : hashOf(account.profileKey);
+  const retired = hashes.filter((hash) => own === undefined || Buffer.compare(hash, own) !== 0);
+  return encodeAccount({
+    ...account,
+    ...(retired.length > 0 && { retiredProfileKeys: retired }),
+  });
+}
+
+/**
  * Returns the change that gives the account another profile key and retires the old one.
  *
  * The value contains the private key: the caller wipes it once it is committed.

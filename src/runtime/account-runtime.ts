@@ -18,7 +18,7 @@ import { ResendQueue } from './resend-queue.js';
 import { SealQueue } from './seal-queue.js';
 import { ServiceTime } from './service-time.js';
 import { Emitter } from '../util/event-relay.js';
-import { SealcastError } from '../errors.js';
+import { claimStore, releaseStore } from './store-claims.js';
 
 /** Blocks contacts, and replaces the profile key that a blocked contact may have. */
 export interface ContactBlocker {
@@ -302,33 +302,3 @@ export const LOCKS_WHILE_ASKING: ReadonlySet<string> = new Set([
   OWN_LOCKS.service,
   OWN_LOCKS.preKeys,
 ]);
-
-/**
- * Identity of this copy of the package: another copy, of the same version or not, has another one.
- */
-const OWN_COPY = {};
-
-/**
- * Copy of the package that acts on a store, by store.
- *
- * A process may have several copies: two versions installed, a module that is loaded again. One
- * registry serves all of them, because two copies that act on one store without knowledge of each
- * other use a message key twice.
- */
-const claims = ((globalThis as Record<symbol, unknown>)[Symbol.for('sealcast.storeClaims')] ??=
-  new WeakMap()) as WeakMap<object, object>;
-
-/** @throws SealcastError ERR_STORE_LOCKED: another copy of the package acts on the store. */
-export function claimStore(store: object): void {
-  const claimant = claims.get(store);
-  if (claimant !== undefined && claimant !== OWN_COPY) {
-    const message =
-      'open the store: another copy of sealcast in this process uses this Store object; close what it opened first';
-    throw new SealcastError('ERR_STORE_LOCKED', message);
-  }
-  claims.set(store, OWN_COPY);
-}
-
-export function releaseStore(store: object): void {
-  if (claims.get(store) === OWN_COPY) claims.delete(store);
-}

@@ -265,8 +265,11 @@ export async function loadPreKeyState(
   const [value] = await store.getMany('account', [KEYS[PREKEY_STATES[identity]]]);
   return value === undefined ? undefined : decodePreKeys(value);
 }
-export const preKeyStateChange = (state: PreKeysRecord, identity: IdentityKind = 'aci'): Change =>
-  changeOf(PREKEY_STATES[identity], encodePreKeys(state));
+/** @param state undefined removes it */
+export const preKeyStateChange = (
+  state: PreKeysRecord | undefined,
+  identity: IdentityKind = 'aci',
+): Change => changeOf(PREKEY_STATES[identity], state === undefined ? null : encodePreKeys(state));
 
 /**
  * Loads the key with which public ids of broadcasts are made; undefined where there is none yet.
@@ -297,3 +300,18 @@ export const certificateChange = (
   key: keyOf(includesPhoneNumber),
   value: certificate,
 });
+
+/**
+ * Makes the changes that remove state of one device: its certificates, and changes of the account
+ * that it had begun.
+ */
+export const deviceStateRemovals = (): Change[] => [
+  changeOf('attributes', null),
+  changeOf('profile', null),
+  changeOf('rotation', null),
+  ...[true, false].map((includesPhoneNumber): Change => ({
+    table: 'certificate',
+    key: keyOf(includesPhoneNumber),
+    value: null,
+  })),
+];

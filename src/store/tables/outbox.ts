@@ -1,5 +1,5 @@
 import { EnumNames, RecordType } from '../codec.js';
-import { scanPages } from '../scan.js';
+import { scan, scanPages } from '../scan.js';
 import type { Change, Store } from '../store.js';
 import type { Device } from './contacts.js';
 
@@ -96,6 +96,20 @@ export async function* scanRows(
       serviceId: key.slice(prefix.length),
       row: decodeOutbox(value),
     }));
+  }
+}
+
+/** Iterates over the rows of all broadcasts. */
+export async function* scanAllRows(
+  store: Store,
+): AsyncGenerator<
+  { readonly id: string; readonly serviceId: string; readonly row: OutboxRecord },
+  void,
+  void
+> {
+  for await (const { key, value } of scan(store, 'outbox')) {
+    const [id = '', serviceId = ''] = key.split('/', 2);
+    yield { id, serviceId, row: decodeOutbox(value) };
   }
 }
 

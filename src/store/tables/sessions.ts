@@ -1,3 +1,4 @@
+import { scan } from '../scan.js';
 import type { Change, Store } from '../store.js';
 import type { IdentityKind } from './account.js';
 
@@ -76,3 +77,11 @@ export const senderKeyChange = (key: string, record: Uint8Array | null): Change 
   key,
   value: record,
 });
+
+/** Makes the changes that remove every session. */
+export async function allSessionRemovals(store: Store): Promise<Change[]> {
+  const changes: Change[] = [];
+  for await (const { key } of scan(store, 'session'))
+    changes.push({ table: 'session', key, value: null });
+  return changes;
+}
