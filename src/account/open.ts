@@ -24,8 +24,8 @@ export interface OpenOptions extends Omit<AccountOptions, 'store' | 'transport' 
   /** Key of the store, 32 bytes; only with `dataDir`. */
   readonly encryptionKey?: Uint8Array;
   /**
-   * The service, as {@link signalNet} or an object of the same form names it. Default: Signal's
-   * production service.
+   * The service, as {@link signalNet} or an object of the same form names it: the one that the
+   * device was linked on. Default: Signal's production service.
    */
   readonly net?: {
     readonly net: ChatNet;

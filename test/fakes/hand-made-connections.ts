@@ -34,6 +34,10 @@ export class HandMadeConnection implements AuthenticatedConnection {
     this.listener.onQueueEmpty();
   }
 
+  alert(alerts: readonly string[]): void {
+    this.listener.onReceivedAlerts?.(alerts);
+  }
+
   interrupt(cause: Error | null = new Error('lost')): void {
     this.isOpen = false;
     this.listener.onConnectionInterrupted(cause);

@@ -9,7 +9,7 @@ export class SlowService extends FakeService {
     super();
     const later = (): Promise<FakeResponse> =>
       new Promise((resolve) => this.#waiting.push(resolve));
-    this.on('PUT', /./, later).on('GET', /./, later).on('HEAD', /./, later);
+    for (const verb of ['PUT', 'GET', 'HEAD', 'DELETE']) this.on(verb, /./, later);
   }
 
   async untilAsked(times: number): Promise<void> {

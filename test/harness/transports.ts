@@ -102,6 +102,14 @@ export const ASK = {
     transport.setAccountAttributes(ATTRIBUTES, options),
   setProfile: (transport: AccountTransport, options?: RequestOptions) =>
     transport.setProfile(PROFILE, options),
+  setCapabilities: async (transport: AccountTransport, options?: RequestOptions) =>
+    transport.setCapabilities?.({ spqr: true }, options),
+  answerChallenge: async (transport: AccountTransport, options?: RequestOptions) =>
+    transport.answerChallenge?.({ token: 'token', captcha: 'solved' }, options),
+  fetchDevices: async (transport: AccountTransport, options?: RequestOptions) =>
+    transport.fetchDevices?.(options),
+  removeDevice: async (transport: AccountTransport, options?: RequestOptions) =>
+    transport.removeDevice?.(2, options),
 } as const;
 export type AskName = keyof typeof ASK;
 export const ASK_NAMES = Object.keys(ASK) as AskName[];

@@ -20,7 +20,8 @@ beforeAll(async () => {
   service
     .on('PUT', /./, () => answer)
     .on('GET', /./, () => answer)
-    .on('HEAD', /./, () => answer);
+    .on('HEAD', /./, () => answer)
+    .on('DELETE', /./, () => answer);
   transport = await openTransport(service);
 });
 afterAll(() => transport.close());
@@ -84,6 +85,7 @@ describe('what a transport answers when the service answers', () => {
     const answer = outcomes([name], { status: 499 });
     await expect(answer).rejects.toMatchObject({
       code: 'ERR_TRANSPORT_REFUSED',
+      reason: 'expired',
       cause: { message: /499/ },
     });
   });

@@ -127,6 +127,7 @@ describe('a service that refuses the account for good', () => {
     service.refuseConnections(delinked);
     await expect(openTransport(service)).rejects.toMatchObject({
       code: 'ERR_TRANSPORT_REFUSED',
+      reason: 'delinked',
       cause: { code: ErrorCode.DeviceDelinked },
     });
   });
@@ -216,7 +217,11 @@ describe('a service that refuses the account for good', () => {
     await service.dropConnections();
     await untilTrue(() => heard.length === 1);
     expect(heard).toMatchObject([
-      { code: 'ERR_TRANSPORT_REFUSED', cause: { code: ErrorCode.DeviceDelinked } },
+      {
+        code: 'ERR_TRANSPORT_REFUSED',
+        reason: 'delinked',
+        cause: { code: ErrorCode.DeviceDelinked },
+      },
     ]);
   });
 
@@ -327,4 +332,23 @@ describe('several unauthenticated connections', () => {
       expect(await ASK.sendSealed(transport!)).toEqual({ status: 'sent' });
     expect(service.requests.every(({ connection }) => connection !== lost!.number)).toBe(true);
   });
+});
+
+test('alerts of the service reach the listener, also one that comes after the connect', async () => {
+  const source = new HandMadeConnections();
+  await using transport = await openTransport(source);
+  const heard: unknown[] = [];
+  source.newest.alert([
+    'idle-primary-device',
+    'no alert\n',
+    ...Array.from({ length: 20 }, () => 'x'),
+  ]);
+  const stop = transport.receive({ onAlerts: (alerts) => heard.push(alerts) });
+  expect(heard).toEqual([]);
+  await manyTurns();
+  expect(heard).toEqual([['idle-primary-device', ...Array.from({ length: 7 }, () => 'x')]]);
+  source.newest.alert(['another']);
+  source.newest.alert([]);
+  expect(heard.slice(1)).toEqual([['another']]);
+  stop();
 });
