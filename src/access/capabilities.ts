@@ -66,7 +66,7 @@ export function checkCapabilities(given: unknown, field: string): Capabilities |
     if (name === REFUSED_CAPABILITY && has)
       refuse(`${field}.${name}`, 'false: with it the service takes no profile of this client');
   }
-  return Object.fromEntries(capabilities) as Record<string, boolean>;
+  return Object.fromEntries(capabilities);
 }
 
 /** Sets that the store keeps. */

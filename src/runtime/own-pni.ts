@@ -2,12 +2,7 @@ import { SealcastError } from '../errors.js';
 import type { Store } from '../store/store.js';
 import { loadCredentials } from '../store/tables/credentials.js';
 
-/**
- * The account's phone-number identity (PNI) on this device, without its private key.
- *
- * People who find the account by its number write to the PNI first; what is sent to them carries
- * the signature, by which their client joins the two identities.
- */
+/** Facts of a phone-number identity that everyone may know. */
 export interface OwnPniFacts {
   /** Service id: `PNI:` and a UUID, lower case. */
   readonly serviceId: string;
@@ -16,6 +11,12 @@ export interface OwnPniFacts {
   readonly signature: Uint8Array<ArrayBuffer>;
 }
 
+/**
+ * The account's phone-number identity (PNI) on this device, without its private key.
+ *
+ * People who find the account by its number write to the PNI first; what is sent to them carries
+ * the signature, by which their client joins the two identities.
+ */
 export class OwnPni implements OwnPniFacts {
   readonly serviceId: string;
   readonly registrationId: number;
