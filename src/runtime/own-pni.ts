@@ -1,3 +1,4 @@
+import { signAciIdentity } from '../access/pni-signature.js';
 import { SealcastError } from '../errors.js';
 import type { Store } from '../store/store.js';
 import { loadCredentials } from '../store/tables/credentials.js';
@@ -37,19 +38,10 @@ export class OwnPni implements OwnPniFacts {
     const identity = (await loadCredentials(store))?.pniIdentity;
     if (identity === undefined) return undefined;
     try {
-      // An account without a PNI does not pay for libsignal's addon here.
-      const { IdentityKeyPair, PrivateKey, PublicKey } =
-        await import('@signalapp/libsignal-client');
-      const pair = new IdentityKeyPair(
-        PublicKey.deserialize(Uint8Array.from(identity.identityPublicKey)),
-        PrivateKey.deserialize(Uint8Array.from(identity.identityPrivateKey)),
-      );
       return new OwnPni({
         serviceId: identity.pni.replace(/^PNI:/i, 'PNI:'),
         registrationId: identity.registrationId,
-        signature: pair.signAlternateIdentity(
-          PublicKey.deserialize(Uint8Array.from(aciIdentityKey)),
-        ),
+        signature: await signAciIdentity(identity, aciIdentityKey),
       });
     } finally {
       identity.identityPrivateKey.fill(0);

@@ -24,6 +24,7 @@ export interface SignalProxy {
   readonly password?: string;
 }
 
+/** Options of {@link signalNet}. */
 export interface SignalNetOptions {
   /** Default `production`. */
   readonly env?: SignalEnvironment;
