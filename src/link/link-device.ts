@@ -85,7 +85,7 @@ export class DeviceLink implements AsyncIterable<LinkEvent> {
     this.account.catch(() => undefined);
   }
 
-  /** Iterates over the events of the link, from the first one; ends when it is linked. */
+  /** Iterates over the newest events of the link; ends when the device is linked. */
   async *[Symbol.asyncIterator](): AsyncGenerator<LinkEvent, void, void> {
     let seen = 0;
     for (;;) {
