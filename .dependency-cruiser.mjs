@@ -188,6 +188,20 @@ export default {
       'Linking makes an account: nothing of an open one.',
     ),
     only(
+      'import-imports-records',
+      room('import'),
+      [
+        '^src/runtime/(account-record|store-claims|options)\\.ts$',
+        '^src/account/prekeys/plan\\.ts$',
+        '^src/sealer/options\\.ts$',
+        room('access'),
+        room('store'),
+        ERRORS,
+        UTIL,
+      ],
+      'Another program’s files become records of the store; nothing is sent.',
+    ),
+    only(
       'examples-import-the-package',
       '^examples/',
       ['^test/mock-service/(mock-service|net)\\.ts$'],
@@ -230,6 +244,7 @@ export default {
         room('content'),
         room('link'),
         room('cli/demo'),
+        room('import'),
       ],
       'The engine hands bytes around; libsignal stays in the rooms that need it.',
     ),

@@ -38,6 +38,12 @@ export type SealcastErrorCode =
   | 'ERR_LINK_DEVICES'
   | 'ERR_CLOCK_SKEW'
   | 'ERR_CAPTCHA'
+  | 'ERR_IMPORT_VERSION'
+  | 'ERR_IMPORT_IN_USE'
+  | 'ERR_IMPORT_DAMAGED'
+  | 'ERR_IMPORT_REFUSED'
+  | 'ERR_IMPORT_UNFINISHED'
+  | 'ERR_IMPORT_LIBRARY'
   | 'ERR_ABORTED'
   | 'ERR_CLOSED'
   | 'ERR_NOT_IMPLEMENTED';
@@ -87,6 +93,12 @@ const RETRYABLE: Readonly<Record<SealcastErrorCode, boolean>> = {
   ERR_LINK_DEVICES: false,
   ERR_CLOCK_SKEW: false,
   ERR_CAPTCHA: false,
+  ERR_IMPORT_VERSION: false,
+  ERR_IMPORT_IN_USE: true,
+  ERR_IMPORT_DAMAGED: false,
+  ERR_IMPORT_REFUSED: false,
+  ERR_IMPORT_UNFINISHED: false,
+  ERR_IMPORT_LIBRARY: false,
   ERR_ABORTED: false,
   ERR_CLOSED: false,
   ERR_NOT_IMPLEMENTED: false,

@@ -73,6 +73,10 @@ export type {
   TypingMessage,
   UnsupportedPart,
 } from './content/read-content.js';
+export { importSignalCli } from './import/import-signal-cli.js';
+export type { SignalCliImport, SignalCliImportOptions } from './import/import-task.js';
+export type { ServiceEnvironment } from './import/account-files.js';
+export type { ImportedCounts, SkippedCounts, SkipReason } from './import/counts.js';
 export type { KernelChoice } from './kernel/choice.js';
 export type {
   PrivateKeyInput,

@@ -30,6 +30,8 @@
  * |                  | another key           | any                | unknown                       |
  * | onSealedReceived | sealed message came   | disabled           | unknown                       |
  * | onTimePassed     | after DENIAL_LIFE_MS  | disabled           | unknown: one more try         |
+ * | onImported       | another client's mode | unknown            | that mode; `enabled` only     |
+ * |                  |                       |                    | with a profile key            |
  *
  * A transition whose evidence is about another profile key or mode than the contact has by now
  * changes nothing. Any event or state that the table does not list changes nothing either.
@@ -226,6 +228,17 @@ export function onTimePassed<Contact extends AccessState>(
 ): Contact {
   const ageMs = nowMs - contact.accessDeniedMs;
   return ageMs >= 0 && ageMs < DENIAL_LIFE_MS ? contact : tryAgain(contact);
+}
+
+/** Another client of the account, whose place this one takes, has concluded a mode. */
+export function onImported<Contact extends AccessState>(
+  contact: Contact,
+  accessMode: AccessMode,
+  nowMs: number,
+): Contact {
+  if (contact.accessMode !== 'unknown') return contact;
+  if (accessMode === 'enabled' && contact.profileKey === undefined) return contact;
+  return withMode(contact, accessMode, nowMs);
 }
 
 /**

@@ -1,6 +1,7 @@
 import type { Capabilities } from '../access/capabilities.js';
 import { SealcastError } from '../errors.js';
 import { Records } from '../runtime/records.js';
+import { refuseUnfinishedImport } from '../runtime/account-record.js';
 import { reserveStore } from '../runtime/store-claims.js';
 import { storeTakenOver } from '../store/checks.js';
 import { decodeAccount, loadAccount, type AccountRecord } from '../store/tables/account.js';
@@ -81,6 +82,7 @@ export class LinkTask {
   static async run(options: LinkTaskOptions, signal: AbortSignal): Promise<LinkedAccount> {
     const release = reserveStore(options.store, 'a device is being linked');
     try {
+      await refuseUnfinishedImport(options.store, 'link the device');
       const requests = await LinkRequests.over(options.source, options.clock);
       return await new LinkTask(options, requests, signal).#run();
     } finally {

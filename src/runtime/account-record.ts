@@ -8,6 +8,7 @@ import {
   loadAccount,
   type AccountRecord,
 } from '../store/tables/account.js';
+import { loadPendingImport } from '../store/tables/imports.js';
 import type { Change, Store } from '../store/store.js';
 
 const hashOf = (profileKey: Uint8Array): Buffer => createHash('sha256').update(profileKey).digest();
@@ -15,17 +16,31 @@ const isRetired = (retired: readonly Uint8Array[], profileKey: Uint8Array): bool
   retired.some((hash) => Buffer.compare(hash, hashOf(profileKey)) === 0);
 
 /**
+ * Refuses a store with an import under way: another program may still act for its account.
+ *
+ * @param operation that is refused: `open the account`
+ * @throws SealcastError ERR_IMPORT_UNFINISHED
+ */
+export async function refuseUnfinishedImport(store: Store, operation: string): Promise<void> {
+  if ((await loadPendingImport(store)) === undefined) return;
+  const message = `${operation}: an import into the store has not finished; repeat it, and it finishes`;
+  throw new SealcastError('ERR_IMPORT_UNFINISHED', message);
+}
+
+/**
  * Returns the store's account.
  *
  * A store that has none gets the given one; in a store that has one, both must be the same. A
  * profile key that was retired since does not come back: a caller that gives it has it from before.
  *
- * @throws SealcastError ERR_ACCOUNT_MISMATCH, ERR_INVALID_ARGUMENT: there is none anywhere.
+ * @throws SealcastError ERR_ACCOUNT_MISMATCH, ERR_INVALID_ARGUMENT: there is none anywhere;
+ *   ERR_IMPORT_UNFINISHED: another program may still act for the account.
  */
 export async function openAccountRecord(
   store: Store,
   given: AccountRecord | undefined,
 ): Promise<AccountRecord> {
+  await refuseUnfinishedImport(store, 'open the account');
   const bytes = await loadAccount(store);
   const known = bytes === undefined ? undefined : decodeAccount(bytes);
   if (given === undefined) return known ?? refuse('account', 'given, as the store has none yet');

@@ -106,6 +106,15 @@ export const SCHEMA = {
                 lastResortKyberPreKey: { type: 'bytes', id: 2 },
               },
             },
+            PendingImport: {
+              fields: {
+                aci: { type: 'string', id: 1 },
+                deviceId: { type: 'uint32', id: 2 },
+                state: { type: 'State', id: 3 },
+                counts: { type: 'string', id: 4 },
+              },
+              nested: { State: { values: { COPYING: 0, COPIED: 1 } } },
+            },
             Device: {
               fields: {
                 deviceId: { type: 'uint32', id: 1 },

@@ -9,11 +9,15 @@ import {
   PlaintextContent,
   PreKeyBundle,
   PreKeyRecord,
+  PreKeySignalMessage,
   PrivateKey,
   ProtocolAddress,
+  SignalMessage,
   UnidentifiedSenderMessageContent,
   processPreKeyBundle,
   sealedSenderEncrypt,
+  signalDecrypt,
+  signalDecryptPreKey,
   signalEncrypt,
   type SenderCertificate,
 } from '@signalapp/libsignal-client';
@@ -74,6 +78,7 @@ const ENVELOPE_TYPES = new Map([
   [8, 8],
 ]);
 export const SEALED = 6;
+const CIPHERTEXT_WHISPER = 2;
 
 export class MailboxService extends StandInService implements AccountTransport {
   readonly #queue = new Map<number, Queued>();
@@ -192,6 +197,38 @@ export class MailboxService extends StandInService implements AccountTransport {
   /** Id of the one-time prekeys that were handed out last, EC and Kyber. */
   get lastOneTimeId(): number {
     return this.#lastOneTimeId;
+  }
+
+  /** A subscriber's device decrypts a message of another client of the account. */
+  async deliverRatchet(
+    subscriber: Subscriber,
+    deviceId: number,
+    message: CiphertextMessage,
+  ): Promise<void> {
+    const { to: account, own } = this.addressesOf(subscriber, deviceId);
+    await this.openRatchet(deviceOf(subscriber, deviceId).stores, account, own, message);
+  }
+
+  /** A client decrypts a message, of either kind. */
+  async openRatchet(
+    { sessions, identities, preKeys, signedPreKeys, kyberPreKeys }: MemoryStores,
+    from: ProtocolAddress,
+    own: ProtocolAddress,
+    message: CiphertextMessage,
+  ): Promise<Uint8Array<ArrayBuffer>> {
+    const bytes = message.serialize();
+    if (message.type() === CIPHERTEXT_WHISPER)
+      return signalDecrypt(SignalMessage.deserialize(bytes), from, own, sessions, identities);
+    return signalDecryptPreKey(
+      PreKeySignalMessage.deserialize(bytes),
+      from,
+      own,
+      sessions,
+      identities,
+      preKeys,
+      signedPreKeys,
+      kyberPreKeys,
+    );
   }
 
   /** What the service hands out when no one-time prekeys are left. */

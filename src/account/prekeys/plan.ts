@@ -52,8 +52,9 @@ export const MIN_ONE_TIME = 10;
 export const ROTATION_MS = 2 * DAY_MS;
 
 /** Ids are 1 to 2^24 - 1, as in all clients (`Medium.MAX_VALUE`). */
-const MAX_ID = 0xff_ffff;
-const wrap = (id: number): number => ((id - 1) % MAX_ID) + 1;
+export const MAX_ID = 0xff_ffff;
+/** The id that a counter means: 1 follows the highest one. */
+export const wrap = (id: number): number => ((id - 1) % MAX_ID) + 1;
 
 export const idsOf = ({ firstId, count }: Pick<PreKeyRange, 'firstId' | 'count'>): number[] =>
   Array.from({ length: count }, (_, i) => wrap(firstId + i));
