@@ -194,7 +194,7 @@ describe('an answered challenge', () => {
     ['no token', { captcha: 'x' }, 'answer.token'],
     ['an empty captcha', { token: 't', captcha: 'signalcaptcha://' }, 'answer.captcha'],
     ['a captcha of several words', { token: 't', captcha: 'a b' }, 'answer.captcha'],
-    ['an unknown name', { token: 't', captcha: 'x', capcha: 'x' }, 'answer.capcha'],
+    ['an unknown name', { token: 't', captcha: 'x', captchas: 'x' }, 'answer.captchas'],
   ])('is refused before any request: %s', async (_what, answer, field) => {
     await open();
     await expect(account?.answerChallenge(answer as never)).rejects.toMatchObject(
