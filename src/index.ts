@@ -73,6 +73,7 @@ export type {
   TypingMessage,
   UnsupportedPart,
 } from './content/read-content.js';
+export type { SentTranscript } from './content/sync-message.js';
 export { importSignalCli } from './import/import-signal-cli.js';
 export type { SignalCliImport, SignalCliImportOptions } from './import/import-task.js';
 export type { ServiceEnvironment } from './import/account-files.js';

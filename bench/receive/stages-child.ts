@@ -36,7 +36,10 @@ const record = {
   identityPublicKey: account.publicKey,
   identityPrivateKey: new Uint8Array(0),
 };
-const opener = new EnvelopeOpener(sealer, [account.rootPublicKey], record);
+const opener = new EnvelopeOpener(sealer, [account.rootPublicKey], {
+  ...record,
+  pni: () => undefined,
+});
 const ratchet = new SessionClient(engine, engine.threads, record, SYSTEM_CLOCK);
 
 // The last reading counts: then all is compiled, and every certificate has been seen.

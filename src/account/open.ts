@@ -199,5 +199,6 @@ async function storedPassword(store: Store): Promise<string | undefined> {
   const credentials = await loadCredentials(store);
   credentials?.pniIdentity?.identityPrivateKey.fill(0);
   credentials?.masterKey?.fill(0);
-  return credentials?.password;
+  // Empty where the account's caller gave the password, and the store got the keys alone.
+  return credentials?.password === '' ? undefined : credentials?.password;
 }

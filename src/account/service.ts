@@ -29,7 +29,7 @@ export class AccountService {
   readonly profiles: Profiles;
   readonly own: OwnAccount;
   readonly devices: Devices;
-  /** Of our ACI, and of our PNI if there is one. */
+  /** Of our ACI, and of our PNI, which does nothing while there is none. */
   readonly #preKeys: readonly PreKeys[];
   readonly #runtime: AccountRuntime;
   #endBlocking: (() => void) | undefined;
@@ -49,10 +49,7 @@ export class AccountService {
     });
     this.own = new OwnAccount(runtime, transport, capabilities);
     this.devices = new Devices(runtime, transport, this.#closing.signal);
-    this.#preKeys = [
-      new PreKeys(runtime, transport),
-      ...(runtime.pni === undefined ? [] : [new PreKeys(runtime, transport, 'pni')]),
-    ];
+    this.#preKeys = [new PreKeys(runtime, transport), new PreKeys(runtime, transport, 'pni')];
   }
 
   /**

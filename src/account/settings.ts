@@ -249,12 +249,18 @@ export class OwnAccount {
       await this.#locked([checked, OWN_LOCKS.records], async () => {
         const contact = await this.#records.contact(checked);
         // A contact that the Broadcaster alone blocked still has the key.
-        if (contact.blocked && contact.lacksProfileKey) return;
+        const isBlocked = contact.blocked && contact.blockedByPrimary !== true;
+        if (isBlocked && contact.lacksProfileKey) return;
         const mayHaveProfileKey = contact.identityKey !== undefined;
         const rotates = mayHaveProfileKey && isPrimary(this.#runtime.account);
         const rotation = rotates ? await this.#rotation.begin() : [];
         const lacksProfileKey = rotates || !mayHaveProfileKey || contact.lacksProfileKey;
-        const change = contactChange(checked, { ...contact, blocked: true, lacksProfileKey });
+        const change = contactChange(checked, {
+          ...contact,
+          blocked: true,
+          blockedByPrimary: false,
+          lacksProfileKey,
+        });
         await this.#records.commit([change, ...rotation]);
       });
       if (!isPrimary(this.#runtime.account)) return;
@@ -281,7 +287,12 @@ export class OwnAccount {
       const contact = await this.#records.contact(checked);
       if (contact.blocked) {
         await this.#records.commit([
-          contactChange(checked, { ...contact, blocked: false, lacksProfileKey: false }),
+          contactChange(checked, {
+            ...contact,
+            blocked: false,
+            blockedByPrimary: false,
+            lacksProfileKey: false,
+          }),
         ]);
       }
     });

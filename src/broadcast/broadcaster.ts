@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { onProfileKey } from '../access/access-mode.js';
+import { onToldProfileKey } from '../access/contact-profile-key.js';
 import type { BroadcastService } from './service.js';
 import {
   type BroadcasterEvents,
@@ -221,7 +221,7 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
    */
   setProfileKey(serviceId: string, profileKey: Uint8Array): Promise<void> {
     const key = checkProfileKey(profileKey);
-    return this.#change(serviceId, (contact) => onProfileKey(contact, key));
+    return this.#change(serviceId, (contact) => onToldProfileKey(contact, key));
   }
 
   /**

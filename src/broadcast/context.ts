@@ -20,8 +20,8 @@ import type { Telemetry } from '../runtime/telemetry.js';
 export interface BroadcastContext {
   /** As it is now: its profile key may change. */
   readonly account: () => AccountRecord;
-  /** Joins our PNI with our ACI, for contacts who wrote to the PNI. */
-  readonly pniSignature?: PniSignature;
+  /** Joins our present PNI with our ACI, for contacts who wrote to the PNI. */
+  readonly pniSignature: () => PniSignature | undefined;
   readonly policies: Policies;
   readonly outbox: Outbox;
   readonly transport: Transport;

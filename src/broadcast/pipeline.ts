@@ -99,7 +99,7 @@ export class Pipeline {
     this.#encryptor = new Encryptor(
       id,
       context,
-      new PlaintextVariants(record, context.account, context.pniSignature),
+      new PlaintextVariants(record, context.account, () => context.pniSignature()),
       this.#rows,
     );
     this.#steps = new SessionManager(id, context, this.#encryptor, signal);

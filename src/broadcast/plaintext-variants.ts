@@ -17,17 +17,20 @@ const MAX_KEPT = 64;
 export class PlaintextVariants {
   readonly #broadcast: BroadcastRecord;
   readonly #account: () => AccountRecord;
-  readonly #pniSignature: PniSignature | undefined;
+  readonly #pniSignature: () => PniSignature | undefined;
   readonly #kept = new LruMap<string, Uint8Array<ArrayBuffer>>(MAX_KEPT);
   /** Numbers of profile keys, by their arrays: a new key is a new array. */
   readonly #profileKeyNumbers = new WeakMap<Uint8Array, number>();
   #profileKeyCount = 0;
 
-  /** @param pniSignature for recipients who need it; undefined where the account has no PNI. */
+  /**
+   * @param pniSignature for recipients who need it, of the present PNI; undefined where the account
+   *   has none.
+   */
   constructor(
     broadcast: BroadcastRecord,
     account: () => AccountRecord,
-    pniSignature?: PniSignature,
+    pniSignature: () => PniSignature | undefined = () => undefined,
   ) {
     this.#broadcast = broadcast;
     this.#pniSignature = pniSignature;
@@ -42,12 +45,12 @@ export class PlaintextVariants {
   plaintextFor(contact: ContactRecord): Uint8Array<ArrayBuffer> {
     const { expireTimer, expireTimerVersion, needsPniSignature = false } = contact;
     const { profileKey } = this.#account();
-    const pniSignature = needsPniSignature ? this.#pniSignature : undefined;
+    const pniSignature = needsPniSignature ? this.#pniSignature() : undefined;
     const name = [
       expireTimer,
       expireTimerVersion,
       this.#numberOf(profileKey),
-      pniSignature === undefined ? 'aci' : 'pni',
+      pniSignature?.pni ?? 'aci',
     ].join('/');
     const known = this.#kept.get(name);
     if (known !== undefined) return known;

@@ -76,9 +76,8 @@ export class BroadcastService {
     const guard = SendGuard.of(store);
     const context: BroadcastContext = {
       account: () => runtime.account,
-      ...(runtime.pni !== undefined && {
-        pniSignature: { pni: runtime.pni.serviceId, signature: runtime.pni.signature },
-      }),
+      pniSignature: () =>
+        runtime.pni && { pni: runtime.pni.serviceId, signature: runtime.pni.signature },
       policies,
       outbox: new Outbox(store, runtime.clock),
       transport,
@@ -259,6 +258,7 @@ export class BroadcastService {
     return this.changeContact(serviceId, (contact) => ({
       ...contact,
       blocked,
+      blockedByPrimary: false,
       lacksProfileKey: blocked && contact.lacksProfileKey,
     }));
   }

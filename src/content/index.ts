@@ -28,8 +28,23 @@ export {
   serverGuidOf,
   SERVICE_ENVELOPE_TYPE,
   sourceOf,
+  updatedPniOf,
 } from './service-envelope.js';
 export type { EnvelopeSource, ServiceEnvelope } from './service-envelope.js';
+export {
+  decodeSyncMessage,
+  encodeNoteToSelf,
+  encodeSyncRequest,
+  sentTranscriptOf,
+} from './sync-message.js';
+export type {
+  FetchLatest,
+  PniChangeNumber,
+  SentTranscript,
+  SyncedKeys,
+  SyncMessage,
+  SyncRequest,
+} from './sync-message.js';
 export { encodeUsmc, USMC_TYPE, usmcTypeOfCiphertext } from './usmc.js';
 export type { ContentHint, UsmcFields, UsmcType } from './usmc.js';
 export { decodeUsmc, type Usmc } from './read-usmc.js';

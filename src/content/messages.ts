@@ -9,6 +9,7 @@ root.resolveAll();
 export const serviceEnvelopeMessage = root.lookupType('sealcast.Envelope');
 export const contentMessage = root.lookupType('sealcast.Content');
 export const pniSignatureMessage = root.lookupType('sealcast.PniSignatureMessage');
+export const syncMessageMessage = root.lookupType('sealcast.SyncMessage');
 export const dataMessageMessage = root.lookupType('sealcast.DataMessage');
 export const preKeySignalMessage = root.lookupType('sealcast.PreKeySignalMessage');
 export const senderKeyMessage = root.lookupType('sealcast.SenderKeyMessage');

@@ -183,7 +183,7 @@ function nameOf<Name extends string>(
 }
 
 /** The field read in its turn; undefined for one that was not on the wire. */
-function within<Read>(
+export function within<Read>(
   message: object,
   field: string,
   read: (inner: object) => Read,
@@ -233,7 +233,7 @@ function readAttachment(message: object): AttachmentFacts {
 }
 
 /** @param unknownIds fields that the schema does not name */
-function readDataMessage(message: object, unknownIds: readonly number[]): DataMessage {
+export function readDataMessage(message: object, unknownIds: readonly number[]): DataMessage {
   const pointers = (present(message, 'attachments') as readonly object[] | undefined) ?? [];
   const attachments = pointers.map(readAttachment);
   const unsupported: UnsupportedPart[] = [
@@ -281,7 +281,7 @@ function readStory(message: object): StoryMessage {
   });
 }
 
-function readEdit(message: object, unknownIds: readonly number[]): EditMessage {
+export function readEdit(message: object, unknownIds: readonly number[]): EditMessage {
   return withoutUndefined({
     targetSentTimestamp: uint64Of(message, 'targetSentTimestamp'),
     dataMessage: within(message, 'dataMessage', (inner) => readDataMessage(inner, unknownIds)),
@@ -292,7 +292,7 @@ function readEdit(message: object, unknownIds: readonly number[]): EditMessage {
  * Fields of a Content and the messages in it. Signal's clients put some hundreds of timestamps into
  * a receipt (Signal-Android: SendReadReceiptJob, 500; 2026); everything else has dozens.
  */
-const MAX_CONTENT_FIELDS = 8_192;
+export const MAX_CONTENT_FIELDS = 8_192;
 /** Numbers of the fields that lead to a data message. */
 const DATA_MESSAGE = 1;
 const EDIT_MESSAGE = 11;

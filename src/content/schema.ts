@@ -16,10 +16,12 @@ export const SCHEMA = {
             ephemeral: { type: 'bool', id: 12 },
             destinationServiceId: { type: 'string', id: 13 },
             urgent: { type: 'bool', id: 14 },
+            updatedPni: { type: 'string', id: 15 },
             story: { type: 'bool', id: 16 },
             sourceServiceIdBinary: { type: 'bytes', id: 19 },
             destinationServiceIdBinary: { type: 'bytes', id: 20 },
             serverGuidBinary: { type: 'bytes', id: 21 },
+            updatedPniBinary: { type: 'bytes', id: 22 },
           },
           nested: {
             Type: {
@@ -53,6 +55,83 @@ export const SCHEMA = {
         PniSignatureMessage: {
           edition: '2023',
           fields: { pni: { type: 'bytes', id: 1 }, signature: { type: 'bytes', id: 2 } },
+        },
+        SyncMessage: {
+          edition: '2023',
+          fields: {
+            sent: { type: 'Sent', id: 1 },
+            request: { type: 'Request', id: 4 },
+            blocked: { type: 'Blocked', id: 6 },
+            configuration: { type: 'Configuration', id: 9 },
+            fetchLatest: { type: 'FetchLatest', id: 12 },
+            keys: { type: 'Keys', id: 13 },
+            pniChangeNumber: { type: 'PniChangeNumber', id: 18 },
+          },
+          nested: {
+            Sent: {
+              fields: {
+                timestamp: { type: 'uint64', id: 2 },
+                message: { type: 'DataMessage', id: 3 },
+                expirationStartTimestamp: { type: 'uint64', id: 4 },
+                unidentifiedStatus: { rule: 'repeated', type: 'UnidentifiedDeliveryStatus', id: 5 },
+                isRecipientUpdate: { type: 'bool', id: 6 },
+                destinationServiceId: { type: 'string', id: 7 },
+                editMessage: { type: 'EditMessage', id: 10 },
+                destinationServiceIdBinary: { type: 'bytes', id: 12 },
+              },
+            },
+            UnidentifiedDeliveryStatus: {
+              fields: {
+                unidentified: { type: 'bool', id: 2 },
+                destinationServiceId: { type: 'string', id: 3 },
+                destinationServiceIdBinary: { type: 'bytes', id: 6 },
+              },
+            },
+            Request: {
+              fields: { type: { type: 'Type', id: 1 } },
+              nested: {
+                Type: {
+                  values: { UNKNOWN: 0, CONTACTS: 1, BLOCKED: 3, CONFIGURATION: 4, KEYS: 5 },
+                },
+              },
+            },
+            Blocked: {
+              fields: {
+                acis: { rule: 'repeated', type: 'string', id: 3 },
+                acisBinary: { rule: 'repeated', type: 'bytes', id: 4 },
+              },
+            },
+            Configuration: { fields: { readReceipts: { type: 'bool', id: 1 } } },
+            FetchLatest: {
+              fields: { type: { type: 'Type', id: 1 } },
+              nested: {
+                Type: {
+                  values: {
+                    UNKNOWN: 0,
+                    LOCAL_PROFILE: 1,
+                    STORAGE_MANIFEST: 2,
+                    SUBSCRIPTION_STATUS: 3,
+                  },
+                },
+              },
+            },
+            Keys: {
+              fields: {
+                master: { type: 'bytes', id: 2 },
+                accountEntropyPool: { type: 'string', id: 3 },
+                mediaRootBackupKey: { type: 'bytes', id: 4 },
+              },
+            },
+            PniChangeNumber: {
+              fields: {
+                identityKeyPair: { type: 'bytes', id: 1 },
+                signedPreKey: { type: 'bytes', id: 2 },
+                registrationId: { type: 'uint32', id: 3 },
+                newE164: { type: 'string', id: 4 },
+                lastResortKyberPreKey: { type: 'bytes', id: 5 },
+              },
+            },
+          },
         },
         DataMessage: {
           edition: '2023',

@@ -43,6 +43,9 @@ export interface ServiceEnvelope {
    */
   readonly destinationServiceId?: string;
   readonly destinationServiceIdBinary?: Uint8Array<ArrayBuffer>;
+  /** New PNI of ours, string form, after a change of number. {@link updatedPniOf} reads both. */
+  readonly updatedPni?: string;
+  readonly updatedPniBinary?: Uint8Array<ArrayBuffer>;
   /** The service's name for this delivery, string form. {@link serverGuidOf} reads both forms. */
   readonly serverGuid?: string;
   /** The same as 16 bytes. */
@@ -83,6 +86,8 @@ export function decodeServiceEnvelope(envelopeBytes: Uint8Array): ServiceEnvelop
       sourceDeviceId: present(message, 'sourceDeviceId'),
       destinationServiceId: present(message, 'destinationServiceId'),
       destinationServiceIdBinary: bytesOf(message, 'destinationServiceIdBinary'),
+      updatedPni: present(message, 'updatedPni'),
+      updatedPniBinary: bytesOf(message, 'updatedPniBinary'),
       serverGuid: present(message, 'serverGuid'),
       serverGuidBinary: bytesOf(message, 'serverGuidBinary'),
       clientTimestamp: uint64Of(message, 'clientTimestamp'),
@@ -108,6 +113,20 @@ export function sourceOf(envelope: ServiceEnvelope): EnvelopeSource | undefined 
  */
 export function destinationOf(envelope: ServiceEnvelope): string | undefined {
   return serviceIdOf(envelope.destinationServiceId, envelope.destinationServiceIdBinary);
+}
+
+/**
+ * The PNI that is ours from this message on, `PNI:uuid`; undefined where it names none. The service
+ * writes it without the prefix.
+ */
+export function updatedPniOf({
+  updatedPni,
+  updatedPniBinary,
+}: ServiceEnvelope): string | undefined {
+  const uuid =
+    (updatedPniBinary === undefined ? undefined : uuidOfBytes(updatedPniBinary)) ??
+    uuidOfText((updatedPni ?? '').replace(/^PNI:/i, ''));
+  return uuid === undefined ? undefined : `PNI:${uuid}`;
 }
 
 /** The service's name for this delivery, a UUID in lower case; undefined where there is none. */

@@ -1,6 +1,7 @@
 import { kyberUseChange, preKeyChange } from '../store/tables/prekeys.js';
 import { sessionKey } from '../store/tables/sessions.js';
-import { decodeContent, unpadPlaintext, type Content } from '../content/index.js';
+import { decodeContent, sentTranscriptOf, unpadPlaintext, type Content } from '../content/index.js';
+import { OWN_LOCKS } from '../runtime/account-runtime.js';
 import { plaintextBodyOf } from '../session/worker/retry.js';
 import type { IdentityKind } from '../store/tables/account.js';
 import type { RetryRecord } from '../store/tables/inbox.js';
@@ -15,6 +16,7 @@ import type { PendingMessage } from './message-stream.js';
 import type { OpenedEnvelope, OpenResult } from './envelope-opener.js';
 import { RetryRequestHandler } from './retry/handler.js';
 import type { ReceiveContext } from './context.js';
+import { SyncBatch } from './own-sync.js';
 import { receiptName } from './types.js';
 import {
   useNames,
@@ -70,6 +72,7 @@ export class Batch {
   readonly #retries: { key: string; row: RetryRecord }[] = [];
   /** Sealed envelopes that workers died of before their sender was known. */
   readonly #lost: IncomingEnvelope[] = [];
+  readonly #sync: SyncBatch;
   #deferred = 0;
   /** Calls to make once all is on the disk. */
   readonly #afterwards: (() => void)[] = [];
@@ -82,6 +85,7 @@ export class Batch {
   ) {
     this.#number = number;
     this.#context = context;
+    this.#sync = new SyncBatch(context);
     envelopes.forEach((incoming, i) => {
       const outcome = outcomes[i];
       if (outcome?.kind === 'opened') {
@@ -117,7 +121,9 @@ export class Batch {
     const preKeys = this.#items.flatMap(({ opened }) =>
       opened.preKeys === undefined ? [] : useNames(opened.preKeys, opened.destination),
     );
-    const given = await runtime.locks.with([...senders, ...preKeys], async () => {
+    // Sync messages of our other devices change our own records. All locks are asked for at once.
+    const own = senders.has(runtime.account.aci) ? [OWN_LOCKS.records] : [];
+    const given = await runtime.locks.with([...senders, ...preKeys, ...own], async () => {
       try {
         firstFailure.throwIfAny();
         return await this.#work([...senders], ticket, keeps);
@@ -155,8 +161,20 @@ export class Batch {
     const last = await this.#lastOfLost(items);
     const decryptedMs = clock.monotonicMs();
     const given = await this.#takeIn(items, contacts, { keeps, last });
-    this.#changes.push(...(await contacts.changes()), ...this.#context.inbox.remove(ticket.take()));
-    await records.commit(this.#changes);
+    const synced = await this.#sync.changes();
+    this.#changes.push(
+      ...(await contacts.changes()),
+      ...synced,
+      ...this.#context.inbox.remove(ticket.take()),
+    );
+    const { newPni } = this.#sync;
+    try {
+      if (newPni === undefined) await records.commit(this.#changes);
+      else await runtime.changePni(newPni, () => records.commit(this.#changes));
+    } finally {
+      // Keys of the account may be in them.
+      for (const { value } of synced) value?.fill(0);
+    }
     const envelopes = this.#items.length;
     telemetry.publish('received:stage', {
       stage: 'decrypt',
@@ -168,7 +186,7 @@ export class Batch {
       envelopes,
       durationMs: clock.monotonicMs() - decryptedMs,
     });
-    this.#afterwards.push(...contacts.news());
+    this.#afterwards.push(...contacts.news(), ...this.#sync.news());
     return given;
   }
 
@@ -349,13 +367,20 @@ export class Batch {
         this.#end(item, 'duplicates');
         continue;
       }
+      const handling = this.#sync.take(opened, content, contacts.get(opened.sender));
+      if (handling === 'foreign') {
+        this.#ended.push(incoming);
+        this.#afterwards.push(() => counters.refused('foreign-sync'));
+        continue;
+      }
       contacts.learn(opened, content);
       if (content.decryptionErrorMessage !== undefined) {
         const answer = await answers.answer(opened, content.decryptionErrorMessage);
         this.#changes.push(...answer.changes);
         this.#afterwards.push(answer.begin);
       }
-      if (opened.envelopeType !== 'receipt' && !hasNews(content)) {
+      const isInternal = handling === 'internal' || !hasNews(content);
+      if (opened.envelopeType !== 'receipt' && isInternal) {
         this.#end(item, 'internal');
         continue;
       }
@@ -370,7 +395,16 @@ export class Batch {
         content: contentBytes,
       });
       if (keeps) this.#changes.push(change);
-      given.push({ key: change.key, message: { ...withGroup, content, contentBytes } });
+      const sentTranscript = sentTranscriptOf(content);
+      given.push({
+        key: change.key,
+        message: {
+          ...withGroup,
+          content,
+          contentBytes,
+          ...(sentTranscript !== undefined && { sentTranscript }),
+        },
+      });
       this.#end(item);
       this.#afterwards.push(() => {
         counters.count('messages');

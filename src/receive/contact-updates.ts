@@ -1,4 +1,4 @@
-import { onProfileKey } from '../access/access-mode.js';
+import { onToldProfileKey } from '../access/contact-profile-key.js';
 import { expireTimerOf, profileKeyOf, type Content } from '../content/index.js';
 import type { IdentityKind } from '../store/tables/account.js';
 import { NEW_CONTACT, type ContactRecord } from '../store/tables/contacts.js';
@@ -21,7 +21,7 @@ export function learnFrom(
 ): ContactRecord {
   let learned = contact;
   const profileKey = profileKeyOf(content);
-  if (profileKey !== undefined) learned = onProfileKey(learned, profileKey);
+  if (profileKey !== undefined) learned = onToldProfileKey(learned, profileKey);
   const timer = expireTimerOf(content);
   if (timer !== undefined) learned = withTimer(learned, timer);
   if (learned === NEW_CONTACT) return contact;

@@ -3,6 +3,7 @@ import type { Policies } from '../runtime/options.js';
 import type { Records } from '../runtime/records.js';
 import type { Telemetry } from '../runtime/telemetry.js';
 import type { IdentityKind } from '../store/tables/account.js';
+import type { BlockedList } from './blocked-list.js';
 import type { Counters } from './counters.js';
 import type { ReceiverEvents } from './events.js';
 import type { EventSink } from '../util/event-relay.js';
@@ -32,6 +33,7 @@ export interface ReceiveContext {
   readonly telemetry: Telemetry;
   readonly events: EventSink<ReceiverEvents>;
   readonly retries: RetryCapacity;
+  readonly blockedList: Pick<BlockedList, 'apply'>;
   readonly preKeys: Readonly<Record<IdentityKind, PreKeyUses>>;
 }
 

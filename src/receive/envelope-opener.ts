@@ -9,6 +9,7 @@ import {
   destinationOf,
   preKeyIdsOf,
   sourceOf,
+  updatedPniOf,
   type ContentHint,
   type PreKeyIds,
   type ServiceEnvelope,
@@ -39,6 +40,8 @@ export interface OpenedEnvelope {
   readonly identityKey?: Uint8Array<ArrayBuffer>;
   readonly contentHint: ContentHint;
   readonly groupId?: Uint8Array<ArrayBuffer>;
+  /** The PNI that the service says is ours from this message on. */
+  readonly updatedPni?: string;
 }
 
 /**
@@ -74,16 +77,19 @@ const MAX_UNSEAL_ATTEMPTS = 3;
 const LOST: ReadonlySet<SealcastErrorCode> = new Set(['ERR_WORKER_LOST', 'ERR_KERNEL_FAULT']);
 
 /** Our own service ids, and our device. */
-export interface OwnIds extends Pick<AccountRecord, 'aci' | 'deviceId'> {
-  /** `PNI:` and a UUID; undefined where this device has no PNI: what is sent to one is refused. */
-  readonly pni?: string | undefined;
+export interface OwnIds extends Pick<AccountRecord, 'aci' | 'deviceId' | 'identityPublicKey'> {
+  /**
+   * `PNI:` and a UUID, as it is now; undefined where this device has no PNI: what is sent to one is
+   * refused.
+   */
+  readonly pni: () => string | undefined;
 }
 
 /** A sealed envelope, and the times of the delivery that it came in. */
 interface Sealed {
   readonly index: number;
   readonly envelope: ServiceEnvelope;
-  readonly times: Pick<OpenedEnvelope, 'timestamp' | 'serverTimestamp'>;
+  readonly times: Pick<OpenedEnvelope, 'timestamp' | 'serverTimestamp' | 'updatedPni'>;
 }
 
 /** Finds the senders of envelopes: unseals the sealed ones, and validates their certificates. */
@@ -131,15 +137,29 @@ export class EnvelopeOpener {
     const destination = destinationOf(envelope);
     const isToPni = destination !== undefined && isPni(destination);
     if (envelope.type !== SERVICE_ENVELOPE_TYPE.unidentifiedSender) {
-      if (isToPni && destination !== this.#own.pni) return refused('sent-to-pni');
-      return openUnsealed(envelope, incoming, isToPni ? 'pni' : 'aci');
+      if (isToPni && destination !== this.#own.pni()) return refused('sent-to-pni');
+      const result = openUnsealed(envelope, incoming, isToPni ? 'pni' : 'aci');
+      return this.#isForgedAsOwn(result) ? refused('key-mismatch') : result;
     }
     if (isToPni) return refused('sealed-to-pni');
     const times = timesOf(envelope, incoming);
     if (times === undefined || envelope.content.length === 0) return refused('malformed-envelope');
-    sealed.push({ index, envelope, times });
+    const updatedPni = updatedPniOf(envelope);
+    const facts = updatedPni === undefined ? times : { ...times, updatedPni };
+    sealed.push({ index, envelope, times: facts });
     // Replaced once it is unsealed.
     return { kind: 'deferred' };
+  }
+
+  /**
+   * Whether a message in the name of our own account is of another identity key. All devices of the
+   * account have the same one, and the service must not be able to put one of its own in its place:
+   * devices of ours may change what this device does.
+   */
+  #isForgedAsOwn(result: OpenResult): boolean {
+    if (result.kind !== 'opened' || result.opened.sender !== this.#own.aci) return false;
+    const key = result.opened.preKeys?.identityKey ?? result.opened.identityKey;
+    return key !== undefined && Buffer.compare(key, this.#own.identityPublicKey) !== 0;
   }
 
   /**
@@ -168,7 +188,10 @@ export class EnvelopeOpener {
     const slicer = new TimeSlicer(this.#now);
     for (const [i, { index, times }] of sealed.entries()) {
       const result = results[i];
-      if (result !== undefined) outcomes[index] = this.#judge(result, times);
+      if (result !== undefined) {
+        const judged = this.#judge(result, times);
+        outcomes[index] = this.#isForgedAsOwn(judged) ? refused('key-mismatch') : judged;
+      }
       if (slicer.isOver) await slicer.next();
     }
   }
@@ -248,6 +271,7 @@ function openUnsealed(
     return refused('malformed-envelope');
   }
   const preKeys = envelopeType === 'prekey' ? preKeyIdsOf(envelope.content) : undefined;
+  const updatedPni = updatedPniOf(envelope);
   return {
     kind: 'opened',
     opened: {
@@ -259,6 +283,7 @@ function openUnsealed(
       envelopeType,
       ciphertext: envelope.content,
       ...(preKeys !== undefined && { preKeys }),
+      ...(updatedPni !== undefined && { updatedPni }),
       contentHint: 'default',
     },
   };

@@ -4,13 +4,14 @@ import type { RuntimeOptions, Policies } from '../runtime/options.js';
 import { PreKeys } from '../account/prekeys/manager.js';
 import { Records } from '../runtime/records.js';
 import { Semaphore } from '../util/semaphore.js';
-import { decodeContent } from '../content/index.js';
+import { decodeContent, sentTranscriptOf } from '../content/index.js';
 import { SealcastError } from '../errors.js';
 import { refuse, viewOf } from '../sealer/options.js';
 import type { AccountTransport } from '../transport/transport.js';
 import type { EventSink } from '../util/event-relay.js';
 import { TimeSlicer } from '../util/time-slicer.js';
 import { Batch } from './batch.js';
+import { BlockedList } from './blocked-list.js';
 import { Counters } from './counters.js';
 import { InboxCleanup } from './inbox-cleanup.js';
 import { stopReasonOf, type ReceiverEvents } from './events.js';
@@ -78,7 +79,8 @@ export class ReceiveService {
   readonly #cleanup: InboxCleanup;
   readonly #redelivery: Redelivery;
   readonly #retries: RetrySender;
-  /** Of our ACI, and of our PNI if there is one. */
+  readonly #blockedList: BlockedList;
+  /** Of our ACI, and of our PNI, which does nothing while there is none. */
   readonly #preKeys: readonly PreKeys[];
   readonly #batches = new Semaphore(BATCHES_IN_WORK, new AbortWatch());
   readonly #closing = new AbortController();
@@ -91,17 +93,18 @@ export class ReceiveService {
   #stopListening: () => void = () => undefined;
   #endSkews: (() => void) | undefined;
   #endProblems: () => void = () => undefined;
+  readonly #endPni: () => void;
 
   private constructor(runtime: AccountRuntime, options: ServiceOptions) {
     const { store, transport, policies, telemetry, events, trustRoots, maintainPreKeys } = options;
     const records = new Records(store, runtime.clock);
     const inbox = new Inbox(store);
+    this.#blockedList = new BlockedList(runtime, records);
     this.runtime = runtime;
     this.#options = options;
     const aciPreKeys = new PreKeys(runtime, transport);
-    const pniPreKeys =
-      runtime.pni === undefined ? undefined : new PreKeys(runtime, transport, 'pni');
-    this.#preKeys = pniPreKeys === undefined ? [aciPreKeys] : [aciPreKeys, pniPreKeys];
+    const pniPreKeys = new PreKeys(runtime, transport, 'pni');
+    this.#preKeys = [aciPreKeys, pniPreKeys];
     for (const { problems } of this.#preKeys)
       problems.subscribe((error) => events.emit('preKeyProblem', { error }));
     this.#redelivery = new Redelivery(transport, runtime.clock, this.#ending.signal);
@@ -128,13 +131,17 @@ export class ReceiveService {
       retries: this.#retries,
       preKeys: {
         aci: maintainPreKeys ? aciPreKeys : FOREIGN_PREKEYS,
-        pni: (maintainPreKeys ? pniPreKeys : undefined) ?? FOREIGN_PREKEYS,
+        pni: maintainPreKeys ? pniPreKeys : FOREIGN_PREKEYS,
       },
+      blockedList: this.#blockedList,
     };
+    // The service has no one-time prekeys of a new PNI.
+    this.#endPni = runtime.pniChanges.subscribe(() => pniPreKeys.noteUsed(1));
     this.#opener = new EnvelopeOpener(runtime.sealer, trustRoots, {
       aci: runtime.account.aci,
       deviceId: runtime.account.deviceId,
-      pni: runtime.pni?.serviceId,
+      identityPublicKey: runtime.account.identityPublicKey,
+      pni: () => runtime.pni?.serviceId,
     });
     this.#queue = new EnvelopeQueue(this.#redelivery);
     this.#stream = new MessageStream(this.#cleanup);
@@ -156,6 +163,7 @@ export class ReceiveService {
       throw error;
     }
     if (options.maintainPreKeys) for (const preKeys of service.#preKeys) preKeys.start();
+    service.#blockedList.apply();
     service.#work = service.#receive().catch((error: unknown) => service.#fail(error));
     return service;
   }
@@ -169,10 +177,15 @@ export class ReceiveService {
       this.#nextBatch = Math.max(this.#nextBatch, batch + 1);
       const { content, groupId, ...facts } = row;
       const contentBytes = Uint8Array.from(content);
+      const decoded = facts.envelopeType === 'receipt' ? {} : decodeContent(contentBytes);
+      // Other accounts' sync messages are not in the inbox, but those that version 0.1 took.
+      const isOwn = facts.sender === this.runtime.account.aci;
+      const sentTranscript = isOwn ? sentTranscriptOf(decoded) : undefined;
       const message: ReceivedMessage = {
         ...facts,
-        content: facts.envelopeType === 'receipt' ? {} : decodeContent(contentBytes),
+        content: decoded,
         contentBytes,
+        ...(sentTranscript !== undefined && { sentTranscript }),
         ...(groupId !== undefined && { groupId: Uint8Array.from(groupId) }),
       };
       this.#stream.push([{ key, message }]);
@@ -345,7 +358,9 @@ export class ReceiveService {
 
   async #release(): Promise<void> {
     this.#endProblems();
+    this.#endPni();
     this.#endSkews?.();
+    await this.#blockedList.close();
     await this.runtime.release();
   }
 }

@@ -1,4 +1,4 @@
-import type { Content } from '../content/index.js';
+import type { Content, SentTranscript } from '../content/index.js';
 import type { EnvelopeType } from '../store/tables/inbox.js';
 
 /** Message as it is given out: unsealed, decrypted, and acknowledged to the service. */
@@ -20,6 +20,11 @@ export interface ReceivedMessage {
   readonly envelopeType: EnvelopeType;
   /** Group id of a sealed group message, as the sender gave it. */
   readonly groupId?: Uint8Array<ArrayBuffer>;
+  /**
+   * A message that another device of our account sent: `sender` is our own ACI. Absent in all other
+   * messages.
+   */
+  readonly sentTranscript?: SentTranscript;
 }
 
 /**
@@ -36,7 +41,9 @@ export const MAX_ENVELOPE_BYTES = 256 * 1024;
  * Envelope of the service, or one that lacks what its type needs. `unknown-type`. `sealed-to-pni`,
  * `sent-to-pni`: to a phone-number identity that is not this device's; sealed ones go to ACIs
  * only. `self-send`: sealed by this very device. `invalid-envelope`: it cannot be unsealed.
- * `key-mismatch`: the certificate in it is not of the key that sealed it. `untrusted-certificate`,
+ * `key-mismatch`: the certificate in it is not of the key that sealed it, or a message in the name
+ * of our own account is of another identity key. `foreign-sync`: a message for devices of one account,
+ * from another account. `untrusted-certificate`,
  * `expired-certificate`, `revoked-certificate`. `invalid-content`: decrypted, and not a Content, or
  * a receipt for more messages than any client sends one for. `worker-lost`: a worker died of
  * unsealing it, alone, in each of three deliveries.
@@ -50,6 +57,7 @@ export const REFUSALS = [
   'self-send',
   'invalid-envelope',
   'key-mismatch',
+  'foreign-sync',
   'untrusted-certificate',
   'expired-certificate',
   'revoked-certificate',

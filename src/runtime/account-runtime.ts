@@ -63,8 +63,12 @@ export class AccountRuntime {
   readonly certificateProblems = new Emitter<CertificateProblem>();
   /** Retry requests of recipients, with or without a Broadcaster on the store. */
   readonly resends: ResendQueue;
-  /** The account's phone-number identity on this device; undefined where the store has none. */
-  readonly pni: OwnPni | undefined;
+  /** Facts that another device of the account says have changed, to be fetched again. */
+  readonly fetchRequests = new Emitter<'local-profile' | 'storage-manifest'>();
+  /** Emits when the account has another PNI. */
+  readonly pniChanges = new Emitter<OwnPni>();
+  #pni: OwnPni | undefined;
+  #pniRevision = 0;
   #account: AccountRecord;
   #blocker: ContactBlocker | undefined;
 
@@ -75,7 +79,7 @@ export class AccountRuntime {
     publicIds: PublicIds,
     pni: OwnPni | undefined,
   ) {
-    this.pni = pni;
+    this.#pni = pni;
     options.telemetry.nameWith(publicIds);
     this.publicIds = publicIds;
     const { store, transport, trustRoots, includePhoneNumber, telemetry } = options;
@@ -103,6 +107,33 @@ export class AccountRuntime {
   /** Its private key is wiped: the workers have it. The profile key may change. */
   get account(): AccountRecord {
     return this.#account;
+  }
+
+  /** The account's phone-number identity on this device; undefined where the store has none. */
+  get pni(): OwnPni | undefined {
+    return this.#pni;
+  }
+
+  /**
+   * Revision of the PNI; odd while a change of it is being committed.
+   *
+   * A task that writes rows of the PNI looks at it right before each commit: with another revision
+   * than at its start, or an odd one, its rows are of a PNI that is gone.
+   */
+  get pniRevision(): number {
+    return this.#pniRevision;
+  }
+
+  /** Gives the account another PNI, once `commit` has put it on the disk. */
+  async changePni(next: OwnPni, commit: () => Promise<void>): Promise<void> {
+    this.#pniRevision += 1;
+    try {
+      await commit();
+      this.#pni = next;
+    } finally {
+      this.#pniRevision += 1;
+    }
+    this.pniChanges.emit(next);
   }
 
   /** Makes messages carry another profile key from now on; the caller has stored it. */
@@ -134,8 +165,8 @@ export class AccountRuntime {
   /** Our own device under an identity of ours. @throws RangeError there is no such identity. */
   deviceOf(identity: IdentityKind): SessionClient['own'] {
     if (identity === 'aci') return this.sessionClient.own;
-    if (this.pni === undefined) throw new RangeError('the account has no PNI');
-    const { serviceId, registrationId } = this.pni;
+    if (this.#pni === undefined) throw new RangeError('the account has no PNI');
+    const { serviceId, registrationId } = this.#pni;
     return { serviceId, deviceId: this.#account.deviceId, registrationId };
   }
 

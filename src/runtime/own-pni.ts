@@ -1,7 +1,7 @@
 import { signAciIdentity } from '../access/pni-signature.js';
 import { SealcastError } from '../errors.js';
 import type { Store } from '../store/store.js';
-import { loadCredentials } from '../store/tables/credentials.js';
+import { loadCredentials, type PniIdentity } from '../store/tables/credentials.js';
 
 /** Facts of a phone-number identity that everyone may know. */
 export interface OwnPniFacts {
@@ -38,14 +38,19 @@ export class OwnPni implements OwnPniFacts {
     const identity = (await loadCredentials(store))?.pniIdentity;
     if (identity === undefined) return undefined;
     try {
-      return new OwnPni({
-        serviceId: identity.pni.replace(/^PNI:/i, 'PNI:'),
-        registrationId: identity.registrationId,
-        signature: await signAciIdentity(identity, aciIdentityKey),
-      });
+      return await OwnPni.of(identity, aciIdentityKey);
     } finally {
       identity.identityPrivateKey.fill(0);
     }
+  }
+
+  /** @param aciIdentityKey 33 bytes */
+  static async of(identity: PniIdentity, aciIdentityKey: Uint8Array): Promise<OwnPni> {
+    return new OwnPni({
+      serviceId: identity.pni.replace(/^PNI:/i, 'PNI:'),
+      registrationId: identity.registrationId,
+      signature: await signAciIdentity(identity, aciIdentityKey),
+    });
   }
 
   /**

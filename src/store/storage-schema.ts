@@ -100,6 +100,7 @@ export const SCHEMA = {
                 pniPreKeys: { type: 'LinkPreKeys', id: 8 },
               },
             },
+            BlockedSync: { fields: { acis: { rule: 'repeated', type: 'string', id: 1 } } },
             LinkPreKeys: {
               fields: {
                 signedPreKey: { type: 'bytes', id: 1 },
@@ -139,6 +140,8 @@ export const SCHEMA = {
                 accessDeniedMs: { type: 'double', id: 11 },
                 pendingIdentityKey: { type: 'bytes', id: 12 },
                 needsPniSignature: { type: 'bool', id: 13 },
+                blockedByPrimary: { type: 'bool', id: 14 },
+                profileKeySynced: { type: 'bool', id: 15 },
               },
               nested: {
                 AccessMode: { values: { UNKNOWN: 0, ENABLED: 1, UNRESTRICTED: 2, DISABLED: 3 } },

@@ -61,6 +61,8 @@ export interface SendOptions {
   readonly certificate?: SenderCertificate;
   readonly hint?: ContentHint;
   readonly groupId?: Uint8Array<ArrayBuffer>;
+  /** The PNI that the service says is the account's from now on, without its prefix. */
+  readonly updatedPni?: string;
 }
 
 export interface RetryRequestFacts {
@@ -320,6 +322,7 @@ export class MailboxService extends StandInService implements AccountTransport {
     const facts = {
       clientTimestamp: timestamp,
       serverTimestamp: options.serverTimestamp ?? Date.now(),
+      ...(options.updatedPni !== undefined && { updatedPni: options.updatedPni }),
     };
     if (!sealed) {
       return serviceEnvelope({
@@ -401,6 +404,17 @@ export class MailboxService extends StandInService implements AccountTransport {
       const { plaintext } = this.retryRequestFor(subscriber, timestamp, facts);
       await this.post(subscriber, plaintext, { ...options, deviceId });
     };
+  }
+
+  /** Another device of our own account, which sends sync messages. */
+  async ownDevice(deviceId = 2, identity = this.sender.identityKeyPair): Promise<Subscriber> {
+    const own: Subscriber = {
+      ...(await this.subscribe([deviceId])),
+      aci: this.sender.aci,
+      identity,
+    };
+    await this.addDevice(own, deviceId);
+    return own;
   }
 
   certificateOf({ aci, identity }: Subscriber, deviceId = 1): SenderCertificate {

@@ -7,7 +7,8 @@ import type {
 } from 'sealcast';
 import { StandInAccountService } from './stand-in-account-service.js';
 
-export type OwnRequestName = 'setCapabilities' | 'answerChallenge' | 'fetchDevices' | 'removeDevice';
+export type OwnRequestName =
+  'setCapabilities' | 'answerChallenge' | 'fetchDevices' | 'removeDevice';
 
 /** A StandInAccountService with the requests that are optional in an AccountTransport. */
 export class OwnDeviceService extends StandInAccountService {

@@ -26,25 +26,37 @@ const ENVELOPE_TYPES = new Map([
   [3, 3],
 ]);
 
+/** A PNI that the phone made. */
+export interface GivenPni {
+  /** A UUID. */
+  readonly pni: string;
+  readonly identity: IdentityKeyPair;
+  readonly signed: PreKeys['signed'];
+  readonly kyber: PreKeys['kyberLastResort'];
+}
+
 export class OwnPniFake {
-  readonly serviceId = `PNI:${randomUUID()}`;
-  readonly identity = IdentityKeyPair.generate();
+  readonly serviceId: string;
+  readonly identity: IdentityKeyPair;
   readonly registrationId = 4321;
   readonly #service: MailboxService;
   readonly #store: Store;
-  readonly #stores = new MemoryStores(this.identity, this.registrationId);
-  #preKeys: PreKeys | undefined;
+  #signed: PreKeys['signed'] | undefined;
 
-  constructor(service: MailboxService, store: Store) {
+  /** @param given is in the store already; without it, {@link publish} makes one. */
+  constructor(service: MailboxService, store: Store, given?: GivenPni) {
     this.#service = service;
     this.#store = store;
+    this.serviceId = `PNI:${given?.pni ?? randomUUID()}`;
+    this.identity = given?.identity ?? IdentityKeyPair.generate();
+    this.#signed = given?.signed;
   }
 
   /** Puts the identity and its prekeys into the account's store. */
   async publish(): Promise<void> {
-    const preKeys = await generatePreKeys(this.#stores, 0);
-    this.#preKeys = preKeys;
-    const { signed, kyberLastResort } = preKeys;
+    const stores = new MemoryStores(this.identity, this.registrationId);
+    const { signed, kyberLastResort } = await generatePreKeys(stores, 0);
+    this.#signed = signed;
     await this.#store.commit([
       credentialsChange({
         password: 'a password',
@@ -65,8 +77,8 @@ export class OwnPniFake {
 
   /** A bundle with one-time prekeys of the given id, whose private halves go into the store. */
   async bundle(id: number): Promise<PreKeyBundle> {
-    if (this.#preKeys === undefined) throw new Error('publish comes first');
-    const { signed } = this.#preKeys;
+    const signed = this.#signed;
+    if (signed === undefined) throw new Error('publish comes first');
     const key = PrivateKey.generate();
     const record = PreKeyRecord.new(id, key.getPublicKey(), key);
     const kyber = generateKyberPreKey(id, this.identity.privateKey);

@@ -70,7 +70,7 @@ it('what is opened is read in turns of the event loop', async () => {
   const opener = new EnvelopeOpener(
     { unseal: () => Promise.resolve([]) },
     [],
-    { aci: '', deviceId: 1 },
+    { aci: '', deviceId: 1, identityPublicKey: new Uint8Array(33), pni: () => undefined },
     () => (nowMs += 10),
   );
   const bytes = serviceEnvelope({ type: 99, content: Uint8Array.of(1) });

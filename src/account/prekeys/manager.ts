@@ -68,6 +68,8 @@ export class PreKeys {
    */
   readonly problems = new Emitter<SealcastError>();
   #flight: Promise<Refusal | undefined> | undefined;
+  /** Revision of the PNI at the start of the run. */
+  #pniRevision = 0;
   readonly #closing = new AbortController();
 
   constructor(
@@ -158,6 +160,8 @@ export class PreKeys {
   }
 
   async #maintain(signal: AbortSignal | undefined): Promise<Refusal | undefined> {
+    if (this.#identity === 'pni' && this.#runtime.pni === undefined) return undefined;
+    this.#pniRevision = this.#runtime.pniRevision;
     const counts = await this.#transport.countPreKeys({ signal, identity: this.#identity });
     if (counts.status !== 'ok') return counts;
     const { clock } = this.#runtime;
@@ -168,6 +172,7 @@ export class PreKeys {
     const wanted = new Set(steps.filter(({ step }) => step !== 'none').map(({ kind }) => kind));
     let state = await this.#generate(known, made, nowMs);
     if (wanted.size > 0) {
+      this.#assertSamePni();
       const answer = await this.#transport.uploadPreKeys(await this.#uploadOf(state, wanted), {
         signal,
         identity: this.#identity,
@@ -239,7 +244,7 @@ export class PreKeys {
           privateKey,
         ),
     );
-    await this.#store.commit([
+    await this.#commit([
       ...this.#recordChanges('preKey', ids.preKey, preKeys),
       ...this.#recordChanges('signedPreKey', ids.signedPreKey, signedPreKeys),
       ...this.#recordChanges('kyberPreKey', ids.kyberPreKey, kyberPreKeys),
@@ -263,7 +268,7 @@ export class PreKeys {
       changes.push(...this.#removals(KINDS[kind].table, idsOf(last)));
       state = { ...state, [kind]: state[kind].slice(0, -1) };
     }
-    await this.#store.commit([...changes, preKeyStateChange(state, this.#identity)]);
+    await this.#commit([...changes, preKeyStateChange(state, this.#identity)]);
   }
 
   /** Returns the public halves of the newest prekeys of those kinds, from the store. */
@@ -311,7 +316,24 @@ export class PreKeys {
     for (const { table, id } of removed)
       if (table === 'kyberPreKey')
         changes.push(...(await kyberUseRemovals(this.#store, id, this.#identity)));
-    await this.#store.commit([...changes, preKeyStateChange(kept, this.#identity)]);
+    await this.#commit([...changes, preKeyStateChange(kept, this.#identity)]);
+  }
+
+  /** In one step: a change of the PNI is committed before this, and refuses it, or after it. */
+  #commit(changes: readonly Change[]): Promise<void> {
+    this.#assertSamePni();
+    return this.#store.commit(changes);
+  }
+
+  /** @throws SealcastError ERR_SERVICE_UNAVAILABLE: the rows are of a former PNI; try again. */
+  #assertSamePni(): void {
+    if (this.#identity !== 'pni') return;
+    const { pniRevision } = this.#runtime;
+    if (pniRevision === this.#pniRevision && pniRevision % 2 === 0) return;
+    throw new SealcastError(
+      'ERR_SERVICE_UNAVAILABLE',
+      'prekey maintenance failed: the number was changed meanwhile, it runs again',
+    );
   }
 
   #records(kind: PreKeyKind, range: PreKeyRange): Promise<PreKeyRecords> {

@@ -55,6 +55,8 @@ export const ROTATION_MS = 2 * DAY_MS;
 export const MAX_ID = 0xff_ffff;
 /** The id that a counter means: 1 follows the highest one. */
 export const wrap = (id: number): number => ((id - 1) % MAX_ID) + 1;
+/** The id that follows; 1 after the highest one. */
+export const idAfter = (id: number): number => wrap(id + 1);
 
 export const idsOf = ({ firstId, count }: Pick<PreKeyRange, 'firstId' | 'count'>): number[] =>
   Array.from({ length: count }, (_, i) => wrap(firstId + i));

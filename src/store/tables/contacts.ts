@@ -33,6 +33,10 @@ export interface ContactRecord {
   readonly pendingIdentityKey?: Uint8Array;
   /** Whether they wrote to our PNI, and not to our ACI since. */
   readonly needsPniSignature?: boolean;
+  /** Whether the primary device's list blocks them, and no caller of ours. */
+  readonly blockedByPrimary?: boolean;
+  /** Whether the profile key is of the primary device's list, and came in no message. */
+  readonly profileKeySynced?: boolean;
 }
 export const NEW_CONTACT: ContactRecord = {
   ...NEW_ACCESS,
@@ -72,6 +76,8 @@ export function decodeContact(bytes: Uint8Array): ContactRecord {
     ...(identityKey !== undefined && { identityKey }),
     ...(pendingIdentityKey !== undefined && { pendingIdentityKey }),
     ...(wire['needsPniSignature'] === true && { needsPniSignature: true }),
+    ...(wire['blockedByPrimary'] === true && { blockedByPrimary: true }),
+    ...(wire['profileKeySynced'] === true && { profileKeySynced: true }),
   };
 }
 

@@ -21,7 +21,10 @@ export interface PniIdentity {
  * A store whose caller keeps them elsewhere, and gives `account` and `transport`, has none.
  */
 export interface CredentialsRecord {
-  /** Of the device. The user name is the ACI, a point, and the device id. */
+  /**
+   * Of the device. The user name is the ACI, a point, and the device id. Empty where the caller
+   * keeps it, and the store has secrets of the account alone.
+   */
   readonly password: string;
   readonly deviceName?: string;
   /** Phone number, E.164; absent: the account has none, or it is not known. */
