@@ -39,6 +39,7 @@ export type SkipReason =
   | 'prekey-damaged'
   | 'known';
 
+/** Numbers of rows that were not imported; a reason that did not occur is absent. */
 export type SkippedCounts = Partial<Record<SkipReason, number>>;
 
 /** Counters of an import. */

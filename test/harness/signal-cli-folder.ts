@@ -67,6 +67,13 @@ const PNI_REGISTRATION_ID = 815;
 /** An account's JSON, to be changed by a test. */
 export type AccountJson = Record<string, unknown>;
 
+/** Prekeys of an identity of ours that the service can hand out. */
+interface OwnPreKeys {
+  readonly signed: SignedPreKeyRecord[];
+  readonly oneTime: PreKeyRecord[];
+  readonly kyber: KyberPreKeyRecord[];
+}
+
 /** An account that signal-cli has at a stand-in service, and its folder. */
 export class SignalCliFolder {
   readonly number = '+15550100';
@@ -86,9 +93,8 @@ export class SignalCliFolder {
   /** Tables with all rows but those of {@link later}. */
   readonly #rows: { readonly sql: string; readonly values: Value[] }[] = [];
   readonly #stores: MemoryStores;
-  #signed: SignedPreKeyRecord | undefined;
-  readonly #oneTime: PreKeyRecord[] = [];
-  readonly #kyberOneTime: KyberPreKeyRecord[] = [];
+  /** Of the ACI and of the PNI. */
+  readonly #preKeys = [0, 1].map((): OwnPreKeys => ({ signed: [], oneTime: [], kyber: [] }));
 
   constructor(path: string, service: MailboxService) {
     this.path = path;
@@ -119,7 +125,6 @@ export class SignalCliFolder {
       [1, this.pniIdentity.privateKey],
     ];
     for (const [type, identityKey] of identities) {
-      const isAci = type === 0;
       const signed = PrivateKey.generate();
       const signature = identityKey.sign(signed.getPublicKey().serialize());
       const record = SignedPreKeyRecord.new(
@@ -129,7 +134,7 @@ export class SignalCliFolder {
         signed,
         signature,
       );
-      if (isAci) this.#signed = record;
+      this.#preKeys[type]?.signed.push(record);
       this.row('signed_pre_key', {
         account_id_type: type,
         key_id: PREKEY_IDS.signed,
@@ -142,7 +147,7 @@ export class SignalCliFolder {
         const key = PrivateKey.generate();
         const id = PREKEY_IDS.oneTime + i;
         const oneTime = PreKeyRecord.new(id, key.getPublicKey(), key);
-        if (isAci) this.#oneTime.push(oneTime);
+        this.#preKeys[type]?.oneTime.push(oneTime);
         this.row('pre_key', {
           account_id_type: type,
           key_id: id,
@@ -158,7 +163,7 @@ export class SignalCliFolder {
 
   #addKyber(type: number, id: number, identityKey: PrivateKey, isLastResort: boolean): void {
     const record = generateKyberPreKey(id, identityKey);
-    if (type === 0 && !isLastResort) this.#kyberOneTime.push(record);
+    if (!isLastResort) this.#preKeys[type]?.kyber.push(record);
     this.row('kyber_pre_key', {
       account_id_type: type,
       key_id: id,
@@ -170,24 +175,24 @@ export class SignalCliFolder {
   }
 
   /** The bundle that the service hands out: one-time prekeys that signal-cli made. */
-  bundle(index = 0): PreKeyBundle {
-    const [signed, oneTime, kyber] = [
-      this.#signed,
-      this.#oneTime[index],
-      this.#kyberOneTime[index],
-    ];
+  bundle(index: number, identity: 'aci' | 'pni' = 'aci'): PreKeyBundle {
+    const preKeys = this.#preKeys[identity === 'aci' ? 0 : 1];
+    const signed = preKeys?.signed[0];
+    const oneTime = preKeys?.oneTime[index];
+    const kyber = preKeys?.kyber[index];
     if (signed === undefined || oneTime === undefined || kyber === undefined)
       throw new Error('addPreKeys comes first');
     const { deviceId, registrationId, identityKeyPair } = this.service.sender;
+    const isAci = identity === 'aci';
     return PreKeyBundle.new(
-      registrationId,
+      isAci ? registrationId : PNI_REGISTRATION_ID,
       deviceId,
       oneTime.id(),
       oneTime.publicKey(),
       signed.id(),
       signed.publicKey(),
       signed.signature(),
-      identityKeyPair.publicKey,
+      (isAci ? identityKeyPair : this.pniIdentity).publicKey,
       kyber.id(),
       kyber.publicKey(),
       kyber.signature(),

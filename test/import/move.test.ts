@@ -1,7 +1,14 @@
 import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { randomUUID } from 'node:crypto';
-import { IdentityKeyPair, PrivateKey, SessionRecord } from '@signalapp/libsignal-client';
+import {
+  IdentityKeyPair,
+  PrivateKey,
+  processPreKeyBundle,
+  ProtocolAddress,
+  SessionRecord,
+  signalEncrypt,
+} from '@signalapp/libsignal-client';
 import { AccountEntropyPool, SvrKey } from '@signalapp/libsignal-client/dist/AccountKeys.js';
 import {
   importSignalCli,
@@ -19,12 +26,15 @@ import { loadContacts } from '#dist/src/store/tables/contacts.js';
 import { loadCredentials } from '#dist/src/store/tables/credentials.js';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { acis, collect, openScene } from '../harness/broadcasters.js';
-import { MailboxService } from '../fakes/mailbox-service.js';
+import { MailboxService, paddedContent, serviceEnvelope } from '../fakes/mailbox-service.js';
 import type { Subscriber } from '../fakes/stand-in-service.js';
 import { WatchedStore } from '../fakes/watched-store.js';
 import { bodiesOf, openReceiverScene, take, text } from '../harness/receivers.js';
 import { PREKEY_IDS, SignalCliFolder } from '../harness/signal-cli-folder.js';
 import { temporaryDirectory } from '../harness/store-files.js';
+
+/** Type of the service's envelope of a prekey message. */
+const PREKEY_ENVELOPE = 3;
 
 let directory: ReturnType<typeof temporaryDirectory>;
 let service: MailboxService;
@@ -82,6 +92,33 @@ describe('a moved account', () => {
       undefined,
       expect.any(Uint8Array),
     ]);
+  });
+
+  test('receives a first message to its phone number, made with a prekey of its PNI', async () => {
+    folder.addPreKeys();
+    await move();
+    const stranger = await service.subscribe();
+    const { stores } = stranger.devices.get(1)!;
+    const to = ProtocolAddress.new(`PNI:${folder.pni}`, 1);
+    const { own } = service.addressesOf(stranger);
+    const bundle = folder.bundle(4, 'pni');
+    await processPreKeyBundle(bundle, to, own, stores.sessions, stores.identities);
+    const content = paddedContent(text('found by number'));
+    const first = await signalEncrypt(content, to, own, stores.sessions, stores.identities);
+    service.queue(
+      serviceEnvelope({
+        clientTimestamp: Date.now(),
+        serverTimestamp: Date.now(),
+        type: PREKEY_ENVELOPE,
+        sourceServiceId: stranger.aci,
+        sourceDeviceId: 1,
+        destinationServiceId: to.name(),
+        content: first.serialize(),
+      }),
+    );
+    await using scene = await openReceiverScene({ store }, service);
+    expect(bodiesOf(await take(scene.receiver, 1))).toEqual(['found by number']);
+    expect(await contactOf(stranger)).toMatchObject({ needsPniSignature: true });
   });
 
   test('receives what comes on an old session', async () => {
@@ -205,6 +242,7 @@ describe('a moved account', () => {
       expiration_time: 3600,
       expiration_time_version: 4,
       profile_unidentified_access_mode: 'UNRESTRICTED',
+      needs_pni_signature: 1,
     });
     folder.row('recipient', {
       aci: bare.aci,
@@ -219,6 +257,7 @@ describe('a moved account', () => {
       expireTimer: 3600,
       expireTimerVersion: 4,
       accessMode: 'unrestricted',
+      needsPniSignature: true,
     });
     expect(await contactOf(bare)).toMatchObject({ accessMode: 'unknown', devices: [] });
     expect((await contactOf(bare)).profileKey).toEqual(bare.profileKey);
