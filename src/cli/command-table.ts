@@ -37,6 +37,37 @@ const YES: OptionSpec = { name: 'yes', short: 'y', summary: 'do not ask' };
 
 const TABLE = [
   {
+    name: 'link',
+    summary: 'links this machine to the account of a phone, which scans a code',
+    details: [
+      'A new code comes every 45 seconds, for ten minutes. Where no person sees standard error, the URL of the code is written to standard output. The guide on accounts says what a linked device may not do.',
+      'A link that was cut off is finished by running the command again.',
+    ],
+    options: [
+      { name: 'name', value: 'NAME', summary: 'name of this device on the phone' },
+      { name: 'png', value: 'FILE', summary: 'write each code to FILE too' },
+      { name: 'svg', value: 'FILE', summary: 'write each code to FILE too' },
+      JSON_LINES,
+    ],
+    examples: ['sealcast link --name newsletter', 'sealcast link --json | jq -r .url'],
+  },
+  {
+    name: 'account',
+    summary: 'shows the account of the store, without a connection',
+    options: [JSON_LINES],
+  },
+  {
+    name: 'devices',
+    summary: 'lists the devices of the account',
+    options: [JSON_LINES],
+  },
+  {
+    name: 'unlink',
+    operands: ['[DEVICE]'],
+    summary: 'removes this device from the account, or another one where this is the primary',
+    options: [YES, JSON_LINES],
+  },
+  {
     name: 'contacts',
     summary: 'lists the contacts of the store, and whether each can be sealed to',
     options: [JSON_LINES],
@@ -105,6 +136,20 @@ const TABLE = [
       { name: 'timeout', value: 'SECONDS', summary: 'end after SECONDS without a message' },
       JSON_LINES,
     ],
+  },
+  {
+    name: 'challenge',
+    summary: 'answers a challenge of the service, after which it takes messages again',
+    details: ['The captcha is asked for, or read from standard input: it is in no argument.'],
+    options: [
+      { name: 'token', value: 'TOKEN', summary: 'token that the stopped broadcast showed' },
+      JSON_LINES,
+    ],
+  },
+  {
+    name: 'doctor',
+    summary: 'checks machine, store, account and connection, and says what to do',
+    options: [JSON_LINES],
   },
   {
     name: 'demo',

@@ -3,7 +3,7 @@ import type { ExitCode } from './exit-codes.js';
 import type { Interrupt } from './interrupt.js';
 import type { CommandName } from './command-table.js';
 import type { Places } from './places.js';
-import type { Service } from './service.js';
+import type { ConnectedAccount, Link, LinkRequest } from './service.js';
 import type { Terminal } from './terminal.js';
 import type { Clock } from '../util/clock.js';
 
@@ -29,7 +29,10 @@ export interface CommandContext {
   readonly terminal: Terminal;
   readonly interrupt: Interrupt;
   readonly places: Places;
-  readonly service: Service;
+  /** As {@link Service.open}. */
+  readonly connect: (store: Store) => Promise<ConnectedAccount>;
+  /** As {@link Service.link}. */
+  readonly link: (request: LinkRequest) => Promise<Link>;
   readonly clock: Clock;
   /** Opens the store of the places; the caller closes it. */
   readonly openStore: () => Promise<Store>;

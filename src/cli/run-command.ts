@@ -49,18 +49,18 @@ export async function runCommand(
     line = parsed.line;
     using interrupt = new Interrupt(environment.signals, () => environment.exit(EXIT.stopped));
     const command = await LOADERS[line.command]();
-    return await command(await contextOf(line, terminal, interrupt, environment));
+    return await command(contextOf(line, terminal, interrupt, environment));
   } catch (error) {
     return report(error, terminal, line?.has('json') === true);
   }
 }
 
-async function contextOf(
+function contextOf(
   line: CommandLine,
   terminal: Terminal,
   interrupt: Interrupt,
   { env, serviceOf, clock = SYSTEM_CLOCK }: CommandEnvironment,
-): Promise<CommandContext> {
+): CommandContext {
   const places = findPlaces(
     {
       dataDir: line.text('data-dir'),
@@ -75,7 +75,9 @@ async function contextOf(
     interrupt,
     places,
     clock,
-    service: await serviceOf(places),
+    // Made late: most commands need no network.
+    connect: async (store) => (await serviceOf(places)).open(store),
+    link: async (request) => (await serviceOf(places)).link(request),
     openStore: () => openPlace(places),
   };
 }

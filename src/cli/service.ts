@@ -1,11 +1,24 @@
 import type { Account } from '../account/account.js';
+import type { DeviceLink } from '../link/link-device.js';
 import type { Store } from '../store/store.js';
+import type { AccountTransport } from '../transport/transport.js';
 
 /** Account that is connected to the service. */
 export interface ConnectedAccount extends AsyncDisposable {
   readonly account: Account;
+  readonly transport: AccountTransport;
   /** Resolves when the messages that waited at the service have been read. */
   readonly queueEmpty: Promise<void>;
+}
+
+/** Link that is under way. */
+export type Link = Pick<DeviceLink, 'account' | typeof Symbol.asyncIterator>;
+
+export interface LinkRequest {
+  readonly store: Store;
+  /** Name under "Linked devices" on the phone. */
+  readonly deviceName: string;
+  readonly signal: AbortSignal;
 }
 
 /** Service, as commands reach it. Tests give another one. */
@@ -17,6 +30,9 @@ export interface Service {
    *   has no account.
    */
   open(store: Store): Promise<ConnectedAccount>;
+
+  /** Begins to link the store to the account of a phone. */
+  link(request: LinkRequest): Link;
 }
 
 /** Resolves at the account's `queueEmpty`, and where that never comes. */

@@ -49,6 +49,10 @@ export class StandInCommandService implements Service {
     this.#transport = transport;
   }
 
+  link(): never {
+    throw new Error('this service links nothing');
+  }
+
   async open(store: Store): Promise<ConnectedAccount> {
     this.opened += 1;
     const transport = this.#transport;
@@ -63,9 +67,16 @@ export class StandInCommandService implements Service {
       maintainPreKeys: false,
     });
     const queueEmpty = whenQueueEmpty(account);
-    return { account, queueEmpty, [Symbol.asyncDispose]: () => account.close() };
+    return { account, transport, queueEmpty, [Symbol.asyncDispose]: () => account.close() };
   }
 }
+
+const NO_SERVICE: Service = {
+  open: () => Promise.reject(new Error('no service')),
+  link: () => {
+    throw new Error('no service');
+  },
+};
 
 export interface CommandOptions {
   readonly service?: Service;
@@ -102,7 +113,7 @@ export function startCommand(
     env: { HOME: '/nowhere', ...env },
     signals,
     exit: (code) => exits.push(code),
-    serviceOf: () => service ?? { open: () => Promise.reject(new Error('no service')) },
+    serviceOf: () => service ?? NO_SERVICE,
     ...(clock !== undefined && { clock }),
   });
   return { stdout, stderr, signals, exits, ended };

@@ -41,6 +41,7 @@ describe('the packed package', () => {
         'docs/guide/seal.md',
         'dist/src/index.js',
         'dist/src/index.d.ts',
+        'dist/src/cli/main.js',
         'dist/src/kernel/index.js',
         'dist/src/kernel/index.d.ts',
         'dist/workers/worker.js',
@@ -196,6 +197,20 @@ describe('a project that installed it', () => {
         script,
       ]);
       expect({ exitCode, stdout, stderr }).toEqual({ exitCode: 0, stdout: 'true\n', stderr: '' });
+    } finally {
+      folder.remove();
+    }
+  });
+
+  test('runs the command of a tarball that npm installed', () => {
+    const folder = installedByNpm(project.tarball);
+    try {
+      const run = (...argv: string[]): ReturnType<typeof runNode> =>
+        runNode(folder.directory, ['node_modules/.bin/sealcast', ...argv]);
+      expect(run('--version')).toMatchObject({ exitCode: 0, stderr: '' });
+      const { exitCode, stdout } = run('demo', '--subscribers', '3', '--json');
+      expect(exitCode).toBe(0);
+      expect(JSON.parse(stdout)).toMatchObject({ sealed: 3, decrypted: 3 });
     } finally {
       folder.remove();
     }

@@ -17,7 +17,7 @@ const MAX_CATCH_UP_MS = 15_000;
 
 /** `sealcast broadcast` */
 export async function broadcast(context: CommandContext): Promise<ExitCode> {
-  const { line, terminal, service, clock } = context;
+  const { line, terminal, clock } = context;
   const to = line.text('to') ?? refuseUsage('broadcast needs --to FILE, the recipients');
   const id = line.text('id');
   if (id !== undefined && !isBroadcastId(id))
@@ -30,7 +30,7 @@ export async function broadcast(context: CommandContext): Promise<ExitCode> {
   if (!dryRun) await confirm(context, file, facts, maxPerSecond);
 
   await using store = await context.openStore();
-  await using connected = await service.open(store);
+  await using connected = await context.connect(store);
   const { account } = connected;
   await catchUp(context, connected.queueEmpty);
   const stop = new AbortController();

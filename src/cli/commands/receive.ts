@@ -8,11 +8,11 @@ const MAX_TIMEOUT_SECONDS = 1_000_000;
 
 /** `sealcast receive` */
 export async function receive(context: CommandContext): Promise<ExitCode> {
-  const { line, terminal, service, interrupt, clock } = context;
+  const { line, terminal, interrupt, clock } = context;
   const maxMessages = line.integer('max-messages', 1, MAX_MESSAGES) ?? Infinity;
   const timeoutSeconds = line.integer('timeout', 1, MAX_TIMEOUT_SECONDS);
   await using store = await context.openStore();
-  await using connected = await service.open(store);
+  await using connected = await context.connect(store);
   const { receiver } = connected.account;
   const close = (): void => void receiver.close();
   interrupt.onFirst(close);

@@ -7,7 +7,7 @@ import { watchRun } from '../run-watch.js';
 
 /** `sealcast resume` */
 export async function resume(context: CommandContext): Promise<ExitCode> {
-  const { line, terminal, service, interrupt } = context;
+  const { line, terminal, interrupt } = context;
   const [id] = line.operands;
   await using store = await context.openStore();
   const reader = new BroadcastReader(store);
@@ -29,7 +29,7 @@ export async function resume(context: CommandContext): Promise<ExitCode> {
     if (id === undefined && incomplete.length === 0) terminal.say('nothing to resume');
     return exitCode;
   }
-  await using connected = await service.open(store);
+  await using connected = await context.connect(store);
   const { account } = connected;
   const stop = new AbortController();
   interrupt.onFirst(() => {
