@@ -1,16 +1,18 @@
-import { accessKeyFor, isPni, modeOf, onProfile } from '../access/access-mode.js';
+import {
+  accessKeyFor,
+  isPni,
+  isSameAccess,
+  modeOf,
+  onProfile,
+  type Access,
+} from '../access/access-mode.js';
 import { decryptProfileName } from '../access/profile-cipher.js';
 import { profileKeyFacts } from '../access/profile-version.js';
 import { SealcastError } from '../errors.js';
 import { checkOptions, checkSignal, refuse } from '../sealer/options.js';
 import { type ContactRecord, contactChange } from '../store/tables/contacts.js';
 import type { Change } from '../store/store.js';
-import type {
-  AccessKey,
-  AccountTransport,
-  FetchedProfile,
-  ProfileOutcome,
-} from '../transport/transport.js';
+import type { AccountTransport, FetchedProfile, Refusal } from '../transport/transport.js';
 import {
   FETCH_PROFILE_NAMES,
   type ContactProfile,
@@ -19,6 +21,7 @@ import {
 import type { AccountRuntime } from '../runtime/account-runtime.js';
 import { parseServiceId } from '../util/service-id.js';
 import { archiveSessions, Records } from '../runtime/records.js';
+import { SendGuard } from '../runtime/send-guard.js';
 import { isOtherIdentity, onIdentityKey } from '../access/contact-identity.js';
 import { refusalError } from '../transport/refusal-errors.js';
 import { LruMap } from '../util/lru-map.js';
@@ -62,6 +65,7 @@ export class Profiles {
   readonly #runtime: AccountRuntime;
   readonly #transport: AccountTransport;
   readonly #records: Records;
+  readonly #guard: SendGuard;
   readonly #options: ProfilesOptions;
   readonly #closing = new AbortController();
   /** By service id. */
@@ -71,6 +75,7 @@ export class Profiles {
     this.#runtime = runtime;
     this.#transport = transport;
     this.#records = new Records(runtime.options.store, runtime.clock);
+    this.#guard = SendGuard.of(runtime.options.store);
     this.#options = options;
   }
 
@@ -86,7 +91,7 @@ export class Profiles {
    *   key.
    * @throws SealcastError ERR_INVALID_ARGUMENT; ERR_RECIPIENT_UNREGISTERED: there is no such
    *   account; ERR_RATE_LIMITED; ERR_SERVICE_UNAVAILABLE; ERR_SERVICE_REJECTED; ERR_ABORTED,
-   *   ERR_CLOSED; as the store.
+   *   ERR_CLOSED; ERR_STORE_LOCKED, before any further request; as the store.
    */
   async fetchProfile(
     serviceId: string,
@@ -96,11 +101,10 @@ export class Profiles {
     const { force = false, signal: givenSignal } = checkOptions(options, FETCH_PROFILE_NAMES);
     if (typeof force !== 'boolean') refuse('force', 'true or false');
     const signal = checkSignal(givenSignal);
-    const contact = await this.#records.contact(checked);
-    const known = force ? undefined : this.#recall(checked, contact);
+    const known = force ? undefined : this.#recall(checked, await this.#records.contact(checked));
     if (known !== undefined) return known;
     const fetched = await withAnySignal([signal, this.#closing.signal], (either) =>
-      unlessAborted(() => this.#fetch(checked, contact, either), either),
+      unlessAborted(() => this.#fetch(checked, either), either),
     );
     return this.#keep(checked, fetched);
   }
@@ -133,29 +137,36 @@ export class Profiles {
     };
   }
 
-  async #fetch(serviceId: string, contact: ContactRecord, signal: AbortSignal): Promise<Fetched> {
-    const { profileKey } = contact;
-    // A phone-number identity has no versioned profile.
-    const isVersioned = profileKey !== undefined && !isPni(serviceId);
-    const version = isVersioned
-      ? (await profileKeyFacts(profileKey, serviceId)).version
-      : undefined;
-    const ask = (accessKey: AccessKey | null): Promise<ProfileOutcome> =>
-      this.#transport.fetchProfile(
+  /**
+   * Asks with the contact's access key, and as the account where that key is refused or there is
+   * none. A contact that changed while a request was under way, or prepared, is read again: what is
+   * asked next follows from the access that it has by then.
+   */
+  async #fetch(serviceId: string, signal: AbortSignal): Promise<Fetched> {
+    /** Access with which the service refused the unauthenticated request. */
+    let refused: Access | undefined;
+    for (;;) {
+      const { revision } = this.#guard;
+      const contact = await this.#records.contact(serviceId);
+      const { profileKey } = contact;
+      const isRefused = refused !== undefined && isSameAccess(refused, contact);
+      const accessKey = isRefused ? null : accessKeyFor(serviceId, contact);
+      // A phone-number identity has no versioned profile.
+      const isVersioned = profileKey !== undefined && !isPni(serviceId);
+      const version = isVersioned
+        ? (await profileKeyFacts(profileKey, serviceId)).version
+        : undefined;
+      signal.throwIfAborted();
+      if (!this.#guard.mayBegin(serviceId, revision)) continue;
+      const answer = await this.#transport.fetchProfile(
         { serviceId, accessKey, ...(version !== undefined && { version }) },
         { signal },
       );
-    const accessKey = accessKeyFor(serviceId, contact);
-    let answer = await ask(accessKey);
-    // The key is outdated, or there is no such account: an authenticated request tells which.
-    if (answer.status === 'unauthorized' && accessKey !== null) answer = await ask(null);
-    if (answer.status === 'ok') return { profile: answer, profileKey };
-    if (answer.status === 'not-found') {
-      throw new SealcastError('ERR_RECIPIENT_UNREGISTERED', 'there is no such account', {
-        serviceId,
-      });
+      if (answer.status === 'ok') return { profile: answer, profileKey };
+      // The key is outdated, or there is no such account: an authenticated request tells which.
+      if (answer.status === 'unauthorized' && accessKey !== null) refused = contact;
+      else throw profileError(answer, serviceId);
     }
-    throw refusalError(answer, 'no profile could be had', serviceId);
   }
 
   /** Applies the fetched profile to the contact's present record in the store. */
@@ -216,4 +227,11 @@ export class Profiles {
       });
     }
   }
+}
+
+function profileError(refusal: Refusal, serviceId: string): SealcastError {
+  if (refusal.status !== 'not-found')
+    return refusalError(refusal, 'no profile could be had', serviceId);
+  const message = 'there is no such account';
+  return new SealcastError('ERR_RECIPIENT_UNREGISTERED', message, { serviceId });
 }

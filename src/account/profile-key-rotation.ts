@@ -85,6 +85,12 @@ export class Rotation {
       : [];
   }
 
+  /** Whether profile and attributes are known, so that {@link begin} would not throw. */
+  async isPossible(): Promise<boolean> {
+    const { profile, attributes } = await this.#load();
+    return profile !== undefined && attributes !== undefined;
+  }
+
   async isPending(): Promise<boolean> {
     const { rotation } = await this.#load();
     return rotation !== undefined;

@@ -26,9 +26,9 @@ import {
 import { type AccountRuntime, OWN_LOCKS } from '../runtime/account-runtime.js';
 import { parseServiceId } from '../util/service-id.js';
 import { checkProfile, profileUpload, type ProfileInput } from './profile-upload.js';
-import { contactChange } from '../store/tables/contacts.js';
 import { Records } from '../runtime/records.js';
 import { isDefinite, refusalError } from '../transport/refusal-errors.js';
+import { Blocking } from './blocking.js';
 import { Rotation } from './profile-key-rotation.js';
 import { isPrimary, requirePrimary } from '../util/primary-device.js';
 import { unlessAborted, withAnySignal } from '../util/abort.js';
@@ -52,6 +52,7 @@ export class OwnAccount {
   readonly #records: Records;
   readonly #closing = new AbortController();
   readonly #rotation: Rotation;
+  readonly #blocking: Blocking;
   readonly #capabilities: Capabilities | undefined;
 
   /** @param capabilities set of this device that precedes the stored one. */
@@ -62,6 +63,7 @@ export class OwnAccount {
     this.#records = new Records(runtime.options.store, runtime.clock);
     const { signal } = this.#closing;
     this.#rotation = new Rotation(runtime, transport, { signal, capabilities });
+    this.#blocking = new Blocking(runtime, this.#records, this.#rotation);
   }
 
   /**
@@ -224,78 +226,19 @@ export class OwnAccount {
     }, signal);
   }
 
-  /**
-   * Blocks a contact, and rotates the profile key if the contact may have the present one.
-   *
-   * Nothing further is sent to the contact, and so nothing that has our new profile key. Every
-   * message carries the profile key, and a contact that we have written to has an identity key in
-   * the store: a known identity key counts as a sent message. (It may come from a message that
-   * never arrived. One rotation too many does no harm.) A contact that is blocked already causes no
-   * further rotation.
-   *
-   * A linked device blocks without a rotation, which is the primary's to make: the contact keeps
-   * the profile key that they may have.
-   *
-   * @throws SealcastError ERR_INVALID_ARGUMENT: it is no service id, or a rotation is necessary and
-   *   profile or attributes were never set; then the contact is not blocked. With any other error
-   *   of the service the contact is blocked, and the new key is pending: the message says so.
-   */
-  async block(serviceId: string, options: OwnCallOptions = {}): Promise<void> {
-    const checked = checkServiceId(serviceId);
-    const signal = checkSignal(checkOptions(options, OWN_CALL_NAMES)['signal']);
-    // In one commit: with the block committed first, a crash would leave the contact with a profile
-    // key that no later step would replace.
-    await unlessAborted(async () => {
-      await this.#locked([checked, OWN_LOCKS.records], async () => {
-        const contact = await this.#records.contact(checked);
-        // A contact that the Broadcaster alone blocked still has the key.
-        const isBlocked = contact.blocked && contact.blockedByPrimary !== true;
-        if (isBlocked && contact.lacksProfileKey) return;
-        const mayHaveProfileKey = contact.identityKey !== undefined;
-        const rotates = mayHaveProfileKey && isPrimary(this.#runtime.account);
-        const rotation = rotates ? await this.#rotation.begin() : [];
-        const lacksProfileKey = rotates || !mayHaveProfileKey || contact.lacksProfileKey;
-        const change = contactChange(checked, {
-          ...contact,
-          blocked: true,
-          blockedByPrimary: false,
-          lacksProfileKey,
-        });
-        await this.#records.commit([change, ...rotation]);
-      });
-      if (!isPrimary(this.#runtime.account)) return;
-      try {
-        await this.#rotation.finish();
-      } catch (error) {
-        if (!(error instanceof SealcastError)) throw error;
-        const message = `the contact is blocked, but ${error.message}`;
-        const { code, retryAfterMs, cause } = error;
-        const facts = {
-          serviceId: checked,
-          cause,
-          ...(retryAfterMs !== undefined && { retryAfterMs }),
-        };
-        throw new SealcastError(code, message, facts);
-      }
-    }, signal);
+  /** As {@link Blocking.block}. */
+  block(serviceId: string, options?: OwnCallOptions): Promise<void> {
+    return this.#blocking.block(serviceId, options);
   }
 
-  /** Unblocks a contact. The next message gives them our profile key again. */
-  async unblock(serviceId: string): Promise<void> {
-    const checked = checkServiceId(serviceId);
-    await this.#locked([checked], async () => {
-      const contact = await this.#records.contact(checked);
-      if (contact.blocked) {
-        await this.#records.commit([
-          contactChange(checked, {
-            ...contact,
-            blocked: false,
-            blockedByPrimary: false,
-            lacksProfileKey: false,
-          }),
-        ]);
-      }
-    });
+  /** As {@link Blocking.tryBlock}. */
+  tryBlock(serviceId: string): Promise<boolean> {
+    return this.#blocking.tryBlock(serviceId);
+  }
+
+  /** As {@link Blocking.unblock}. */
+  unblock(serviceId: string): Promise<void> {
+    return this.#blocking.unblock(serviceId);
   }
 
   /**

@@ -22,11 +22,18 @@ export interface BroadcastRecordsOptions {
 }
 
 /**
- * Whether the broadcast can be finished only with its recipients. A text that `broadcast()` refuses
- * never gets the rest of them: such a broadcast ends with those that it has.
+ * Whether the broadcast can be finished only with its recipients. A message that `broadcast()`
+ * refuses never gets the rest of them. Such a broadcast ends with those that it has: with a text
+ * that is too long, each fails; with a message that cannot be read, the run does.
  */
-export const needsRecipients = ({ state, content }: BroadcastRecord): boolean =>
-  state === 'ingesting' && messageError(content) === undefined;
+export function needsRecipients({ state, content }: BroadcastRecord): boolean {
+  if (state !== 'ingesting') return false;
+  try {
+    return messageError(content) === undefined;
+  } catch {
+    return false;
+  }
+}
 
 /** Opens the record of a broadcast that a run begins or resumes. */
 export class BroadcastRecords {

@@ -7,7 +7,7 @@ import type { ResendQueue } from '../runtime/resend-queue.js';
 import { SharedEncryption } from '../session/shared-encryption.js';
 import { Semaphore } from '../util/semaphore.js';
 import { SendGuard } from '../runtime/send-guard.js';
-import { SealcastError } from '../errors.js';
+import type { SealcastError } from '../errors.js';
 import { refuse } from '../sealer/options.js';
 import type { Sealer } from '../sealer/sealer.js';
 import { dryRunContext } from './dry-run.js';
@@ -247,13 +247,8 @@ export class BroadcastService {
     const blocker = this.#runtime.blocker;
     if (blocker !== undefined) {
       if (!blocked) return blocker.unblock(serviceId);
-      try {
-        await blocker.block(serviceId);
-        return;
-      } catch (error) {
-        // The account has no profile to upload under another key: it blocks without one.
-        if (!(error instanceof SealcastError && error.code === 'ERR_INVALID_ARGUMENT')) throw error;
-      }
+      // An account without a profile to upload under another key blocks without one.
+      if (await blocker.tryBlock(serviceId)) return;
     }
     return this.changeContact(serviceId, (contact) => ({
       ...contact,

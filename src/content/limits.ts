@@ -63,9 +63,14 @@ export function checkBody(body: unknown): string {
 }
 
 /**
- * Truncates a text to the limit of a message's body, between graphemes, with an ellipsis. The limit
- * is 2,048 bytes of UTF-8; a shorter text is returned as it is. Use it where a prefix may make a
- * text too long, as when a received one is forwarded.
+ * Makes a body that `broadcast()` accepts of any text that is not blank, such as a received text
+ * with a prefix.
+ *
+ * It truncates the text to the limit of a message's body, 2,048 bytes of UTF-8, between graphemes,
+ * with an ellipsis. It removes each NUL, and replaces each unpaired surrogate by U+FFFD, as
+ * `String.prototype.toWellFormed` does: a sender's client may have put them into the text. Any other
+ * text is returned as it is; a blank one (also one of NULs alone) stays blank, which `broadcast()`
+ * refuses.
  *
  * @throws SealcastError ERR_INVALID_ARGUMENT: it is no string.
  * @example
@@ -75,5 +80,5 @@ export function truncateBody(text: string): string {
   if (typeof text !== 'string') {
     throw new SealcastError('ERR_INVALID_ARGUMENT', 'text must be a string', { field: 'text' });
   }
-  return truncateText(text, MAX_BODY_BYTES);
+  return truncateText(text.toWellFormed().replaceAll('\0', ''), MAX_BODY_BYTES);
 }

@@ -1,6 +1,7 @@
 import { MemoryStore, openAccount, type Account, type Delivery } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { untilTrue } from '../harness/await-condition.js';
+import { contactIn } from '../harness/account-scene.js';
 import { collect } from '../harness/broadcasters.js';
 import { StandInAccountService } from '../fakes/stand-in-account-service.js';
 import type { RequestName, Subscriber } from '../fakes/stand-in-service.js';
@@ -93,5 +94,63 @@ describe('Broadcaster.setBlocked of an open account', () => {
     expect((await broadcast('blocked')).get(contact.aci)).toMatchObject({
       error: { code: 'ERR_RECIPIENT_BLOCKED' },
     });
+  });
+
+  it('rejects as block() does where the new profile key cannot be uploaded, and has blocked', async () => {
+    await broadcast('welcome');
+    const store = new MemoryStore();
+    const bare = await openAccount({
+      store,
+      transport: service,
+      trustRoots: [service.trustRoot],
+      account: service.sender,
+      threads: 1,
+      maintainPreKeys: false,
+    });
+    await bare.setAttributes({ pniRegistrationId: 1, discoverableByPhoneNumber: false });
+    await bare.broadcaster.setProfileKey(contact.aci, contact.profileKey);
+    await bare.broadcaster.broadcast({ body: 'welcome' }, [contact.aci]).summary();
+    // The first profile of all is under way, and known; the service will refuse it.
+    let refuse!: () => void;
+    const refused = new Promise<void>((resolve) => (refuse = resolve));
+    service.accountIntercepts.set('setProfile', async () => {
+      await refused;
+      return { status: 'rejected', httpStatus: 422 };
+    });
+    const before = service.accountCountOf('setProfile');
+    const setting = bare.setProfile({ given: 'Announcements' });
+    setting.catch(() => undefined);
+    await untilTrue(() => service.accountCountOf('setProfile') > before);
+    const blocking = bare.broadcaster.setBlocked(contact.aci, true);
+    blocking.catch(() => undefined);
+    await untilTrue(async () => (await contactIn({ store }, contact.aci)).blocked);
+    refuse();
+    await expect(setting).rejects.toMatchObject({ code: 'ERR_SERVICE_REJECTED' });
+    await expect(blocking).rejects.toThrow(/^the contact is blocked, but /);
+    expect(await contactIn({ store }, contact.aci)).toMatchObject({
+      blocked: true,
+      lacksProfileKey: true,
+    });
+    await bare.close();
+  });
+
+  it('blocks without another profile key where the account has no profile', async () => {
+    const store = new MemoryStore();
+    const bare = await openAccount({
+      store,
+      transport: service,
+      trustRoots: [service.trustRoot],
+      account: service.sender,
+      threads: 1,
+      maintainPreKeys: false,
+    });
+    await bare.broadcaster.setProfileKey(contact.aci, contact.profileKey);
+    await bare.broadcaster.broadcast({ body: 'welcome' }, [contact.aci]).summary();
+    await bare.broadcaster.setBlocked(contact.aci, true);
+    expect(await contactIn({ store }, contact.aci)).toMatchObject({
+      blocked: true,
+      lacksProfileKey: false,
+    });
+    await bare.close();
   });
 });

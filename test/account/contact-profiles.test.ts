@@ -1,16 +1,18 @@
 import { randomUUID } from 'node:crypto';
 import { IdentityKeyPair, SessionRecord } from '@signalapp/libsignal-client';
-import { Broadcaster, deriveAccessKey, type SealcastError } from 'sealcast';
+import { Broadcaster, deriveAccessKey, MemoryStore, type SealcastError } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { Profiles, type ProfilesOptions } from '#dist/src/account/contact-profiles.js';
 import { profileKeyFacts } from '#dist/src/access/profile-version.js';
+import { Records } from '#dist/src/runtime/records.js';
+import { contactChange } from '#dist/src/store/tables/contacts.js';
 import {
   contactIn,
   openAccountScene,
   putContact,
   type AccountScene,
 } from '../harness/account-scene.js';
-import { collect } from '../harness/broadcasters.js';
+import { collect, failTest } from '../harness/broadcasters.js';
 import { refusedField } from '../harness/refusals.js';
 import type { Subscriber } from '../fakes/stand-in-service.js';
 import { ManualClock } from '../fakes/manual-clock.js';
@@ -181,6 +183,48 @@ describe('a fetched profile', () => {
       blocked: true,
       profileFetchedMs: clock.now(),
     });
+  });
+});
+
+describe('the second request for a profile, once the access key was refused', () => {
+  /** A contact with an outdated profile key; meanwhile `change` happens. */
+  async function refusedMeanwhile(change: (aci: string) => Promise<void> | void): Promise<string> {
+    const { aci } = await subscribeKnown();
+    await putContact(scene, aci, { profileKey: new Uint8Array(32).fill(1) });
+    scene.service.accountIntercepts.set('fetchProfile', async (count) => {
+      if (count === 1) await change(aci);
+      return undefined;
+    });
+    return aci;
+  }
+
+  it('is not sent where another process has taken the store over', async () => {
+    let isOurs = true;
+    const store = Object.assign(new MemoryStore(), { mayAct: () => isOurs });
+    await scene.close();
+    scene = await openAccountScene(store, scene.service, { clock });
+    profiles = new Profiles(scene.runtime, scene.service);
+    const aci = await refusedMeanwhile(() => {
+      isOurs = false;
+    });
+    await expect(profiles.fetchProfile(aci)).rejects.toMatchObject({ code: 'ERR_STORE_LOCKED' });
+    expect(asked()).toHaveLength(1);
+  });
+
+  it('is one with the profile key that came meanwhile', async () => {
+    const newKey = new Uint8Array(32).fill(2);
+    const aci = await refusedMeanwhile(async (refused) => {
+      const contact = await contactIn(scene, refused);
+      const records = new Records(scene.store, clock);
+      await records.commit([contactChange(refused, { ...contact, profileKey: newKey })]);
+    });
+    const subscriber = scene.service.subscribers.get(aci) ?? failTest('subscriber');
+    subscriber.profileKey = newKey;
+    expect(await profiles.fetchProfile(aci)).toMatchObject({ accessMode: 'enabled' });
+    expect(asked()).toMatchObject([
+      { accessKey: deriveAccessKey(new Uint8Array(32).fill(1)) },
+      { accessKey: deriveAccessKey(newKey) },
+    ]);
   });
 });
 

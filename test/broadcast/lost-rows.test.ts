@@ -1,7 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { broadcastChange, loadBroadcast } from '#dist/src/store/tables/broadcasts.js';
 import { outboxKey } from '#dist/src/store/tables/outbox.js';
 import { untilTrue } from '../harness/await-condition.js';
-import { acis, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
+import { acis, failTest, openScene, subscribeKnown, type Scene } from '../harness/broadcasters.js';
 
 let scene: Scene;
 beforeEach(async () => {
@@ -46,4 +47,37 @@ describe('rows of a broadcast that the store lost while nothing ran', () => {
       { status: 'finished', summary: { sealed: 10, failed: 1 } },
     ]);
   });
+});
+
+/** Broadcasts `a`, `b` and `c`, cut off as they began; `b` has no well-formed message then. */
+async function withDamagedMessage(state: 'ingesting' | 'sending'): Promise<void> {
+  const ids = acis(await subscribeKnown(scene, 2));
+  const { service, store, broadcaster } = scene;
+  service.intercepts.set('sendSealed', () => new Promise<never>(() => undefined));
+  for (const id of ['a', 'b', 'c']) {
+    const run = broadcaster.broadcast({ body: id }, ids, { id });
+    run.summary().catch(() => undefined);
+    await untilTrue(() => run.progress.ingested);
+  }
+  await broadcaster.close();
+  const record = (await loadBroadcast(store, 'b')) ?? failTest('broadcast');
+  const content = Uint8Array.of(0x0a, 0xff, 0x01);
+  await store.commit([broadcastChange('b', { ...record, state, content })]);
+  service.intercepts.clear();
+  scene = await openScene({ store }, service);
+}
+
+describe('a broadcast whose message is not well-formed in the store', () => {
+  it.each(['ingesting', 'sending'] as const)(
+    'and that was %s fails alone when it is resumed',
+    async (state) => {
+      await withDamagedMessage(state);
+      const resumed = await scene.broadcaster.resume();
+      expect(resumed).toMatchObject([
+        { id: 'a', status: 'finished', summary: { sealed: 2 } },
+        { id: 'b', status: 'failed', error: { code: 'ERR_STORE_FAILED' } },
+        { id: 'c', status: 'finished', summary: { sealed: 2 } },
+      ]);
+    },
+  );
 });

@@ -1,4 +1,5 @@
 import { MAX_BODY_BYTES, truncateBody } from 'sealcast';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { checkBody } from '#dist/src/content/limits.js';
 
@@ -81,6 +82,41 @@ describe('truncateBody', () => {
     const pairs = truncateBody(`👩${'\u200d👩'.repeat(2000)}`);
     expect(pairs.isWellFormed()).toBe(true);
     expect(bytesOf(pairs)).toBeGreaterThan(2030);
+  });
+
+  it.each([
+    ['a NUL', 'a\0b', 'ab'],
+    ['an unpaired high surrogate', 'a\ud83cb', 'a\ufffdb'],
+    ['an unpaired low surrogate', '\udf88', '\ufffd'],
+    ['halves of a pair with a NUL between them', '\ud83c\0\udf88', '\ufffd\ufffd'],
+    ['a pair', '\ud83c\udf88', '\ud83c\udf88'],
+  ])('returns a body that is accepted for a text with %s', (_, text, body) => {
+    expect(truncateBody(text)).toBe(body);
+    expect(checkBody(truncateBody(text))).toBe(body);
+  });
+
+  it('returns a body that is accepted for every text with a prefix', () => {
+    const texts = fc.oneof(
+      fc.string({ unit: 'binary', maxLength: 4096, size: 'max' }),
+      fc
+        .array(fc.integer({ min: 0, max: 0xffff }), { maxLength: 4096, size: 'max' })
+        .map((units) => String.fromCharCode(...units)),
+      fc
+        .array(fc.constantFrom('\0', '\ud83c', '\udf88', '\u200d', '\u0301', ' ', 'x'), {
+          maxLength: 4096,
+          size: 'max',
+        })
+        .map((units) => units.join('')),
+    );
+    fc.assert(
+      fc.property(texts, (text) => {
+        const body = truncateBody(`You wrote: ${text}`);
+        expect(checkBody(body)).toBe(body);
+        const alone = truncateBody(text);
+        if (alone.trim() !== '') expect(checkBody(alone)).toBe(alone);
+      }),
+      { numRuns: 300 },
+    );
   });
 
   it('takes no longer for a long text', () => {
