@@ -36,6 +36,9 @@ const LINKED_DEVICE_IDS = [2, 3, 4, 5, 6];
 /** Attempts to link, or to find out whether a device was linked, while the service is away. */
 const ATTEMPTS = 4;
 
+/** Longer than any link takes. */
+const KEEP_ALIVE_MS = 86_400_000;
+
 /** Checked options of a link. */
 export interface LinkTaskOptions {
   readonly source: LinkSource;
@@ -81,11 +84,15 @@ export class LinkTask {
   /** @throws SealcastError as `linkDevice`. */
   static async run(options: LinkTaskOptions, signal: AbortSignal): Promise<LinkedAccount> {
     const release = reserveStore(options.store, 'a device is being linked');
+    const over = new AbortController();
+    // libsignal's connections keep no process alive: it would end while it waits for a code.
+    options.clock.sleep(KEEP_ALIVE_MS, over.signal).catch(() => undefined);
     try {
       await refuseUnfinishedImport(options.store, 'link the device');
       const requests = await LinkRequests.over(options.source, options.clock);
       return await new LinkTask(options, requests, signal).#run();
     } finally {
+      over.abort();
       release();
     }
   }
