@@ -36,6 +36,13 @@ export type SealcastErrorCode =
   | 'ERR_LINK_ACCOUNT'
   | 'ERR_LINK_CAPABILITY'
   | 'ERR_LINK_DEVICES'
+  | 'ERR_NUMBER_IN_USE'
+  | 'ERR_REGISTRATION_SESSION'
+  | 'ERR_REGISTRATION_STEP'
+  | 'ERR_REGISTRATION_CODE'
+  | 'ERR_REGISTRATION_DELIVERY'
+  | 'ERR_REGISTRATION_LOCK'
+  | 'ERR_REGISTRATION_PIN'
   | 'ERR_CLOCK_SKEW'
   | 'ERR_CAPTCHA'
   | 'ERR_IMPORT_VERSION'
@@ -91,6 +98,13 @@ const RETRYABLE: Readonly<Record<SealcastErrorCode, boolean>> = {
   ERR_LINK_ACCOUNT: false,
   ERR_LINK_CAPABILITY: false,
   ERR_LINK_DEVICES: false,
+  ERR_NUMBER_IN_USE: false,
+  ERR_REGISTRATION_SESSION: false,
+  ERR_REGISTRATION_STEP: false,
+  ERR_REGISTRATION_CODE: false,
+  ERR_REGISTRATION_DELIVERY: false,
+  ERR_REGISTRATION_LOCK: false,
+  ERR_REGISTRATION_PIN: false,
   ERR_CLOCK_SKEW: false,
   ERR_CAPTCHA: false,
   ERR_IMPORT_VERSION: false,
@@ -128,6 +142,10 @@ export interface SealcastErrorFacts {
   readonly currentDevices?: number;
   /** Devices that the account may have. */
   readonly maxDevices?: number;
+  /** Milliseconds for which a registration lock holds, if its account stays away. */
+  readonly lockedForMs?: number;
+  /** Attempts at a PIN that are left. */
+  readonly triesRemaining?: number;
   /** Only of ERR_TRANSPORT_REFUSED, where it is known. */
   readonly reason?: TransportRefusalReason;
   /** The underlying failure. */
@@ -164,6 +182,13 @@ export class SealcastError extends Error {
   readonly currentDevices?: number;
   /** Devices that the account may have; only of `ERR_LINK_DEVICES`. */
   readonly maxDevices?: number;
+  /**
+   * Milliseconds for which the lock holds, if its account stays away; only of
+   * `ERR_REGISTRATION_LOCK`.
+   */
+  readonly lockedForMs?: number;
+  /** Attempts at the PIN that are left; only of `ERR_REGISTRATION_PIN`. */
+  readonly triesRemaining?: number;
 
   constructor(code: SealcastErrorCode, message: string, facts: SealcastErrorFacts = {}) {
     super(message, facts.cause === undefined ? undefined : { cause: facts.cause });
@@ -175,6 +200,8 @@ export class SealcastError extends Error {
     if (facts.serviceId !== undefined) this.serviceId = facts.serviceId;
     if (facts.currentDevices !== undefined) this.currentDevices = facts.currentDevices;
     if (facts.maxDevices !== undefined) this.maxDevices = facts.maxDevices;
+    if (facts.lockedForMs !== undefined) this.lockedForMs = facts.lockedForMs;
+    if (facts.triesRemaining !== undefined) this.triesRemaining = facts.triesRemaining;
     if (facts.reason !== undefined) this.reason = facts.reason;
     const { retryAfterMs } = facts;
     // Transports answer with any number: a timer takes NaN, negative numbers and Infinity for 1 ms.

@@ -10,6 +10,16 @@ export type { AccountDevice } from './account/devices.js';
 export { listContacts, type ContactSummary } from './account/contact-list.js';
 export { DeviceLink, linkDevice, type LinkOptions } from './link/link-device.js';
 export type { LinkedAccount, LinkEvent } from './link/link-events.js';
+export {
+  Registration,
+  resumeRegistration,
+  startRegistration,
+  type RegistrationOptions,
+  type RequestCodeOptions,
+  type ResumeRegistrationOptions,
+  type SubmitCodeOptions,
+} from './register/registration.js';
+export type { RegisteredAccount, RegistrationState } from './register/registration-types.js';
 export { deriveAccessKey } from './access/access-key.js';
 export type { AccessMode } from './access/access-mode.js';
 export { MAX_BODY_BYTES, truncateBody } from './content/limits.js';
@@ -116,6 +126,7 @@ export {
   type SignalProxy,
 } from './transport/chat/signal-net.js';
 export type { LinkNet } from './transport/chat/link-source.js';
+export type { RegistrationNet } from './transport/chat/registration-source.js';
 export type { BackoffOptions } from './util/backoff.js';
 export type {
   AuthenticatedConnection,

@@ -5,6 +5,7 @@ import {
   accountChange,
   deviceStateRemovals,
   preKeyStateChange,
+  type AccountRecord,
   type IdentityKind,
   type PreKeysRecord,
 } from '../store/tables/account.js';
@@ -12,6 +13,7 @@ import { contactChange, scanContacts } from '../store/tables/contacts.js';
 import {
   credentialsChange,
   pendingLinkRemoval,
+  type CredentialsRecord,
   type LinkPreKeys,
   type PendingLinkRecord,
 } from '../store/tables/credentials.js';
@@ -21,12 +23,16 @@ import { allSessionRemovals } from '../store/tables/sessions.js';
 import type { Change, Store } from '../store/store.js';
 import { preKeyIdsOf } from './pending-link.js';
 
+/** A device that the service has taken. */
+export interface NewDevice {
+  readonly account: AccountRecord;
+  readonly credentials: CredentialsRecord;
+  readonly aciPreKeys: LinkPreKeys;
+  readonly pniPreKeys?: LinkPreKeys;
+}
+
 /**
  * Makes the changes with which a link becomes the store's account, for one commit.
- *
- * The remains of an earlier link go with them: its prekeys and sessions, which contacts have with
- * another registration id; certificates of another device id; ciphertexts of those sessions, whose
- * recipients are queued once more. Contacts stay, with their profile keys and access modes.
  *
  * Values have secrets in them: the caller wipes them once they are committed.
  */
@@ -35,25 +41,42 @@ export async function linkedAccountChanges(
   link: PendingLinkRecord,
   { deviceId, nowMs }: { readonly deviceId: number; readonly nowMs: number },
 ): Promise<Change[]> {
-  const account = await accountWith(store, {
-    aci: link.aci,
+  const { aci, registrationId, identityPublicKey, identityPrivateKey, profileKey } = link;
+  const account = {
+    aci,
     deviceId,
-    registrationId: link.registrationId,
-    identityPublicKey: link.identityPublicKey,
-    identityPrivateKey: link.identityPrivateKey,
-    profileKey: link.profileKey,
-  });
+    registrationId,
+    identityPublicKey,
+    identityPrivateKey,
+    profileKey,
+  };
+  return [...(await newDeviceChanges(store, { ...link, account }, nowMs)), pendingLinkRemoval()];
+}
+
+/**
+ * Makes the changes with which a device becomes the store's account.
+ *
+ * The remains of an earlier device go with them: its prekeys and sessions, which contacts have with
+ * another registration id; certificates of another device id; ciphertexts of those sessions, whose
+ * recipients are queued once more. Contacts stay, with their profile keys and access modes.
+ *
+ * Values have secrets in them: the caller wipes them once they are committed.
+ */
+export async function newDeviceChanges(
+  store: Store,
+  { account, credentials, aciPreKeys, pniPreKeys }: NewDevice,
+  nowMs: number,
+): Promise<Change[]> {
   return [
-    ...(await earlierLinkRemovals(store)),
-    accountChange(account),
-    credentialsChange(link.credentials),
-    ...preKeyChanges('aci', link.aciPreKeys, nowMs),
-    ...preKeyChanges('pni', link.pniPreKeys, nowMs),
-    pendingLinkRemoval(),
+    ...(await earlierDeviceRemovals(store)),
+    accountChange(await accountWith(store, account)),
+    credentialsChange(credentials),
+    ...preKeyChanges('aci', aciPreKeys, nowMs),
+    ...preKeyChanges('pni', pniPreKeys, nowMs),
   ];
 }
 
-async function earlierLinkRemovals(store: Store): Promise<Change[]> {
+async function earlierDeviceRemovals(store: Store): Promise<Change[]> {
   const changes = [
     ...deviceStateRemovals(),
     ...(await allPreKeyRemovals(store)),
@@ -69,7 +92,7 @@ async function earlierLinkRemovals(store: Store): Promise<Change[]> {
   return changes;
 }
 
-/** The two prekeys that the service got with the link, and the state that names them. */
+/** The two prekeys that the service got with the device, and the state that names them. */
 function preKeyChanges(
   identity: IdentityKind,
   preKeys: LinkPreKeys | undefined,

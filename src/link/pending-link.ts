@@ -18,6 +18,9 @@ const MAX_REGISTRATION_ID = 0x3fff;
 const MAX_PREKEY_ID = 0xff_ffff;
 const PASSWORD_BYTES = 24;
 
+/** Makes the password of a device. */
+export const newPassword = (): string => randomBytes(PASSWORD_BYTES).toString('base64url');
+
 export interface NewLink {
   readonly provision: Provision;
   readonly deviceName: string;
@@ -34,7 +37,7 @@ export function createPendingLink(link: NewLink): PendingLinkRecord {
   const registrationId = newRegistrationId(earlier?.registrationId);
   const credentials: CredentialsRecord = {
     ...secretsOf(provision),
-    password: randomBytes(PASSWORD_BYTES).toString('base64url'),
+    password: newPassword(),
     deviceName,
     ...(pniIdentity !== undefined && {
       pniIdentity: { ...pniIdentity, registrationId: newRegistrationId(registrationId) },
@@ -71,15 +74,19 @@ function secretsOf(provision: Provision): Partial<CredentialsRecord> {
   };
 }
 
-/** A contact that knows the device by its old id is to see that it is another one. */
-function newRegistrationId(other: number | undefined): number {
+/**
+ * Makes a registration id other than the given one: a contact that knows the device by its old id is
+ * to see that it is another one.
+ */
+export function newRegistrationId(other: number | undefined): number {
   for (;;) {
     const id = randomInt(1, MAX_REGISTRATION_ID + 1);
     if (id !== other) return id;
   }
 }
 
-function newPreKeys(identityPrivateKey: Uint8Array, nowMs: number): LinkPreKeys {
+/** Makes the two prekeys for the first request of a device, with random ids. */
+export function newPreKeys(identityPrivateKey: Uint8Array, nowMs: number): LinkPreKeys {
   const randomId = (): Uint32Array<ArrayBuffer> => Uint32Array.of(randomInt(1, MAX_PREKEY_ID + 1));
   const made = generatePreKeys(
     {

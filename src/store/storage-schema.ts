@@ -101,6 +101,21 @@ export const SCHEMA = {
               },
             },
             BlockedSync: { fields: { acis: { rule: 'repeated', type: 'string', id: 1 } } },
+            PendingRegistration: {
+              fields: {
+                number: { type: 'string', id: 1 },
+                sessionId: { type: 'string', id: 2 },
+                isRequested: { type: 'bool', id: 3 },
+                registrationId: { type: 'uint32', id: 4 },
+                identityPublicKey: { type: 'bytes', id: 5 },
+                identityPrivateKey: { type: 'bytes', id: 6 },
+                profileKey: { type: 'bytes', id: 7 },
+                credentials: { type: 'Credentials', id: 8 },
+                aciPreKeys: { type: 'LinkPreKeys', id: 9 },
+                pniPreKeys: { type: 'LinkPreKeys', id: 10 },
+                discoverableByPhoneNumber: { type: 'bool', id: 11 },
+              },
+            },
             LinkPreKeys: {
               fields: {
                 signedPreKey: { type: 'bytes', id: 1 },

@@ -47,6 +47,9 @@ async function handle(call: CallMessage, onProgress: (value: unknown) => void): 
     case 'alertBroadcaster':
       started().alertBroadcaster(call.params);
       return null;
+    case 'answerRegistrations':
+      started().answerRegistrations(call.params);
+      return null;
     case 'stop':
       return null;
   }

@@ -155,6 +155,13 @@ export class MockService implements AsyncDisposable {
     await this.link.call('alertBroadcaster', { alert });
   }
 
+  /** From now on the service refuses registrations whose session is verified; null: no more. */
+  async answerRegistrations(
+    answer: { readonly code: number; readonly data: object } | null,
+  ): Promise<void> {
+    await this.link.call('answerRegistrations', answer);
+  }
+
   /** Of the process that the service runs in. */
   get processId(): number {
     return this.link.processId;

@@ -143,6 +143,12 @@ export interface Calls {
   };
   /** The service warns the broadcaster's devices, from their next connect on. */
   alertBroadcaster: { params: { readonly alert: string }; progress: never; result: null };
+  /** The service answers registrations so, once their session is verified; null: as usual. */
+  answerRegistrations: {
+    params: { readonly code: number; readonly data: object } | null;
+    progress: never;
+    result: null;
+  };
   stop: { params: null; progress: never; result: null };
 }
 

@@ -173,6 +173,10 @@ export class ServiceHost {
     };
   }
 
+  answerRegistrations(answer: Calls['answerRegistrations']['params']): void {
+    this.server.setRegisterResponseError(answer ?? undefined);
+  }
+
   alertBroadcaster({ alert }: Calls['alertBroadcaster']['params']): void {
     this.server.setWebsocketUpgradeResponseHeaders({ 'X-Signal-Alert': alert });
   }

@@ -47,7 +47,7 @@ export interface CredentialsRecord {
   readonly createdAtMs: number;
 }
 
-/** The two prekeys with which a device is linked: libsignal's records, with their ids in them. */
+/** The two prekeys of a new device's first request: libsignal's records, with their ids in them. */
 export interface LinkPreKeys {
   readonly signedPreKey: Uint8Array;
   readonly lastResortKyberPreKey: Uint8Array;
@@ -73,10 +73,42 @@ export interface PendingLinkRecord {
   readonly pniPreKeys?: LinkPreKeys;
 }
 
-const KEYS = { credentials: 'credentials', pendingLink: 'pendingLink' } as const;
+/**
+ * A registration under way: everything that was made before the service was asked.
+ *
+ * As long as `isRequested`, the service may or may not have registered the account.
+ */
+export interface PendingRegistrationRecord {
+  /** Phone number, E.164. */
+  readonly number: string;
+  readonly sessionId: string;
+  /** Whether the account was asked for, and it is not known that the service refused. */
+  readonly isRequested: boolean;
+  readonly registrationId: number;
+  /** 33 bytes; the private key has 32. */
+  readonly identityPublicKey: Uint8Array;
+  readonly identityPrivateKey: Uint8Array;
+  /** 32 bytes */
+  readonly profileKey: Uint8Array;
+  /** With a master key in place of the entropy pool: a PIN has restored it. */
+  readonly credentials: CredentialsRecord & {
+    /** Its `pni` is empty: the service names it in its answer. */
+    readonly pniIdentity: PniIdentity;
+  };
+  readonly aciPreKeys: LinkPreKeys;
+  readonly pniPreKeys: LinkPreKeys;
+  readonly discoverableByPhoneNumber: boolean;
+}
+
+const KEYS = {
+  credentials: 'credentials',
+  pendingLink: 'pendingLink',
+  pendingRegistration: 'pendingRegistration',
+} as const;
 
 const CREDENTIALS = new RecordType('Credentials');
 const PENDING_LINK = new RecordType('PendingLink');
+const PENDING_REGISTRATION = new RecordType('PendingRegistration');
 
 /** Values by their number in storage.proto. */
 const READ_RECEIPTS = [undefined, false, true];
@@ -84,15 +116,19 @@ const READ_RECEIPTS = [undefined, false, true];
 /** protobufjs decodes an absent message as null. */
 const isWire = (value: unknown): value is Wire => typeof value === 'object' && value !== null;
 
-/** @throws SealcastError ERR_STORE_FAILED: the record lacks a part that every link has. */
-function partOf(wire: Wire, name: string): Wire {
+/** @throws SealcastError ERR_STORE_FAILED: the record lacks a part that all of its kind have. */
+function partOf(wire: Wire, name: string, kind = 'PendingLink'): Wire {
   const part = wire[name];
   if (!isWire(part))
-    throw new SealcastError(
-      'ERR_STORE_FAILED',
-      'the store holds no well-formed PendingLink record',
-    );
+    throw new SealcastError('ERR_STORE_FAILED', `the store holds no well-formed ${kind} record`);
   return part;
+}
+
+function preKeysOf(wire: Wire): LinkPreKeys {
+  return {
+    signedPreKey: wire['signedPreKey'] as Uint8Array,
+    lastResortKyberPreKey: wire['lastResortKyberPreKey'] as Uint8Array,
+  };
 }
 
 function credentialsFields(credentials: CredentialsRecord): object {
@@ -157,10 +193,6 @@ export function encodePendingLink(link: PendingLinkRecord): Uint8Array<ArrayBuff
 }
 export function decodePendingLink(bytes: Uint8Array): PendingLinkRecord {
   const wire = PENDING_LINK.decode(bytes);
-  const preKeysOf = (value: Wire): LinkPreKeys => ({
-    signedPreKey: value['signedPreKey'] as Uint8Array,
-    lastResortKyberPreKey: value['lastResortKyberPreKey'] as Uint8Array,
-  });
   const pniPreKeys = wire['pniPreKeys'];
   return {
     aci: wire['aci'] as string,
@@ -171,6 +203,34 @@ export function decodePendingLink(bytes: Uint8Array): PendingLinkRecord {
     credentials: credentialsOf(partOf(wire, 'credentials')),
     aciPreKeys: preKeysOf(partOf(wire, 'aciPreKeys')),
     ...(isWire(pniPreKeys) && { pniPreKeys: preKeysOf(pniPreKeys) }),
+  };
+}
+
+export function encodePendingRegistration(
+  registration: PendingRegistrationRecord,
+): Uint8Array<ArrayBuffer> {
+  const credentials = credentialsFields(registration.credentials);
+  return PENDING_REGISTRATION.encode({ ...registration, credentials });
+}
+export function decodePendingRegistration(bytes: Uint8Array): PendingRegistrationRecord {
+  const wire = PENDING_REGISTRATION.decode(bytes);
+  const part = (of: Wire, name: string): Wire => partOf(of, name, 'PendingRegistration');
+  const credentials = part(wire, 'credentials');
+  return {
+    number: wire['number'] as string,
+    sessionId: wire['sessionId'] as string,
+    isRequested: wire['isRequested'] as boolean,
+    registrationId: wire['registrationId'] as number,
+    identityPublicKey: wire['identityPublicKey'] as Uint8Array,
+    identityPrivateKey: wire['identityPrivateKey'] as Uint8Array,
+    profileKey: wire['profileKey'] as Uint8Array,
+    credentials: {
+      ...credentialsOf(credentials),
+      pniIdentity: pniIdentityOf(part(credentials, 'pniIdentity')),
+    },
+    aciPreKeys: preKeysOf(part(wire, 'aciPreKeys')),
+    pniPreKeys: preKeysOf(part(wire, 'pniPreKeys')),
+    discoverableByPhoneNumber: wire['discoverableByPhoneNumber'] as boolean,
   };
 }
 
@@ -232,5 +292,27 @@ export const pendingLinkChange = (
 export const pendingLinkRemoval = (): Change => ({
   table: 'account',
   key: KEYS.pendingLink,
+  value: null,
+});
+
+/** Loads the registration under way, private keys included; undefined where there is none. */
+export function loadPendingRegistration(
+  store: Store,
+): Promise<PendingRegistrationRecord | undefined> {
+  return load(store, 'pendingRegistration', decodePendingRegistration);
+}
+
+/** As {@link credentialsChange}. */
+export const pendingRegistrationChange = (
+  registration: PendingRegistrationRecord,
+): Change & { readonly value: Uint8Array } => ({
+  table: 'account',
+  key: KEYS.pendingRegistration,
+  value: encodePendingRegistration(registration),
+});
+
+export const pendingRegistrationRemoval = (): Change => ({
+  table: 'account',
+  key: KEYS.pendingRegistration,
   value: null,
 });

@@ -8,15 +8,16 @@ import type { Refusal } from '../transport.js';
 /**
  * Statuses that libsignal's typed calls have no error of their own for: all that is left of them is
  * the text of an IoError ("unexpected response status 413 Payload Too Large", "the request did not
- * pass server validation" for a 422, "server-side error" for any 5xx; libsignal 0.103.0, seen with
- * its fake remote, 2026-11). With another version of libsignal, run
- * test/transport/chat-transport-refusals.test.ts, which sends every status through it.
+ * pass server validation" for a 422, "server-side error" for any 5xx, in registrations with more
+ * behind it; libsignal 0.103.0, seen with its fake remote, 2026-11). With another version of
+ * libsignal, run test/transport/chat-transport-refusals.test.ts, which sends every status through
+ * it.
  */
-function statusInMessage(message: string): number | undefined {
+export function statusInMessage(message: string): number | undefined {
   const status = /^unexpected response status (\d{3})\b/.exec(message)?.[1];
   if (status !== undefined) return Number(status);
   if (message === 'the request did not pass server validation') return 422;
-  return message === 'server-side error' ? 500 : undefined;
+  return /^server-side error\b/.test(message) ? 500 : undefined;
 }
 
 /** An error of libsignal, of whichever copy of it, and what some of its kinds carry. */
