@@ -75,8 +75,9 @@ function secretsOf(provision: Provision): Partial<CredentialsRecord> {
 }
 
 /**
- * Makes a registration id other than the given one: a contact that knows the device by its old id is
- * to see that it is another one.
+ * Makes a registration id other than the given one.
+ *
+ * A contact that knows the device by its old id is to see that it is another one.
  */
 export function newRegistrationId(other: number | undefined): number {
   for (;;) {

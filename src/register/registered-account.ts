@@ -16,8 +16,8 @@ const isDefault = (capabilities: Capabilities): boolean =>
 /**
  * Makes the changes with which a registration becomes the store's account, for one commit.
  *
- * Remains of an earlier registration of the number go, contacts stay. The attributes are kept as the
- * service has them, so that a later request of them clears neither lock nor recovery password.
+ * Remains of an earlier registration of the number go, contacts stay. The attributes are kept as
+ * the service has them, so that a later request of them clears neither lock nor recovery password.
  *
  * Values have secrets in them: the caller wipes them once they are committed.
  */

@@ -52,12 +52,16 @@ export function checkConfirmation(confirmed: unknown): void {
   );
 }
 
-/** No error names the value, as of all that people hand in. @returns it without its scheme. */
+/**
+ * Checks the solution of a captcha; no error repeats it, as the code and the PIN.
+ *
+ * @returns it without its scheme.
+ */
 export function checkCaptcha(token: unknown): string {
   if (typeof token !== 'string') refuse('token', 'a string');
   const text = token.replace(AROUND_TOKEN, '').replace(SCHEME, '').replace(AROUND_TOKEN, '');
   if (!TOKEN.test(text) || text.length > MAX_TOKEN_LENGTH)
-    refuse('token', 'what the captcha page gives: "signalcaptcha://" and its solution');
+    refuse('token', 'the solution, as the captcha page gives it, with or without signalcaptcha://');
   return text;
 }
 
@@ -100,7 +104,7 @@ function normalizePin(pin: string): string {
   return text.replaceAll(/\p{Nd}/gu, (digit) => String(valueOfDigit(digit)));
 }
 
-/** Unicode has the digits of a script in one run, from 0 to 9, that begins where none precedes. */
+/** Counts back: Unicode has the digits of a script in one run, from 0 to 9. */
 function valueOfDigit(digit: string): number {
   const codePoint = digit.codePointAt(0) ?? 0;
   let value = 0;

@@ -134,7 +134,7 @@ export class Registration {
    *   ERR_REGISTRATION_SESSION, ERR_RATE_LIMITED, ERR_SERVICE_UNAVAILABLE, ERR_SERVICE_REJECTED,
    *   ERR_TRANSPORT_REFUSED, ERR_ABORTED; as the store.
    * @example
-   * const { allowedToRequestCode } = await registration.captcha('signalcaptcha://signal-hcaptcha...');
+   * const { allowedToRequestCode } = await registration.captcha('signalcaptcha://...');
    */
   async captcha(token: string): Promise<RegistrationState> {
     const checked = checkCaptcha(token);
@@ -163,8 +163,9 @@ export class Registration {
   }
 
   /**
-   * Hands in the code, and registers the account, which is in the store then, where `open` finds
-   * it.
+   * Hands in the code, and registers the account.
+   *
+   * Then the account is in the store, where `open` finds it.
    *
    * Where the number has a registration lock, the call fails without its PIN; call it again with
    * the same code and the PIN.
@@ -209,13 +210,8 @@ export class Registration {
  *   ERR_LIBSIGNAL_UNAVAILABLE, ERR_ABORTED;
  *   ERR_STORE_LOCKED: something is open on the store; as the store.
  * @example
- * const { net } = await signalNet();
- * const registration = await startRegistration({
- *   net,
- *   store,
- *   number: '+15550100123',
- *   confirmNumberNotInUse: true,
- * });
+ * const asked = { number: '+15550100123', confirmNumberNotInUse: true };
+ * const registration = await startRegistration({ net, store, ...asked });
  * console.log(registration.state.requestedInformation); // [ 'captcha' ]
  */
 export async function startRegistration(options: RegistrationOptions): Promise<Registration> {
