@@ -20,13 +20,8 @@ import { checkTask, type SignalCliImport, type SignalCliImportOptions } from './
  *   use in this process; ERR_IMPORT_UNFINISHED: contacts into a store with an unfinished move;
  *   ERR_ABORTED; as the store.
  * @example
- * const store = await openStore({ path: 'data/store' });
- * const { imported, skipped } = await importSignalCli({
- *   from: '/home/bot/.local/share/signal-cli',
- *   number: '+15550100',
- *   store,
- *   mode: 'move',
- * });
+ * const from = '/home/bot/.local/share/signal-cli';
+ * const { imported, skipped } = await importSignalCli({ from, store, mode: 'move' });
  * console.log(imported.sessions, skipped);
  */
 export async function importSignalCli(options: SignalCliImportOptions): Promise<SignalCliImport> {
