@@ -11,13 +11,13 @@ export interface LinkJob {
 
 /** The first commit is the pending link; the second one would be the account. */
 function killedAtSecondCommit(store: Store): Store {
-  const { commit } = store;
+  const commit = store.commit.bind(store);
   let commits = 0;
   return Object.assign(store, {
     commit: (changes: Parameters<Store['commit']>[0]): Promise<void> => {
       commits += 1;
       if (commits === 2) process.kill(process.pid, 'SIGKILL');
-      return commit.call(store, changes);
+      return commit(changes);
     },
   });
 }

@@ -50,6 +50,9 @@ test('a device that is linked to an account of the mock service opens from its s
   expect(account).toEqual({ aci, deviceId: 2, number, pni });
   await openLinked(service, store);
   expect(await linked).toMatchObject({ aci, deviceId: 2 });
+  // An open account and a link would each take the store for its own.
+  const another = linkDevice({ net: service.net, store, deviceName: 'the desk' });
+  await expect(another.account).rejects.toMatchObject({ code: 'ERR_STORE_LOCKED' });
 });
 
 test('a device of an account without a number is linked, and opens', async () => {
