@@ -4,6 +4,7 @@ import type { Command } from './context.js';
 /** Loads each command on its own: no command loads the needs of another one. */
 export const LOADERS: Readonly<Record<CommandName, () => Promise<Command>>> = {
   link: async () => (await import('./commands/link.js')).link,
+  import: async () => (await import('./commands/import.js')).importAccount,
   account: async () => (await import('./commands/account.js')).account,
   devices: async () => (await import('./commands/account.js')).devices,
   unlink: async () => (await import('./commands/account.js')).unlink,

@@ -52,6 +52,21 @@ const TABLE = [
     examples: ['sealcast link --name newsletter', 'sealcast link --json | jq -r .url'],
   },
   {
+    name: 'import',
+    summary: 'moves an account of signal-cli here, or copies its contacts',
+    details: [
+      'Stop signal-cli before. A move ends with a mark, after which signal-cli no longer finds the account; a move that was cut off is finished by running the command again. SQLite comes from Node.js 22.13 and newer, or from the package node-sqlite3-wasm.',
+    ],
+    options: [
+      { name: 'from', value: 'DIR', summary: 'folder of signal-cli (default: its own default)' },
+      { name: 'number', value: 'NUMBER', summary: 'account, where there are several' },
+      { name: 'contacts-only', summary: 'profile keys, timers and blocks alone' },
+      YES,
+      JSON_LINES,
+    ],
+    examples: ['sealcast import --contacts-only'],
+  },
+  {
     name: 'account',
     summary: 'shows the account of the store, without a connection',
     options: [JSON_LINES],

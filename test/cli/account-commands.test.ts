@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openStore, SealcastError, type LinkEvent } from 'sealcast';
 import type { Link, LinkRequest, Service } from '#dist/src/cli/service.js';
+import { MailboxService } from '../fakes/mailbox-service.js';
 import { OwnDeviceService } from '../fakes/own-device-service.js';
 import {
   command,
@@ -13,6 +14,7 @@ import {
   TypedInput,
 } from '../harness/command.js';
 import { readDrawn, readPng } from '../harness/read-qr.js';
+import { SignalCliFolder } from '../harness/signal-cli-folder.js';
 
 let directory: string;
 let transport: OwnDeviceService;
@@ -167,6 +169,30 @@ describe('the account', () => {
   });
 });
 
+describe('sealcast import', () => {
+  it('moves an account of signal-cli after a yes, and copies contacts alone without one', async () => {
+    const source = new MailboxService();
+    const folder = new SignalCliFolder(join(directory, 'signal-cli'), source);
+    await folder.addContact(await source.subscribe());
+    folder.write();
+    const from = ['--from', folder.path, ...dataDir()];
+    const refused = await command(['import', ...from]);
+    expect(refused).toMatchObject({ exitCode: 1 });
+    expect(refused.stderr).toContain('add --yes');
+    const contacts = await command(['import', '--contacts-only', '--json', ...from]);
+    expect(jsonLines(contacts.stdout)).toMatchObject([
+      { event: 'imported', mode: 'contacts', imported: { profileKeys: 1 } },
+    ]);
+    const moved = await command(['import', '--yes', ...from]);
+    expect(moved.stdout).toContain(`moved ${source.sender.aci}\n  contacts: 1\n`);
+    const own = await command(['account', '--json', ...dataDir()]);
+    expect(jsonLines(own.stdout)).toMatchObject([{ aci: source.sender.aci }]);
+    expect((await command(['import', '--yes', '--from', '/none', ...dataDir()])).exitCode).not.toBe(
+      0,
+    );
+  });
+});
+
 describe('sealcast challenge', () => {
   it('takes the captcha from standard input', async () => {
     await openOnce();
@@ -204,9 +230,7 @@ describe('sealcast challenge', () => {
 
 describe('sealcast doctor', () => {
   const verdicts = (stdout: string): Record<string, unknown> =>
-    Object.fromEntries(
-      jsonLines(stdout).map(({ name, verdict }) => [String(name), verdict]),
-    );
+    Object.fromEntries(jsonLines(stdout).map(({ name, verdict }) => [String(name), verdict]));
 
   it('says what is missing, and what to do', async () => {
     const { exitCode, stdout } = await command(['doctor', ...dataDir()], { service });

@@ -13,6 +13,7 @@ import { afterAll, beforeAll, expect, it } from 'vitest';
 import { builtFile } from '../harness/built-file.js';
 import { jsonLines } from '../harness/command.js';
 import { TerminalSession } from '../harness/pty.js';
+import { readDrawn } from '../harness/read-qr.js';
 import { MockService } from '../mock-service/mock-service.js';
 
 const SUBSCRIBERS = 20;
@@ -149,4 +150,23 @@ it('is killed in the middle, and resumes', async () => {
   const who = decrypted.filter(({ text }) => text === 'Again.').map((each) => each.subscriber);
   expect(who).toHaveLength(SUBSCRIBERS);
   expect(new Set(who).size).toBe(SUBSCRIBERS);
+});
+
+it.runIf(hasScript)('links in a terminal: the phone scans the code that it draws', async () => {
+  const dataDir = join(directory, 'linked');
+  const session = new TerminalSession(node('link', '--name', 'news'), {
+    ...env,
+    SEALCAST_DATA_DIR: dataDir,
+  });
+  await session.shows('pub_key=');
+  await session.shows('\n');
+  const drawn = readDrawn(session.text);
+  expect(session.text).toContain(drawn);
+  const deviceId = await service.scanCode(drawn);
+  expect(await session.ended).toBe(0);
+  const { aci } = service.description.broadcaster;
+  const account = await run(['account', '--json', '--data-dir', dataDir]);
+  expect(jsonLines(account.stdout)).toMatchObject([
+    { aci, deviceId, isPrimary: false, deviceName: 'news' },
+  ]);
 });

@@ -41,6 +41,8 @@ async function handle(call: CallMessage, onProgress: (value: unknown) => void): 
       return started().rotateProfileKey(call.params);
     case 'linkDevice':
       return started().linkDevice(call.params);
+    case 'scanCode':
+      return started().scanCode(call.params);
     case 'unlinkDevice':
       await started().unlinkDevice(call.params);
       return null;

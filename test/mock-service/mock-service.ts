@@ -146,6 +146,14 @@ export class MockService implements AsyncDisposable {
     return this.link.call('linkDevice', { subscriber });
   }
 
+  /**
+   * The broadcaster's phone scans the code of a device that links itself. Resolves with the device
+   * id, once the new device has uploaded prekeys.
+   */
+  scanCode(url: string): Promise<number> {
+    return this.link.call('scanCode', { url });
+  }
+
   async unlinkDevice(subscriber: string, deviceId: number): Promise<void> {
     await this.link.call('unlinkDevice', { subscriber, deviceId });
   }

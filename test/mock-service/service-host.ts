@@ -136,6 +136,12 @@ export class ServiceHost {
     }
   }
 
+  async scanCode({ url }: Calls['scanCode']['params']): Promise<number> {
+    const pending = await this.server.waitForProvision();
+    const device = await pending.complete({ provisionURL: url, primaryDevice: this.broadcaster });
+    return device.deviceId;
+  }
+
   /** Resolves when the broadcaster's client has taken it. */
   async sendText({
     subscriber: aci,
