@@ -1,19 +1,24 @@
 import { kyberUseChange, preKeyChange } from '../store/tables/prekeys.js';
 import { sessionKey } from '../store/tables/sessions.js';
-import { decodeContent, sentTranscriptOf, unpadPlaintext, type Content } from '../content/index.js';
+import { sentTranscriptOf } from '../content/index.js';
 import { OWN_LOCKS } from '../runtime/account-runtime.js';
-import { plaintextBodyOf } from '../session/worker/retry.js';
 import type { IdentityKind } from '../store/tables/account.js';
 import type { RetryRecord } from '../store/tables/inbox.js';
 import type { Change } from '../store/store.js';
 import { TimeSlicer } from '../util/time-slicer.js';
+import {
+  decryptGroups,
+  hasNews,
+  isRetryRequest,
+  readContents,
+  type BatchItem,
+} from './batch-contents.js';
 import { ContactBatch } from './contact-batch.js';
 import { createRetryRequest } from './retry/request.js';
-import type { GroupMessage } from './decrypt/groups.js';
 import type { IncomingEnvelope } from './envelope-queue.js';
 import type { CleanupTicket } from './inbox-cleanup.js';
 import type { PendingMessage } from './message-stream.js';
-import type { OpenedEnvelope, OpenResult } from './envelope-opener.js';
+import type { OpenResult } from './envelope-opener.js';
 import { RetryRequestHandler } from './retry/handler.js';
 import type { ReceiveContext } from './context.js';
 import { SyncBatch } from './own-sync.js';
@@ -25,17 +30,6 @@ import {
   type SessionsDecrypted,
 } from './decrypt/sessions.js';
 
-/** An envelope, and its progress through the batch. */
-interface Item {
-  readonly incoming: IncomingEnvelope;
-  readonly opened: OpenedEnvelope;
-  readonly address: string;
-  /** libsignal's result; undefined before the step, and where there is nothing to decrypt. */
-  decrypted: Decrypted | undefined;
-  content: Content | undefined;
-  contentBytes: Uint8Array<ArrayBuffer> | undefined;
-}
-
 /** Result of a batch, once all of it is on the disk. */
 export interface BatchResult {
   /** Empty where no messages are kept. */
@@ -45,14 +39,6 @@ export interface BatchResult {
   /** Envelopes that are left with the service. */
   readonly deferred: number;
 }
-
-const RECEIPT: Content = {};
-/**
- * Limit of timestamps in a receipt. Signal's clients put some hundreds into one (Signal-Android:
- * SendReadReceiptJob, 500; 2026). A message has room for 98,000 of a byte each, which take 3 MB
- * once they are read: as many messages as may be ready here would take gigabytes.
- */
-const MAX_TIMESTAMPS = 4096;
 
 /**
  * One batch of envelopes, from the first look at them to their acknowledgement.
@@ -65,7 +51,7 @@ const MAX_TIMESTAMPS = 4096;
 export class Batch {
   readonly #number: number;
   readonly #context: ReceiveContext;
-  readonly #items: Item[] = [];
+  readonly #items: BatchItem[] = [];
   /** Envelopes that are done: they are acknowledged with the others. */
   readonly #ended: IncomingEnvelope[] = [];
   readonly #changes: Change[] = [];
@@ -156,8 +142,8 @@ export class Batch {
     });
     await this.#decryptSessions(items, contacts, 'aci');
     await this.#decryptSessions(items, contacts, 'pni');
-    await this.#readContents(items);
-    await this.#decryptGroups(items);
+    await readContents(items);
+    this.#changes.push(...(await decryptGroups(items, this.#context.groups)));
     const last = await this.#lastOfLost(items);
     const decryptedMs = clock.monotonicMs();
     const given = await this.#takeIn(items, contacts, { keeps, last });
@@ -191,19 +177,19 @@ export class Batch {
   }
 
   /** Ends an item: it is acknowledged with the others. */
-  #end({ incoming }: Item, counted?: 'blocked' | 'duplicates' | 'internal'): void {
+  #end({ incoming }: BatchItem, counted?: 'blocked' | 'duplicates' | 'internal'): void {
     this.#ended.push(incoming);
     if (counted !== undefined) this.#afterwards.push(() => this.#context.counters.count(counted));
   }
 
   /** Decrypts the messages that were sent to one identity of ours. */
   async #decryptSessions(
-    items: readonly Item[],
+    items: readonly BatchItem[],
     contacts: ContactBatch,
     identity: IdentityKind,
   ): Promise<void> {
     const preKeys = this.#context.preKeys[identity];
-    const asked: Item[] = [];
+    const asked: BatchItem[] = [];
     const messages: SessionMessage[] = [];
     for (const item of items) {
       const { envelopeType: type, ciphertext: bytes, preKeys } = item.opened;
@@ -251,62 +237,6 @@ export class Batch {
     );
   }
 
-  /** Reads contents in turns of the event loop: the senders decide how long each takes. */
-  async #readContents(items: readonly Item[]): Promise<void> {
-    const slicer = new TimeSlicer();
-    for (const item of items) {
-      this.#readContent(item);
-      if (slicer.isOver) await slicer.next();
-    }
-  }
-
-  /** Turns a plaintext, decrypted or sent in the clear, into a Content. */
-  #readContent(item: Item): void {
-    const { envelopeType, ciphertext } = item.opened;
-    if (envelopeType === 'receipt') {
-      item.content = RECEIPT;
-      item.contentBytes = new Uint8Array(0);
-      return;
-    }
-    const padded =
-      envelopeType === 'plaintext' ? plaintextBodyOf(ciphertext) : plaintextOf(item.decrypted);
-    if (padded === undefined) return;
-    try {
-      item.contentBytes = unpadPlaintext(padded);
-      const content = decodeContent(item.contentBytes);
-      item.content =
-        (content.receiptMessage?.timestamps.length ?? 0) > MAX_TIMESTAMPS ? undefined : content;
-    } catch {
-      // Bytes that are no Content are refused below.
-      item.content = undefined;
-    }
-  }
-
-  /** Takes received sender keys and decrypts messages encrypted with them, in order of arrival. */
-  async #decryptGroups(items: readonly Item[]): Promise<void> {
-    const steps = items.flatMap((item): { item: Item; message: GroupMessage }[] => {
-      const { address, opened, content } = item;
-      if (opened.envelopeType === 'sender-key') {
-        return [{ item, message: { address, type: 'message', bytes: opened.ciphertext } }];
-      }
-      const bytes = content?.senderKeyDistributionMessage;
-      return bytes === undefined
-        ? []
-        : [{ item, message: { address, type: 'distribution', bytes } }];
-    });
-    if (steps.length === 0) return;
-    const { outcomes, changes } = await this.#context.groups.decrypt(
-      steps.map(({ message }) => message),
-    );
-    this.#changes.push(...changes);
-    const read = steps.flatMap(({ item, message }, i) => {
-      if (message.type === 'distribution') return [];
-      item.decrypted = outcomes[i];
-      return [item];
-    });
-    await this.#readContents(read);
-  }
-
   /**
    * Counts a delivery of envelopes that workers died of, unless no worker lives at all. In that
    * case the envelopes are not at fault.
@@ -314,7 +244,7 @@ export class Batch {
    * @returns the envelopes for which it was the last one. Sealed ones whose sender is not known are
    *   refused here instead.
    */
-  async #lastOfLost(items: readonly Item[]): Promise<ReadonlySet<IncomingEnvelope>> {
+  async #lastOfLost(items: readonly BatchItem[]): Promise<ReadonlySet<IncomingEnvelope>> {
     const { counters, runtime, lostEnvelopes } = this.#context;
     const lost = items
       .filter(({ decrypted }) => decrypted?.status === 'lost')
@@ -332,7 +262,7 @@ export class Batch {
 
   /** Acts on each message, and returns those for the caller that iterates. */
   async #takeIn(
-    items: readonly Item[],
+    items: readonly BatchItem[],
     contacts: ContactBatch,
     { keeps, last }: { readonly keeps: boolean; readonly last: ReadonlySet<IncomingEnvelope> },
   ): Promise<PendingMessage[]> {
@@ -415,7 +345,7 @@ export class Batch {
   }
 
   /** Ends an item that could not be decrypted: it is known already, or is asked for again. */
-  #fail(item: Item, place: number, status: Exclude<Decrypted['status'], 'ok'>): void {
+  #fail(item: BatchItem, place: number, status: Exclude<Decrypted['status'], 'ok'>): void {
     const { counters, events, inbox, telemetry } = this.#context;
     const { opened } = item;
     if (status === 'duplicate') {
@@ -445,12 +375,6 @@ export class Batch {
   }
 }
 
-const plaintextOf = (decrypted: Decrypted | undefined): Uint8Array<ArrayBuffer> | undefined =>
-  decrypted?.status === 'ok' ? decrypted.plaintext : undefined;
-
-const isRetryRequest = (content: Content): boolean =>
-  content.decryptionErrorMessage !== undefined && Object.keys(content).length === 1;
-
 /**
  * Acknowledges an envelope. The connection may be gone, with all that it delivered: then the
  * envelope comes again, and is known.
@@ -461,19 +385,4 @@ function acknowledge({ ack }: IncomingEnvelope): void {
   } catch {
     // The envelope comes again.
   }
-}
-
-/** Fields between clients, of no interest to the application. */
-const INTERNAL: readonly (keyof Content)[] = [
-  'senderKeyDistributionMessage',
-  'decryptionErrorMessage',
-  'nullMessage',
-  'pniSignatureMessage',
-];
-
-/** Whether a message has anything for the application, or is only for the receiver itself. */
-export function hasNews(content: Content): boolean {
-  const names = Object.keys(content) as (keyof Content)[];
-  // A content without any field that we know may have one that the application knows.
-  return names.length === 0 || names.some((name) => !INTERNAL.includes(name));
 }
