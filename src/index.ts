@@ -6,7 +6,7 @@ export {
 } from './account/account.js';
 export type { ChallengeAnswer } from './account/challenge.js';
 export { open, type OpenedAccount, type OpenOptions } from './account/open.js';
-export type { AccountDevice } from './account/devices.js';
+export type { AccountDevice } from './account/account-types.js';
 export { listContacts, type ContactSummary } from './account/contact-list.js';
 export { DeviceLink, linkDevice, type LinkOptions } from './link/link-device.js';
 export type { LinkedAccount, LinkEvent } from './link/link-events.js';

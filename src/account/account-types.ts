@@ -81,3 +81,14 @@ export interface PendingIdentity {
   /** The new key, 33 bytes. */
   readonly identityKey: Uint8Array;
 }
+
+/** A device of the account. */
+export interface AccountDevice {
+  readonly deviceId: number;
+  readonly isPrimary: boolean;
+  readonly isThisDevice: boolean;
+  /** ms since the epoch, of the day on which the service last saw it. */
+  readonly lastSeenMs: number;
+  /** Absent: it has none, or it is encrypted with another identity key than the account's. */
+  readonly name?: string;
+}

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events';
 import { checkCapabilities } from '../access/capabilities.js';
 import type { AttributesInput } from './attributes.js';
 import type { ChallengeAnswer } from './challenge.js';
-import type { AccountDevice } from './devices.js';
+import type { AccountDevice } from './account-types.js';
 import type { ReceiverEvents } from '../receive/events.js';
 import type { AccountService } from './service.js';
 import type {

@@ -4,19 +4,9 @@ import type { AccountRuntime } from '../runtime/account-runtime.js';
 import { decodeAccount, loadAccount } from '../store/tables/account.js';
 import { credentialsRemoval } from '../store/tables/credentials.js';
 import { refusalError } from '../transport/refusal-errors.js';
+import type { AccountDevice } from './account-types.js';
 import type { AccountTransport, LinkedDevice } from '../transport/transport.js';
 import { isPrimary, PRIMARY_DEVICE_ID, requirePrimary } from '../util/primary-device.js';
-
-/** A device of the account. */
-export interface AccountDevice {
-  readonly deviceId: number;
-  readonly isPrimary: boolean;
-  readonly isThisDevice: boolean;
-  /** ms since the epoch, of the day on which the service last saw it. */
-  readonly lastSeenMs: number;
-  /** Absent: it has none, or it is encrypted with another identity key than the account's. */
-  readonly name?: string;
-}
 
 const MAX_DEVICE_ID = 127;
 

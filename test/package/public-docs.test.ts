@@ -21,7 +21,7 @@ declare const broadcaster: sealcast.Broadcaster;
 declare const receiver: sealcast.Receiver;
 declare const reader: sealcast.BroadcastReader;
 declare const run: sealcast.BroadcastRun;
-declare const net: Net, registration: sealcast.Registration, number: string, code: string;
+declare const net: Net.Net, registration: sealcast.Registration, number: string, code: string;
 declare const showQrCode: (url: string) => void;
 declare const sealer: sealcast.Sealer;
 declare const store: sealcast.Store;
