@@ -36,7 +36,7 @@ export async function importAccount(context: CommandContext): Promise<ExitCode> 
   else {
     await terminal.data(result.aci === undefined ? 'imported contacts' : `moved ${result.aci}`);
     for (const counts of [result.imported, result.skipped])
-      for (const [name, value] of Object.entries(counts))
+      for (const [name, value] of Object.entries<number>({ ...counts }))
         if (value > 0)
           await terminal.data(
             `  ${name}: ${count(value)}${counts === result.skipped ? ', left out' : ''}`,
