@@ -5,10 +5,9 @@ export interface PniKeys {
 }
 
 /**
- * Signs the ACI's identity key with the PNI's, so that others can join the two identities
- * (libsignal: `sign_alternate_identity`).
+ * Signs the ACI's identity key with the PNI's (libsignal: `sign_alternate_identity`).
  *
- * Loads libsignal's addon, so an account without a PNI does not call it.
+ * With the signature others can join the two identities. Loads libsignal's addon, so an account without a PNI does not call it.
  *
  * @param aciIdentityKey 33 bytes
  */

@@ -47,8 +47,9 @@ export class Blocking {
   }
 
   /**
-   * Blocks a contact as {@link block} does, unless profile or attributes were never set and a
-   * rotation is necessary.
+   * Blocks a contact as {@link block} does, where the rotation that it needs is possible.
+   *
+   * It is not where profile or attributes were never set.
    *
    * @returns `false` where the rotation is not possible: nothing has changed.
    * @throws SealcastError with which the rotation could not finish: the contact is blocked, and the

@@ -42,8 +42,8 @@ export const MAX_ENVELOPE_BYTES = 256 * 1024;
  * `sent-to-pni`: to a phone-number identity that is not this device's; sealed ones go to ACIs
  * only. `self-send`: sealed by this very device. `invalid-envelope`: it cannot be unsealed.
  * `key-mismatch`: the certificate in it is not of the key that sealed it, or a message in the name
- * of our own account is of another identity key. `foreign-sync`: a message for devices of one account,
- * from another account. `untrusted-certificate`,
+ * of our own account is of another identity key. `foreign-sync`: a message for devices of one
+ * account, from another account. `untrusted-certificate`,
  * `expired-certificate`, `revoked-certificate`. `invalid-content`: decrypted, and not a Content, or
  * a receipt for more messages than any client sends one for. `worker-lost`: a worker died of
  * unsealing it, alone, in each of three deliveries.

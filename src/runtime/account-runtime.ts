@@ -23,8 +23,10 @@ import { claimStore, releaseStore } from './store-claims.js';
 /** Blocks contacts, and replaces the profile key that a blocked contact may have. */
 export interface ContactBlocker {
   /**
-   * Returns `false`, and changes nothing, where the profile key would have to be replaced and the
-   * account has no profile or no attributes that the service could be told with the new one.
+   * Blocks a contact, and replaces the profile key that the contact may have.
+   *
+   * @returns `false`, and changes nothing, where the key would have to be replaced and the account
+   *   has no profile or no attributes that the service could be told with the new one.
    *
    * @throws SealcastError the error that kept the replacement from its end; the contact is blocked.
    */
