@@ -7,7 +7,8 @@ export interface PniKeys {
 /**
  * Signs the ACI's identity key with the PNI's (libsignal: `sign_alternate_identity`).
  *
- * With the signature others can join the two identities. Loads libsignal's addon, so an account without a PNI does not call it.
+ * With the signature others can join the two identities. Loads libsignal's addon, so an account
+ * without a PNI does not call it.
  *
  * @param aciIdentityKey 33 bytes
  */

@@ -140,8 +140,9 @@ export class Profiles {
   /**
    * Asks with the contact's access key, or as the account.
    *
-   * The account asks where the key is refused, or there is none. A contact that changed while a request was under way, or prepared, is read again: what is
-   * asked next follows from the access that it has by then.
+   * The account asks where the key is refused, or there is none. A contact that changed while a
+   * request was under way, or prepared, is read again: what is asked next follows from the access
+   * that it has by then.
    */
   async #fetch(serviceId: string, signal: AbortSignal): Promise<Fetched> {
     /** Access with which the service refused the unauthenticated request. */

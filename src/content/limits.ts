@@ -65,11 +65,11 @@ export function checkBody(body: unknown): string {
 /**
  * Makes a body that `broadcast()` accepts of any text that is not blank.
  *
- * Such a text is a received one with a prefix. The function truncates the text to the limit of a message's body, 2,048 bytes of UTF-8, between graphemes,
- * with an ellipsis. It removes each NUL, and replaces each unpaired surrogate by U+FFFD, as
- * `String.prototype.toWellFormed` does: a sender's client may have put them into the text. Any
- * other text is returned as it is; a blank one (also one of NULs alone) stays blank, which `broadcast()`
- * refuses.
+ * Such a text is a received one with a prefix. The function truncates the text to the limit of a
+ * message's body, 2,048 bytes of UTF-8, between graphemes, with an ellipsis. It removes each NUL,
+ * and replaces each unpaired surrogate by U+FFFD, as `String.prototype.toWellFormed` does: a
+ * sender's client may have put them into the text. Any other text is returned as it is; a blank one
+ * (also one of NULs alone) stays blank, which `broadcast()` refuses.
  *
  * @throws SealcastError ERR_INVALID_ARGUMENT: it is no string.
  * @example
