@@ -6,7 +6,7 @@ import type { Capabilities } from '../access/capabilities.js';
 import { newPassword, newPreKeys, newRegistrationId } from '../link/pending-link.js';
 import type { AccountRecord } from '../store/tables/account.js';
 import type { PendingRegistrationRecord } from '../store/tables/credentials.js';
-import type { NewIdentityKeys, RegisterRequest } from '../transport/chat/registration-requests.js';
+import type { NewIdentityKeys, RegisterRequest } from '../transport/json/registration.js';
 
 const PROFILE_KEY_BYTES = 32;
 
@@ -97,12 +97,13 @@ export function registerRequestOf(registration: PendingRegistrationRecord): Regi
     ...preKeys,
   });
   return {
+    number: registration.number,
     password: credentials.password,
     registrationId: registration.registrationId,
     pniRegistrationId: pniIdentity.registrationId,
     ...masterSecretsOf(registration),
     accessKey: deriveAccessKey(registration.profileKey),
-    capabilities: Object.keys(capabilities).filter((name) => capabilities[name] === true),
+    capabilities,
     discoverableByPhoneNumber: registration.discoverableByPhoneNumber,
     aci: keysOf(registration.identityPublicKey, aciPreKeys),
     pni: keysOf(pniIdentity.identityPublicKey, pniPreKeys),

@@ -19,9 +19,7 @@ const MAX_LANGUAGES = 10;
 const MAX_PIN_LENGTH = 100;
 
 const NET_CALLS = [
-  'createRegistrationSession',
-  'resumeRegistrationSession',
-  'reregisterAccount',
+  'connectUnauthenticatedChat',
   'svr2',
 ] as const satisfies readonly (keyof RegistrationNet)[];
 

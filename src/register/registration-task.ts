@@ -148,7 +148,7 @@ export class RegistrationTask {
       try {
         const { number, sessionId, isRequested } = pending;
         const requests = await RegistrationRequests.over(options.net, clock);
-        const outcome = await requests.resume({ number, sessionId }, signal);
+        const outcome = await requests.resume(sessionId, signal);
         const session = outcome.status === 'ok' ? outcome.session : undefined;
         if (outcome.status !== 'ok' && !(isRequested && outcome.status === 'session-gone'))
           throw registrationError(outcome, 'session');
@@ -307,9 +307,12 @@ export class RegistrationTask {
     // The store of a process that was frozen meanwhile may be another's.
     if (this.#options.store.mayAct?.() === false) throw storeTakenOver();
     const request = registerRequestOf(pending);
-    const outcome = await session?.register(request, signal);
-    if (outcome !== undefined && !(isUnknown && outcome.status === 'session-gone')) return outcome;
-    const recovered = await this.#requests.reregister(this.number, request, signal);
+    if (session !== undefined) {
+      const outcome = await this.#requests.register(request, { sessionId: session.id }, signal);
+      if (!isUnknown || outcome.status !== 'session-gone') return outcome;
+    }
+    const { recoveryPassword } = request;
+    const recovered = await this.#requests.register(request, { recoveryPassword }, signal);
     return recovered.status === 'recovery-refused' ? { status: 'session-gone' } : recovered;
   }
 
@@ -365,7 +368,7 @@ async function verify(
   const outcome = await session.verify(code, signal);
   if (outcome.status === 'not-ready' && outcome.isVerified) return;
   if (outcome.status !== 'ok') throw registrationError(outcome, 'verify');
-  if (!outcome.isVerified) throw wrongCodeError();
+  if (!session.state.verified) throw wrongCodeError();
 }
 
 /**

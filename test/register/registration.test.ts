@@ -8,6 +8,7 @@ import {
   type RegistrationOptions,
   type Store,
 } from 'sealcast';
+import { PublicKey } from '@signalapp/libsignal-client';
 import { SvrKey } from '@signalapp/libsignal-client/dist/AccountKeys.js';
 import { resumeRegistrationWith, startRegistrationWith } from '#dist/src/register/registration.js';
 import {
@@ -28,10 +29,12 @@ import { loadPreKeys, preKeyChange } from '#dist/src/store/tables/prekeys.js';
 import { loadSessions, sessionChange, sessionKey } from '#dist/src/store/tables/sessions.js';
 import { describe, expect, test } from 'vitest';
 import {
+  answerOf,
   FakeRegistrationService,
   libsignalError,
   LOST,
   lostConnection,
+  type RawAnswer,
 } from '../fakes/fake-registration-service.js';
 import { ManualClock } from '../fakes/manual-clock.js';
 import { manyTurns } from '../harness/await-condition.js';
@@ -44,6 +47,9 @@ interface Scene {
   readonly net: FakeRegistrationService;
   readonly store: Store;
 }
+
+const bytesOf = (text: string): Uint8Array<ArrayBuffer> =>
+  Uint8Array.from(Buffer.from(text, 'base64'));
 
 const newScene = (): Scene => ({ net: new FakeRegistrationService(), store: new MemoryStore() });
 
@@ -108,7 +114,7 @@ describe('a registration', () => {
     const state = await registration.requestCode('voice', { languages: ['pt-BR', 'en'] });
     expect(state.nextCallAtMs).toBeGreaterThan(Date.now());
     expect(net.codeRequests).toEqual([
-      { transport: 'voice', client: 'desktop', languages: ['pt-BR', 'en'] },
+      { transport: 'voice', client: 'desktop', languages: 'pt-BR, en' },
     ]);
     expect(registration.account).toBeUndefined();
 
@@ -126,7 +132,9 @@ describe('a registration', () => {
 
     const own = await storedAccount(store);
     expect(own).toMatchObject({ aci: account.aci, deviceId: 1 });
-    expect(Buffer.from(own.identityPublicKey)).toEqual(Buffer.from(known?.identityKey ?? []));
+    expect(Buffer.from(own.identityPublicKey)).toEqual(
+      Buffer.from(known?.identityKey ?? '', 'base64'),
+    );
     expect(own.profileKey).toHaveLength(32);
     const credentials = await loadCredentials(store);
     expect(credentials).toMatchObject({
@@ -150,20 +158,29 @@ describe('a registration', () => {
   test('gives the service valid prekeys of both identities, and keeps their private halves', async () => {
     const scene = newScene();
     await (await awaitingCode(scene)).submitCode(scene.net.code);
-    const [inputs] = scene.net.registrations;
-    if (inputs === undefined) throw new Error('nothing was registered');
-    expect(inputs.skipDeviceTransfer).toBe(true);
-    expect(inputs.accountPassword).toMatch(/^[\w-]{32}$/);
-    const { aciPublicKey, aciSignedPreKey, aciPqLastResortPreKey } = inputs;
-    const { pniPublicKey, pniSignedPreKey, pniPqLastResortPreKey } = inputs;
-    const identities = [
-      ['aci', aciPublicKey, aciSignedPreKey, aciPqLastResortPreKey],
-      ['pni', pniPublicKey, pniSignedPreKey, pniPqLastResortPreKey],
-    ] as const;
-    for (const [identity, publicKey, signed, kyber] of identities) {
+    const [request] = scene.net.registrations;
+    if (request === undefined) throw new Error('nothing was registered');
+    const { body, user, password } = request;
+    expect(user).toBe(NUMBER);
+    expect(password).toMatch(/^[\w-]{32}$/);
+    expect(body).toMatchObject({
+      skipDeviceTransfer: true,
+      accountAttributes: {
+        fetchesMessages: true,
+        capabilities: { spqr: true, usernameChangeSyncMessage: true, attachmentBackfill: false },
+        unrestrictedUnidentifiedAccess: false,
+        discoverableByPhoneNumber: true,
+      },
+    });
+    expect(body.accountAttributes.unidentifiedAccessKey).toHaveLength(16);
+    expect(bytesOf(body.accountAttributes.recoveryPassword)).toHaveLength(32);
+    for (const identity of ['aci', 'pni'] as const) {
+      const publicKey = PublicKey.deserialize(bytesOf(body[`${identity}IdentityKey`]));
+      const signed = body[`${identity}SignedPreKey`];
+      const kyber = body[`${identity}PqLastResortPreKey`];
       for (const preKey of [signed, kyber])
-        expect(publicKey.verify(preKey.publicKey().serialize(), preKey.signature())).toBe(true);
-      const ids = { signedPreKey: signed.id(), kyberPreKey: kyber.id() } as const;
+        expect(publicKey.verify(bytesOf(preKey.publicKey), bytesOf(preKey.signature))).toBe(true);
+      const ids = { signedPreKey: signed.keyId, kyberPreKey: kyber.keyId } as const;
       for (const kind of ['signedPreKey', 'kyberPreKey'] as const) {
         const [record] = await loadPreKeys(scene.store, kind, [ids[kind]], identity);
         expect(record).toBeDefined();
@@ -171,7 +188,7 @@ describe('a registration', () => {
       const state = await loadPreKeyState(scene.store, identity);
       expect(state?.signedPreKeys[0]?.uploadedMs).toBeGreaterThan(0);
     }
-    expect(Buffer.compare(aciPublicKey.serialize(), pniPublicKey.serialize())).not.toBe(0);
+    expect(body.aciIdentityKey).not.toBe(body.pniIdentityKey);
   });
 
   test('has everything on the disk before it asks for the account', async () => {
@@ -244,7 +261,7 @@ describe('an answer that was lost', () => {
     net.failures.register.push(LOST, lostConnection());
     const { aci } = await registration.submitCode(net.code);
     expect(net.calls.filter((call) => call === 'register')).toHaveLength(3);
-    const passwords = net.registrations.map(({ accountPassword }) => accountPassword);
+    const passwords = net.registrations.map(({ password }) => password);
     expect(new Set(passwords).size).toBe(1);
     expect((await storedAccount(scene.store)).aci).toBe(aci);
   });
@@ -266,7 +283,7 @@ describe('an answer that was lost', () => {
       expect(account).toMatchObject({ aci: known?.aci, pni: `PNI:${known?.pni}` });
       expect((await loadCredentials(store))?.password).toBe(known?.password);
       expect(Buffer.from((await storedAccount(store)).identityPublicKey)).toEqual(
-        Buffer.from(known?.identityKey ?? []),
+        Buffer.from(known?.identityKey ?? '', 'base64'),
       );
       expect(await loadPendingRegistration(store)).toBeUndefined();
     },
@@ -291,7 +308,7 @@ describe('an answer that was lost', () => {
     const scene = newScene();
     const { net, store } = scene;
     const registration = await awaitingCode(scene);
-    net.failures.register.push(LOST, libsignalError('RateLimitedError', { retryAfterSecs: 30 }));
+    net.failures.register.push(LOST, answerOf(429, {}, 30));
     const error = await errorOf(registration.submitCode(net.code));
     expect(error).toMatchObject({ code: 'ERR_RATE_LIMITED', retryAfterMs: 30_000 });
     expect(await loadPendingRegistration(store)).toMatchObject({ isRequested: true });
@@ -341,11 +358,10 @@ describe('an answer that was lost', () => {
 });
 
 describe('a registration lock', () => {
-  const lock = (): Error =>
-    libsignalError('RegistrationLock', {
-      timeRemainingSeconds: 86_400,
-      svr2Username: 'user',
-      svr2Password: 'the password of the recovery service',
+  const lock = (): RawAnswer =>
+    answerOf(423, {
+      timeRemaining: 86_400_000,
+      svr2Credentials: { username: 'user', password: 'the password of the recovery service' },
     });
 
   test('says how long it holds, and keeps the verified session for a call with the PIN', async () => {
@@ -413,8 +429,6 @@ describe('a registration lock', () => {
 
 describe('a refusal', () => {
   type Kind = keyof FakeRegistrationService['failures'];
-  const status = (text: string): Error =>
-    libsignalError('Generic', {}, `unexpected response status ${text}`);
   const cases: readonly [
     string,
     Kind,
@@ -429,10 +443,10 @@ describe('a refusal', () => {
     [
       'of too many sessions',
       'create',
-      libsignalError('RateLimitedError', { retryAfterSecs: 17 }),
+      answerOf(429, {}, 17),
       { code: 'ERR_RATE_LIMITED', retryAfterMs: 17_000 },
     ],
-    ['of the number', 'create', status('400 Bad Request'), { code: 'ERR_SERVICE_REJECTED' }],
+    ['of the number', 'create', answerOf(400), { code: 'ERR_SERVICE_REJECTED' }],
     [
       'of the service that is down',
       'create',
@@ -442,83 +456,50 @@ describe('a refusal', () => {
     [
       'of this version',
       'create',
-      status('499 <unknown status code>'),
+      answerOf(499),
       { code: 'ERR_TRANSPORT_REFUSED', reason: 'expired' },
     ],
-    [
-      'of the captcha',
-      'captcha',
-      libsignalError('RegistrationRequestRejected'),
-      { code: 'ERR_CAPTCHA' },
-    ],
-    ['of a malformed captcha', 'captcha', status('400 Bad Request'), { code: 'ERR_CAPTCHA' }],
-    [
-      'of captchas without a time',
-      'captcha',
-      status('429 Too Many Requests'),
-      { code: 'ERR_RATE_LIMITED' },
-    ],
-    [
-      'of a code before the captcha',
-      'request',
-      libsignalError('RegistrationSessionNotReadyForVerification'),
-      { code: 'ERR_REGISTRATION_STEP' },
-    ],
-    [
-      'of the way of the code',
-      'request',
-      libsignalError('RegistrationVerificationSendFailed'),
-      { code: 'ERR_REGISTRATION_DELIVERY' },
-    ],
+    ['of the captcha', 'captcha', answerOf(403), { code: 'ERR_CAPTCHA' }],
+    ['of a malformed captcha', 'captcha', answerOf(400), { code: 'ERR_CAPTCHA' }],
+    ['of captchas without a time', 'captcha', answerOf(429), { code: 'ERR_RATE_LIMITED' }],
+    ['of a code before the captcha', 'request', answerOf(409), { code: 'ERR_REGISTRATION_STEP' }],
+    ['of the way of the code', 'request', answerOf(418), { code: 'ERR_REGISTRATION_DELIVERY' }],
     [
       'of the provider',
       'request',
-      libsignalError('RegistrationVerificationCodeNotDeliverable', {
-        reason: 'providerRejected',
-        permanentFailure: true,
-      }),
+      answerOf(440, { reason: 'providerRejected', permanentFailure: true }),
       { code: 'ERR_REGISTRATION_DELIVERY', hint: 'providerRejected' },
     ],
-    [
-      'of a session that is over',
-      'verify',
-      libsignalError('RegistrationSessionNotFound'),
-      { code: 'ERR_REGISTRATION_SESSION' },
-    ],
+    ['of a session that is over', 'verify', answerOf(404), { code: 'ERR_REGISTRATION_SESSION' }],
     [
       'of a code that was not requested',
       'verify',
-      libsignalError('RegistrationSessionNotReadyForVerification'),
+      answerOf(409),
       { code: 'ERR_REGISTRATION_STEP' },
     ],
     [
       'of too many codes',
       'verify',
-      libsignalError('RateLimitedError', { retryAfterSecs: 60 }),
+      answerOf(429, {}, 60),
       { code: 'ERR_RATE_LIMITED', retryAfterMs: 60_000 },
     ],
-    [
-      'of an unverified session',
-      'register',
-      libsignalError('RegistrationInvalidSession'),
-      { code: 'ERR_REGISTRATION_SESSION' },
-    ],
+    ['of an unverified session', 'register', answerOf(401), { code: 'ERR_REGISTRATION_SESSION' }],
     [
       'for a device transfer (409)',
       'register',
-      libsignalError('RegistrationDeviceTransferPossibleNotSkipped'),
+      answerOf(409),
       { code: 'ERR_SERVICE_REJECTED', hint: '409' },
     ],
     [
       'for a one-time password (441)',
       'register',
-      libsignalError('RegistrationOneTimePasswordRequired'),
+      answerOf(441),
       { code: 'ERR_SERVICE_REJECTED', hint: '441' },
     ],
     [
       'of the request (422)',
       'register',
-      libsignalError('Generic', {}, 'the request did not pass server validation'),
+      answerOf(422),
       { code: 'ERR_SERVICE_REJECTED', hint: '422' },
     ],
   ];
@@ -554,11 +535,9 @@ describe('a refusal', () => {
   test('of a rate limit in a session that takes nothing more asks for a new session', async () => {
     const scene = newScene();
     const registration = await start(scene);
-    for (const session of scene.net.sessions.values())
-      session.state = { ...session.state, requestedInformation: new Set() };
-    const resumed = await resume(scene);
-    scene.net.failures.request.push(libsignalError('RateLimitedError', { retryAfterSecs: 5 }));
-    expect(await errorOf(resumed.requestCode('sms'))).toMatchObject({
+    for (const session of scene.net.sessions.values()) session.requestedInformation = [];
+    scene.net.failures.request.push((session) => answerOf(429, session));
+    expect(await errorOf(registration.requestCode('sms'))).toMatchObject({
       code: 'ERR_REGISTRATION_SESSION',
     });
     expect(registration.account).toBeUndefined();
@@ -567,15 +546,8 @@ describe('a refusal', () => {
   test('of a code whose session is verified already is none', async () => {
     const scene = newScene();
     const registration = await awaitingCode(scene);
-    for (const session of scene.net.sessions.values())
-      session.state = { ...session.state, verified: true };
-    scene.net.failures.verify.push(
-      Object.defineProperty(
-        libsignalError('RegistrationSessionNotReadyForVerification'),
-        'sessionState',
-        { value: { verified: true } },
-      ),
-    );
+    for (const session of scene.net.sessions.values()) session.verified = true;
+    scene.net.failures.verify.push((session) => answerOf(409, session));
     expect(await registration.submitCode(scene.net.code)).toMatchObject({ number: NUMBER });
   });
 });
@@ -734,10 +706,9 @@ describe('a store', () => {
       return commit(changes);
     };
     scene.net.failures.register.push(
-      libsignalError('RegistrationLock', {
-        timeRemainingSeconds: 1,
-        svr2Username: 'u',
-        svr2Password: 'recovery-password',
+      answerOf(423, {
+        timeRemaining: 1_000,
+        svr2Credentials: { username: 'u', password: 'recovery-password' },
       }),
     );
     const registration = await awaitingCode(scene);

@@ -1,104 +1,79 @@
-import type { RegistrationService } from '@signalapp/libsignal-client/dist/net.js';
-import type * as NetModule from '@signalapp/libsignal-client/dist/net.js';
 import type * as LibsignalModule from '@signalapp/libsignal-client';
 import { SealcastError } from '../../errors.js';
 import { untilAborted, withAnySignal } from '../../util/abort.js';
 import type { Clock } from '../../util/clock.js';
-import { RegistrationRefusals } from '../mapping/registration.js';
-import type { RecoveryCredentials, RegistrationRefusal } from '../mapping/registration.js';
+import { base64 } from '../json/answer-fields.js';
+import {
+  readRegistered,
+  readSession,
+  registerRequestJson,
+  type RegisterRequest,
+  type RegistrationProof,
+  type SessionState,
+} from '../json/registration.js';
+import type { HttpAnswer } from '../mapping/http.js';
+import { LibsignalRefusals } from '../mapping/libsignal.js';
+import {
+  registrationRefusal,
+  type RecoveryCredentials,
+  type RegistrationRefusal,
+  type RegistrationRequestKind,
+} from '../mapping/registration.js';
 import { TimedOut } from './in-flight.js';
+import { end } from './link-requests.js';
 import type { RegistrationNet } from './registration-source.js';
 
-/** Longest time for one step, ms; libsignal connects, and tries again, within it. */
-const STEP_TIMEOUT_MS = 60_000;
-/** libsignal's `client`: which app's form the text message with the code has. */
+/** Longest time for one step, its connection included, ms. */
+const STEP_TIMEOUT_MS = 30_000;
+/** `client` of a request for a code: which app's form the text message has. */
 const CLIENT = 'desktop';
-
-/** State of a verification session, as the service last told it. */
-export interface SessionState {
-  readonly allowedToRequestCode: boolean;
-  readonly verified: boolean;
-  readonly requestedInformation: readonly ('captcha' | 'pushChallenge')[];
-  /** ms since the epoch; absent: no text message can be sent. */
-  readonly nextSmsAtMs?: number;
-  /** ms since the epoch; absent: no call can be made. */
-  readonly nextCallAtMs?: number;
-  /** ms since the epoch; absent: no code can be handed in. */
-  readonly nextAttemptAtMs?: number;
-}
-
-/** Keys of one identity, as a store keeps them. */
-export interface NewIdentityKeys {
-  /** 33 bytes */
-  readonly publicKey: Uint8Array;
-  /** Records of libsignal. */
-  readonly signedPreKey: Uint8Array;
-  readonly lastResortKyberPreKey: Uint8Array;
-}
-
-/** The request that makes the account. */
-export interface RegisterRequest {
-  readonly password: string;
-  readonly registrationId: number;
-  readonly pniRegistrationId: number;
-  /** 32 bytes */
-  readonly recoveryPassword: Uint8Array;
-  /** Hex, 64 digits. */
-  readonly registrationLock: string | undefined;
-  /** 16 bytes */
-  readonly accessKey: Uint8Array;
-  readonly capabilities: readonly string[];
-  readonly discoverableByPhoneNumber: boolean;
-  readonly aci: NewIdentityKeys;
-  readonly pni: NewIdentityKeys;
-}
 
 /** Outcome of a {@link RegisterRequest}. */
 export type RegisterOutcome =
   | { readonly status: 'registered'; readonly aci: string; readonly pni: string }
   | RegistrationRefusal;
-
 export type SessionOutcome =
   { readonly status: 'ok'; readonly session: RegistrationSession } | RegistrationRefusal;
 export type StepOutcome = { readonly status: 'ok' } | RegistrationRefusal;
-export type VerifyOutcome =
-  { readonly status: 'ok'; readonly isVerified: boolean } | RegistrationRefusal;
 export type RestoreOutcome =
   { readonly status: 'ok'; readonly masterKey: Uint8Array<ArrayBuffer> } | RegistrationRefusal;
 
-interface Modules {
-  readonly libsignal: typeof LibsignalModule;
-  readonly net: typeof NetModule;
+interface RegistrationCall {
+  readonly kind: RegistrationRequestKind;
+  readonly verb: string;
+  readonly path: string;
+  readonly headers?: readonly (readonly [name: string, value: string])[];
+  readonly json?: object;
 }
 
-/** Runs one step in a bounded time, and turns its failure into a refusal. */
-type Runner = <T extends object>(
-  step: (signal: AbortSignal) => Promise<T>,
-  signal: AbortSignal,
-) => Promise<T | RegistrationRefusal>;
+type Answered =
+  | { readonly status: 'answered'; readonly answer: HttpAnswer; readonly nowMs: number }
+  | RegistrationRefusal;
 
-/** Requests with which a number is registered, over libsignal's registration client. */
+/**
+ * Requests with which a number is registered; each has a connection of its own, and a bounded time.
+ *
+ * libsignal has a client of its own for them. It cannot be ended, and its connection takes the
+ * process down (neon: `SendError`) that ends before the garbage collector comes to it (0.103.0,
+ * 2026-11).
+ */
 export class RegistrationRequests {
   readonly #net: RegistrationNet;
-  readonly #modules: Modules;
+  readonly #libsignal: typeof LibsignalModule;
   readonly #clock: Clock;
-  readonly #refusals: RegistrationRefusals;
+  readonly #refusals: LibsignalRefusals;
 
-  private constructor(net: RegistrationNet, modules: Modules, clock: Clock) {
+  private constructor(net: RegistrationNet, libsignal: typeof LibsignalModule, clock: Clock) {
     this.#net = net;
-    this.#modules = modules;
+    this.#libsignal = libsignal;
     this.#clock = clock;
-    this.#refusals = new RegistrationRefusals(modules.libsignal);
+    this.#refusals = new LibsignalRefusals(libsignal);
   }
 
   /** @throws SealcastError ERR_LIBSIGNAL_UNAVAILABLE */
   static async over(net: RegistrationNet, clock: Clock): Promise<RegistrationRequests> {
     try {
-      const [libsignal, netModule] = await Promise.all([
-        import('@signalapp/libsignal-client'),
-        import('@signalapp/libsignal-client/dist/net.js'),
-      ]);
-      return new RegistrationRequests(net, { libsignal, net: netModule }, clock);
+      return new RegistrationRequests(net, await import('@signalapp/libsignal-client'), clock);
     } catch (cause) {
       throw new SealcastError('ERR_LIBSIGNAL_UNAVAILABLE', 'libsignal could not be loaded', {
         cause,
@@ -106,133 +81,167 @@ export class RegistrationRequests {
     }
   }
 
-  /** Makes a verification session for the number. @throws the signal's reason. */
-  create(number: string, signal: AbortSignal): Promise<SessionOutcome> {
-    return this.#run(
-      async () => this.#sessionOf(await this.#net.createRegistrationSession({ e164: number })),
-      signal,
-    );
+  /** Makes a verification session for the number. @throws the signal's reason, as each of these. */
+  async create(number: string, signal: AbortSignal): Promise<SessionOutcome> {
+    const path = '/v1/verification/session';
+    return this.#session({ kind: 'session', verb: 'POST', path, json: { number } }, signal);
   }
 
-  /** Finds a session that was made before. @throws the signal's reason. */
-  resume(
-    { number, sessionId }: { readonly number: string; readonly sessionId: string },
-    signal: AbortSignal,
-  ): Promise<SessionOutcome> {
-    return this.#run(
-      async () =>
-        this.#sessionOf(await this.#net.resumeRegistrationSession({ sessionId, e164: number })),
+  /** Finds a session that was made before. */
+  async resume(sessionId: string, signal: AbortSignal): Promise<SessionOutcome> {
+    const outcome = await this.#session(
+      { kind: 'request', verb: 'GET', path: sessionPath(sessionId) },
       signal,
     );
+    // The service finds the id malformed: it is none of its own.
+    const isUnknown = outcome.status === 'rejected' && outcome.httpStatus === 422;
+    return isUnknown ? { status: 'session-gone' } : outcome;
   }
 
-  /** Registers an account once more by its recovery password. @throws the signal's reason. */
-  async reregister(
-    number: string,
+  /** Has the service make the account. */
+  async register(
     request: RegisterRequest,
+    proof: RegistrationProof,
     signal: AbortSignal,
   ): Promise<RegisterOutcome> {
-    const inputs = { ...argumentsOf(request, this.#modules), e164: number };
-    return this.#run(async () => registered(await this.#net.reregisterAccount(inputs)), signal);
+    const { number, password } = request;
+    const authorization = `Basic ${base64(Buffer.from(`${number}:${password}`))}`;
+    const answered = await this.call(
+      {
+        kind: 'account',
+        verb: 'POST',
+        path: '/v1/registration',
+        headers: [['authorization', authorization]],
+        json: registerRequestJson(request, proof, this.#libsignal),
+      },
+      signal,
+    );
+    if (answered.status !== 'answered') return answered;
+    const { answer } = answered;
+    if (answer.status !== 200) return registrationRefusal(answer, 'account');
+    const ids = readRegistered(answer);
+    return ids === undefined ? malformed() : { status: 'registered', ...ids };
   }
 
   /**
    * Restores the master key that a PIN protects.
    *
    * @param pin normalized, in UTF-8
-   * @throws the signal's reason.
    */
-  restoreMasterKey(
-    { username, password }: RecoveryCredentials,
+  async restoreMasterKey(
+    credentials: RecoveryCredentials,
     pin: Uint8Array<ArrayBuffer>,
     signal: AbortSignal,
   ): Promise<RestoreOutcome> {
-    return this.#run(async (abortSignal) => {
-      const svr2 = this.#net.svr2({ username, password });
-      const { masterKey } = await svr2.restore({ normalizedPin: pin }, { abortSignal });
-      return { status: 'ok' as const, masterKey };
-    }, signal);
+    const { ErrorCode, LibSignalErrorBase } = this.#libsignal;
+    try {
+      return await this.#bounded(signal, async (abortSignal) => {
+        const svr2 = this.#net.svr2({ ...credentials });
+        const { masterKey } = await svr2.restore({ normalizedPin: pin }, { abortSignal });
+        return { status: 'ok', masterKey };
+      });
+    } catch (error) {
+      signal.throwIfAborted();
+      if (LibSignalErrorBase.is(error, ErrorCode.SvrDataMissing)) return { status: 'no-key' };
+      if (LibSignalErrorBase.is(error, ErrorCode.SvrRestoreFailed))
+        return { status: 'wrong-pin', triesRemaining: error.triesRemaining };
+      return this.#failure(error);
+    }
   }
 
-  #sessionOf(service: RegistrationService): { status: 'ok'; session: RegistrationSession } {
-    const run: Runner = (step, signal) => this.#run(step, signal);
-    return {
-      status: 'ok',
-      session: new RegistrationSession(service, {
-        run,
-        modules: this.#modules,
-        clock: this.#clock,
-      }),
+  /** @returns the service's answer, of whatever status. @throws the signal's reason. */
+  async call(request: RegistrationCall, signal: AbortSignal): Promise<Answered> {
+    const { verb, path, headers = [], json } = request;
+    const content = json === undefined ? [] : [['content-type', 'application/json'] as const];
+    const fetched = {
+      verb,
+      path,
+      headers: [...content, ...headers].map(([name, value]): [string, string] => [name, value]),
+      ...(json !== undefined && { body: new TextEncoder().encode(JSON.stringify(json)) }),
+      timeoutMillis: STEP_TIMEOUT_MS,
     };
+    try {
+      const answer = await this.#bounded(signal, async (step) => {
+        const silent = { onConnectionInterrupted: () => undefined };
+        const connecting = this.#net.connectUnauthenticatedChat(silent, { abortSignal: step });
+        // One that comes too late is ended as well.
+        connecting.then(
+          (connection) => {
+            if (step.aborted) end(connection);
+          },
+          () => undefined,
+        );
+        const connection = await untilAborted(() => connecting, step);
+        try {
+          return await connection.fetch(fetched, { abortSignal: step });
+        } finally {
+          end(connection);
+        }
+      });
+      return { status: 'answered', answer, nowMs: this.#clock.now() };
+    } catch (error) {
+      signal.throwIfAborted();
+      return this.#failure(error);
+    }
   }
 
-  async #run<T extends object>(
-    step: (signal: AbortSignal) => Promise<T>,
-    signal: AbortSignal,
-  ): Promise<T | RegistrationRefusal> {
+  #failure(error: unknown): RegistrationRefusal {
+    if (this.#refusals.isTooOld(error)) return { status: 'too-old', cause: error };
+    const retryAfterMs = this.#refusals.retryAfterMs(error);
+    if (retryAfterMs !== undefined) return { status: 'rate-limited', retryAfterMs };
+    return { status: 'unavailable', cause: error };
+  }
+
+  async #session(request: RegistrationCall, signal: AbortSignal): Promise<SessionOutcome> {
+    const answered = await this.call(request, signal);
+    if (answered.status !== 'answered') return answered;
+    const { answer, nowMs } = answered;
+    if (answer.status !== 200) return registrationRefusal(answer, request.kind);
+    const session = readSession(answer, nowMs);
+    if (session === undefined) return malformed();
+    return { status: 'ok', session: new RegistrationSession(this, session) };
+  }
+
+  /** Runs a step with a signal that fires with the caller's, or when its time is over. */
+  async #bounded<T>(signal: AbortSignal, step: (signal: AbortSignal) => Promise<T>): Promise<T> {
     const late = new AbortController();
     const cancel = this.#clock.setTimeout(
       () => late.abort(new TimedOut('the service took too long to answer')),
       STEP_TIMEOUT_MS,
     );
     try {
-      // libsignal's registration calls cannot be cancelled: one that is late comes to nothing here.
       return await withAnySignal([signal, late.signal], (each) =>
         untilAborted(() => step(each), each),
       );
-    } catch (error) {
-      signal.throwIfAborted();
-      return this.#refusals.of(error);
     } finally {
       cancel();
     }
   }
 }
 
-interface SessionParts {
-  readonly run: Runner;
-  readonly modules: Modules;
-  readonly clock: Clock;
-}
-
 /** A verification session, on the service. */
 export class RegistrationSession {
-  readonly #service: RegistrationService;
-  readonly #parts: SessionParts;
-  #toldAtMs: number;
+  readonly id: string;
+  readonly #requests: RegistrationRequests;
+  #state: SessionState;
 
-  constructor(service: RegistrationService, parts: SessionParts) {
-    this.#service = service;
-    this.#parts = parts;
-    this.#toldAtMs = parts.clock.now();
-  }
-
-  get id(): string {
-    return this.#service.sessionId;
+  constructor(
+    requests: RegistrationRequests,
+    { id, state }: { readonly id: string; readonly state: SessionState },
+  ) {
+    this.id = id;
+    this.#requests = requests;
+    this.#state = state;
   }
 
   get state(): SessionState {
-    const { sessionState } = this.#service;
-    const { nextSmsSecs, nextCallSecs, nextVerificationAttemptSecs } = sessionState;
-    const at = (seconds: number): number => this.#toldAtMs + seconds * 1_000;
-    return {
-      allowedToRequestCode: sessionState.allowedToRequestCode,
-      verified: sessionState.verified,
-      requestedInformation: [...sessionState.requestedInformation],
-      ...(nextSmsSecs !== undefined && { nextSmsAtMs: at(nextSmsSecs) }),
-      ...(nextCallSecs !== undefined && { nextCallAtMs: at(nextCallSecs) }),
-      ...(nextVerificationAttemptSecs !== undefined && {
-        nextAttemptAtMs: at(nextVerificationAttemptSecs),
-      }),
-    };
+    return this.#state;
   }
 
   /** @throws the signal's reason, as each of these. */
-  submitCaptcha(token: string, signal: AbortSignal): Promise<StepOutcome> {
-    return this.#step(async () => {
-      await this.#service.submitCaptcha(token);
-      return { status: 'ok' as const };
-    }, signal);
+  submitCaptcha(captcha: string, signal: AbortSignal): Promise<StepOutcome> {
+    const path = sessionPath(this.id);
+    return this.#step({ kind: 'captcha', verb: 'PATCH', path, json: { captcha } }, signal);
   }
 
   requestCode(
@@ -242,84 +251,39 @@ export class RegistrationSession {
     }: { readonly transport: 'sms' | 'voice'; readonly languages: readonly string[] },
     signal: AbortSignal,
   ): Promise<StepOutcome> {
-    return this.#step(async () => {
-      await this.#service.requestVerification({
-        transport,
-        client: CLIENT,
-        languages: [...languages],
-      });
-      return { status: 'ok' as const };
-    }, signal);
+    return this.#step(
+      {
+        kind: 'request',
+        verb: 'POST',
+        path: `${sessionPath(this.id)}/code`,
+        headers: languages.length === 0 ? [] : [['accept-language', languages.join(', ')]],
+        json: { transport, client: CLIENT },
+      },
+      signal,
+    );
   }
 
-  verify(code: string, signal: AbortSignal): Promise<VerifyOutcome> {
-    return this.#step(async () => {
-      const isVerified = await this.#service.verifySession(code);
-      return { status: 'ok' as const, isVerified };
-    }, signal);
+  /** Hands in a code; the state says whether it was right. */
+  verify(code: string, signal: AbortSignal): Promise<StepOutcome> {
+    const path = `${sessionPath(this.id)}/code`;
+    return this.#step({ kind: 'verify', verb: 'PUT', path, json: { code } }, signal);
   }
 
-  async register(request: RegisterRequest, signal: AbortSignal): Promise<RegisterOutcome> {
-    const inputs = argumentsOf(request, this.#parts.modules);
-    return this.#step(async () => registered(await this.#service.registerAccount(inputs)), signal);
-  }
-
-  async #step<T extends object>(
-    step: () => Promise<T>,
-    signal: AbortSignal,
-  ): Promise<T | RegistrationRefusal> {
-    const { run, clock } = this.#parts;
-    try {
-      return await run(step, signal);
-    } finally {
-      this.#toldAtMs = clock.now();
-    }
+  async #step(request: RegistrationCall, signal: AbortSignal): Promise<StepOutcome> {
+    const answered = await this.#requests.call(request, signal);
+    if (answered.status !== 'answered') return answered;
+    const { answer, nowMs } = answered;
+    // Refusals tell the state too.
+    const session = readSession(answer, nowMs);
+    if (session?.id === this.id) this.#state = session.state;
+    if (answer.status !== 200) return registrationRefusal(answer, request.kind);
+    return session === undefined ? malformed() : { status: 'ok' };
   }
 }
 
-type RegisterArguments = Parameters<RegistrationService['registerAccount']>[0];
-type RegisterResponse = Awaited<ReturnType<RegistrationService['registerAccount']>>;
+const sessionPath = (id: string): string => `/v1/verification/session/${encodeURIComponent(id)}`;
 
-/** libsignal's form of the request. */
-function argumentsOf(request: RegisterRequest, { libsignal, net }: Modules): RegisterArguments {
-  const { PublicKey, SignedPreKeyRecord, KyberPreKeyRecord } = libsignal;
-  const publicKey = ({ publicKey: bytes }: NewIdentityKeys): LibsignalModule.PublicKey =>
-    PublicKey.deserialize(Uint8Array.from(bytes));
-  const signedPreKey = (keys: NewIdentityKeys): LibsignalModule.SignedPreKeyRecord =>
-    SignedPreKeyRecord.deserialize(Uint8Array.from(keys.signedPreKey));
-  const kyberPreKey = (keys: NewIdentityKeys): LibsignalModule.KyberPreKeyRecord =>
-    KyberPreKeyRecord.deserialize(Uint8Array.from(keys.lastResortKyberPreKey));
-  const { aci, pni } = request;
-  return {
-    accountPassword: request.password,
-    // The other device would have to be asked for its history, which sealcast does not read.
-    skipDeviceTransfer: true,
-    accountAttributes: new net.AccountAttributes({
-      recoveryPassword: Uint8Array.from(request.recoveryPassword),
-      aciRegistrationId: request.registrationId,
-      pniRegistrationId: request.pniRegistrationId,
-      registrationLock: request.registrationLock ?? null,
-      unidentifiedAccessKey: Uint8Array.from(request.accessKey),
-      unrestrictedUnidentifiedAccess: false,
-      capabilities: new Set(request.capabilities),
-      discoverableByPhoneNumber: request.discoverableByPhoneNumber,
-    }),
-    aciPublicKey: publicKey(aci),
-    pniPublicKey: publicKey(pni),
-    aciSignedPreKey: signedPreKey(aci),
-    pniSignedPreKey: signedPreKey(pni),
-    aciPqLastResortPreKey: kyberPreKey(aci),
-    pniPqLastResortPreKey: kyberPreKey(pni),
-  };
-}
-
-/** An answer without a PNI is of another kind of account than was asked for. */
-function registered({ aci, pni }: RegisterResponse): RegisterOutcome {
-  if (pni === null)
-    return { status: 'unavailable', cause: new Error('the service gave no PNI for a number') };
-  return {
-    status: 'registered',
-    aci: aci.getServiceIdString(),
-    pni: pni.getServiceIdString(),
-  };
-}
+const malformed = (): RegistrationRefusal => ({
+  status: 'unavailable',
+  cause: new Error('the service gave an answer of another form'),
+});

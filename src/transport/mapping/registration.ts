@@ -1,13 +1,4 @@
-import type {
-  RateLimitedError,
-  RegistrationLockError,
-  RegistrationSessionNotReadyForVerificationError,
-  RegistrationVerificationCodeNotDeliverableError,
-  SvrRestoreFailedError,
-} from '@signalapp/libsignal-client';
-import type { Libsignal } from '../chat/libsignal.js';
-import { CLIENT_TOO_OLD } from './http.js';
-import { statusInMessage } from './libsignal.js';
+import { CLIENT_TOO_OLD, isRecord, jsonOf, refusalOfAnswer, type HttpAnswer } from './http.js';
 
 /** User name and password of secure value recovery, for the owner of a PIN. */
 export interface RecoveryCredentials {
@@ -21,7 +12,7 @@ export type RegistrationRefusal =
   | { readonly status: 'session-gone' }
   /** The session wants another step first, or is verified already. */
   | { readonly status: 'not-ready'; readonly isVerified: boolean }
-  /** Of a captcha, or of a number: refused (403), or malformed (400). */
+  /** Of a captcha: refused, or malformed. */
   | { readonly status: 'refused'; readonly isMalformed: boolean }
   | { readonly status: 'rate-limited'; readonly retryAfterMs: number | undefined }
   /** The code could not be delivered this way (418, 440). */
@@ -45,103 +36,102 @@ export type RegistrationRefusal =
   /** A 5xx, a lost connection, no answer in time: the step may have been done. */
   | { readonly status: 'unavailable'; readonly cause: unknown };
 
-type Thrown = Error & { readonly code: number };
+/** Requests of a registration, which the service answers in different terms. */
+export type RegistrationRequestKind = 'session' | 'captcha' | 'request' | 'verify' | 'account';
 
-const isLibsignals = (error: unknown): error is Thrown =>
-  error instanceof Error && typeof (error as Partial<Thrown>).code === 'number';
+/** The body of an answer, without what is no object. */
+export const fieldsOf = (answer: HttpAnswer): Readonly<Record<string, unknown>> => {
+  const json = jsonOf(answer);
+  return isRecord(json) ? json : {};
+};
 
-/** Turns errors of libsignal's registration calls into refusals (libsignal 0.103, 2026-11). */
-export class RegistrationRefusals {
-  readonly #answers: ReadonlyMap<number, (error: Thrown) => RegistrationRefusal>;
-
-  constructor({ ErrorCode }: Libsignal) {
-    const always = (refusal: RegistrationRefusal) => (): RegistrationRefusal => refusal;
-    const sessionGone = always({ status: 'session-gone' });
-    this.#answers = new Map<number, (error: Thrown) => RegistrationRefusal>([
-      [ErrorCode.RegistrationSessionNotFound, sessionGone],
-      [ErrorCode.RegistrationSessionIdInvalid, sessionGone],
-      [ErrorCode.RegistrationInvalidSession, sessionGone],
-      [ErrorCode.RegistrationSessionNotReadyForVerification, notReady],
-      [ErrorCode.RegistrationRequestRejected, always({ status: 'refused', isMalformed: false })],
-      [ErrorCode.RegistrationRequestInvalid, always({ status: 'refused', isMalformed: true })],
-      [ErrorCode.RegisterAccountRequestRejected, always({ status: 'rejected', httpStatus: 400 })],
-      [ErrorCode.RegistrationVerificationSendFailed, sendFailed],
-      [ErrorCode.RegistrationVerificationCodeNotDeliverable, notDeliverable],
-      [ErrorCode.RegistrationLock, locked],
-      [
-        ErrorCode.RegistrationDeviceTransferPossibleNotSkipped,
-        always({ status: 'device-transfer-possible' }),
-      ],
-      [ErrorCode.RegistrationRecoveryVerificationFailed, always({ status: 'recovery-refused' })],
-      [
-        ErrorCode.RegistrationOneTimePasswordRequired,
-        always({ status: 'one-time-password-required' }),
-      ],
-      [ErrorCode.SvrDataMissing, always({ status: 'no-key' })],
-      [ErrorCode.SvrRestoreFailed, wrongPin],
-      [ErrorCode.RateLimitedError, rateLimited],
-      [ErrorCode.AppExpired, (cause) => ({ status: 'too-old', cause })],
-    ]);
-  }
-
-  of(error: unknown): RegistrationRefusal {
-    if (!isLibsignals(error)) return { status: 'unavailable', cause: error };
-    const answer = this.#answers.get(error.code)?.(error);
-    if (answer !== undefined) return answer;
-    const httpStatus = statusInMessage(error.message);
-    if (httpStatus === undefined || httpStatus >= 500)
-      return { status: 'unavailable', cause: error };
-    if (httpStatus === CLIENT_TOO_OLD) return { status: 'too-old', cause: error };
-    if (httpStatus === 404) return { status: 'session-gone' };
-    if (httpStatus === 429) return { status: 'rate-limited', retryAfterMs: undefined };
-    return { status: 'rejected', httpStatus };
-  }
+/**
+ * The refusal that an unsuccessful answer means (Signal-Server: VerificationController,
+ * RegistrationController, 2026-08).
+ */
+export function registrationRefusal(
+  answer: HttpAnswer,
+  kind: RegistrationRequestKind,
+): RegistrationRefusal {
+  const { status } = answer;
+  const refusal = refusalOfAnswer(answer);
+  if (status === CLIENT_TOO_OLD)
+    return { status: 'too-old', cause: new Error('the service answered 499: client too old') };
+  if (status >= 500)
+    return { status: 'unavailable', cause: new Error(`the service answered ${status}`) };
+  if (status === 429)
+    return {
+      status: 'rate-limited',
+      retryAfterMs: refusal.status === 'rate-limited' ? refusal.retryAfterMs : undefined,
+    };
+  if (status === 404 && kind !== 'session') return { status: 'session-gone' };
+  return OF_KIND[kind](answer) ?? { status: 'rejected', httpStatus: status };
 }
 
-function notReady(error: Thrown): RegistrationRefusal {
-  type NotReady = Pick<RegistrationSessionNotReadyForVerificationError, 'sessionState'>;
-  const { sessionState } = error as Thrown & NotReady;
-  return { status: 'not-ready', isVerified: sessionState?.verified ?? false };
-}
+type Mapping = (answer: HttpAnswer) => RegistrationRefusal | undefined;
 
-const sendFailed = (): RegistrationRefusal => ({
-  status: 'not-delivered',
-  isPermanent: false,
-  reason: '',
+const notReady = (answer: HttpAnswer): RegistrationRefusal => ({
+  status: 'not-ready',
+  isVerified: fieldsOf(answer)['verified'] === true,
 });
+
+const OF_KIND: Readonly<Record<RegistrationRequestKind, Mapping>> = {
+  session: () => undefined,
+  captcha: (answer) => {
+    if (answer.status === 409) return notReady(answer);
+    if (answer.status === 403) return { status: 'refused', isMalformed: false };
+    const isMalformed = answer.status === 400 || answer.status === 422;
+    return isMalformed ? { status: 'refused', isMalformed } : undefined;
+  },
+  request: (answer) => {
+    if (answer.status === 400) return { status: 'session-gone' };
+    if (answer.status === 409) return notReady(answer);
+    return answer.status === 418 || answer.status === 440 ? notDelivered(answer) : undefined;
+  },
+  verify: (answer) => {
+    if (answer.status === 400) return { status: 'session-gone' };
+    return answer.status === 409 ? notReady(answer) : undefined;
+  },
+  account: (answer) => {
+    switch (answer.status) {
+      case 401:
+        return { status: 'session-gone' };
+      case 403:
+        return { status: 'recovery-refused' };
+      case 409:
+        return { status: 'device-transfer-possible' };
+      case 423:
+        return locked(answer);
+      case 441:
+        return { status: 'one-time-password-required' };
+      default:
+        return undefined;
+    }
+  },
+};
 
 /** The service's own words for a reason; anything else is left out of errors. */
 const REASONS = ['providerUnavailable', 'providerRejected', 'illegalArgument'];
 
-function notDeliverable(error: Thrown): RegistrationRefusal {
-  type NotDeliverable = Pick<
-    RegistrationVerificationCodeNotDeliverableError,
-    'reason' | 'permanentFailure'
-  >;
-  const { reason, permanentFailure } = error as Thrown & NotDeliverable;
+function notDelivered(answer: HttpAnswer): RegistrationRefusal {
+  const { reason, permanentFailure } = fieldsOf(answer);
   return {
     status: 'not-delivered',
-    isPermanent: permanentFailure,
-    reason: REASONS.includes(reason) ? reason : '',
+    isPermanent: permanentFailure === true,
+    reason: typeof reason === 'string' && REASONS.includes(reason) ? reason : '',
   };
 }
 
-function locked(error: Thrown): RegistrationRefusal {
-  type Lock = Pick<RegistrationLockError, 'timeRemainingSeconds' | 'svr2Username' | 'svr2Password'>;
-  const { timeRemainingSeconds, svr2Username, svr2Password } = error as Thrown & Lock;
-  const recovery =
-    svr2Username === null || svr2Password === null
-      ? undefined
-      : { username: svr2Username, password: svr2Password };
-  return { status: 'locked', lockedForMs: timeRemainingSeconds * 1_000, recovery };
-}
-
-function wrongPin(error: Thrown): RegistrationRefusal {
-  const { triesRemaining } = error as Thrown & Pick<SvrRestoreFailedError, 'triesRemaining'>;
-  return { status: 'wrong-pin', triesRemaining };
-}
-
-function rateLimited(error: Thrown): RegistrationRefusal {
-  const { retryAfterSecs } = error as Thrown & Pick<RateLimitedError, 'retryAfterSecs'>;
-  return { status: 'rate-limited', retryAfterMs: retryAfterSecs * 1_000 };
+function locked(answer: HttpAnswer): RegistrationRefusal {
+  const { timeRemaining, svr2Credentials } = fieldsOf(answer);
+  const { username, password } = isRecord(svr2Credentials) ? svr2Credentials : {};
+  const isTime = typeof timeRemaining === 'number' && timeRemaining >= 0;
+  return {
+    status: 'locked',
+    lockedForMs: isTime ? timeRemaining : 0,
+    recovery:
+      typeof username === 'string' && typeof password === 'string'
+        ? { username, password }
+        : undefined,
+  };
 }
