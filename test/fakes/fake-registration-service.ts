@@ -120,7 +120,7 @@ export class FakeRegistrationService implements RegistrationNet {
         return Promise.resolve();
       },
     };
-    return Promise.resolve(connection);
+    return Promise.resolve(connection as never);
   };
 
   svr2 = (): ReturnType<RegistrationNet['svr2']> => {

@@ -432,7 +432,7 @@ describe('a refusal', () => {
   const cases: readonly [
     string,
     Kind,
-    Error,
+    RawAnswer | Error,
     {
       readonly code: string;
       readonly hint?: string;
