@@ -40,7 +40,7 @@ import { ManualClock } from '../fakes/manual-clock.js';
 import { manyTurns } from '../harness/await-condition.js';
 
 const NUMBER = '+15550100123';
-const CAPTCHA = 'signal-hcaptcha.a-key.registration.P1_secret';
+const CAPTCHA = 'signal-captcha.a-key.registration.P1_secret';
 const CONTACT = '33333333-3333-4333-8333-333333333333';
 
 interface Scene {
@@ -153,6 +153,7 @@ describe('a registration', () => {
     });
     expect(attributes?.registrationLock).toBeUndefined();
     expect(await loadPendingRegistration(store)).toBeUndefined();
+    expect(net.openConnections).toBe(0);
   });
 
   test('gives the service valid prekeys of both identities, and keeps their private halves', async () => {

@@ -16,10 +16,14 @@ import {
   decodeCredentials,
   loadCredentials,
   loadPendingLink,
+  loadPendingRegistration,
   pendingLinkChange,
   pendingLinkRemoval,
+  pendingRegistrationChange,
+  pendingRegistrationRemoval,
   type CredentialsRecord,
   type PendingLinkRecord,
+  type PendingRegistrationRecord,
 } from '#dist/src/store/tables/credentials.js';
 import { expect, onTestFinished, test } from 'vitest';
 
@@ -166,4 +170,33 @@ test('all prekeys of both identities can be removed, with their uses', async () 
   await store.commit(await allPreKeyRemovals(store));
   expect(await keysOf(store, 'preKey')).toEqual([]);
   expect(await keysOf(store, 'kyberPreKey')).toEqual([]);
+});
+
+test('a registration under way comes back from a store as it was, until it is removed', async () => {
+  const registration: PendingRegistrationRecord = {
+    number: '+15550100',
+    registrationId: 9,
+    identityPublicKey: bytes(33, 6),
+    identityPrivateKey: bytes(32, 7),
+    profileKey: bytes(32, 8),
+    aciPreKeys: PENDING.aciPreKeys,
+    sessionId: 'a session',
+    isRequested: true,
+    credentials: {
+      password: 'p',
+      number: '+15550100',
+      pniIdentity: { ...CREDENTIALS.pniIdentity!, pni: '' },
+      accountEntropyPool: 'a'.repeat(64),
+      capabilities: { spqr: true },
+      createdAtMs: 1,
+    },
+    pniPreKeys: PENDING.pniPreKeys!,
+    discoverableByPhoneNumber: true,
+  };
+  const store = new MemoryStore();
+  expect(await loadPendingRegistration(store)).toBeUndefined();
+  await store.commit([pendingRegistrationChange(registration)]);
+  expect(plain(await loadPendingRegistration(store))).toEqual(plain(registration));
+  await store.commit([pendingRegistrationRemoval()]);
+  expect(await loadPendingRegistration(store)).toBeUndefined();
 });
