@@ -53,9 +53,8 @@ type Answered =
 /**
  * Requests with which a number is registered; each has a connection of its own, and a bounded time.
  *
- * libsignal has a client of its own for them. It cannot be ended, and its connection takes the
- * process down (neon: `SendError`) that ends before the garbage collector comes to it (0.103.0,
- * 2026-11).
+ * libsignal has a client of its own for them, which cannot be ended, and aborts a process that ends
+ * before it (docs/decisions/0015-registration-requests.md).
  */
 export class RegistrationRequests {
   readonly #net: RegistrationNet;
