@@ -125,6 +125,7 @@ export {
   type SignalNetwork,
   type SignalProxy,
 } from './transport/chat/signal-net.js';
+export type { StorageService } from './transport/chat/storage-host.js';
 export type { LinkNet } from './transport/chat/link-source.js';
 export type { RegistrationNet } from './transport/chat/registration-source.js';
 export type { BackoffOptions } from './util/backoff.js';
@@ -162,6 +163,7 @@ export type {
   SealedSend,
   SendOutcome,
   ServerTime,
+  StorageOutcome,
   SignedPublicPreKey,
   Transport,
   TransportListener,

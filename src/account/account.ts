@@ -84,6 +84,12 @@ export interface AccountEvents {
    * `capabilities`. The account goes on with the set that the service has.
    */
   capabilityProblem: [{ readonly error: SealcastError }];
+  /**
+   * On a linked device: the phone has replaced the account's profile key, and the new one could not
+   * be read (`error`). Messages go out without a profile key, so that contacts keep the one that
+   * they have; the account looks for the new one again by itself.
+   */
+  profileKeyLost: [{ readonly error: SealcastError }];
 }
 
 /**
@@ -143,6 +149,7 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
         transport,
         policies,
         capabilities,
+        onProfileKeyLost: (problem) => events.emit('profileKeyLost', problem),
         onCapabilityProblem: (problem) => events.emit('capabilityProblem', problem),
         onIdentityChange: (change) => broadcaster.emit('identityChange', change),
       });

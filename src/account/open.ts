@@ -10,6 +10,7 @@ import type { Store } from '../store/store.js';
 import { ChatTransport, type ChatTransportOptions } from '../transport/chat/chat-transport.js';
 import type { ChatNet } from '../transport/chat/connection-source.js';
 import { signalNet } from '../transport/chat/signal-net.js';
+import type { StorageService } from '../transport/chat/storage-host.js';
 import type { AccountTransport } from '../transport/transport.js';
 import { checkNames, type NamesOf } from '../util/known-names.js';
 import { openAccount, type Account, type AccountOptions } from './account.js';
@@ -30,6 +31,7 @@ export interface OpenOptions extends Omit<AccountOptions, 'store' | 'transport' 
   readonly net?: {
     readonly net: ChatNet;
     readonly trustRoots: AccountOptions['trustRoots'];
+    readonly storage?: StorageService;
   };
   /** Password of the device. Default: the one that the store has since the device was linked. */
   readonly password?: string;
@@ -51,7 +53,7 @@ const NAMES = {
   password: true,
   chat: true,
 } as const satisfies NamesOf<OpenOptions>;
-const NET_NAMES = { net: true, trustRoots: true } as const;
+const NET_NAMES = { net: true, trustRoots: true, storage: true } as const;
 
 /** Account, opened with everything that it needs. */
 export interface OpenedAccount extends AsyncDisposable {
@@ -106,8 +108,13 @@ export async function open(options: OpenOptions): Promise<OpenedAccount> {
     let transport = givenTransport;
     if (transport === undefined) {
       const login = await loginOf(store, options.account, password);
-      const { net: connector } = service ?? refuse('net', 'a service');
-      transport = await ChatTransport.connect({ ...chat, ...login, net: connector });
+      const { net: connector, storage } = service ?? refuse('net', 'a service');
+      transport = await ChatTransport.connect({
+        ...(storage !== undefined && { storage }),
+        ...chat,
+        ...login,
+        net: connector,
+      });
       opened.push(transport);
     }
     const trustRoots = options.trustRoots ?? service?.trustRoots ?? [];

@@ -10,6 +10,7 @@ import { OWN_CALL_NAMES } from './account-types.js';
 import { uploadCapabilities } from './capability-upload.js';
 import { answerChallenge, checkChallengeAnswer } from './challenge.js';
 import { OwnAccount } from './settings.js';
+import { PrimaryWatch } from './primary-watch.js';
 import { PreKeys } from './prekeys/manager.js';
 import { Profiles } from './contact-profiles.js';
 
@@ -21,6 +22,7 @@ export interface AccountServiceOptions extends RuntimeOptions {
     readonly serviceId: string;
     readonly accepted: boolean;
   }) => void;
+  readonly onProfileKeyLost: (problem: { readonly error: SealcastError }) => void;
   readonly onCapabilityProblem: (problem: { readonly error: SealcastError }) => void;
 }
 
@@ -32,6 +34,7 @@ export class AccountService {
   /** Of our ACI, and of our PNI, which does nothing while there is none. */
   readonly #preKeys: readonly PreKeys[];
   readonly #runtime: AccountRuntime;
+  readonly #primaryWatch: PrimaryWatch;
   #endBlocking: (() => void) | undefined;
   #pending: Promise<unknown> = Promise.resolve();
   readonly #closing = new AbortController();
@@ -39,8 +42,17 @@ export class AccountService {
 
   private constructor(
     runtime: AccountRuntime,
-    { transport, policies, capabilities, onIdentityChange }: AccountServiceOptions,
+    {
+      transport,
+      policies,
+      capabilities,
+      onIdentityChange,
+      onProfileKeyLost,
+    }: AccountServiceOptions,
   ) {
+    this.#primaryWatch = new PrimaryWatch(runtime, transport, (error) =>
+      onProfileKeyLost({ error }),
+    );
     this.#runtime = runtime;
     this.#transport = transport;
     this.profiles = new Profiles(runtime, transport, {
@@ -73,6 +85,8 @@ export class AccountService {
       onRefused: (error) => onCapabilityProblem({ error }),
     });
     service.#pending = Promise.all([finishing, uploading]);
+    // Before anything is sent with a profile key that the phone may have replaced meanwhile.
+    await service.#primaryWatch.start();
     return service;
   }
 
@@ -96,6 +110,7 @@ export class AccountService {
     this.#endBlocking?.();
     this.own.close();
     this.profiles.close();
+    await this.#primaryWatch.close();
     await Promise.all(this.#preKeys.map((preKeys) => preKeys.close()));
     await this.#pending;
     await this.#runtime.release();

@@ -17,6 +17,8 @@ export interface BroadcastRecordsOptions {
   readonly outbox: Outbox;
   readonly clock: Pick<Clock, 'now'>;
   readonly index: BroadcastIndex;
+  /** Whether the account is on a linked device, whose primary is told of broadcasts. */
+  readonly isLinked: boolean;
   /** Whether the outbox is a dry run's: its broadcasts are in no index. */
   readonly dryRun: boolean;
 }
@@ -86,7 +88,7 @@ export class BroadcastRecords {
 
   /** Makes the broadcast's new record, from the known one if that is of the same message. */
   #recordOf(checked: CheckedBroadcast, known: BroadcastRecord | undefined): BroadcastRecord {
-    const { clock, index } = this.#options;
+    const { clock, index, isLinked } = this.#options;
     const { message, urgent } = checked;
     const nowMs = clock.now();
     const maxPerSecond = checked.maxPerSecond ?? known?.maxPerSecond;
@@ -100,8 +102,16 @@ export class BroadcastRecords {
         throw new SealcastError('ERR_BROADCAST_MISMATCH', reason, { field: 'id' });
       }
     }
+    const isWanted =
+      checked.transcripts === undefined
+        ? known === undefined
+          ? isLinked
+          : known.transcript === 'due'
+        : checked.transcripts === 'summary';
+    const transcript = known?.transcript === 'sent' ? 'sent' : isWanted ? 'due' : 'none';
     return {
       state: 'ingesting',
+      ...(transcript !== 'none' && { transcript }),
       content,
       timestamp,
       urgent,

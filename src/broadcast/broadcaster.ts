@@ -1,5 +1,5 @@
 import { EventEmitter } from 'node:events';
-import { onToldProfileKey } from '../access/contact-profile-key.js';
+import { onToldProfileKey } from '../access/contact-sync.js';
 import type { BroadcastService } from './service.js';
 import {
   type BroadcasterEvents,

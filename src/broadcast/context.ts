@@ -13,6 +13,7 @@ import type { ResendRequests } from './delivery.js';
 import type { SessionClient } from '../session/session-client.js';
 import type { SharedEncryption } from '../session/shared-encryption.js';
 import type { SealQueue } from '../runtime/seal-queue.js';
+import type { OwnDeviceSender } from '../runtime/own-device-sender.js';
 import type { SendGuard } from '../runtime/send-guard.js';
 import type { Telemetry } from '../runtime/telemetry.js';
 
@@ -33,6 +34,7 @@ export interface BroadcastContext {
   readonly resends: ResendRequests;
   readonly preKeys: PreKeyFetches;
   readonly guard: SendGuard;
+  readonly ownDevices: Pick<OwnDeviceSender, 'send'>;
   readonly telemetry: Telemetry;
   readonly events: EventSink<BroadcasterEvents>;
   readonly clock: MeasuredClock;

@@ -44,6 +44,13 @@ export interface BroadcastOptions {
    * Default: the value that the broadcast has, else as fast as it goes (`Infinity`).
    */
   readonly maxPerSecond?: number;
+  /**
+   * Whether the account's own other devices learn of the broadcast. With `summary` they get one
+   * note to self when it has ended: the text, and how many recipients it reached. It goes to no
+   * recipient, and none of them is named in it. Default: `summary` on a linked device, whose phone
+   * would not show the broadcast otherwise, and `none` on a primary one.
+   */
+  readonly transcripts?: 'none' | 'summary';
 }
 
 /** Limits of a Broadcaster. */
@@ -72,6 +79,7 @@ const BROADCAST_NAMES = {
   signal: true,
   dryRun: true,
   maxPerSecond: true,
+  transcripts: true,
 } satisfies NamesOf<BroadcastOptions>;
 
 const HOUR_MS = 3_600_000;
@@ -104,6 +112,7 @@ export interface CheckedBroadcast {
   readonly signal: AbortSignal | undefined;
   readonly dryRun: boolean;
   readonly maxPerSecond: number | undefined;
+  readonly transcripts: 'none' | 'summary' | undefined;
 }
 
 export function checkBroadcast(
@@ -122,7 +131,7 @@ export function checkBroadcast(
   ) {
     refuse('recipients', 'an iterable or async iterable of service ids');
   }
-  const { id, timestamp, urgent, signal, dryRun, maxPerSecond } = checkOptions(
+  const { id, timestamp, urgent, signal, dryRun, maxPerSecond, transcripts } = checkOptions(
     options,
     BROADCAST_NAMES,
   );
@@ -130,6 +139,8 @@ export function checkBroadcast(
   if (maxPerSecond !== undefined && (typeof maxPerSecond !== 'number' || !(maxPerSecond > 0))) {
     refuse('maxPerSecond', 'a number above 0');
   }
+  if (transcripts !== undefined && transcripts !== 'none' && transcripts !== 'summary')
+    refuse('transcripts', 'none or summary');
   return {
     message: { body },
     recipients: recipients as Recipients,
@@ -142,6 +153,7 @@ export function checkBroadcast(
     signal: checkSignal(signal),
     dryRun: checkBoolean(dryRun, 'dryRun', false),
     maxPerSecond,
+    transcripts,
   };
 }
 
@@ -169,4 +181,9 @@ export interface BroadcasterEvents {
    * back.
    */
   clockSkew: [ClockSkew];
+  /**
+   * The note to our own devices about a broadcast was not sent (see `transcripts`). It does not
+   * affect the broadcast; `resume()` tries again.
+   */
+  transcriptProblem: [{ readonly id: string; readonly error: SealcastError }];
 }

@@ -6,6 +6,7 @@ import {
 } from '../store/tables/broadcasts.js';
 import { contactOrder } from '../store/tables/contacts.js';
 import { loadRows, scanRows, type OutboxRecord } from '../store/tables/outbox.js';
+import type { Store } from '../store/store.js';
 import { Records } from '../runtime/records.js';
 import { SealcastError, type SealcastErrorCode } from '../errors.js';
 import { prunedChange, type Delivery } from './delivery.js';
@@ -15,6 +16,11 @@ export class Outbox extends Records {
   /** Place of a recipient's rows in the store; undefined: in the order of the service ids. */
   get placeOf(): ((serviceId: string) => string) | undefined {
     return contactOrder(this.store);
+  }
+
+  /** The store that the outbox is in. */
+  get source(): Store {
+    return this.store;
   }
 
   broadcast(id: string): Promise<BroadcastRecord | undefined> {

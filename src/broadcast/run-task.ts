@@ -11,6 +11,7 @@ import { Pipeline, type RunRecipients } from './pipeline.js';
 import { BroadcastRun, type BroadcastSummary } from './run.js';
 import { SendLimiter } from './flow/send-limiter.js';
 import type { BroadcastContext } from './context.js';
+import { sendTranscript } from './transcript.js';
 import type { Run } from './run-registry.js';
 
 export interface RunTaskOptions {
@@ -117,6 +118,7 @@ export class RunTask implements Run {
           'broadcast ended',
         );
       }
+      if (!this.#options.dryRun && record.transcript === 'due') await this.#tellOwnDevices();
       const { timestamp } = record;
       const durationMs = clock.monotonicMs() - startMs;
       this.#stream.end();
@@ -129,6 +131,16 @@ export class RunTask implements Run {
     } finally {
       this.#unwatch?.();
     }
+  }
+
+  /** Ends when the note was sent or failed, or the run is stopped. */
+  async #tellOwnDevices(): Promise<void> {
+    const { id, context } = this.#options;
+    const controller = new AbortController();
+    void this.#stopping.then(() =>
+      controller.abort(new SealcastError('ERR_ABORTED', 'the broadcast was stopped')),
+    );
+    await sendTranscript(id, context, controller.signal);
   }
 
   #assertGoing(): void {

@@ -6,12 +6,16 @@ import { contactChange, type ContactRecord } from '../store/tables/contacts.js';
 import type { ResendQueue } from '../runtime/resend-queue.js';
 import { SharedEncryption } from '../session/shared-encryption.js';
 import { Semaphore } from '../util/semaphore.js';
+import { isPrimary } from '../util/primary-device.js';
+import { OwnDeviceSender } from '../runtime/own-device-sender.js';
 import { SendGuard } from '../runtime/send-guard.js';
 import type { SealcastError } from '../errors.js';
 import { refuse } from '../sealer/options.js';
 import type { Sealer } from '../sealer/sealer.js';
 import { dryRunContext } from './dry-run.js';
 import type { BroadcasterEvents, BroadcasterLimits, CheckedBroadcast } from './options.js';
+import { withAnySignal } from '../util/abort.js';
+import { sendTranscript } from './transcript.js';
 import type { EventSink } from '../util/event-relay.js';
 import { BroadcastIndex } from './broadcast-index.js';
 import { BroadcastRecords, needsRecipients } from './broadcast-records.js';
@@ -40,11 +44,13 @@ export class BroadcastService {
   readonly #pruner: Pruner;
   readonly #index: BroadcastIndex;
   readonly #records: BroadcastRecords;
+  readonly #isLinked: boolean;
   readonly #resends: ResendQueue;
   readonly identities: Identities;
   #endProblems: () => void = () => undefined;
   #detach: () => void = () => undefined;
   #endSkews: (() => void) | undefined;
+  readonly #closing = new AbortController();
   #closed = false;
 
   private constructor(
@@ -59,7 +65,14 @@ export class BroadcastService {
     this.identities = new Identities(runtime);
     this.#index = new BroadcastIndex(runtime.resends);
     const { outbox, clock } = context;
-    this.#records = new BroadcastRecords({ outbox, clock, index: this.#index, dryRun: false });
+    this.#isLinked = !isPrimary(context.account());
+    this.#records = new BroadcastRecords({
+      outbox,
+      clock,
+      index: this.#index,
+      isLinked: this.#isLinked,
+      dryRun: false,
+    });
     this.#pruner = new Pruner({
       outbox: context.outbox,
       keepFinishedMs: limits.keepFinishedMs,
@@ -96,6 +109,7 @@ export class BroadcastService {
       telemetry,
       events,
       clock: runtime.clock,
+      ownDevices: new OwnDeviceSender(runtime),
     };
     const service = new BroadcastService(runtime, limits, context);
     service.#endProblems = runtime.certificateProblems.subscribe((problem) =>
@@ -160,9 +174,12 @@ export class BroadcastService {
 
   async resumeAll(signal: AbortSignal | undefined): Promise<ResumedBroadcast[]> {
     const unfinished: string[] = [];
+    const untold: string[] = [];
     for await (const { id, record } of this.#context.outbox.broadcasts()) {
       if (record.state !== 'finished') unfinished.push(id);
+      else if (record.transcript === 'due') untold.push(id);
     }
+    for (const id of untold) await this.#tellOwnDevices(id, signal);
     const resumed: ResumedBroadcast[] = [];
     for (const id of unfinished) {
       // While the ones before it were finished, another call may have resumed it, or finished it.
@@ -173,6 +190,14 @@ export class BroadcastService {
       else resumed.push(await this.#outcomeOf(id, signal));
     }
     return resumed;
+  }
+
+  /** Sends the note about a broadcast that has ended; its run could not. */
+  async #tellOwnDevices(id: string, signal: AbortSignal | undefined): Promise<void> {
+    if (this.#runs.hasUsersRun(id)) return;
+    await withAnySignal([signal, this.#closing.signal], (either) =>
+      sendTranscript(id, this.#context, either),
+    );
   }
 
   async #outcomeOf(id: string, signal: AbortSignal | undefined): Promise<ResumedBroadcast> {
@@ -220,7 +245,13 @@ export class BroadcastService {
       signal: message.signal,
       recipients: message.recipients,
       message,
-      records: new BroadcastRecords({ outbox, clock, index: this.#index, dryRun: true }),
+      records: new BroadcastRecords({
+        outbox,
+        clock,
+        index: this.#index,
+        isLinked: false,
+        dryRun: true,
+      }),
       endStates: { stateAfter: () => 'finished', reopened: () => undefined },
       after: undefined,
     });
@@ -274,6 +305,7 @@ export class BroadcastService {
   /** Stops the runs with the error, and ends the workers. */
   async close(error: SealcastError): Promise<void> {
     this.#closed = true;
+    this.#closing.abort(error);
     await this.#runs.stop(error);
     await this.#release();
   }

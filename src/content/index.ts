@@ -5,7 +5,7 @@ export type { ExpireTimer } from './content-facts.js';
 export { encodeContent, encodeDataMessage } from './content.js';
 export type { ContentFields, DataMessageFields } from './content.js';
 export { checkBody, MAX_BODY_BYTES, MAX_EXPIRE_TIMER, MAX_TIMESTAMP_MS } from './limits.js';
-export { encodeMessage, messageError, withRecipientParts } from './message.js';
+export { encodeMessage, messageBodyOf, messageError, withRecipientParts } from './message.js';
 export type { MessageFields, PniSignature, RecipientParts } from './message.js';
 export { padPlaintext, unpadPlaintext } from './padding.js';
 export { decodeContent } from './read-content.js';
@@ -31,6 +31,14 @@ export {
   updatedPniOf,
 } from './service-envelope.js';
 export type { EnvelopeSource, ServiceEnvelope } from './service-envelope.js';
+export {
+  decodeManifest,
+  decodeManifestRecord,
+  decodeStorageItems,
+  decodeStorageRecord,
+  encodeReadOperation,
+} from './storage-records.js';
+export type { EncryptedItem, StorageManifest, StoredContact } from './storage-records.js';
 export {
   decodeSyncMessage,
   encodeNoteToSelf,

@@ -56,6 +56,10 @@ function pniSignatureBytes({ pni, signature }: PniSignature): Uint8Array<ArrayBu
   return serialize(pniSignatureMessage, { pni: uuid, signature });
 }
 
+/** The text of what {@link encodeMessage} returned. @throws as {@link withRecipientParts}. */
+export const messageBodyOf = (content: Uint8Array): string =>
+  decodeMessage(content).dataMessage.body ?? '';
+
 /**
  * The error of a message that no client shows, and that an earlier version accepted.
  *

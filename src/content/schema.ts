@@ -60,6 +60,7 @@ export const SCHEMA = {
           edition: '2023',
           fields: {
             sent: { type: 'Sent', id: 1 },
+            contacts: { type: 'bytes', id: 2 },
             request: { type: 'Request', id: 4 },
             blocked: { type: 'Blocked', id: 6 },
             configuration: { type: 'Configuration', id: 9 },
@@ -299,6 +300,51 @@ export const SCHEMA = {
                 },
               },
             },
+          },
+        },
+        StorageManifest: {
+          edition: '2023',
+          fields: { version: { type: 'uint64', id: 1 }, value: { type: 'bytes', id: 2 } },
+        },
+        StorageItem: {
+          edition: '2023',
+          fields: { key: { type: 'bytes', id: 1 }, value: { type: 'bytes', id: 2 } },
+        },
+        StorageItems: {
+          edition: '2023',
+          fields: { items: { rule: 'repeated', type: 'StorageItem', id: 1 } },
+        },
+        ReadOperation: {
+          edition: '2023',
+          fields: { readKey: { rule: 'repeated', type: 'bytes', id: 1 } },
+        },
+        ManifestRecord: {
+          edition: '2023',
+          fields: {
+            version: { type: 'uint64', id: 1 },
+            identifiers: { rule: 'repeated', type: 'Identifier', id: 2 },
+            recordIkm: { type: 'bytes', id: 4 },
+          },
+          nested: {
+            Identifier: {
+              fields: { raw: { type: 'bytes', id: 1 }, type: { type: 'Type', id: 2 } },
+              nested: { Type: { values: { UNKNOWN: 0, CONTACT: 1, ACCOUNT: 4 } } },
+            },
+          },
+        },
+        StorageRecord: {
+          edition: '2023',
+          fields: { contact: { type: 'Contact', id: 1 }, account: { type: 'Account', id: 4 } },
+          nested: {
+            Contact: {
+              fields: {
+                aci: { type: 'string', id: 1 },
+                profileKey: { type: 'bytes', id: 3 },
+                blocked: { type: 'bool', id: 9 },
+                aciBinary: { type: 'bytes', id: 25 },
+              },
+            },
+            Account: { fields: { profileKey: { type: 'bytes', id: 1 } } },
           },
         },
       },

@@ -71,8 +71,8 @@ export interface SyncMessage {
   readonly fetchLatest?: FetchLatest;
   readonly keys?: SyncedKeys;
   readonly pniChangeNumber?: PniChangeNumber;
-  /** True where the message asks this device for something. */
-  readonly isRequest?: true;
+  /** True where the message asks this device for something, or answers a request for contacts. */
+  readonly isUnused?: true;
 }
 
 const FETCH_LATEST = [0, 'local-profile', 'storage-manifest', 'subscription-status'] as const;
@@ -101,7 +101,10 @@ export function decodeSyncMessage(bytes: Uint8Array): SyncMessage {
     fetchLatest: within(message, 'fetchLatest', readFetchLatest),
     keys: within(message, 'keys', readKeys),
     pniChangeNumber: within(message, 'pniChangeNumber', readPniChangeNumber),
-    isRequest: present(message, 'request') === undefined ? undefined : true,
+    isUnused:
+      present(message, 'request') !== undefined || present(message, 'contacts') !== undefined
+        ? true
+        : undefined,
   });
 }
 

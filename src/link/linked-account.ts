@@ -17,6 +17,7 @@ import {
   type LinkPreKeys,
   type PendingLinkRecord,
 } from '../store/tables/credentials.js';
+import { blockedSyncChange, ownSyncChange } from '../store/tables/own-sync.js';
 import { scanAllRows } from '../store/tables/outbox.js';
 import { allPreKeyRemovals, preKeyChange } from '../store/tables/prekeys.js';
 import { allSessionRemovals } from '../store/tables/sessions.js';
@@ -79,6 +80,8 @@ export async function newDeviceChanges(
 async function earlierDeviceRemovals(store: Store): Promise<Change[]> {
   const changes = [
     ...deviceStateRemovals(),
+    blockedSyncChange(undefined),
+    ownSyncChange(undefined),
     ...(await allPreKeyRemovals(store)),
     ...(await allSessionRemovals(store)),
   ];

@@ -1,7 +1,8 @@
+import { withPrimaryBlock } from '../access/contact-sync.js';
 import { OWN_LOCKS, type AccountRuntime } from '../runtime/account-runtime.js';
 import type { Records } from '../runtime/records.js';
-import { blockedSyncChange, loadBlockedSync } from '../store/tables/blocked-sync.js';
-import { contactChange, scanContacts, type ContactRecord } from '../store/tables/contacts.js';
+import { blockedSyncChange, loadBlockedSync } from '../store/tables/own-sync.js';
+import { contactChange, scanContacts } from '../store/tables/contacts.js';
 import { TimeSlicer } from '../util/time-slicer.js';
 
 /** Contacts whose locks are held together. */
@@ -76,13 +77,4 @@ export class BlockedList {
       await this.#records.commit(changes);
     });
   }
-}
-
-/** Contact as the primary device blocks it; the same one where nothing changes. */
-export function withPrimaryBlock(contact: ContactRecord, isBlocked: boolean): ContactRecord {
-  if (isBlocked)
-    return contact.blocked ? contact : { ...contact, blocked: true, blockedByPrimary: true };
-  return contact.blockedByPrimary === true
-    ? { ...contact, blocked: false, blockedByPrimary: false, lacksProfileKey: false }
-    : contact;
 }

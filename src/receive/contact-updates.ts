@@ -1,4 +1,4 @@
-import { onToldProfileKey } from '../access/contact-profile-key.js';
+import { onToldProfileKey } from '../access/contact-sync.js';
 import { expireTimerOf, profileKeyOf, type Content } from '../content/index.js';
 import type { IdentityKind } from '../store/tables/account.js';
 import { NEW_CONTACT, type ContactRecord } from '../store/tables/contacts.js';

@@ -6,7 +6,7 @@ import {
   type SyncMessage,
 } from '../content/index.js';
 import { OwnPni } from '../runtime/own-pni.js';
-import { blockedSyncChange } from '../store/tables/blocked-sync.js';
+import { blockedSyncChange } from '../store/tables/own-sync.js';
 import {
   credentialsChange,
   loadCredentials,
@@ -79,7 +79,7 @@ export class SyncBatch {
     if (pniChangeNumber !== undefined && opened.updatedPni !== undefined)
       this.#pniChange = { change: pniChangeNumber, pni: opened.updatedPni };
     const isInternal =
-      message.isRequest === true ||
+      message.isUnused === true ||
       [blocked, readReceipts, keys, fetchLatest, pniChangeNumber].some(
         (part) => part !== undefined,
       );

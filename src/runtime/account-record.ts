@@ -103,11 +103,13 @@ export async function accountWith(
 /**
  * Returns the change that gives the account another profile key and retires the old one.
  *
+ * Without another one, the account has none from then on.
+ *
  * The value contains the private key: the caller wipes it once it is committed.
  */
 export async function profileKeyChange(
   store: Store,
-  profileKey: Uint8Array,
+  profileKey: Uint8Array | undefined,
 ): Promise<Change & { value: Uint8Array }> {
   const bytes = await loadAccount(store);
   if (bytes === undefined)
@@ -117,7 +119,12 @@ export async function profileKeyChange(
   const old = known.profileKey;
   const retiredProfileKeys =
     old === undefined || isRetired(retired, old) ? retired : [...retired, hashOf(old)];
-  const value = encodeAccount({ ...known, profileKey, retiredProfileKeys });
+  const { aci, deviceId, registrationId, identityPublicKey, identityPrivateKey } = known;
+  const value = encodeAccount({
+    ...{ aci, deviceId, registrationId, identityPublicKey, identityPrivateKey },
+    ...(profileKey !== undefined && { profileKey }),
+    retiredProfileKeys,
+  });
   bytes.fill(0);
   return { ...accountChange(value), value };
 }

@@ -144,10 +144,18 @@ export class AccountRuntime {
     this.pniChanges.emit(next);
   }
 
-  /** Makes messages carry another profile key from now on; the caller has stored it. */
-  setProfileKey(profileKey: Uint8Array): void {
-    // A new array: messages are told apart by it.
-    this.#account = { ...this.#account, profileKey: Uint8Array.from(profileKey) };
+  /**
+   * Makes messages carry another profile key from now on, or none; the caller has stored it.
+   *
+   * @param profileKey 32 bytes
+   */
+  setProfileKey(profileKey: Uint8Array | undefined): void {
+    const { aci, deviceId, registrationId, identityPublicKey, identityPrivateKey } = this.#account;
+    this.#account = {
+      ...{ aci, deviceId, registrationId, identityPublicKey, identityPrivateKey },
+      // A new array: messages are told apart by it.
+      ...(profileKey !== undefined && { profileKey: Uint8Array.from(profileKey) }),
+    };
   }
 
   /**

@@ -116,6 +116,12 @@ export const SCHEMA = {
                 discoverableByPhoneNumber: { type: 'bool', id: 11 },
               },
             },
+            OwnSync: {
+              fields: {
+                requested: { type: 'bool', id: 1 },
+                manifestVersion: { type: 'double', id: 2 },
+              },
+            },
             LinkPreKeys: {
               fields: {
                 signedPreKey: { type: 'bytes', id: 1 },
@@ -174,8 +180,12 @@ export const SCHEMA = {
                 maxPerSecond: { type: 'double', id: 8 },
                 recipients: { type: 'double', id: 9 },
                 content: { type: 'bytes', id: 10 },
+                transcript: { type: 'Transcript', id: 11 },
               },
-              nested: { State: { values: { INGESTING: 0, SENDING: 1, FINISHED: 2, PRUNED: 3 } } },
+              nested: {
+                Transcript: { values: { NONE: 0, DUE: 1, SENT: 2 } },
+                State: { values: { INGESTING: 0, SENDING: 1, FINISHED: 2, PRUNED: 3 } },
+              },
             },
             Outbox: {
               fields: {

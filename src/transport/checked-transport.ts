@@ -81,6 +81,8 @@ const REFUSALS: Readonly<Record<Refusal['status'], Form>> = {
 };
 const DONE: Forms = { ok: {}, ...REFUSALS };
 
+const STORAGE: Forms = { ok: { body: isBytes }, unchanged: {}, ...REFUSALS };
+
 /** Answers that each request may get. */
 const ANSWERS: Readonly<Record<string, Forms>> = {
   sendSealed: { sent: {}, ...REFUSALS },
@@ -108,6 +110,8 @@ const ANSWERS: Readonly<Record<string, Forms>> = {
   answerChallenge: DONE,
   fetchDevices: { ok: { devices: listOf(isLinkedDevice, MAX_DEVICES) }, ...REFUSALS },
   removeDevice: DONE,
+  fetchStorageManifest: STORAGE,
+  fetchStorageItems: STORAGE,
 };
 
 function isObject(value: unknown): value is Fields {

@@ -379,6 +379,15 @@ export interface LinkedDevice {
 export type DevicesOutcome =
   { readonly status: 'ok'; readonly devices: readonly LinkedDevice[] } | Refusal;
 
+/**
+ * Answer of the storage service: a serialized protobuf message of it. `unchanged`: the version that
+ * is known is the present one.
+ */
+export type StorageOutcome =
+  | { readonly status: 'ok'; readonly body: Uint8Array<ArrayBuffer> }
+  | { readonly status: 'unchanged' }
+  | Refusal;
+
 /** Answer to a request that changes data of the account. */
 export type DoneOutcome = { readonly status: 'ok' } | Refusal;
 
@@ -492,4 +501,27 @@ export interface AccountTransport extends Transport {
    * const answer = await transport.removeDevice?.(2);
    */
   removeDevice?(deviceId: number, options?: RequestOptions): Promise<DoneOutcome>;
+  /**
+   * `GET /v1/storage/manifest/version/{after}` of the storage service: a StorageManifest, unless
+   * that version is the present one. A linked device finds the account's new profile key there.
+   * Optional: without it, a linked device sends no profile key once the phone has replaced it.
+   *
+   * @example
+   * const answer = await transport.fetchStorageManifest?.({ after: 0 });
+   */
+  fetchStorageManifest?(
+    request: { readonly after: number },
+    options?: RequestOptions,
+  ): Promise<StorageOutcome>;
+  /**
+   * `PUT /v1/storage/read` of the storage service: a ReadOperation, for StorageItems. Optional, as
+   * the manifest.
+   *
+   * @example
+   * const answer = await transport.fetchStorageItems?.({ body: readOperation });
+   */
+  fetchStorageItems?(
+    request: { readonly body: Uint8Array },
+    options?: RequestOptions,
+  ): Promise<StorageOutcome>;
 }

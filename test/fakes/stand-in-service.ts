@@ -31,7 +31,13 @@ import type {
   UnsealedSend,
 } from 'sealcast';
 import { deriveAccessKey } from 'sealcast';
-import { decodeContent, unpadPlaintext, type DataMessage } from '#dist/src/content/index.js';
+import {
+  decodeContent,
+  decodeSyncMessage,
+  unpadPlaintext,
+  type DataMessage,
+  type SyncMessage,
+} from '#dist/src/content/index.js';
 import { MemoryStores } from './memory-stores.js';
 import { bundleOf, generatePreKeys, type PreKeys } from '../harness/prekeys.js';
 
@@ -75,6 +81,16 @@ export interface Arrival {
   readonly certificate: SenderCertificate | null;
   /** Whether libsignal had seen this very ciphertext before, and so did not decrypt it again. */
   readonly duplicate: boolean;
+}
+
+/** A message between devices of one account. */
+export interface SyncArrival {
+  readonly deviceId: number;
+  readonly timestamp: number;
+  readonly sealed: boolean;
+  readonly message: SyncMessage;
+  /** Serialized. */
+  readonly bytes: Uint8Array;
 }
 
 /** A DecryptionErrorMessage that a device got. */
@@ -140,6 +156,8 @@ export class StandInService implements Transport {
   readonly arrivals: Arrival[] = [];
   /** What devices were told of messages that could not be decrypted. */
   readonly retryRequests: RetryRequest[] = [];
+  /** Messages that other devices of our account got. */
+  readonly syncMessages: SyncArrival[] = [];
   readonly requests: Request[] = [];
   /** What a device does that cannot decrypt what it got; without it, the request fails. */
   onUndecryptable:
@@ -396,7 +414,12 @@ export class StandInService implements Transport {
             stores.signedPreKeys,
             stores.kyberPreKeys,
           );
-    const { dataMessage, pniSignatureMessage } = decodeContent(unpadPlaintext(padded));
+    const { dataMessage, pniSignatureMessage, syncMessage } = decodeContent(unpadPlaintext(padded));
+    if (syncMessage !== undefined) {
+      const message = decodeSyncMessage(syncMessage);
+      this.syncMessages.push({ deviceId, timestamp, sealed, message, bytes: syncMessage });
+      return;
+    }
     if (dataMessage === undefined) throw new Error('not a data message');
     this.arrivals.push({
       ...facts,

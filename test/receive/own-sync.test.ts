@@ -10,7 +10,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bytesOfUuid } from '#dist/src/content/service-ids.js';
 import { serialize, syncMessageMessage } from '#dist/src/content/messages.js';
 import { loadPreKeyState, preKeyStateChange } from '#dist/src/store/tables/account.js';
-import { blockedSyncChange, loadBlockedSync } from '#dist/src/store/tables/blocked-sync.js';
+import { blockedSyncChange, loadBlockedSync } from '#dist/src/store/tables/own-sync.js';
 import { loadContacts, type ContactRecord } from '#dist/src/store/tables/contacts.js';
 import { loadCredentials } from '#dist/src/store/tables/credentials.js';
 import { loadPreKeys, preKeyChange } from '#dist/src/store/tables/prekeys.js';

@@ -26,6 +26,8 @@ const FINAL: ReadonlySet<SealcastErrorCode> = new Set([
 
 /** Work that a schedule runs. */
 export interface ScheduledTask {
+  /** Name of the operation, as its errors have it. Default: `prekey maintenance`. */
+  readonly operation?: string;
   /** @returns the service's refusal, or undefined; rejects with any other failure. */
   run(signal: AbortSignal): Promise<Refusal | undefined>;
   /** Receives the error of a failed run. */
@@ -61,6 +63,21 @@ export class PreKeysSchedule {
     this.#controller = new AbortController();
     this.#failures = 0;
     this.#run(this.#controller);
+  }
+
+  get #operation(): string {
+    return this.#task.operation ?? 'prekey maintenance';
+  }
+
+  /** Resolves when no run is under way. */
+  async settled(): Promise<void> {
+    await this.#running;
+  }
+
+  /** Requests a run at once: something came that a failed run may have lacked. */
+  now(): void {
+    if (this.#running !== undefined) this.#again = true;
+    else this.#arm(0);
   }
 
   async stop(): Promise<void> {
@@ -120,14 +137,14 @@ export class PreKeysSchedule {
         this.#failures = 0;
         return DAY_MS * (0.9 + Math.random() / 5);
       }
-      error = refusalError(refusal, 'prekey maintenance failed');
+      error = refusalError(refusal, `${this.#operation} failed`);
       if ('retryAfterMs' in refusal) retryAfterMs = refusal.retryAfterMs;
     } catch (cause) {
       if (signal.aborted) return undefined;
       error =
         cause instanceof SealcastError
           ? cause
-          : new SealcastError('ERR_STORE_FAILED', 'prekeys failed', { cause });
+          : new SealcastError('ERR_STORE_FAILED', `${this.#operation} failed`, { cause });
     }
     if (signal.aborted) return undefined;
     this.#report(error);

@@ -11,6 +11,12 @@ import type { Change, Store } from '../store.js';
  */
 export type BroadcastState = 'ingesting' | 'sending' | 'finished' | 'pruned';
 
+/**
+ * State of the note to the account's own other devices, which follows the last delivery. `none`:
+ * there is none.
+ */
+export type TranscriptState = 'none' | 'due' | 'sent';
+
 /** Record of a broadcast, one for all its recipients. */
 export interface BroadcastRecord {
   readonly state: BroadcastState;
@@ -27,19 +33,29 @@ export interface BroadcastRecord {
   readonly maxPerSecond?: number;
   /** Rows of its recipients in the outbox; absent until all are there. */
   readonly recipients?: number;
+  /** Absent: `none`. */
+  readonly transcript?: TranscriptState;
 }
 
 const BROADCAST = new RecordType('Broadcast');
 const STATES = new EnumNames<BroadcastState>('Broadcast.State', 'state of a broadcast');
 
+const TRANSCRIPTS = new EnumNames<TranscriptState>('Broadcast.Transcript', 'transcript');
+
 export function encodeBroadcast(broadcast: BroadcastRecord): Uint8Array<ArrayBuffer> {
-  return BROADCAST.encode({ ...broadcast, state: STATES.numberOf(broadcast.state) });
+  const { state, transcript = 'none' } = broadcast;
+  return BROADCAST.encode({
+    ...broadcast,
+    state: STATES.numberOf(state),
+    transcript: transcript === 'none' ? undefined : TRANSCRIPTS.numberOf(transcript),
+  });
 }
 export function decodeBroadcast(bytes: Uint8Array): BroadcastRecord {
   const wire = BROADCAST.decode(bytes);
   const timestamp = wire['timestamp'] as number;
   const maxPerSecond = wire['maxPerSecond'] as number;
   const recipients = wire['recipients'] as number;
+  const transcript = TRANSCRIPTS.nameOf(wire['transcript']);
   return {
     state: STATES.nameOf(wire['state']),
     content:
@@ -51,6 +67,7 @@ export function decodeBroadcast(bytes: Uint8Array): BroadcastRecord {
     invalidRecipients: wire['invalidRecipients'] as number,
     ...(maxPerSecond > 0 && { maxPerSecond }),
     ...(recipients > 0 && { recipients }),
+    ...(transcript !== 'none' && { transcript }),
   };
 }
 

@@ -8,7 +8,7 @@ import {
 } from '../account-arguments.js';
 import { captchaJson, devicesOfAnswer } from '../json/devices.js';
 import { attributesJson, profileJson, profileOfAnswer } from '../json/account.js';
-import { bytesOfBase64, readAnswer, base64 } from '../json/answer-fields.js';
+import { bytesOfBase64, readAnswer, base64, text } from '../json/answer-fields.js';
 import {
   checkAccessKey,
   checkCount,
@@ -21,6 +21,7 @@ import {
   checkText,
   checkTypes,
   refuse,
+  isIntegerIn,
 } from '../arguments.js';
 import { BACKOFF_NAMES, type BackoffOptions } from '../../util/backoff.js';
 import {
@@ -45,6 +46,13 @@ import {
   preKeyUploadJson,
 } from '../json/prekeys.js';
 import { Requests } from './requests.js';
+import {
+  askStorage,
+  checkStorage,
+  type StorageLogin,
+  type StorageRequest,
+  type StorageService,
+} from './storage-host.js';
 import { ServerTimes } from './server-times.js';
 import { checkNames, type NamesOf } from '../../util/known-names.js';
 import type {
@@ -66,6 +74,7 @@ import type {
   SealedSend,
   SendOutcome,
   ServerTime,
+  StorageOutcome,
   TransportListener,
   UnsealedMessage,
   UnsealedSend,
@@ -93,6 +102,12 @@ export interface ChatTransportOptions {
    * 30 s, and ever later, up to 15 to 30 min; or your own waits, whose second half is random.
    */
   readonly retryConnectedElsewhere?: boolean | BackoffOptions;
+  /**
+   * Signal's storage service, as {@link signalNet} names it. A linked device reads the account's new
+   * profile key there. Default: none, and such a device sends no profile key once the phone has
+   * replaced it.
+   */
+  readonly storage?: StorageService;
 }
 
 /** Options of {@link ChatTransport.connect}. */
@@ -107,6 +122,7 @@ const NAMES = {
   listener: true,
   backoff: true,
   retryConnectedElsewhere: true,
+  storage: true,
 } as const satisfies NamesOf<ChatTransportOptions>;
 const CONNECT_NAMES = {
   ...NAMES,
@@ -152,6 +168,7 @@ export class ChatTransport implements AccountTransport {
   readonly #incoming: Incoming;
   /** Undefined where it is not known. */
   readonly #deviceId: number | undefined;
+  readonly #storage: StorageService | undefined;
   readonly #account: ConnectionPool<AuthenticatedConnection>;
   readonly #nobody: ConnectionPool<UnauthenticatedConnection>;
   #closing: Promise<void> | undefined;
@@ -169,6 +186,7 @@ export class ChatTransport implements AccountTransport {
     } = options;
     this.#libsignal = libsignal;
     this.#deviceId = source.deviceId;
+    this.#storage = checkStorage(options.storage);
     const { retryConnectedElsewhere = false } = options;
     this.#refusals = new LibsignalRefusals(libsignal, retryConnectedElsewhere !== false);
     const timeoutMs = checkCount('requestTimeoutMs', requestTimeoutMs, MAX_TIMEOUT_MS);
@@ -404,6 +422,31 @@ export class ChatTransport implements AccountTransport {
     return this.#requests.fetch(this.#account, options, { verb: 'DELETE', path }, () => DONE);
   }
 
+  async fetchStorageManifest(
+    { after }: { readonly after: number },
+    options?: RequestOptions,
+  ): Promise<StorageOutcome> {
+    if (!isIntegerIn(after, 0, Number.MAX_SAFE_INTEGER)) refuse('after', 'a version');
+    const path = `/v1/storage/manifest/version/${after}`;
+    return this.#askStorage({ verb: 'GET', path }, options);
+  }
+
+  async fetchStorageItems(
+    { body }: { readonly body: Uint8Array },
+    options?: RequestOptions,
+  ): Promise<StorageOutcome> {
+    if (!(body instanceof Uint8Array)) refuse('body', 'bytes');
+    return this.#askStorage({ verb: 'PUT', path: '/v1/storage/read', body }, options);
+  }
+
+  async #askStorage(request: StorageRequest, options?: RequestOptions): Promise<StorageOutcome> {
+    const storage = this.#storage;
+    if (storage === undefined) return { status: 'rejected', httpStatus: 0 };
+    const login = await this.#get('/v1/storage/auth', storageLoginOfAnswer, options);
+    if (login.status !== 'ok') return login;
+    return this.#requests.run(options, (signal) => askStorage(storage, login, request, signal));
+  }
+
   /**
    * Gives the listener the account's messages. The first listener also gets the messages since the
    * account connected, the next one those that came meanwhile; each of them soon, and not within
@@ -487,6 +530,16 @@ export class ChatTransport implements AccountTransport {
   ): Promise<T | Refusal> {
     return this.#requests.fetch(this.#account, options, { verb: 'PUT', path, json }, read);
   }
+}
+
+function storageLoginOfAnswer(
+  answer: HttpAnswer,
+): ({ readonly status: 'ok' } & StorageLogin) | Refusal {
+  return readAnswer(answer, (json) => ({
+    status: 'ok',
+    username: text(json, 'username'),
+    password: text(json, 'password'),
+  }));
 }
 
 function checkRetry(value: unknown): void {

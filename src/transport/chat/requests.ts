@@ -81,6 +81,14 @@ export class Requests {
     });
   }
 
+  /** A request that takes no chat connection, in the time of one. @throws as {@link call}. */
+  run<T>(
+    options: RequestOptions | undefined,
+    ask: (signal: AbortSignal) => Promise<T>,
+  ): Promise<T | Refusal> {
+    return this.#fly(options, (flight) => ask(flight.signal));
+  }
+
   close(): void {
     this.#flights.close();
   }

@@ -4,6 +4,8 @@ import { SealcastError } from '../../errors.js';
 import { checkNames, type NamesOf } from '../../util/known-names.js';
 import { VERSION } from '../../util/version.js';
 import { checkOptions, isIntegerIn, refuse } from '../arguments.js';
+import { SIGNAL_AUTHORITY } from './signal-authority.js';
+import type { StorageService } from './storage-host.js';
 
 /** Signal's service: the one that people use, or the one that Signal tests with. */
 export type SignalEnvironment = 'production' | 'staging';
@@ -55,6 +57,8 @@ export interface SignalNetwork {
   readonly net: Net;
   /** 33 bytes each. */
   readonly trustRoots: readonly Uint8Array<ArrayBuffer>[];
+  /** Absent where there is a proxy: the storage service would be asked without it. */
+  readonly storage?: StorageService;
 }
 
 const NAMES = {
@@ -86,6 +90,11 @@ const TRUST_ROOTS: Readonly<Record<SignalEnvironment, readonly string[]>> = {
     'BbqY1DzohE4NUZoVF+L18oUPrK3kILllLEJh2UnPSsEx',
     'BYhU6tPjqP46KGZEzRs1OL4U39V5dlPJ/X09ha4rErkm',
   ],
+};
+/** Hosts of the storage service (Signal-Desktop: config/production.json, default.json; 2026-11). */
+const STORAGE_URLS: Readonly<Record<SignalEnvironment, string>> = {
+  production: 'https://storage.signal.org',
+  staging: 'https://storage-staging.signal.org',
 };
 /** The service lets a client use gRPC by lists of its own; the chat connection takes both. */
 const REMOTE_CONFIG = {
@@ -124,7 +133,8 @@ export async function signalNet(options: SignalNetOptions = {}): Promise<SignalN
     buildVariant: module.BuildVariant.Production,
   });
   if (options.proxy !== undefined) setProxy(net, readProxy(options.proxy, module));
-  return { net, trustRoots };
+  const storage = { url: STORAGE_URLS[env], certificateAuthority: SIGNAL_AUTHORITY };
+  return { net, trustRoots, ...(options.proxy === undefined && { storage }) };
 }
 
 async function loadNet(): Promise<typeof NetModule> {

@@ -38,6 +38,12 @@ export function number(json: Fields, name: string): number {
   return value as number;
 }
 
+export function text(json: Fields, name: string): string {
+  const value = json[name];
+  if (typeof value !== 'string' || value === '') throw new Malformed(`${name} is no text`);
+  return value;
+}
+
 /** False where it is absent, as the service's own clients read it. */
 export function flag(json: Fields, name: string): boolean {
   const value = json[name] ?? false;

@@ -25,3 +25,12 @@ export function onSyncedProfileKey(contact: ContactRecord, profileKey: Uint8Arra
   if (known !== undefined && Buffer.compare(known, profileKey) === 0) return contact;
   return { ...onProfileKey(contact, profileKey), profileKeySynced: true };
 }
+
+/** Contact as the primary device blocks it; the same one where nothing changes. */
+export function withPrimaryBlock(contact: ContactRecord, isBlocked: boolean): ContactRecord {
+  if (isBlocked)
+    return contact.blocked ? contact : { ...contact, blocked: true, blockedByPrimary: true };
+  return contact.blockedByPrimary === true
+    ? { ...contact, blocked: false, blockedByPrimary: false, lacksProfileKey: false }
+    : contact;
+}

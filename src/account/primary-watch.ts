@@ -1,0 +1,281 @@
+import { isVerifierOf } from '../access/access-key.js';
+import { onSyncedProfileKey, withPrimaryBlock } from '../access/contact-sync.js';
+import { encodeSyncRequest, padPlaintext, type StoredContact } from '../content/index.js';
+import { SealcastError } from '../errors.js';
+import { profileKeyChange } from '../runtime/account-record.js';
+import { OWN_LOCKS, type AccountRuntime } from '../runtime/account-runtime.js';
+import { OwnDeviceSender } from '../runtime/own-device-sender.js';
+import { Records } from '../runtime/records.js';
+import { contactChange } from '../store/tables/contacts.js';
+import { loadCredentials } from '../store/tables/credentials.js';
+import { loadOwnSync, ownSyncChange } from '../store/tables/own-sync.js';
+import { refusalError } from '../transport/refusal-errors.js';
+import type { AccountTransport, FetchedProfile, Refusal } from '../transport/transport.js';
+import { isSameBytes } from '../util/bytes.js';
+import { isPrimary } from '../util/primary-device.js';
+import { PreKeysSchedule } from './prekeys/schedule.js';
+import { StorageReader, type StoredRecords } from './storage-reader.js';
+
+const OPERATION = "follow the account's profile key";
+/** Longest wait of an opening for the first look, ms. */
+const FIRST_LOOK_MS = 10_000;
+/** Contacts whose locks are held together. */
+const CHUNK_CONTACTS = 256;
+
+/** Listener to a profile key that is gone, and not to be had. */
+export type ProfileKeyListener = (error: SealcastError) => void;
+
+/**
+ * Follows the primary device of a linked one: the account's profile key, contacts and blocks.
+ *
+ * The primary replaces the profile key, and tells other devices only to fetch again. A device that
+ * goes on sending the old key makes contacts send with an access key that the service refuses. So
+ * the key is compared with the verifier of the account's own profile, when the account opens, when
+ * the primary says so, and once a day:
+ *
+ * | verifier is of | storage service       | messages carry                                  |
+ * | -------------- | --------------------- | ----------------------------------------------- |
+ * | our key        | any                   | our key; another key in the account's record is |
+ * |                |                       | looked at again                                 |
+ * | another key    | has that key          | that key                                        |
+ * | another key    | unreadable, or older  | none, until a later look finds it               |
+ * | nothing        | has another key       | that key                                        |
+ * | nothing        | unreadable            | our key                                         |
+ *
+ * A key that was replaced never comes back: the store keeps its hash.
+ */
+export class PrimaryWatch {
+  readonly #runtime: AccountRuntime;
+  readonly #transport: AccountTransport;
+  readonly #records: Records;
+  readonly #reader: StorageReader;
+  readonly #devices: OwnDeviceSender;
+  readonly #onLost: ProfileKeyListener;
+  readonly #schedule: PreKeysSchedule;
+  #endRequests: () => void = () => undefined;
+  /** Whether the storage service is to be read although the profile key is right. */
+  #wantsRecords = true;
+  /** Whether listeners know that there is no profile key. */
+  #toldLost = false;
+
+  constructor(runtime: AccountRuntime, transport: AccountTransport, onLost: ProfileKeyListener) {
+    this.#runtime = runtime;
+    this.#transport = transport;
+    this.#records = new Records(runtime.options.store, runtime.clock);
+    this.#reader = new StorageReader(runtime.options.store, transport);
+    this.#devices = new OwnDeviceSender(runtime);
+    this.#onLost = onLost;
+    this.#schedule = new PreKeysSchedule(
+      {
+        operation: OPERATION,
+        run: (signal) => this.#look(signal),
+        failed: ({ code }) => runtime.options.telemetry.log.warn({ code }, `${OPERATION}: failed`),
+      },
+      runtime.clock,
+    );
+  }
+
+  /**
+   * Looks for the first time, and from then on as the class says. Does nothing on a primary device.
+   *
+   * @returns when the first look has ended, or takes long: what is sent then has the right key, as
+   *   far as the service answers.
+   */
+  async start(): Promise<void> {
+    if (isPrimary(this.#runtime.account)) return;
+    this.#endRequests = this.#runtime.fetchRequests.subscribe((what) => {
+      this.#wantsRecords ||= what === 'storage-manifest';
+      this.#schedule.now();
+    });
+    this.#schedule.start();
+    let cancel: () => void = () => undefined;
+    const late = new Promise<void>((resolve) => {
+      cancel = this.#runtime.clock.setTimeout(resolve, FIRST_LOOK_MS);
+    });
+    await Promise.race([this.#schedule.settled(), late]);
+    cancel();
+  }
+
+  /** Ends the looks; resolves when the one under way has ended. */
+  async close(): Promise<void> {
+    this.#endRequests();
+    await this.#schedule.stop();
+  }
+
+  async #look(signal: AbortSignal): Promise<Refusal | undefined> {
+    const { aci } = this.#runtime.account;
+    const profile = await this.#transport.fetchProfile(
+      { serviceId: aci, accessKey: null },
+      { signal },
+    );
+    if (profile.status !== 'ok') return profile;
+    const isCurrent = this.#isCurrent(profile);
+    try {
+      if (isCurrent !== true || this.#wantsRecords) await this.#follow(profile, isCurrent, signal);
+    } finally {
+      await this.#askPrimary(signal);
+    }
+    return undefined;
+  }
+
+  /** Whether the profile is of our key; undefined where it does not tell. */
+  #isCurrent({ verifier }: FetchedProfile): boolean | undefined {
+    const { profileKey } = this.#runtime.account;
+    if (profileKey === undefined) return false;
+    return verifier === undefined ? undefined : isVerifierOf(profileKey, verifier);
+  }
+
+  /** @throws SealcastError what keeps the records from being read. */
+  async #follow(
+    { verifier }: FetchedProfile,
+    isCurrent: boolean | undefined,
+    signal: AbortSignal,
+  ): Promise<void> {
+    const { store } = this.#runtime.options;
+    const { manifestVersion } = await loadOwnSync(store);
+    let records: StoredRecords | undefined;
+    try {
+      // The contacts of a version are taken once; its profile key is wanted again.
+      records = await this.#reader.read(isCurrent === true ? manifestVersion : 0, signal);
+    } catch (error) {
+      if (signal.aborted) throw error;
+      if (isCurrent === false) await this.#loseKey(errorOf(error));
+      await this.#askForKeys(signal);
+      // Our key is right: contacts alone are worth another look, with the next day's.
+      if (isCurrent === true && !isPassing(error)) return;
+      throw error;
+    }
+    if (records === undefined) {
+      this.#wantsRecords = false;
+      return;
+    }
+    const isAhead = await this.#takeKey(records, verifier, isCurrent);
+    if (records.version !== manifestVersion) {
+      for await (const page of records.contacts()) await this.#takeContacts(page);
+      await this.#saveProgress({ manifestVersion: records.version });
+    }
+    this.#wantsRecords = false;
+    if (!isAhead) return;
+    // The record has another key than the profile: one of them is about to follow the other.
+    this.#wantsRecords = true;
+    throw new SealcastError(
+      'ERR_SERVICE_UNAVAILABLE',
+      `${OPERATION}: profile and account record have different keys, look again`,
+    );
+  }
+
+  /** @returns whether the record's key is not the one of the profile. */
+  async #takeKey(
+    { profileKey }: StoredRecords,
+    verifier: Uint8Array | undefined,
+    isCurrent: boolean | undefined,
+  ): Promise<boolean> {
+    const own = this.#runtime.account.profileKey;
+    const isOther = profileKey !== undefined && !isSameBytes(own, profileKey);
+    if (isCurrent === true) return isOther;
+    const fits =
+      profileKey !== undefined && (verifier === undefined || isVerifierOf(profileKey, verifier));
+    if (fits) {
+      if (isOther) await this.#switchKey(profileKey);
+      this.#toldLost = false;
+      return false;
+    }
+    if (isCurrent === undefined) return false;
+    await this.#loseKey(
+      new SealcastError(
+        'ERR_SERVICE_REJECTED',
+        `${OPERATION}: the account's record does not have the key of the profile yet`,
+      ),
+    );
+    return true;
+  }
+
+  async #loseKey(error: SealcastError): Promise<void> {
+    if (this.#runtime.account.profileKey !== undefined) await this.#switchKey(undefined);
+    if (this.#toldLost) return;
+    this.#toldLost = true;
+    const { log } = this.#runtime.options.telemetry;
+    log.warn({ code: error.code }, 'the profile key was replaced: messages go out without one');
+    this.#onLost(error);
+  }
+
+  async #switchKey(profileKey: Uint8Array | undefined): Promise<void> {
+    const { store, telemetry } = this.#runtime.options;
+    await this.#runtime.locks.with([OWN_LOCKS.records], async () => {
+      const change = await profileKeyChange(store, profileKey);
+      try {
+        await store.commit([change]);
+      } finally {
+        change.value.fill(0);
+      }
+      this.#runtime.setProfileKey(profileKey);
+    });
+    if (profileKey !== undefined)
+      telemetry.log.info({}, 'the account has a new profile key, of the primary device');
+  }
+
+  async #takeContacts(page: readonly StoredContact[]): Promise<void> {
+    const { aci } = this.#runtime.account;
+    const stored = new Map(page.map((contact) => [contact.aci, contact]));
+    stored.delete(aci);
+    const serviceIds = [...stored.keys()];
+    for (let at = 0; at < serviceIds.length; at += CHUNK_CONTACTS) {
+      const chunk = serviceIds.slice(at, at + CHUNK_CONTACTS);
+      await this.#runtime.locks.with(chunk, async () => {
+        const contacts = await this.#records.contacts(chunk);
+        const changes = chunk.flatMap((serviceId, i) => {
+          const contact = contacts[i];
+          const told = stored.get(serviceId);
+          if (contact === undefined || told === undefined) return [];
+          const blocked = withPrimaryBlock(contact, told.blocked);
+          const changed =
+            told.profileKey === undefined ? blocked : onSyncedProfileKey(blocked, told.profileKey);
+          return changed === contact ? [] : [contactChange(serviceId, changed)];
+        });
+        await this.#records.commit(changes);
+      });
+    }
+  }
+
+  /** Asks the primary for its lists and settings, once after the device was linked. */
+  async #askPrimary(signal: AbortSignal): Promise<void> {
+    const { requested } = await loadOwnSync(this.#runtime.options.store);
+    if (requested) return;
+    for (const request of ['blocked', 'configuration', 'contacts'] as const)
+      await this.#request(request, signal);
+    await this.#saveProgress({ requested: true });
+  }
+
+  /** Asks for the keys where they are not known. */
+  async #askForKeys(signal: AbortSignal): Promise<void> {
+    const credentials = await loadCredentials(this.#runtime.options.store);
+    credentials?.pniIdentity?.identityPrivateKey.fill(0);
+    const isKnown =
+      credentials?.accountEntropyPool !== undefined || credentials?.masterKey !== undefined;
+    if (!isKnown) await this.#request('keys', signal);
+  }
+
+  async #request(
+    request: Parameters<typeof encodeSyncRequest>[0],
+    signal: AbortSignal,
+  ): Promise<void> {
+    const answer = await this.#devices.send(padPlaintext(encodeSyncRequest(request)), { signal });
+    if (answer.status === 'sent' || answer.status === 'no-devices') return;
+    throw refusalError(answer, `ask the primary device for ${request}`);
+  }
+
+  #saveProgress(change: Partial<Awaited<ReturnType<typeof loadOwnSync>>>): Promise<void> {
+    const { store } = this.#runtime.options;
+    return this.#runtime.locks.with([OWN_LOCKS.records], async () =>
+      store.commit([ownSyncChange({ ...(await loadOwnSync(store)), ...change })]),
+    );
+  }
+}
+
+const errorOf = (error: unknown): SealcastError =>
+  error instanceof SealcastError
+    ? error
+    : new SealcastError('ERR_STORE_FAILED', `${OPERATION}: failed`, { cause: error });
+
+/** Whether time alone may mend it. */
+const isPassing = (error: unknown): boolean => error instanceof SealcastError && error.retryable;
