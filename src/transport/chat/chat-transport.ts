@@ -103,9 +103,10 @@ export interface ChatTransportOptions {
    */
   readonly retryConnectedElsewhere?: boolean | BackoffOptions;
   /**
-   * Signal's storage service, as {@link signalNet} names it. A linked device reads the account's new
-   * profile key there. Default: none, and such a device sends no profile key once the phone has
-   * replaced it.
+   * Signal's storage service, as {@link signalNet} names it.
+   *
+   * A linked device reads the account's new profile key there. Default: none, and such a device
+   * sends no profile key once the phone has replaced it.
    */
   readonly storage?: StorageService;
 }
