@@ -4,6 +4,9 @@ import type { Command } from './context.js';
 /** Loads each command on its own: no command loads the needs of another one. */
 export const LOADERS: Readonly<Record<CommandName, () => Promise<Command>>> = {
   link: async () => (await import('./commands/link.js')).link,
+  register: async () => (await import('./commands/register.js')).register,
+  captcha: async () => (await import('./commands/register.js')).captcha,
+  code: async () => (await import('./commands/register.js')).code,
   import: async () => (await import('./commands/import.js')).importAccount,
   account: async () => (await import('./commands/account.js')).account,
   devices: async () => (await import('./commands/account.js')).devices,

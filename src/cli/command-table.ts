@@ -52,6 +52,29 @@ const TABLE = [
     examples: ['sealcast link --name newsletter', 'sealcast link --json | jq -r .url'],
   },
   {
+    name: 'register',
+    operands: ['NUMBER'],
+    summary: 'begins to register a phone number, with this machine as its primary device',
+    details: [
+      'Where the number has an account, registering takes it over, and throws its devices out at once: the command asks first. Then "captcha" and "code" follow, each when its part is there.',
+    ],
+    options: [YES, JSON_LINES],
+  },
+  {
+    name: 'captcha',
+    summary: 'hands in the captcha of a registration, and has a code sent',
+    details: ['The captcha is asked for, or read from standard input: it is in no argument.'],
+    options: [{ name: 'voice', summary: 'a call in place of a text message' }, JSON_LINES],
+  },
+  {
+    name: 'code',
+    summary: 'hands in the code of a registration, and registers the account',
+    details: [
+      'The code is asked for, or is the first line of standard input. A number with a registration lock needs its PIN too: it is asked for, or is the second line.',
+    ],
+    options: [JSON_LINES],
+  },
+  {
     name: 'import',
     summary: 'moves an account of signal-cli here, or copies its contacts',
     details: [

@@ -3,7 +3,7 @@ import type { ExitCode } from './exit-codes.js';
 import type { Interrupt } from './interrupt.js';
 import type { CommandName } from './command-table.js';
 import type { Places } from './places.js';
-import type { ConnectedAccount, Link, LinkRequest } from './service.js';
+import type { ConnectedAccount, Link, LinkRequest, Service } from './service.js';
 import type { Terminal } from './terminal.js';
 import type { Clock } from '../util/clock.js';
 
@@ -33,6 +33,8 @@ export interface CommandContext {
   readonly connect: (store: Store) => Promise<ConnectedAccount>;
   /** As {@link Service.link}. */
   readonly link: (request: LinkRequest) => Promise<Link>;
+  /** As {@link Service.register}. */
+  readonly register: Service['register'];
   readonly clock: Clock;
   /** Opens the store of the places; the caller closes it. */
   readonly openStore: () => Promise<Store>;

@@ -77,6 +77,7 @@ function contextOf(
     clock,
     // Made late: most commands need no network.
     connect: async (store) => (await serviceOf(places)).open(store),
+    register: async (request) => (await serviceOf(places)).register(request),
     link: async (request) => (await serviceOf(places)).link(request),
     openStore: () => openPlace(places),
   };

@@ -1,5 +1,6 @@
 import type { Account } from '../account/account.js';
 import type { DeviceLink } from '../link/link-device.js';
+import type { Registration } from '../register/registration.js';
 import type { Store } from '../store/store.js';
 import type { AccountTransport } from '../transport/transport.js';
 
@@ -21,6 +22,14 @@ export interface LinkRequest {
   readonly signal: AbortSignal;
 }
 
+export interface RegistrationRequest {
+  readonly store: Store;
+  readonly signal: AbortSignal;
+  /** Number whose registration begins; absent: that of the store goes on. */
+  readonly number?: string;
+  readonly confirmNumberNotInUse?: boolean;
+}
+
 /** Service, as commands reach it. Tests give another one. */
 export interface Service {
   /**
@@ -33,6 +42,9 @@ export interface Service {
 
   /** Begins to link the store to the account of a phone. */
   link(request: LinkRequest): Link;
+
+  /** Begins to register a number, or goes on with the registration of the store. */
+  register(request: RegistrationRequest): Promise<Registration>;
 }
 
 /** Resolves at the account's `queueEmpty`, and where that never comes. */

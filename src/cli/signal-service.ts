@@ -8,14 +8,21 @@ import {
   type ConnectedAccount,
   type Link,
   type LinkRequest,
+  type RegistrationRequest,
   type Service,
 } from './service.js';
 import { linkDevice } from '../link/link-device.js';
+import {
+  resumeRegistration,
+  startRegistration,
+  type Registration,
+} from '../register/registration.js';
+import type { RegistrationNet } from '../transport/chat/registration-source.js';
 import type { LinkNet } from '../transport/chat/link-source.js';
 
 /** Network of a service, and the trust roots that belong to it. */
 export interface ServiceNetwork extends NonNullable<OpenOptions['net']> {
-  readonly net: LinkNet;
+  readonly net: LinkNet & RegistrationNet;
 }
 
 /** Signal's service, or one that speaks as it does. */
@@ -47,5 +54,12 @@ export class SignalService implements Service {
 
   link(request: LinkRequest): Link {
     return linkDevice({ ...request, net: this.#network.net });
+  }
+
+  register({ number, ...request }: RegistrationRequest): Promise<Registration> {
+    const { store, signal } = request;
+    const { net } = this.#network;
+    if (number === undefined) return resumeRegistration({ net, store, signal });
+    return startRegistration({ ...request, net, number });
   }
 }

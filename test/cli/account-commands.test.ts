@@ -43,6 +43,10 @@ class FakeLink implements Service {
     return service.open(...given);
   }
 
+  register(): never {
+    throw new Error('a link registers nothing');
+  }
+
   link(request: LinkRequest): Link {
     this.requests.push(request);
     const steps = this.#steps;

@@ -87,7 +87,9 @@ function run(argv: readonly string[], input = '', killAfter?: string): Promise<E
   child.stdin.end(input);
   return new Promise((resolve, reject) => {
     child.once('error', reject);
-    child.once('close', (exitCode) => resolve({ exitCode, stdout, stderr }));
+    child.once('close', (exitCode, signal) =>
+      resolve({ exitCode, stdout, stderr: stderr + (signal ?? '') }),
+    );
   });
 }
 
@@ -169,4 +171,21 @@ it.runIf(hasScript)('links in a terminal: the phone scans the code that it draws
   expect(jsonLines(account.stdout)).toMatchObject([
     { aci, deviceId, isPrimary: false, deviceName: 'news' },
   ]);
+});
+
+it('registers a number in three runs', async () => {
+  const place = ['--data-dir', join(directory, 'registered')];
+  const refused = await run(['register', '+15550100777', ...place]);
+  expect(refused).toMatchObject({ exitCode: 1 });
+  const begun = await run(['register', '+15550100777', '--yes', ...place]);
+  expect(begun).toMatchObject({ exitCode: 0 });
+  const requested = await run(['captcha', ...place], 'signalcaptcha://solved\n');
+  expect(requested).toMatchObject({ exitCode: 0 });
+  const registered = await run(['code', '--json', ...place], '111111\n');
+  expect(registered).toMatchObject({ exitCode: 0 });
+  expect(jsonLines(registered.stdout)).toMatchObject([
+    { event: 'registered', number: '+15550100777', deviceId: 1 },
+  ]);
+  const account = await run(['account', '--json', ...place]);
+  expect(jsonLines(account.stdout)).toMatchObject([{ isPrimary: true, number: '+15550100777' }]);
 });

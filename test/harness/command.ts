@@ -53,6 +53,10 @@ export class StandInCommandService implements Service {
     throw new Error('this service links nothing');
   }
 
+  register(): never {
+    throw new Error('this service registers nothing');
+  }
+
   async open(store: Store): Promise<ConnectedAccount> {
     this.opened += 1;
     const transport = this.#transport;
@@ -76,6 +80,7 @@ const NO_SERVICE: Service = {
   link: () => {
     throw new Error('no service');
   },
+  register: () => Promise.reject(new Error('no service')),
 };
 
 export interface CommandOptions {
