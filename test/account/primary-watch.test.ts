@@ -59,7 +59,7 @@ async function sentKey(): Promise<Uint8Array | undefined> {
     transcripts: 'none',
   });
   expect(await run.summary()).toMatchObject({ sealed: 1 });
-  const arrival = service.arrivals.at(-1);
+  const [arrival] = service.arrivals.slice(-1);
   if (arrival === undefined) throw new Error('nothing arrived');
   return arrival.message.profileKey;
 }

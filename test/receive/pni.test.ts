@@ -46,7 +46,7 @@ async function answer(scene: ReceiverScene, body: string): Promise<Arrival> {
     await broadcaster.close();
   }
   expect(scene.service).toBe(service);
-  const arrival = service.arrivals.at(-1);
+  const [arrival] = service.arrivals.slice(-1);
   if (arrival === undefined) throw new Error('nothing arrived');
   return arrival;
 }

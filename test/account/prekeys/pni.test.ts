@@ -1,4 +1,4 @@
-import { PublicKey } from '@signalapp/libsignal-client';
+import type { PublicKey } from '@signalapp/libsignal-client';
 import { MemoryStore } from 'sealcast';
 import { PreKeys } from '#dist/src/account/prekeys/manager.js';
 import { loadPreKeyState } from '#dist/src/store/tables/account.js';
