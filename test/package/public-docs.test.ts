@@ -15,7 +15,7 @@ import { loadKernel, type Primitives } from 'sealcast/kernel';
 type Bytes = Uint8Array<ArrayBuffer>;
 declare const isVerified: (serviceId: string, identityKey: Uint8Array) => Promise<boolean>;
 declare const ask: (url: string) => Promise<string>;
-declare const token: string, captcha: string;
+declare const token: string, captcha: string, readOperation: Uint8Array;
 declare const account: sealcast.Account;
 declare const broadcaster: sealcast.Broadcaster;
 declare const receiver: sealcast.Receiver;
