@@ -1,3 +1,5 @@
+import { withSecretCopy } from '../util/bytes.js';
+
 /** Keys of a PNI that the primary device made, and the ids of its prekeys. */
 export interface PniKeys {
   /** 33 bytes; the private key has 32. */
@@ -39,4 +41,27 @@ export async function readPniKeys(change: PniParts): Promise<PniKeys | undefined
   } catch {
     return undefined;
   }
+}
+
+/**
+ * Signs the ACI's identity key with the PNI's (libsignal: `sign_alternate_identity`).
+ *
+ * With the signature others can join the two identities. Loads libsignal's addon, so an account
+ * without a PNI does not call it.
+ *
+ * @param aciIdentityKey 33 bytes
+ */
+export async function signAciIdentity(
+  {
+    identityPublicKey,
+    identityPrivateKey,
+  }: Pick<PniKeys, 'identityPublicKey' | 'identityPrivateKey'>,
+  aciIdentityKey: Uint8Array,
+): Promise<Uint8Array<ArrayBuffer>> {
+  const { IdentityKeyPair, PrivateKey, PublicKey } = await import('@signalapp/libsignal-client');
+  const pair = new IdentityKeyPair(
+    PublicKey.deserialize(Uint8Array.from(identityPublicKey)),
+    withSecretCopy(identityPrivateKey, (copy) => PrivateKey.deserialize(copy)),
+  );
+  return pair.signAlternateIdentity(PublicKey.deserialize(Uint8Array.from(aciIdentityKey)));
 }

@@ -8,6 +8,9 @@ const TAG_BYTES = 16;
 const hmac = (key: Uint8Array, text: string): Buffer =>
   createHmac('sha256', key).update(text).digest();
 
+const storageKeyOf = (masterKey: Uint8Array): Buffer =>
+  hmac(masterKey, 'Storage Service Encryption');
+
 /** Secrets of the account from which the key of its stored records follows. */
 export interface StorageSecrets {
   readonly accountEntropyPool?: string;
@@ -25,12 +28,12 @@ export async function deriveStorageKey({
   accountEntropyPool,
   masterKey,
 }: StorageSecrets): Promise<Uint8Array | undefined> {
-  let key = masterKey;
-  if (accountEntropyPool !== undefined) {
-    const { AccountEntropyPool } = await import('@signalapp/libsignal-client/dist/AccountKeys.js');
-    key = AccountEntropyPool.deriveSvrKey(accountEntropyPool);
-  }
-  return key && hmac(key, 'Storage Service Encryption');
+  if (accountEntropyPool === undefined) return masterKey && storageKeyOf(masterKey);
+  const { AccountEntropyPool } = await import('@signalapp/libsignal-client/dist/AccountKeys.js');
+  const derived = AccountEntropyPool.deriveSvrKey(accountEntropyPool);
+  const key = storageKeyOf(derived);
+  derived.fill(0);
+  return key;
 }
 
 /** Decrypts the manifest of a version. @throws Error: it is of another key, or was changed. */
@@ -57,11 +60,12 @@ export function decryptItem(
   return decrypt(itemKey, value);
 }
 
-/** AES-256-GCM: nonce, ciphertext, tag. */
+/** AES-256-GCM: nonce, ciphertext, tag. Wipes the key. */
 function decrypt(key: Uint8Array, bytes: Uint8Array): Uint8Array<ArrayBuffer> {
   if (bytes.length < IV_BYTES + TAG_BYTES) throw new Error('shorter than nonce and tag');
   const options = { authTagLength: TAG_BYTES };
   const decipher = createDecipheriv('aes-256-gcm', key, bytes.subarray(0, IV_BYTES), options);
+  key.fill(0);
   decipher.setAuthTag(bytes.subarray(-TAG_BYTES));
   const plaintext = decipher.update(bytes.subarray(IV_BYTES, -TAG_BYTES));
   return new Uint8Array(Buffer.concat([plaintext, decipher.final()]));

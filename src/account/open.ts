@@ -5,7 +5,7 @@ import { checkAccount, checkStore } from '../runtime/options.js';
 import { checkObject, refuse } from '../sealer/options.js';
 import { openStore } from '../store/lmdb/open.js';
 import { decodeAccount, loadAccount } from '../store/tables/account.js';
-import { loadCredentials } from '../store/tables/credentials.js';
+import { loadCredentials, wipeCredentials } from '../store/tables/credentials.js';
 import type { Store } from '../store/store.js';
 import { ChatTransport, type ChatTransportOptions } from '../transport/chat/chat-transport.js';
 import type { ChatNet } from '../transport/chat/connection-source.js';
@@ -204,8 +204,7 @@ async function storedDevice(store: Store): Promise<Device> {
 
 async function storedPassword(store: Store): Promise<string | undefined> {
   const credentials = await loadCredentials(store);
-  credentials?.pniIdentity?.identityPrivateKey.fill(0);
-  credentials?.masterKey?.fill(0);
+  wipeCredentials(credentials);
   // Empty where the account's caller gave the password, and the store got the keys alone.
   return credentials?.password === '' ? undefined : credentials?.password;
 }

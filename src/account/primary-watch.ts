@@ -7,7 +7,7 @@ import { OWN_LOCKS, type AccountRuntime } from '../runtime/account-runtime.js';
 import { OwnDeviceSender } from '../runtime/own-device-sender.js';
 import { Records } from '../runtime/records.js';
 import { contactChange } from '../store/tables/contacts.js';
-import { loadCredentials } from '../store/tables/credentials.js';
+import { loadCredentials, wipeCredentials } from '../store/tables/credentials.js';
 import { loadOwnSync, ownSyncChange } from '../store/tables/own-sync.js';
 import { refusalError } from '../transport/refusal-errors.js';
 import type { AccountTransport, FetchedProfile, Refusal } from '../transport/transport.js';
@@ -249,7 +249,7 @@ export class PrimaryWatch {
   /** Asks for the keys where they are not known. */
   async #askForKeys(signal: AbortSignal): Promise<void> {
     const credentials = await loadCredentials(this.#runtime.options.store);
-    credentials?.pniIdentity?.identityPrivateKey.fill(0);
+    wipeCredentials(credentials);
     const isKnown =
       credentials?.accountEntropyPool !== undefined || credentials?.masterKey !== undefined;
     if (!isKnown) await this.#request('keys', signal);

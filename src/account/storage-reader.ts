@@ -9,7 +9,7 @@ import {
   type StoredContact,
 } from '../content/index.js';
 import { SealcastError } from '../errors.js';
-import { loadCredentials } from '../store/tables/credentials.js';
+import { loadCredentials, wipeCredentials } from '../store/tables/credentials.js';
 import type { Store } from '../store/store.js';
 import { refusalError } from '../transport/refusal-errors.js';
 import type { AccountTransport, StorageOutcome } from '../transport/transport.js';
@@ -47,6 +47,18 @@ export class StorageReader {
    */
   async read(after: number, signal: AbortSignal): Promise<StoredRecords | undefined> {
     const key = await this.#storageKey();
+    try {
+      return await this.#read(key, after, signal);
+    } finally {
+      key.fill(0);
+    }
+  }
+
+  async #read(
+    key: Uint8Array,
+    after: number,
+    signal: AbortSignal,
+  ): Promise<StoredRecords | undefined> {
     const outcome = await this.#transport.fetchStorageManifest?.({ after }, { signal });
     if (outcome?.status === 'unchanged') return undefined;
     const encrypted = decodeOf(bodyOf(outcome), decodeManifest);
@@ -60,7 +72,7 @@ export class StorageReader {
     const profileKey = records.find((record) => record.accountProfileKey)?.accountProfileKey;
     const contactIds = idsOf('contact');
     // A loop of the caller's: pages of thousands of contacts are not kept.
-    const pages = this.#pages(key, manifest, contactIds, signal);
+    const pages = this.#pages(manifest, contactIds, signal);
     return {
       version: Number(encrypted.version),
       contacts: () => pages,
@@ -68,15 +80,16 @@ export class StorageReader {
     };
   }
 
+  /** The storage key is loaded for a page, so that none is left where the iteration is. */
   async *#pages(
-    key: Uint8Array,
     manifest: StorageManifest,
     ids: readonly Uint8Array[],
     signal: AbortSignal,
   ): AsyncGenerator<readonly StoredContact[], void, void> {
     for (let at = 0; at < ids.length; at += PAGE_ITEMS) {
       const page = ids.slice(at, at + PAGE_ITEMS);
-      const records = await this.#items(key, manifest, page, signal);
+      const key = await this.#storageKey();
+      const records = await this.#items(key, manifest, page, signal).finally(() => key.fill(0));
       yield records.flatMap(({ contact }) => (contact === undefined ? [] : [contact]));
     }
   }
@@ -101,8 +114,8 @@ export class StorageReader {
 
   async #storageKey(): Promise<Uint8Array> {
     const credentials = await loadCredentials(this.#store);
-    credentials?.pniIdentity?.identityPrivateKey.fill(0);
     const key = credentials && (await deriveStorageKey(credentials));
+    wipeCredentials(credentials);
     return key ?? unreadable('its keys are not known, the phone is asked for them');
   }
 }

@@ -1,6 +1,6 @@
 import type { Store } from '../store/store.js';
 import { decodeAccount, loadAccount } from '../store/tables/account.js';
-import { loadCredentials } from '../store/tables/credentials.js';
+import { loadCredentials, wipeCredentials } from '../store/tables/credentials.js';
 import { isPrimary } from '../util/primary-device.js';
 
 /** Account of a store, without its secrets. */
@@ -21,9 +21,8 @@ export async function readOwnFacts(store: Store): Promise<OwnFacts | undefined> 
   const { aci, deviceId, identityPrivateKey, profileKey } = decodeAccount(bytes);
   for (const secret of [bytes, identityPrivateKey, profileKey]) secret?.fill(0);
   const credentials = await loadCredentials(store);
-  const { number, deviceName, pniIdentity, masterKey, mediaRootBackupKey } = credentials ?? {};
-  for (const secret of [pniIdentity?.identityPrivateKey, masterKey, mediaRootBackupKey])
-    secret?.fill(0);
+  wipeCredentials(credentials);
+  const { number, deviceName, pniIdentity } = credentials ?? {};
   return {
     aci,
     deviceId,

@@ -1,5 +1,6 @@
 import { createCipheriv, createDecipheriv, createHmac, timingSafeEqual } from 'node:crypto';
 import { PrivateKey, PublicKey } from '@signalapp/libsignal-client';
+import { withSecretCopy } from '../util/bytes.js';
 import { decodeDeviceName, encodeDeviceName } from '../content/provisioning.js';
 
 const SYNTHETIC_IV_BYTES = 16;
@@ -47,7 +48,7 @@ export function decryptDeviceName(
     const { ephemeralPublic, syntheticIv, ciphertext } = decodeDeviceName(encrypted);
     if (ephemeralPublic === undefined || ciphertext === undefined) return undefined;
     if (syntheticIv?.length !== SYNTHETIC_IV_BYTES) return undefined;
-    const privateKey = PrivateKey.deserialize(Uint8Array.from(identityPrivateKey));
+    const privateKey = withSecretCopy(identityPrivateKey, (copy) => PrivateKey.deserialize(copy));
     const secret = privateKey.agree(PublicKey.deserialize(Uint8Array.from(ephemeralPublic)));
     const cipher = createDecipheriv('aes-256-ctr', cipherKeyOf(secret, syntheticIv), ZERO_IV);
     const plaintext = Buffer.concat([cipher.update(ciphertext), cipher.final()]);

@@ -9,6 +9,7 @@ import {
   loadPendingLink,
   pendingLinkChange,
   pendingLinkRemoval,
+  wipeCredentials,
   type PendingLinkRecord,
 } from '../store/tables/credentials.js';
 import type { Change, Store } from '../store/store.js';
@@ -260,12 +261,7 @@ async function checkedAccount(
 }
 
 function wipe({ identityPrivateKey, credentials, profileKey }: PendingLinkRecord): void {
-  for (const secret of [
-    identityPrivateKey,
-    credentials.pniIdentity?.identityPrivateKey,
-    credentials.masterKey,
-    credentials.mediaRootBackupKey,
-    profileKey,
-  ])
-    secret?.fill(0);
+  identityPrivateKey.fill(0);
+  wipeCredentials(credentials);
+  profileKey.fill(0);
 }

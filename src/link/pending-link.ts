@@ -9,6 +9,7 @@ import type {
   LinkPreKeys,
   PendingLinkRecord,
 } from '../store/tables/credentials.js';
+import { withSecretCopy } from '../util/bytes.js';
 import { encryptDeviceName } from './device-name.js';
 import type { Provision } from './provision-envelope.js';
 
@@ -97,7 +98,7 @@ export function newPreKeys(identityPrivateKey: Uint8Array, nowMs: number): LinkP
       signedPreKeyIds: randomId(),
       kyberPreKeyIds: randomId(),
     },
-    PrivateKey.deserialize(Uint8Array.from(identityPrivateKey)),
+    withSecretCopy(identityPrivateKey, (copy) => PrivateKey.deserialize(copy)),
   );
   const [signedPreKey] = unpack(made.signedPreKeys);
   const [lastResortKyberPreKey] = unpack(made.kyberPreKeys);

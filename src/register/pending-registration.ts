@@ -5,7 +5,7 @@ import { deriveAccessKey } from '../access/access-key.js';
 import type { Capabilities } from '../access/capabilities.js';
 import { newPassword, newPreKeys, newRegistrationId } from '../link/pending-link.js';
 import type { AccountRecord } from '../store/tables/account.js';
-import type { PendingRegistrationRecord } from '../store/tables/credentials.js';
+import { wipeCredentials, type PendingRegistrationRecord } from '../store/tables/credentials.js';
 import type { NewIdentityKeys, RegisterRequest } from '../transport/json/registration.js';
 
 const PROFILE_KEY_BYTES = 32;
@@ -126,7 +126,6 @@ export function wipeRegistration({
   profileKey,
 }: PendingRegistrationRecord): void {
   identityPrivateKey.fill(0);
-  credentials.pniIdentity.identityPrivateKey.fill(0);
-  credentials.masterKey?.fill(0);
+  wipeCredentials(credentials);
   profileKey.fill(0);
 }

@@ -5,6 +5,7 @@ import { storeTakenOver } from '../store/checks.js';
 import { decodeAccount, loadAccount, type AccountRecord } from '../store/tables/account.js';
 import {
   loadCredentials,
+  wipeCredentials,
   loadPendingLink,
   loadPendingRegistration,
   pendingRegistrationChange,
@@ -386,8 +387,7 @@ async function checkedAccount(
   const copy = profileKey && Uint8Array.from(profileKey);
   bytes.fill(0);
   const credentials = await loadCredentials(store);
-  credentials?.pniIdentity?.identityPrivateKey.fill(0);
-  credentials?.masterKey?.fill(0);
+  wipeCredentials(credentials);
   if (credentials?.number !== number) throw otherAccountError();
   return { registrationId, ...(copy !== undefined && { profileKey: copy }) };
 }

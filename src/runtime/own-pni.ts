@@ -1,16 +1,8 @@
-import { signAciIdentity } from '../access/pni-signature.js';
+import { signAciIdentity } from '../access/pni-keys.js';
 import { SealcastError } from '../errors.js';
 import type { Store } from '../store/store.js';
-import { loadCredentials, type PniIdentity } from '../store/tables/credentials.js';
-
-/** Facts of a phone-number identity that everyone may know. */
-export interface OwnPniFacts {
-  /** Service id: `PNI:` and a UUID, lower case. */
-  readonly serviceId: string;
-  readonly registrationId: number;
-  /** Signature of the ACI's identity key by the PNI's (libsignal: sign_alternate_identity). */
-  readonly signature: Uint8Array<ArrayBuffer>;
-}
+import { copySecret } from '../util/bytes.js';
+import { loadCredentials, wipeCredentials, type PniIdentity } from '../store/tables/credentials.js';
 
 /**
  * The account's phone-number identity (PNI) on this device, without its private key.
@@ -18,13 +10,15 @@ export interface OwnPniFacts {
  * People who find the account by its number write to the PNI first; what is sent to them carries
  * the signature, by which their client joins the two identities.
  */
-export class OwnPni implements OwnPniFacts {
+export class OwnPni {
+  /** `PNI:` and a UUID, lower case. */
   readonly serviceId: string;
   readonly registrationId: number;
+  /** Signature of the ACI's identity key by the PNI's (libsignal: sign_alternate_identity). */
   readonly signature: Uint8Array<ArrayBuffer>;
 
-  private constructor({ serviceId, registrationId, signature }: OwnPniFacts) {
-    this.serviceId = serviceId;
+  private constructor({ pni, registrationId }: PniIdentity, signature: Uint8Array<ArrayBuffer>) {
+    this.serviceId = pni;
     this.registrationId = registrationId;
     this.signature = signature;
   }
@@ -35,22 +29,18 @@ export class OwnPni implements OwnPniFacts {
    * @param aciIdentityKey 33 bytes
    */
   static async load(store: Store, aciIdentityKey: Uint8Array): Promise<OwnPni | undefined> {
-    const identity = (await loadCredentials(store))?.pniIdentity;
-    if (identity === undefined) return undefined;
+    const credentials = await loadCredentials(store);
+    const identity = credentials?.pniIdentity;
     try {
-      return await OwnPni.of(identity, aciIdentityKey);
+      return identity && (await OwnPni.of(identity, aciIdentityKey));
     } finally {
-      identity.identityPrivateKey.fill(0);
+      wipeCredentials(credentials);
     }
   }
 
   /** @param aciIdentityKey 33 bytes */
   static async of(identity: PniIdentity, aciIdentityKey: Uint8Array): Promise<OwnPni> {
-    return new OwnPni({
-      serviceId: identity.pni.replace(/^PNI:/i, 'PNI:'),
-      registrationId: identity.registrationId,
-      signature: await signAciIdentity(identity, aciIdentityKey),
-    });
+    return new OwnPni(identity, await signAciIdentity(identity, aciIdentityKey));
   }
 
   /**
@@ -59,12 +49,15 @@ export class OwnPni implements OwnPniFacts {
    * @throws SealcastError ERR_STORE_FAILED: the store has no PNI.
    */
   static async loadPrivateKey(store: Store): Promise<Uint8Array> {
-    const identity = (await loadCredentials(store))?.pniIdentity;
-    if (identity === undefined)
+    const credentials = await loadCredentials(store);
+    const identity = credentials?.pniIdentity;
+    const privateKey = identity && copySecret(identity.identityPrivateKey);
+    wipeCredentials(credentials);
+    if (privateKey === undefined)
       throw new SealcastError(
         'ERR_STORE_FAILED',
         'load the PNI: the store no longer has the credentials of the account',
       );
-    return identity.identityPrivateKey;
+    return privateKey;
   }
 }

@@ -38,6 +38,19 @@ export function secretBytes(lengthBytes: number): Uint8Array<ArrayBuffer> {
   return new Uint8Array(new ArrayBuffer(lengthBytes));
 }
 
+/** Runs work with a {@link copySecret copy} of a secret, and wipes the copy. */
+export function withSecretCopy<Result>(
+  secret: Uint8Array,
+  work: (copy: Uint8Array<ArrayBuffer>) => Result,
+): Result {
+  const copy = copySecret(secret);
+  try {
+    return work(copy);
+  } finally {
+    copy.fill(0);
+  }
+}
+
 /** A copy of a secret, in {@link secretBytes}. */
 export function copySecret(secret: Uint8Array): Uint8Array<ArrayBuffer> {
   const copy = secretBytes(secret.length);

@@ -266,6 +266,14 @@ export const credentialsRemoval = (): Change => ({
   value: null,
 });
 
+/** Wipes the secrets of credentials that are bytes; texts stay until they are collected. */
+export function wipeCredentials(credentials: CredentialsRecord | undefined): void {
+  credentials?.pniIdentity?.identityPrivateKey.fill(0);
+  credentials?.masterKey?.fill(0);
+  credentials?.mediaRootBackupKey?.fill(0);
+  credentials?.authCredentialSalt?.fill(0);
+}
+
 /** The change whose value has secrets in it: the caller wipes the value once it is committed. */
 export const credentialsChange = (
   credentials: CredentialsRecord,
