@@ -1,9 +1,5 @@
-export {
-  Account,
-  openAccount,
-  type AccountEvents,
-  type AccountOptions,
-} from './account/account.js';
+export { Account, openAccount, type AccountOptions } from './account/account.js';
+export { type AccountEvents } from './account/account-events.js';
 export type { ChallengeAnswer } from './account/challenge.js';
 export { open, type OpenedAccount, type OpenOptions } from './account/open.js';
 export type { AccountDevice } from './account/account-types.js';
@@ -113,11 +109,11 @@ export { MemoryStore } from './store/memory.js';
 export type { DeliveryStatus } from './store/tables/outbox.js';
 export type { EnvelopeType } from './store/tables/inbox.js';
 export type { Change, ListOptions, Store, StoreEntry, TableName } from './store/store.js';
+export { ChatTransport } from './transport/chat/chat-transport.js';
 export {
-  ChatTransport,
   type ChatTransportConnectOptions,
   type ChatTransportOptions,
-} from './transport/chat/chat-transport.js';
+} from './transport/chat/chat-options.js';
 export {
   signalNet,
   type SignalEnvironment,
@@ -140,33 +136,35 @@ export type {
 } from './transport/chat/connection-source.js';
 export type {
   AccessKey,
-  AccountAttributes,
   AccountExistsOutcome,
-  AccountTransport,
   CertificateOutcome,
-  DevicesOutcome,
-  DoneOutcome,
-  FetchedProfile,
-  LinkedDevice,
-  MessageAck,
   OutboundMessage,
   PreKeyBundleFields,
-  PreKeyCountOutcome,
-  PreKeyRequestOptions,
   PreKeysOutcome,
-  PreKeyUpload,
-  ProfileOutcome,
-  ProfileUpload,
-  PublicPreKey,
   Refusal,
   RequestOptions,
   SealedSend,
   SendOutcome,
   ServerTime,
-  StorageOutcome,
-  SignedPublicPreKey,
   Transport,
-  TransportListener,
   UnsealedMessage,
   UnsealedSend,
 } from './transport/transport.js';
+export type {
+  AccountAttributes,
+  AccountTransport,
+  DevicesOutcome,
+  DoneOutcome,
+  FetchedProfile,
+  LinkedDevice,
+  MessageAck,
+  PreKeyCountOutcome,
+  PreKeyRequestOptions,
+  PreKeyUpload,
+  ProfileOutcome,
+  ProfileUpload,
+  PublicPreKey,
+  StorageOutcome,
+  SignedPublicPreKey,
+  TransportListener,
+} from './transport/account-transport.js';

@@ -3,7 +3,6 @@ import { checkCapabilities } from '../access/capabilities.js';
 import type { AttributesInput } from './attributes.js';
 import type { ChallengeAnswer } from './challenge.js';
 import type { AccountDevice } from './account-types.js';
-import type { ReceiverEvents } from '../receive/events.js';
 import type { AccountService } from './service.js';
 import type {
   PendingIdentity,
@@ -27,6 +26,7 @@ import type {
   StoredDelivery,
 } from '../broadcast/broadcast-reader.js';
 import { SealcastError } from '../errors.js';
+import type { AccountEvents } from './account-events.js';
 import { OPENER_NAMES } from '../runtime/option-names.js';
 import { checkOptions, type PublicKeyInput } from '../sealer/options.js';
 import { Receiver, type ReceiverOptions } from '../receive/receiver.js';
@@ -59,37 +59,6 @@ export interface AccountOptions extends Omit<BroadcasterOptions, 'transport'>, R
  */
 export function openAccount(options: AccountOptions): Promise<Account> {
   return Account.open(options);
-}
-
-/** Events of an {@link Account}. */
-export interface AccountEvents {
-  /**
-   * A contact's identity key changed. Emitted once a change, whichever part of the account found
-   * it: a broadcast, a received message or a fetched profile. Sends to the contact depend on
-   * `onIdentityChange`: `accepted` tells whether they go on.
-   */
-  identityChange: [{ readonly serviceId: string; readonly accepted: boolean }];
-  /** All messages that were queued while the account was away have been delivered. */
-  queueEmpty: [];
-  /** As the Receiver's event `alert`: a warning of the service, such as `idle-primary-device`. */
-  alert: ReceiverEvents['alert'];
-  /**
-   * As the Receiver's event `stopped`. `reason` says why the account gets no further messages:
-   * `delinked`, `connected-elsewhere` and `expired` are the service's refusals, which a person
-   * mends.
-   */
-  stopped: ReceiverEvents['stopped'];
-  /**
-   * The service refused the capabilities of this device (409, 422); `openAccount` takes others in
-   * `capabilities`. The account goes on with the set that the service has.
-   */
-  capabilityProblem: [{ readonly error: SealcastError }];
-  /**
-   * On a linked device: the phone has replaced the account's profile key, and the new one could not
-   * be read (`error`). Messages go out without a profile key, so that contacts keep the one that
-   * they have; the account looks for the new one again by itself.
-   */
-  profileKeyLost: [{ readonly error: SealcastError }];
 }
 
 /**

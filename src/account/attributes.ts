@@ -7,7 +7,7 @@ import {
   effectiveCapabilities,
   type Capabilities,
 } from '../access/capabilities.js';
-import type { AccountAttributes } from '../transport/transport.js';
+import type { AccountAttributes } from '../transport/account-transport.js';
 
 /**
  * Attributes of the account and this device on the service, except for the access key.

@@ -4,7 +4,7 @@ import type { SealcastError } from '../errors.js';
 import { loadOwnRecords } from '../store/tables/account.js';
 import { loadCapabilities } from '../store/tables/credentials.js';
 import { isDefinite, refusalError } from '../transport/refusal-errors.js';
-import type { AccountTransport, DoneOutcome } from '../transport/transport.js';
+import type { AccountTransport, DoneOutcome } from '../transport/account-transport.js';
 import { backoffMs, type BackoffGrowth } from '../util/backoff.js';
 import { serviceWaitMs } from '../util/service-wait.js';
 import { effectiveCapabilities, type Capabilities } from '../access/capabilities.js';

@@ -1,6 +1,6 @@
 import { SealcastError } from '../errors.js';
 import { checkObject, refuse } from '../sealer/options.js';
-import type { AccountTransport } from '../transport/transport.js';
+import type { AccountTransport } from '../transport/account-transport.js';
 import { refusalError } from '../transport/refusal-errors.js';
 import { checkNames, type NamesOf } from '../util/known-names.js';
 

@@ -12,7 +12,8 @@ import { SealcastError } from '../errors.js';
 import { checkOptions, checkSignal, refuse } from '../sealer/options.js';
 import { type ContactRecord, contactChange } from '../store/tables/contacts.js';
 import type { Change } from '../store/store.js';
-import type { AccountTransport, FetchedProfile, Refusal } from '../transport/transport.js';
+import type { Refusal } from '../transport/transport.js';
+import type { AccountTransport, FetchedProfile } from '../transport/account-transport.js';
 import {
   FETCH_PROFILE_NAMES,
   type ContactProfile,

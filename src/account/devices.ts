@@ -5,7 +5,7 @@ import { decodeAccount, loadAccount } from '../store/tables/account.js';
 import { credentialsRemoval } from '../store/tables/credentials.js';
 import { refusalError } from '../transport/refusal-errors.js';
 import type { AccountDevice } from './account-types.js';
-import type { AccountTransport, LinkedDevice } from '../transport/transport.js';
+import type { AccountTransport, LinkedDevice } from '../transport/account-transport.js';
 import { isPrimary, PRIMARY_DEVICE_ID, requirePrimary } from '../util/primary-device.js';
 
 const MAX_DEVICE_ID = 127;

@@ -7,11 +7,12 @@ import { openStore } from '../store/lmdb/open.js';
 import { decodeAccount, loadAccount } from '../store/tables/account.js';
 import { loadCredentials, wipeCredentials } from '../store/tables/credentials.js';
 import type { Store } from '../store/store.js';
-import { ChatTransport, type ChatTransportOptions } from '../transport/chat/chat-transport.js';
+import { ChatTransport } from '../transport/chat/chat-transport.js';
+import { type ChatTransportOptions } from '../transport/chat/chat-options.js';
 import type { ChatNet } from '../transport/chat/connection-source.js';
 import { signalNet } from '../transport/chat/signal-net.js';
 import type { StorageService } from '../transport/chat/storage-host.js';
-import type { AccountTransport } from '../transport/transport.js';
+import type { AccountTransport } from '../transport/account-transport.js';
 import { checkNames, type NamesOf } from '../util/known-names.js';
 import { openAccount, type Account, type AccountOptions } from './account.js';
 

@@ -10,7 +10,7 @@ import {
   type OwnRecords,
 } from '../store/tables/account.js';
 import type { Change } from '../store/store.js';
-import type { AccountTransport } from '../transport/transport.js';
+import type { AccountTransport } from '../transport/account-transport.js';
 import { profileKeyChange } from '../runtime/account-record.js';
 import type { Capabilities } from '../access/capabilities.js';
 import { attributesWith } from './attributes.js';

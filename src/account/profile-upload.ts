@@ -10,7 +10,7 @@ import { SealcastError } from '../errors.js';
 import { checkObject, refuse, viewOf } from '../sealer/options.js';
 import { checkNames, type NamesOf } from '../util/known-names.js';
 import type { ProfileRecord } from '../store/tables/account.js';
-import type { ProfileUpload } from '../transport/transport.js';
+import type { ProfileUpload } from '../transport/account-transport.js';
 
 /**
  * The account's profile, all of it: an upload removes absent fields from the profile.

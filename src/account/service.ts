@@ -1,4 +1,4 @@
-import type { AccountTransport } from '../transport/transport.js';
+import type { AccountTransport } from '../transport/account-transport.js';
 import { AccountRuntime } from '../runtime/account-runtime.js';
 import type { RuntimeOptions, Policies } from '../runtime/options.js';
 import type { Capabilities } from '../access/capabilities.js';

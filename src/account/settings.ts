@@ -12,7 +12,7 @@ import {
   type OwnRecords,
 } from '../store/tables/account.js';
 import type { Change } from '../store/store.js';
-import type { AccountTransport } from '../transport/transport.js';
+import type { AccountTransport } from '../transport/account-transport.js';
 import type { Capabilities } from '../access/capabilities.js';
 import { attributesWith, checkAttributes, type AttributesInput } from './attributes.js';
 import {

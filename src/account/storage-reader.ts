@@ -12,7 +12,7 @@ import { SealcastError } from '../errors.js';
 import { loadCredentials, wipeCredentials } from '../store/tables/credentials.js';
 import type { Store } from '../store/store.js';
 import { refusalError } from '../transport/refusal-errors.js';
-import type { AccountTransport, StorageOutcome } from '../transport/transport.js';
+import type { AccountTransport, StorageOutcome } from '../transport/account-transport.js';
 
 /** Items of one request: the service takes 5,120 (storage-service: application.yml, 2026-11). */
 const PAGE_ITEMS = 1_000;

@@ -1,5 +1,6 @@
 import type { AccessEvidence } from '../access/access-mode.js';
-import type { AccountTransport, Refusal, Transport } from '../transport/transport.js';
+import type { Refusal, Transport } from '../transport/transport.js';
+import type { AccountTransport } from '../transport/account-transport.js';
 import type { BroadcastContext } from './context.js';
 
 /** Answer of the service about an account that denied a sealed message. */

@@ -2,7 +2,7 @@ import type { Account } from '../account/account.js';
 import type { DeviceLink } from '../link/link-device.js';
 import type { Registration } from '../register/registration.js';
 import type { Store } from '../store/store.js';
-import type { AccountTransport } from '../transport/transport.js';
+import type { AccountTransport } from '../transport/account-transport.js';
 
 /** Account that is connected to the service. */
 export interface ConnectedAccount extends AsyncDisposable {

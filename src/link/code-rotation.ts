@@ -1,7 +1,7 @@
 import { PrivateKey } from '@signalapp/libsignal-client';
 import { SealcastError } from '../errors.js';
 import { end, type LinkRequests } from '../transport/chat/link-requests.js';
-import type { MessageAck } from '../transport/transport.js';
+import type { MessageAck } from '../transport/account-transport.js';
 import { untilAborted, withAnySignal } from '../util/abort.js';
 import { AbortWatch } from '../util/abort-watch.js';
 import { Backoff, type BackoffOptions } from '../util/backoff.js';

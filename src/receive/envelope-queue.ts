@@ -1,6 +1,6 @@
 import { Queue } from '../util/queue.js';
 import type { Redelivery } from './redelivery.js';
-import type { MessageAck } from '../transport/transport.js';
+import type { MessageAck } from '../transport/account-transport.js';
 import { createHash } from 'node:crypto';
 import { LruMap } from '../util/lru-map.js';
 

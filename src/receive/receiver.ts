@@ -13,7 +13,7 @@ import { checkOptions } from '../sealer/options.js';
 import type { ReceiveService } from './service.js';
 import type { ReceiverEvents } from './events.js';
 import type { ReceivedMessage, ReceiverStats } from './types.js';
-import type { AccountTransport } from '../transport/transport.js';
+import type { AccountTransport } from '../transport/account-transport.js';
 import { EventRelay } from '../util/event-relay.js';
 import type { NamesOf } from '../util/known-names.js';
 

@@ -1,4 +1,4 @@
-import type { AccountTransport } from '../transport/transport.js';
+import type { AccountTransport } from '../transport/account-transport.js';
 import { backoffMs, type BackoffGrowth } from '../util/backoff.js';
 import type { Clock } from '../util/clock.js';
 

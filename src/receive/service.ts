@@ -7,7 +7,7 @@ import { Semaphore } from '../util/semaphore.js';
 import { decodeContent, sentTranscriptOf } from '../content/index.js';
 import { SealcastError } from '../errors.js';
 import { refuse, viewOf } from '../sealer/options.js';
-import type { AccountTransport } from '../transport/transport.js';
+import type { AccountTransport } from '../transport/account-transport.js';
 import type { EventSink } from '../util/event-relay.js';
 import { TimeSlicer } from '../util/time-slicer.js';
 import { Batch } from './batch.js';

@@ -14,7 +14,8 @@ import {
 } from '../sealer/options.js';
 import type { AccountRecord } from '../store/tables/account.js';
 import type { Store } from '../store/store.js';
-import type { AccountTransport, Transport } from '../transport/transport.js';
+import type { Transport } from '../transport/transport.js';
+import type { AccountTransport } from '../transport/account-transport.js';
 import type { Clock } from '../util/clock.js';
 import { checkNames, type NamesOf } from '../util/known-names.js';
 import { parseServiceId } from '../util/service-id.js';

@@ -6,7 +6,7 @@ import type {
   ProfileUpload,
   PublicPreKey,
   SignedPublicPreKey,
-} from './transport.js';
+} from './account-transport.js';
 
 /** Signal-Server: ECPreKey, "not zero, less than 2^24". */
 const MAX_PREKEY_ID = 2 ** 24 - 1;
@@ -157,4 +157,15 @@ export function checkProfile(profile: ProfileUpload): void {
   const { badgeIds } = profile;
   if (!Array.isArray(badgeIds) || !badgeIds.every((id) => typeof id === 'string'))
     refuse('badgeIds', 'a list of texts');
+}
+
+/**
+ * Path of `GET /v1/profile/...`.
+ *
+ * @throws SealcastError ERR_INVALID_ARGUMENT
+ */
+export function profilePath(serviceId: string, version: string | undefined): string {
+  if (version === undefined) return `/v1/profile/${serviceId}`;
+  if (serviceId.startsWith('PNI:')) refuse('serviceId', 'an ACI: only they have a version');
+  return `/v1/profile/${serviceId}/${checkProfileVersion(version)}`;
 }

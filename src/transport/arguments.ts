@@ -4,10 +4,10 @@ import type {
   AccessKey,
   OutboundMessage,
   SealedSend,
-  TransportListener,
   UnsealedMessage,
   UnsealedSend,
 } from './transport.js';
+import type { TransportListener } from './account-transport.js';
 
 const ACCESS_KEY_BYTES = 16;
 const MAX_DEVICE_ID = 127;

@@ -15,12 +15,12 @@ import {
   preKeyChange,
   type PreKeyTable,
 } from '../../store/tables/prekeys.js';
+import type { Refusal } from '../../transport/transport.js';
 import type {
   AccountTransport,
   PreKeyCountOutcome,
   PreKeyUpload,
-  Refusal,
-} from '../../transport/transport.js';
+} from '../../transport/account-transport.js';
 import { type AccountRuntime, OWN_LOCKS } from '../../runtime/account-runtime.js';
 import {
   idsOf,

@@ -1,152 +1,67 @@
 import { SealcastError } from '../../errors.js';
-import {
-  checkAttributes,
-  checkCapabilities,
-  checkPreKeyUpload,
-  checkProfile,
-  checkProfileVersion,
-} from '../account-arguments.js';
-import { captchaJson, devicesOfAnswer } from '../json/devices.js';
-import { attributesJson, profileJson, profileOfAnswer } from '../json/account.js';
-import { bytesOfBase64, readAnswer, base64, text } from '../json/answer-fields.js';
+import { profilePath } from '../account-arguments.js';
+import { profileOfAnswer } from '../json/account.js';
+import { base64 } from '../json/answer-fields.js';
 import {
   checkAccessKey,
-  checkCount,
   checkDevice,
-  checkDeviceId,
   checkListener,
   checkOptions,
   checkSend,
   checkServiceId,
-  checkText,
   checkTypes,
   refuse,
-  isIntegerIn,
 } from '../arguments.js';
-import { BACKOFF_NAMES, type BackoffOptions } from '../../util/backoff.js';
 import {
   chatConnections,
-  type ChatAccount,
   type AuthenticatedConnection,
-  type ChatNet,
   type ConnectionSource,
   type UnauthenticatedConnection,
 } from './connection-source.js';
+import { AccountRequests } from './account-requests.js';
+import {
+  checkChatOptions,
+  checkedLimits,
+  CONNECT_NAMES,
+  type ChatTransportConnectOptions,
+  type ChatTransportOptions,
+} from './chat-options.js';
 import { closedError } from './in-flight.js';
 import type { HttpAnswer } from '../mapping/http.js';
 import { Incoming } from './incoming.js';
-import { requirePrimary } from '../../util/primary-device.js';
 import { ConnectionPool, refusedError } from './connection-pool.js';
 import { loadLibsignal, type Libsignal } from './libsignal.js';
 import { LibsignalRefusals } from '../mapping/libsignal.js';
-import {
-  fieldsOf,
-  preKeyCountOfAnswer,
-  preKeysOfAnswer,
-  preKeyUploadJson,
-} from '../json/prekeys.js';
+import { fieldsOf, preKeysOfAnswer } from '../json/prekeys.js';
+import { certificateOfAnswer, messageJson } from '../json/messages.js';
 import { Requests } from './requests.js';
-import {
-  askStorage,
-  checkStorage,
-  type StorageLogin,
-  type StorageRequest,
-  type StorageService,
-} from './storage-host.js';
+import { checkStorage } from './storage-host.js';
 import { ServerTimes } from './server-times.js';
-import { checkNames, type NamesOf } from '../../util/known-names.js';
+import { checkNames } from '../../util/known-names.js';
 import type {
-  AccessKey,
-  AccountAttributes,
   AccountExistsOutcome,
-  AccountTransport,
   CertificateOutcome,
-  DevicesOutcome,
-  DoneOutcome,
-  PreKeyCountOutcome,
-  PreKeyRequestOptions,
   PreKeysOutcome,
-  PreKeyUpload,
-  ProfileOutcome,
-  ProfileUpload,
   Refusal,
   RequestOptions,
   SealedSend,
   SendOutcome,
   ServerTime,
-  StorageOutcome,
-  TransportListener,
-  UnsealedMessage,
   UnsealedSend,
 } from '../transport.js';
-
-/** Options of {@link ChatTransport.over}. */
-export interface ChatTransportOptions {
-  /**
-   * Unauthenticated connections, 1 to 64; a request takes the one with the fewest in flight.
-   * Default 1.
-   */
-  readonly unauthenticatedConnections?: number;
-  /** Longest time for a request, in ms, with the wait for a connection. Default 30 s. */
-  readonly requestTimeoutMs?: number;
-  /**
-   * Receives the account's messages for as long as the transport lives; {@link
-   * ChatTransport.receive} then takes no other.
-   */
-  readonly listener?: TransportListener;
-  readonly backoff?: BackoffOptions;
-  /**
-   * Whether to connect again after "connected elsewhere" (4409). The service sometimes sends it to
-   * the only client of a device. Default false: the account's connection ends for good, for two
-   * programs with one device's credentials would throw each other out in turns. `true`: after 15 to
-   * 30 s, and ever later, up to 15 to 30 min; or your own waits, whose second half is random.
-   */
-  readonly retryConnectedElsewhere?: boolean | BackoffOptions;
-  /**
-   * Signal's storage service, as {@link signalNet} names it.
-   *
-   * A linked device reads the account's new profile key there. Default: none, and such a device
-   * sends no profile key once the phone has replaced it.
-   */
-  readonly storage?: StorageService;
-}
-
-/** Options of {@link ChatTransport.connect}. */
-export interface ChatTransportConnectOptions extends ChatAccount, ChatTransportOptions {
-  /** A libsignal `Net`, set up for the service that is meant: production, staging, a local one. */
-  readonly net: ChatNet;
-}
-
-const NAMES = {
-  unauthenticatedConnections: true,
-  requestTimeoutMs: true,
-  listener: true,
-  backoff: true,
-  retryConnectedElsewhere: true,
-  storage: true,
-} as const satisfies NamesOf<ChatTransportOptions>;
-const CONNECT_NAMES = {
-  ...NAMES,
-  net: true,
-  username: true,
-  password: true,
-  languages: true,
-} satisfies NamesOf<ChatTransportConnectOptions>;
-
-const MAX_CONNECTIONS = 64;
-const REQUEST_TIMEOUT_MS = 30_000;
-/** Longest delay that setTimeout takes, ms. */
-const MAX_TIMEOUT_MS = 2 ** 31 - 1;
-/** Envelope types of the service (signalservice.proto: Envelope.Type). */
-const ENVELOPE_TYPE = { whisper: 1, prekey: 3, plaintext: 8 } as const;
-
-const DONE = { status: 'ok' } as const;
-
-/** @throws SealcastError ERR_INVALID_ARGUMENT */
-function ownPreKeysPath({ identity = 'aci' }: PreKeyRequestOptions = {}): string {
-  if (!['aci', 'pni'].includes(identity)) refuse('identity', 'aci or pni');
-  return `/v2/keys?identity=${identity}`;
-}
+import type {
+  AccountAttributes,
+  AccountTransport,
+  DevicesOutcome,
+  DoneOutcome,
+  PreKeyCountOutcome,
+  PreKeyRequestOptions,
+  PreKeyUpload,
+  ProfileOutcome,
+  ProfileUpload,
+  StorageOutcome,
+  TransportListener,
+} from '../account-transport.js';
 
 /**
  * The way to the service over libsignal's chat connections: one authenticated, one or more
@@ -167,9 +82,7 @@ export class ChatTransport implements AccountTransport {
   readonly #serverTimes = new ServerTimes();
   readonly #requests: Requests;
   readonly #incoming: Incoming;
-  /** Undefined where it is not known. */
-  readonly #deviceId: number | undefined;
-  readonly #storage: StorageService | undefined;
+  readonly #own: AccountRequests;
   readonly #account: ConnectionPool<AuthenticatedConnection>;
   readonly #nobody: ConnectionPool<UnauthenticatedConnection>;
   #closing: Promise<void> | undefined;
@@ -179,18 +92,11 @@ export class ChatTransport implements AccountTransport {
     source: ConnectionSource,
     options: ChatTransportOptions,
   ) {
-    const {
-      unauthenticatedConnections = 1,
-      requestTimeoutMs = REQUEST_TIMEOUT_MS,
-      listener,
-      backoff,
-    } = options;
+    const { listener, backoff, retryConnectedElsewhere = false } = options;
+    const { connectionCount, timeoutMs } = checkedLimits(options);
     this.#libsignal = libsignal;
-    this.#deviceId = source.deviceId;
-    this.#storage = checkStorage(options.storage);
-    const { retryConnectedElsewhere = false } = options;
+    const storage = checkStorage(options.storage);
     this.#refusals = new LibsignalRefusals(libsignal, retryConnectedElsewhere !== false);
-    const timeoutMs = checkCount('requestTimeoutMs', requestTimeoutMs, MAX_TIMEOUT_MS);
     this.#requests = new Requests(this.#refusals, timeoutMs, this.#serverTimes);
     this.#incoming = new Incoming(listener, () => this.redeliver());
     const common = { refusals: this.#refusals, backoff };
@@ -202,13 +108,16 @@ export class ChatTransport implements AccountTransport {
       connect: (watcher, signal) =>
         source.connectAuthenticated(this.#incoming.connection(watcher), signal),
     });
-    this.#nobody = new ConnectionPool(
-      checkCount('unauthenticatedConnections', unauthenticatedConnections, MAX_CONNECTIONS),
-      {
-        ...common,
-        connect: (watcher, signal) => source.connectUnauthenticated(watcher, signal),
-      },
-    );
+    this.#own = new AccountRequests({
+      requests: this.#requests,
+      connections: this.#account,
+      deviceId: source.deviceId,
+      storage,
+    });
+    this.#nobody = new ConnectionPool(connectionCount, {
+      ...common,
+      connect: (watcher, signal) => source.connectUnauthenticated(watcher, signal),
+    });
   }
 
   /**
@@ -247,10 +156,7 @@ export class ChatTransport implements AccountTransport {
     source: ConnectionSource,
     options: ChatTransportOptions = {},
   ): Promise<ChatTransport> {
-    checkNames(checkOptions(options), NAMES);
-    checkRetry(options.retryConnectedElsewhere);
-    if (options.backoff !== undefined)
-      checkNames(checkOptions(options.backoff, 'backoff'), BACKOFF_NAMES, 'backoff');
+    checkChatOptions(options);
     const transport = new ChatTransport(await loadLibsignal(), source, options);
     try {
       await Promise.all([transport.#account.connect(), transport.#nobody.connect()]);
@@ -290,21 +196,20 @@ export class ChatTransport implements AccountTransport {
     const { timestamp, online, urgent, messages } = request;
     checkSend(request);
     checkTypes(messages);
-    const destination = checkServiceId(
-      this.#libsignal,
-      request.destination,
-      'destination',
-    ).getServiceIdString();
+    const checked = checkServiceId(this.#libsignal, request.destination, 'destination');
+    const destination = checked.getServiceIdString();
     const body = { messages: messages.map(messageJson), online, urgent, timestamp };
-    return this.#put(`/v1/messages/${destination}`, body, () => ({ status: 'sent' }), options);
+    const path = `/v1/messages/${destination}`;
+    return this.#requests.fetch(
+      this.#account,
+      options,
+      { verb: 'PUT', path, json: body },
+      () => ({ status: 'sent' }) as const,
+    );
   }
 
   async fetchPreKeys(
-    request: {
-      readonly destination: string;
-      readonly device: 'all' | number;
-      readonly accessKey: AccessKey | null;
-    },
+    request: Parameters<AccountTransport['fetchPreKeys']>[0],
     options?: RequestOptions,
   ): Promise<PreKeysOutcome> {
     const target = checkServiceId(this.#libsignal, request.destination, 'destination');
@@ -345,22 +250,13 @@ export class ChatTransport implements AccountTransport {
   }
 
   async fetchProfile(
-    request: {
-      readonly serviceId: string;
-      readonly version?: string;
-      readonly accessKey: AccessKey | null;
-    },
+    request: Parameters<AccountTransport['fetchProfile']>[0],
     options?: RequestOptions,
   ): Promise<ProfileOutcome> {
     const { version, accessKey } = request;
-    const serviceId = checkServiceId(
-      this.#libsignal,
-      request.serviceId,
-      'serviceId',
-    ).getServiceIdString();
-    if (version !== undefined && serviceId.startsWith('PNI:'))
-      refuse('serviceId', 'an ACI: only they have a version');
-    const path = `/v1/profile/${serviceId}${version === undefined ? '' : `/${checkProfileVersion(version)}`}`;
+    const { serviceId } = request;
+    const checked = checkServiceId(this.#libsignal, serviceId, 'serviceId');
+    const path = profilePath(checked.getServiceIdString(), version);
     if (accessKey === null) return this.#get(path, profileOfAnswer, options);
     const headers: [string, string][] = [
       ['unidentified-access-key', base64(checkAccessKey(accessKey))],
@@ -373,79 +269,59 @@ export class ChatTransport implements AccountTransport {
     );
   }
 
-  async countPreKeys(options?: PreKeyRequestOptions): Promise<PreKeyCountOutcome> {
-    return this.#get(ownPreKeysPath(options), preKeyCountOfAnswer, options);
+  countPreKeys(options?: PreKeyRequestOptions): Promise<PreKeyCountOutcome> {
+    return this.#own.countPreKeys(options);
   }
 
-  async uploadPreKeys(upload: PreKeyUpload, options?: PreKeyRequestOptions): Promise<DoneOutcome> {
-    checkPreKeyUpload(upload);
-    return this.#put(ownPreKeysPath(options), preKeyUploadJson(upload), () => DONE, options);
+  uploadPreKeys(upload: PreKeyUpload, options?: PreKeyRequestOptions): Promise<DoneOutcome> {
+    return this.#own.uploadPreKeys(upload, options);
   }
 
-  async setAccountAttributes(
+  setAccountAttributes(
     attributes: AccountAttributes,
     options?: RequestOptions,
   ): Promise<DoneOutcome> {
-    checkAttributes(attributes);
-    this.#requirePrimary('set the attributes');
-    return this.#put('/v1/accounts/attributes/', attributesJson(attributes), () => DONE, options);
+    return this.#own.setAccountAttributes(attributes, options);
   }
 
-  async setProfile(profile: ProfileUpload, options?: RequestOptions): Promise<DoneOutcome> {
-    checkProfile(profile);
-    this.#requirePrimary('set the profile');
-    return this.#put('/v1/profile', profileJson(profile), () => DONE, options);
+  setProfile(profile: ProfileUpload, options?: RequestOptions): Promise<DoneOutcome> {
+    return this.#own.setProfile(profile, options);
   }
 
-  async setCapabilities(
+  setCapabilities(
     capabilities: Readonly<Record<string, boolean>>,
     options?: RequestOptions,
   ): Promise<DoneOutcome> {
-    checkCapabilities(capabilities);
-    return this.#put('/v1/devices/capabilities', capabilities, () => DONE, options);
+    return this.#own.setCapabilities(capabilities, options);
   }
 
-  async answerChallenge(
+  answerChallenge(
     answer: { readonly token: string; readonly captcha: string },
     options?: RequestOptions,
   ): Promise<DoneOutcome> {
-    checkText(answer.token, 'token');
-    checkText(answer.captcha, 'captcha');
-    return this.#put('/v1/challenge', captchaJson(answer), () => DONE, options);
+    return this.#own.answerChallenge(answer, options);
   }
 
-  async fetchDevices(options?: RequestOptions): Promise<DevicesOutcome> {
-    return this.#get('/v1/devices', devicesOfAnswer, options);
+  fetchDevices(options?: RequestOptions): Promise<DevicesOutcome> {
+    return this.#own.fetchDevices(options);
   }
 
-  async removeDevice(deviceId: number, options?: RequestOptions): Promise<DoneOutcome> {
-    const path = `/v1/devices/${checkDeviceId(deviceId)}`;
-    return this.#requests.fetch(this.#account, options, { verb: 'DELETE', path }, () => DONE);
+  removeDevice(deviceId: number, options?: RequestOptions): Promise<DoneOutcome> {
+    return this.#own.removeDevice(deviceId, options);
   }
 
-  async fetchStorageManifest(
-    { after }: { readonly after: number },
+  fetchStorageManifest(
+    request: { readonly after: number },
     options?: RequestOptions,
   ): Promise<StorageOutcome> {
-    if (!isIntegerIn(after, 0, Number.MAX_SAFE_INTEGER)) refuse('after', 'a version');
-    const path = `/v1/storage/manifest/version/${after}`;
-    return this.#askStorage({ verb: 'GET', path }, options);
+    return this.#own.fetchStorageManifest(request, options);
   }
 
-  async fetchStorageItems(
-    { body }: { readonly body: Uint8Array },
+  fetchStorageItems(
+    request: { readonly body: Uint8Array },
     options?: RequestOptions,
   ): Promise<StorageOutcome> {
-    if (!(body instanceof Uint8Array)) refuse('body', 'bytes');
-    return this.#askStorage({ verb: 'PUT', path: '/v1/storage/read', body }, options);
-  }
-
-  async #askStorage(request: StorageRequest, options?: RequestOptions): Promise<StorageOutcome> {
-    const storage = this.#storage;
-    if (storage === undefined) return { status: 'rejected', httpStatus: 0 };
-    const login = await this.#get('/v1/storage/auth', storageLoginOfAnswer, options);
-    if (login.status !== 'ok') return login;
-    return this.#requests.run(options, (signal) => askStorage(storage, login, request, signal));
+    return this.#own.fetchStorageItems(request, options);
   }
 
   /**
@@ -510,11 +386,6 @@ export class ChatTransport implements AccountTransport {
     return this.close();
   }
 
-  /** @throws SealcastError ERR_NOT_PRIMARY */
-  #requirePrimary(operation: string): void {
-    if (this.#deviceId !== undefined) requirePrimary({ deviceId: this.#deviceId }, operation);
-  }
-
   #get<T>(
     path: string,
     read: (answer: HttpAnswer) => T,
@@ -522,47 +393,4 @@ export class ChatTransport implements AccountTransport {
   ): Promise<T | Refusal> {
     return this.#requests.fetch(this.#account, options, { verb: 'GET', path }, read);
   }
-
-  #put<T>(
-    path: string,
-    json: object,
-    read: () => T,
-    options?: RequestOptions,
-  ): Promise<T | Refusal> {
-    return this.#requests.fetch(this.#account, options, { verb: 'PUT', path, json }, read);
-  }
-}
-
-function storageLoginOfAnswer(
-  answer: HttpAnswer,
-): ({ readonly status: 'ok' } & StorageLogin) | Refusal {
-  return readAnswer(answer, (json) => ({
-    status: 'ok',
-    username: text(json, 'username'),
-    password: text(json, 'password'),
-  }));
-}
-
-function checkRetry(value: unknown): void {
-  if (value === undefined || typeof value === 'boolean') return;
-  const field = 'retryConnectedElsewhere';
-  if (typeof value !== 'object')
-    refuse(field, 'true, false or waits: { baseMs?, capMs?, random? }');
-  checkNames(checkOptions(value, field), BACKOFF_NAMES, field);
-}
-
-function messageJson({ deviceId, registrationId, content, type }: UnsealedMessage): object {
-  return {
-    type: ENVELOPE_TYPE[type],
-    destinationDeviceId: deviceId,
-    destinationRegistrationId: registrationId,
-    content: base64(content),
-  };
-}
-
-function certificateOfAnswer(answer: HttpAnswer): CertificateOutcome {
-  return readAnswer(answer, ({ certificate }) => ({
-    status: 'ok',
-    certificate: bytesOfBase64(certificate, 'certificate'),
-  }));
 }

@@ -7,7 +7,7 @@ import type {
   UnauthProfilesService,
 } from '@signalapp/libsignal-client/dist/net.js';
 import { checkUsername } from '../arguments.js';
-import type { MessageAck } from '../transport.js';
+import type { MessageAck } from '../account-transport.js';
 
 /**
  * Part of an authenticated connection that is used: libsignal's `AuthenticatedChatConnection` is

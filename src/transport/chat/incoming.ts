@@ -1,7 +1,7 @@
 import type { SealcastError } from '../../errors.js';
 import { refuse } from '../arguments.js';
 import type { AuthenticatedListener, ConnectionListener } from './connection-source.js';
-import type { TransportListener } from '../transport.js';
+import type { TransportListener } from '../account-transport.js';
 
 /**
  * Messages that are kept while there is no listener. The service keeps them, too, until they are

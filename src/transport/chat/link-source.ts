@@ -1,5 +1,5 @@
 import type { Net, ProvisioningConnection } from '@signalapp/libsignal-client/dist/net.js';
-import type { MessageAck } from '../transport.js';
+import type { MessageAck } from '../account-transport.js';
 import {
   chatConnections,
   type AuthenticatedConnection,

@@ -1,7 +1,8 @@
 import { request } from 'node:https';
 import { refuse } from '../arguments.js';
 import { refusalOfAnswer, type HttpAnswer } from '../mapping/http.js';
-import type { Refusal, StorageOutcome } from '../transport.js';
+import type { Refusal } from '../transport.js';
+import type { StorageOutcome } from '../account-transport.js';
 
 /** Signal's storage service, which is no part of the chat service. */
 export interface StorageService {

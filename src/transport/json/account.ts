@@ -7,7 +7,7 @@ import {
   base64OrNull,
 } from './answer-fields.js';
 import type { HttpAnswer } from '../mapping/http.js';
-import type { AccountAttributes, ProfileOutcome, ProfileUpload } from '../transport.js';
+import type { AccountAttributes, ProfileOutcome, ProfileUpload } from '../account-transport.js';
 
 const IDENTITY_KEY_BYTES = 33;
 const VERIFIER_BYTES = 32;

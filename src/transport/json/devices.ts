@@ -1,5 +1,5 @@
 import type { HttpAnswer } from '../mapping/http.js';
-import type { DevicesOutcome, LinkedDevice } from '../transport.js';
+import type { DevicesOutcome, LinkedDevice } from '../account-transport.js';
 import { list, number, optionalBytesOfBase64, readAnswer, record } from './answer-fields.js';
 
 /** The answer to `GET /v1/devices` (Signal-Server: DeviceInfoList, DeviceInfo, 2026-08). */

@@ -1,14 +1,13 @@
 import type { PreKeyBundle } from '@signalapp/libsignal-client';
 import { bytesOfBase64, list, number, readAnswer, record, base64 } from './answer-fields.js';
 import { isRecord, type HttpAnswer } from '../mapping/http.js';
+import type { PreKeyBundleFields, PreKeysOutcome } from '../transport.js';
 import type {
-  PreKeyBundleFields,
   PreKeyCountOutcome,
-  PreKeysOutcome,
   PreKeyUpload,
   PublicPreKey,
   SignedPublicPreKey,
-} from '../transport.js';
+} from '../account-transport.js';
 
 export function fieldsOf(bundle: PreKeyBundle): PreKeyBundleFields {
   const preKeyId = bundle.preKeyId();
