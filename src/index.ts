@@ -5,7 +5,7 @@ export { open, type OpenedAccount, type OpenOptions } from './account/open.js';
 export type { AccountDevice } from './account/account-types.js';
 export { listContacts, type ContactSummary } from './account/contact-list.js';
 export { DeviceLink, linkDevice, type LinkOptions } from './link/link-device.js';
-export type { LinkedAccount, LinkEvent } from './link/link-events.js';
+export type { LinkedAccount, LinkEvent } from './link/link-task.js';
 export {
   Registration,
   resumeRegistration,
@@ -123,7 +123,6 @@ export {
 } from './transport/chat/signal-net.js';
 export type { StorageService } from './transport/chat/storage-host.js';
 export type { LinkNet } from './transport/chat/link-source.js';
-export type { RegistrationNet } from './transport/chat/registration-source.js';
 export type { BackoffOptions } from './util/backoff.js';
 export type {
   AuthenticatedConnection,
@@ -133,6 +132,7 @@ export type {
   ConnectionListener,
   ConnectionSource,
   UnauthenticatedConnection,
+  RegistrationNet,
 } from './transport/chat/connection-source.js';
 export type {
   AccessKey,

@@ -1,5 +1,5 @@
 import { SealcastError } from '../errors.js';
-import { isPrimary } from '../util/primary-device.js';
+import { isPrimary } from '../util/addresses.js';
 
 /** Functions that a device has, by the service's names. */
 export type Capabilities = Readonly<Record<string, boolean>>;

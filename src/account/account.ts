@@ -17,6 +17,7 @@ import {
   checkPolicies,
   checkSharedOptions,
   type Internals,
+  OPENER_NAMES,
 } from '../runtime/options.js';
 import type { ProfileInput } from './profile-upload.js';
 import { Broadcaster, type BroadcasterOptions } from '../broadcast/broadcaster.js';
@@ -27,7 +28,6 @@ import type {
 } from '../broadcast/broadcast-reader.js';
 import { SealcastError } from '../errors.js';
 import type { AccountEvents } from './account-events.js';
-import { OPENER_NAMES } from '../runtime/option-names.js';
 import { checkOptions, type PublicKeyInput } from '../sealer/options.js';
 import { Receiver, type ReceiverOptions } from '../receive/receiver.js';
 import { EventRelay } from '../util/event-relay.js';

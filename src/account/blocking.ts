@@ -4,8 +4,7 @@ import { contactChange } from '../store/tables/contacts.js';
 import { type AccountRuntime, OWN_LOCKS } from '../runtime/account-runtime.js';
 import type { Records } from '../runtime/records.js';
 import { unlessAborted } from '../util/abort.js';
-import { isPrimary } from '../util/primary-device.js';
-import { parseServiceId } from '../util/service-id.js';
+import { parseServiceId, isPrimary } from '../util/addresses.js';
 import { OWN_CALL_NAMES, type OwnCallOptions } from './account-types.js';
 import type { Rotation } from './profile-key-rotation.js';
 

@@ -20,7 +20,7 @@ import {
   type FetchProfileOptions,
 } from './account-types.js';
 import type { AccountRuntime } from '../runtime/account-runtime.js';
-import { parseServiceId } from '../util/service-id.js';
+import { parseServiceId } from '../util/addresses.js';
 import { archiveSessions, Records } from '../runtime/records.js';
 import { SendGuard } from '../runtime/send-guard.js';
 import { isOtherIdentity, onIdentityKey } from '../access/contact-identity.js';

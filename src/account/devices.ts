@@ -6,7 +6,7 @@ import { credentialsRemoval } from '../store/tables/credentials.js';
 import { refusalError } from '../transport/refusal-errors.js';
 import type { AccountDevice } from './account-types.js';
 import type { AccountTransport, LinkedDevice } from '../transport/account-transport.js';
-import { isPrimary, PRIMARY_DEVICE_ID, requirePrimary } from '../util/primary-device.js';
+import { isPrimary, PRIMARY_DEVICE_ID, requirePrimary } from '../util/addresses.js';
 
 const MAX_DEVICE_ID = 127;
 

@@ -1,7 +1,6 @@
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
-import { OPENER_NAMES } from '../runtime/option-names.js';
-import { checkAccount, checkStore } from '../runtime/options.js';
+import { checkAccount, checkStore, OPENER_NAMES } from '../runtime/options.js';
 import { checkObject, refuse } from '../sealer/options.js';
 import { openStore } from '../store/lmdb/open.js';
 import { decodeAccount, loadAccount } from '../store/tables/account.js';

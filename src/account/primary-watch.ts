@@ -13,7 +13,7 @@ import { refusalError } from '../transport/refusal-errors.js';
 import type { Refusal } from '../transport/transport.js';
 import type { AccountTransport, FetchedProfile } from '../transport/account-transport.js';
 import { isSameBytes } from '../util/bytes.js';
-import { isPrimary } from '../util/primary-device.js';
+import { isPrimary } from '../util/addresses.js';
 import { PreKeysSchedule } from './prekeys/schedule.js';
 import { StorageReader, type StoredRecords } from './storage-reader.js';
 

@@ -17,7 +17,7 @@ import { attributesWith } from './attributes.js';
 import { type AccountRuntime, OWN_LOCKS } from '../runtime/account-runtime.js';
 import { profileUpload } from './profile-upload.js';
 import { refusalError } from '../transport/refusal-errors.js';
-import { requirePrimary } from '../util/primary-device.js';
+import { requirePrimary } from '../util/addresses.js';
 
 const PROFILE_KEY_BYTES = 32;
 interface RotationOptions {

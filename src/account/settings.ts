@@ -24,13 +24,12 @@ import {
   type UnidentifiedAccessPair,
 } from './account-types.js';
 import { type AccountRuntime, OWN_LOCKS } from '../runtime/account-runtime.js';
-import { parseServiceId } from '../util/service-id.js';
+import { parseServiceId, isPrimary, requirePrimary } from '../util/addresses.js';
 import { checkProfile, profileUpload, type ProfileInput } from './profile-upload.js';
 import { Records } from '../runtime/records.js';
 import { isDefinite, refusalError } from '../transport/refusal-errors.js';
 import { Blocking } from './blocking.js';
 import { Rotation } from './profile-key-rotation.js';
-import { isPrimary, requirePrimary } from '../util/primary-device.js';
 import { unlessAborted, withAnySignal } from '../util/abort.js';
 
 const AGAIN =

@@ -2,7 +2,7 @@ import type { BroadcastRecord } from '../store/tables/broadcasts.js';
 import type { DeliveryStatus, OutboxRecord } from '../store/tables/outbox.js';
 import type { Store } from '../store/store.js';
 import { checkObject, checkOptions, refuse } from '../sealer/options.js';
-import { isBroadcastId } from '../util/service-id.js';
+import { isBroadcastId } from './options.js';
 import type { NamesOf } from '../util/known-names.js';
 import type { Counts } from './delivery.js';
 

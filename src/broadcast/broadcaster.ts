@@ -11,7 +11,7 @@ import {
   type Recipients,
 } from './options.js';
 import type { PendingIdentity } from '../account/account-types.js';
-import { parseServiceId } from '../util/service-id.js';
+import { parseServiceId } from '../util/addresses.js';
 import {
   BroadcastReader,
   checkId,
@@ -27,10 +27,10 @@ import {
   type Internals,
   type Policies,
   type SharedOptions,
+  OPENER_NAMES,
 } from '../runtime/options.js';
 import { MAX_EXPIRE_TIMER } from '../content/index.js';
 import { SealcastError } from '../errors.js';
-import { OPENER_NAMES } from '../runtime/option-names.js';
 import {
   checkInteger,
   checkOptions,

@@ -1,6 +1,6 @@
 import { SealcastError } from '../errors.js';
 import type { Recipients } from './options.js';
-import { parseServiceId } from '../util/service-id.js';
+import { parseServiceId } from '../util/addresses.js';
 import type { Outbox } from './outbox.js';
 import { addedChange } from './delivery.js';
 

@@ -1,10 +1,20 @@
 import { checkBody, MAX_TIMESTAMP_MS, type MessageFields } from '../content/index.js';
-import { isBroadcastId } from '../util/service-id.js';
-import { checkBoolean } from '../runtime/options.js';
-import { checkInteger, checkObject, checkOptions, checkSignal, refuse } from '../sealer/options.js';
+import {
+  checkInteger,
+  checkObject,
+  checkOptions,
+  checkSignal,
+  refuse,
+  checkBoolean,
+} from '../sealer/options.js';
 import { checkNames, type NamesOf } from '../util/known-names.js';
 import type { ClockSkew } from '../runtime/service-time.js';
 import type { SealcastError } from '../errors.js';
+
+/** Ids of broadcasts are file-name-like, so that one can be the beginning of a key. */
+const ID_PATTERN = /^[\w.:-]{1,128}$/;
+export const isBroadcastId = (value: unknown): value is string =>
+  typeof value === 'string' && ID_PATTERN.test(value);
 
 /** Service ids, in any order, one or more times. */
 export type Recipients = Iterable<string> | AsyncIterable<string>;

@@ -6,7 +6,7 @@ import { contactChange, type ContactRecord } from '../store/tables/contacts.js';
 import type { ResendQueue } from '../runtime/resend-queue.js';
 import { SharedEncryption } from '../session/shared-encryption.js';
 import { Semaphore } from '../util/semaphore.js';
-import { isPrimary } from '../util/primary-device.js';
+import { isPrimary } from '../util/addresses.js';
 import { OwnDeviceSender } from '../runtime/own-device-sender.js';
 import { SendGuard } from '../runtime/send-guard.js';
 import type { SealcastError } from '../errors.js';

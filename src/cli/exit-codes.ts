@@ -66,3 +66,21 @@ const OF_CODES: Partial<Record<SealcastErrorCode, ExitCode>> = {
 
 /** Exit code for an error of the library. */
 export const exitCodeOf = (code: SealcastErrorCode): ExitCode => OF_CODES[code] ?? EXIT.unexpected;
+
+/** Failure of a command, with what to do about it, for the person who typed the command. */
+export class CommandError extends Error {
+  override readonly name = 'CommandError';
+  readonly exitCode: ExitCode;
+  readonly hint: string | undefined;
+
+  constructor(message: string, options: { readonly exitCode?: ExitCode; readonly hint?: string }) {
+    super(message);
+    this.exitCode = options.exitCode ?? EXIT.unexpected;
+    this.hint = options.hint;
+  }
+}
+
+/** @throws CommandError with exit code 1 */
+export function refuseUsage(message: string, hint?: string): never {
+  throw new CommandError(message, { exitCode: EXIT.usage, ...(hint !== undefined && { hint }) });
+}

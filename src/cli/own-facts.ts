@@ -1,7 +1,7 @@
 import type { Store } from '../store/store.js';
 import { decodeAccount, loadAccount } from '../store/tables/account.js';
 import { loadCredentials, wipeCredentials } from '../store/tables/credentials.js';
-import { isPrimary } from '../util/primary-device.js';
+import { isPrimary } from '../util/addresses.js';
 
 /** Account of a store, without its secrets. */
 export interface OwnFacts {

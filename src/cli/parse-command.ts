@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { nearestName } from '../util/known-names.js';
 import { COMMANDS, COMMON_OPTIONS, type CommandName, type CommandSpec } from './command-table.js';
 import type { CommandLine } from './context.js';
-import { refuseUsage } from './command-error.js';
+import { refuseUsage } from './exit-codes.js';
 
 export type ParsedLine =
   | { readonly kind: 'run'; readonly line: CommandLine }

@@ -2,7 +2,7 @@ import { readFileSync, statSync } from 'node:fs';
 import { homedir } from 'node:os';
 import { isAbsolute, join, resolve } from 'node:path';
 import { nearestName } from '../util/known-names.js';
-import { refuseUsage } from './command-error.js';
+import { refuseUsage } from './exit-codes.js';
 
 /** Values of the options that say where things are. */
 export interface PlaceOptions {

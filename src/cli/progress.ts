@@ -1,24 +1,13 @@
 import { styleText } from 'node:util';
 import type { BroadcastProgress } from '../broadcast/run.js';
 import type { Clock } from '../util/clock.js';
+import { count, duration } from './text.js';
 import type { Terminal } from './terminal.js';
 
 const DRAW_MS = 200;
 const LINE_MS = 10_000;
 const MIN_BAR = 10;
 const MAX_BAR = 30;
-
-export const count = (value: number): string => value.toLocaleString('en-US');
-export const plural = (value: number, noun: string): string =>
-  `${count(value)} ${noun}${value === 1 ? '' : 's'}`;
-
-/** A time as people read it: `45 s`, `3 min 20 s`, `2 h 5 min`. */
-export function duration(ms: number): string {
-  const seconds = Math.max(0, Math.round(ms / 1000));
-  const [minutes, hours] = [Math.floor(seconds / 60), Math.floor(seconds / 3600)];
-  if (hours > 0) return `${hours} h ${minutes % 60} min`;
-  return minutes > 0 ? `${minutes} min ${seconds % 60} s` : `${seconds} s`;
-}
 
 /** Speed of a broadcast, from what it had done when it was first looked at. */
 export class Pace {

@@ -1,6 +1,6 @@
 import { crc32, deflateSync } from 'node:zlib';
 import type * as Qr from 'qr';
-import { CommandError } from './command-error.js';
+import { CommandError } from './exit-codes.js';
 
 /** Modules of a QR code with a border, rows from the top; true: dark. */
 export type QrMatrix = readonly (readonly boolean[])[];

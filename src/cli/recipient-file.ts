@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { createReadStream, statSync } from 'node:fs';
 import { createInterface } from 'node:readline';
-import { parseServiceId } from '../util/service-id.js';
-import { refuseUsage } from './command-error.js';
+import { parseServiceId } from '../util/addresses.js';
+import { refuseUsage } from './exit-codes.js';
 
 const PHONE_NUMBER = /^\+?[\d\s().-]{5,}$/;
 const DIGEST_BITS = 256n;

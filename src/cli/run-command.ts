@@ -2,11 +2,10 @@ import { readFileSync } from 'node:fs';
 import { SealcastError } from '../errors.js';
 import { openStore } from '../store/lmdb/open.js';
 import type { Store } from '../store/store.js';
+import type { CommandName } from './command-table.js';
 import { SYSTEM_CLOCK, type Clock } from '../util/clock.js';
-import { CommandError } from './command-error.js';
-import { LOADERS } from './command-loaders.js';
-import type { CommandContext, CommandLine } from './context.js';
-import { EXIT, exitCodeOf, type ExitCode } from './exit-codes.js';
+import type { Command, CommandContext, CommandLine } from './context.js';
+import { EXIT, exitCodeOf, type ExitCode, CommandError } from './exit-codes.js';
 import { helpOf, helpOfAll } from './help.js';
 import { Interrupt, type SignalSource } from './interrupt.js';
 import { parseCommand } from './parse-command.js';
@@ -23,6 +22,27 @@ export interface CommandEnvironment extends Streams {
   readonly serviceOf: (places: Places) => Service | Promise<Service>;
   readonly clock?: Clock;
 }
+
+/** Loads each command on its own: no command loads the needs of another one. */
+const LOADERS: Readonly<Record<CommandName, () => Promise<Command>>> = {
+  link: async () => (await import('./commands/link.js')).link,
+  register: async () => (await import('./commands/register.js')).register,
+  captcha: async () => (await import('./commands/register.js')).captcha,
+  code: async () => (await import('./commands/register.js')).code,
+  import: async () => (await import('./commands/import.js')).importAccount,
+  account: async () => (await import('./commands/account.js')).account,
+  devices: async () => (await import('./commands/account.js')).devices,
+  unlink: async () => (await import('./commands/account.js')).unlink,
+  challenge: async () => (await import('./commands/account.js')).challenge,
+  contacts: async () => (await import('./commands/account.js')).contacts,
+  broadcast: async () => (await import('./commands/broadcast.js')).broadcast,
+  status: async () => (await import('./commands/status.js')).status,
+  resume: async () => (await import('./commands/resume.js')).resume,
+  report: async () => (await import('./commands/report.js')).report,
+  receive: async () => (await import('./commands/receive.js')).receive,
+  doctor: async () => (await import('./commands/doctor.js')).doctor,
+  demo: async () => (await import('./commands/demo.js')).demo,
+};
 
 /**
  * Runs a command line.

@@ -2,10 +2,10 @@ import type { Account } from '../account/account.js';
 import type { Delivery } from '../broadcast/delivery.js';
 import type { BroadcastRun, BroadcastSummary } from '../broadcast/run.js';
 import { SealcastError } from '../errors.js';
-import { CommandError } from './command-error.js';
 import type { CommandContext } from './context.js';
-import { EXIT, type ExitCode } from './exit-codes.js';
-import { count, duration, plural, showProgress } from './progress.js';
+import { EXIT, type ExitCode, CommandError } from './exit-codes.js';
+import { showProgress } from './progress.js';
+import { count, duration, plural } from './text.js';
 
 /** Delivery as a line of NDJSON. */
 const deliveryLine = ({ recipient, status, error }: Delivery): object => ({

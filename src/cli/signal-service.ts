@@ -1,8 +1,7 @@
 import { open, type OpenOptions } from '../account/open.js';
 import type { Store } from '../store/store.js';
 import { loadAccount } from '../store/tables/account.js';
-import { CommandError } from './command-error.js';
-import { EXIT } from './exit-codes.js';
+import { EXIT, CommandError } from './exit-codes.js';
 import {
   whenQueueEmpty,
   type ConnectedAccount,
@@ -17,7 +16,7 @@ import {
   startRegistration,
   type Registration,
 } from '../register/registration.js';
-import type { RegistrationNet } from '../transport/chat/registration-source.js';
+import type { RegistrationNet } from '../transport/chat/connection-source.js';
 import type { LinkNet } from '../transport/chat/link-source.js';
 
 /** Network of a service, and the trust roots that belong to it. */

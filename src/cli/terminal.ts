@@ -1,8 +1,7 @@
 import { once } from 'node:events';
 import { createInterface } from 'node:readline';
 import { Writable } from 'node:stream';
-import { CommandError, refuseUsage } from './command-error.js';
-import { EXIT } from './exit-codes.js';
+import { EXIT, CommandError, refuseUsage } from './exit-codes.js';
 
 /** Input with the parts of a terminal's, where it is one. */
 export type TerminalInput = NodeJS.ReadableStream & {

@@ -1,7 +1,7 @@
 import { open, readdir, readFile, rename, stat } from 'node:fs/promises';
 import { basename, dirname, join } from 'node:path';
 import { refuse } from '../sealer/options.js';
-import { parseServiceId } from '../util/service-id.js';
+import { parseServiceId } from '../util/addresses.js';
 import { fail, failPart, JsonPart } from './parts.js';
 
 /** Version of accounts.json (signal-cli 0.14, 2026-11). */

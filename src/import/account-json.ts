@@ -2,7 +2,7 @@ import { AccountEntropyPool, SvrKey } from '@signalapp/libsignal-client/dist/Acc
 import { MAX_ID } from '../account/prekeys/plan.js';
 import { libsignal } from '../access/libsignal.js';
 import { isSameBytes } from '../util/bytes.js';
-import { parseServiceId } from '../util/service-id.js';
+import { parseServiceId } from '../util/addresses.js';
 import { checkEnvironment, type AccountFiles, type ServiceEnvironment } from './account-files.js';
 import { fail, failPart, JsonPart } from './parts.js';
 

@@ -39,9 +39,9 @@ import {
 import { allPreKeyRemovals } from '../store/tables/prekeys.js';
 import { scanPages } from '../store/scan.js';
 import { isSameBytes } from '../util/bytes.js';
-import { isPrimary } from '../util/primary-device.js';
+import { isPrimary } from '../util/addresses.js';
 import type { Clock } from '../util/clock.js';
-import { SourceDatabase, type RowIdentity } from './account-database.js';
+import { SourceDatabase, type RowIdentity, SourceSettings } from './account-database.js';
 import {
   countCachedMessages,
   exists,
@@ -66,7 +66,6 @@ import { fail } from './parts.js';
 import { SourcePreKeys } from './prekeys.js';
 import { readIdentities, readRecipients } from './recipients.js';
 import { SourceSessions } from './sessions.js';
-import { SourceSettings } from './settings.js';
 import { refuseChanged, refuseInUse, stampOf } from './source-use.js';
 import { CHUNK_ROWS, chunksOf, type StoreWriter } from './store-writer.js';
 

@@ -1,6 +1,6 @@
 import type { AccessMode } from '../access/access-mode.js';
 import { libsignal } from '../access/libsignal.js';
-import { parseServiceId } from '../util/service-id.js';
+import { parseServiceId } from '../util/addresses.js';
 import type { SourceDatabase, SourceRow } from './account-database.js';
 import type { Tally } from './counts.js';
 

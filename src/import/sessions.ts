@@ -2,7 +2,7 @@ import { libsignal } from '../access/libsignal.js';
 import type { Change } from '../store/store.js';
 import type { Device } from '../store/tables/contacts.js';
 import { sessionChangeAt, sessionKey } from '../store/tables/sessions.js';
-import { parseServiceId } from '../util/service-id.js';
+import { parseServiceId } from '../util/addresses.js';
 import type { SourceDatabase, SourceRow } from './account-database.js';
 import type { Tally } from './counts.js';
 

@@ -6,7 +6,6 @@ import { untilAborted, withAnySignal } from '../util/abort.js';
 import { AbortWatch } from '../util/abort-watch.js';
 import { Backoff, type BackoffOptions } from '../util/backoff.js';
 import type { Clock } from '../util/clock.js';
-import { linkUrl } from './link-url.js';
 
 /** Time after which the service closes a connection, ms (Signal-Server, 2026-08). */
 const CODE_LIFE_MS = 90_000;
@@ -202,6 +201,20 @@ function deferred<T>(): {
   // The connection may be lost while nothing waits for its address.
   promise.catch(() => undefined);
   return { promise, resolve, reject };
+}
+
+/**
+ * The URL that a phone reads from a code: the address of a provisioning socket, and a public key
+ * that was made for it.
+ *
+ * `capabilities` is left out: with `backup5` the phone would offer to transfer its history.
+ *
+ * @param address as the service gave it: base64url, with padding
+ * @param publicKey 33 bytes
+ */
+export function linkUrl(address: string, publicKey: Uint8Array): string {
+  const key = Buffer.from(publicKey).toString('base64');
+  return `sgnl://linkdevice?uuid=${encodeURIComponent(address)}&pub_key=${encodeURIComponent(key)}`;
 }
 
 /** The connection may be gone: then the service takes the message for undelivered. */

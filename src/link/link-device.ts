@@ -7,8 +7,7 @@ import { linkConnections, type LinkNet, type LinkSource } from '../transport/cha
 import { BACKOFF_NAMES, type BackoffOptions } from '../util/backoff.js';
 import { SYSTEM_CLOCK, type Clock } from '../util/clock.js';
 import { checkNames, type NamesOf } from '../util/known-names.js';
-import type { LinkedAccount, LinkEvent } from './link-events.js';
-import type { LinkTaskOptions } from './link-task.js';
+import type { LinkTaskOptions, LinkedAccount, LinkEvent } from './link-task.js';
 
 const TIMEOUT_MS = 600_000;
 const MIN_TIMEOUT_MS = 1_000;

@@ -1,15 +1,14 @@
 import { EventEmitter } from 'node:events';
 import {
   checkAccountTransport,
-  checkBoolean,
   checkPolicies,
   checkSharedOptions,
   type Internals,
   type Policies,
   type SharedOptions,
+  OPENER_NAMES,
 } from '../runtime/options.js';
-import { OPENER_NAMES } from '../runtime/option-names.js';
-import { checkOptions } from '../sealer/options.js';
+import { checkOptions, checkBoolean } from '../sealer/options.js';
 import type { ReceiveService } from './service.js';
 import type { ReceiverEvents } from './events.js';
 import type { ReceivedMessage, ReceiverStats } from './types.js';

@@ -7,7 +7,7 @@ import {
   type PendingRegistrationRecord,
 } from '../store/tables/credentials.js';
 import type { Change, Store } from '../store/store.js';
-import { PRIMARY_DEVICE_ID } from '../util/primary-device.js';
+import { PRIMARY_DEVICE_ID } from '../util/addresses.js';
 import { masterSecretsOf } from './pending-registration.js';
 
 const isDefault = (capabilities: Capabilities): boolean =>

@@ -1,6 +1,6 @@
 import { SealcastError } from '../errors.js';
 import { checkArray, checkObject, refuse } from '../sealer/options.js';
-import type { RegistrationNet } from '../transport/chat/registration-source.js';
+import type { RegistrationNet } from '../transport/chat/connection-source.js';
 
 /** E.164: a plus sign, a country code, at most 15 digits in all. */
 const NUMBER = /^\+[1-9]\d{6,14}$/;

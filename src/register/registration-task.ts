@@ -17,11 +17,11 @@ import {
   type RegisterOutcome,
   type RegistrationSession,
 } from '../transport/chat/registration-requests.js';
-import type { RegistrationNet } from '../transport/chat/registration-source.js';
+import type { RegistrationNet } from '../transport/chat/connection-source.js';
 import type { RegistrationRefusal } from '../transport/mapping/registration.js';
 import { Backoff, type BackoffOptions } from '../util/backoff.js';
 import type { Clock } from '../util/clock.js';
-import { PRIMARY_DEVICE_ID } from '../util/primary-device.js';
+import { PRIMARY_DEVICE_ID } from '../util/addresses.js';
 import {
   createPendingRegistration,
   registerRequestOf,

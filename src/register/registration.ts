@@ -1,9 +1,9 @@
 import { checkCapabilities, PRIMARY_CAPABILITIES } from '../access/capabilities.js';
 import { SealcastError } from '../errors.js';
-import { checkBoolean, checkStore } from '../runtime/options.js';
-import { checkObject, checkOptions, checkSignal } from '../sealer/options.js';
+import { checkStore } from '../runtime/options.js';
+import { checkObject, checkOptions, checkSignal, checkBoolean } from '../sealer/options.js';
 import type { Store } from '../store/store.js';
-import type { RegistrationNet } from '../transport/chat/registration-source.js';
+import type { RegistrationNet } from '../transport/chat/connection-source.js';
 import { BACKOFF_NAMES, type BackoffOptions } from '../util/backoff.js';
 import { SYSTEM_CLOCK, type Clock } from '../util/clock.js';
 import { checkNames, type NamesOf } from '../util/known-names.js';

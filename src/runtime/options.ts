@@ -1,5 +1,7 @@
+import { LIMIT_NAMES } from '../broadcast/options.js';
 import { isPni } from '../access/access-mode.js';
 import {
+  checkBoolean,
   checkInteger,
   checkKeyPair,
   checkObject,
@@ -18,7 +20,7 @@ import type { Transport } from '../transport/transport.js';
 import type { AccountTransport } from '../transport/account-transport.js';
 import type { Clock } from '../util/clock.js';
 import { checkNames, type NamesOf } from '../util/known-names.js';
-import { parseServiceId } from '../util/service-id.js';
+import { parseServiceId } from '../util/addresses.js';
 import { Telemetry, type Logger } from './telemetry.js';
 import { checkedTransport } from '../transport/checked-transport.js';
 import { requireCodeGeneration } from '../util/code-generation.js';
@@ -88,6 +90,18 @@ export const SHARED_NAMES = {
   unsealedFallback: true,
   onIdentityChange: true,
 } as const satisfies NamesOf<SharedOptions & Policies>;
+
+/**
+ * Names of the options of `Broadcaster.open`, `Receiver.open` and `openAccount`.
+ *
+ * Each function knows the names of the others too: callers pass one options object to all of them.
+ */
+export const OPENER_NAMES = {
+  ...SHARED_NAMES,
+  ...LIMIT_NAMES,
+  maintainPreKeys: true,
+  capabilities: true,
+} as const;
 
 const ACCOUNT_NAMES = {
   aci: true,
@@ -257,10 +271,4 @@ export function checkAccount(account: unknown): AccountRecord {
     // Last: no check refuses after the copy of the private key is made.
     identityPrivateKey: copyPrivateKey(pair['privateKey'], 'account.identityKeyPair.privateKey'),
   };
-}
-
-export function checkBoolean(value: unknown, field: string, fallback: boolean): boolean {
-  if (value === undefined) return fallback;
-  if (typeof value !== 'boolean') refuse(field, 'true or false');
-  return value;
 }

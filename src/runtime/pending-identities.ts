@@ -5,7 +5,7 @@ import type { PendingIdentity } from '../account/account-types.js';
 import { archiveSessions, Records } from './records.js';
 import { onAccepted } from '../access/contact-identity.js';
 import type { AccountRuntime } from './account-runtime.js';
-import { parseServiceId } from '../util/service-id.js';
+import { parseServiceId } from '../util/addresses.js';
 
 /** New identity keys of contacts that wait to be accepted. */
 export class Identities {

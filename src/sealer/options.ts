@@ -200,6 +200,12 @@ export function checkKeyPair(value: unknown, field: string): Readonly<Record<str
   return pair;
 }
 
+export function checkBoolean(value: unknown, field: string, fallback: boolean): boolean {
+  if (value === undefined) return fallback;
+  if (typeof value !== 'boolean') refuse(field, 'true or false');
+  return value;
+}
+
 export function checkInteger(
   value: unknown,
   field: string,

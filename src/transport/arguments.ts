@@ -1,5 +1,5 @@
 import { SealcastError } from '../errors.js';
-import type { Libsignal, ServiceId } from './chat/libsignal.js';
+import type { Libsignal, ServiceId } from './mapping/libsignal.js';
 import type {
   AccessKey,
   OutboundMessage,

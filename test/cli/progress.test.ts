@@ -1,7 +1,7 @@
 import { PassThrough } from 'node:stream';
 import { describe, expect, it } from 'vitest';
-import { duration, Pace, progressText, showProgress } from '#dist/src/cli/progress.js';
-import { table } from '#dist/src/cli/text-table.js';
+import { Pace, progressText, showProgress } from '#dist/src/cli/progress.js';
+import { table, duration } from '#dist/src/cli/text.js';
 import { Terminal } from '#dist/src/cli/terminal.js';
 import type { BroadcastProgress } from 'sealcast';
 import { ManualClock } from '../fakes/manual-clock.js';

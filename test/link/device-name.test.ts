@@ -2,7 +2,7 @@ import { PrivateKey } from '@signalapp/libsignal-client';
 import { describe, expect, test } from 'vitest';
 import { encodeDeviceName } from '#dist/src/content/provisioning.js';
 import { decryptDeviceName, encryptDeviceName } from '#dist/src/link/device-name.js';
-import { linkUrl } from '#dist/src/link/link-url.js';
+import { linkUrl } from '#dist/src/link/code-rotation.js';
 
 const bytesOf = (base64: string): Uint8Array<ArrayBuffer> =>
   Uint8Array.from(Buffer.from(base64, 'base64'));

@@ -4,7 +4,7 @@ import { PublicKey } from '@signalapp/libsignal-client';
 import { Net } from '@signalapp/libsignal-client/dist/net.js';
 import { signalNet, type SignalNetOptions } from 'sealcast';
 import { describe, expect, it } from 'vitest';
-import { VERSION } from '#dist/src/util/version.js';
+import { VERSION } from '#dist/src/transport/chat/signal-net.js';
 import { packageRoot } from '../harness/consumer-project.js';
 import { refusedField } from '../harness/refusals.js';
 

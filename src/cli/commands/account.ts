@@ -1,8 +1,8 @@
-import { refuseUsage } from '../command-error.js';
+import { listContacts, type ContactSummary } from '../../account/contact-list.js';
 import type { CommandContext } from '../context.js';
-import { EXIT, type ExitCode } from '../exit-codes.js';
+import { EXIT, type ExitCode, refuseUsage } from '../exit-codes.js';
 import { readOwnFacts } from '../own-facts.js';
-import { table } from '../text-table.js';
+import { plural, table } from '../text.js';
 
 const MAX_DEVICE_ID = 127;
 /** A name comes from another device: no control character of it reaches the terminal. */
@@ -89,4 +89,27 @@ export async function challenge(context: CommandContext): Promise<ExitCode> {
   await terminal.data('answered');
   terminal.say('to go on: sealcast resume');
   return EXIT.done;
+}
+
+/** `sealcast contacts` */
+export async function contacts({ line, terminal, openStore }: CommandContext): Promise<ExitCode> {
+  await using store = await openStore();
+  let all = 0;
+  let sealable = 0;
+  for await (const contact of listContacts(store)) {
+    all += 1;
+    if (contact.canSeal && !contact.blocked) sealable += 1;
+    if (line.has('json')) await terminal.json(contact);
+    else await terminal.data(`${contact.serviceId}  ${wordsFor(contact)}`);
+  }
+  terminal.say(`${plural(all, 'contact')}, ${sealable} that can be sealed to`);
+  return EXIT.done;
+}
+
+function wordsFor({ canSeal, blocked, hasPendingIdentity }: ContactSummary): string {
+  return [
+    canSeal ? 'sealed' : 'no access key',
+    ...(blocked ? ['blocked'] : []),
+    ...(hasPendingIdentity ? ['new identity key waits'] : []),
+  ].join(', ');
 }

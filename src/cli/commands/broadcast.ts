@@ -1,11 +1,10 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
 import { MAX_BODY_BYTES } from '../../content/limits.js';
-import { isBroadcastId } from '../../util/service-id.js';
-import { refuseUsage } from '../command-error.js';
+import { isBroadcastId } from '../../broadcast/options.js';
 import type { CommandContext } from '../context.js';
-import type { ExitCode } from '../exit-codes.js';
-import { count, plural } from '../progress.js';
+import { type ExitCode, refuseUsage } from '../exit-codes.js';
+import { count, plural } from '../text.js';
 import { RecipientFile, type RecipientFacts } from '../recipient-file.js';
 import { watchRun } from '../run-watch.js';
 

@@ -2,7 +2,8 @@ import { Broadcaster } from '../../broadcast/broadcaster.js';
 import { MemoryStore } from '../../store/memory.js';
 import type { CommandContext } from '../context.js';
 import { EXIT, type ExitCode } from '../exit-codes.js';
-import { count, duration, plural, showProgress } from '../progress.js';
+import { showProgress } from '../progress.js';
+import { count, duration, plural } from '../text.js';
 
 const DEFAULT_SUBSCRIBERS = 200;
 const MAX_SUBSCRIBERS = 10_000;

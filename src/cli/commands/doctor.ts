@@ -2,11 +2,10 @@ import { statfs } from 'node:fs/promises';
 import { listContacts } from '../../account/contact-list.js';
 import { SealcastError } from '../../errors.js';
 import type { Store } from '../../store/store.js';
-import { CommandError } from '../command-error.js';
 import type { CommandContext } from '../context.js';
-import { EXIT, type ExitCode } from '../exit-codes.js';
+import { EXIT, type ExitCode, CommandError } from '../exit-codes.js';
 import { readOwnFacts, type OwnFacts } from '../own-facts.js';
-import { count, plural } from '../progress.js';
+import { count, plural } from '../text.js';
 import type { ConnectedAccount } from '../service.js';
 
 type Verdict = 'ok' | 'warn' | 'fail' | 'skip';

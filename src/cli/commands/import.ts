@@ -1,10 +1,9 @@
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { importSignalCli } from '../../import/import-signal-cli.js';
-import { refuseUsage } from '../command-error.js';
 import type { CommandContext } from '../context.js';
-import { EXIT, type ExitCode } from '../exit-codes.js';
-import { count } from '../progress.js';
+import { EXIT, type ExitCode, refuseUsage } from '../exit-codes.js';
+import { count } from '../text.js';
 
 /** `sealcast import` */
 export async function importAccount(context: CommandContext): Promise<ExitCode> {

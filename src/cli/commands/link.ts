@@ -1,10 +1,9 @@
 import { writeFileSync } from 'node:fs';
-import { CommandError, refuseUsage } from '../command-error.js';
 import type { CommandContext } from '../context.js';
-import { EXIT, type ExitCode } from '../exit-codes.js';
-import { duration } from '../progress.js';
+import { EXIT, type ExitCode, CommandError, refuseUsage } from '../exit-codes.js';
+import { duration } from '../text.js';
 import { drawQr, encodeQr, pngOfQr, svgOfQr } from '../qr-code.js';
-import type { LinkedAccount } from '../../link/link-events.js';
+import type { LinkedAccount } from '../../link/link-task.js';
 
 const DEFAULT_NAME = 'sealcast';
 const MAX_NAME_LENGTH = 50;

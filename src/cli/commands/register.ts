@@ -1,8 +1,7 @@
 import { SealcastError } from '../../errors.js';
 import type { RegisteredAccount } from '../../register/registration-types.js';
-import { refuseUsage } from '../command-error.js';
 import type { CommandContext } from '../context.js';
-import { EXIT, type ExitCode } from '../exit-codes.js';
+import { EXIT, type ExitCode, refuseUsage } from '../exit-codes.js';
 
 const CAPTCHA_PAGE = 'https://signalcaptchas.org/registration/generate.html';
 

@@ -3,9 +3,8 @@ import {
   type DeliveriesOptions,
   type StoredDeliveryStatus,
 } from '../../broadcast/broadcast-reader.js';
-import { refuseUsage } from '../command-error.js';
 import type { CommandContext } from '../context.js';
-import { EXIT, type ExitCode } from '../exit-codes.js';
+import { EXIT, type ExitCode, refuseUsage } from '../exit-codes.js';
 
 const STATUSES: readonly string[] = [
   'sealed',

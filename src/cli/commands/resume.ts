@@ -1,8 +1,7 @@
 import { BroadcastReader } from '../../broadcast/broadcast-reader.js';
-import { refuseUsage } from '../command-error.js';
 import type { CommandContext } from '../context.js';
-import { EXIT, type ExitCode } from '../exit-codes.js';
-import { plural } from '../progress.js';
+import { EXIT, type ExitCode, refuseUsage } from '../exit-codes.js';
+import { plural } from '../text.js';
 import { watchRun } from '../run-watch.js';
 
 /** `sealcast resume` */

@@ -1,9 +1,7 @@
 import { BroadcastReader, type BroadcastStatus } from '../../broadcast/broadcast-reader.js';
-import { refuseUsage } from '../command-error.js';
 import type { CommandContext } from '../context.js';
-import { EXIT, type ExitCode } from '../exit-codes.js';
-import { count } from '../progress.js';
-import { table } from '../text-table.js';
+import { EXIT, type ExitCode, refuseUsage } from '../exit-codes.js';
+import { table, count } from '../text.js';
 
 const COUNTS = ['recipients', 'sealed', 'unsealed', 'unregistered', 'failed', 'waiting'] as const;
 

@@ -1,4 +1,4 @@
-import { requirePrimary } from '../../util/primary-device.js';
+import { requirePrimary } from '../../util/addresses.js';
 import {
   checkAttributes,
   checkCapabilities,

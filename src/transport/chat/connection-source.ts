@@ -68,6 +68,9 @@ export interface ConnectionSource {
 /** The part of libsignal's `Net` that connects. */
 export type ChatNet = Pick<Net, 'connectAuthenticatedChat' | 'connectUnauthenticatedChat'>;
 
+/** The part of libsignal's `Net` with which a number is registered. */
+export type RegistrationNet = Pick<Net, 'connectUnauthenticatedChat' | 'svr2'>;
+
 /** Credentials of a device on the chat service. */
 export interface ChatAccount {
   /** `{aci}.{device id}`, as the service knows this device. */

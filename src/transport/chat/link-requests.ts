@@ -8,11 +8,10 @@ import {
   refusalOfAnswer,
   type HttpAnswer,
 } from '../mapping/http.js';
-import { LibsignalRefusals } from '../mapping/libsignal.js';
+import { LibsignalRefusals, loadLibsignal, type Libsignal } from '../mapping/libsignal.js';
 import type { ProvisioningConnection } from '@signalapp/libsignal-client/dist/net.js';
 import { refusedError } from './connection-pool.js';
 import { TimedOut } from './in-flight.js';
-import { loadLibsignal, type Libsignal } from './libsignal.js';
 import type { LinkSource, ProvisioningListener } from './link-source.js';
 
 /** Longest time for a connection, and for a request over it, ms. */

@@ -21,7 +21,7 @@ import {
 } from '../mapping/registration.js';
 import { TimedOut } from './in-flight.js';
 import { end } from './link-requests.js';
-import type { RegistrationNet } from './registration-source.js';
+import type { RegistrationNet } from './connection-source.js';
 
 /** Longest time for one step, its connection included, ms. */
 const STEP_TIMEOUT_MS = 30_000;

@@ -2,10 +2,12 @@ import type { Net } from '@signalapp/libsignal-client/dist/net.js';
 import type * as NetModule from '@signalapp/libsignal-client/dist/net.js';
 import { SealcastError } from '../../errors.js';
 import { checkNames, type NamesOf } from '../../util/known-names.js';
-import { VERSION } from '../../util/version.js';
 import { checkOptions, isIntegerIn, refuse } from '../arguments.js';
 import { SIGNAL_AUTHORITY } from './signal-authority.js';
 import type { StorageService } from './storage-host.js';
+
+/** Version of this package, as in package.json. */
+export const VERSION = '0.1.0';
 
 /** Signal's service: the one that people use, or the one that Signal tests with. */
 export type SignalEnvironment = 'production' | 'staging';

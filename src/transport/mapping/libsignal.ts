@@ -1,9 +1,32 @@
 import type { MismatchedDevicesError, RateLimitChallengeError } from '@signalapp/libsignal-client';
-import type { TransportRefusalReason } from '../../errors.js';
+import type * as Module from '@signalapp/libsignal-client';
+import { SealcastError, type TransportRefusalReason } from '../../errors.js';
 import { ConnectionEnded, TimedOut } from '../chat/in-flight.js';
 import { CLIENT_TOO_OLD, mismatchedDevices, refusalOfAnswer } from './http.js';
-import type { Libsignal } from '../chat/libsignal.js';
 import type { Refusal } from '../transport.js';
+
+/**
+ * Parts of libsignal that this room uses: how it reads service ids, and the codes of its errors.
+ */
+export type Libsignal = Pick<typeof Module, 'ErrorCode' | 'ServiceId'>;
+export type ServiceId = Module.ServiceId;
+
+/**
+ * Loads libsignal, when a transport is made and not before. Its addon takes long to load, and
+ * sealing alone does not need it.
+ *
+ * @throws SealcastError ERR_LIBSIGNAL_UNAVAILABLE where its addon does not load (it has none for
+ *   musl, 0.103).
+ */
+export async function loadLibsignal(): Promise<Libsignal> {
+  try {
+    return await import('@signalapp/libsignal-client');
+  } catch (cause) {
+    throw new SealcastError('ERR_LIBSIGNAL_UNAVAILABLE', 'libsignal could not be loaded', {
+      cause,
+    });
+  }
+}
 
 /**
  * Statuses that libsignal's typed calls have no error of their own for: all that is left of them is
