@@ -1,5 +1,6 @@
 import type { AccountRuntime } from '../runtime/account-runtime.js';
 import { OWN_LOCKS } from '../runtime/account-runtime.js';
+import { SendGuard } from '../runtime/send-guard.js';
 import type { SealcastError } from '../errors.js';
 import { loadOwnRecords } from '../store/tables/account.js';
 import { loadCapabilities } from '../store/tables/credentials.js';
@@ -79,6 +80,7 @@ async function attempt(
       linked,
       attributes: attributes?.capabilities,
     });
+    SendGuard.of(store).assertOwned();
     // Checked by the caller; read again, as a transport may replace its methods.
     return (await transport.setCapabilities?.(whole, { signal })) ?? { status: 'ok' };
   });

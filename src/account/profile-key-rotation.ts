@@ -12,6 +12,7 @@ import {
 import type { Change } from '../store/store.js';
 import type { AccountTransport } from '../transport/account-transport.js';
 import { profileKeyChange } from '../runtime/account-record.js';
+import { SendGuard } from '../runtime/send-guard.js';
 import type { Capabilities } from '../access/capabilities.js';
 import { attributesWith } from './attributes.js';
 import { type AccountRuntime, OWN_LOCKS } from '../runtime/account-runtime.js';
@@ -124,7 +125,9 @@ export class Rotation {
     const known = checkKnown(profile, attributes);
     const { profileKey } = rotation;
     const options = { signal: this.#signal };
+    const guard = SendGuard.of(this.#runtime.options.store);
     const upload = await profileUpload(known.profile, profileKey, account.aci);
+    guard.assertOwned();
     const uploaded = await this.#transport.setProfile(upload, options);
     if (uploaded.status !== 'ok')
       throw refusalError(uploaded, `the profile was not uploaded (${PENDING})`);
@@ -132,6 +135,7 @@ export class Rotation {
       profileKey,
       capabilities: this.#capabilities,
     });
+    guard.assertOwned();
     const registered = await this.#transport.setAccountAttributes(whole, options);
     if (registered.status !== 'ok')
       throw refusalError(registered, `the access key was not registered (${PENDING})`);

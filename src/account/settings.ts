@@ -27,6 +27,7 @@ import { type AccountRuntime, OWN_LOCKS } from '../runtime/account-runtime.js';
 import { parseServiceId, isPrimary, requirePrimary } from '../util/addresses.js';
 import { checkProfile, profileUpload, type ProfileInput } from './profile-upload.js';
 import { Records } from '../runtime/records.js';
+import { SendGuard } from '../runtime/send-guard.js';
 import { isDefinite, refusalError } from '../transport/refusal-errors.js';
 import { Blocking } from './blocking.js';
 import { Rotation } from './profile-key-rotation.js';
@@ -49,6 +50,7 @@ export class OwnAccount {
   readonly #runtime: AccountRuntime;
   readonly #transport: AccountTransport;
   readonly #records: Records;
+  readonly #guard: SendGuard;
   readonly #closing = new AbortController();
   readonly #rotation: Rotation;
   readonly #blocking: Blocking;
@@ -60,6 +62,7 @@ export class OwnAccount {
     this.#runtime = runtime;
     this.#transport = transport;
     this.#records = new Records(runtime.options.store, runtime.clock);
+    this.#guard = SendGuard.of(runtime.options.store);
     const { signal } = this.#closing;
     this.#rotation = new Rotation(runtime, transport, { signal, capabilities });
     this.#blocking = new Blocking(runtime, this.#records, this.#rotation);
@@ -142,6 +145,7 @@ export class OwnAccount {
       profileKey: this.#profileKey(),
       capabilities: this.#capabilities,
     });
+    this.#guard.assertOwned();
     const answer = await this.#transport.setAccountAttributes(whole, {
       signal: this.#closing.signal,
     });
@@ -189,6 +193,7 @@ export class OwnAccount {
   /** @param before the record that still holds if the service refuses. */
   async #uploadProfile(profile: ProfileRecord, before: ProfileRecord | undefined): Promise<void> {
     const upload = await profileUpload(profile, this.#profileKey(), this.#runtime.account.aci);
+    this.#guard.assertOwned();
     const answer = await this.#transport.setProfile(upload, { signal: this.#closing.signal });
     const isTaken = answer.status === 'ok';
     if (isTaken) await this.#change(() => [profileChange({ ...profile, isPending: false })]);

@@ -8,6 +8,7 @@ import type { PreKeyBundleFields, Refusal, UnsealedMessage } from '../transport/
 import { isSameBytes } from '../util/bytes.js';
 import type { AccountRuntime } from './account-runtime.js';
 import { Records } from './records.js';
+import { SendGuard } from './send-guard.js';
 
 /** Rounds in which devices come and go. */
 const MAX_ROUNDS = 6;
@@ -47,10 +48,12 @@ type Prepared = readonly UnsealedMessage[] | 'unknown-devices' | Refusal;
 export class OwnDeviceSender {
   readonly #runtime: AccountRuntime;
   readonly #records: Records;
+  readonly #guard: SendGuard;
 
   constructor(runtime: AccountRuntime) {
     this.#runtime = runtime;
     this.#records = new Records(runtime.options.store, runtime.clock);
+    this.#guard = SendGuard.of(runtime.options.store);
   }
 
   /**
@@ -76,6 +79,7 @@ export class OwnDeviceSender {
       }
       if ('status' in prepared) return prepared;
       if (prepared.length === 0) return { status: 'no-devices' };
+      this.#guard.assertOwned();
       const answer = await transport.sendUnsealed(
         { destination: aci, timestamp, online: false, urgent: false, messages: prepared },
         { signal },
@@ -108,6 +112,7 @@ export class OwnDeviceSender {
     signal: AbortSignal,
   ): Promise<Refusal | undefined> {
     const { aci, deviceId, identityPublicKey } = this.#runtime.account;
+    this.#guard.assertOwned();
     const answer = await this.#runtime.options.transport.fetchPreKeys(
       { destination: aci, device, accessKey: null },
       { signal },

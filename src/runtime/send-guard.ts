@@ -55,13 +55,23 @@ export class SendGuard {
    *   from it.
    */
   mayBegin(serviceId: string, revision: number): boolean {
+    this.assertOwned();
+    return this.isCurrent(serviceId, revision);
+  }
+
+  /**
+   * Checks that the store is ours, right before a request that concerns no contact.
+   *
+   * @throws SealcastError ERR_STORE_LOCKED: another process has taken the store over, and acts for
+   *   the account.
+   */
+  assertOwned(): void {
     if (this.#store.mayAct?.() === false) {
       throw new SealcastError(
         'ERR_STORE_LOCKED',
         'another writer has taken the store over: nothing more is sent',
       );
     }
-    return this.isCurrent(serviceId, revision);
   }
 
   /** Returns whether the contact had no write since; `false` also where that is no longer known. */

@@ -36,6 +36,7 @@ import {
   type KindPlan,
   type PreKeyKind,
 } from './plan.js';
+import { SendGuard } from '../../runtime/send-guard.js';
 import { PreKeysSchedule } from './schedule.js';
 import { Emitter } from '../../util/event-relay.js';
 import { isDefinite, refusalError } from '../../transport/refusal-errors.js';
@@ -59,6 +60,7 @@ export class PreKeys {
   readonly #runtime: AccountRuntime;
   readonly #transport: AccountTransport;
   readonly #store: Store;
+  readonly #guard: SendGuard;
   readonly #identity: IdentityKind;
   readonly #schedule: PreKeysSchedule;
   /**
@@ -81,6 +83,7 @@ export class PreKeys {
     this.#identity = identity;
     this.#transport = transport;
     this.#store = runtime.options.store;
+    this.#guard = SendGuard.of(this.#store);
     const { log } = runtime.options.telemetry;
     this.#schedule = new PreKeysSchedule(
       {
@@ -162,6 +165,7 @@ export class PreKeys {
   async #maintain(signal: AbortSignal | undefined): Promise<Refusal | undefined> {
     if (this.#identity === 'pni' && this.#runtime.pni === undefined) return undefined;
     this.#pniRevision = this.#runtime.pniRevision;
+    this.#guard.assertOwned();
     const counts = await this.#transport.countPreKeys({ signal, identity: this.#identity });
     if (counts.status !== 'ok') return counts;
     const { clock } = this.#runtime;
@@ -172,8 +176,10 @@ export class PreKeys {
     const wanted = new Set(steps.filter(({ step }) => step !== 'none').map(({ kind }) => kind));
     let state = await this.#generate(known, made, nowMs);
     if (wanted.size > 0) {
+      const upload = await this.#uploadOf(state, wanted);
       this.#assertSamePni();
-      const answer = await this.#transport.uploadPreKeys(await this.#uploadOf(state, wanted), {
+      this.#guard.assertOwned();
+      const answer = await this.#transport.uploadPreKeys(upload, {
         signal,
         identity: this.#identity,
       });
