@@ -56,6 +56,7 @@ export type {
   BroadcastMessage,
   BroadcastOptions,
   Recipients,
+  Transcripts,
 } from './broadcast/options.js';
 export type { WaitReason } from './broadcast/flow/pause-gate.js';
 export type { Delivery } from './broadcast/delivery.js';

@@ -4,7 +4,7 @@ import { refuse } from '../sealer/options.js';
 import type { BroadcastRecord } from '../store/tables/broadcasts.js';
 import type { Clock } from '../util/clock.js';
 import type { BroadcastIndex } from './broadcast-index.js';
-import type { CheckedBroadcast } from './options.js';
+import type { CheckedBroadcast, Transcripts } from './options.js';
 import type { Outbox } from './outbox.js';
 
 /** Record of a broadcast, saved, and whether it has no recipients yet. */
@@ -17,8 +17,8 @@ export interface BroadcastRecordsOptions {
   readonly outbox: Outbox;
   readonly clock: Pick<Clock, 'now'>;
   readonly index: BroadcastIndex;
-  /** Whether the account is on a linked device, whose primary is told of broadcasts. */
-  readonly isLinked: boolean;
+  /** Whether our own devices learn of a broadcast that does not say. */
+  readonly transcripts: Transcripts;
   /** Whether the outbox is a dry run's: its broadcasts are in no index. */
   readonly dryRun: boolean;
 }
@@ -88,7 +88,7 @@ export class BroadcastRecords {
 
   /** Makes the broadcast's new record, from the known one if that is of the same message. */
   #recordOf(checked: CheckedBroadcast, known: BroadcastRecord | undefined): BroadcastRecord {
-    const { clock, index, isLinked } = this.#options;
+    const { clock, index, transcripts } = this.#options;
     const { message, urgent } = checked;
     const nowMs = clock.now();
     const maxPerSecond = checked.maxPerSecond ?? known?.maxPerSecond;
@@ -105,7 +105,7 @@ export class BroadcastRecords {
     const isWanted =
       checked.transcripts === undefined
         ? known === undefined
-          ? isLinked
+          ? transcripts === 'summary'
           : known.transcript === 'due'
         : checked.transcripts === 'summary';
     const transcript = known?.transcript === 'sent' ? 'sent' : isWanted ? 'due' : 'none';

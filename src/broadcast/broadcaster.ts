@@ -5,10 +5,12 @@ import {
   type BroadcasterEvents,
   checkBroadcast,
   checkLimits,
+  checkTranscripts,
   type BroadcastMessage,
   type BroadcastOptions,
   type BroadcasterLimits,
   type Recipients,
+  type Transcripts,
 } from './options.js';
 import type { PendingIdentity } from '../account/account-types.js';
 import { parseServiceId } from '../util/addresses.js';
@@ -44,7 +46,10 @@ import type { NamesOf } from '../util/known-names.js';
 
 /** Options of {@link Broadcaster.open}. */
 export interface BroadcasterOptions
-  extends SharedOptions, Partial<Policies>, Partial<BroadcasterLimits> {}
+  extends SharedOptions, Partial<Policies>, Partial<BroadcasterLimits> {
+  /** Default of {@link BroadcastOptions.transcripts}. */
+  readonly transcripts?: Transcripts;
+}
 
 /** Options of {@link Broadcaster.resume}. */
 export interface ResumeOptions {
@@ -98,7 +103,9 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
     const given = checkOptions(options, OPENER_NAMES satisfies NamesOf<BroadcasterOptions>);
     const policies = checkPolicies(given);
     const limits = checkLimits(given);
-    const checked = { ...checkSharedOptions(options, internals), policies, limits };
+    const transcripts = checkTranscripts(given['transcripts']);
+    const shared = checkSharedOptions(options, internals);
+    const checked = { ...shared, policies, limits, transcripts };
     const { BroadcastService: Service } = await import('./service.js');
     const events = new EventRelay<BroadcasterEvents>();
     const reader = new BroadcastReader(checked.store);

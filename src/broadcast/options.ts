@@ -57,11 +57,16 @@ export interface BroadcastOptions {
   /**
    * Whether the account's own other devices learn of the broadcast. With `summary` they get one
    * note to self when it has ended: the text, and how many recipients it reached. It goes to no
-   * recipient, and none of them is named in it. Default: `summary` on a linked device, whose phone
-   * would not show the broadcast otherwise, and `none` on a primary one.
+   * recipient, and none of them is named in it. Kept with the broadcast, so that `resume()` follows
+   * it. Default: the value that the broadcast has, else that of {@link Broadcaster.open}, else
+   * `summary` on a linked device, whose phone would not show the broadcast otherwise, and `none` on
+   * a primary one.
    */
-  readonly transcripts?: 'none' | 'summary';
+  readonly transcripts?: Transcripts;
 }
+
+/** Whether the account's own other devices get a note about a broadcast. */
+export type Transcripts = 'none' | 'summary';
 
 /** Limits of a Broadcaster. */
 export interface BroadcasterLimits {
@@ -113,6 +118,12 @@ export function checkLimits(options: Readonly<Record<string, unknown>>): Broadca
   };
 }
 
+export function checkTranscripts(given: unknown): Transcripts | undefined {
+  if (given !== undefined && given !== 'none' && given !== 'summary')
+    refuse('transcripts', 'none or summary');
+  return given;
+}
+
 export interface CheckedBroadcast {
   readonly message: MessageFields;
   readonly recipients: Recipients;
@@ -122,7 +133,7 @@ export interface CheckedBroadcast {
   readonly signal: AbortSignal | undefined;
   readonly dryRun: boolean;
   readonly maxPerSecond: number | undefined;
-  readonly transcripts: 'none' | 'summary' | undefined;
+  readonly transcripts: Transcripts | undefined;
 }
 
 export function checkBroadcast(
@@ -149,8 +160,6 @@ export function checkBroadcast(
   if (maxPerSecond !== undefined && (typeof maxPerSecond !== 'number' || !(maxPerSecond > 0))) {
     refuse('maxPerSecond', 'a number above 0');
   }
-  if (transcripts !== undefined && transcripts !== 'none' && transcripts !== 'summary')
-    refuse('transcripts', 'none or summary');
   return {
     message: { body },
     recipients: recipients as Recipients,
@@ -163,7 +172,7 @@ export function checkBroadcast(
     signal: checkSignal(signal),
     dryRun: checkBoolean(dryRun, 'dryRun', false),
     maxPerSecond,
-    transcripts,
+    transcripts: checkTranscripts(transcripts),
   };
 }
 

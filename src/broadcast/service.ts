@@ -13,7 +13,12 @@ import type { SealcastError } from '../errors.js';
 import { refuse } from '../sealer/options.js';
 import type { Sealer } from '../sealer/sealer.js';
 import { dryRunContext } from './dry-run.js';
-import type { BroadcasterEvents, BroadcasterLimits, CheckedBroadcast } from './options.js';
+import type {
+  BroadcasterEvents,
+  BroadcasterLimits,
+  CheckedBroadcast,
+  Transcripts,
+} from './options.js';
 import { withAnySignal } from '../util/abort.js';
 import { sendTranscript } from './transcript.js';
 import type { EventSink } from '../util/event-relay.js';
@@ -32,6 +37,8 @@ import { RunTask, type RunTaskOptions } from './run-task.js';
 export interface ServiceOptions extends RuntimeOptions {
   readonly policies: Policies;
   readonly limits: BroadcasterLimits;
+  /** Of broadcasts that do not say. */
+  readonly transcripts?: Transcripts | undefined;
   readonly events: EventSink<BroadcasterEvents>;
 }
 
@@ -44,7 +51,6 @@ export class BroadcastService {
   readonly #pruner: Pruner;
   readonly #index: BroadcastIndex;
   readonly #records: BroadcastRecords;
-  readonly #isLinked: boolean;
   readonly #resends: ResendQueue;
   readonly identities: Identities;
   #endProblems: () => void = () => undefined;
@@ -55,7 +61,7 @@ export class BroadcastService {
 
   private constructor(
     runtime: AccountRuntime,
-    limits: BroadcasterLimits,
+    { limits, transcripts }: Pick<ServiceOptions, 'limits' | 'transcripts'>,
     context: BroadcastContext,
   ) {
     this.#runtime = runtime;
@@ -65,12 +71,11 @@ export class BroadcastService {
     this.identities = new Identities(runtime);
     this.#index = new BroadcastIndex(runtime.resends);
     const { outbox, clock } = context;
-    this.#isLinked = !isPrimary(context.account());
     this.#records = new BroadcastRecords({
       outbox,
       clock,
       index: this.#index,
-      isLinked: this.#isLinked,
+      transcripts: transcripts ?? (isPrimary(context.account()) ? 'none' : 'summary'),
       dryRun: false,
     });
     this.#pruner = new Pruner({
@@ -111,7 +116,7 @@ export class BroadcastService {
       clock: runtime.clock,
       ownDevices: new OwnDeviceSender(runtime),
     };
-    const service = new BroadcastService(runtime, limits, context);
+    const service = new BroadcastService(runtime, options, context);
     service.#endProblems = runtime.certificateProblems.subscribe((problem) =>
       events.emit('certificateProblem', problem),
     );
@@ -249,7 +254,7 @@ export class BroadcastService {
         outbox,
         clock,
         index: this.#index,
-        isLinked: false,
+        transcripts: 'none',
         dryRun: true,
       }),
       endStates: { stateAfter: () => 'finished', reopened: () => undefined },

@@ -41,7 +41,8 @@ const TABLE = [
     summary: 'links this machine to the account of a phone, which scans a code',
     details: [
       'A new code comes every 45 seconds, for ten minutes. Where no person sees standard error, the URL of the code is written to standard output. The guide on accounts says what a linked device may not do.',
-      'A link that was cut off is finished by running the command again.',
+      'With --json each step is a line: "url" with its "expiresAt", again for each new code; "scanned" when the phone has sent the account; "linked" at the end.',
+      'A link that was cut off is finished by running the command again; it needs no code then.',
     ],
     options: [
       { name: 'name', value: 'NAME', summary: 'name of this device on the phone' },
@@ -117,6 +118,7 @@ const TABLE = [
     details: [
       'The text comes from FILE, or from standard input where FILE is absent or "-". It is in no argument, because other users of the machine can read these. Recipients are the lines of a file, each a service id; empty lines and lines that begin with # are skipped. A phone number is refused: nothing can be sealed to it.',
       'The same id again resumes a broadcast, and each recipient gets one message. Without --id it is derived from recipients, text and day, so that a job that runs twice in a day sends once.',
+      'A linked device tells the phone of the broadcast when it has ended: one note to self, with the text and the counts. A primary device tells no other device, unless --transcripts summary is given. Both --transcripts and --max-per-second are kept with the broadcast, and "resume" follows them.',
       'Above 50 recipients the command asks first, or refuses where no person can be asked, unless --yes is given. The first Ctrl-C stops the broadcast so that "resume" finishes it; the second one ends the command at once, and nothing is lost either.',
     ],
     options: [
@@ -125,7 +127,12 @@ const TABLE = [
       {
         name: 'max-per-second',
         value: 'N',
-        summary: 'recipients a second at most; resume keeps it',
+        summary: 'recipients a second at most',
+      },
+      {
+        name: 'transcripts',
+        value: 'MODE',
+        summary: 'summary: a note to self on the phone; none: no note',
       },
       { name: 'not-urgent', summary: 'do not wake the recipients’ devices' },
       { name: 'dry-run', summary: 'do all but send, and keep nothing' },

@@ -41,7 +41,17 @@ export async function watchRun(
     challenge = token;
     stop.abort();
   };
-  account.broadcaster.on('challenge', onChallenge);
+  const onTranscriptProblem = ({
+    id,
+    error,
+  }: {
+    readonly id: string;
+    readonly error: SealcastError;
+  }): void => {
+    if (id === run.id)
+      terminal.say(`${error.message} (${error.code}); "sealcast resume" tries again`);
+  };
+  account.broadcaster.on('challenge', onChallenge).on('transcriptProblem', onTranscriptProblem);
   const endProgress = showProgress(terminal, () => run.progress, clock);
   const failures = new Map<string, number>();
   let ended = 0;
@@ -75,7 +85,7 @@ export async function watchRun(
     throw error;
   } finally {
     endProgress();
-    account.broadcaster.off('challenge', onChallenge);
+    account.broadcaster.off('challenge', onChallenge).off('transcriptProblem', onTranscriptProblem);
   }
 }
 

@@ -99,6 +99,7 @@ export const SHARED_NAMES = {
 export const OPENER_NAMES = {
   ...SHARED_NAMES,
   ...LIMIT_NAMES,
+  transcripts: true,
   maintainPreKeys: true,
   capabilities: true,
 } as const;

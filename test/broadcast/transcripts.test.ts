@@ -2,6 +2,7 @@ import {
   MemoryStore,
   type Broadcaster,
   type BroadcasterEvents,
+  type BroadcasterOptions,
   type BroadcastOptions,
 } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -25,7 +26,7 @@ beforeEach(async () => {
 });
 afterEach(() => broadcaster.close());
 
-async function open(): Promise<void> {
+async function open(options: Pick<BroadcasterOptions, 'transcripts'> = {}): Promise<void> {
   broadcaster = await openBroadcaster(
     {
       store,
@@ -34,6 +35,7 @@ async function open(): Promise<void> {
       account: service.sender,
       threads: 1,
       unsealedFallback: 'never',
+      ...options,
     },
     SYSTEM_CLOCK,
   );
@@ -146,6 +148,33 @@ describe('the note to our own devices about a broadcast', () => {
     expect(notes()).toEqual([note(timestamp, ALL, 2)]);
   });
 
+  it('is what the Broadcaster was opened with, where the broadcast does not say', async () => {
+    await open({ transcripts: 'none' });
+    await send({ id: 'none' });
+    expect(notes()).toEqual([]);
+    const { timestamp } = await send({ id: 'asked', transcripts: 'summary' });
+    expect(notes()).toEqual([note(timestamp, ALL)]);
+  });
+
+  it.each(['none', 'summary'] as const)(
+    'is kept with the broadcast as %s, which resume() follows',
+    async (transcripts) => {
+      await open();
+      const never = new Promise<never>(() => undefined);
+      service.intercepts.set('sendSealed', () => never);
+      const stop = new AbortController();
+      const sent = send({ transcripts, signal: stop.signal });
+      while (service.countOf('sendSealed') === 0) await new Promise(setImmediate);
+      stop.abort();
+      await expect(sent).rejects.toMatchObject({ code: 'ERR_ABORTED' });
+      service.intercepts.clear();
+      await broadcaster.close();
+      await open({ transcripts: transcripts === 'none' ? 'summary' : 'none' });
+      const { timestamp } = await broadcaster.resume('b').summary();
+      expect(notes()).toEqual(transcripts === 'none' ? [] : [note(timestamp, ALL)]);
+    },
+  );
+
   it('is not sent where there is no other device', async () => {
     Object.assign(service.sender, { deviceId: 1 });
     service.phone.devices.clear();
@@ -163,5 +192,8 @@ describe('the note to our own devices about a broadcast', () => {
     expect(() =>
       broadcaster.broadcast({ body: 'x' }, [], { transcripts: 'each' as 'none' }),
     ).toThrow(expect.objectContaining(refusedField('transcripts')));
+    await expect(open({ transcripts: 'each' as 'none' })).rejects.toMatchObject(
+      refusedField('transcripts'),
+    );
   });
 });

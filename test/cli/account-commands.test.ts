@@ -114,6 +114,7 @@ describe('sealcast link', () => {
     const { stdout } = await command(['link', '--json', ...dataDir()], { service: fake });
     expect(jsonLines(stdout)).toEqual([
       { event: 'url', url: URL_OF('one'), expiresAt: expect.any(String) as string },
+      { event: 'scanned' },
       { event: 'linked', aci: transport.sender.aci, deviceId: 2, number: '+15550100' },
     ]);
   });

@@ -52,6 +52,7 @@ describe('a command line', () => {
       ['broadcast', '--to', 'x', '--max-per-second', '0'],
       '--max-per-second must be a whole number from 1',
     ],
+    [['broadcast', '--to', 'x', '--transcripts', 'each'], '--transcripts must be none or summary'],
     [['report', 'x', '--format', 'xml'], '--format must be csv or ndjson'],
     [['report', 'x', '--status', 'sent'], '--status must be one of sealed'],
   ])('%j is refused with exit code 1', async (argv, message, hint = '') => {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
+import type { Transcripts } from '../../broadcast/options.js';
 import { MAX_BODY_BYTES } from '../../content/limits.js';
 import { isBroadcastId } from '../../broadcast/options.js';
 import type { CommandContext } from '../context.js';
@@ -22,6 +23,7 @@ export async function broadcast(context: CommandContext): Promise<ExitCode> {
   if (id !== undefined && !isBroadcastId(id))
     refuseUsage('--id must be 1 to 128 letters, digits and _.:-');
   const maxPerSecond = line.integer('max-per-second', 1, MAX_PER_SECOND);
+  const transcripts = transcriptsOf(line.text('transcripts'));
   const dryRun = line.has('dry-run');
   const file = new RecipientFile(to);
   const facts = await file.check();
@@ -44,9 +46,16 @@ export async function broadcast(context: CommandContext): Promise<ExitCode> {
     dryRun,
     signal: stop.signal,
     ...(maxPerSecond !== undefined && { maxPerSecond }),
+    ...(transcripts !== undefined && { transcripts }),
   });
   terminal.say(`broadcast ${run.id}: ${plural(facts.count, 'recipient')}`);
   return await watchRun(context, account, run, { dryRun, stop });
+}
+
+function transcriptsOf(given: string | undefined): Transcripts | undefined {
+  if (given !== undefined && given !== 'none' && given !== 'summary')
+    refuseUsage('--transcripts must be none or summary');
+  return given;
 }
 
 /**

@@ -19,7 +19,10 @@ export async function link(context: CommandContext): Promise<ExitCode> {
   const linking = await context.link({ store, deviceName, signal: interrupt.signal });
   for await (const event of linking) {
     if (event.type === 'url') await codes.show(event.url, event.expiresAtMs);
-    else if (event.type === 'scanned') terminal.say('scanned; wait until the phone has finished');
+    else if (event.type === 'scanned') {
+      if (line.has('json')) await terminal.json({ event: 'scanned' });
+      terminal.say('scanned; wait until the phone has finished');
+    }
   }
   const linked = await linking.account;
   // The first connection uploads prekeys: only then the phone shows the device.
