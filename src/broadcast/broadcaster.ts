@@ -65,7 +65,8 @@ const RESUME_NAMES = { signal: true } satisfies NamesOf<ResumeOptions>;
  * Each recipient gets a sealed message of its own. A broadcast is an outbox in the store. A
  * ciphertext is on the disk before it leaves, and a message that was sent is never sent again. A
  * message that a crash left in between goes out once more, with the same ciphertext, and receivers
- * drop it as a duplicate.
+ * drop it as a duplicate. If the account's profile key was replaced meanwhile, it is encrypted once
+ * more, and has the timestamp by which the recipients' clients know it.
  */
 export class Broadcaster extends EventEmitter<BroadcasterEvents> implements AsyncDisposable {
   readonly #service: BroadcastService;

@@ -1,4 +1,5 @@
 import { accessKeyFor, takesSealed } from '../access/access-mode.js';
+import { carriesNoOtherKey } from '../access/profile-key-mark.js';
 import { SealcastError } from '../errors.js';
 import type { BroadcastRecord } from '../store/tables/broadcasts.js';
 import type { SendOutcome, UnsealedMessage } from '../transport/transport.js';
@@ -11,7 +12,8 @@ import type { SessionManager } from './session-manager.js';
 
 export interface DeliveryRequestsOptions {
   readonly broadcast: BroadcastRecord;
-  readonly context: SealerContext & Pick<BroadcastContext, 'transport' | 'certificates' | 'guard'>;
+  readonly context: SealerContext &
+    Pick<BroadcastContext, 'account' | 'transport' | 'certificates' | 'guard'>;
   readonly sessions: Pick<SessionManager, 'refresh'>;
   readonly gate: PauseGate;
   readonly window: SendLimiter;
@@ -41,7 +43,8 @@ export class DeliveryRequests {
    *
    * It is sealed again if its certificate does not last until then. When the turn has come nothing
    * is waited for any more: a contact that was changed meanwhile is looked at again, and takes
-   * another turn if it may still be sent to.
+   * another turn if it may still be sent to. So does a delivery whose profile key was replaced: it
+   * is encrypted once more.
    */
   async send(first: EncryptedDelivery): Promise<Sent> {
     const { window, context, sessions, signal } = this.#options;
@@ -63,7 +66,8 @@ export class DeliveryRequests {
           sealed = undefined;
           continue;
         }
-        if (context.guard.mayBegin(delivery.serviceId, delivery.revision)) {
+        const isCurrent = context.guard.mayBegin(delivery.serviceId, delivery.revision);
+        if (isCurrent && carriesNoOtherKey(delivery.profileKeyMark, context.account().profileKey)) {
           answer = await this.#post(delivery, envelopes, signal);
           return { kind: 'answered', delivery, answer };
         }

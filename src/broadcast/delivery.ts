@@ -8,15 +8,19 @@
  * |           |                                     | or pruned                                   |
  * | queued    | -                                   | encrypts and sends                          |
  * | encrypted | identity key, ciphertext per device | sends these ciphertexts; a receiver drops a |
- * |           |                                     | copy of one that came before                |
+ * |           |                                     | copy of one that came before. Where they    |
+ * |           |                                     | carry a profile key that was replaced:      |
+ * |           |                                     | encrypts and sends; clients drop a message  |
+ * |           |                                     | whose timestamp they have                   |
  * | done      | status, error code                  | nothing                                     |
  *
  * | event     | from                    | to        | made by, and the rest of its commit         |
  * | --------- | ----------------------- | --------- | ------------------------------------------- |
  * | added     | none                    | queued    | ingest                                      |
  * | encrypted | queued, encrypted       | encrypted | Encryptor, with the sessions that changed;  |
- * |           |                         |           | from `encrypted` after a repair of devices  |
- * |           |                         |           | or for another identity key                 |
+ * |           |                         |           | from `encrypted` after a repair of devices, |
+ * |           |                         |           | for another identity key, or with another   |
+ * |           |                         |           | profile key                                 |
  * | ended     | queued, encrypted       | done      | OutcomeWriter, with the access mode that    |
  * |           |                         |           | the send proved                             |
  * | requested | encrypted, done         | queued    | ResendQueue for a retry request, with the   |
@@ -153,13 +157,20 @@ export class DeliveryRows {
    * read it: the row stays `queued`, so that the message is encrypted again after a crash.
    *
    * @param identityKey the ciphertexts are for it, 33 bytes
+   * @param profileKeyMark of the profile key that they carry; undefined: they carry none.
    */
   encrypted(
     serviceId: string,
     identityKey: Uint8Array,
     devices: readonly EncryptedDevice[],
+    profileKeyMark?: string,
   ): Change {
-    return this.#change(serviceId, 'encrypted', { state: 'encrypted', identityKey, devices });
+    return this.#change(serviceId, 'encrypted', {
+      state: 'encrypted',
+      identityKey,
+      devices,
+      ...(profileKeyMark !== undefined && { profileKeyMark }),
+    });
   }
 
   /** Change that records the end. The caller commits it in the same step: see `overtaken`. */
@@ -201,6 +212,8 @@ export interface EncryptedDelivery {
   /** 33 bytes */
   readonly identityKey: Uint8Array;
   readonly devices: readonly EncryptedDevice[];
+  /** Of the profile key that the ciphertexts carry; absent: they carry none. */
+  readonly profileKeyMark?: string | undefined;
 }
 
 /**

@@ -1,5 +1,6 @@
 import { maySend, takesSealed } from '../access/access-mode.js';
 import { awaitsAcceptance, isOtherIdentity } from '../access/contact-identity.js';
+import { carriesNoOtherKey } from '../access/profile-key-mark.js';
 import { archiveSessions } from '../runtime/records.js';
 import type { BundleSetup } from '../session/protocol.js';
 import { type ContactRecord, type Device, contactChange } from '../store/tables/contacts.js';
@@ -49,6 +50,8 @@ export interface SessionSetup {
   readonly devices: ReadonlyMap<number, BundleSetup | undefined>;
   /** Devices of an earlier encryption that keep their ciphertexts. */
   readonly kept: readonly EncryptedDevice[];
+  /** Of the profile key that these ciphertexts carry. */
+  readonly keptMark: string | undefined;
   /** Devices whose sessions are archived. */
   readonly retired: readonly number[];
   /**
@@ -63,7 +66,29 @@ interface SetupEncryption {
   /** Session records that the encryption used, in the order of the ids. */
   readonly sessions: readonly (Uint8Array | undefined)[];
   readonly outputs: readonly Encrypted[];
+  /** Of the profile key that the ciphertexts carry. */
+  readonly profileKeyMark: string | undefined;
 }
+
+/** Output of an encryption for one recipient. */
+interface EncryptedParts {
+  readonly serviceId: string;
+  readonly contact: ContactRecord;
+  /** Revision at which the contact was read, see `SendGuard`. */
+  readonly revision: number;
+  /** Devices of the outputs, in their order. */
+  readonly devices: readonly Device[];
+  readonly outputs: readonly Encrypted[];
+  /** Devices of an earlier encryption that keep their ciphertexts. */
+  readonly kept: readonly EncryptedDevice[];
+  /** Of the profile key that all of them carry. */
+  readonly profileKeyMark: string | undefined;
+  /** The recipient's changes are added here. */
+  readonly changes: Change[];
+}
+
+/** Ciphertexts as a row or a delivery has them. */
+type Ciphertexts = Pick<EncryptedDelivery, 'identityKey' | 'profileKeyMark'>;
 
 /**
  * Encrypts for recipients, to ciphertexts that are on the disk. Sessions and ciphertexts are
@@ -133,6 +158,15 @@ export class Encryptor {
     return !awaitsAcceptance(contact, this.#context.policies.onIdentityChange);
   }
 
+  /**
+   * Whether ciphertexts may go to the contact: they are for its identity key, and carry no profile
+   * key that was replaced.
+   */
+  isUsable(contact: ContactRecord, { identityKey, profileKeyMark }: Ciphertexts): boolean {
+    const { profileKey } = this.#context.account();
+    return this.isFor(contact, identityKey) && carriesNoOtherKey(profileKeyMark, profileKey);
+  }
+
   /** Next step of a recipient where it is clear without a session. */
   #knownStep(
     serviceId: string,
@@ -142,12 +176,17 @@ export class Encryptor {
   ): DeliveryStep | undefined | 'to-encrypt' {
     if (row?.state === 'done') return undefined;
     if (contact.blocked) return failure(blockedError(serviceId));
-    if (row?.state === 'encrypted' && this.isFor(contact, row.identityKey)) {
-      const { identityKey, devices } = row;
-      return {
-        kind: 'encrypted',
-        delivery: { serviceId, access: contact, revision, identityKey, devices },
+    if (row?.state === 'encrypted') {
+      const { identityKey, devices, profileKeyMark } = row;
+      const delivery = {
+        serviceId,
+        access: contact,
+        revision,
+        identityKey,
+        devices,
+        profileKeyMark,
       };
+      if (this.isUsable(contact, delivery)) return { kind: 'encrypted', delivery };
     }
     if (serviceId === this.#context.account().aci) return failure(selfError(serviceId));
     const isSealed = takesSealed(serviceId, contact);
@@ -165,6 +204,8 @@ export class Encryptor {
     );
     const records = await outbox.sessions(addresses);
     const inputs: EncryptInput[] = [];
+    // Of the very key that the plaintexts carry: nothing is waited for in between.
+    const { profileKeyMark } = this.#contents;
     for (const { serviceId, contact } of ready) {
       for (const { deviceId } of contact.devices) {
         inputs.push(this.#inputFor(serviceId, contact, deviceId, records[inputs.length]));
@@ -187,7 +228,12 @@ export class Encryptor {
       }
       steps.set(
         serviceId,
-        this.#keep(serviceId, { contact, revision }, contact.devices, own, [], changes),
+        this.#keep({
+          ...{ serviceId, contact, revision, profileKeyMark, changes },
+          devices: contact.devices,
+          outputs: own,
+          kept: [],
+        }),
       );
     }
     await outbox.commit(changes);
@@ -250,10 +296,11 @@ export class Encryptor {
     const { firstSessions, outbox } = this.#context;
     const ids = [...devices.keys()];
     const sessions = await outbox.sessions(ids.map((deviceId) => sessionKey(serviceId, deviceId)));
+    const { profileKeyMark } = this.#contents;
     const inputs = ids.map((id, i) =>
       this.#inputFor(serviceId, contact, id, sessions[i], devices.get(id)),
     );
-    return { ids, sessions, outputs: await firstSessions.encrypt(inputs) };
+    return { ids, sessions, profileKeyMark, outputs: await firstSessions.encrypt(inputs) };
   }
 
   /**
@@ -262,19 +309,24 @@ export class Encryptor {
    */
   async #commitSetup(
     setup: SessionSetup,
-    { ids, sessions, outputs }: SetupEncryption,
+    { ids, sessions, outputs, profileKeyMark }: SetupEncryption,
   ): Promise<DeliveryStep | undefined> {
     const { outbox, sessionClient, guard } = this.#context;
-    const { serviceId, contact, revision, kept, retired } = setup;
+    const { serviceId, contact, revision, kept, keptMark, retired } = setup;
     if (!guard.isCurrent(serviceId, revision)) return undefined;
+    // The profile key was replaced between the two encryptions.
+    if (kept.length > 0 && ids.length > 0 && keptMark !== profileKeyMark) return undefined;
     const current = await outbox.sessions(ids.map((deviceId) => sessionKey(serviceId, deviceId)));
     if (current.some((session, i) => !isSameBytes(session, sessions[i]))) return undefined;
     const changes = await archiveSessions(outbox, sessionClient, serviceId, retired);
-    const encrypted = ids.map((deviceId, i) => ({
+    const devices = ids.map((deviceId, i) => ({
       deviceId,
       registrationId: outputs[i]?.registrationId ?? 0,
     }));
-    const step = this.#keep(serviceId, { contact, revision }, encrypted, outputs, kept, changes);
+    const step = this.#keep({
+      ...{ serviceId, contact, revision, devices, outputs, kept, changes },
+      profileKeyMark: ids.length > 0 ? profileKeyMark : keptMark,
+    });
     if (step.kind !== 'encrypted') return step;
     const known: Device[] = step.delivery.devices.map(({ deviceId, registrationId }) => ({
       deviceId,
@@ -287,14 +339,16 @@ export class Encryptor {
   }
 
   /** Adds a recipient's ciphertexts and sessions to the changes, or says why there are none. */
-  #keep(
-    serviceId: string,
-    { contact, revision }: { readonly contact: ContactRecord; readonly revision: number },
-    devices: readonly Device[],
-    outputs: readonly Encrypted[],
-    kept: readonly EncryptedDevice[],
-    changes: Change[],
-  ): DeliveryStep {
+  #keep({
+    serviceId,
+    contact,
+    revision,
+    devices,
+    outputs,
+    kept,
+    profileKeyMark,
+    changes,
+  }: EncryptedParts): DeliveryStep {
     const encrypted: EncryptedDevice[] = [...kept];
     const sessions: Change[] = [];
     for (const [i, { deviceId }] of devices.entries()) {
@@ -311,13 +365,17 @@ export class Encryptor {
       sessions.push(sessionChange(serviceId, deviceId, session));
     }
     const identityKey = contact.identityKey ?? new Uint8Array(0);
-    changes.push(...sessions, this.#rows.encrypted(serviceId, identityKey, encrypted));
+    changes.push(
+      ...sessions,
+      this.#rows.encrypted(serviceId, identityKey, encrypted, profileKeyMark),
+    );
     const delivery: EncryptedDelivery = {
       serviceId,
       access: contact,
       revision,
       identityKey,
       devices: encrypted,
+      profileKeyMark,
     };
     return { kind: 'encrypted', delivery };
   }

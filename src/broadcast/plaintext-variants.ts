@@ -1,3 +1,4 @@
+import { profileKeyMark } from '../access/profile-key-mark.js';
 import { padPlaintext, withRecipientParts, type PniSignature } from '../content/index.js';
 import type { AccountRecord } from '../store/tables/account.js';
 import type { BroadcastRecord } from '../store/tables/broadcasts.js';
@@ -19,9 +20,6 @@ export class PlaintextVariants {
   readonly #account: () => AccountRecord;
   readonly #pniSignature: () => PniSignature | undefined;
   readonly #kept = new LruMap<string, Uint8Array<ArrayBuffer>>(MAX_KEPT);
-  /** Numbers of profile keys, by their arrays: a new key is a new array. */
-  readonly #profileKeyNumbers = new WeakMap<Uint8Array, number>();
-  #profileKeyCount = 0;
 
   /**
    * @param pniSignature for recipients who need it, of the present PNI; undefined where the account
@@ -49,7 +47,7 @@ export class PlaintextVariants {
     const name = [
       expireTimer,
       expireTimerVersion,
-      this.#numberOf(profileKey),
+      profileKeyMark(profileKey) ?? 'no key',
       pniSignature?.pni ?? 'aci',
     ].join('/');
     const known = this.#kept.get(name);
@@ -62,23 +60,13 @@ export class PlaintextVariants {
     return plaintext;
   }
 
+  /** Mark of the profile key that plaintexts carry from now on; undefined: they carry none. */
+  get profileKeyMark(): string | undefined {
+    return profileKeyMark(this.#account().profileKey);
+  }
+
   /** Plaintexts that are kept. */
   get size(): number {
     return this.#kept.size;
-  }
-
-  /**
-   * Numbers a profile key: one that was replaced while the broadcast went on is not sent from then
-   * on.
-   */
-  #numberOf(profileKey: Uint8Array | undefined): number {
-    if (profileKey === undefined) return 0;
-    let number = this.#profileKeyNumbers.get(profileKey);
-    if (number === undefined) {
-      this.#profileKeyCount += 1;
-      number = this.#profileKeyCount;
-      this.#profileKeyNumbers.set(profileKey, number);
-    }
-    return number;
   }
 }

@@ -143,6 +143,7 @@ export class SessionManager {
       revision: now.revision,
       devices,
       kept: [],
+      keptMark: undefined,
       // A device that came meanwhile is in no bundle.
       retired: seen.contact.devices
         .map(({ deviceId }) => deviceId)
@@ -190,7 +191,7 @@ export class SessionManager {
       const seen = await this.#contacts.look(serviceId);
       const { contact, revision } = seen;
       if (contact.blocked) return failure(blockedError(serviceId));
-      if (!this.#encryptor.isFor(contact, delivery.identityKey)) return this.#establish(serviceId);
+      if (!this.#encryptor.isUsable(contact, delivery)) return this.#establish(serviceId);
       if (wanted.length === 0) {
         round += 1;
         const step = await this.#patch(delivery, mismatch, [], round > OPTIMISTIC_ROUNDS);
@@ -220,7 +221,8 @@ export class SessionManager {
   /**
    * Encrypts for the devices of the bundles, and keeps the ciphertexts of the others.
    *
-   * @returns undefined where the contact changed, or the delivery is for another identity key.
+   * @returns undefined where the contact changed, or the delivery is for another identity key or
+   *   carries another profile key.
    */
   async #patch(
     delivery: EncryptedDelivery,
@@ -228,12 +230,12 @@ export class SessionManager {
     bundles: readonly PreKeyBundleFields[],
     holdsLock: boolean,
   ): Promise<DeliveryStep | undefined> {
-    const { serviceId, identityKey, devices } = delivery;
+    const { serviceId, identityKey, devices, profileKeyMark: keptMark } = delivery;
     const dropped = new Set([...missing, ...stale, ...extra]);
     const encrypt = async (lock: SessionSetup['lock']): Promise<DeliveryStep | undefined> => {
       const { contact, revision } = await this.#contacts.look(serviceId);
       if (contact.blocked) return failure(blockedError(serviceId));
-      if (!this.#encryptor.isFor(contact, identityKey)) return undefined;
+      if (!this.#encryptor.isUsable(contact, delivery)) return undefined;
       const renewals = bundles.map((bundle): [number, BundleSetup] => [
         bundle.deviceId,
         { bundle, renew: isStale(delivery, bundle, stale) },
@@ -244,6 +246,7 @@ export class SessionManager {
         revision,
         devices: new Map(renewals),
         kept: devices.filter(({ deviceId }) => !dropped.has(deviceId)),
+        keptMark,
         retired: extra,
         lock,
       });
@@ -321,7 +324,7 @@ export class SessionManager {
     const { serviceId } = delivery;
     const { contact, revision } = await this.#contacts.look(serviceId);
     if (contact.blocked) return failure(blockedError(serviceId));
-    if (!this.#encryptor.isFor(contact, delivery.identityKey)) return this.establish(serviceId);
+    if (!this.#encryptor.isUsable(contact, delivery)) return this.establish(serviceId);
     return { kind: 'encrypted', delivery: { ...delivery, access: contact, revision } };
   }
 
@@ -333,14 +336,14 @@ export class SessionManager {
       outbox.rows(this.#id, [serviceId]),
     ]);
     if (contact.blocked) return failure(blockedError(serviceId));
-    if (row?.state !== 'encrypted' || !this.#encryptor.isFor(contact, row.identityKey)) {
+    if (row?.state !== 'encrypted' || !this.#encryptor.isUsable(contact, row)) {
       resends.answering(this.#id, serviceId);
       return this.establish(serviceId);
     }
-    const { identityKey, devices } = row;
+    const { identityKey, devices, profileKeyMark } = row;
     return {
       kind: 'encrypted',
-      delivery: { serviceId, access: contact, revision, identityKey, devices },
+      delivery: { serviceId, access: contact, revision, identityKey, devices, profileKeyMark },
     };
   }
 

@@ -194,6 +194,7 @@ export const SCHEMA = {
                 devices: { rule: 'repeated', type: 'Device', id: 3 },
                 status: { type: 'DeliveryStatus', id: 4 },
                 errorCode: { type: 'string', id: 5 },
+                profileKeyMark: { type: 'string', id: 6 },
               },
               nested: {
                 State: { values: { QUEUED: 0, ENCRYPTED: 1, DONE: 2 } },

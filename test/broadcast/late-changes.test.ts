@@ -178,6 +178,59 @@ describe('a contact whose access changes once its message is sealed', () => {
   });
 });
 
+describe('a profile key that is replaced once messages are encrypted', () => {
+  const former = (): Uint8Array => scene.service.sender.profileKey;
+  const profileKey = new Uint8Array(32).fill(0x11);
+  /** Profile keys that came since, in their order. */
+  const arrivedKeys = (): unknown[] =>
+    scene.service.arrivals.map(({ message }) => message.profileKey?.at(0));
+
+  /** Another user of the account gives another profile key. */
+  async function replaceProfileKey(): Promise<void> {
+    const account = { ...scene.service.sender, profileKey };
+    const { broadcaster } = await openScene({ store: scene.store, account }, scene.service);
+    await broadcaster.close();
+  }
+
+  it('goes out with none of the messages that wait', async () => {
+    const subscribers = await subscribeReached(3);
+    scene.service.arrivals.length = 0;
+    const { run, deliveries } = await pausedBroadcast(subscribers);
+    await replaceProfileKey();
+    run.resume();
+    expect(new Set([...(await deliveries).values()].map(({ status }) => status))).toEqual(
+      new Set(['sealed']),
+    );
+    expect(arrivedKeys()).toEqual([0x11, 0x11, 0x11]);
+    for (const subscriber of subscribers) expect(requestsTo(subscriber)).toEqual(['sendSealed']);
+  });
+
+  it('goes out with no message again that the service could not take', async () => {
+    const subscriber = first(await subscribeReached(1));
+    scene.service.arrivals.length = 0;
+    scene.service.intercepts.set('sendSealed', async (_aci, count) => {
+      if (count > 1) return undefined;
+      await replaceProfileKey();
+      return { status: 'unavailable' };
+    });
+    expect(await deliveryTo(scene, subscriber)).toMatchObject({ status: 'sealed' });
+    expect(arrivedKeys()).toEqual([0x11]);
+  });
+
+  it('goes to no device that had the message already where another one was added', async () => {
+    const subscriber = first(await subscribeReached(1));
+    scene.service.arrivals.length = 0;
+    await scene.service.addDevice(subscriber, 2);
+    scene.service.intercepts.set('fetchPreKeys', async () => {
+      await replaceProfileKey();
+      return undefined;
+    });
+    expect(await deliveryTo(scene, subscriber)).toMatchObject({ status: 'sealed' });
+    expect(former().at(0)).toBe(0x99);
+    expect(arrivedKeys()).toEqual([0x11, 0x11]);
+  });
+});
+
 describe('a store that another process has taken over', () => {
   class LosableStore extends MemoryStore {
     isLost = false;

@@ -1,5 +1,6 @@
 // A process with an account on a store on the disk, for tests that kill it, or close it, while
 // subscribers ask for messages again. Its parent is the service, in both directions.
+import { setImmediate } from 'node:timers/promises';
 import {
   openAccount,
   openStore,
@@ -11,6 +12,7 @@ import {
   type TransportListener,
 } from 'sealcast';
 import { decodeBroadcast } from '#dist/src/store/tables/broadcasts.js';
+import { decodeOutbox } from '#dist/src/store/tables/outbox.js';
 import type { RequestName } from '../fakes/stand-in-service.js';
 import { WatchedStore } from '../fakes/watched-store.js';
 
@@ -18,7 +20,8 @@ import { WatchedStore } from '../fakes/watched-store.js';
  * `before` a commit of rows of a table, or `after` it is on the disk and before the account has
  * been told.
  */
-export type AccountMoment = `${'before' | 'after'} ${'commit' | 'ack' | 'sendSealed'}`;
+export type AccountMoment =
+  `${'before' | 'after'} ${'commit' | 'ack' | 'sendSealed'}` | 'after rotation';
 
 export interface AccountJob {
   readonly path: string;
@@ -33,6 +36,8 @@ export interface AccountJob {
   };
   /** Contacts to block while that is under way. */
   readonly block?: readonly string[];
+  /** Replaces the profile key while all messages of the broadcast are encrypted, and none is sent. */
+  readonly rotate?: boolean;
   readonly dieAt?: { readonly moment: AccountMoment; readonly count: number };
 }
 
@@ -129,10 +134,31 @@ async function isIdle(store: Store): Promise<boolean> {
   return records.every(({ value }) => decodeBroadcast(value).state === 'finished');
 }
 
+async function countEncrypted(store: Store, id: string): Promise<number> {
+  const rows = await store.list('outbox', { prefix: `${id}/`, limit: 1000 });
+  return rows.filter(({ value }) => decodeOutbox(value).state === 'encrypted').length;
+}
+
+async function rotate({ broadcast }: AccountJob, account: Account, store: Store): Promise<void> {
+  if (broadcast === undefined) throw new Error('no broadcast');
+  await account.setAttributes({ pniRegistrationId: 1, discoverableByPhoneNumber: false });
+  await account.setProfile({ given: 'Harbor' });
+  const { body, recipients, id } = broadcast;
+  const run = account.broadcaster.broadcast({ body }, recipients, { id });
+  run.pause();
+  run.summary().catch(() => undefined);
+  while ((await countEncrypted(store, id)) < recipients.length) await setImmediate();
+  await account.rotateProfileKey();
+  run.resume();
+  await run.summary();
+}
+
 /** What the job asks for; a close in the middle ends it. */
-async function work(job: AccountJob, { broadcaster }: Account): Promise<void> {
+async function work(job: AccountJob, account: Account, store: Store): Promise<void> {
+  const { broadcaster } = account;
   const { profileKeys = [], broadcast, block = [] } = job;
   for (const [serviceId, key] of profileKeys) await broadcaster.setProfileKey(serviceId, key);
+  if (job.rotate === true) return rotate(job, account, store);
   const resumed = await broadcaster.resume();
   const isToBegin =
     broadcast !== undefined &&
@@ -162,7 +188,11 @@ async function run(job: AccountJob): Promise<void> {
     concurrency: 3,
     store: new WatchedStore(store, {
       before: () => at('before commit', dieAt),
-      after: () => at('after commit', dieAt),
+      after: (changes) => {
+        at('after commit', dieAt);
+        const ends = changes.some(({ key, value }) => key === 'rotation' && value === null);
+        if (ends) at('after rotation', dieAt);
+      },
     }),
   });
   account.receiver.discard();
@@ -178,7 +208,7 @@ async function run(job: AccountJob): Promise<void> {
       resolve(account.close());
     });
   });
-  const working = work(job, account).catch((error: unknown) => {
+  const working = work(job, account, store).catch((error: unknown) => {
     if ((error as { code?: unknown }).code !== 'ERR_CLOSED') throw error;
   });
   await closed;

@@ -20,6 +20,8 @@ export type OutboxRecord =
       /** 33 bytes: the recipient's identity key, to which the ciphertexts are sealed. */
       readonly identityKey: Uint8Array;
       readonly devices: readonly EncryptedDevice[];
+      /** Of the profile key that the ciphertexts carry; absent: none, as far as is known. */
+      readonly profileKeyMark?: string;
     }
   | { readonly state: 'done'; readonly status: DeliveryStatus; readonly errorCode?: string };
 
@@ -45,7 +47,8 @@ export function encodeOutbox(row: OutboxRecord): Uint8Array<ArrayBuffer> {
     ...device,
     type: CIPHERTEXT_TYPES.numberOf(device.type),
   }));
-  return OUTBOX.encode({ state, identityKey: row.identityKey, devices });
+  const { identityKey, profileKeyMark } = row;
+  return OUTBOX.encode({ state, identityKey, devices, profileKeyMark });
 }
 export function decodeOutbox(bytes: Uint8Array): OutboxRecord {
   const wire = OUTBOX.decode(bytes);
@@ -64,7 +67,13 @@ export function decodeOutbox(bytes: Uint8Array): OutboxRecord {
       ciphertext,
     }),
   );
-  return { state, identityKey: wire['identityKey'] as Uint8Array, devices };
+  const profileKeyMark = wire['profileKeyMark'] as string;
+  return {
+    state,
+    identityKey: wire['identityKey'] as Uint8Array,
+    devices,
+    ...(profileKeyMark !== '' && { profileKeyMark }),
+  };
 }
 
 /** Key of a recipient's row. The id of a broadcast has no slash in it. */
