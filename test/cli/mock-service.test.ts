@@ -1,15 +1,11 @@
 // The command itself, as a process of its own, in front of Signal's mock service: in a terminal
-// where a person would have one.
+// where a person would have one. Nothing is put into a store but by the command.
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { serialize } from 'node:v8';
-import { PrivateKey } from '@signalapp/libsignal-client';
-import { openStore } from 'sealcast';
-import { accountChange, encodeAccount } from '#dist/src/store/tables/account.js';
-import { credentialsChange } from '#dist/src/store/tables/credentials.js';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { builtFile } from '../harness/built-file.js';
 import { jsonLines } from '../harness/command.js';
 import { TerminalSession } from '../harness/pty.js';
@@ -30,7 +26,6 @@ beforeAll(async () => {
   const file = join(directory, 'service.bin');
   writeFileSync(file, serialize(service.description));
   env = { SEALCAST_TEST_SERVICE: file, SEALCAST_DATA_DIR: join(directory, 'data') };
-  await storeAccount();
   writeFileSync(join(directory, 'to'), service.description.subscribers.join('\n'));
 });
 afterAll(async () => {
@@ -38,27 +33,6 @@ afterAll(async () => {
   await service.close();
   rmSync(directory, { recursive: true, force: true });
 });
-
-/** The store as a link leaves it. */
-async function storeAccount(): Promise<void> {
-  const { aci, deviceId, registrationId, identityPrivateKey, password } =
-    service.description.broadcaster;
-  const publicKey = PrivateKey.deserialize(identityPrivateKey).getPublicKey();
-  await using store = await openStore({ path: join(directory, 'data') });
-  await store.commit([
-    accountChange(
-      encodeAccount({
-        aci,
-        deviceId,
-        registrationId,
-        identityPublicKey: publicKey.serialize(),
-        identityPrivateKey,
-        profileKey: new Uint8Array(32).fill(7),
-      }),
-    ),
-    credentialsChange({ password, capabilities: { spqr: true }, createdAtMs: Date.now() }),
-  ]);
-}
 
 const node = (...argv: readonly string[]): readonly string[] => [
   process.execPath,
@@ -93,84 +67,154 @@ function run(argv: readonly string[], input = '', killAfter?: string): Promise<E
   });
 }
 
-/** Resolves when the command has uploaded prekeys. */
-async function uploaded(): Promise<void> {
-  for (;;) {
-    const requests = await service.requests();
-    if (requests.some(({ verb, path }) => verb === 'PUT' && path.startsWith('/v2/keys'))) return;
-    if (children.size === 0) throw new Error('the command ended without uploading prekeys');
-    await new Promise(setImmediate);
-  }
+const inTerminal = (...argv: readonly string[]): TerminalSession =>
+  new TerminalSession(node(...argv), env);
+
+/** Who decrypted the text, once for each time. */
+async function decryptedBy(text: string, subscribers?: readonly string[]): Promise<string[]> {
+  const decrypted = await service.waitForDecrypted(text, subscribers ? { subscribers } : {});
+  return decrypted.filter((each) => each.text === text).map(({ subscriber }) => subscriber);
 }
 
-it('receives, and hears the profile keys of all who write', async () => {
-  const receiving = run(['receive', '--json', '--max-messages', String(SUBSCRIBERS)]);
-  // The subscribers begin sessions with the prekeys that the command uploads first.
-  await uploaded();
-  await service.subscribersSayHello('HELLO');
-  const { exitCode, stdout, stderr } = await receiving;
-  expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
-  const senders = jsonLines(stdout).map(({ sender }) => sender);
-  expect(new Set(senders)).toEqual(new Set(service.description.subscribers));
-  const contacts = await run(['contacts', '--json']);
-  expect(jsonLines(contacts.stdout).filter(({ canSeal }) => canSeal)).toHaveLength(SUBSCRIBERS);
-});
+/** A file of some of the subscribers. */
+function recipients(name: string, from: number, to: number): [string, readonly string[]] {
+  const file = join(directory, name);
+  const some = service.description.subscribers.slice(from, to);
+  writeFileSync(file, some.join('\n'));
+  return [file, some];
+}
 
-it.runIf(hasScript)('broadcasts in a terminal, and all subscribers decrypt', async () => {
-  const text = join(directory, 'text');
-  writeFileSync(text, 'The ferry is back.\n');
-  const argv = ['broadcast', text, '--to', join(directory, 'to'), '--id', 'ferry'];
-  const session = new TerminalSession(node(...argv), env);
-  expect(await session.ended).toBe(0);
-  expect(session.text).toContain(`ferry: ${SUBSCRIBERS} sealed, of ${SUBSCRIBERS} recipients`);
-  // The progress was a bar.
-  expect(session.text).toContain('[');
-  const decrypted = await service.waitForDecrypted('The ferry is back.');
-  const who = decrypted.filter(({ text: got }) => got === 'The ferry is back.');
-  expect(new Set(who.map(({ subscriber }) => subscriber)).size).toBe(SUBSCRIBERS);
-
-  const status = await run(['status', 'ferry', '--json']);
-  expect(jsonLines(status.stdout)).toMatchObject([{ state: 'finished', sealed: SUBSCRIBERS }]);
-  const report = await run(['report', 'ferry', '--status', 'sealed']);
-  expect(report.stdout.trimEnd().split('\n')).toHaveLength(SUBSCRIBERS + 1);
-});
-
-it('is killed in the middle, and resumes', async () => {
-  const argv = ['broadcast', '--to', join(directory, 'to'), '--id', 'cut', '--json'];
-  const killed = await run([...argv, '--max-per-second', '10'], 'Again.\n', '"delivery"');
-  expect(killed.exitCode).toBeNull();
-  const status = jsonLines((await run(['status', 'cut', '--json'])).stdout)[0]!;
-  expect(status).toMatchObject({ recipients: SUBSCRIBERS, maxPerSecond: 10 });
-  expect(status['waiting']).toBeGreaterThan(0);
-  const resumed = await run(['resume', 'cut', '--json']);
-  expect(resumed.exitCode).toBe(0);
-  expect(jsonLines(resumed.stdout).at(-1)).toMatchObject({
-    event: 'summary',
-    sealed: SUBSCRIBERS,
+describe.runIf(hasScript)('a person with a phone', () => {
+  it('links in a terminal: the phone scans the code that the command draws', async () => {
+    const session = inTerminal('link', '--name', 'news');
+    await session.shows(/pub_key=\S+\s/);
+    const drawn = readDrawn(session.text);
+    expect(session.text).toContain(drawn);
+    const deviceId = await service.scanCode(drawn);
+    expect(await session.ended).toBe(0);
+    expect(session.text).toContain('scanned');
+    const { aci, number } = service.description.broadcaster;
+    expect(session.text).toContain(`linked to ${number} as device ${deviceId}`);
+    const account = await run(['account', '--json']);
+    expect(jsonLines(account.stdout)).toMatchObject([
+      { aci, deviceId, isPrimary: false, deviceName: 'news' },
+    ]);
   });
-  const decrypted = await service.waitForDecrypted('Again.');
-  const who = decrypted.filter(({ text }) => text === 'Again.').map((each) => each.subscriber);
-  expect(who).toHaveLength(SUBSCRIBERS);
-  expect(new Set(who).size).toBe(SUBSCRIBERS);
-});
 
-it.runIf(hasScript)('links in a terminal: the phone scans the code that it draws', async () => {
-  const dataDir = join(directory, 'linked');
-  const session = new TerminalSession(node('link', '--name', 'news'), {
-    ...env,
-    SEALCAST_DATA_DIR: dataDir,
+  it('receives, and hears the profile keys of all who write', async () => {
+    const receiving = run(['receive', '--json', '--max-messages', String(SUBSCRIBERS)]);
+    await service.subscribersSayHello('HELLO');
+    const { exitCode, stdout, stderr } = await receiving;
+    expect({ exitCode, stderr }).toMatchObject({ exitCode: 0 });
+    const messages = jsonLines(stdout);
+    expect(new Set(messages.map(({ sender }) => sender))).toEqual(
+      new Set(service.description.subscribers),
+    );
+    for (const { event, dataMessage } of messages)
+      expect({ event, dataMessage }).toMatchObject({
+        event: 'message',
+        dataMessage: { body: 'HELLO' },
+      });
+    const contacts = await run(['contacts', '--json']);
+    expect(jsonLines(contacts.stdout).filter(({ canSeal }) => canSeal)).toHaveLength(SUBSCRIBERS);
   });
-  await session.shows('pub_key=');
-  await session.shows('\n');
-  const drawn = readDrawn(session.text);
-  expect(session.text).toContain(drawn);
-  const deviceId = await service.scanCode(drawn);
-  expect(await session.ended).toBe(0);
-  const { aci } = service.description.broadcaster;
-  const account = await run(['account', '--json', '--data-dir', dataDir]);
-  expect(jsonLines(account.stdout)).toMatchObject([
-    { aci, deviceId, isPrimary: false, deviceName: 'news' },
-  ]);
+
+  it('broadcasts, all subscribers decrypt, and the phone has a note', async () => {
+    const text = join(directory, 'text');
+    writeFileSync(text, 'The ferry is back.\n');
+    const noted = service.nextTranscript();
+    const session = inTerminal('broadcast', text, '--to', join(directory, 'to'), '--id', 'ferry');
+    expect(await session.ended).toBe(0);
+    expect(session.text).toContain(`ferry: ${SUBSCRIBERS} sealed, of ${SUBSCRIBERS} recipients`);
+    // The progress was a bar.
+    expect(session.text).toContain('[');
+    const who = await decryptedBy('The ferry is back.');
+    expect(new Set(who)).toEqual(new Set(service.description.subscribers));
+    expect(who).toHaveLength(SUBSCRIBERS);
+    expect(await noted).toBe(
+      `The ferry is back.\n\nSent to ${SUBSCRIBERS} of ${SUBSCRIBERS} recipients.`,
+    );
+  });
+
+  it('reads back what became of it', async () => {
+    const status = await run(['status', 'ferry', '--json']);
+    expect(jsonLines(status.stdout)).toMatchObject([{ state: 'finished', sealed: SUBSCRIBERS }]);
+    const csv = await run(['report', 'ferry', '--format', 'csv']);
+    expect(csv.stdout.trimEnd().split('\n').sort()).toEqual(
+      [
+        ...service.description.subscribers.map((aci) => `${aci},sealed,`),
+        'recipient,status,error',
+      ].sort(),
+    );
+    const ndjson = await run(['report', 'ferry', '--format', 'ndjson', '--status', 'sealed']);
+    const lines = jsonLines(ndjson.stdout);
+    expect(new Set(lines.map(({ recipient }) => recipient))).toEqual(
+      new Set(service.description.subscribers),
+    );
+    expect(lines.every(({ status: each }) => each === 'sealed')).toBe(true);
+  });
+
+  it('has a broadcast killed in the middle, and resumes it', async () => {
+    const argv = ['broadcast', '--to', join(directory, 'to'), '--id', 'cut', '--json'];
+    const killed = await run([...argv, '--max-per-second', '5'], 'Again.\n', '"delivery"');
+    expect(killed.exitCode).toBeNull();
+    const status = jsonLines((await run(['status', 'cut', '--json'])).stdout)[0]!;
+    expect(status).toMatchObject({ recipients: SUBSCRIBERS, maxPerSecond: 5 });
+    expect(status['waiting']).toBeGreaterThan(0);
+    const resumed = await run(['resume', 'cut', '--json']);
+    expect(resumed.exitCode).toBe(0);
+    expect(jsonLines(resumed.stdout).at(-1)).toMatchObject({
+      event: 'summary',
+      sealed: SUBSCRIBERS,
+    });
+    const who = await decryptedBy('Again.');
+    expect(new Set(who).size).toBe(SUBSCRIBERS);
+    expect(who).toHaveLength(SUBSCRIBERS);
+  });
+
+  it('presses Ctrl-C, and resumes the broadcast that it stopped', async () => {
+    const [to, some] = recipients('eight', 0, 8);
+    const text = join(directory, 'text');
+    writeFileSync(text, 'One a second.\n');
+    const pace = ['--max-per-second', '1', '--transcripts', 'none'];
+    const session = inTerminal('broadcast', text, '--to', to, '--id', 'interrupted', ...pace);
+    await session.shows(/[1-7] of 8[^+]/);
+    session.interrupt();
+    expect(await session.ended).toBe(75);
+    expect(session.text).toContain('stopping; again to end at once');
+    expect(session.text).toMatch(/stopped: \d sent now, \d of 8 recipients wait/);
+    expect(session.text).toContain('to go on: sealcast resume interrupted');
+    const resumed = await run(['resume', '--json']);
+    expect(resumed.exitCode).toBe(0);
+    expect(jsonLines(resumed.stdout).at(-1)).toMatchObject({ id: 'interrupted', sealed: 8 });
+    const who = await decryptedBy('One a second.', some);
+    expect([...who].sort()).toEqual([...some].sort());
+  });
+
+  it('presses Ctrl-C twice, which ends the command at once, and resumes', async () => {
+    const [to, some] = recipients('four', 8, 12);
+    const text = join(directory, 'text');
+    writeFileSync(text, 'Twice.\n');
+    const argv = ['broadcast', text, '--to', to, '--id', 'twice', '--max-per-second', '1'];
+    const session = inTerminal(...argv);
+    await session.shows(/[1-3] of 4[^+]/);
+    // A request that gets no answer: the first signal waits for it.
+    process.kill(service.processId, 'SIGSTOP');
+    try {
+      session.interrupt();
+      await session.shows('stopping; again to end at once');
+      session.interrupt();
+      expect(await session.ended).toBe(75);
+    } finally {
+      process.kill(service.processId, 'SIGCONT');
+    }
+    expect(session.text).not.toContain('to go on');
+    const resumed = await run(['resume', 'twice', '--json']);
+    expect(resumed.exitCode).toBe(0);
+    expect(jsonLines(resumed.stdout).at(-1)).toMatchObject({ id: 'twice', sealed: 4 });
+    const who = await decryptedBy('Twice.', some);
+    expect([...who].sort()).toEqual([...some].sort());
+  });
 });
 
 it('registers a number in three runs', async () => {

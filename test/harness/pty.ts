@@ -36,18 +36,24 @@ export class TerminalSession {
   }
 
   /** Resolves when the terminal shows the words; rejects when the program ends without. */
-  async shows(words: string): Promise<void> {
+  async shows(words: string | RegExp): Promise<void> {
     const ended = this.#ended.then(() => true);
-    while (!this.text.includes(words)) {
+    const isShown = (): boolean =>
+      typeof words === 'string' ? this.text.includes(words) : words.test(this.text);
+    while (!isShown()) {
       const shown = new Promise<boolean>((resolve) => (this.#onText = () => resolve(false)));
       const isOver = await Promise.race([shown, ended]);
-      if (isOver && !this.text.includes(words))
-        throw new Error(`it ended without '${words}': ${this.text}`);
+      if (isOver && !isShown()) throw new Error(`it ended without '${words}': ${this.text}`);
     }
   }
 
   type(text: string): void {
     this.#child.stdin?.write(text);
+  }
+
+  /** Presses Ctrl-C: the terminal sends SIGINT to the program in its foreground. */
+  interrupt(): void {
+    this.type('\x03');
   }
 
   kill(): void {

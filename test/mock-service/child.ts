@@ -43,6 +43,8 @@ async function handle(call: CallMessage, onProgress: (value: unknown) => void): 
       return started().linkDevice(call.params);
     case 'scanCode':
       return started().scanCode(call.params);
+    case 'nextTranscript':
+      return started().nextTranscript();
     case 'unlinkDevice':
       await started().unlinkDevice(call.params);
       return null;

@@ -148,10 +148,15 @@ export class MockService implements AsyncDisposable {
 
   /**
    * The broadcaster's phone scans the code of a device that links itself. Resolves with the device
-   * id, once the new device has uploaded prekeys.
+   * id, once the new device has uploaded prekeys. From then on subscribers write to that device.
    */
   scanCode(url: string): Promise<number> {
     return this.link.call('scanCode', { url });
+  }
+
+  /** Waits for the next text that the broadcaster's linked device tells its phone it has sent. */
+  nextTranscript(): Promise<string> {
+    return this.link.call('nextTranscript', null);
   }
 
   async unlinkDevice(subscriber: string, deviceId: number): Promise<void> {

@@ -136,6 +136,7 @@ export interface Calls {
     result: Uint8Array<ArrayBuffer>;
   };
   linkDevice: { params: { readonly subscriber: string }; progress: never; result: DeviceAccount };
+  nextTranscript: { params: null; progress: never; result: string };
   scanCode: { params: { readonly url: string }; progress: never; result: number };
   unlinkDevice: {
     params: { readonly subscriber: string; readonly deviceId: number };

@@ -3,6 +3,7 @@ import {
   loadCertificates,
   Server,
   ServiceIdKind,
+  type Device,
   type PrimaryDevice,
 } from '@signalapp/mock-server';
 import { accountState, putState, reregistered, restoreAccount } from './account-state.js';
@@ -69,6 +70,9 @@ async function makeSubscribers(
 
 /** Signal's mock service with one broadcaster and its subscribers. */
 export class ServiceHost {
+  /** Device that was linked last, whose client subscribers write to in place of the primary one. */
+  private linked: Device | undefined;
+
   private constructor(
     private readonly server: Server,
     private readonly broadcaster: PrimaryDevice,
@@ -123,7 +127,7 @@ export class ServiceHost {
    * when its client has taken it.
    */
   async subscribersSayHello(text: string, onHello: (hellosTaken: number) => void): Promise<void> {
-    const { device } = this.broadcaster;
+    const device = this.linked ?? this.broadcaster.device;
     for (const [i, aci] of this.description.newcomers.entries()) {
       const subscriber = this.find(aci);
       await subscriber.primary.addSingleUseKey(device, await device.popSingleUseKey());
@@ -138,8 +142,17 @@ export class ServiceHost {
 
   async scanCode({ url }: Calls['scanCode']['params']): Promise<number> {
     const pending = await this.server.waitForProvision();
-    const device = await pending.complete({ provisionURL: url, primaryDevice: this.broadcaster });
-    return device.deviceId;
+    this.linked = await pending.complete({ provisionURL: url, primaryDevice: this.broadcaster });
+    return this.linked.deviceId;
+  }
+
+  /** Waits for the next text that the broadcaster's linked device says it has sent. */
+  async nextTranscript(): Promise<string> {
+    for (;;) {
+      const { syncMessage } = await this.broadcaster.waitForSyncMessage();
+      const body = syncMessage.content?.sent?.message?.body;
+      if (typeof body === 'string') return body;
+    }
   }
 
   /** Resolves when the broadcaster's client has taken it. */
@@ -149,7 +162,7 @@ export class ServiceHost {
     sealed,
     withProfileKey,
   }: Calls['sendText']['params']): Promise<void> {
-    const { device } = this.broadcaster;
+    const device = this.linked ?? this.broadcaster.device;
     const subscriber = this.find(aci);
     if (!subscriber.hasSaidHello)
       await subscriber.primary.addSingleUseKey(device, await device.popSingleUseKey());
