@@ -17,6 +17,14 @@ rmSync(warningsFile, { force: true });
 const redirectWarnings = `--redirect-warnings=${warningsFile}`;
 const SETUP_FILES = ['test/harness/fail-on-warnings.ts', 'test/harness/compare-bytes.ts'];
 const WITH_ACCOUNTS = [...SETUP_FILES, 'test/harness/cold-workers.ts'];
+/**
+ * `npm run dev` sets it: Vitest's watcher finds the tests that a change touches by the modules that
+ * Vitest loads itself, so none of them is Node's to load.
+ */
+const isWatching = process.env['SEALCAST_WATCH'] === '1';
+const loadedByNode = isWatching
+  ? {}
+  : { server: { deps: { external: [/\/dist\/(?:src|workers|assembly)\//] } } };
 // Tests run the built package (dist/), worker threads and all. `npm test` (vitest.config.fast.ts)
 // leaves some out, which `npm run test:all` (test/lines/all.mjs) runs.
 const isolated = {
@@ -27,22 +35,13 @@ const isolated = {
   maxWorkers: Math.max(2, availableParallelism() - 1),
   execArgv: [redirectWarnings],
   setupFiles: SETUP_FILES,
+  ...loadedByNode,
 } satisfies TestProjectInlineConfiguration['test'];
 /**
- * One process runs file after file, and Node loads the package once in each: half of the CPU time
- * of a small file is its process and its imports (docs/decisions/0014-test-processes.md).
+ * One process runs file after file: half of the CPU time of a small file is its process and its
+ * imports (docs/decisions/0014-test-processes.md).
  */
-const shared = {
-  ...isolated,
-  isolate: false,
-  server: { deps: { external: [/\/dist\/(?:src|workers|assembly)\//] } },
-} satisfies TestProjectInlineConfiguration['test'];
-/**
- * `npm run dev` sets it: Vitest's watcher finds the tests that a change touches by the modules that
- * Vitest loads itself, so none of them is Node's to load.
- */
-const isWatching = process.env['SEALCAST_WATCH'] === '1';
-const usual = isWatching ? isolated : shared;
+const usual = { ...isolated, isolate: isWatching };
 
 /** What differs with the kernel, and so what every Node line runs (test/lines). */
 const KERNEL_TESTS = [
@@ -52,9 +51,8 @@ const KERNEL_TESTS = [
 ];
 const ofKernels = { ...usual, include: KERNEL_TESTS };
 /**
- * Test files that look at the whole process (its workers, memory, warnings, uncaught errors),
- * change its globals or its prototypes, or mock a module of the package: each has a process, in
- * which Vitest loads the package.
+ * Test files that look at the whole process (its workers, memory, warnings, uncaught errors), or
+ * change its globals or its prototypes: each has a process.
  */
 const OWN_PROCESS = [
   'test/**/*.long.test.ts',
@@ -64,14 +62,11 @@ const OWN_PROCESS = [
   'test/package/**/*.test.ts',
   'test/sealer/**/*.test.ts',
   'test/account/prekeys/schedule.test.ts',
-  'test/broadcast/bounds.test.ts',
   'test/broadcast/discretion.test.ts',
   'test/broadcast/run.test.ts',
-  'test/receive/attack-receipts.test.ts',
   'test/receive/ending.test.ts',
   'test/receive/limits.test.ts',
   'test/receive/poison.test.ts',
-  'test/receive/same-id.test.ts',
   'test/receive/store-at-rest.test.ts',
   'test/receive/workers.test.ts',
   'test/runtime/store-claims.test.ts',

@@ -1,5 +1,7 @@
-import type * as ContentIndex from '#dist/src/content/index.js';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { readContents, type BatchItem } from '#dist/src/receive/batch-contents.js';
+import { encodeContent, padPlaintext } from '#dist/src/content/index.js';
+import { TURN_MS } from '#dist/src/util/time-slicer.js';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { spin } from '../harness/count-turns.js';
 import {
   openReceiverScene,
@@ -9,24 +11,6 @@ import {
   type ReceiverScene,
 } from '../harness/receivers.js';
 import type { Subscriber } from '../fakes/stand-in-service.js';
-
-/** In which turns of the event loop contents were read, once a test says how to tell them. */
-const reads = vi.hoisted(() => ({
-  turns: [] as number[],
-  turnOf: undefined as (() => number) | undefined,
-}));
-vi.mock('#dist/src/content/index.js', async (importOriginal) => {
-  const original = await importOriginal<typeof ContentIndex>();
-  const decodeContent: typeof original.decodeContent = (bytes) => {
-    if (reads.turnOf !== undefined) {
-      reads.turns.push(reads.turnOf());
-      // Longer than a turn: reading what is let through does not take that long by itself.
-      spin(5);
-    }
-    return original.decodeContent(bytes);
-  };
-  return { ...original, decodeContent };
-});
 
 let scene: ReceiverScene;
 let sender: Subscriber;
@@ -61,26 +45,31 @@ describe('a receipt', () => {
     expect(receiver.stats()).toMatchObject({ ready: 1, refused: { 'invalid-content': 100 } });
     expect(await store.list('inbox', { prefix: '', limit: 10 })).toHaveLength(1);
   });
+});
 
-  it('that takes long to read leaves the event loop its turn before the next one', async () => {
-    const { service, store } = scene;
-    const messages = 60;
-    await scene.receiver.close();
-    // They lie there when the account connects, and are read together.
-    for (let i = 0; i < messages; i++) await service.send(sender, receipt(48_000));
-    let turn = 0;
-    let isCounting = true;
-    const count = (): void => {
-      turn += 1;
-      if (isCounting) setImmediate(count);
+it('contents that take long to read leave the event loop its turn before the next one', async () => {
+  const plaintext = padPlaintext(encodeContent({ dataMessage: { body: 'long' } }));
+  let turn = 0;
+  let isCounting = true;
+  const count = (): void => {
+    turn += 1;
+    if (isCounting) setImmediate(count);
+  };
+  const turns: number[] = [];
+  const items = Array.from({ length: 30 }, (): BatchItem => {
+    const item = {
+      opened: { envelopeType: 'double-ratchet' },
+      get decrypted(): BatchItem['decrypted'] {
+        turns.push(turn);
+        spin(TURN_MS);
+        return { status: 'ok', plaintext };
+      },
     };
-    count();
-    reads.turnOf = () => turn;
-    await using next = await openReceiverScene({ store }, service);
-    await untilDelivered(next);
-    isCounting = false;
-    expect(next.receiver.stats().refused['invalid-content']).toBe(messages);
-    expect(reads.turns).toHaveLength(messages);
-    expect(new Set(reads.turns).size).toBe(messages);
+    return item as unknown as BatchItem;
   });
+  count();
+  await readContents(items);
+  isCounting = false;
+  for (const { content } of items) expect(content?.dataMessage?.body).toBe('long');
+  expect(new Set(turns).size).toBe(items.length);
 });

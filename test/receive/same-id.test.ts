@@ -1,43 +1,33 @@
-import { Broadcaster, type Account, type BroadcastRun } from 'sealcast';
-import type * as SendWindows from '#dist/src/broadcast/flow/send-limiter.js';
+import type { Account, Broadcaster, BroadcastRun } from 'sealcast';
 import { decodeBroadcast } from '#dist/src/store/tables/broadcasts.js';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { serveNewsletter, type SubscriberList } from '../../examples/newsletter/newsletter.js';
 import { manyTurns, neverHangs, untilTrue } from '../harness/await-condition.js';
+import { SleeplessClock } from '../fakes/manual-clock.js';
 import { acis, failTest } from '../harness/broadcasters.js';
+import { openBroadcaster as openWithClock } from '../harness/open-with-clock.js';
 import {
   openReceiverScene,
   text,
   untilDelivered,
   type ReceiverScene,
 } from '../harness/receivers.js';
+import { MailboxService } from '../fakes/mailbox-service.js';
 import type { Subscriber } from '../fakes/stand-in-service.js';
 
-/** Sends a second of each run, as it began. */
-const paces = vi.hoisted((): number[] => []);
-vi.mock('#dist/src/broadcast/flow/send-limiter.js', async (importOriginal) => {
-  const original = await importOriginal<typeof SendWindows>();
-  class SendLimiter extends original.SendLimiter {
-    constructor(options: ConstructorParameters<typeof original.SendLimiter>[0]) {
-      paces.push(options.perSecond);
-      super({ ...options, perSecond: Infinity });
-    }
-  }
-  return { ...original, SendLimiter };
-});
-
+let clock: SleeplessClock;
 let scene: ReceiverScene;
 let broadcaster: Broadcaster;
 let subscribers: Subscriber[];
 let release: () => void;
 beforeEach(async () => {
-  scene = await openReceiverScene();
+  clock = new SleeplessClock(Date.now());
+  scene = await openReceiverScene({}, new MailboxService(), clock);
   broadcaster = await openBroadcaster();
   subscribers = await Promise.all(Array.from({ length: 3 }, () => scene.service.subscribe()));
   await Promise.all(
     subscribers.map(({ aci, profileKey }) => broadcaster.setProfileKey(aci, profileKey)),
   );
-  paces.splice(0);
 });
 afterEach(async () => {
   release();
@@ -47,7 +37,7 @@ afterEach(async () => {
 
 function openBroadcaster(): Promise<Broadcaster> {
   const { store, service } = scene;
-  return Broadcaster.open({ store, transport: service, trustRoots: [service.trustRoot] });
+  return openWithClock({ store, transport: service, trustRoots: [service.trustRoot] }, clock);
 }
 const first = (): Subscriber => subscribers[0] ?? failTest('subscriber');
 const broadcast = (to = subscribers, options: object = {}): BroadcastRun =>
@@ -168,15 +158,43 @@ it('the newsletter goes on with a message that it is given again during a resend
 });
 
 describe('maxPerSecond is kept with the broadcast', () => {
-  it('for those who ask for the message again, and the same id', async () => {
-    const { timestamp } = await broadcast(subscribers, { maxPerSecond: 7 }).summary();
+  /**
+   * Times that sends had to wait for theirs since it was last asked, ms. The clock stands still, so
+   * that the second send of a run waits 1000 / maxPerSecond, and the third one twice that.
+   */
+  const waits = (): number[] => clock.sleeps.splice(0).map(Math.round);
+
+  it('for recipients that ask for the message again', async () => {
+    const { service } = scene;
+    const { timestamp } = await broadcast(subscribers, { maxPerSecond: 8 }).summary();
+    expect(waits()).toEqual([125, 250]);
     await holdResend(timestamp);
+    // Both are sent to by one run, once the first one is over.
+    for (const subscriber of subscribers.slice(1))
+      await service.post(subscriber, service.retryRequestFor(subscriber, timestamp).plaintext);
+    await untilDelivered(scene);
     release();
-    await broadcast().summary();
-    await broadcast(subscribers, { maxPerSecond: 9 }).summary();
-    await broadcast(subscribers, { maxPerSecond: Infinity }).summary();
-    await broadcast().summary();
-    expect(paces).toEqual([7, 7, 7, 9, Infinity, Infinity]);
+    await untilTrue(() => subscribers.every((subscriber) => countOf(subscriber) === 2));
+    expect(waits()).toEqual([125]);
+  });
+
+  it('for the same id, until it is given with another one', async () => {
+    const others = await Promise.all(Array.from({ length: 8 }, () => scene.service.subscribe()));
+    await Promise.all(
+      others.map(({ aci, profileKey }) => broadcaster.setProfileKey(aci, profileKey)),
+    );
+    const toTwo = (options: object = {}): Promise<unknown> =>
+      broadcast(others.splice(0, 2), options).summary();
+    await broadcast(subscribers, { maxPerSecond: 8 }).summary();
+    waits();
+    await toTwo();
+    expect(waits()).toEqual([125]);
+    await toTwo({ maxPerSecond: 10 });
+    expect(waits()).toEqual([100]);
+    await toTwo({ maxPerSecond: Infinity });
+    expect(waits()).toEqual([]);
+    await toTwo();
+    expect(waits()).toEqual([]);
   });
 
   it('for resume()', async () => {
@@ -184,12 +202,13 @@ describe('maxPerSecond is kept with the broadcast', () => {
     service.intercepts.set('sendSealed', () => new Promise(() => undefined));
     const run = broadcast(subscribers, { maxPerSecond: 0.5 });
     await untilTrue(() => run.progress.ingested && service.countOf('sendSealed') === 3);
+    expect(waits()).toEqual([2000, 4000]);
     await broadcaster.close();
     service.intercepts.clear();
     broadcaster = await openBroadcaster();
     expect(await broadcaster.resume()).toMatchObject([
       { status: 'finished', summary: { sealed: 3 } },
     ]);
-    expect(paces).toEqual([0.5, 0.5]);
+    expect(waits()).toEqual([2000, 4000]);
   });
 });
