@@ -196,7 +196,7 @@ describe('a new contact', () => {
   });
 });
 
-describe('what leaves for a contact', () => {
+describe('the content that leaves for a contact', () => {
   const ACI = '9d0652a3-dcc3-4d11-975f-74d61598733f';
   const derived = deriveAccessKey(KEY);
   const zeros = new Uint8Array(16);

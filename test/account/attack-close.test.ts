@@ -69,7 +69,7 @@ class LateAnswer<Answer> {
 }
 
 describe('closing an account', () => {
-  it('ends the wait for a sender certificate that never comes, and asks for no more', async () => {
+  it('ends the wait for a sender certificate that never comes, and asks for no other', async () => {
     const account = await open();
     service.fetchSenderCertificate = () => Promise.resolve({ status: 'unavailable' });
     const waiting = codeOf(account.unidentifiedAccess(contact.aci));

@@ -8,7 +8,7 @@ import { StandInAccountService } from '../fakes/stand-in-account-service.js';
 
 const isWiped = (bytes: Uint8Array): boolean => bytes.every((byte) => byte === 0);
 
-it('what libsignal serializes of the private key is wiped, and the bytes of the caller stay', () => {
+it('bytes that libsignal serializes of the private key are wiped, and the bytes of the caller stay', () => {
   const { sender } = new StandInAccountService();
   const made: Uint8Array<ArrayBuffer>[] = [];
   const privateKey = {

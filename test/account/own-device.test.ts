@@ -275,7 +275,7 @@ describe('the devices of the account', () => {
   });
 });
 
-describe('what the service says of this device', () => {
+describe('a notice of the service about this device', () => {
   it('is the event alert, once a day', async () => {
     const alerts: unknown[] = [];
     (await open()).on('alert', ({ alert }) => alerts.push(alert));

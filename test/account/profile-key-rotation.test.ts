@@ -212,7 +212,7 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
   it.each<[string, AccountRequestName]>([
     ['the profile is uploaded', 'setProfile'],
     ['the access key is registered', 'setAccountAttributes'],
-  ])('is taken up by a further call where a refusal came when %s', async (_title, name) => {
+  ])('is resumed by a further call where a refusal came when %s', async (_title, name) => {
     scene.service.answer(name, { status: 'unavailable' });
     await expect(scene.own.rotateProfileKey()).rejects.toMatchObject({
       code: 'ERR_SERVICE_UNAVAILABLE',
@@ -314,7 +314,7 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
     expect(names(scene)).toEqual([]);
   });
 
-  it('is aborted by its caller, or by the end of the account, and is taken up again', async () => {
+  it('is aborted by its caller, or by the end of the account, and is resumed', async () => {
     const controller = new AbortController();
     scene.service.accountIntercepts.set('setProfile', () => {
       controller.abort();

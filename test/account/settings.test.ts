@@ -134,7 +134,7 @@ describe.each(DISKS)('our own account, in $name', ({ make }) => {
       expect(scene.service.attributes).toMatchObject({ unrestrictedAccess: false });
     });
 
-    it('is taken up again where the answer was lost', async () => {
+    it('is resumed where the answer was lost', async () => {
       await scene.own.setAttributes(ATTRIBUTES);
       scene.service.answer('setAccountAttributes', 'lost');
       await expect(scene.own.registerAccessKey({ unrestricted: true })).rejects.toMatchObject({
@@ -176,7 +176,7 @@ describe.each(DISKS)('our own account, in $name', ({ make }) => {
       expect(Object.keys(upload!).sort()).toEqual(['badgeIds', 'commitment', 'name', 'version']);
     });
 
-    it('stays what it was where the service refuses it, and is taken up again where its answer was lost', async () => {
+    it('stays what it was where the service refuses it, and is resumed where its answer was lost', async () => {
       const nameNow = (): unknown => {
         const [upload] = [...scene.service.profiles.values()];
         return upload && decryptProfileName(scene.service.sender.profileKey, upload.name);
@@ -350,7 +350,7 @@ describe('wrong arguments', () => {
 });
 
 describe('calls that are aborted', () => {
-  it('end with ERR_ABORTED, and what was begun is taken up again', async () => {
+  it('end with ERR_ABORTED, and the change that was begun is resumed', async () => {
     const scene = await openAccountScene();
     await scene.own.setAttributes(ATTRIBUTES);
     const controller = new AbortController();

@@ -45,7 +45,7 @@ async function sendToAll(
   return error?.code ?? status;
 }
 
-describe('what the service refuses for one recipient', () => {
+describe('a refusal of the service for one recipient', () => {
   it.each([
     ['413', { status: 'too-large' }, 'ERR_MESSAGE_TOO_LARGE'],
     [
@@ -181,8 +181,8 @@ describe('many 429s', () => {
   });
 });
 
-describe('a broadcast of so many a second', () => {
-  it('has each send wait for its own part of the time', async () => {
+describe('a broadcast with maxPerSecond', () => {
+  it('makes each send wait for its own part of the time', async () => {
     const subscribers = await subscribeKnown(scene, 5);
     clock.sleeps.splice(0);
     const options = { maxPerSecond: 0.1 };

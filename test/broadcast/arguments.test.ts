@@ -139,7 +139,7 @@ describe('an open Broadcaster refuses', () => {
     expect(await store.list('broadcast', { limit: 1 })).toEqual([]);
   });
 
-  it('what is wrong about a contact, before it is looked up', () => {
+  it('faults of a contact, before it is looked up', () => {
     const { broadcaster } = scene;
     const aci = randomUUID();
     const calls: readonly (readonly [string, () => unknown])[] = [

@@ -51,7 +51,7 @@ describe('deliveries without a reader', () => {
     expect(await namesOf(stream.iterate())).toEqual(upTo(MAX_UNREAD));
   });
 
-  it('take no more memory above it, hold up no delivery, and are read from the outbox', async () => {
+  it('take no memory above it, hold up no delivery, and are read from the outbox', async () => {
     const { stream, write } = makeStream();
     for (let i = 0; i < 50 * MAX_UNREAD; i++) {
       expect(write(i)).toBeUndefined();
@@ -73,7 +73,7 @@ describe('deliveries without a reader', () => {
     expect(names.filter((name) => name !== 'nobody')).toHaveLength((MAX_UNREAD * 9) / 10);
   });
 
-  it('are let go when the summary is asked for', () => {
+  it('are dropped when the summary is asked for', () => {
     const { stream, write } = makeStream();
     for (let i = 0; i < 3 * MAX_UNREAD; i++) void write(i);
     void stream.push(invalid(1));

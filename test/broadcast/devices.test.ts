@@ -99,7 +99,7 @@ describe('devices that are not those we know', () => {
     expect((await sessionOf(scene, subscriber.aci, 2)).hasCurrentState(new Date())).toBe(false);
   });
 
-  it('one that was set up anew gets a new session', async () => {
+  it('one that was set up again gets a new session', async () => {
     const subscriber = await subscribeReached();
     await scene.service.addDevice(subscriber, 1);
     expect(await deliveryTo(scene, subscriber)).toMatchObject({ status: 'sealed' });
@@ -113,7 +113,7 @@ describe('devices that are not those we know', () => {
     });
   });
 
-  it('all at once: one added, one removed, one set up anew', async () => {
+  it('all at once: one added, one removed, one set up again', async () => {
     const subscriber = await subscribeReached([1, 2, 3]);
     await scene.service.addDevice(subscriber, 1);
     subscriber.devices.delete(2);

@@ -173,7 +173,7 @@ describe('a clock that is not believed prunes nothing', () => {
   });
 });
 
-it('what a crash left half taken out goes whatever the clock says', async () => {
+it('a broadcast that a crash left half taken out goes at any time of the clock', async () => {
   await put('half', clock.now() - DAY_MS, 'pruned');
   clock.jump(-365 * DAY_MS);
   await start();

@@ -141,7 +141,7 @@ describe('recipients', () => {
     expect(await deliveryTo(scene, blocked)).toMatchObject({ status: 'sealed' });
   });
 
-  it('that cannot be read to their end reject the run, which the same id takes up again', async () => {
+  it('that cannot be read to their end reject the run, which the same id resumes', async () => {
     const subscribers = await subscribeKnown(scene, 3);
     const cause = new Error('the list is torn');
     function* torn(): Generator<string> {

@@ -96,7 +96,7 @@ describe('a run', () => {
     expect(await scene.store.list('broadcast', { limit: 1 })).toEqual([]);
   });
 
-  it('stops with its signal, while another one goes on, and can be taken up again', async () => {
+  it('stops with its signal, while another one goes on, and can be resumed', async () => {
     const subscribers = await subscribeKnown(scene, 6);
     const controller = new AbortController();
     scene.service.intercepts.set('sendSealed', (_, count) => {

@@ -76,7 +76,7 @@ describe('a session', () => {
     expect(scene.service.countOf('fetchPreKeys')).toBe(1);
   });
 
-  it('that was not answered for 30 days is begun anew; one that was answered is not', async () => {
+  it('that was not answered for 30 days is replaced by a new one; one that was answered is not', async () => {
     const [silent, answering] = await subscribeKnown(scene, 2);
     if (silent === undefined || answering === undefined) return failTest('subscribers');
     await scene.broadcaster.broadcast({ body: 'one' }, acis([silent, answering])).summary();
@@ -89,7 +89,7 @@ describe('a session', () => {
       expect(scene.service.textsOf(subscriber)).toEqual(['one', 'two']);
   });
 
-  it('that the store has lost, or cannot be read, is begun anew', async () => {
+  it('that the store has lost, or cannot be read, is replaced by a new one', async () => {
     const [lost, torn] = await subscribeKnown(scene, 2);
     if (lost === undefined || torn === undefined) return failTest('subscribers');
     await scene.broadcaster.broadcast({ body: 'one' }, acis([lost, torn])).summary();

@@ -150,7 +150,7 @@ describe('the account', () => {
     ]);
   });
 
-  it('has devices, one of which is removed after a question', async () => {
+  it('has devices, and removes one after a question', async () => {
     await openOnce();
     transport.devices = [1, 2].map((deviceId) => ({
       deviceId,

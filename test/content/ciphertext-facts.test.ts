@@ -81,7 +81,7 @@ describe('preKeyIdsOf', async () => {
     }
   });
 
-  test('reads nothing else that libsignal encrypts', () => {
+  test('reads no other kind of message that libsignal encrypts', () => {
     for (const ciphertext of ciphertexts) {
       if (ciphertext.type() !== PREKEY) expect(preKeyIdsOf(ciphertext.serialize())).toBeUndefined();
     }

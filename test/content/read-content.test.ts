@@ -330,7 +330,7 @@ describe('expireTimerOf', () => {
   });
 });
 
-describe('what came with a message', () => {
+describe('the parts that came with a message', () => {
   const pointer = (fields: object): never => ({ ...NO_ATTACHMENT, ...fields }) as never;
   const image = {
     contentType: 'image/jpeg',

@@ -124,7 +124,7 @@ describe('a broadcast that finds devices changed, cut off while they are repaire
   );
 
   test.each(MOMENTS)(
-    'a device set up anew (410), %s: every device reads every text once',
+    'a device set up again (410), %s: every device reads every text once',
     async (moment) => {
       await changed((subscriber) => service.addDevice(subscriber, 1));
       await dies('second', moment, countOf(moment), inOneChunk);

@@ -24,7 +24,7 @@ test.each([
   ['in the clear', undefined],
   ['encrypted', randomBytes(32)],
 ])(
-  'what a store, %s, said to have committed is there after kill -9, and no commit is there by half',
+  'every commit that a store, %s, confirmed is there after kill -9, and no commit is there by half',
   async (_how, key) => {
     const { path } = directory;
     /** Numbers of commits that were acknowledged, in all rounds. */

@@ -136,7 +136,7 @@ describe('scalars of any one entry', () => {
 });
 
 describe('the positive controls', () => {
-  it('can still be made of the kernel that stands there', async () => {
+  it('can still be made of the kernel that is committed', async () => {
     const url = pathToFileURL(join(PACKAGE_ROOT, 'test/ct/leaks.mjs')).href;
     const { compileLeakyKernel } = (await import(url)) as {
       readonly compileLeakyKernel: (field: string) => Promise<Uint8Array<ArrayBuffer>>;

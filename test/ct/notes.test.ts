@@ -12,7 +12,7 @@ describe('the committed results of the timing test', () => {
     expect(replaceNotesBlock(notes, renderNotesBlock(results))).toBe(notes);
   });
 
-  it('are of every routine, none of which leaks, and of controls that were caught', () => {
+  it('are of every routine, where none leaks, and of controls that were caught', () => {
     expect(results.length).toBeGreaterThan(0);
     for (const result of results) {
       expect(isGood(result)).toBe(true);

@@ -177,7 +177,7 @@ describe('two classes in a series', () => {
     expect(smallestVisibleNs).toBeLessThan(3);
   });
 
-  it('of which all times are the same say nothing of their sensitivity', () => {
+  it('whose times are all the same say nothing of their sensitivity', () => {
     const { classes } = synthetic(4_000, 0, 'constant');
     const { smallestVisibleNs } = findSensitivity(
       { times: new Float64Array(4_000).fill(50), classes },

@@ -120,7 +120,7 @@ describe('an account over the network', () => {
 });
 
 describe('the newsletter', () => {
-  test('subscribes by HELLO, lets go by STOP, and sends an editor’s text to all, after a restart too', async () => {
+  test('subscribes by HELLO, unsubscribes by STOP, and sends an editor’s text to all, after a restart too', async () => {
     const [editor, ...people] = [nth(0), nth(1), nth(2), nth(3)];
     const editors = new Set([editor]);
     const listPath = join(directory.path, 'subscribers.json');

@@ -183,7 +183,7 @@ describe('a broadcast over the network to a recipient that registered again', ()
     return changes;
   }
 
-  test('is encrypted anew for the new identity key, which is told of', async () => {
+  test('is encrypted again for the new identity key, which is told of', async () => {
     await sender.send('first');
     await service.reregister(first);
     const changes = watchIdentities();

@@ -40,7 +40,7 @@ class Calls {
 }
 
 describe('a pool that has much to seal', () => {
-  test('unseals what comes in before it, but for what a worker has in hand', async () => {
+  test('unseals envelopes that come in before it, but not before the work that a worker has begun', async () => {
     const calls = new Calls();
     {
       using hold = new WorkerHold();

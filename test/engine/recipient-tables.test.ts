@@ -36,7 +36,7 @@ describe('a recipient', () => {
     expect(tables.size).toBe(2);
   });
 
-  test('who is prepared gets them before the first sealing, and that is no envelope', () => {
+  test('a prepared recipient gets them before the first sealing, and that is no envelope', () => {
     const tables = new RecipientTables(3, 5, noLuck);
     const lease = tables.leaseForPreparing(1);
     expect(lease).toEqual({ tables: 0, state: TABLES_WANTED });

@@ -36,7 +36,7 @@ describe('outliveWorkers()', () => {
 });
 
 describe('unlessWorkersDied()', () => {
-  it('gives the fallback for work that workers died of, and for nothing else', async () => {
+  it('gives the fallback only for work that workers died of', async () => {
     expect(await unlessWorkersDied(Promise.resolve(1), 'gone')).toBe(1);
     expect(await unlessWorkersDied(Promise.reject(lost), 'gone')).toBe('gone');
     await expect(unlessWorkersDied(Promise.reject(other), 'gone')).rejects.toBe(other);

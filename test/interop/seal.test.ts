@@ -45,7 +45,7 @@ describe.each(kernelNames)('with the kernel %s', (kernel) => {
     }
   }
 
-  describe('what sealcast seals, libsignal opens', () => {
+  describe('envelopes that sealcast seals, libsignal opens', () => {
     it.each([1, 2, 3, 4, 5, 15, 16, 17, 64, 100, 256, 257, 600])(
       'in a batch of %i',
       async (count) => {

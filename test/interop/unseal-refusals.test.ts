@@ -300,7 +300,7 @@ describe.each(kernelNames)('with the kernel %s', (kernel) => {
   });
 });
 
-describe('what there is no room for in an error', () => {
+describe('a fact that no error carries', () => {
   it('is known of verdicts alone', async () => {
     const sealer = await Sealer.create({ identityKeyPair: recipient, threads: 1 });
     const error = await sealer.unseal(7 as never).catch((reason: unknown) => reason);

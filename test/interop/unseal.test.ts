@@ -37,7 +37,7 @@ describe.each(kernelNames)('with the kernel %s', (kernel) => {
   });
   afterAll(() => sealer.close());
 
-  describe('what libsignal seals, sealcast opens', () => {
+  describe('envelopes that libsignal seals, sealcast opens', () => {
     it.each([1, 2, 3, 5, 16, 17, 100, 257, 600])('in a batch of %i', async (count) => {
       const sealed = [];
       for (let i = 0; i < count; i++)

@@ -19,7 +19,7 @@ describe.each(fmaBuilds)('$file on an engine that does not fuse', (build) => {
   });
 
   it.skipIf(relaxedSimd !== 'fused')(
-    'fails for nothing else: with the fused one put back in the same way it passes',
+    'fails for that alone: with the fused one put back in the same way it passes',
     () => {
       const { bytes } = replaceMadd(release, AS_THE_ENGINE_DOES);
       expect(findKernelFault(primitivesOf('fma', bytes))).toBeNull();

@@ -156,7 +156,7 @@ describe.each(kernels)('sha256, hmacSha256, hkdfSha256 ($file)', ({ kernel }) =>
     expect(toHex(kernel.hkdfSha256(key, message, info, length))).toBe(toHex(expected));
   });
 
-  it('derive from 0 to 255 * 32 bytes, and no more', () => {
+  it('derive from 0 to 255 * 32 bytes, and none above', () => {
     const salt = new Uint8Array(3);
     const ikm = Uint8Array.of(1, 2, 3);
     const expected = new Uint8Array(hkdfSync('sha256', ikm, salt, new Uint8Array(), 255 * 32));

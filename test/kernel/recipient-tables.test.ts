@@ -179,7 +179,7 @@ describe.each([...debugKernels(), ...innerKernels()])('tables of recipients ($ti
     );
   });
 
-  it('of the same key in both lanes may stand in one place', () => {
+  it('of the same key in both lanes may have one place', () => {
     const random = seededBytes('same key');
     const key = keyOfU(drawCurveU(random));
     const other = keyOfU(drawCurveU(random));
@@ -234,7 +234,7 @@ describe.each([...debugKernels(), ...innerKernels()])('tables of recipients ($ti
     });
   });
 
-  it('come out the same whatever stood in their place and in the scratch, and touch nothing beyond', () => {
+  it('come out the same with any bytes in their place and in the scratch, and touch nothing beyond', () => {
     const random = seededBytes('dirt');
     const keys = [keyOfU(drawCurveU(random)), keyOfU(drawCurveU(random))] as const;
     const scalars = [random(32), random(32), random(32)];

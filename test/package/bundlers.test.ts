@@ -78,7 +78,7 @@ describe('a program that a bundler makes one file of, sealcast kept out of it as
   });
 });
 
-describe('what a bundler may leave out, by sideEffects', () => {
+describe('the modules that a bundler may leave out, by sideEffects', () => {
   /** The modules of the package that are left of a program when esbuild has made one file of it. */
   async function modulesLeft(program: string): Promise<string[]> {
     project.write('shaken.js', program);

@@ -51,7 +51,7 @@ describe('the packed package', () => {
     );
   });
 
-  test('contains nothing else: no tests, no benchmarks, no sources, no debug kernel', () => {
+  test('contains only these: no tests, no benchmarks, no sources, no debug kernel', () => {
     const expected =
       /^(dist\/(src|workers|kernel|assembly)\/.+|docs\/(guide\/[a-z-]+|errors)\.md|[A-Z]+(\.md)?|package\.json)$/;
     expect(paths.filter((path) => !expected.test(path))).toEqual([]);

@@ -70,7 +70,7 @@ describe('a message', () => {
     await untilDelivered({ service });
   });
 
-  it('that is acknowledged lies in the inbox until the next one is asked for', async () => {
+  it('that is acknowledged is in the inbox until the next one is asked for', async () => {
     const receiver = await open();
     await sendRounds(1);
     await untilDelivered({ service });
@@ -80,7 +80,7 @@ describe('a message', () => {
     expect(await inboxRows()).toBe(0);
   });
 
-  it('in hand when the loop is left is given again, by this receiver or by the next one', async () => {
+  it('not dealt with when the loop is left is given again, by this receiver or by the next one', async () => {
     let receiver = await open();
     await sendRounds(2);
     await untilDelivered({ service });

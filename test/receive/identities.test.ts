@@ -53,7 +53,7 @@ async function broadcast(body: string): Promise<unknown> {
   return undefined;
 }
 
-describe('a sender who registered anew, where that is accepted,', () => {
+describe('a sender who registered again, where that is accepted,', () => {
   beforeEach(() => open('accept'));
 
   it('is read; the session is the new one, and those of the other devices are over', async () => {
@@ -103,7 +103,7 @@ describe('a sender who registered anew, where that is accepted,', () => {
   });
 });
 
-describe('a sender who registered anew, where that fails,', () => {
+describe('a sender who registered again, where that fails,', () => {
   beforeEach(() => open('fail'));
 
   it('is read, and not sent to: the sender is still known by the old identity', async () => {

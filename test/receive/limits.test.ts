@@ -39,7 +39,7 @@ describe('an envelope above the limit', () => {
   });
 });
 
-describe('letters that wait', () => {
+describe('envelopes that wait', () => {
   const intakeOf = (lengths: readonly number[]): EnvelopeQueue => {
     const intake = new EnvelopeQueue({
       settled: () => Promise.resolve(),
@@ -55,7 +55,7 @@ describe('letters that wait', () => {
     return intake;
   };
 
-  it('are given in batches of so many bytes, and one at least', async () => {
+  it('are given in batches up to a number of bytes, and one at least', async () => {
     const intake = intakeOf([40, 50, 20, 500, 10]);
     const batches = [];
     while (intake.length > 0)
@@ -64,7 +64,7 @@ describe('letters that wait', () => {
   });
 });
 
-it('what is opened is read in turns of the event loop', async () => {
+it('opened envelopes are read in turns of the event loop', async () => {
   let nowMs = 0;
   // Each look at the clock is a long time after the one before.
   const opener = new EnvelopeOpener(

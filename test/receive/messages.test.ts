@@ -131,7 +131,7 @@ describe('group messages', () => {
     await untilDelivered(scene);
   });
 
-  it('have their sender keys kept, but no more of one device than there are groups', async () => {
+  it('leave sender keys, of one device at most as many as there are groups', async () => {
     const [hostile, friend] = [await scene.service.subscribe(), await scene.service.subscribe()];
     await sendKey(friend);
     const { stores } = hostile.devices.get(1) ?? failTest('device');
@@ -164,7 +164,7 @@ describe('group messages', () => {
   });
 });
 
-describe('what comes again', () => {
+describe('an envelope that comes again', () => {
   it('is known: a message is given out once, and so is a receipt of the service', async () => {
     const { service, receiver } = scene;
     const sender = await service.subscribe();

@@ -205,7 +205,7 @@ describe('a message', () => {
   });
 });
 
-describe('what is cut off, or is noise', () => {
+describe('an envelope that is cut off, or is noise', () => {
   it('at any length is refused', async () => {
     const { service } = scene;
     const usmc = UnidentifiedSenderMessageContent.new(

@@ -138,7 +138,7 @@ describe('a subscriber whose sessions broke', () => {
     await untilFinished('third');
   });
 
-  it('who never gets it right is sent it a bounded number of times', async () => {
+  it('that never gets it right is sent it a bounded number of times', async () => {
     const { service } = scene;
     let asked = 0;
     service.haveDevicesAsk();
@@ -175,7 +175,7 @@ describe('a request to send something again', () => {
     expect(scene.service.countOf('sendSealed', first().aci)).toBe(2);
   });
 
-  it('that means another device of ours is let go', async () => {
+  it('that means another device of ours is dropped', async () => {
     const last = lastOf(first());
     await ask(last, { ofDevice: 2 });
     expect(await isArchived(first())).toBe(false);

@@ -237,16 +237,13 @@ describe('unseal()', () => {
     ['one before 1970', [now, now, -1], 2],
     ['one in parts of a ms', [now + 0.5, now, now], 0],
     ['a Date', [now, now, new Date(now)], 2],
-  ])(
-    'refuses timestamps for three envelopes, of which there are or is %s',
-    async (_name, timestamp, index) => {
-      const options = { trustRoots: [trustRoot], timestamp: timestamp as number[] };
-      const call = sealer.unseal([envelope, envelope, envelope], options);
-      expect(await refusal(call)).toMatchObject(
-        refused('timestamp', new RegExp(`entry ${index}: timestamp must be`), index),
-      );
-    },
-  );
+  ])('refuses timestamps for three envelopes: %s', async (_name, timestamp, index) => {
+    const options = { trustRoots: [trustRoot], timestamp: timestamp as number[] };
+    const call = sealer.unseal([envelope, envelope, envelope], options);
+    expect(await refusal(call)).toMatchObject(
+      refused('timestamp', new RegExp(`entry ${index}: timestamp must be`), index),
+    );
+  });
 
   test.each(badKeys)('refuses a trust root that is %s', async (_name, key, message) => {
     const options = { trustRoots: [trustRoot, key as Uint8Array], timestamp: now };

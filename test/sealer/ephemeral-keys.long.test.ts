@@ -27,7 +27,7 @@ const toOne: SealRequest = {
 };
 const latin1 = (bytes: Uint8Array): string => Buffer.from(bytes).toString('latin1');
 
-test('no ephemeral key stands in two of 100,000 envelopes, to one recipient and to many, from two threads', async () => {
+test('no ephemeral key is in two of 100,000 envelopes, to one recipient and to many, from two threads', async () => {
   const toMany = Array.from({ length: BATCH_ENTRIES }, (_, i) => ({
     recipientIdentityKey: cyclic(world.recipients, i).identity.publicKey,
     content,

@@ -49,7 +49,7 @@ async function rejection(call: Promise<unknown>): Promise<unknown> {
   );
 }
 
-describe('what these tests look for', () => {
+describe('the secrets that these tests look for', () => {
   const { privateKey } = sender;
   test.each([
     ['a message in hex', new Error(Buffer.from(privateKey).toString('hex'))],

@@ -175,7 +175,7 @@ describe('envelopes for libsignal', () => {
 });
 
 describe('variants of a valid certificate', () => {
-  test('are validated like the original, and none makes the others be validated anew', async () => {
+  test('are validated like the original, and none makes the others be validated again', async () => {
     const options = { trustRoots: [world.authority.trustRoot], timestamp: 5 };
     const original = certificate.serialize();
     const at = Buffer.from(content).indexOf(original);

@@ -57,7 +57,7 @@ test('two Sealers that seal at the same time to the same recipients do not mix t
   expect(await Promise.all(runs)).toHaveLength(2 * sizes.length);
 });
 
-test('what one seals to the other opens there, and only there, under the sealer’s own key', async () => {
+test('envelopes that one seals to the other open there, and only there, under the sealer’s own key', async () => {
   const identities = worlds.map((world) => world.sender);
   const rounds = sealers.map(async (sealer, which) => {
     const other = 1 - which;

@@ -40,7 +40,7 @@ function copiesOf(bytes: Uint8Array): number {
 }
 
 test.each(kernelNames)(
-  'a Sealer on %s keeps one copy of its key and of each shared secret, and nothing else',
+  'a Sealer on %s keeps only one copy of its key and of each shared secret',
   async (kernel) => {
     memoryWatch.memories.length = 0;
     const scan = new SecretScan();

@@ -57,7 +57,7 @@ describe('whether a process runs', () => {
   );
 
   test.skipIf(process.platform !== 'linux')(
-    'one that ended runs no more, though its parent did not ask yet',
+    'one that ended no longer runs, though its parent did not ask yet',
     async () => {
       const parent = spawn('sh', ['-c', 'cat <&3 >&2 & echo $!; exec sleep 1000'], {
         stdio: ['ignore', 'pipe', 'ignore', 'pipe'],

@@ -194,7 +194,7 @@ describe('prekeys of its own', () => {
     expect((lastRequest().json() as { preKeys: unknown[] }).preKeys).toHaveLength(100);
   });
 
-  test('are what a view shows of its buffer, and no more', async () => {
+  test('are the part of the buffer that a view shows, and nothing beyond', async () => {
     const buffer = new Uint8Array(40).fill(5);
     await transport.uploadPreKeys({ preKeys: [{ id: 1, publicKey: buffer.subarray(3, 36) }] });
     expect(lastRequest().json()).toMatchObject({

@@ -89,7 +89,7 @@ describe('a transport that is closed', () => {
     expect(service.open).toEqual([]);
   });
 
-  test('ends the wait for a connection, and makes no more of them', async () => {
+  test('ends the wait for a connection, and makes no other one', async () => {
     const service = new FakeService();
     await open(service);
     service.refuseConnections();

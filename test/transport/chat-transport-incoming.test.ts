@@ -20,7 +20,7 @@ afterEach(() => transport.close());
 const names = (count: number, from = 0): string[] =>
   Array.from({ length: count }, (_, i) => `m${from + i}`);
 
-describe('what comes for the account while no listener is there', () => {
+describe('a message for the account that comes while no listener is there', () => {
   test('is given to the next listener in order, then that the queue is empty, then what is new', async () => {
     source.newest.deliver('first');
     source.newest.queueEmpty();
@@ -205,7 +205,7 @@ describe('a listener', () => {
     ]);
   });
 
-  test('that stops while it is given what was kept gets no more of it', async () => {
+  test('that stops while it is given what was kept gets nothing further of it', async () => {
     for (const name of names(3)) source.newest.deliver(name);
     const first = notingListener(() => stop());
     const stop = transport.receive(first);
@@ -226,7 +226,7 @@ describe('a listener', () => {
     expect(listener.heard).toEqual(['m0', 'm1', 'newer']);
   });
 
-  test('that asks for redelivery while it is given what was kept gets no more of it', async () => {
+  test('that asks for redelivery while it is given what was kept gets nothing further of it', async () => {
     for (const name of names(3)) source.newest.deliver(name);
     const listener = notingListener((text) => {
       if (text === 'm0') transport.redeliver();
@@ -295,7 +295,7 @@ describe('a listener', () => {
   });
 });
 
-describe('what a listener throws', () => {
+describe('an error that a listener throws', () => {
   const thrown: unknown[] = [];
   const note = (error: unknown): number => thrown.push(error);
   let others: NodeJS.UncaughtExceptionListener[] = [];

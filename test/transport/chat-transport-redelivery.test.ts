@@ -28,7 +28,7 @@ function holdConnections(): () => void {
 }
 
 describe('redelivery', () => {
-  test('closes the account’s connection, no other, and makes it anew', async () => {
+  test('closes the account’s connection, no other, and makes a new one', async () => {
     const listener = notingListener();
     transport.receive(listener);
     await manyTurns();
@@ -90,7 +90,7 @@ describe('redelivery', () => {
     await untilTrue(() => own.all.length === 3);
   });
 
-  test('asked for when something came already over the connection that is being made: that one is made anew', async () => {
+  test('asked for when something came already over the connection that is being made: that one is made again', async () => {
     const listener = notingListener();
     transport.receive(listener);
     const proceed = holdConnections();
@@ -109,7 +109,7 @@ describe('redelivery', () => {
     expect(listener.heard).toEqual(['(ended)', 'early', '(ended)', 'early']);
   });
 
-  test('of a connection that was lost before it was in hand: it is made again once', async () => {
+  test('of a connection that was lost before it was handed out: it is made again once', async () => {
     const proceed = holdConnections();
     transport.redeliver();
     await untilTrue(() => source.all.length === 2);
@@ -138,7 +138,7 @@ describe('redelivery', () => {
     expect(source.all).toHaveLength(2);
   });
 
-  test('of which the listener that left is told nothing', async () => {
+  test('is not told to the listener that left', async () => {
     const listener = notingListener();
     const stop = transport.receive(listener);
     transport.redeliver();

@@ -49,7 +49,7 @@ function all(names: readonly AskName[], refusal: Refusal): Partial<Record<AskNam
 const without = (...names: readonly AskName[]): readonly AskName[] =>
   ASK_NAMES.filter((name) => !names.includes(name));
 
-describe('what a transport answers when the service answers', () => {
+describe('the answer of a transport when the service answers', () => {
   test.each<[number, Refusal]>([
     [302, { status: 'rejected', httpStatus: 302 }],
     [400, { status: 'rejected', httpStatus: 400 }],

@@ -88,7 +88,7 @@ describe('a message that a transport sends', () => {
     expect(lastRequest().json()).toMatchObject({ online: flag, urgent: !flag });
   });
 
-  test('sends what a view shows of its buffer, and no more', async () => {
+  test('sends the part of the buffer that a view shows, and nothing beyond', async () => {
     const content = Uint8Array.of(1, 2, 3, 4).subarray(1, 3);
     await transport.sendSealed({ ...SEALED, messages: [{ ...SEALED.messages[0]!, content }] });
     expect(lastRequest().json()).toMatchObject({ messages: [{ content: 'AgM=' }] });
@@ -164,7 +164,7 @@ describe('prekeys that a transport fetches', () => {
   );
 });
 
-describe('what a transport asks of an account', () => {
+describe('a question of a transport about an account', () => {
   test('whether there is one, unauthenticated', async () => {
     service.on('HEAD', /^\/v1\/accounts\/account\//, () => ({ status: 200 }));
     expect(await transport.accountExists(ACI)).toEqual({ status: 'ok', exists: true });

@@ -321,7 +321,7 @@ describe('several unauthenticated connections', () => {
     await Promise.all(answers);
   });
 
-  test('stand in for one that is lost', async () => {
+  test('replace one that is lost', async () => {
     const service = new FakeService().on('PUT', /./, () => OK);
     await open(service, { unauthenticatedConnections: 2 });
     const [lost] = service.connections.filter(({ authenticated }) => !authenticated);

@@ -18,7 +18,7 @@ describe('Backoff', () => {
     expect(waits(backoff, 3)).toEqual([0, 50, 399.6]);
   });
 
-  test('begins anew when the service has answered', () => {
+  test('starts again when the service has answered', () => {
     const backoff = new Backoff({ random: () => 0.5 });
     waits(backoff, 5);
     backoff.reset();

@@ -63,7 +63,7 @@ describe('a Coalescer', () => {
     expect(batches).toEqual([['a']]);
   });
 
-  it('gives the items that wait to a taker, and works on them no more', async () => {
+  it('gives the items that wait to a taker, and no longer works on them', async () => {
     const { coalescer, batches } = observed();
     coalescer.add('a');
     expect(coalescer.take()).toEqual(['a']);

@@ -44,7 +44,7 @@ describe('an unknown name', () => {
     },
   );
 
-  it('says of which object it is, and of which entry', () => {
+  it('names its object and its entry', () => {
     expect(refusalOf({ Id: 1 }, 'account', 3)).toMatchObject({
       field: 'account.Id',
       index: 3,

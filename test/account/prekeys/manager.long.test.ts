@@ -224,7 +224,7 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
     expect(await kept('signedPreKey')).toContain(signedPreKey!.id);
   });
 
-  it('have ids that follow one another over restarts, and begin anew behind the highest one', async () => {
+  it('have ids that follow one another over restarts, and begin again behind the highest one', async () => {
     await preKeys.maintain();
     const known = await state();
     const value = encodePreKeys({
@@ -243,7 +243,7 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
     expect(ids(oneTime).at(0)).toBe(1);
   });
 
-  it('begin with other ids on each device that is set up anew', async () => {
+  it('begin with other ids on each device that is set up again', async () => {
     await preKeys.maintain();
     const other = await openAccountScene();
     await new PreKeys(other.runtime, other.service).maintain();

@@ -20,7 +20,7 @@ const range = (uploadedMs: number): PreKeyRange => ({
   replacedMs: 0,
 });
 
-describe('what is to be done of one-time prekeys', () => {
+describe('the plan for one-time prekeys', () => {
   const had = range(NOW_MS - DAY_MS);
   const open = range(0);
 
@@ -53,7 +53,7 @@ describe('what is to be done of one-time prekeys', () => {
   });
 });
 
-describe('what is to be done of signed prekeys', () => {
+describe('the plan for signed prekeys', () => {
   it.each<[string, PreKeyRange[], boolean, string]>([
     ['a new one where there is none', [], false, 'new'],
     ['nothing for two days', [range(NOW_MS - 2 * DAY_MS + 1)], false, 'none'],
