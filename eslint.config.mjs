@@ -30,6 +30,13 @@ const DELIVERY_RULE = {
   message: 'Only src/broadcast/delivery.ts changes a row of the outbox: add a transition to it.',
 };
 
+/** An error's text begins in lower case, with the operation or the thing that failed. */
+const ERROR_TEXT_RULE = {
+  selector:
+    'NewExpression[callee.name=/Error$/] > :matches(Literal[value=/^[A-Z][a-z]/], TemplateLiteral:has(> TemplateElement:first-child[value.raw=/^[A-Z][a-z]/]))',
+  message: 'The text of an error begins in lower case.',
+};
+
 export default defineConfig(
   {
     ignores: [
@@ -109,15 +116,15 @@ export default defineConfig(
   {
     files: ['src/**/*.ts'],
     ignores: ['src/store/**'],
-    rules: { 'no-restricted-syntax': ['error', ...MODE_RULES, DELIVERY_RULE] },
+    rules: { 'no-restricted-syntax': ['error', ERROR_TEXT_RULE, ...MODE_RULES, DELIVERY_RULE] },
   },
   {
     files: ['src/access/access-mode.ts'],
-    rules: { 'no-restricted-syntax': ['error', DELIVERY_RULE] },
+    rules: { 'no-restricted-syntax': ['error', ERROR_TEXT_RULE, DELIVERY_RULE] },
   },
   {
     files: ['src/broadcast/delivery.ts'],
-    rules: { 'no-restricted-syntax': ['error', ...MODE_RULES] },
+    rules: { 'no-restricted-syntax': ['error', ERROR_TEXT_RULE, ...MODE_RULES] },
   },
   {
     // The codec reads a mode from the disk; it names none.
@@ -125,6 +132,7 @@ export default defineConfig(
     rules: {
       'no-restricted-syntax': [
         'error',
+        ERROR_TEXT_RULE,
         {
           selector: `ObjectExpression > Property[key.name=${MODE_FIELDS}] > Literal[value=/^(unknown|enabled|unrestricted|disabled)$/]`,
           message: ACCESS_MODE_MESSAGE,

@@ -122,17 +122,17 @@ export function beginsWith(key: Uint8Array, prefix: Uint8Array): boolean {
 }
 
 export function storeClosed(): SealcastError {
-  return new SealcastError('ERR_CLOSED', 'The store is closed');
+  return new SealcastError('ERR_CLOSED', 'the store is closed');
 }
 
 export function storeTakenOver(): SealcastError {
-  return new SealcastError('ERR_STORE_LOCKED', 'Another writer has taken the store over');
+  return new SealcastError('ERR_STORE_LOCKED', 'another writer has taken the store over');
 }
 
 export function storeLocked(): SealcastError {
   return new SealcastError(
     'ERR_STORE_LOCKED',
-    'The store is open elsewhere: it takes one writer at a time',
+    'the store is open elsewhere: it takes one writer at a time',
   );
 }
 

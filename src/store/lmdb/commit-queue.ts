@@ -109,7 +109,7 @@ export class CommitQueue {
       this.#isSuspect = true;
       const [first] = group;
       if (first !== undefined && group.length === 1)
-        first.reject(storeFailed('The store could not be written', cause));
+        first.reject(storeFailed('the store could not be written', cause));
       // One job may be too large for the rest of the disk, and the others not.
       else for (const job of group) await this.#runGroup([job]);
     }

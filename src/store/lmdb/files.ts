@@ -42,7 +42,7 @@ async function checkHeader(path: string, file: FileHandle): Promise<void> {
     (header.getUint16(18, little) & META_PAGE_FLAG) === 0 ||
     header.getUint32(24, little) !== MAGIC
   ) {
-    throw notLmdb(path, 'It does not begin as an LMDB file does');
+    throw notLmdb(path, 'it does not begin as an LMDB file does');
   }
   const version = header.getUint16(28, little);
   if (version !== DATA_VERSION)
@@ -52,7 +52,7 @@ async function checkHeader(path: string, file: FileHandle): Promise<void> {
     pageBytes >= MIN_PAGE_BYTES &&
     pageBytes <= MAX_PAGE_BYTES &&
     (pageBytes & (pageBytes - 1)) === 0;
-  if (!isPageSize || size < 2 * pageBytes) throw notLmdb(path, 'It is cut short');
+  if (!isPageSize || size < 2 * pageBytes) throw notLmdb(path, 'it is cut short');
   await checkExtent(path, file, { pageBytes, little });
 }
 

@@ -245,7 +245,7 @@ export class LmdbStore implements Store {
     try {
       await prefetches.fetch(keysBytes);
     } catch (error) {
-      throw storeFailed('The store could not be read', error);
+      throw storeFailed('the store could not be read', error);
     }
   }
 
@@ -262,7 +262,7 @@ export class LmdbStore implements Store {
         // leave the event loop no turn at all.
         setImmediate(resolve, read());
       } catch (error) {
-        throw storeFailed('The store could not be read', error);
+        throw storeFailed('the store could not be read', error);
       }
     });
   }

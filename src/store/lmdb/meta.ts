@@ -121,31 +121,37 @@ export const isSame = (a: SeenHolder | null | undefined, b: SeenHolder): boolean
 function checkLayout(layout: Layout, secret: KeyObject | undefined): void {
   const { schema, id, keyCheck } = layout as Partial<Layout>;
   if (typeof schema !== 'number')
-    throw new SealcastError('ERR_STORE_FAILED', "The store's layout record is damaged");
+    throw new SealcastError(
+      'ERR_STORE_FAILED',
+      "the store's layout record is damaged: restore the whole directory",
+    );
   if (schema > SCHEMA_VERSION) {
-    const message = `The store has schema ${schema}; this version of sealcast knows schemas up to ${SCHEMA_VERSION}`;
+    const message = `the store has schema ${schema}; this version knows schemas up to ${SCHEMA_VERSION}`;
     throw new SealcastError('ERR_STORE_VERSION', message);
   }
   if (typeof id !== 'string' || keyCheck === undefined) {
-    throw new SealcastError('ERR_STORE_FAILED', "The store's layout record is damaged");
+    throw new SealcastError(
+      'ERR_STORE_FAILED',
+      "the store's layout record is damaged: restore the whole directory",
+    );
   }
   if (keyCheck === null && secret !== undefined) {
     throw new SealcastError(
       'ERR_STORE_KEY',
-      'The store is not encrypted: it was made without an encryptionKey',
+      'the store is not encrypted: open it without an encryptionKey',
     );
   }
   if (keyCheck === null) return;
   if (secret === undefined) {
     throw new SealcastError(
       'ERR_STORE_KEY',
-      'The store is encrypted: it takes the encryptionKey that it was made with',
+      'the store is encrypted: it takes the encryptionKey that it was made with',
     );
   }
   if (!isKeyOf(secret, Buffer.from(id, 'base64'), Buffer.from(keyCheck, 'base64'))) {
     throw new SealcastError(
       'ERR_STORE_KEY',
-      'The encryptionKey is not the one that the store was made with',
+      'the encryptionKey is not the one that the store was made with',
     );
   }
 }

@@ -86,7 +86,7 @@ function openMeta(root: RootDatabase): Meta {
   if (root.getKeysCount({ limit: 1 }) > 0) {
     throw new SealcastError(
       'ERR_STORE_FAILED',
-      'The directory holds an LMDB database that is not a store of sealcast',
+      'the directory holds an LMDB database that is not a store of sealcast: give another path',
     );
   }
   return root.openDB<unknown, string>(META_OPTIONS);
@@ -166,7 +166,7 @@ export async function openLmdbStore(
     }
   } catch (error) {
     await root?.close();
-    throw storeFailed('The store could not be opened', error);
+    throw storeFailed('the store could not be opened', error);
   }
 }
 

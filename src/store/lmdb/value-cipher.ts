@@ -125,7 +125,7 @@ export class ValueCipher {
       value.fill(0);
       return own;
     } catch (cause) {
-      const message = `A value of table ${table} does not authenticate: it was changed, or moved here from elsewhere`;
+      const message = `a value of table ${table} does not authenticate: it was changed, or moved here from elsewhere`;
       throw new SealcastError('ERR_STORE_FAILED', message, { cause });
     }
   }
