@@ -26,15 +26,17 @@ export async function serveHotline(
     if (text === '') continue;
 
     // A crash may give a message out again: under the same id, the same broadcast goes on and sends
-    // nothing twice. The id is a keyed hash, so that the store's keys do not tell who wrote.
+    // nothing twice. The text is in the id, as a sender may give two messages one timestamp. The id
+    // is a keyed hash, so that the store's keys do not tell who wrote.
     const send = async (
       purpose: string,
       body: string,
       recipients: readonly string[],
     ): Promise<void> => {
-      const id = broadcaster.publicId(`${sender}:${timestamp}:${purpose}`);
+      const passedOn = truncateBody(body);
+      const id = broadcaster.publicId(`${sender}:${timestamp}:${purpose}:${passedOn}`);
       const { failed } = await broadcaster
-        .broadcast({ body: truncateBody(body) }, recipients, { id })
+        .broadcast({ body: passedOn }, recipients, { id })
         .summary();
       if (failed > 0)
         console.warn(`${purpose}: ${failed} of ${recipients.length} recipients failed`);

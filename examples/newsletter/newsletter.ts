@@ -26,9 +26,10 @@ export async function serveNewsletter(
     if (text === '' || groupV2 !== undefined) continue;
 
     // A crash may give a message out again: under the same id, the same broadcast goes on and sends
-    // nothing twice. The id is a keyed hash, so that the store's keys do not tell who wrote.
-    const id = broadcaster.publicId(`${sender}:${timestamp}`);
+    // nothing twice. The text is in the id, as a sender may give two messages one timestamp. The id
+    // is a keyed hash, so that the store's keys do not tell who wrote.
     const send = async (message: string, recipients: readonly string[]): Promise<void> => {
+      const id = broadcaster.publicId(`${sender}:${timestamp}:${message}`);
       const run = broadcaster.broadcast({ body: message }, recipients, { id });
       for await (const { recipient, status, error } of run) {
         if (status === 'unregistered') await subscribers.delete(recipient);

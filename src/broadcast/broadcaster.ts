@@ -311,7 +311,7 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
    * a name that says something into an id that says nothing.
    *
    * @example
-   * const id = broadcaster.publicId(`${sender}:${timestamp}`);
+   * const id = broadcaster.publicId(`${sender}:${timestamp}:${body}`);
    *
    * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_CLOSED.
    */

@@ -164,3 +164,22 @@ it('the hotline passes on a text of 2,048 bytes, and one that could not be sent 
   await receiver.close();
   await serving;
 });
+
+it('the hotline passes on two texts that their writer gave one timestamp', async () => {
+  const { service, receiver } = scene;
+  const opened = await openBroadcaster();
+  const [admin, writer] = subscribers;
+  if (admin === undefined || writer === undefined) failTest('subscribers');
+  const cases = { numberOf: () => Promise.resolve(7), callerOf: () => undefined };
+  const serving = serveHotline(
+    { broadcaster: opened, receiver } as unknown as Account,
+    cases,
+    new Set([admin.aci]),
+  );
+  const timestamp = Date.now();
+  for (const body of ['one', 'two']) await service.send(writer, text(body), { timestamp });
+  await Promise.race([untilTrue(() => service.textsOf(admin).length === 2), serving]);
+  expect(service.textsOf(admin)).toEqual(['#7: one', '#7: two']);
+  await receiver.close();
+  await serving;
+});

@@ -157,6 +157,27 @@ it('the newsletter goes on with a message that it is given again during a resend
   await serving;
 });
 
+it('the newsletter sends two texts that their editor gave one timestamp', async () => {
+  const { service, receiver } = scene;
+  const [editor, subscriber] = [first(), subscribers[1] ?? failTest('subscriber')];
+  const list: SubscriberList = {
+    add: () => Promise.resolve(),
+    delete: () => Promise.resolve(),
+    [Symbol.iterator]: () => [subscriber.aci].values(),
+  };
+  const serving = serveNewsletter(
+    { broadcaster, receiver } as unknown as Account,
+    list,
+    new Set([editor.aci]),
+  );
+  const timestamp = Date.now();
+  for (const body of ['one', 'two']) await service.send(editor, text(body), { timestamp });
+  await Promise.race([untilTrue(() => service.textsOf(subscriber).length === 2), serving]);
+  expect(service.textsOf(subscriber)).toEqual(['one', 'two']);
+  await receiver.close();
+  await serving;
+});
+
 describe('maxPerSecond is kept with the broadcast', () => {
   /**
    * Times that sends had to wait for theirs since it was last asked, ms. The clock stands still, so
