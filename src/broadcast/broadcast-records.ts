@@ -1,3 +1,5 @@
+import { OWN_LOCKS } from '../runtime/account-runtime.js';
+import type { RecipientLocks } from '../session/recipient-locks.js';
 import { encodeMessage, messageError } from '../content/index.js';
 import { SealcastError } from '../errors.js';
 import { refuse } from '../sealer/options.js';
@@ -15,6 +17,7 @@ export interface OpenedBroadcast {
 
 export interface BroadcastRecordsOptions {
   readonly outbox: Outbox;
+  readonly locks: RecipientLocks;
   readonly clock: Pick<Clock, 'now'>;
   readonly index: BroadcastIndex;
   /** Whether our own devices learn of a broadcast that does not say. */
@@ -37,6 +40,26 @@ export function needsRecipients({ state, content }: BroadcastRecord): boolean {
   }
 }
 
+/**
+ * Changes the record of a broadcast, under the lock of the records.
+ *
+ * @param change gets the record as the store has it, and returns undefined where it stays.
+ * @returns whether the record was changed.
+ * @throws SealcastError ERR_STORE_FAILED, ERR_STORE_LOCKED, ERR_CLOSED.
+ */
+export function changeBroadcast(
+  { locks, outbox }: { readonly locks: RecipientLocks; readonly outbox: Outbox },
+  id: string,
+  change: (stored: BroadcastRecord | undefined) => BroadcastRecord | undefined,
+): Promise<boolean> {
+  return locks.with([OWN_LOCKS.broadcasts], async () => {
+    const changed = change(await outbox.broadcast(id));
+    if (changed === undefined) return false;
+    await outbox.saveBroadcast(id, changed);
+    return true;
+  });
+}
+
 /** Opens the record of a broadcast that a run begins or resumes. */
 export class BroadcastRecords {
   readonly #options: BroadcastRecordsOptions;
@@ -51,7 +74,12 @@ export class BroadcastRecords {
    * @throws SealcastError ERR_BROADCAST_MISMATCH, ERR_INVALID_ARGUMENT, ERR_STORE_FAILED,
    *   ERR_STORE_LOCKED.
    */
-  async open(id: string, message: CheckedBroadcast | undefined): Promise<OpenedBroadcast> {
+  open(id: string, message: CheckedBroadcast | undefined): Promise<OpenedBroadcast> {
+    // Otherwise a retry request that is being committed would replace the new record.
+    return this.#options.locks.with([OWN_LOCKS.broadcasts], () => this.#open(id, message));
+  }
+
+  async #open(id: string, message: CheckedBroadcast | undefined): Promise<OpenedBroadcast> {
     const { outbox, index, dryRun } = this.#options;
     const known = await outbox.broadcast(id);
     if (message === undefined) {
@@ -109,6 +137,8 @@ export class BroadcastRecords {
           : known.transcript === 'due'
         : checked.transcripts === 'summary';
     const transcript = known?.transcript === 'sent' ? 'sent' : isWanted ? 'due' : 'none';
+    // Rows of a broadcast that was being pruned are gone.
+    const recipients = known?.state === 'pruned' ? undefined : known?.recipients;
     return {
       state: 'ingesting',
       ...(transcript !== 'none' && { transcript }),
@@ -119,6 +149,7 @@ export class BroadcastRecords {
       finishedAtMs: 0,
       invalidRecipients: 0,
       ...(maxPerSecond !== undefined && { maxPerSecond }),
+      ...(recipients !== undefined && { recipients }),
     };
   }
 }

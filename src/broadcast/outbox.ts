@@ -64,11 +64,11 @@ export class Outbox extends Records {
   }
 
   /**
-   * Removes a broadcast, its rows first. A mark lets the next look remove the rest that a crash
-   * leaves: with some of its rows gone, the broadcast would be sent to those recipients once more.
+   * Removes a broadcast that is marked as pruned, its rows first. The mark lets the next look
+   * remove the rest that a crash leaves: with some of its rows gone, the broadcast would be sent to
+   * those recipients once more.
    */
-  async prune(id: string, record: BroadcastRecord): Promise<void> {
-    await this.saveBroadcast(id, { ...record, state: 'pruned' });
+  async removePruned(id: string): Promise<void> {
     for await (const page of this.pages(id)) {
       await this.commit(page.map(({ serviceId, row }) => prunedChange(id, serviceId, row)));
     }

@@ -3,7 +3,8 @@ import { SealcastError } from '../errors.js';
 import type { AbortWatch } from '../util/abort-watch.js';
 import { messageError } from '../content/index.js';
 import type { ResendQueue } from '../runtime/resend-queue.js';
-import { broadcastChange, type BroadcastRecord } from '../store/tables/broadcasts.js';
+import type { BroadcastRecord } from '../store/tables/broadcasts.js';
+import { changeBroadcast } from './broadcast-records.js';
 import { ChunkQueue } from './chunk-queue.js';
 import { PlaintextVariants } from './plaintext-variants.js';
 import type { DeliveryStream } from './delivery-stream.js';
@@ -151,14 +152,25 @@ export class Pipeline {
     if (signal.aborted) throw signal.reason;
     const isForSome = typeof recipients === 'object' && 'only' in recipients;
     if (!isForSome) this.#assertComplete();
+    await this.#end(isForSome ? 'some' : 'all');
+  }
+
+  /** Saves the state that the broadcast has after the run. */
+  async #end(scope: 'all' | 'some'): Promise<void> {
     const { id, endStates, context } = this.#options;
-    // A broadcast that was finished keeps that time: a resend does not keep it in the store for
-    // longer.
-    const finishedAtMs =
-      this.#record.finishedAtMs === 0 ? context.clock.now() : this.#record.finishedAtMs;
-    const state = endStates.stateAfter(id, this.#record, isForSome ? 'some' : 'all');
-    if (state === this.#record.state) return;
-    await context.outbox.commit([broadcastChange(id, { ...this.#record, state, finishedAtMs })]);
+    await changeBroadcast(context, id, (stored = this.#record) => {
+      const state = endStates.stateAfter(id, stored, scope);
+      if (state === stored.state) return undefined;
+      const rows = scope === 'all' ? this.recipientCount - stored.invalidRecipients : 0;
+      return {
+        ...stored,
+        state,
+        // A broadcast that was finished keeps that time: a resend does not keep it in the store for
+        // longer.
+        finishedAtMs: stored.finishedAtMs === 0 ? context.clock.now() : stored.finishedAtMs,
+        ...(rows > 0 && { recipients: rows }),
+      };
+    });
   }
 
   /**
@@ -190,25 +202,26 @@ export class Pipeline {
       this.stop(error);
       queue.end();
     });
-    // Unknown where an earlier run did not get so far.
-    let rows = isNew ? 0 : (this.#record.recipients ?? NaN);
     try {
       for await (const { added, invalid } of ingest(id, recipients, context.outbox, signal)) {
         signal.throwIfAborted();
-        rows += added.length;
         for (const { index, given } of invalid) await this.#refuse(index, given);
         if (!isNew) continue;
         this.recipientCount += added.length;
         await queue.add(added);
       }
       const invalidRecipients = this.#invalidCount;
-      this.#record = {
-        ...this.#record,
-        state: 'sending',
-        invalidRecipients,
-        ...(rows > 0 && { recipients: rows }),
-      };
-      await context.outbox.commit([broadcastChange(id, this.#record)]);
+      // Of a broadcast that has rows already, the end of the run counts them.
+      const rows = this.recipientCount - invalidRecipients;
+      await changeBroadcast(context, id, (stored = this.#record) => {
+        this.#record = {
+          ...stored,
+          state: 'sending',
+          invalidRecipients,
+          ...(rows > 0 && { recipients: rows }),
+        };
+        return this.#record;
+      });
       this.ingested = true;
     } catch (error) {
       this.stop(error);

@@ -1,7 +1,9 @@
+import type { RecipientLocks } from '../session/recipient-locks.js';
 import type { Telemetry } from '../runtime/telemetry.js';
 import { SealcastError } from '../errors.js';
 import type { MeasuredClock } from '../util/service-clock.js';
 import type { BroadcastIndex, IndexedBroadcast } from './broadcast-index.js';
+import { changeBroadcast } from './broadcast-records.js';
 import type { Outbox } from './outbox.js';
 import type { Runs } from './run-registry.js';
 
@@ -21,6 +23,7 @@ const MAX_SILENCE_MS = 24 * HOUR_MS;
 
 export interface PrunerOptions {
   readonly outbox: Outbox;
+  readonly locks: RecipientLocks;
   readonly keepFinishedMs: number;
   readonly clock: MeasuredClock;
   readonly telemetry: Telemetry;
@@ -138,14 +141,17 @@ export class Pruner {
   }
 
   #prune(broadcast: IndexedBroadcast): Promise<void> {
-    const { outbox, runs, index } = this.#options;
+    const { outbox, runs, index, locks } = this.#options;
     return runs.whileIdle(broadcast.id, async () => {
-      const record = await outbox.broadcast(broadcast.id);
-      // Since the look, a run may have resumed the broadcast, or a recipient may have asked for the
-      // message again.
-      const isOver = record?.state === 'finished' || record?.state === 'pruned';
-      if (this.#stopped || record === undefined || !isOver) return;
-      await outbox.prune(broadcast.id, record);
+      const isMarked = await changeBroadcast({ locks, outbox }, broadcast.id, (record) => {
+        // Since the look, a run may have resumed the broadcast, or a recipient may have asked for
+        // the message again.
+        const isOver = record?.state === 'finished' || record?.state === 'pruned';
+        if (this.#stopped || record === undefined || !isOver) return undefined;
+        return { ...record, state: 'pruned' };
+      });
+      if (!isMarked) return;
+      await outbox.removePruned(broadcast.id);
       index.pruned(broadcast);
     });
   }

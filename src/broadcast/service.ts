@@ -73,6 +73,7 @@ export class BroadcastService {
     const { outbox, clock } = context;
     this.#records = new BroadcastRecords({
       outbox,
+      locks: runtime.locks,
       clock,
       index: this.#index,
       transcripts: transcripts ?? (isPrimary(context.account()) ? 'none' : 'summary'),
@@ -80,6 +81,7 @@ export class BroadcastService {
     });
     this.#pruner = new Pruner({
       outbox: context.outbox,
+      locks: context.locks,
       keepFinishedMs: limits.keepFinishedMs,
       clock: context.clock,
       telemetry: context.telemetry,
@@ -252,6 +254,7 @@ export class BroadcastService {
       message,
       records: new BroadcastRecords({
         outbox,
+        locks: this.#context.locks,
         clock,
         index: this.#index,
         transcripts: 'none',

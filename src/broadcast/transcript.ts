@@ -2,6 +2,7 @@ import { encodeNoteToSelf, messageBodyOf, padPlaintext } from '../content/index.
 import { SealcastError } from '../errors.js';
 import { refusalError } from '../transport/refusal-errors.js';
 import { truncateText } from '../util/truncate-text.js';
+import { changeBroadcast } from './broadcast-records.js';
 import { BroadcastReader } from './broadcast-reader.js';
 import type { BroadcastContext } from './context.js';
 
@@ -45,8 +46,7 @@ export async function sendTranscript(
     if (answer.status !== 'sent' && answer.status !== 'no-devices') {
       throw refusalError(answer, OPERATION);
     }
-    const now = await outbox.broadcast(id);
-    if (now !== undefined) await outbox.saveBroadcast(id, { ...now, transcript: 'sent' });
+    await changeBroadcast(context, id, (now) => now && { ...now, transcript: 'sent' });
   } catch (cause) {
     const error =
       cause instanceof SealcastError

@@ -131,7 +131,7 @@ export class Batch {
     ticket: Pick<CleanupTicket, 'take'>,
     keeps: boolean,
   ): Promise<PendingMessage[]> {
-    const { records, runtime, telemetry } = this.#context;
+    const { runtime, telemetry } = this.#context;
     const { clock } = runtime;
     const startMs = clock.monotonicMs();
     const contacts = await ContactBatch.read(senders, this.#context);
@@ -146,21 +146,9 @@ export class Batch {
     this.#changes.push(...(await decryptGroups(items, this.#context.groups)));
     const last = await this.#lastOfLost(items);
     const decryptedMs = clock.monotonicMs();
-    const given = await this.#takeIn(items, contacts, { keeps, last });
-    const synced = await this.#sync.changes();
-    this.#changes.push(
-      ...(await contacts.changes()),
-      ...synced,
-      ...this.#context.inbox.remove(ticket.take()),
-    );
-    const { newPni } = this.#sync;
-    try {
-      if (newPni === undefined) await records.commit(this.#changes);
-      else await runtime.changePni(newPni, () => records.commit(this.#changes));
-    } finally {
-      // Keys of the account may be in them.
-      for (const { value } of synced) value?.fill(0);
-    }
+    const answers = new RetryRequestHandler(this.#context, contacts);
+    const given = await this.#takeIn(items, contacts, answers, { keeps, last });
+    await this.#commit(contacts, answers, ticket);
     const envelopes = this.#items.length;
     telemetry.publish('received:stage', {
       stage: 'decrypt',
@@ -174,6 +162,31 @@ export class Batch {
     });
     this.#afterwards.push(...contacts.news(), ...this.#sync.news());
     return given;
+  }
+
+  async #commit(
+    contacts: ContactBatch,
+    answers: RetryRequestHandler,
+    ticket: Pick<CleanupTicket, 'take'>,
+  ): Promise<void> {
+    const { records, runtime, inbox } = this.#context;
+    const synced = await this.#sync.changes();
+    try {
+      this.#changes.push(...(await contacts.changes()), ...synced);
+      await runtime.locks.with(answers.locks, async () => {
+        for (const { changes, begin } of await answers.requeue()) {
+          this.#changes.push(...changes);
+          this.#afterwards.push(begin);
+        }
+        this.#changes.push(...inbox.remove(ticket.take()));
+        const { newPni } = this.#sync;
+        if (newPni === undefined) await records.commit(this.#changes);
+        else await runtime.changePni(newPni, () => records.commit(this.#changes));
+      });
+    } finally {
+      // Keys of the account may be in them.
+      for (const { value } of synced) value?.fill(0);
+    }
   }
 
   /** Ends an item: it is acknowledged with the others. */
@@ -264,10 +277,10 @@ export class Batch {
   async #takeIn(
     items: readonly BatchItem[],
     contacts: ContactBatch,
+    answers: RetryRequestHandler,
     { keeps, last }: { readonly keeps: boolean; readonly last: ReadonlySet<IncomingEnvelope> },
   ): Promise<PendingMessage[]> {
     const { inbox, counters, telemetry } = this.#context;
-    const answers = new RetryRequestHandler(this.#context, contacts);
     const given: PendingMessage[] = [];
     const slicer = new TimeSlicer();
     for (const [place, item] of items.entries()) {
@@ -304,11 +317,8 @@ export class Batch {
         continue;
       }
       contacts.learn(opened, content);
-      if (content.decryptionErrorMessage !== undefined) {
-        const answer = await answers.answer(opened, content.decryptionErrorMessage);
-        this.#changes.push(...answer.changes);
-        this.#afterwards.push(answer.begin);
-      }
+      if (content.decryptionErrorMessage !== undefined)
+        await answers.take(opened, content.decryptionErrorMessage);
       const isInternal = handling === 'internal' || !hasNews(content);
       if (opened.envelopeType !== 'receipt' && isInternal) {
         this.#end(item, 'internal');

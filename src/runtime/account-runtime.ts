@@ -336,6 +336,11 @@ export const OWN_LOCKS = {
    * the other, as the service keeps what it heard last.
    */
   service: 'own word with the service',
+  /**
+   * Held from the read of a broadcast's record until its change is on disk. Its holder asks for no
+   * other lock, and may hold those of recipients.
+   */
+  broadcasts: 'broadcast records',
   /** Held during prekey maintenance. */
   preKeys: 'own prekeys',
 } as const;

@@ -51,8 +51,6 @@ export class ResendQueue implements ResendRequests {
   #storedIds: Promise<ReadonlyMap<number, string>> | undefined;
   /** Recipients whose rows are queued again, by broadcast. */
   readonly #requested = new Map<string, Set<string>>();
-  /** Number of lookups of retry requests under way, by broadcast. */
-  readonly #lookups = new Map<string, number>();
   /** Broadcasts in which every other delivery has ended. */
   readonly #complete = new Set<string>();
 
@@ -75,7 +73,8 @@ export class ResendQueue implements ResendRequests {
   /**
    * Queues a message again.
    *
-   * The caller holds the recipient's lock, commits the changes, and then calls `begin`.
+   * The caller holds the recipient's lock and the one of broadcasts' records, commits the changes,
+   * and then calls `begin`.
    *
    * @returns undefined where no message with this timestamp went to the recipient, or the store no
    *   longer keeps it.
@@ -85,30 +84,21 @@ export class ResendQueue implements ResendRequests {
     const found = await this.#find(timestamp);
     if (found === undefined) return undefined;
     const { id, sender } = found;
-    // Before any read: a run that ends meanwhile leaves the broadcast open.
-    this.#lookups.set(id, (this.#lookups.get(id) ?? 0) + 1);
-    try {
-      const [record, [row]] = await Promise.all([
-        loadBroadcast(this.#store, id),
-        loadRows(this.#store, id, [serviceId]),
-      ]);
-      if (record === undefined || row === undefined) return undefined;
-      if (record.state === 'pruned' || !mayHaveArrived(row)) return undefined;
-      // It goes out anyway, with the session as this request leaves it.
-      if (row.state === 'queued') return NOTHING;
-      this.#request(id, serviceId);
-      const changes: Change[] = [requestedChange(id, serviceId, row)];
-      // Also where the state is `sending` already: a run that has just ended may set `finished` in
-      // a commit before this one.
-      if (record.state !== 'ingesting')
-        changes.push(broadcastChange(id, { ...record, state: 'sending' }));
-      if (record.state === 'finished') this.#complete.add(id);
-      return { changes, begin: () => sender?.beginResend(id) };
-    } finally {
-      const others = (this.#lookups.get(id) ?? 1) - 1;
-      if (others === 0) this.#lookups.delete(id);
-      else this.#lookups.set(id, others);
+    const [record, [row]] = await Promise.all([
+      loadBroadcast(this.#store, id),
+      loadRows(this.#store, id, [serviceId]),
+    ]);
+    if (record === undefined || row === undefined) return undefined;
+    if (record.state === 'pruned' || !mayHaveArrived(row)) return undefined;
+    // It goes out anyway, with the session as this request leaves it.
+    if (row.state === 'queued') return NOTHING;
+    this.#request(id, serviceId);
+    const changes: Change[] = [requestedChange(id, serviceId, row)];
+    if (record.state === 'finished') {
+      this.#complete.add(id);
+      changes.push(broadcastChange(id, { ...record, state: 'sending' }));
     }
+    return { changes, begin: () => sender?.beginResend(id) };
   }
 
   async #find(
@@ -154,17 +144,13 @@ export class ResendQueue implements ResendRequests {
     return [...(requested ?? [])];
   }
 
-  #isOpen(id: string): boolean {
-    return this.#requested.has(id) || this.#lookups.has(id);
-  }
-
   /** Notes that deliveries may be open: further recipients come, or a run has failed. */
   reopened(id: string): void {
     this.#complete.delete(id);
   }
 
   /**
-   * Returns the state of a broadcast after a run.
+   * Returns the state of a broadcast after a run. The caller holds the lock of broadcasts' records.
    *
    * It is not finished while a recipient waits. After a run for recipients that waited, it is
    * finished again if every other delivery had ended before.
@@ -174,7 +160,7 @@ export class ResendQueue implements ResendRequests {
   stateAfter(id: string, { state }: BroadcastRecord, scope: 'all' | 'some'): BroadcastState {
     if (scope === 'all') this.#complete.add(id);
     else if (!this.#complete.has(id)) return state;
-    return this.#isOpen(id) ? 'sending' : 'finished';
+    return this.#requested.has(id) ? 'sending' : 'finished';
   }
 
   /** Forgets a broadcast that is no longer in the store. */

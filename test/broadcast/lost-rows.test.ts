@@ -41,6 +41,26 @@ describe('rows of a broadcast that the store lost while nothing ran', () => {
     expect(summary).toMatchObject({ sealed: 10 });
   });
 
+  it('are missed where the recipients are given again without them', async () => {
+    const ids = await interrupted(2);
+    const run = scene.broadcaster.broadcast({ body: 'x' }, ids.slice(2), { id: 'a' });
+    await expect(run.summary()).rejects.toMatchObject({ code: 'ERR_STORE_FAILED' });
+  });
+
+  it('are missed among recipients that came with a second call', async () => {
+    const ids = await interrupted(0);
+    const more = acis(await subscribeKnown(scene, 2));
+    const { broadcaster, store } = scene;
+    const run = broadcaster.broadcast({ body: 'x' }, [...ids, ...more], { id: 'a' });
+    expect(await run.summary()).toMatchObject({ sealed: 12 });
+    await store.commit(
+      more.map((id) => ({ table: 'outbox', key: outboxKey('a', id), value: null })),
+    );
+    await expect(broadcaster.resume('a').summary()).rejects.toMatchObject({
+      code: 'ERR_STORE_FAILED',
+    });
+  });
+
   it('that were none are not missed', async () => {
     await interrupted(0);
     expect(await scene.broadcaster.resume()).toMatchObject([

@@ -4,6 +4,7 @@ import { Telemetry } from '#dist/src/runtime/telemetry.js';
 import { Outbox } from '#dist/src/broadcast/outbox.js';
 import { Pruner, PRUNE_INTERVAL_MS } from '#dist/src/broadcast/pruner.js';
 import { Runs } from '#dist/src/broadcast/run-registry.js';
+import { RecipientLocks } from '#dist/src/session/recipient-locks.js';
 import { encodeBroadcast, type BroadcastState } from '#dist/src/store/tables/broadcasts.js';
 import { encodeOutbox } from '#dist/src/store/tables/outbox.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -33,6 +34,7 @@ beforeEach(() => {
   const warn = (_: object, message: string): number => warnings.push(message);
   pruner = new Pruner({
     outbox: new Outbox(store, clock),
+    locks: new RecipientLocks(),
     keepFinishedMs: KEEP_MS,
     clock,
     telemetry: new Telemetry({ debug: noop, info: noop, warn, error: noop }),

@@ -9,6 +9,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { broadcastChange, loadBroadcast } from '#dist/src/store/tables/broadcasts.js';
 import { PrimaryDeviceService } from '../fakes/primary-device.js';
 import type { Subscriber } from '../fakes/stand-in-service.js';
+import { untilTrue } from '../harness/await-condition.js';
 import { refusedField } from '../harness/refusals.js';
 import { openBroadcaster } from '../harness/open-with-clock.js';
 import { SYSTEM_CLOCK } from '#dist/src/util/clock.js';
@@ -69,6 +70,12 @@ const note = (timestamp: number, body: string, deviceId = 1): unknown => ({
   bodyAt: timestamp,
 });
 
+function gate(): { readonly opened: Promise<undefined>; readonly open: () => void } {
+  let open!: () => void;
+  const opened = new Promise<undefined>((resolve) => (open = () => resolve(undefined)));
+  return { opened, open };
+}
+
 const ALL = 'The bridge is open.\n\nSent to 3 of 3 recipients.';
 
 describe('the note to our own devices about a broadcast', () => {
@@ -121,6 +128,48 @@ describe('the note to our own devices about a broadcast', () => {
     expect(await broadcaster.resume()).toEqual([]);
     expect(notes()).toEqual([note(timestamp, ALL)]);
   });
+
+  it.each(['come in', 'are sent to'])(
+    'goes out once where it is sent while further recipients %s',
+    async (phase) => {
+      await open();
+      service.intercepts.set('sendUnsealed', () => ({ status: 'unavailable' }));
+      const { timestamp } = await send();
+      const more = await service.subscribe();
+      await broadcaster.setProfileKey(more.aci, more.profileKey);
+      const answer = gate();
+      service.intercepts.set('sendUnsealed', () => answer.opened);
+      const asked = service.countOf('sendUnsealed');
+      const resuming = broadcaster.resume();
+      await untilTrue(() => service.countOf('sendUnsealed') > asked);
+      const held = gate();
+      if (phase === 'are sent to') service.intercepts.set('sendSealed', () => held.opened);
+      const before = service.countOf('sendSealed', more.aci);
+      const run = broadcaster.broadcast(
+        { body: 'The bridge is open.' },
+        (async function* () {
+          yield more.aci;
+          if (phase === 'come in') await held.opened;
+        })(),
+        { id: 'b' },
+      );
+      await untilTrue(async () =>
+        phase === 'come in'
+          ? (await loadBroadcast(store, 'b'))?.state === 'ingesting'
+          : service.countOf('sendSealed', more.aci) > before,
+      );
+      answer.open();
+      await resuming;
+      expect(await loadBroadcast(store, 'b')).toMatchObject({ transcript: 'sent' });
+      held.open();
+      expect(await run.summary()).toMatchObject({ recipients: 4, sealed: 4 });
+      expect(await loadBroadcast(store, 'b')).toMatchObject({
+        state: 'finished',
+        transcript: 'sent',
+      });
+      expect(notes()).toEqual([note(timestamp, ALL)]);
+    },
+  );
 
   it('has the same timestamp where a crash came before its mark', async () => {
     await open();

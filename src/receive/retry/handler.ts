@@ -1,11 +1,10 @@
 import { sessionKey } from '../../store/tables/sessions.js';
+import { OWN_LOCKS } from '../../runtime/account-runtime.js';
 import type { Requeued } from '../../runtime/resend-queue.js';
 import { decodeRetryRequest } from '../../session/worker/retry.js';
 import type { ContactBatch } from '../contact-batch.js';
 import type { OpenedEnvelope } from '../envelope-opener.js';
 import type { ReceiveContext } from '../context.js';
-
-const NOTHING: Requeued = { changes: [], begin: () => undefined };
 
 /**
  * Answers retry requests of contacts that could not decrypt our messages. It archives the session
@@ -16,26 +15,44 @@ const NOTHING: Requeued = { changes: [], begin: () => undefined };
 export class RetryRequestHandler {
   readonly #context: ReceiveContext;
   readonly #contacts: ContactBatch;
+  readonly #requests: { readonly serviceId: string; readonly timestamp: number }[] = [];
 
   constructor(context: ReceiveContext, contacts: ContactBatch) {
     this.#context = context;
     this.#contacts = contacts;
   }
 
-  async answer(
+  /** Takes a request: `requeue` answers it. The caller holds the sender's lock. */
+  async take(
     { sender, senderDevice }: OpenedEnvelope,
     bytes: Uint8Array<ArrayBuffer>,
-  ): Promise<Requeued> {
-    const { runtime, resendLimits, telemetry } = this.#context;
+  ): Promise<void> {
+    const { runtime, resendLimits } = this.#context;
     const request = decodeRetryRequest(bytes);
     // A retry request goes to all our devices, and means one of them.
-    if (request?.deviceId !== runtime.account.deviceId) return NOTHING;
+    if (request?.deviceId !== runtime.account.deviceId) return;
+    const { timestamp, ratchetKey } = request;
     const address = sessionKey(sender, senderDevice);
-    if (!resendLimits.take(address, request.timestamp, runtime.clock.now())) return NOTHING;
-    if (request.ratchetKey !== undefined) await this.#archive(address, request.ratchetKey);
-    const requeued = await runtime.resends.requeue(sender, request.timestamp);
-    telemetry.publish('resend', { known: requeued !== undefined });
-    return requeued ?? NOTHING;
+    if (!resendLimits.take(address, timestamp, runtime.clock.now())) return;
+    if (ratchetKey !== undefined) await this.#archive(address, ratchetKey);
+    this.#requests.push({ serviceId: sender, timestamp });
+  }
+
+  /** Locks that the caller holds from before `requeue` until the changes are on disk. */
+  get locks(): readonly string[] {
+    return this.#requests.length === 0 ? [] : [OWN_LOCKS.broadcasts];
+  }
+
+  /** Puts the messages that were asked for back into the outbox. */
+  async requeue(): Promise<readonly Requeued[]> {
+    const { runtime, telemetry } = this.#context;
+    const answers: Requeued[] = [];
+    for (const { serviceId, timestamp } of this.#requests) {
+      const requeued = await runtime.resends.requeue(serviceId, timestamp);
+      telemetry.publish('resend', { known: requeued !== undefined });
+      if (requeued !== undefined) answers.push(requeued);
+    }
+    return answers;
   }
 
   async #archive(address: string, ratchetKey: Uint8Array<ArrayBuffer>): Promise<void> {

@@ -31,7 +31,7 @@ export interface BroadcastRecord {
   readonly invalidRecipients: number;
   /** Most recipients a second; absent: no limit. */
   readonly maxPerSecond?: number;
-  /** Rows of its recipients in the outbox; absent until all are there. */
+  /** Least number of its rows in the outbox; absent until all recipients were there once. */
   readonly recipients?: number;
   /** Absent: `none`. */
   readonly transcript?: TranscriptState;
