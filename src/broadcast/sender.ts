@@ -12,13 +12,8 @@ import {
   type EndedStep,
 } from './delivery.js';
 import { DeliveryRequests, type DeliveryRequestsOptions } from './delivery-requests.js';
-import { RecipientFailureTracker, type Failures } from './flow/failure-tracker.js';
-import {
-  RefusalWaits,
-  type Challenges,
-  type RateLimits,
-  type RefusalWaitsOptions,
-} from './flow/refusal-waits.js';
+import { RecipientFailures, RecipientFailureTracker } from './flow/failure-tracker.js';
+import { RefusalWaits, WaitedRefusals, type RefusalWaitsOptions } from './flow/refusal-waits.js';
 import type { SessionManager } from './session-manager.js';
 
 /** Repairs after which a delivery ends: devices change faster than the run can encrypt. */
@@ -39,7 +34,9 @@ export interface DeliverySenderOptions extends DeliveryRequestsOptions, RefusalW
 }
 
 /** Counts of one delivery, each with a bound. */
-interface Tries extends Failures, RateLimits, Challenges {
+interface Tries {
+  readonly waited: WaitedRefusals;
+  readonly failures: RecipientFailures;
   sends: number;
   repairs: number;
   denials: number;
@@ -73,12 +70,8 @@ export class DeliverySender {
       sends: 0,
       repairs: 0,
       denials: 0,
-      rateLimits: 0,
-      challenges: 0,
-      failures: 0,
-      takenBefore: this.#taken,
-      silentRounds: 0,
-      silentMs: 0,
+      waited: new WaitedRefusals(),
+      failures: new RecipientFailures(this.#taken),
     };
     let step = first;
     let delivery: EncryptedDelivery | undefined;
@@ -114,12 +107,12 @@ export class DeliverySender {
         }
         refusal = answer;
       }
-      if (refusal.status === 'rate-limited' && this.#waits.mayWaitOut(refusal, tries)) {
+      if (refusal.status === 'rate-limited' && this.#waits.mayWaitOut(refusal, tries.waited)) {
         context.telemetry.publish('refusal', { id, status: refusal.status });
         const isEncrypted = delivery !== undefined;
         // The ciphertext is in the outbox; drop it here so that waiting recipients use no memory.
         delivery = undefined;
-        await this.#waits.waitOut(refusal, tries);
+        await this.#waits.waitOut(refusal, tries.waited);
         step = await (isEncrypted ? sessions.reload(serviceId) : sessions.establish(serviceId));
       } else {
         step = await this.#answer(serviceId, delivery, refusal, tries);
@@ -175,8 +168,8 @@ export class DeliverySender {
       case 'rejected':
         return failure(rejectedError(serviceId, refusal.httpStatus, refusal.cause));
       case 'rate-limited': {
-        const times =
-          tries.rateLimits === 0 ? '' : `, after ${tries.rateLimits} waits of that kind`;
+        const { rateLimits } = tries.waited;
+        const times = rateLimits === 0 ? '' : `, after ${rateLimits} waits of that kind`;
         const seconds = Math.ceil(refusal.retryAfterMs / 1000);
         const message = `the service wants ${seconds} s to pass before the next message${times}`;
         return failure(
@@ -184,17 +177,17 @@ export class DeliverySender {
         );
       }
       case 'challenge':
-        if (!this.#waits.mayAnswer(tries)) {
-          const message = `the service wants a challenge answered once more, after ${tries.challenges} of them`;
+        if (!this.#waits.mayAnswer(tries.waited)) {
+          const message = `the service wants a challenge answered once more, after ${tries.waited.challenges} of them`;
           return failure(new SealcastError('ERR_SERVICE_REJECTED', message, { serviceId }));
         }
-        await this.#waits.challenge(refusal, tries);
+        await this.#waits.challenge(refusal, tries.waited);
         return again();
       case 'unavailable': {
         const isSealed = delivery === undefined || takesSealed(serviceId, delivery.access);
         const { round, lastOutageMs } = this.#waits;
         const scene = { taken: this.#taken, round, lastOutageMs, isSealed };
-        const verdict = await this.#ownFailures.judge(serviceId, tries, scene);
+        const verdict = await this.#ownFailures.judge(serviceId, tries.failures, scene);
         const { cause } = refusal;
         if (verdict === 'service') {
           const message =
@@ -227,8 +220,8 @@ export class DeliverySender {
       const step = await this.#options.sessions.repairDevices(delivery, mismatch);
       if (step.kind !== 'refused') return step;
       const { refusal } = step;
-      if (refusal.status === 'rate-limited' && this.#waits.mayWaitOut(refusal, tries)) {
-        await this.#waits.waitOut(refusal, tries);
+      if (refusal.status === 'rate-limited' && this.#waits.mayWaitOut(refusal, tries.waited)) {
+        await this.#waits.waitOut(refusal, tries.waited);
         continue;
       }
       const next = await this.#answer(delivery.serviceId, delivery, refusal, tries);

@@ -1,22 +1,12 @@
 import { decodeContent, unpadPlaintext, type Content } from '../content/index.js';
 import { plaintextBodyOf } from '../session/worker/retry.js';
 import type { Change } from '../store/store.js';
+import { sessionKey } from '../store/tables/sessions.js';
 import { TimeSlicer } from '../util/time-slicer.js';
 import type { GroupDecryptor, GroupMessage } from './decrypt/groups.js';
 import type { Decrypted } from './decrypt/sessions.js';
 import type { OpenedEnvelope } from './envelope-opener.js';
 import type { IncomingEnvelope } from './envelope-queue.js';
-
-/** An envelope, and its progress through the batch. */
-export interface BatchItem {
-  readonly incoming: IncomingEnvelope;
-  readonly opened: OpenedEnvelope;
-  readonly address: string;
-  /** libsignal's result; undefined before the step, and where there is nothing to decrypt. */
-  decrypted: Decrypted | undefined;
-  content: Content | undefined;
-  contentBytes: Uint8Array<ArrayBuffer> | undefined;
-}
 
 const RECEIPT: Content = {};
 /**
@@ -26,34 +16,70 @@ const RECEIPT: Content = {};
  */
 const MAX_TIMESTAMPS = 4096;
 
+/** An envelope, and its progress through the batch. */
+export class BatchItem {
+  readonly incoming: IncomingEnvelope;
+  readonly opened: OpenedEnvelope;
+  /** Of the sender's device. */
+  readonly address: string;
+  #decrypted: Decrypted | undefined;
+  #content: Content | undefined;
+  #contentBytes: Uint8Array<ArrayBuffer> | undefined;
+
+  constructor(incoming: IncomingEnvelope, opened: OpenedEnvelope) {
+    this.incoming = incoming;
+    this.opened = opened;
+    this.address = sessionKey(opened.sender, opened.senderDevice);
+  }
+
+  /** libsignal's result; undefined before the step, and where there is nothing to decrypt. */
+  get decrypted(): Decrypted | undefined {
+    return this.#decrypted;
+  }
+
+  /** Undefined before it is read, and where the plaintext is no Content. */
+  get content(): Content | undefined {
+    return this.#content;
+  }
+
+  get contentBytes(): Uint8Array<ArrayBuffer> | undefined {
+    return this.#contentBytes;
+  }
+
+  /** Takes libsignal's result. */
+  takeDecrypted(decrypted: Decrypted | undefined): void {
+    this.#decrypted = decrypted;
+  }
+
+  /** Turns the plaintext, decrypted or sent in the clear, into a Content. */
+  readContent(): void {
+    const { envelopeType, ciphertext } = this.opened;
+    if (envelopeType === 'receipt') {
+      this.#content = RECEIPT;
+      this.#contentBytes = new Uint8Array(0);
+      return;
+    }
+    const padded =
+      envelopeType === 'plaintext' ? plaintextBodyOf(ciphertext) : plaintextOf(this.#decrypted);
+    if (padded === undefined) return;
+    try {
+      this.#contentBytes = unpadPlaintext(padded);
+      const content = decodeContent(this.#contentBytes);
+      this.#content =
+        (content.receiptMessage?.timestamps.length ?? 0) > MAX_TIMESTAMPS ? undefined : content;
+    } catch {
+      // Bytes that are no Content are refused later.
+      this.#content = undefined;
+    }
+  }
+}
+
 /** Reads contents in turns of the event loop: the senders decide how long each takes. */
 export async function readContents(items: readonly BatchItem[]): Promise<void> {
   const slicer = new TimeSlicer();
   for (const item of items) {
-    readContent(item);
+    item.readContent();
     if (slicer.isOver) await slicer.next();
-  }
-}
-
-/** Turns a plaintext, decrypted or sent in the clear, into a Content. */
-function readContent(item: BatchItem): void {
-  const { envelopeType, ciphertext } = item.opened;
-  if (envelopeType === 'receipt') {
-    item.content = RECEIPT;
-    item.contentBytes = new Uint8Array(0);
-    return;
-  }
-  const padded =
-    envelopeType === 'plaintext' ? plaintextBodyOf(ciphertext) : plaintextOf(item.decrypted);
-  if (padded === undefined) return;
-  try {
-    item.contentBytes = unpadPlaintext(padded);
-    const content = decodeContent(item.contentBytes);
-    item.content =
-      (content.receiptMessage?.timestamps.length ?? 0) > MAX_TIMESTAMPS ? undefined : content;
-  } catch {
-    // Bytes that are no Content are refused below.
-    item.content = undefined;
   }
 }
 
@@ -78,7 +104,7 @@ export async function decryptGroups(
   const { outcomes, changes } = await groups.decrypt(steps.map(({ message }) => message));
   const read = steps.flatMap(({ item, message }, i) => {
     if (message.type === 'distribution') return [];
-    item.decrypted = outcomes[i];
+    item.takeDecrypted(outcomes[i]);
     return [item];
   });
   await readContents(read);

@@ -1,5 +1,4 @@
 import { kyberUseChange, preKeyChange } from '../store/tables/prekeys.js';
-import { sessionKey } from '../store/tables/sessions.js';
 import { sentTranscriptOf } from '../content/index.js';
 import { OWN_LOCKS } from '../runtime/account-runtime.js';
 import type { IdentityKind } from '../store/tables/account.js';
@@ -7,11 +6,11 @@ import type { RetryRecord } from '../store/tables/inbox.js';
 import type { Change } from '../store/store.js';
 import { TimeSlicer } from '../util/time-slicer.js';
 import {
+  BatchItem,
   decryptGroups,
   hasNews,
   isRetryRequest,
   readContents,
-  type BatchItem,
 } from './batch-contents.js';
 import { ContactBatch } from './contact-batch.js';
 import { createRetryRequest } from './retry/request.js';
@@ -75,16 +74,7 @@ export class Batch {
     envelopes.forEach((incoming, i) => {
       const outcome = outcomes[i];
       if (outcome?.kind === 'opened') {
-        const { opened } = outcome;
-        const address = sessionKey(opened.sender, opened.senderDevice);
-        this.#items.push({
-          incoming,
-          opened,
-          address,
-          decrypted: undefined,
-          content: undefined,
-          contentBytes: undefined,
-        });
+        this.#items.push(new BatchItem(incoming, outcome.opened));
       } else if (outcome?.kind === 'refused') {
         this.#ended.push(incoming);
         this.#afterwards.push(() => context.counters.refused(outcome.reason));
@@ -213,7 +203,7 @@ export class Batch {
     }
     if (messages.length === 0) return;
     const decrypted = await this.#decryptMessages(messages, identity);
-    asked.forEach((item, i) => (item.decrypted = decrypted.outcomes[i]));
+    asked.forEach((item, i) => item.takeDecrypted(decrypted.outcomes[i]));
     for (const [address, session] of decrypted.sessions)
       contacts.takeSession(address, session, identity);
     for (const id of decrypted.usedPreKeys)

@@ -1,11 +1,9 @@
 import {
+  RecipientFailures,
   RecipientFailureTracker,
-  type Failures,
 } from '#dist/src/broadcast/flow/failure-tracker.js';
 import { expect, test } from 'vitest';
 import { StandInService } from '../fakes/stand-in-service.js';
-
-const newTries = (): Failures => ({ failures: 0, takenBefore: 0, silentRounds: 0, silentMs: 0 });
 
 test('a round of an outage asks for one sign of life each way, however sealed and unsealed failures take turns', async () => {
   const service = new StandInService();
@@ -17,7 +15,9 @@ test('a round of an outage asks for one sign of life each way, however sealed an
   for (const round of [0, 1]) {
     for (let i = 0; i < 20; i++) {
       const scene = { taken: 0, round, lastOutageMs: 1_000, isSealed: i % 2 === 0 };
-      expect(await failures.judge(`recipient ${i}`, newTries(), scene)).toBe('outage');
+      expect(await failures.judge(`recipient ${i}`, new RecipientFailures(0), scene)).toBe(
+        'outage',
+      );
     }
   }
   expect(service.countOf('accountExists')).toBe(2);

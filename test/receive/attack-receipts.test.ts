@@ -1,4 +1,6 @@
-import { readContents, type BatchItem } from '#dist/src/receive/batch-contents.js';
+import { BatchItem, readContents } from '#dist/src/receive/batch-contents.js';
+import type { OpenedEnvelope } from '#dist/src/receive/envelope-opener.js';
+import type { IncomingEnvelope } from '#dist/src/receive/envelope-queue.js';
 import { encodeContent, padPlaintext } from '#dist/src/content/index.js';
 import { TURN_MS } from '#dist/src/util/time-slicer.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -56,16 +58,18 @@ it('contents that take long to read leave the event loop its turn before the nex
     if (isCounting) setImmediate(count);
   };
   const turns: number[] = [];
+  class SlowItem extends BatchItem {
+    override readContent(): void {
+      turns.push(turn);
+      spin(TURN_MS);
+      super.readContent();
+    }
+  }
+  const opened = { envelopeType: 'whisper', sender: '', senderDevice: 1 } as OpenedEnvelope;
   const items = Array.from({ length: 30 }, (): BatchItem => {
-    const item = {
-      opened: { envelopeType: 'double-ratchet' },
-      get decrypted(): BatchItem['decrypted'] {
-        turns.push(turn);
-        spin(TURN_MS);
-        return { status: 'ok', plaintext };
-      },
-    };
-    return item as unknown as BatchItem;
+    const item = new SlowItem({} as IncomingEnvelope, opened);
+    item.takeDecrypted({ status: 'ok', plaintext });
+    return item;
   });
   count();
   await readContents(items);

@@ -21,15 +21,52 @@ const MAX_SILENT_ROUNDS = 30;
  */
 const MAX_SILENT_MS = 3_600_000;
 
-/** Counts of one recipient. */
-export interface Failures {
-  failures: number;
+/** Failures of one recipient's requests, counted. */
+export class RecipientFailures {
+  #failures = 0;
   /** Sends that the service had accepted when it last failed this recipient. */
-  takenBefore: number;
+  #takenBefore: number;
   /** Rounds in which the service was there and accepted no message. */
-  silentRounds: number;
+  #silentRounds = 0;
   /** Time that these rounds took, ms. */
-  silentMs: number;
+  #silentMs = 0;
+
+  /** @param taken sends that the service has accepted so far. */
+  constructor(taken: number) {
+    this.#takenBefore = taken;
+  }
+
+  /** Whether the failures are the recipient's own. */
+  get areOwn(): boolean {
+    return this.#failures > MAX_FAILURES;
+  }
+
+  /** Whether the service was there for too long without accepting a message. */
+  get areSilent(): boolean {
+    return this.#silentRounds > MAX_SILENT_ROUNDS || this.#silentMs >= MAX_SILENT_MS;
+  }
+
+  /** Takes the sends that were accepted so far. @returns whether there are more than before. */
+  noteTaken(taken: number): boolean {
+    const isServingOthers = taken > this.#takenBefore;
+    this.#takenBefore = taken;
+    return isServingOthers;
+  }
+
+  /** Counts a failure while the service serves others. */
+  countAmongOthers(): void {
+    this.#failures += 1;
+    this.#silentRounds = 0;
+    this.#silentMs = 0;
+  }
+
+  /** Counts a round in which the service was there and accepted no message. */
+  countSilentRound({ isOwn, lastOutageMs }: { isOwn: boolean; lastOutageMs: number }): void {
+    if (isOwn) this.#failures += 1;
+    // The first failure comes before any wait.
+    if (this.#silentRounds > 0) this.#silentMs += lastOutageMs;
+    this.#silentRounds += 1;
+  }
 }
 
 /** State of the `DeliverySender` at the time of a failure. */
@@ -87,24 +124,20 @@ export class RecipientFailureTracker {
     this.#failing.delete(serviceId);
   }
 
-  async judge(serviceId: string, tries: Failures, scene: FailureScene): Promise<FailureVerdict> {
-    const { taken } = scene;
+  async judge(
+    serviceId: string,
+    failures: RecipientFailures,
+    scene: FailureScene,
+  ): Promise<FailureVerdict> {
+    const { taken, lastOutageMs } = scene;
     this.#failing.add(serviceId);
-    const isServingOthers = taken > tries.takenBefore;
-    tries.takenBefore = taken;
-    if (isServingOthers) {
-      tries.failures += 1;
-      tries.silentRounds = 0;
-      tries.silentMs = 0;
-    } else if (await this.#isThere(scene)) {
-      const isAlone = this.#failing.size <= MAX_ALONE;
-      if (isAlone && taken > 0) tries.failures += 1;
-      // The first failure comes before any wait.
-      if (tries.silentRounds > 0) tries.silentMs += scene.lastOutageMs;
-      tries.silentRounds += 1;
+    if (failures.noteTaken(taken)) failures.countAmongOthers();
+    else if (await this.#isThere(scene)) {
+      const isOwn = this.#failing.size <= MAX_ALONE && taken > 0;
+      failures.countSilentRound({ isOwn, lastOutageMs });
     }
-    if (tries.failures > MAX_FAILURES) return 'own';
-    if (tries.silentRounds <= MAX_SILENT_ROUNDS && tries.silentMs < MAX_SILENT_MS) return 'outage';
+    if (failures.areOwn) return 'own';
+    if (!failures.areSilent) return 'outage';
     return this.#failing.size <= MAX_ALONE ? 'own' : 'service';
   }
 

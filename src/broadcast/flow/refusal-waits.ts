@@ -16,14 +16,26 @@ const MAX_CHALLENGES = 5;
 
 export type RateLimited = Extract<Refusal, { status: 'rate-limited' }>;
 
-/** Rate limits that one delivery has waited out. */
-export interface RateLimits {
-  rateLimits: number;
-}
+/** Refusals that one delivery has waited out; each kind has a bound. */
+export class WaitedRefusals {
+  #rateLimits = 0;
+  #challenges = 0;
 
-/** Challenges that one delivery has waited out. */
-export interface Challenges {
-  challenges: number;
+  get rateLimits(): number {
+    return this.#rateLimits;
+  }
+
+  get challenges(): number {
+    return this.#challenges;
+  }
+
+  countRateLimit(): void {
+    this.#rateLimits += 1;
+  }
+
+  countChallenge(): void {
+    this.#challenges += 1;
+  }
 }
 
 export interface RefusalWaitsOptions {
@@ -65,16 +77,16 @@ export class RefusalWaits {
   /**
    * Whether a rate limit is waited out: not one longer than the caller allows, and not for ever.
    */
-  mayWaitOut({ retryAfterMs }: RateLimited, { rateLimits }: RateLimits): boolean {
+  mayWaitOut({ retryAfterMs }: RateLimited, { rateLimits }: WaitedRefusals): boolean {
     return !(retryAfterMs > this.#options.maxRetryAfterMs) && rateLimits < MAX_RATE_LIMITS;
   }
 
-  async waitOut({ retryAfterMs }: RateLimited, limits: RateLimits): Promise<void> {
+  async waitOut({ retryAfterMs }: RateLimited, waited: WaitedRefusals): Promise<void> {
     const { gate, context, slots, maxRetryAfterMs, signal } = this.#options;
     // The floor also holds where the caller allows only short waits.
     const ceilingMs = Math.max(maxRetryAfterMs, OUTAGE.capMs);
-    const waitMs = serviceWaitMs({ retryAfterMs, refusals: limits.rateLimits, ceilingMs });
-    limits.rateLimits += 1;
+    const waitMs = serviceWaitMs({ retryAfterMs, refusals: waited.rateLimits, ceilingMs });
+    waited.countRateLimit();
     await slots.releaseWhile(
       () => gate.during('rate-limited', context.clock.sleep(waitMs, signal)),
       signal,
@@ -82,17 +94,17 @@ export class RefusalWaits {
   }
 
   /** Whether a challenge is waited out: not for ever, though each is answered. */
-  mayAnswer({ challenges }: Challenges): boolean {
+  mayAnswer({ challenges }: WaitedRefusals): boolean {
     return challenges < MAX_CHALLENGES;
   }
 
   /** Closes the gate until the caller answers the challenge. */
   async challenge(
     { token, options }: Extract<Refusal, { status: 'challenge' }>,
-    counts: Challenges,
+    waited: WaitedRefusals,
   ): Promise<void> {
     const { id, gate, context, signal } = this.#options;
-    counts.challenges += 1;
+    waited.countChallenge();
     if (!gate.closures.includes('challenge')) {
       gate.close('challenge');
       context.telemetry.log.warn(
