@@ -20,6 +20,7 @@ import {
   type DeliveryStep,
 } from './delivery.js';
 import type { Encrypted, EncryptInput } from '../session/session-client.js';
+import type { SharedOutputs } from '../session/shared-encryption.js';
 import { isSameBytes } from '../util/bytes.js';
 import type { BroadcastContext } from './context.js';
 
@@ -61,11 +62,10 @@ export interface SessionSetup {
   readonly lock: 'to-commit' | 'throughout' | 'held';
 }
 
-interface SetupEncryption {
+interface SetupEncryption extends SharedOutputs {
   readonly ids: readonly number[];
-  /** Session records that the encryption used, in the order of the ids. */
-  readonly sessions: readonly (Uint8Array | undefined)[];
-  readonly outputs: readonly Encrypted[];
+  /** Revision before the sessions were read, see `SendGuard`. */
+  readonly readAt: number;
   /** Of the profile key that the ciphertexts carry. */
   readonly profileKeyMark: string | undefined;
 }
@@ -293,14 +293,20 @@ export class Encryptor {
   }
 
   async #encryptSetup({ serviceId, contact, devices }: SessionSetup): Promise<SetupEncryption> {
-    const { firstSessions, outbox } = this.#context;
+    const { firstSessions, guard } = this.#context;
     const ids = [...devices.keys()];
-    const sessions = await outbox.sessions(ids.map((deviceId) => sessionKey(serviceId, deviceId)));
-    const { profileKeyMark } = this.#contents;
-    const inputs = ids.map((id, i) =>
-      this.#inputFor(serviceId, contact, id, sessions[i], devices.get(id)),
-    );
-    return { ids, sessions, profileKeyMark, outputs: await firstSessions.encrypt(inputs) };
+    const readAt = guard.revision;
+    let profileKeyMark: string | undefined;
+    const encrypted = await firstSessions.encrypt({
+      addresses: ids.map((deviceId) => sessionKey(serviceId, deviceId)),
+      inputFor: (i, session) => {
+        const deviceId = ids[i] ?? 0;
+        // Inputs of one recipient are made in one step, so one key is in all of them.
+        ({ profileKeyMark } = this.#contents);
+        return this.#inputFor(serviceId, contact, deviceId, session, devices.get(deviceId));
+      },
+    });
+    return { ids, readAt, profileKeyMark, ...encrypted };
   }
 
   /**
@@ -309,15 +315,18 @@ export class Encryptor {
    */
   async #commitSetup(
     setup: SessionSetup,
-    { ids, sessions, outputs, profileKeyMark }: SetupEncryption,
+    { ids, readAt, sessions, outputs, profileKeyMark }: SetupEncryption,
   ): Promise<DeliveryStep | undefined> {
     const { outbox, sessionClient, guard } = this.#context;
     const { serviceId, contact, revision, kept, keptMark, retired } = setup;
     if (!guard.isCurrent(serviceId, revision)) return undefined;
     // The profile key was replaced between the two encryptions.
     if (kept.length > 0 && ids.length > 0 && keptMark !== profileKeyMark) return undefined;
-    const current = await outbox.sessions(ids.map((deviceId) => sessionKey(serviceId, deviceId)));
-    if (current.some((session, i) => !isSameBytes(session, sessions[i]))) return undefined;
+    // Where nothing wrote a session since, the sessions are not read again.
+    if (!guard.areSessionsCurrent(serviceId, readAt)) {
+      const current = await outbox.sessions(ids.map((deviceId) => sessionKey(serviceId, deviceId)));
+      if (current.some((session, i) => !isSameBytes(session, sessions[i]))) return undefined;
+    }
     const changes = await archiveSessions(outbox, sessionClient, serviceId, retired);
     const devices = ids.map((deviceId, i) => ({
       deviceId,

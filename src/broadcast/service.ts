@@ -94,15 +94,16 @@ export class BroadcastService {
     const { store, transport, policies, limits, telemetry, events } = options;
     const runtime = await AccountRuntime.open(options);
     const guard = SendGuard.of(store);
+    const outbox = new Outbox(store, runtime.clock);
     const context: BroadcastContext = {
       account: () => runtime.account,
       pniSignature: () =>
         runtime.pni && { pni: runtime.pni.serviceId, signature: runtime.pni.signature },
       policies,
-      outbox: new Outbox(store, runtime.clock),
+      outbox,
       transport,
       sessionClient: runtime.sessionClient,
-      firstSessions: new SharedEncryption(runtime.sessionClient),
+      firstSessions: new SharedEncryption(runtime.sessionClient, outbox),
       seals: runtime.seals,
       certificates: runtime.certificates,
       locks: runtime.locks,

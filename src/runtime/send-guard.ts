@@ -2,9 +2,28 @@ import { SealcastError } from '../errors.js';
 import { LruMap } from '../util/lru-map.js';
 import type { Change, Store } from '../store/store.js';
 import { contactsIn } from '../store/tables/contacts.js';
+import { contactsWithSessionsIn } from '../store/tables/sessions.js';
 
-/** Contacts whose last change is remembered: about 2 MB. */
+/** Contacts whose last changes are remembered: about 2 MB each for contacts and for sessions. */
 const MAX_REMEMBERED = 16_384;
+
+/** Revisions of the last changes of names. */
+class LastChanges {
+  /** The oldest change first. */
+  readonly #revisions = new LruMap<string, number>(MAX_REMEMBERED);
+  /** Revision of the latest change that was forgotten. */
+  #forgotten = 0;
+
+  note(name: string, revision: number): void {
+    const forgotten = this.#revisions.set(name, revision);
+    if (forgotten !== undefined) this.#forgotten = forgotten[1];
+  }
+
+  /** Whether the name had no change since; `false` also where that is no longer known. */
+  isCurrent(name: string, revision: number): boolean {
+    return revision >= (this.#revisions.peek(name) ?? this.#forgotten);
+  }
+}
 
 const guards = new WeakMap<Store, SendGuard>();
 
@@ -24,11 +43,9 @@ const guards = new WeakMap<Store, SendGuard>();
  */
 export class SendGuard {
   readonly #store: Pick<Store, 'mayAct'>;
-  /** By service id, the oldest change first. */
-  readonly #changes = new LruMap<string, number>(MAX_REMEMBERED);
+  readonly #contacts = new LastChanges();
+  readonly #sessions = new LastChanges();
   #revision = 0;
-  /** Revision of the latest change that was forgotten. */
-  #forgotten = 0;
 
   private constructor(store: Store) {
     this.#store = store;
@@ -76,17 +93,23 @@ export class SendGuard {
 
   /** Returns whether the contact had no write since; `false` also where that is no longer known. */
   isCurrent(serviceId: string, revision: number): boolean {
-    return revision >= (this.#changes.peek(serviceId) ?? this.#forgotten);
+    return this.#contacts.isCurrent(serviceId, revision);
   }
 
-  /** Notes the contacts among the changes of a commit. */
+  /**
+   * As {@link SendGuard.isCurrent}, for the contact's sessions, which its lock guards.
+   *
+   * A commit under way notes its changes before its lock is released, so the holder of the lock
+   * misses none.
+   */
+  areSessionsCurrent(serviceId: string, revision: number): boolean {
+    return this.#sessions.isCurrent(serviceId, revision);
+  }
+
+  /** Notes the contacts, and the owners of sessions, among the changes of a commit. */
   noteCommitted(changes: readonly Change[]): void {
-    for (const serviceId of contactsIn(changes)) this.#note(serviceId);
-  }
-
-  #note(serviceId: string): void {
-    this.#revision += 1;
-    const forgotten = this.#changes.set(serviceId, this.#revision);
-    if (forgotten !== undefined) this.#forgotten = forgotten[1];
+    for (const serviceId of contactsIn(changes)) this.#contacts.note(serviceId, ++this.#revision);
+    for (const serviceId of contactsWithSessionsIn(changes))
+      this.#sessions.note(serviceId, ++this.#revision);
   }
 }

@@ -1,4 +1,3 @@
-import { isWorkerLoss } from '../engine/worker-loss.js';
 import type { Encrypted, EncryptInput } from './session-client.js';
 
 /** Groups of inputs that one job takes: about 8 ms of a worker, which urgent work waits for. */
@@ -15,40 +14,62 @@ export interface SharedEncryptionClient {
   encrypt(inputs: readonly EncryptInput[]): Promise<Encrypted[]>;
 }
 
+/** Part of the store's records that the queue needs. */
+export interface SessionReader {
+  sessions(addresses: readonly string[]): Promise<readonly SessionRecord[]>;
+}
+
+/** One recipient's devices. */
+export interface RecipientInputs {
+  /** Keys of the devices' sessions. */
+  readonly addresses: readonly string[];
+  /** Makes the input of a device, with its session if it has one. */
+  inputFor(index: number, session: SessionRecord): EncryptInput;
+}
+
+/** Outputs of one recipient's devices, in order, and the sessions that they began from. */
+export interface SharedOutputs {
+  readonly sessions: readonly SessionRecord[];
+  readonly outputs: readonly Encrypted[];
+}
+
+type SessionRecord = Uint8Array<ArrayBuffer> | undefined;
+
 interface Group {
-  readonly inputs: readonly EncryptInput[];
-  readonly resolve: (outputs: Encrypted[]) => void;
+  readonly recipient: RecipientInputs;
+  readonly resolve: (outputs: SharedOutputs) => void;
   readonly reject: (error: unknown) => void;
 }
 
 /**
- * Shares worker jobs among encryptions that begin sessions one recipient at a time.
+ * Shares reads and worker jobs among encryptions that begin one recipient's sessions.
  *
- * A first session begins when its prekeys arrive, so each comes alone, and thousands of jobs of one
- * recipient cost the main thread more than their contents do. While the workers have enough to do,
- * groups that come wait, and go four to a job.
+ * A first session begins when its prekeys arrive, so each comes alone, and thousands of reads and
+ * jobs of one recipient cost the main thread more than their contents do. While the workers have
+ * enough to do, recipients that come wait, and go four to a job.
  */
 export class SharedEncryption {
   readonly #client: SharedEncryptionClient;
+  readonly #records: SessionReader;
   readonly #maxJobs: number;
   readonly #waiting: Group[] = [];
   #jobs = 0;
 
-  constructor(client: SharedEncryptionClient) {
+  constructor(client: SharedEncryptionClient, records: SessionReader) {
     this.#client = client;
+    this.#records = records;
     this.#maxJobs = client.threads * JOBS_PER_THREAD;
   }
 
   /**
-   * Encrypts one recipient's inputs.
+   * Encrypts for one recipient's devices.
    *
-   * @returns in order.
-   * @throws SealcastError as `SessionClient.encrypt`; a worker that dies of another recipient's
-   *   inputs is not this one's failure.
+   * @throws SealcastError as `SessionClient.encrypt` and the store; another recipient's failure is
+   *   not this one's.
    */
-  encrypt(inputs: readonly EncryptInput[]): Promise<Encrypted[]> {
+  encrypt(recipient: RecipientInputs): Promise<SharedOutputs> {
     return new Promise((resolve, reject) => {
-      this.#waiting.push({ inputs, resolve, reject });
+      this.#waiting.push({ recipient, resolve, reject });
       this.#start();
     });
   }
@@ -67,13 +88,26 @@ export class SharedEncryption {
   /** Never rejects. */
   async #run(groups: readonly Group[]): Promise<void> {
     try {
-      const outputs = await this.#client.encrypt(groups.flatMap(({ inputs }) => inputs));
-      let at = 0;
-      for (const { inputs, resolve } of groups) resolve(outputs.slice(at, (at += inputs.length)));
+      const sessions = await this.#records.sessions(
+        groups.flatMap(({ recipient }) => recipient.addresses),
+      );
+      const inputs: EncryptInput[] = [];
+      for (const { recipient } of groups) {
+        const start = inputs.length;
+        for (const device of recipient.addresses.keys())
+          inputs.push(recipient.inputFor(device, sessions[start + device]));
+      }
+      const outputs = await this.#client.encrypt(inputs);
+      let start = 0;
+      for (const { recipient, resolve } of groups) {
+        const end = start + recipient.addresses.length;
+        resolve({ sessions: sessions.slice(start, end), outputs: outputs.slice(start, end) });
+        start = end;
+      }
     } catch (error) {
-      // Inputs of one of them may have ended the workers: each has a job of its own now.
-      if (isWorkerLoss(error) && groups.length > 1)
-        for (const group of groups) await this.#run([group]);
+      // One of them may have ended the workers, or have a damaged session: each has a job of its
+      // own now.
+      if (groups.length > 1) for (const group of groups) await this.#run([group]);
       else for (const { reject } of groups) reject(error);
     }
   }

@@ -335,6 +335,31 @@ describe('a first session', () => {
   });
 });
 
+describe('a session that is begun again', () => {
+  it('is computed again where another broadcast used the old one meanwhile', async () => {
+    let isRepairing = false;
+    const others: Promise<unknown>[] = [];
+    const afterRead: StoreWatch['afterRead'] = async (table, [key]) => {
+      if (table !== 'session' || key === undefined || !isRepairing || others.length > 0) return;
+      others.push(scene.broadcaster.broadcast({ body: 'other' }, [key.slice(0, 36)]).summary());
+      await neverHangs(Promise.all(others), 'another broadcast');
+    };
+    await scene.broadcaster.close();
+    const store = new WatchedStore(new MemoryStore(), { afterRead });
+    scene = await openScene({ store }, scene.service);
+    const subscriber = first(await subscribeReached(1));
+    scene.service.intercepts.set('sendSealed', async () => {
+      await Promise.resolve();
+      if (isRepairing) return undefined;
+      isRepairing = true;
+      return { status: 'mismatched-devices', missing: [], extra: [], stale: [1] };
+    });
+    expect(await deliveryTo(scene, subscriber)).toMatchObject({ status: 'sealed' });
+    expect(requestsTo(subscriber).filter((name) => name === 'fetchPreKeys')).toHaveLength(2);
+    expect(scene.service.textsOf(subscriber)).toEqual(['welcome', 'other', 'a text']);
+  });
+});
+
 describe('a device that was added', () => {
   it('gets the messages of ten broadcasts that repair it in the same moment', async () => {
     const subscriber = first(await subscribeReached(1));

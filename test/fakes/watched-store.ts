@@ -36,6 +36,8 @@ export interface StoreWatch {
   readonly failed?: (error: unknown) => void;
   /** The read begins when it resolves. */
   readonly beforeRead?: (table: TableName, keys: readonly string[]) => void | Promise<void>;
+  /** The values are read; the reader gets them when it resolves. */
+  readonly afterRead?: (table: TableName, keys: readonly string[]) => void | Promise<void>;
 }
 
 /** A store whose commits are seen, and held up, by a test. */
@@ -55,7 +57,9 @@ export class WatchedStore implements Store {
     keys: readonly string[],
   ): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
     await this.#watch.beforeRead?.(table, keys);
-    return this.#inner.getMany(table, keys);
+    const values = await this.#inner.getMany(table, keys);
+    await this.#watch.afterRead?.(table, keys);
+    return values;
   }
 
   list(table: TableName, options: ListOptions): Promise<readonly StoreEntry[]> {

@@ -1,6 +1,10 @@
 import { describe, expect, it } from 'vitest';
 import { SealcastError } from 'sealcast';
-import { SharedEncryption } from '#dist/src/session/shared-encryption.js';
+import {
+  SharedEncryption,
+  type RecipientInputs,
+  type SharedOutputs,
+} from '#dist/src/session/shared-encryption.js';
 import type { Encrypted, EncryptInput } from '#dist/src/session/session-client.js';
 
 /** A client whose jobs end when the test says so; each output has its input's device id. */
@@ -26,54 +30,73 @@ class HeldClient {
   }
 }
 
-const inputsOf = (...ids: number[]): EncryptInput[] =>
-  ids.map((deviceId) => ({ deviceId }) as unknown as EncryptInput);
+/** Records whose sessions have their device's id; that of device 9 is damaged. */
+class Sessions {
+  readonly reads: (readonly string[])[] = [];
+
+  async sessions(addresses: readonly string[]): Promise<Uint8Array<ArrayBuffer>[]> {
+    this.reads.push(addresses);
+    await Promise.resolve();
+    if (addresses.includes('9')) throw new SealcastError('ERR_STORE_FAILED', 'damaged');
+    return addresses.map((address) => Uint8Array.of(Number(address)));
+  }
+}
+
+const inputsOf = (...ids: number[]): RecipientInputs => ({
+  addresses: ids.map(String),
+  inputFor: (i, session) => {
+    expect(session).toEqual(Uint8Array.of(ids[i] ?? 0));
+    return { deviceId: ids[i] } as unknown as EncryptInput;
+  },
+});
+const idsOf = ({ sessions, outputs }: SharedOutputs): number[] => {
+  const ids = outputs.map(({ registrationId }) => registrationId);
+  expect(sessions).toEqual(ids.map((id) => Uint8Array.of(id)));
+  return ids;
+};
 const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve));
 
 describe('SharedEncryption', () => {
-  it('begins at once while the workers have too little to do', () => {
+  it('begins at once while the workers have too little to do', async () => {
     const client = new HeldClient();
-    const shared = new SharedEncryption(client);
+    const shared = new SharedEncryption(client, new Sessions());
     void shared.encrypt(inputsOf(1));
     void shared.encrypt(inputsOf(2));
+    await turn();
     expect(client.ids()).toEqual([[1], [2]]);
   });
 
   it('puts four waiting recipients into one job, in order, and gives each its own outputs', async () => {
     const client = new HeldClient();
-    const shared = new SharedEncryption(client);
+    const records = new Sessions();
+    const shared = new SharedEncryption(client, records);
     const results = [1, 2].map((id) => shared.encrypt(inputsOf(id)));
     results.push(
       shared.encrypt(inputsOf(3, 4)),
       ...[5, 6, 7, 8].map((id) => shared.encrypt(inputsOf(id))),
     );
+    await turn();
     expect(client.jobs).toHaveLength(2);
     client.jobs[0]?.end();
     await turn();
     expect(client.ids()).toEqual([[1], [2], [3, 4, 5, 6, 7]]);
+    expect(records.reads).toEqual([['1'], ['2'], ['3', '4', '5', '6', '7']]);
     client.jobs[1]?.end();
     client.jobs[2]?.end();
     await turn();
     expect(client.ids()[3]).toEqual([8]);
     client.jobs[3]?.end();
     const outputs = await Promise.all(results);
-    expect(outputs.map((own) => own.map(({ registrationId }) => registrationId))).toEqual([
-      [1],
-      [2],
-      [3, 4],
-      [5],
-      [6],
-      [7],
-      [8],
-    ]);
+    expect(outputs.map(idsOf)).toEqual([[1], [2], [3, 4], [5], [6], [7], [8]]);
   });
 
   it('repeats alone the recipients of a job that its worker did not outlive', async () => {
     const client = new HeldClient();
-    const shared = new SharedEncryption(client);
+    const shared = new SharedEncryption(client, new Sessions());
     const first = [1, 2].map((id) => shared.encrypt(inputsOf(id)));
     const bad = shared.encrypt(inputsOf(3));
     const good = shared.encrypt(inputsOf(4));
+    await turn();
     client.jobs[0]?.end();
     client.jobs[1]?.end();
     await Promise.all(first);
@@ -86,14 +109,31 @@ describe('SharedEncryption', () => {
     await expect(bad).rejects.toBe(lost);
     await turn();
     client.jobs[4]?.end();
-    expect((await good).map(({ registrationId }) => registrationId)).toEqual([4]);
+    expect(idsOf(await good)).toEqual([4]);
+  });
+
+  it('fails alone a recipient whose session cannot be read', async () => {
+    const client = new HeldClient();
+    const shared = new SharedEncryption(client, new Sessions());
+    const first = [1, 2].map((id) => shared.encrypt(inputsOf(id)));
+    const bad = shared.encrypt(inputsOf(9));
+    const good = shared.encrypt(inputsOf(4));
+    await turn();
+    client.jobs[0]?.end();
+    client.jobs[1]?.end();
+    await Promise.all(first);
+    await expect(bad).rejects.toThrow('damaged');
+    await turn();
+    client.jobs[2]?.end();
+    expect(idsOf(await good)).toEqual([4]);
   });
 
   it('rejects all recipients of a job when the workers are closed', async () => {
     const client = new HeldClient();
-    const shared = new SharedEncryption(client);
+    const shared = new SharedEncryption(client, new Sessions());
     const closed = new SealcastError('ERR_CLOSED', 'closed');
     const results = [1, 2].map((id) => shared.encrypt(inputsOf(id)));
+    await turn();
     for (const job of client.jobs) job.fail(closed);
     for (const result of results) await expect(result).rejects.toBe(closed);
   });

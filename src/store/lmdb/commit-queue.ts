@@ -23,6 +23,12 @@ async function trueCause(error: unknown): Promise<unknown> {
   return Promise.race([commitError.catch((cause: unknown) => cause), nextTurn(error)]);
 }
 
+/**
+ * Resolves when all that this callback of the event loop sets off at once has run: the results of
+ * one worker's job come together, and their commits share a transaction.
+ */
+const restOfTurn = (): Promise<void> => new Promise((resolve) => process.nextTick(resolve));
+
 function totalOf(group: readonly Job[]): WriteSize {
   const total = { changes: 0, bytes: 0, overflowPages: 0 };
   for (const { size } of group) {
@@ -91,6 +97,7 @@ export class CommitQueue {
 
   async #drain(): Promise<void> {
     while (this.#waiting.length > 0) {
+      await restOfTurn();
       const group = this.#waiting;
       this.#waiting = [];
       await this.#runGroup(group);

@@ -45,6 +45,10 @@ export const sessionChangeAt = (
 export const sessionChange = (serviceId: string, deviceId: number, record: Uint8Array): Change =>
   sessionChangeAt(sessionKey(serviceId, deviceId), record);
 
+/** Service ids of the contacts whose sessions are among the changes, once for each session. */
+export const contactsWithSessionsIn = (changes: readonly Change[]): string[] =>
+  changes.filter(({ table }) => table === 'session').map(({ key }) => serviceIdIn(key));
+
 /**
  * Key of a sender key, which is libsignal's record.
  *
