@@ -3,6 +3,7 @@ import { carriesNoOtherKey } from '../access/profile-key-mark.js';
 import { SealcastError } from '../errors.js';
 import type { BroadcastRecord } from '../store/tables/broadcasts.js';
 import type { SendOutcome, UnsealedMessage } from '../transport/transport.js';
+import type { Clock } from '../util/clock.js';
 import type { BroadcastContext } from './context.js';
 import type { DeliveryStep, EncryptedDelivery } from './delivery.js';
 import { DeliverySealer, type Sealed, type SealerContext } from './delivery-sealer.js';
@@ -11,9 +12,12 @@ import type { SendLimiter } from './flow/send-limiter.js';
 import type { SessionManager } from './session-manager.js';
 
 export interface DeliveryRequestsOptions {
+  readonly id: string;
   readonly broadcast: BroadcastRecord;
   readonly context: SealerContext &
-    Pick<BroadcastContext, 'account' | 'transport' | 'certificates' | 'guard'>;
+    Pick<BroadcastContext, 'account' | 'transport' | 'certificates' | 'guard' | 'telemetry'> & {
+      readonly clock: Pick<Clock, 'monotonicMs'>;
+    };
   readonly sessions: Pick<SessionManager, 'refresh'>;
   readonly gate: PauseGate;
   readonly window: SendLimiter;
@@ -52,7 +56,7 @@ export class DeliveryRequests {
     let sealed: Sealed | undefined;
     for (;;) {
       if (sealed === undefined) {
-        const result = await this.#sealer.seal(delivery);
+        const result = await this.#seal(delivery);
         if (result instanceof SealcastError) {
           return { kind: 'answered', delivery, answer: { status: 'seal-failed', error: result } };
         }
@@ -68,7 +72,9 @@ export class DeliveryRequests {
         }
         const isCurrent = context.guard.mayBegin(delivery.serviceId, delivery.revision);
         if (isCurrent && carriesNoOtherKey(delivery.profileKeyMark, context.account().profileKey)) {
+          const startMs = context.clock.monotonicMs();
           answer = await this.#post(delivery, envelopes, signal);
+          this.#publish('send', startMs);
           return { kind: 'answered', delivery, answer };
         }
       } catch (error) {
@@ -91,6 +97,20 @@ export class DeliveryRequests {
         return { kind: 'overtaken', step };
       delivery = step.delivery;
     }
+  }
+
+  async #seal(delivery: EncryptedDelivery): Promise<Sealed | SealcastError> {
+    const startMs = this.#options.context.clock.monotonicMs();
+    const result = await this.#sealer.seal(delivery);
+    if (!(result instanceof SealcastError) && result.certificate !== undefined)
+      this.#publish('seal', startMs);
+    return result;
+  }
+
+  #publish(stage: 'seal' | 'send', startMs: number): void {
+    const { id, context } = this.#options;
+    const durationMs = context.clock.monotonicMs() - startMs;
+    context.telemetry.publish('stage', { id, stage, recipients: 1, durationMs });
   }
 
   async #takeTurn(): Promise<void> {

@@ -41,7 +41,11 @@ export interface Metrics {
     readonly attempts: number;
     readonly unsealedFallback: boolean;
   };
-  /** A step for some recipients: ratchet, store, seal, send; elapsed ms, not processor time. */
+  /**
+   * A step for some recipients; elapsed ms, not processor time. `ratchet` (libsignal encrypts) and
+   * `store` are of a chunk; `seal` is of one recipient, whose chunk is sealed with it; `send` is of
+   * one recipient's request, whatever the answer.
+   */
   stage: {
     readonly id: string;
     readonly stage: string;

@@ -1,5 +1,6 @@
-import type { Delivery } from 'sealcast';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
+import type { Delivery, Metrics } from 'sealcast';
+import { afterEach, beforeEach, describe, expect, it, test } from 'vitest';
 import { manyTurns, neverHangs, untilTrue } from '../harness/await-condition.js';
 import {
   acis,
@@ -169,6 +170,21 @@ describe('a run', () => {
     expect([...deliveries.keys()].sort()).toEqual(acis(subscribers).slice(2).sort());
     expect(await dry.summary()).toMatchObject({ recipients: 5, sealed: 5 });
   });
+});
+
+test('a run publishes how long each stage took, of a chunk or of each recipient', async () => {
+  const subscribers = await subscribeKnown(scene, 3);
+  await scene.broadcaster.broadcast({ body: 'sessions' }, acis(subscribers)).summary();
+  const recipients: Record<string, number> = {};
+  const count = (message: unknown): void => {
+    const stage = message as Metrics['stage'];
+    recipients[stage.stage] = (recipients[stage.stage] ?? 0) + stage.recipients;
+    expect(stage.durationMs).toBeGreaterThanOrEqual(0);
+  };
+  subscribe('sealcast:stage', count);
+  await scene.broadcaster.broadcast({ body: 'stages' }, acis(subscribers)).summary();
+  unsubscribe('sealcast:stage', count);
+  expect(recipients).toEqual({ ratchet: 3, store: 3, seal: 3, send: 3 });
 });
 
 describe('a Broadcaster that was closed', () => {

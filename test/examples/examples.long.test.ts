@@ -71,7 +71,11 @@ describe('the example', () => {
         'sealcast.deliveries {status=sealed, unsealedFallback=false} 5',
         'sealcast.received {envelopeType=prekey, sealed=false} 2',
         'sealcast.received {envelopeType=prekey, sealed=true} 3',
-        expect.stringMatching(/^sealcast\.stage\.duration \{stage=ratchet\} \d+ times$/),
+        ...['ratchet', 'store', 'seal', 'send'].map((stage): unknown =>
+          expect.stringMatching(
+            new RegExp(`^sealcast\\.stage\\.duration \\{stage=${stage}\\} \\d+ times$`),
+          ),
+        ),
       ]),
     );
   });
