@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../util/clock.js';
 import type { Database, RootDatabase } from 'lmdb';
 import {
@@ -146,7 +147,7 @@ export class LmdbStore implements Store {
     const checked = checkListOptions(options);
     const { entries } = this.#lmdb;
     const { prefix, start, isMeant } = entries.rangeOf(name, checked);
-    return this.#read(() => {
+    const read = this.#read(() => {
       const listed: StoreEntry[] = [];
       for (const { key, value } of this.#table(name).getRange({
         ...(start.length > 0 && { start }),
@@ -157,6 +158,9 @@ export class LmdbStore implements Store {
       }
       return listed;
     });
+    // A caller that pages through a table in a loop would otherwise leave the event loop no turn at
+    // all. Reads by key have waited for another thread already.
+    return nextTurn(read);
   }
 
   async commit(changes: readonly Change[]): Promise<void> {
@@ -249,22 +253,18 @@ export class LmdbStore implements Store {
     }
   }
 
-  /** Reads all from one state of the store. Each failure is a rejection. */
-  #read<T>(read: () => T): Promise<T> {
-    return new Promise((resolve) => {
-      this.#checkOpen();
-      try {
-        // lmdb keeps a state of the store for the turn of the event loop; the reset selects the
-        // newest.
-        this.#lmdb.root.resetReadTxn();
-        if (readWriter(this.#lmdb.meta)?.epoch !== this.epoch) throw this.#takenOver();
-        // Not before the next turn: a caller that pages through a table in a loop would otherwise
-        // leave the event loop no turn at all.
-        setImmediate(resolve, read());
-      } catch (error) {
-        throw storeFailed('the store could not be read', error);
-      }
-    });
+  /** Reads all from one state of the store. */
+  #read<T>(read: () => T): T {
+    this.#checkOpen();
+    try {
+      // lmdb keeps a state of the store for the turn of the event loop; the reset selects the
+      // newest.
+      this.#lmdb.root.resetReadTxn();
+      if (readWriter(this.#lmdb.meta)?.epoch !== this.epoch) throw this.#takenOver();
+      return read();
+    } catch (error) {
+      throw storeFailed('the store could not be read', error);
+    }
   }
 
   /**
