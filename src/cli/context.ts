@@ -36,8 +36,16 @@ export interface CommandContext {
   /** As {@link Service.register}. */
   readonly register: Service['register'];
   readonly clock: Clock;
-  /** Opens the store of the places; the caller closes it. */
+  /**
+   * Opens the store of the places; the caller closes it.
+   *
+   * @throws CommandError as `assertStore`, and what keeps it from being opened.
+   */
   readonly openStore: () => Promise<Store>;
+  /** As `openStore`; makes the store where there is none. */
+  readonly makeStore: () => Promise<Store>;
+  /** @throws CommandError with exit code 1: there is no store in the places. */
+  readonly assertStore: () => Promise<void>;
 }
 
 export type Command = (context: CommandContext) => Promise<ExitCode>;

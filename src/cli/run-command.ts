@@ -1,11 +1,13 @@
 import { readFileSync } from 'node:fs';
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
 import { SealcastError } from '../errors.js';
 import { openStore } from '../store/lmdb/open.js';
 import type { Store } from '../store/store.js';
 import type { CommandName } from './command-table.js';
 import { SYSTEM_CLOCK, type Clock } from '../util/clock.js';
 import type { Command, CommandContext, CommandLine } from './context.js';
-import { EXIT, exitCodeOf, type ExitCode, CommandError } from './exit-codes.js';
+import { EXIT, exitCodeOf, type ExitCode, CommandError, refuseUsage } from './exit-codes.js';
 import { helpOf, helpOfAll } from './help.js';
 import { Interrupt, type SignalSource } from './interrupt.js';
 import { parseCommand } from './parse-command.js';
@@ -99,8 +101,27 @@ function contextOf(
     connect: async (store) => (await serviceOf(places)).open(store),
     register: async (request) => (await serviceOf(places)).register(request),
     link: async (request) => (await serviceOf(places)).link(request),
-    openStore: () => openPlace(places),
+    openStore: async () => {
+      await assertStore(places);
+      return openPlace(places);
+    },
+    makeStore: () => openPlace(places),
+    assertStore: () => assertStore(places),
   };
+}
+
+/** A command that reads makes no store: a directory that was misspelt would stay behind. */
+async function assertStore({ dataDir }: Places): Promise<void> {
+  try {
+    await access(join(dataDir, 'data.mdb'));
+  } catch (error) {
+    // Opening the store names any other fault.
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return;
+    refuseUsage(
+      `there is no store in ${dataDir}`,
+      'to make one, run: sealcast link; to use another one, give --data-dir',
+    );
+  }
 }
 
 async function openPlace({ dataDir, keyFile }: Places): Promise<Store> {

@@ -1,4 +1,5 @@
 import type { Account } from '../account/account.js';
+import type { OpenOptions } from '../account/open.js';
 import type { DeviceLink } from '../link/link-device.js';
 import type { Registration } from '../register/registration.js';
 import type { Store } from '../store/store.js';
@@ -8,6 +9,8 @@ import type { AccountTransport } from '../transport/account-transport.js';
 export interface ConnectedAccount extends AsyncDisposable {
   readonly account: Account;
   readonly transport: AccountTransport;
+  /** Roots of the service's sender certificates. */
+  readonly trustRoots: OpenOptions['trustRoots'] & object;
   /** Resolves when the messages that waited at the service have been read. */
   readonly queueEmpty: Promise<void>;
 }

@@ -46,6 +46,7 @@ export class SignalService implements Service {
     return {
       account: opened.account,
       transport: opened.transport,
+      trustRoots: this.#network.trustRoots,
       queueEmpty,
       [Symbol.asyncDispose]: () => opened.close(),
     };

@@ -17,6 +17,7 @@ import { InboxCleanup } from './inbox-cleanup.js';
 import { stopReasonOf, type ReceiverEvents } from './events.js';
 import { FatalErrorLatch, type PreKeyUses, type ReceiveContext } from './context.js';
 import { GroupDecryptor } from './decrypt/groups.js';
+import { lastReceivedChange } from '../store/tables/account.js';
 import { Inbox } from '../store/tables/inbox.js';
 import { EnvelopeQueue, type IncomingEnvelope, LostEnvelopes } from './envelope-queue.js';
 import { MessageStream } from './message-stream.js';
@@ -46,6 +47,8 @@ const BATCH_ENVELOPES = 128;
  */
 const BATCH_BYTES = 1024 * 1024;
 const BATCHES_IN_WORK = 3;
+/** Least time between two notes that the service's queue was read. */
+const RECEIVED_INTERVAL_MS = 3_600_000;
 const ALERT_INTERVAL_MS = 24 * 3_600_000;
 /** Alerts that are remembered. */
 const MAX_ALERTS = 64;
@@ -88,6 +91,11 @@ export class ReceiveService {
   readonly #ending = new AbortController();
   /** When alerts were passed on last, ms of the monotonic clock. */
   readonly #alerts = new LruMap<string, number>(MAX_ALERTS);
+  /** When the store was told last that the service's queue was read, ms of the monotonic clock. */
+  #receivedNotedMs = -Infinity;
+  /** Whether the service keeps nothing for this device, but what is on its way. */
+  #isCaughtUp = false;
+  #noting: Promise<void> = Promise.resolve();
   #nextBatch = 1;
   #work: Promise<void> = Promise.resolve();
   #stopListening: () => void = () => undefined;
@@ -203,9 +211,14 @@ export class ReceiveService {
     const stopListening: unknown = transport.receive({
       onIncomingMessage: (bytes, deliveredMs, ack) =>
         this.#queue.push({ ...checkIncoming(bytes), deliveredMs, ack }),
-      onQueueEmpty: () => events.emit('queueEmpty'),
+      onQueueEmpty: () => {
+        this.#isCaughtUp = true;
+        this.#noteReceived(RECEIVED_INTERVAL_MS);
+        events.emit('queueEmpty');
+      },
       onAlerts: (alerts) => this.#noteAlerts(alerts),
       onConnectionInterrupted: (cause) => {
+        this.#isCaughtUp = false;
         this.#queue.forget();
         events.emit('interrupted', { cause });
       },
@@ -214,6 +227,21 @@ export class ReceiveService {
     if (typeof stopListening !== 'function')
       refuse('transport.receive', 'a function that gives one that ends it');
     this.#stopListening = stopListening as () => void;
+  }
+
+  /** Tells the store that the service's queue was read, unless it was told within the interval. */
+  #noteReceived(intervalMs: number): void {
+    const { clock } = this.runtime;
+    const nowMs = clock.monotonicMs();
+    if (!this.#isCaughtUp || nowMs - this.#receivedNotedMs < intervalMs) return;
+    this.#receivedNotedMs = nowMs;
+    this.#noting = this.#context.records
+      .commit([lastReceivedChange(clock.now())])
+      .catch((error: unknown) => {
+        // Only advice to a person depends on it.
+        const code = codeOf(error);
+        this.#context.telemetry.log.warn({ code }, 'note the time of the last receive: failed');
+      });
   }
 
   /** Passes alerts on, each once a day: the service repeats them at every connect. */
@@ -255,6 +283,7 @@ export class ReceiveService {
     const givenOut = working
       .then(async ({ given, retries, deferred }) => {
         taker.committed();
+        this.#noteReceived(RECEIVED_INTERVAL_MS);
         await before;
         this.#redelivery.noteDeferred(deferred);
         if (deferred > 0) this.#queue.giveBack();
@@ -348,11 +377,12 @@ export class ReceiveService {
 
   /** Finishes batches in work, and releases all resources. */
   async close(): Promise<void> {
+    if (!this.#ending.signal.aborted) this.#noteReceived(0);
     if (!this.#closing.signal.aborted) this.#stop(undefined);
     await this.#work;
     await this.#redelivery.tail;
     await Promise.all([this.#retries.close(), ...this.#preKeys.map((each) => each.stop())]);
-    await this.#cleanup.close();
+    await Promise.all([this.#cleanup.close(), this.#noting]);
     await this.#release();
   }
 

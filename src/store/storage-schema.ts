@@ -122,6 +122,7 @@ export const SCHEMA = {
                 manifestVersion: { type: 'double', id: 2 },
               },
             },
+            LastReceived: { fields: { atMs: { type: 'double', id: 1 } } },
             LinkPreKeys: {
               fields: {
                 signedPreKey: { type: 'bytes', id: 1 },

@@ -183,6 +183,11 @@ describe('sealcast broadcast', () => {
 });
 
 describe('above 50 recipients, sealcast broadcast', () => {
+  beforeEach(async () => {
+    await using store = await openStore({ path: join(directory, 'data') });
+    expect(store.epoch).toBe(1);
+  });
+
   const many = (): string =>
     file(
       'many',

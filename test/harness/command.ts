@@ -71,7 +71,14 @@ export class StandInCommandService implements Service {
       maintainPreKeys: false,
     });
     const queueEmpty = whenQueueEmpty(account);
-    return { account, transport, queueEmpty, [Symbol.asyncDispose]: () => account.close() };
+    const trustRoots = [transport.trustRoot];
+    return {
+      account,
+      transport,
+      trustRoots,
+      queueEmpty,
+      [Symbol.asyncDispose]: () => account.close(),
+    };
   }
 }
 

@@ -28,6 +28,7 @@ export async function broadcast(context: CommandContext): Promise<ExitCode> {
   const file = new RecipientFile(to);
   const facts = await file.check();
   const body = await readBody(context);
+  await context.assertStore();
   if (!dryRun) await confirm(context, file, facts, maxPerSecond);
 
   await using store = await context.openStore();

@@ -22,7 +22,7 @@ export async function importAccount(context: CommandContext): Promise<ExitCode> 
     );
     if (!isWanted) refuseUsage('nothing was moved');
   }
-  await using store = await context.openStore();
+  await using store = await context.makeStore();
   const result = await importSignalCli({
     from,
     store,

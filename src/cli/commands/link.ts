@@ -14,7 +14,7 @@ export async function link(context: CommandContext): Promise<ExitCode> {
   const deviceName = line.text('name') ?? DEFAULT_NAME;
   if (Array.from(deviceName).length > MAX_NAME_LENGTH)
     refuseUsage(`--name must have at most ${MAX_NAME_LENGTH} characters`);
-  await using store = await context.openStore();
+  await using store = await context.makeStore();
   const codes = new Codes(context);
   const linking = await context.link({ store, deviceName, signal: interrupt.signal });
   for await (const event of linking) {

@@ -20,7 +20,7 @@ export async function register(context: CommandContext): Promise<ExitCode> {
     );
     if (!isWanted) refuseUsage('nothing was registered');
   }
-  await using store = await context.openStore();
+  await using store = await context.makeStore();
   const registration = await context.register({
     store,
     signal: interrupt.signal,

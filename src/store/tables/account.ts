@@ -97,6 +97,7 @@ const KEYS = {
   preKeys: 'prekeys',
   pniPreKeys: 'pniPrekeys',
   publicIds: 'publicIds',
+  lastReceived: 'lastReceived',
 } as const;
 
 const ACCOUNT = new RecordType('Account');
@@ -104,6 +105,7 @@ const ATTRIBUTES = new RecordType('Attributes');
 const PROFILE = new RecordType('Profile');
 const ROTATION = new RecordType('Rotation');
 const PREKEYS = new RecordType('PreKeys');
+const LAST_RECEIVED = new RecordType('LastReceived');
 
 /** Values by their number in storage.proto. */
 const PHONE_NUMBER_SHARING = [undefined, false, true];
@@ -280,6 +282,18 @@ export async function loadPublicIdsKey(store: Store): Promise<Uint8Array<ArrayBu
 }
 export const publicIdsKeyChange = (key: Uint8Array): Change => changeOf('publicIds', key);
 
+/**
+ * Loads the time at which this device last read the service's queue to its end.
+ *
+ * @returns ms since the epoch, up to an hour early; undefined where it never did.
+ */
+export async function loadLastReceivedMs(store: Store): Promise<number | undefined> {
+  const [value] = await store.getMany('account', [KEYS.lastReceived]);
+  return value === undefined ? undefined : (LAST_RECEIVED.decode(value)['atMs'] as number);
+}
+export const lastReceivedChange = (atMs: number): Change =>
+  changeOf('lastReceived', LAST_RECEIVED.encode({ atMs }));
+
 const keyOf = (includesPhoneNumber: boolean): string =>
   includesPhoneNumber ? 'with-phone-number' : 'without-phone-number';
 
@@ -309,6 +323,7 @@ export const deviceStateRemovals = (): Change[] => [
   changeOf('attributes', null),
   changeOf('profile', null),
   changeOf('rotation', null),
+  changeOf('lastReceived', null),
   ...[true, false].map((includesPhoneNumber): Change => ({
     table: 'certificate',
     key: keyOf(includesPhoneNumber),
