@@ -91,7 +91,7 @@ export const projects: TestProjectInlineConfiguration[] = [
     test: {
       ...usual,
       name: 'all else',
-      setupFiles: WITH_ACCOUNTS,
+      setupFiles: [...WITH_ACCOUNTS, 'test/harness/shared-session-thread.ts'],
       include: ['test/**/*.test.ts'],
       exclude: [...KERNEL_TESTS, ...OWN_PROCESS],
     },
