@@ -115,17 +115,22 @@ describe.skipIf(process.platform !== 'linux')('on Linux, where processes have st
 describe('a store that is open in another thread of this process', () => {
   /** A worker thread that has the store open. */
   async function ownerThread(): Promise<Worker> {
-    const module = JSON.stringify(import.meta.resolve('sealcast'));
+    const [store, clock] = ['store/lmdb/open.js', 'util/clock.js'].map((name) =>
+      JSON.stringify(import.meta.resolve(`#dist/src/${name}`)),
+    );
     const code = `
-      // Its heart beats sooner than after five seconds.
-      const { setInterval } = globalThis;
-      globalThis.setInterval = (beat) => setInterval(beat, 20);
-      import(${module}).then(async ({ openStore }) => {
-        const { parentPort, workerData } = await import('node:worker_threads');
-        const store = await openStore({ path: workerData });
-        parentPort.on('message', async () => parentPort.postMessage(await store.close() ?? 'closed'));
-        parentPort.postMessage('open');
-      });`;
+      const { parentPort, workerData } = require('node:worker_threads');
+      Promise.all([import(${store}), import(${clock})]).then(
+        async ([{ openLmdbStore }, { SYSTEM_CLOCK }]) => {
+          // Its heart beats sooner than after five seconds.
+          const clock = Object.create(SYSTEM_CLOCK, {
+            setTimeout: { value: (beat) => SYSTEM_CLOCK.setTimeout(beat, 20) },
+          });
+          const store = await openLmdbStore({ path: workerData }, undefined, clock);
+          parentPort.on('message', async () => parentPort.postMessage(await store.close() ?? 'closed'));
+          parentPort.postMessage('open');
+        },
+      );`;
     const worker = new Worker(code, { eval: true, workerData: path });
     expect(await once(worker, 'message')).toEqual(['open']);
     return worker;

@@ -122,7 +122,7 @@ describe('a store that fails', () => {
         if (hasMessages(changes) && ++commits === failing) throw new Error('the disk is full');
       };
       // Enough for several batches of the same senders to be in work at the same time.
-      await sendRounds(200);
+      await sendRounds(110);
       const receiver = await open(watched({ before }));
       const given: string[] = [];
       const loop = async (): Promise<void> => {
@@ -131,16 +131,16 @@ describe('a store that fails', () => {
       };
       await expect(loop()).rejects.toThrow('the disk is full');
       await receiver.close();
-      expect(service.acknowledged.length + service.queueLength).toBe(200 * senders.length);
+      expect(service.acknowledged.length + service.queueLength).toBe(110 * senders.length);
       const next = await open();
-      const rest = await take(next, 200 * senders.length - given.length);
+      const rest = await take(next, 110 * senders.length - given.length);
       const all = [
         ...given,
         ...rest.map(({ sender, content }) => `${sender} ${content.dataMessage?.body}`),
       ];
       for (const { aci } of senders) {
         const own = all.filter((name) => name.startsWith(aci));
-        expect(own).toEqual(bodiesUpTo(200).map((body) => `${aci} ${body}`));
+        expect(own).toEqual(bodiesUpTo(110).map((body) => `${aci} ${body}`));
       }
       await untilDelivered({ service });
     },
