@@ -46,17 +46,20 @@ interface Ended {
   readonly stderr: string;
 }
 
-/** Runs a command without a terminal. */
-function run(argv: readonly string[], input = '', killAfter?: string): Promise<Ended> {
+/**
+ * Runs a command without a terminal.
+ *
+ * @param killAt text at which it kills itself.
+ */
+function run(argv: readonly string[], input = '', killAt?: string): Promise<Ended> {
   const [program = '', ...words] = node(...argv);
-  const child = spawn(program, words, { env: { ...process.env, ...env } });
+  const child = spawn(program, words, {
+    env: { ...process.env, ...env, ...(killAt !== undefined && { SEALCAST_TEST_KILL_AT: killAt }) },
+  });
   children.add(child);
   child.once('close', () => children.delete(child));
   let [stdout, stderr] = ['', ''];
-  child.stdout.setEncoding('utf8').on('data', (text: string) => {
-    stdout += text;
-    if (killAfter !== undefined && stdout.includes(killAfter)) child.kill('SIGKILL');
-  });
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
   child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
   child.stdin.end(input);
   return new Promise((resolve, reject) => {
