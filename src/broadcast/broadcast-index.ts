@@ -7,8 +7,11 @@ export interface IndexedBroadcast {
   readonly timestamp: number;
 }
 
+/** Indexes of the stores in use, by the queue of each. */
+const indexes = new WeakMap<object, BroadcastIndex>();
+
 /**
- * Broadcasts in the store, by timestamp. Receivers take two messages with one timestamp for the
+ * Broadcasts in the store, by timestamp; all Broadcasters on the store share one. Receivers take two messages with one timestamp for the
  * same, and show only the first.
  */
 export class BroadcastIndex {
@@ -17,6 +20,13 @@ export class BroadcastIndex {
 
   constructor(resends: Pick<ResendQueue, 'pruned' | 'reopened'>) {
     this.#resends = resends;
+  }
+
+  /** The index of the queue's store. */
+  static of(resends: ResendQueue): BroadcastIndex {
+    const index = indexes.get(resends) ?? new BroadcastIndex(resends);
+    indexes.set(resends, index);
+    return index;
   }
 
   idOf(timestamp: number): string | undefined {

@@ -13,14 +13,25 @@ export interface Run {
   readonly ended: Promise<unknown>;
 }
 
+type RunsById = Map<string, Map<Run, RunKind>>;
+
+/** Runs of all Broadcasters on a store, by what they share. */
+const shared = new WeakMap<object, RunsById>();
+
 /**
- * Runs under way. At most one of a broadcast's runs works at a time: the next one gets the end of
- * those before it to wait for. Dry runs count for close() alone: they touch no row that another run
- * works on.
+ * Runs of a Broadcaster. At most one of a broadcast's runs works at a time, whichever Broadcaster
+ * on the store began it: the next one gets the end of those before it to wait for. Dry runs count
+ * for close() alone: they touch no row that another run works on.
  */
 export class Runs {
   readonly #all = new Set<Run>();
-  readonly #byId = new Map<string, Map<Run, RunKind>>();
+  readonly #byId: RunsById;
+
+  /** @param scope shared by the Broadcasters on a store. */
+  constructor(scope: object) {
+    this.#byId = shared.get(scope) ?? new Map<string, Map<Run, RunKind>>();
+    shared.set(scope, this.#byId);
+  }
 
   add(id: string, kind: RunKind, run: Run): void {
     const ofId = this.#byId.get(id) ?? new Map<Run, RunKind>();
@@ -72,12 +83,12 @@ export class Runs {
     await ended;
   }
 
-  /** Goes on with all runs that wait for the answer to a challenge. */
+  /** Goes on with all runs of this Broadcaster that wait for the answer to a challenge. */
   challengeAnswered(): void {
     for (const run of this.#all) run.challengeAnswered?.();
   }
 
-  /** Stops all runs with the error. Resolves when all have ended. */
+  /** Stops the runs of this Broadcaster with the error. Resolves when they have ended. */
   async stop(error: unknown): Promise<void> {
     const all = [...this.#all];
     for (const run of all) run.stop(error);

@@ -47,7 +47,7 @@ export class BroadcastService {
   readonly #context: BroadcastContext;
   readonly #limits: BroadcasterLimits;
   readonly #runtime: AccountRuntime;
-  readonly #runs = new Runs();
+  readonly #runs: Runs;
   readonly #pruner: Pruner;
   readonly #index: BroadcastIndex;
   readonly #records: BroadcastRecords;
@@ -69,7 +69,8 @@ export class BroadcastService {
     this.#context = context;
     this.#resends = runtime.resends;
     this.identities = new Identities(runtime);
-    this.#index = new BroadcastIndex(runtime.resends);
+    this.#index = BroadcastIndex.of(runtime.resends);
+    this.#runs = new Runs(runtime.resends);
     const { outbox, clock } = context;
     this.#records = new BroadcastRecords({
       outbox,
@@ -315,6 +316,8 @@ export class BroadcastService {
   async close(error: SealcastError): Promise<void> {
     this.#closed = true;
     this.#closing.abort(error);
+    // Another Broadcaster on the store answers retry requests from now on.
+    this.#detach();
     await this.#runs.stop(error);
     await this.#release();
   }

@@ -26,7 +26,7 @@ let warnings: string[];
 beforeEach(() => {
   store = new MemoryStore();
   clock = new ManualClock();
-  runs = new Runs();
+  runs = new Runs({});
   kept = [];
   pruned = [];
   warnings = [];
