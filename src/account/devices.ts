@@ -1,6 +1,6 @@
 import { SealcastError } from '../errors.js';
 import { checkInteger, refuse } from '../sealer/options.js';
-import type { AccountRuntime } from '../runtime/account-runtime.js';
+import { OWN_LOCKS, type AccountRuntime } from '../runtime/account-runtime.js';
 import { decodeAccount, loadAccount } from '../store/tables/account.js';
 import { credentialsRemoval } from '../store/tables/credentials.js';
 import { refusalError } from '../transport/refusal-errors.js';
@@ -64,7 +64,7 @@ export class Devices {
    * @throws SealcastError as {@link Account.unlink}.
    */
   async unlink(given: unknown): Promise<void> {
-    const { account, options } = this.#runtime;
+    const { account, locks, options } = this.#runtime;
     const own = account.deviceId;
     const deviceId = checkInteger(given ?? own, 'deviceId', 1, MAX_DEVICE_ID);
     const operation = `unlink device ${deviceId}`;
@@ -74,7 +74,9 @@ export class Devices {
     if (this.#transport.removeDevice === undefined) throw notImplemented(operation);
     const answer = await this.#transport.removeDevice(deviceId, { signal: this.#signal });
     if (answer.status !== 'ok') throw refusalError(answer, operation);
-    if (deviceId === own) await options.store.commit([credentialsRemoval()]);
+    // A sync message that is being committed would put the credentials back.
+    if (deviceId === own)
+      await locks.with([OWN_LOCKS.records], () => options.store.commit([credentialsRemoval()]));
   }
 }
 

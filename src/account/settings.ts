@@ -312,21 +312,31 @@ export class OwnAccount {
   ): Promise<UnidentifiedAccessPair> {
     const checked = checkServiceId(serviceId);
     const signal = checkSignal(checkOptions(options, OWN_CALL_NAMES)['signal']);
-    const [contact, { attributes }] = await Promise.all([
-      this.#records.contact(checked),
-      this.#load(),
-    ]);
-    const target = contact.blocked ? null : accessKeyFor(checked, contact);
-    const { profileKey } = this.#runtime.account;
-    let self = profileKey === undefined ? null : deriveAccessKey(profileKey);
-    if (attributes?.unrestricted === true) self = new Uint8Array(ACCESS_KEY_BYTES);
-    if (target === null && self === null) return { target: null, self: null };
+    const before = await this.#accessKeys(checked);
+    if (before.target === null && before.self === null) return { target: null, self: null };
     const { bytes: certificate } = await withAnySignal([signal, this.#closing.signal], (either) =>
       unlessAborted(() => this.#runtime.certificates.get(either), either),
     );
+    // The certificate may take long: the contact may be blocked by now, or a key replaced.
+    const { target, self } = await this.#accessKeys(checked);
     const accessWith = (accessKey: Uint8Array<ArrayBuffer> | null): UnidentifiedAccess | null =>
       accessKey && { accessKey, certificate: Uint8Array.from(certificate) };
     return { target: accessWith(target), self: accessWith(self) };
+  }
+
+  /** Access keys for sealed sends to the contact and to our own other devices, as of now. */
+  async #accessKeys(
+    serviceId: string,
+  ): Promise<Record<'target' | 'self', Uint8Array<ArrayBuffer> | null>> {
+    const [contact, { attributes }] = await Promise.all([
+      this.#records.contact(serviceId),
+      this.#load(),
+    ]);
+    const target = contact.blocked ? null : accessKeyFor(serviceId, contact);
+    if (attributes?.unrestricted === true)
+      return { target, self: new Uint8Array(ACCESS_KEY_BYTES) };
+    const { profileKey } = this.#runtime.account;
+    return { target, self: profileKey === undefined ? null : deriveAccessKey(profileKey) };
   }
 
   #profileKey(): Uint8Array {

@@ -15,6 +15,7 @@ import {
   putContact,
   type AccountScene,
 } from '../harness/account-scene.js';
+import { untilTrue } from '../harness/await-condition.js';
 import { refusedField } from '../harness/refusals.js';
 
 const ATTRIBUTES: AttributesInput = {
@@ -258,6 +259,25 @@ describe('unidentified access', () => {
   ] as const)('has no target for %s', async (_title, serviceId, contact) => {
     await putContact(scene, serviceId, contact);
     const { target, self } = await scene.own.unidentifiedAccess(serviceId);
+    expect(target).toBeNull();
+    expect(self).not.toBeNull();
+  });
+
+  it('has no target where the contact is blocked while the certificate is fetched', async () => {
+    const aci = randomUUID();
+    await putContact(scene, aci, { accessMode: 'enabled' });
+    const { service } = scene;
+    const fetch = service.fetchSenderCertificate.bind(service);
+    let answer: (() => void) | undefined;
+    service.fetchSenderCertificate = async (...given) => {
+      await new Promise<void>((resolve) => (answer = resolve));
+      return fetch(...given);
+    };
+    const access = scene.own.unidentifiedAccess(aci);
+    await untilTrue(() => answer !== undefined);
+    await putContact(scene, aci, { accessMode: 'enabled', blocked: true });
+    answer?.();
+    const { target, self } = await access;
     expect(target).toBeNull();
     expect(self).not.toBeNull();
   });
