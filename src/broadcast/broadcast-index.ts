@@ -11,8 +11,8 @@ export interface IndexedBroadcast {
 const indexes = new WeakMap<object, BroadcastIndex>();
 
 /**
- * Broadcasts in the store, by timestamp; all Broadcasters on the store share one. Receivers take two messages with one timestamp for the
- * same, and show only the first.
+ * Broadcasts in the store, by timestamp; all Broadcasters on the store share one. Receivers take
+ * two messages with one timestamp for the same, and show only the first.
  */
 export class BroadcastIndex {
   readonly #resends: Pick<ResendQueue, 'pruned' | 'reopened'>;

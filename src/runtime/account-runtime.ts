@@ -324,7 +324,13 @@ function checkSame(opened: RuntimeOptions, { transport, trustRoots }: RuntimeOpt
     refuse('trustRoots', 'those with which the store is in use already');
 }
 
-/** Names of the account's own locks; service ids name those of contacts. */
+/**
+ * Names of the account's own locks; service ids name those of contacts.
+ *
+ * A task that needs several asks for all of them in one step. A task that holds locks asks for
+ * further ones in this order alone: `service`; then contacts, one-time prekeys and `records`; then
+ * `broadcasts`. A task that holds `preKeys` asks for none.
+ */
 export const OWN_LOCKS = {
   /**
    * Held from the read of one of the account's own records until its change is on disk; never
@@ -346,9 +352,11 @@ export const OWN_LOCKS = {
 } as const;
 
 /**
- * Locks whose holders act on the store only under another lock.
+ * Locks that are held for as long as the service takes to answer.
  *
- * They are held for as long as the service takes to answer.
+ * The end of the runtime does not wait for them: a task that holds `service` acts on the store only
+ * under another lock, and the tasks that hold `preKeys` have ended before their users release the
+ * runtime.
  */
 export const LOCKS_WHILE_ASKING: ReadonlySet<string> = new Set([
   OWN_LOCKS.service,
