@@ -14,7 +14,7 @@ import type { Refusal } from '../transport/transport.js';
 import type { AccountTransport, FetchedProfile } from '../transport/account-transport.js';
 import { isSameBytes } from '../util/bytes.js';
 import { isPrimary } from '../util/addresses.js';
-import { PreKeysSchedule } from './prekeys/schedule.js';
+import { DailySchedule } from './daily-schedule.js';
 import { StorageReader, type StoredRecords } from './storage-reader.js';
 
 const OPERATION = "follow the account's profile key";
@@ -52,7 +52,7 @@ export class PrimaryWatch {
   readonly #reader: StorageReader;
   readonly #devices: OwnDeviceSender;
   readonly #onLost: ProfileKeyListener;
-  readonly #schedule: PreKeysSchedule;
+  readonly #schedule: DailySchedule;
   #endRequests: () => void = () => undefined;
   /** Whether the storage service is to be read although the profile key is right. */
   #wantsRecords = true;
@@ -66,7 +66,7 @@ export class PrimaryWatch {
     this.#reader = new StorageReader(runtime.options.store, transport);
     this.#devices = new OwnDeviceSender(runtime);
     this.#onLost = onLost;
-    this.#schedule = new PreKeysSchedule(
+    this.#schedule = new DailySchedule(
       {
         operation: OPERATION,
         run: (signal) => this.#look(signal),

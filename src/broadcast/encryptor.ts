@@ -56,10 +56,11 @@ export interface SessionSetup {
   /** Devices whose sessions are archived. */
   readonly retired: readonly number[];
   /**
-   * When the recipient's lock is held: `to-commit`; `throughout`, for a contact that changed each
-   * time before; or it is `held` by the caller.
+   * Steps under the recipient's lock. `commit`: the workers encrypt before. `encrypt-and-commit`:
+   * for a contact that changed during each encryption before. `held-by-caller`: both, in a lock
+   * that was taken earlier.
    */
-  readonly lock: 'to-commit' | 'throughout' | 'held';
+  readonly lock: 'commit' | 'encrypt-and-commit' | 'held-by-caller';
 }
 
 interface SetupEncryption extends SharedOutputs {
@@ -286,8 +287,8 @@ export class Encryptor {
     const { locks } = this.#context;
     const encryptAndCommit = async (): Promise<DeliveryStep | undefined> =>
       this.#commitSetup(setup, await this.#encryptSetup(setup));
-    if (setup.lock === 'held') return encryptAndCommit();
-    if (setup.lock === 'throughout') return locks.with([setup.serviceId], encryptAndCommit);
+    if (setup.lock === 'held-by-caller') return encryptAndCommit();
+    if (setup.lock === 'encrypt-and-commit') return locks.with([setup.serviceId], encryptAndCommit);
     const encrypted = await this.#encryptSetup(setup);
     return locks.with([setup.serviceId], () => this.#commitSetup(setup, encrypted));
   }

@@ -148,7 +148,7 @@ export class SessionManager {
       retired: seen.contact.devices
         .map(({ deviceId }) => deviceId)
         .filter((deviceId) => !devices.has(deviceId)),
-      lock: holdsLock ? 'throughout' : 'to-commit',
+      lock: holdsLock ? 'encrypt-and-commit' : 'commit',
     };
     const step = await preKeys.use(answer, () => this.#encryptor.encryptWith(setup), this.#signal);
     if (isChanged && step?.kind === 'encrypted') this.#tellIdentityChange(serviceId);
@@ -254,8 +254,8 @@ export class SessionManager {
     // Other broadcasts may repair the same devices in the same moment: with the lock held from the
     // look at the contact on, each of them has its turn.
     return holdsLock
-      ? this.#context.locks.with([serviceId], () => encrypt('held'))
-      : encrypt('to-commit');
+      ? this.#context.locks.with([serviceId], () => encrypt('held-by-caller'))
+      : encrypt('commit');
   }
 
   /** Begins again with another identity key: all ciphertexts for the old one are worthless. */

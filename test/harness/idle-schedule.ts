@@ -1,9 +1,10 @@
 // A process of its own: a schedule that waits for its next day, and nothing else to live for.
 import { SYSTEM_CLOCK } from '#dist/src/util/clock.js';
-import { PreKeysSchedule } from '#dist/src/account/prekeys/schedule.js';
+import { DailySchedule } from '#dist/src/account/daily-schedule.js';
 
-const schedule = new PreKeysSchedule(
+const schedule = new DailySchedule(
   {
+    operation: 'wait',
     run: () => Promise.resolve(undefined),
     failed: () => undefined,
   },

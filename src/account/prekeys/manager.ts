@@ -37,7 +37,7 @@ import {
   type PreKeyKind,
 } from './plan.js';
 import { SendGuard } from '../../runtime/send-guard.js';
-import { PreKeysSchedule } from './schedule.js';
+import { DailySchedule } from '../daily-schedule.js';
 import { Emitter } from '../../util/event-relay.js';
 import { isDefinite, refusalError } from '../../transport/refusal-errors.js';
 import { unlessAborted } from '../../util/abort.js';
@@ -62,7 +62,7 @@ export class PreKeys {
   readonly #store: Store;
   readonly #guard: SendGuard;
   readonly #identity: IdentityKind;
-  readonly #schedule: PreKeysSchedule;
+  readonly #schedule: DailySchedule;
   /**
    * Failures of the runs that {@link PreKeys.start} schedules.
    *
@@ -85,8 +85,9 @@ export class PreKeys {
     this.#store = runtime.options.store;
     this.#guard = SendGuard.of(this.#store);
     const { log } = runtime.options.telemetry;
-    this.#schedule = new PreKeysSchedule(
+    this.#schedule = new DailySchedule(
       {
+        operation: 'prekey maintenance',
         run: (signal) => this.#shared(signal),
         failed: (error) => {
           log.warn({ code: error.code, identity }, 'prekey maintenance failed');

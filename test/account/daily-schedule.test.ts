@@ -1,13 +1,13 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SealcastError, type Refusal } from 'sealcast';
 import { PreKeys } from '#dist/src/account/prekeys/manager.js';
-import { PreKeysSchedule } from '#dist/src/account/prekeys/schedule.js';
-import { ManualClock } from '../../fakes/manual-clock.js';
-import { openAccountScene } from '../../harness/account-scene.js';
-import { neverHangs, untilTrue } from '../../harness/await-condition.js';
-import { builtFile } from '../../harness/built-file.js';
-import { refusedField } from '../../harness/refusals.js';
-import { runProcess } from '../../harness/run-process.js';
+import { DailySchedule } from '#dist/src/account/daily-schedule.js';
+import { ManualClock } from '../fakes/manual-clock.js';
+import { openAccountScene } from '../harness/account-scene.js';
+import { neverHangs, untilTrue } from '../harness/await-condition.js';
+import { builtFile } from '../harness/built-file.js';
+import { refusedField } from '../harness/refusals.js';
+import { runProcess } from '../harness/run-process.js';
 
 const SECOND_MS = 1000;
 const HOUR_MS = 3_600_000;
@@ -17,7 +17,7 @@ describe('the schedule of prekeys', () => {
   const runs: AbortSignal[] = [];
   const errors: string[] = [];
   let outcome: () => Promise<Refusal | undefined>;
-  let schedule: PreKeysSchedule;
+  let schedule: DailySchedule;
   let clock: ManualClock;
 
   beforeEach(() => {
@@ -25,8 +25,9 @@ describe('the schedule of prekeys', () => {
     runs.length = 0;
     errors.length = 0;
     outcome = () => Promise.resolve(undefined);
-    schedule = new PreKeysSchedule(
+    schedule = new DailySchedule(
       {
+        operation: 'the work',
         run: (signal) => {
           runs.push(signal);
           return outcome();
@@ -141,8 +142,9 @@ describe('the schedule of prekeys', () => {
         thrown.push(error);
       }
     });
-    const failing = new PreKeysSchedule(
+    const failing = new DailySchedule(
       {
+        operation: 'the work',
         run: () => Promise.reject(new TypeError('odd')),
         failed: (error) => {
           throw error;

@@ -1,19 +1,19 @@
-import { SealcastError, type SealcastErrorCode } from '../../errors.js';
-import type { Refusal } from '../../transport/transport.js';
-import { refusalError } from '../../transport/refusal-errors.js';
-import { serviceWaitMs } from '../../util/service-wait.js';
-import { backoffMs, type BackoffGrowth } from '../../util/backoff.js';
-import type { Clock } from '../../util/clock.js';
+import { SealcastError, type SealcastErrorCode } from '../errors.js';
+import type { Refusal } from '../transport/transport.js';
+import { refusalError } from '../transport/refusal-errors.js';
+import { serviceWaitMs } from '../util/service-wait.js';
+import { backoffMs, type BackoffGrowth } from '../util/backoff.js';
+import type { Clock } from '../util/clock.js';
 
 const SECOND_MS = 1_000;
 const HOUR_MS = 3_600_000;
 const DAY_MS = 24 * HOUR_MS;
 /**
- * Delay of a run after a use, which covers all uses until then.
+ * Delay of a run that is wanted soon, which covers all wishes until then.
  *
  * The subscribers of a new broadcast use prekeys by the hundred.
  */
-const USED_DELAY_MS = 5 * SECOND_MS;
+const SOON_MS = 5 * SECOND_MS;
 const BACKOFF: BackoffGrowth = { baseMs: 10 * SECOND_MS, capMs: HOUR_MS, floor: 0.5 };
 
 /** Failures that another attempt does not fix. */
@@ -24,10 +24,10 @@ const FINAL: ReadonlySet<SealcastErrorCode> = new Set([
   'ERR_LIBSIGNAL_UNAVAILABLE',
 ]);
 
-/** Work that a schedule runs. */
-export interface ScheduledTask {
-  /** Name of the operation, as its errors have it. Default: `prekey maintenance`. */
-  readonly operation?: string;
+/** Work that is done once a day. */
+export interface DailyTask {
+  /** Name of the operation, as its errors have it. */
+  readonly operation: string;
   /** @returns the service's refusal, or undefined; rejects with any other failure. */
   run(signal: AbortSignal): Promise<Refusal | undefined>;
   /** Receives the error of a failed run. */
@@ -41,8 +41,8 @@ export interface ScheduledTask {
  * back together. A failed run is repeated after a while, longer each time, or when the service
  * says. The timers keep no process alive.
  */
-export class PreKeysSchedule {
-  readonly #task: ScheduledTask;
+export class DailySchedule {
+  readonly #task: DailyTask;
   readonly #clock: Clock;
   #controller: AbortController | undefined;
   #cancel: () => void = () => undefined;
@@ -53,7 +53,7 @@ export class PreKeysSchedule {
   /** Number of failures in a row. */
   #failures = 0;
 
-  constructor(task: ScheduledTask, clock: Clock) {
+  constructor(task: DailyTask, clock: Clock) {
     this.#task = task;
     this.#clock = clock;
   }
@@ -63,10 +63,6 @@ export class PreKeysSchedule {
     this.#controller = new AbortController();
     this.#failures = 0;
     this.#run(this.#controller);
-  }
-
-  get #operation(): string {
-    return this.#task.operation ?? 'prekey maintenance';
   }
 
   /** Resolves when no run is under way. */
@@ -94,7 +90,7 @@ export class PreKeysSchedule {
    */
   soon(): void {
     if (this.#running !== undefined) this.#again = true;
-    else if (this.#failures === 0) this.#arm(USED_DELAY_MS);
+    else if (this.#failures === 0) this.#arm(SOON_MS);
   }
 
   #arm(delayMs: number): void {
@@ -122,7 +118,7 @@ export class PreKeysSchedule {
       if (this.#running === running) this.#running = undefined;
       if (controller !== this.#controller || delayMs === undefined) return;
       this.#arm(delayMs);
-      if (this.#again && this.#failures === 0) this.#arm(USED_DELAY_MS);
+      if (this.#again && this.#failures === 0) this.#arm(SOON_MS);
     });
     this.#running = running;
   }
@@ -137,14 +133,14 @@ export class PreKeysSchedule {
         this.#failures = 0;
         return DAY_MS * (0.9 + Math.random() / 5);
       }
-      error = refusalError(refusal, `${this.#operation} failed`);
+      error = refusalError(refusal, `${this.#task.operation} failed`);
       if ('retryAfterMs' in refusal) retryAfterMs = refusal.retryAfterMs;
     } catch (cause) {
       if (signal.aborted) return undefined;
       error =
         cause instanceof SealcastError
           ? cause
-          : new SealcastError('ERR_STORE_FAILED', `${this.#operation} failed`, { cause });
+          : new SealcastError('ERR_STORE_FAILED', `${this.#task.operation} failed`, { cause });
     }
     if (signal.aborted) return undefined;
     this.#report(error);
