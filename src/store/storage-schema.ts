@@ -164,6 +164,7 @@ export const SCHEMA = {
                 needsPniSignature: { type: 'bool', id: 13 },
                 blockedByPrimary: { type: 'bool', id: 14 },
                 profileKeySynced: { type: 'bool', id: 15 },
+                accessKey: { type: 'bytes', id: 17 },
               },
               nested: {
                 AccessMode: { values: { UNKNOWN: 0, ENABLED: 1, UNRESTRICTED: 2, DISABLED: 3 } },

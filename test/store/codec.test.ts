@@ -1,3 +1,5 @@
+import { deriveAccessKey } from 'sealcast';
+import { accessKeyFor } from '#dist/src/access/access-mode.js';
 import {
   decodeBroadcast,
   encodeBroadcast,
@@ -60,6 +62,23 @@ const TYPES: readonly EnvelopeType[] = ['prekey', 'whisper', 'sender-key', 'plai
 test.each([...MODES.entries()])('access mode %i is %s', (number, accessMode) => {
   expect(decodeContact(varintField(2, number)).accessMode).toBe(accessMode);
   expect(decodeContact(encodeContact({ ...NEW_CONTACT, accessMode })).accessMode).toBe(accessMode);
+});
+
+test('a contact has the access key of its profile key, and of no other one', () => {
+  const [first, second] = [new Uint8Array(32).fill(1), new Uint8Array(32).fill(2)];
+  const decoded = decodeContact(encodeContact({ ...NEW_CONTACT, profileKey: first }));
+  expect(decoded.stored?.accessKey).toEqual(deriveAccessKey(first));
+  const changed = { ...decoded, profileKey: second };
+  expect(accessKeyFor('', changed)).toEqual(deriveAccessKey(second));
+  expect(decodeContact(encodeContact(changed)).stored?.accessKey).toEqual(deriveAccessKey(second));
+  expect(decodeContact(encodeContact(NEW_CONTACT)).stored).toBeUndefined();
+});
+
+test('a caller that wipes an access key wipes its own copy', () => {
+  const profileKey = new Uint8Array(32).fill(1);
+  const contact = decodeContact(encodeContact({ ...NEW_CONTACT, profileKey }));
+  accessKeyFor('', contact)?.fill(0);
+  expect(accessKeyFor('', contact)).toEqual(deriveAccessKey(profileKey));
 });
 
 test.each([...STATES.entries()])('state %i of a broadcast is %s', (number, state) => {

@@ -4,7 +4,11 @@ import { Broadcaster, openStore, type Store, type TableName } from 'sealcast';
 import { encodeContent } from '#dist/src/content/index.js';
 import * as account from '#dist/src/store/tables/account.js';
 import { decodeBroadcast, encodeBroadcast } from '#dist/src/store/tables/broadcasts.js';
-import { decodeContact, encodeContact } from '#dist/src/store/tables/contacts.js';
+import {
+  decodeContact,
+  encodeContact,
+  type ContactRecord,
+} from '#dist/src/store/tables/contacts.js';
 import {
   decodeInbox,
   decodeRetry,
@@ -55,6 +59,12 @@ const codec = <Fields extends object>(
   encode: (fields: Fields) => Uint8Array,
 ): Codec<object> => ({ decode, encode: encode as (fields: object) => Uint8Array });
 
+/** As version 0.1 encoded it: without the access key, the last field, of 2 + 1 + 16 bytes. */
+function encodeContact01(contact: ContactRecord): Uint8Array {
+  const bytes = encodeContact(contact);
+  return contact.profileKey === undefined ? bytes : bytes.subarray(0, bytes.length - 19);
+}
+
 const OPAQUE: Codec<object> = {
   decode: (value) => ({ sha256: createHash('sha256').update(value).digest('hex') }),
 };
@@ -69,7 +79,7 @@ const MESSAGE = codec(decodeInbox, encodeInbox);
 const RETRY = codec(decodeRetry, encodeRetry);
 const CODECS: Partial<Record<TableName, (key: string) => Codec<object> | undefined>> = {
   account: (key) => ACCOUNT[key],
-  contact: () => codec(decodeContact, encodeContact),
+  contact: () => codec(decodeContact, encodeContact01),
   broadcast: () => codec(decodeBroadcast, encodeBroadcast),
   outbox: () => codec(decodeOutbox, encodeOutbox),
   inbox: (key) => (key.startsWith('m/') ? MESSAGE : RETRY),

@@ -1,4 +1,9 @@
-import { NEW_ACCESS, type AccessMode } from '../../access/access-mode.js';
+import {
+  accessKeyOf,
+  NEW_ACCESS,
+  type AccessMode,
+  type StoredAccessKey,
+} from '../../access/access-mode.js';
 import { EnumNames, nonEmpty, RecordType } from '../codec.js';
 import { scan } from '../scan.js';
 import type { Change, Store } from '../store.js';
@@ -12,6 +17,7 @@ export interface Device {
 export interface ContactRecord {
   /** 32 bytes */
   readonly profileKey?: Uint8Array;
+  readonly stored?: StoredAccessKey;
   readonly accessMode: AccessMode;
   /** 33 bytes */
   readonly identityKey?: Uint8Array;
@@ -52,11 +58,16 @@ const CONTACT = new RecordType('Contact');
 const ACCESS_MODES = new EnumNames<AccessMode>('Contact.AccessMode', 'access mode');
 
 export function encodeContact(contact: ContactRecord): Uint8Array<ArrayBuffer> {
-  return CONTACT.encode({ ...contact, accessMode: ACCESS_MODES.numberOf(contact.accessMode) });
+  return CONTACT.encode({
+    ...contact,
+    accessMode: ACCESS_MODES.numberOf(contact.accessMode),
+    accessKey: accessKeyOf(contact),
+  });
 }
 export function decodeContact(bytes: Uint8Array): ContactRecord {
   const wire = CONTACT.decode(bytes);
   const profileKey = nonEmpty(wire['profileKey']);
+  const accessKey = nonEmpty(wire['accessKey']);
   const identityKey = nonEmpty(wire['identityKey']);
   const pendingIdentityKey = nonEmpty(wire['pendingIdentityKey']);
   return {
@@ -73,6 +84,8 @@ export function decodeContact(bytes: Uint8Array): ContactRecord {
     lacksProfileKey: wire['lacksProfileKey'] as boolean,
     accessDeniedMs: wire['accessDeniedMs'] as number,
     ...(profileKey !== undefined && { profileKey }),
+    ...(profileKey !== undefined &&
+      accessKey !== undefined && { stored: { profileKey, accessKey } }),
     ...(identityKey !== undefined && { identityKey }),
     ...(pendingIdentityKey !== undefined && { pendingIdentityKey }),
     ...(wire['needsPniSignature'] === true && { needsPniSignature: true }),
