@@ -1,64 +1,34 @@
-import { existsSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { join } from 'node:path';
-import { randomUUID } from 'node:crypto';
 import {
-  IdentityKeyPair,
   PrivateKey,
   processPreKeyBundle,
   ProtocolAddress,
-  SessionRecord,
   signalEncrypt,
 } from '@signalapp/libsignal-client';
 import { AccountEntropyPool, SvrKey } from '@signalapp/libsignal-client/dist/AccountKeys.js';
-import {
-  importSignalCli,
-  MemoryStore,
-  type SignalCliImport,
-  type SignalCliImportOptions,
-} from 'sealcast';
 import {
   decodeAccount,
   loadAccount,
   loadOwnRecords,
   loadPreKeyState,
 } from '#dist/src/store/tables/account.js';
-import { loadContacts } from '#dist/src/store/tables/contacts.js';
 import { loadCredentials } from '#dist/src/store/tables/credentials.js';
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { describe, expect, test } from 'vitest';
 import { acis, collect, openScene } from '../harness/broadcasters.js';
-import { MailboxService, paddedContent, serviceEnvelope } from '../fakes/mailbox-service.js';
+import { paddedContent, serviceEnvelope } from '../fakes/mailbox-service.js';
 import type { Subscriber } from '../fakes/stand-in-service.js';
-import { WatchedStore } from '../fakes/watched-store.js';
 import { bodiesOf, openReceiverScene, take, text } from '../harness/receivers.js';
-import { PREKEY_IDS, SignalCliFolder } from '../harness/signal-cli-folder.js';
-import { temporaryDirectory } from '../harness/store-files.js';
+import { PREKEY_IDS } from '../harness/signal-cli-folder.js';
+import {
+  PREKEY_ENVELOPE,
+  service,
+  folder,
+  store,
+  move,
+  contactOf,
+  useMoveScene,
+} from './move-scene.js';
 
-/** Type of the service's envelope of a prekey message. */
-const PREKEY_ENVELOPE = 3;
-
-let directory: ReturnType<typeof temporaryDirectory>;
-let service: MailboxService;
-let folder: SignalCliFolder;
-let store: MemoryStore;
-beforeEach(() => {
-  directory = temporaryDirectory();
-  service = new MailboxService();
-  folder = new SignalCliFolder(join(directory.path, 'signal-cli'), service);
-  store = new MemoryStore();
-});
-afterEach(() => directory.remove());
-
-const move = (options: Partial<SignalCliImportOptions> = {}): Promise<SignalCliImport> => {
-  folder.write();
-  return moveWritten(options);
-};
-const moveWritten = (options: Partial<SignalCliImportOptions> = {}): Promise<SignalCliImport> =>
-  importSignalCli({ from: folder.path, store, mode: 'move', ...options });
-
-async function contactOf({ aci }: Pick<Subscriber, 'aci'>) {
-  const [contact] = await loadContacts(store, [aci]);
-  return contact!;
-}
+useMoveScene();
 
 describe('a moved account', () => {
   test('sends to an old contact, of two devices, on its old sessions', async () => {
@@ -290,268 +260,5 @@ describe('a moved account', () => {
     const run = scene.broadcaster.broadcast({ body: 'x' }, acis([changed]));
     expect((await collect(run)).get(changed.aci)).toMatchObject({ status: 'sealed' });
     expect(service.textsOf(changed)).toEqual(['x']);
-  });
-});
-
-describe('the source of a move', () => {
-  test('is renamed, so that signal-cli finds no account', async () => {
-    folder.write();
-    const before = readFileSync(folder.jsonPath);
-    const { markedAs } = await moveWritten();
-    expect(existsSync(folder.jsonPath)).toBe(false);
-    expect(readFileSync(markedAs!)).toEqual(before);
-  });
-
-  test('is refused a second time, whatever the store', async () => {
-    await move();
-    const refused = { code: 'ERR_IMPORT_REFUSED' };
-    await expect(moveWritten()).rejects.toMatchObject(refused);
-    await expect(moveWritten({ store: new MemoryStore() })).rejects.toMatchObject(refused);
-  });
-
-  test('may be the folder data itself, and a database that was closed', async () => {
-    folder.leavesLog = false;
-    folder.addPreKeys();
-    folder.write();
-    const result = await moveWritten({ from: join(folder.path, 'data') });
-    expect(result.imported.preKeys).toBe(40);
-  });
-
-  test('tells of messages that were received and not decrypted', async () => {
-    folder.write();
-    const cache = join(`${folder.jsonPath}.d`, 'msg-cache');
-    writeFileSync(join(cache, '1700000000000_1'), 'x');
-    expect((await moveWritten()).unreadMessages).toBe(1);
-  });
-
-  test.each([
-    ['accounts.json', (): void => void (folder.accounts = { version: 3 }), 'version 3'],
-    ["the account's JSON", (): void => void (folder.json = { version: 11 }), 'version 11'],
-    ['account.db', (): void => void (folder.userVersion = 27), 'schema 27'],
-  ])('of another version (%s) is refused, and stays', async (_file, change, named) => {
-    change();
-    const failed = move();
-    await expect(failed).rejects.toMatchObject({ code: 'ERR_IMPORT_VERSION' });
-    await expect(failed).rejects.toThrow(named);
-    expect(existsSync(folder.jsonPath)).toBe(true);
-    expect(await loadAccount(store)).toBeUndefined();
-  });
-
-  test.each([
-    ['not registered', { registered: false }, 'ERR_IMPORT_REFUSED'],
-    ['without a password', { password: null }, 'ERR_IMPORT_DAMAGED'],
-    ['without identity keys', { aciAccountData: {} }, 'ERR_IMPORT_DAMAGED'],
-    ['with a profile key of 31 bytes', { profileKey: 'A'.repeat(42) }, 'ERR_IMPORT_DAMAGED'],
-    ['with an unknown environment', { serviceEnvironment: 'MARS' }, 'ERR_IMPORT_DAMAGED'],
-    ['of the other environment', { serviceEnvironment: 'STAGING' }, 'ERR_IMPORT_DAMAGED'],
-  ])('%s is refused, and no secret is in the error', async (_title, json, code) => {
-    folder.json = json;
-    const error: unknown = await move().then(
-      () => undefined,
-      (thrown: unknown) => thrown,
-    );
-    expect(error).toMatchObject({ code });
-    expect(String((error as Error).stack)).not.toContain('secret-password');
-    expect((error as Error).cause).toBeUndefined();
-  });
-
-  test('whose JSON is cut off is refused without a part of it in the error', async () => {
-    folder.write();
-    const whole = readFileSync(folder.jsonPath, 'utf8');
-    writeFileSync(folder.jsonPath, whole.slice(0, whole.indexOf('secret-password') + 6));
-    const failed = moveWritten();
-    await expect(failed).rejects.toMatchObject({ code: 'ERR_IMPORT_DAMAGED' });
-    await expect(failed).rejects.not.toThrow(/secret/);
-  });
-
-  test('on the staging service is moved only where that is meant', async () => {
-    folder.environment = 'STAGING';
-    await expect(move()).rejects.toMatchObject({ code: 'ERR_IMPORT_REFUSED' });
-    expect(await moveWritten({ environment: 'staging' })).toMatchObject({ environment: 'staging' });
-  });
-
-  test('of several accounts must be named, by number or ACI', async () => {
-    const other = { path: '654321', environment: 'LIVE', number: '+15550199', uuid: randomUUID() };
-    folder.accounts = {
-      accounts: [
-        { path: '123456', environment: 'LIVE', number: folder.number, uuid: service.sender.aci },
-        other,
-      ],
-    };
-    await expect(move()).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT', field: 'number' });
-    await expect(moveWritten({ number: '+15550111' })).rejects.toMatchObject({ field: 'number' });
-    expect((await moveWritten({ number: service.sender.aci })).aci).toBe(service.sender.aci);
-  });
-
-  test('that names a file outside of its folder is refused', async () => {
-    folder.accounts = { accounts: [{ path: '../elsewhere', environment: 'LIVE', number: '+1' }] };
-    await expect(move()).rejects.toMatchObject({ code: 'ERR_IMPORT_DAMAGED' });
-  });
-
-  test.each([
-    ['absent', (path: string) => rmSync(path)],
-    ['empty', (path: string) => writeFileSync(path, '')],
-    ['no database', (path: string) => writeFileSync(path, 'not a database at all'.repeat(200))],
-  ])('whose database is %s is refused', async (_title, damage) => {
-    folder.leavesLog = false;
-    folder.write();
-    damage(folder.databasePath);
-    await expect(moveWritten()).rejects.toMatchObject({
-      code: expect.stringMatching(/^ERR_IMPORT_(DAMAGED|VERSION)$/) as string,
-    });
-    expect(existsSync(folder.jsonPath)).toBe(true);
-  });
-});
-
-describe('damaged rows', () => {
-  test('are skipped and counted, and the others are imported', async () => {
-    const good = await service.subscribe();
-    await folder.addContact(good);
-    folder.addPreKeys();
-    const identity = {
-      added_timestamp: 0,
-      trust_level: 1,
-    };
-    const unknown = randomUUID();
-    folder.row('session', {
-      account_id_type: 0,
-      address: good.aci,
-      device_id: 9,
-      record: Uint8Array.of(0xff, 1, 2),
-    });
-    folder.row('session', {
-      account_id_type: 0,
-      address: 'somewhere',
-      device_id: 1,
-      record: Uint8Array.of(1),
-    });
-    const empty = SessionRecord.deserialize(new Uint8Array(0)).serialize();
-    folder.row('session', { account_id_type: 0, address: unknown, device_id: 1, record: empty });
-    folder.row('session', { account_id_type: 1, address: good.aci, device_id: 1, record: empty });
-    folder.row('identity', {
-      ...identity,
-      address: randomUUID(),
-      identity_key: Uint8Array.of(5, 1),
-    });
-    folder.row('identity', {
-      ...identity,
-      address: 'nobody',
-      identity_key: IdentityKeyPair.generate().publicKey.serialize(),
-    });
-    folder.row('recipient', { number: '+15550123' });
-    folder.row('recipient', { aci: randomUUID(), profile_key: new Uint8Array(31) });
-    const pair = PrivateKey.generate();
-    folder.row('pre_key', {
-      account_id_type: 0,
-      key_id: 5,
-      public_key: PrivateKey.generate().getPublicKey().serialize(),
-      private_key: pair.serialize(),
-    });
-    folder.row('kyber_pre_key', {
-      account_id_type: 0,
-      key_id: 6,
-      serialized: Uint8Array.of(1, 2, 3),
-      is_last_resort: 0,
-    });
-    folder.row('kyber_pre_key', {
-      account_id_type: 7,
-      key_id: 6,
-      serialized: Uint8Array.of(1, 2, 3),
-      is_last_resort: 0,
-    });
-    const { imported, skipped } = await move();
-    expect(imported).toMatchObject({ sessions: 2, identities: 1, preKeys: 40, kyberPreKeys: 42 });
-    expect(skipped).toEqual({
-      'session-damaged': 2,
-      'session-without-identity': 1,
-      'identity-damaged': 2,
-      'recipient-without-id': 1,
-      'recipient-damaged': 1,
-      'prekey-damaged': 3,
-    });
-  });
-});
-
-describe('the store of a move', () => {
-  test('that has another account is refused', async () => {
-    const other = new MailboxService();
-    await (await openReceiverScene({ store }, other)).receiver.close();
-    await expect(move()).rejects.toMatchObject({ code: 'ERR_ACCOUNT_MISMATCH' });
-    expect(existsSync(folder.jsonPath)).toBe(true);
-  });
-
-  test('that has sent for the same account is refused, before it has it is taken', async () => {
-    const scene = await openScene({ store }, service);
-    await scene.broadcaster.close();
-    const sent = new MemoryStore();
-    {
-      await using other = await openScene({ store: sent }, service);
-      await other.broadcaster.broadcast({ body: 'x' }, acis([await service.subscribe()])).summary();
-    }
-    await expect(move({ store: sent })).rejects.toMatchObject({ code: 'ERR_IMPORT_REFUSED' });
-    expect(await moveWritten()).toMatchObject({ aci: service.sender.aci });
-  });
-
-  test('must not be open', async () => {
-    await using scene = await openScene({ store }, service);
-    expect(scene.broadcaster).toBeDefined();
-    await expect(move()).rejects.toMatchObject({ code: 'ERR_STORE_LOCKED' });
-  });
-
-  test('keeps what it knows of contacts that the source does not have', async () => {
-    const known = await service.subscribe();
-    {
-      await using scene = await openScene({ store }, service);
-      await scene.broadcaster.setProfileKey(known.aci, known.profileKey);
-    }
-    await move();
-    expect((await contactOf(known)).profileKey).toEqual(known.profileKey);
-  });
-});
-
-describe('a move that is aborted', () => {
-  test('leaves the source as it was, and a store that opens no account until it is repeated', async () => {
-    const old = await service.subscribe();
-    await folder.addContact(old);
-    folder.addPreKeys();
-    const controller = new AbortController();
-    const watched = new WatchedStore(store, {
-      before: (changes) => {
-        if (changes.some(({ table }) => table === 'contact')) controller.abort();
-        return undefined;
-      },
-    });
-    await expect(move({ store: watched, signal: controller.signal })).rejects.toMatchObject({
-      code: 'ERR_ABORTED',
-    });
-    expect(existsSync(folder.jsonPath)).toBe(true);
-    await expect(openScene({ store }, service)).rejects.toMatchObject({
-      code: 'ERR_IMPORT_UNFINISHED',
-    });
-    await expect(moveWritten({ mode: 'contacts' })).rejects.toMatchObject({
-      code: 'ERR_IMPORT_UNFINISHED',
-    });
-    expect(await moveWritten()).toMatchObject({ imported: { sessions: 1, preKeys: 40 } });
-    await using scene = await openScene({ store }, service);
-    expect(await scene.broadcaster.status('none')).toBeUndefined();
-  });
-
-  test('takes no session of before, where signal-cli ran in between', async () => {
-    const [first, second] = [await service.subscribe(), await service.subscribe()];
-    await folder.addContact(first);
-    const controller = new AbortController();
-    const watched = new WatchedStore(store, {
-      before: (changes) => {
-        if (changes.some(({ table }) => table === 'contact')) controller.abort();
-        return undefined;
-      },
-    });
-    await expect(move({ store: watched, signal: controller.signal })).rejects.toThrow();
-    const later = new SignalCliFolder(folder.path, service);
-    await later.addContact(second);
-    later.write();
-    await moveWritten();
-    const sessions = await store.list('session', { limit: 10 });
-    expect(sessions.map(({ key }) => key)).toEqual([`${second.aci}.1`]);
   });
 });
