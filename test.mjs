@@ -1,7 +1,7 @@
-// `npm test`, once setup.mjs has installed what it needs: the build, and beside it the checks that
-// need none; then the tests, and beside them the check that needs the build. The compiler keeps one
-// CPU busy, and tests wait now and then. check.mjs and vitest.config.fast.ts say which checks and
-// tests are left to `npm run test:all`.
+// `npm test`, once setup.mjs has installed what it needs: the build, then the tests and the check
+// that needs the build. The checks of the sources go on beside both: the compiler keeps one CPU
+// busy, and tests wait now and then. check.mjs and vitest.config.fast.ts say which checks and tests
+// are left to `npm run test:all`.
 import { spawn } from 'node:child_process';
 import { availableParallelism } from 'node:os';
 import { fileURLToPath } from 'node:url';
@@ -17,15 +17,16 @@ function run(...args) {
   });
 }
 
-/** Runs programs at the same time; ends this one if one of them did not end well. */
-async function runAll(...programs) {
-  const results = await Promise.all(programs.map((args) => run(...args)));
-  if (!results.every(Boolean)) process.exit(1);
-}
-
 const jobs = `--jobs=${Math.max(1, availableParallelism() - 1)}`;
-await runAll(['build.mjs'], ['check.mjs', 'sources', jobs]);
-await runAll(
-  ['check.mjs', 'built'],
-  ['node_modules/vitest/vitest.mjs', 'run', '--config', 'vitest.config.fast.ts'],
-);
+const sources = run('check.mjs', 'sources', jobs);
+const isBuilt = await run('build.mjs');
+const results = await Promise.all([
+  sources,
+  ...(isBuilt
+    ? [
+        run('check.mjs', 'built'),
+        run('node_modules/vitest/vitest.mjs', 'run', '--config', 'vitest.config.fast.ts'),
+      ]
+    : []),
+]);
+if (!isBuilt || !results.every(Boolean)) process.exitCode = 1;
