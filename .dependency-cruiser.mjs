@@ -97,6 +97,7 @@ export default {
         room('session'),
         room('engine'),
         room('access'),
+        room('content'),
         room('store'),
         room('transport'),
         '^src/broadcast/(options|delivery)\\.ts$',

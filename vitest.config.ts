@@ -61,7 +61,7 @@ const OWN_PROCESS = [
   'test/harness/**/*.test.ts',
   'test/package/**/*.test.ts',
   'test/sealer/**/*.test.ts',
-  'test/account/daily-schedule.test.ts',
+  'test/runtime/daily-schedule.test.ts',
   'test/broadcast/discretion.test.ts',
   'test/broadcast/run.test.ts',
   'test/receive/ending.test.ts',

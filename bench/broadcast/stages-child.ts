@@ -180,6 +180,7 @@ async function dispatch(
   const seals = { seal: () => Promise.resolve([envelopes[next++ % envelopes.length]!]) };
   const context: DeliverySenderOptions['context'] = {
     account: () => account,
+    profileKey: { isDoubted: false, settled: () => Promise.resolve() },
     policies,
     transport,
     certificates,

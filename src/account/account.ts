@@ -101,7 +101,7 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
     );
     const transport = checkAccountTransport(options.transport);
     const capabilities = checkCapabilities(options.capabilities, 'capabilities');
-    const broadcaster = await Broadcaster.openWith(options, internals);
+    const broadcaster = await Broadcaster.openWith(options, { ...internals, receives: true });
     const events = new EventRelay<AccountEvents>();
     broadcaster.on('identityChange', (change) => events.emit('identityChange', change));
     const opened: AsyncDisposable[] = [broadcaster];
@@ -114,7 +114,7 @@ export class Account extends EventEmitter<AccountEvents> implements AsyncDisposa
       opened.push(receiver);
       const { AccountService: Service } = await import('./service.js');
       const service = await Service.open({
-        ...checkSharedOptions(options, internals),
+        ...checkSharedOptions(options, { ...internals, receives: true }),
         transport,
         policies,
         capabilities,

@@ -1,5 +1,6 @@
 import type { AccountTransport } from '../transport/account-transport.js';
-import { AccountRuntime } from '../runtime/account-runtime.js';
+import type { AccountRuntime } from '../runtime/account-runtime.js';
+import { openRuntime } from '../runtime/open-runtime.js';
 import type { RuntimeOptions, Policies } from '../runtime/options.js';
 import type { Capabilities } from '../access/capabilities.js';
 import { SealcastError } from '../errors.js';
@@ -10,7 +11,6 @@ import { OWN_CALL_NAMES } from './account-types.js';
 import { uploadCapabilities } from './capability-upload.js';
 import { answerChallenge, checkChallengeAnswer } from './challenge.js';
 import { OwnAccount } from './settings.js';
-import { PrimaryWatch } from './primary-watch.js';
 import { PreKeys } from './prekeys/manager.js';
 import { Profiles } from './contact-profiles.js';
 
@@ -34,8 +34,8 @@ export class AccountService {
   /** Of our ACI, and of our PNI, which does nothing while there is none. */
   readonly #preKeys: readonly PreKeys[];
   readonly #runtime: AccountRuntime;
-  readonly #primaryWatch: PrimaryWatch;
   #endBlocking: (() => void) | undefined;
+  readonly #endLosses: () => void;
   #pending: Promise<unknown> = Promise.resolve();
   readonly #closing = new AbortController();
   readonly #transport: AccountTransport;
@@ -50,9 +50,7 @@ export class AccountService {
       onProfileKeyLost,
     }: AccountServiceOptions,
   ) {
-    this.#primaryWatch = new PrimaryWatch(runtime, transport, (error) =>
-      onProfileKeyLost({ error }),
-    );
+    this.#endLosses = runtime.profileKey.subscribe((error) => onProfileKeyLost({ error }));
     this.#runtime = runtime;
     this.#transport = transport;
     this.profiles = new Profiles(runtime, transport, {
@@ -71,7 +69,7 @@ export class AccountService {
    * to tell the service the capabilities of this device.
    */
   static async open(options: AccountServiceOptions): Promise<AccountService> {
-    const runtime = await AccountRuntime.open(options);
+    const runtime = await openRuntime(options);
     const service = new AccountService(runtime, options);
     service.#endBlocking = runtime.blockWith(service.own);
     const { transport, capabilities, telemetry, onCapabilityProblem } = options;
@@ -85,8 +83,6 @@ export class AccountService {
       onRefused: (error) => onCapabilityProblem({ error }),
     });
     service.#pending = Promise.all([finishing, uploading]);
-    // Before anything is sent with a profile key that the phone may have replaced meanwhile.
-    await service.#primaryWatch.start();
     return service;
   }
 
@@ -110,7 +106,7 @@ export class AccountService {
     this.#endBlocking?.();
     this.own.close();
     this.profiles.close();
-    await this.#primaryWatch.close();
+    this.#endLosses();
     await Promise.all(this.#preKeys.map((preKeys) => preKeys.close()));
     await this.#pending;
     await this.#runtime.release();

@@ -14,6 +14,7 @@ import type { SessionClient } from '../session/session-client.js';
 import type { SharedEncryption } from '../session/shared-encryption.js';
 import type { SealQueue } from '../runtime/seal-queue.js';
 import type { OwnDeviceSender } from '../runtime/own-device-sender.js';
+import type { OwnProfileKey } from '../runtime/own-profile-key.js';
 import type { SendGuard } from '../runtime/send-guard.js';
 import type { Telemetry } from '../runtime/telemetry.js';
 
@@ -21,6 +22,8 @@ import type { Telemetry } from '../runtime/telemetry.js';
 export interface BroadcastContext {
   /** As it is now: its profile key may change. */
   readonly account: () => AccountRecord;
+  /** Whether sends wait for the answer which profile key is the present one. */
+  readonly profileKey: Pick<OwnProfileKey, 'isDoubted' | 'settled'>;
   /** Joins our present PNI with our ACI, for contacts who wrote to the PNI. */
   readonly pniSignature: () => PniSignature | undefined;
   readonly policies: Policies;

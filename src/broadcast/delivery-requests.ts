@@ -3,6 +3,7 @@ import { carriesNoOtherKey } from '../access/profile-key-mark.js';
 import { SealcastError } from '../errors.js';
 import type { BroadcastRecord } from '../store/tables/broadcasts.js';
 import type { SendOutcome, UnsealedMessage } from '../transport/transport.js';
+import { untilAborted } from '../util/abort.js';
 import type { Clock } from '../util/clock.js';
 import type { BroadcastContext } from './context.js';
 import type { DeliveryStep, EncryptedDelivery } from './delivery.js';
@@ -15,7 +16,10 @@ export interface DeliveryRequestsOptions {
   readonly id: string;
   readonly broadcast: BroadcastRecord;
   readonly context: SealerContext &
-    Pick<BroadcastContext, 'account' | 'transport' | 'certificates' | 'guard' | 'telemetry'> & {
+    Pick<
+      BroadcastContext,
+      'account' | 'profileKey' | 'transport' | 'certificates' | 'guard' | 'telemetry'
+    > & {
       readonly clock: Pick<Clock, 'monotonicMs'>;
     };
   readonly sessions: Pick<SessionManager, 'refresh'>;
@@ -71,7 +75,7 @@ export class DeliveryRequests {
           continue;
         }
         const isCurrent = context.guard.mayBegin(delivery.serviceId, delivery.revision);
-        if (isCurrent && carriesNoOtherKey(delivery.profileKeyMark, context.account().profileKey)) {
+        if (isCurrent && this.#carriesPresentKey(delivery)) {
           const startMs = context.clock.monotonicMs();
           answer = await this.#post(delivery, envelopes, signal);
           this.#publish('send', startMs);
@@ -113,13 +117,20 @@ export class DeliveryRequests {
     context.telemetry.publish('stage', { id, stage, recipients: 1, durationMs });
   }
 
+  #carriesPresentKey({ profileKeyMark }: EncryptedDelivery): boolean {
+    const { account, profileKey } = this.#options.context;
+    return !profileKey.isDoubted && carriesNoOtherKey(profileKeyMark, account().profileKey);
+  }
+
   async #takeTurn(): Promise<void> {
-    const { gate, window, signal } = this.#options;
+    const { gate, window, context, signal } = this.#options;
+    const { profileKey } = context;
     for (;;) {
       await gate.pass(signal);
+      if (profileKey.isDoubted) await untilAborted(() => profileKey.settled(), signal);
       await window.acquire(signal);
       // A delivery that waited for its turn may have waited through the beginning of an outage.
-      if (gate.closures.length === 0) return;
+      if (gate.closures.length === 0 && !profileKey.isDoubted) return;
       window.release('other');
     }
   }

@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { AbortWatch } from '../util/abort-watch.js';
-import { AccountRuntime } from '../runtime/account-runtime.js';
+import type { AccountRuntime } from '../runtime/account-runtime.js';
+import { openRuntime } from '../runtime/open-runtime.js';
 import { Identities } from '../runtime/pending-identities.js';
 import { contactChange, type ContactRecord } from '../store/tables/contacts.js';
 import type { ResendQueue } from '../runtime/resend-queue.js';
@@ -93,11 +94,12 @@ export class BroadcastService {
 
   static async open(options: ServiceOptions): Promise<BroadcastService> {
     const { store, transport, policies, limits, telemetry, events } = options;
-    const runtime = await AccountRuntime.open(options);
+    const runtime = await openRuntime(options);
     const guard = SendGuard.of(store);
     const outbox = new Outbox(store, runtime.clock);
     const context: BroadcastContext = {
       account: () => runtime.account,
+      profileKey: runtime.profileKey,
       pniSignature: () =>
         runtime.pni && { pni: runtime.pni.serviceId, signature: runtime.pni.signature },
       policies,

@@ -6,7 +6,7 @@ import {
   type SyncMessage,
 } from '../content/index.js';
 import { OwnPni } from '../runtime/own-pni.js';
-import { blockedSyncChange } from '../store/tables/own-sync.js';
+import { blockedSyncChange, loadOwnSync, ownSyncChange } from '../store/tables/own-sync.js';
 import {
   credentialsChange,
   loadCredentials,
@@ -14,6 +14,7 @@ import {
 } from '../store/tables/credentials.js';
 import type { ContactRecord } from '../store/tables/contacts.js';
 import type { Change } from '../store/store.js';
+import { isPrimary } from '../util/addresses.js';
 import { isSameBytes } from '../util/bytes.js';
 import type { OpenedEnvelope } from './envelope-opener.js';
 import type { ReceiveContext } from './context.js';
@@ -89,7 +90,17 @@ export class SyncBatch {
   /** Changes to commit with the batch. Some values have secrets in them. */
   async changes(): Promise<Change[]> {
     const changes = this.#blocked === undefined ? [] : [blockedSyncChange(this.#blocked)];
+    if (this.#makesKeyDoubtful) {
+      const progress = await loadOwnSync(this.#context.runtime.options.store);
+      // A crash may come before the look: the next opening does not send the key before its own.
+      changes.push(ownSyncChange({ ...progress, isKeyDoubted: true }));
+    }
     return [...changes, ...(await this.#credentialsChanges())];
+  }
+
+  /** Whether the primary may have replaced the profile key: it says no more than to fetch again. */
+  get #makesKeyDoubtful(): boolean {
+    return this.#fetches.size > 0 && !isPrimary(this.#context.runtime.account);
   }
 
   async #credentialsChanges(): Promise<readonly Change[]> {
@@ -125,9 +136,11 @@ export class SyncBatch {
   /** Calls to make once the changes are on the disk. */
   news(): (() => void)[] {
     const { runtime, blockedList } = this.#context;
+    const doubts = this.#makesKeyDoubtful ? [() => runtime.profileKey.doubt()] : [];
     // The keys may be those that the account's record was unreadable without.
     if (Object.keys(this.#keys).length > 0) this.#fetches.add('storage-manifest');
     return [
+      ...doubts,
       ...(this.#blocked === undefined ? [] : [() => blockedList.apply()]),
       ...[...this.#fetches].map((what) => () => runtime.fetchRequests.emit(what)),
     ];

@@ -80,7 +80,7 @@ export class Receiver
     const events = new EventRelay<ReceiverEvents>();
     const { ReceiveService: Service } = await import('./service.js');
     const service = await Service.open({
-      ...checkSharedOptions(options, internals),
+      ...checkSharedOptions(options, { ...internals, receives: true }),
       transport,
       policies,
       maintainPreKeys,

@@ -1,5 +1,6 @@
 import { AbortWatch } from '../util/abort-watch.js';
-import { AccountRuntime } from '../runtime/account-runtime.js';
+import type { AccountRuntime } from '../runtime/account-runtime.js';
+import { openRuntime } from '../runtime/open-runtime.js';
 import type { RuntimeOptions, Policies } from '../runtime/options.js';
 import { PreKeys } from '../account/prekeys/manager.js';
 import { Records } from '../runtime/records.js';
@@ -157,7 +158,7 @@ export class ReceiveService {
 
   /** Opens the service, which takes the rows of the inbox first, and then new envelopes. */
   static async open(options: ServiceOptions): Promise<ReceiveService> {
-    const runtime = await AccountRuntime.open(options);
+    const runtime = await openRuntime(options);
     const service = new ReceiveService(runtime, options);
     service.#endProblems = runtime.certificateProblems.subscribe((problem) =>
       options.events.emit('certificateProblem', problem),

@@ -59,8 +59,9 @@ export async function openAccountRecord(
   const retiredProfileKeys = known?.retiredProfileKeys ?? [];
   const isOld = given.profileKey !== undefined && isRetired(retiredProfileKeys, given.profileKey);
   const profileKey = isOld ? known?.profileKey : (given.profileKey ?? known?.profileKey);
+  const { aci, deviceId, registrationId, identityPublicKey, identityPrivateKey } = given;
   const account: AccountRecord = {
-    ...given,
+    ...{ aci, deviceId, registrationId, identityPublicKey, identityPrivateKey },
     ...(profileKey !== undefined && { profileKey }),
     ...(retiredProfileKeys.length > 0 && { retiredProfileKeys }),
   };

@@ -1,10 +1,12 @@
 import { OwnPni } from './own-pni.js';
+import { OwnProfileKey } from './own-profile-key.js';
 import type { IdentityKind } from '../store/tables/account.js';
 import { SenderCertificateCache, type CertificateProblem } from '../access/sender-certificate.js';
 import { Engine } from '../engine/engine.js';
 import { checkSealerOptions, refuse } from '../sealer/options.js';
 import { Sealer } from '../sealer/sealer.js';
 import type { AccountRecord } from '../store/tables/account.js';
+import { loadOwnSync } from '../store/tables/own-sync.js';
 import type { Store } from '../store/store.js';
 import { checkedTransport } from '../transport/checked-transport.js';
 import type { MeasuredClock } from '../util/service-clock.js';
@@ -32,6 +34,25 @@ export interface ContactBlocker {
    */
   tryBlock(serviceId: string): Promise<boolean>;
   unblock(serviceId: string): Promise<void>;
+}
+
+/** Follows the primary device of a linked one. */
+export interface PrimaryFollower {
+  /**
+   * Resolves when the first look has ended, or takes long. Further calls share it.
+   *
+   * @param receives whether answers of the primary device are received, so that it may be asked.
+   */
+  start(receives: boolean): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Facts of the account in its store. */
+interface StoredAccount {
+  readonly account: AccountRecord;
+  readonly publicIds: PublicIds;
+  readonly pni: OwnPni | undefined;
+  readonly isKeyDoubted: boolean;
 }
 
 interface Opened {
@@ -73,19 +94,20 @@ export class AccountRuntime {
   readonly resends: ResendQueue;
   /** Facts that another device of the account says have changed, to be fetched again. */
   readonly fetchRequests = new Emitter<'local-profile' | 'storage-manifest'>();
+  /** Our profile key; a linked device's may be in doubt. */
+  readonly profileKey: OwnProfileKey;
   /** Emits when the account has another PNI. */
   readonly pniChanges = new Emitter<OwnPni>();
   #pni: OwnPni | undefined;
   #pniRevision = 0;
   #account: AccountRecord;
   #blocker: ContactBlocker | undefined;
+  #follower: PrimaryFollower | undefined;
 
   private constructor(
     options: RuntimeOptions,
     engine: Engine,
-    account: AccountRecord,
-    publicIds: PublicIds,
-    pni: OwnPni | undefined,
+    { account, publicIds, pni, isKeyDoubted }: StoredAccount,
   ) {
     this.#pni = pni;
     options.telemetry.nameWith(publicIds);
@@ -95,6 +117,7 @@ export class AccountRuntime {
     this.sealer = Sealer.on(engine);
     this.#account = account;
     this.time = new ServiceTime(transport, telemetry, options.clock);
+    this.profileKey = new OwnProfileKey(account.profileKey, isKeyDoubted, this.clock);
     this.sessionClient = new SessionClient(engine, engine.threads, account, this.clock);
     void this.sessionClient.warmUp();
     this.seals = new SealQueue(this.sealer);
@@ -112,8 +135,20 @@ export class AccountRuntime {
     });
   }
 
-  /** Its private key is wiped: the workers have it. The profile key may change. */
+  /**
+   * Its private key is wiped: the workers have it. The profile key is the one that messages carry,
+   * and may change.
+   */
   get account(): AccountRecord {
+    const { carried } = this.profileKey;
+    if (this.#account.profileKey !== carried) {
+      const { aci, deviceId, registrationId, identityPublicKey, identityPrivateKey } =
+        this.#account;
+      this.#account = {
+        ...{ aci, deviceId, registrationId, identityPublicKey, identityPrivateKey },
+        ...(carried !== undefined && { profileKey: carried }),
+      };
+    }
     return this.#account;
   }
 
@@ -150,12 +185,13 @@ export class AccountRuntime {
    * @param profileKey 32 bytes
    */
   setProfileKey(profileKey: Uint8Array | undefined): void {
-    const { aci, deviceId, registrationId, identityPublicKey, identityPrivateKey } = this.#account;
-    this.#account = {
-      ...{ aci, deviceId, registrationId, identityPublicKey, identityPrivateKey },
-      // A new array: messages are told apart by it.
-      ...(profileKey !== undefined && { profileKey: Uint8Array.from(profileKey) }),
-    };
+    this.profileKey.replace(profileKey);
+  }
+
+  /** Follows the primary device until the runtime ends, as the first caller says. */
+  async follow(begin: () => PrimaryFollower, receives: boolean): Promise<void> {
+    this.#follower ??= begin();
+    await this.#follower.start(receives);
   }
 
   /**
@@ -250,6 +286,7 @@ export class AccountRuntime {
       account = await openAccountRecord(options.store, options.account);
       const publicIds = await PublicIds.of(options.store);
       const pni = await OwnPni.load(options.store, account.identityPublicKey);
+      const { isKeyDoubted } = await loadOwnSync(options.store);
       const identityKeyPair = {
         publicKey: account.identityPublicKey,
         privateKey: account.identityPrivateKey,
@@ -257,7 +294,7 @@ export class AccountRuntime {
       const engine = await Engine.create(
         checkSealerOptions({ ...options.sealerOptions, identityKeyPair }),
       );
-      return new AccountRuntime(options, engine, account, publicIds, pni);
+      return new AccountRuntime(options, engine, { account, publicIds, pni, isKeyDoubted });
     } finally {
       // The workers have the key in their own memory, or there are no workers.
       account?.identityPrivateKey.fill(0);
@@ -271,6 +308,7 @@ export class AccountRuntime {
       const account = await openAccountRecord(this.options.store, given);
       account.identityPrivateKey.fill(0);
       this.#account = account;
+      this.profileKey.replace(account.profileKey);
     });
   }
 
@@ -308,6 +346,8 @@ export class AccountRuntime {
   }
 
   async #end(): Promise<void> {
+    await this.#follower?.close();
+    this.profileKey.close();
     this.time.close();
     this.certificates.close();
     await this.locks.close(LOCKS_WHILE_ASKING);

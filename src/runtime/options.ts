@@ -129,16 +129,20 @@ export interface RuntimeOptions {
   readonly telemetry: Telemetry;
   /** Corrected by the service's time where the transport tells it. Default: the machine's. */
   readonly clock?: Clock;
+  /** Whether messages of our own devices are received, too: what they are asked for arrives. */
+  readonly receives?: boolean;
 }
 
-/** Parts that a test injects in place of the real ones. */
+/** Parts that a test injects in place of the real ones, and what one class tells another. */
 export interface Internals {
   readonly clock?: Clock;
+  /** Whether the same store has a Receiver. Default false. */
+  readonly receives?: boolean;
 }
 
 export function checkSharedOptions(
   options: SharedOptions,
-  { clock }: Internals = {},
+  { clock, receives = false }: Internals = {},
 ): RuntimeOptions {
   requireCodeGeneration('an account');
   const given = checkObject(options, 'options');
@@ -150,6 +154,7 @@ export function checkSharedOptions(
     includePhoneNumber: checkBoolean(given['includePhoneNumber'], 'includePhoneNumber', false),
     telemetry: new Telemetry(checkLogger(given['logger'])),
     ...(clock !== undefined && { clock }),
+    receives,
     sealerOptions: {
       ...(threads !== undefined && { threads }),
       ...(kernel !== undefined && { kernel }),

@@ -120,6 +120,7 @@ export const SCHEMA = {
               fields: {
                 requested: { type: 'bool', id: 1 },
                 manifestVersion: { type: 'double', id: 2 },
+                isKeyDoubted: { type: 'bool', id: 3 },
               },
             },
             LastReceived: { fields: { atMs: { type: 'double', id: 1 } } },

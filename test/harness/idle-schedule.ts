@@ -1,6 +1,6 @@
 // A process of its own: a schedule that waits for its next day, and nothing else to live for.
 import { SYSTEM_CLOCK } from '#dist/src/util/clock.js';
-import { DailySchedule } from '#dist/src/account/daily-schedule.js';
+import { DailySchedule } from '#dist/src/runtime/daily-schedule.js';
 
 const schedule = new DailySchedule(
   {

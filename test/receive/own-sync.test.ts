@@ -10,7 +10,11 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bytesOfUuid } from '#dist/src/content/service-ids.js';
 import { serialize, syncMessageMessage } from '#dist/src/content/messages.js';
 import { loadPreKeyState, preKeyStateChange } from '#dist/src/store/tables/account.js';
-import { blockedSyncChange, loadBlockedSync } from '#dist/src/store/tables/own-sync.js';
+import {
+  blockedSyncChange,
+  loadBlockedSync,
+  loadOwnSync,
+} from '#dist/src/store/tables/own-sync.js';
 import { loadContacts, type ContactRecord } from '#dist/src/store/tables/contacts.js';
 import { loadCredentials } from '#dist/src/store/tables/credentials.js';
 import { loadPreKeys, preKeyChange } from '#dist/src/store/tables/prekeys.js';
@@ -271,5 +275,27 @@ describe('a change of number', () => {
       ...(updatedPni !== undefined && { updatedPni }),
     });
     expect((await loadCredentials(store))?.pniIdentity).toBeUndefined();
+  });
+});
+
+describe('the word of the phone that this device has to fetch something again', () => {
+  const changed = (type: number): Promise<void> => synced({ fetchLatest: { type } });
+
+  it.each([1, 2])('leaves the profile key of a linked device in doubt (type %i)', async (type) => {
+    await close();
+    service = new MailboxService();
+    Object.assign(service.sender, { deviceId: 3 });
+    store = new MemoryStore();
+    await service.publishPreKeys(store);
+    phone = await service.ownDevice();
+    await open();
+    expect(await loadOwnSync(store)).toMatchObject({ isKeyDoubted: false });
+    await changed(type);
+    expect(await loadOwnSync(store)).toMatchObject({ isKeyDoubted: true });
+  });
+
+  it('leaves no key of a primary device in doubt', async () => {
+    await changed(1);
+    expect(await loadOwnSync(store)).toMatchObject({ isKeyDoubted: false });
   });
 });

@@ -37,7 +37,7 @@ import {
   type PreKeyKind,
 } from './plan.js';
 import { SendGuard } from '../../runtime/send-guard.js';
-import { DailySchedule } from '../daily-schedule.js';
+import { DailySchedule } from '../../runtime/daily-schedule.js';
 import { Emitter } from '../../util/event-relay.js';
 import { isDefinite, refusalError } from '../../transport/refusal-errors.js';
 import { unlessAborted } from '../../util/abort.js';

@@ -28,6 +28,8 @@ export interface OwnSyncRecord {
   readonly requested: boolean;
   /** Version of the storage service's manifest whose contacts were taken; 0: none. */
   readonly manifestVersion: number;
+  /** Whether the profile key may have been replaced: see OwnProfileKey. */
+  readonly isKeyDoubted: boolean;
 }
 
 export async function loadOwnSync(store: Store): Promise<OwnSyncRecord> {
@@ -36,6 +38,7 @@ export async function loadOwnSync(store: Store): Promise<OwnSyncRecord> {
   return {
     requested: wire['requested'] as boolean,
     manifestVersion: wire['manifestVersion'] as number,
+    isKeyDoubted: wire['isKeyDoubted'] as boolean,
   };
 }
 

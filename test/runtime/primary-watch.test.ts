@@ -1,10 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import { MemoryStore, type Account, type AccountOptions, type SealcastError } from 'sealcast';
+import {
+  Broadcaster,
+  MemoryStore,
+  type Account,
+  type AccountOptions,
+  type Refusal,
+  type SealcastError,
+} from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { bytesOfUuid } from '#dist/src/content/service-ids.js';
 import { loadContacts, type ContactRecord } from '#dist/src/store/tables/contacts.js';
 import { credentialsChange } from '#dist/src/store/tables/credentials.js';
-import { loadOwnSync } from '#dist/src/store/tables/own-sync.js';
+import { loadOwnSync, ownSyncChange } from '#dist/src/store/tables/own-sync.js';
+import { decodeOutbox } from '#dist/src/store/tables/outbox.js';
+import { AccountRuntime } from '#dist/src/runtime/account-runtime.js';
+import { checkSharedOptions } from '#dist/src/runtime/options.js';
 import { ManualClock } from '../fakes/manual-clock.js';
 import { PrimaryDeviceService } from '../fakes/primary-device.js';
 import type { Subscriber } from '../fakes/stand-in-service.js';
@@ -59,9 +69,12 @@ async function sentKey(): Promise<Uint8Array | undefined> {
     transcripts: 'none',
   });
   expect(await run.summary()).toMatchObject({ sealed: 1 });
+  return lastArrival().message.profileKey;
+}
+function lastArrival(): PrimaryDeviceService['arrivals'][number] {
   const [arrival] = service.arrivals.slice(-1);
   if (arrival === undefined) throw new Error('nothing arrived');
-  return arrival.message.profileKey;
+  return arrival;
 }
 /** Until a look that begins now has ended. */
 async function look(by: () => void): Promise<void> {
@@ -166,6 +179,155 @@ describe('the profile key that the phone has replaced', () => {
     await open();
     expect(service.accountCountOf('fetchProfile')).toBe(0);
     expect(service.storageRequests).toEqual([]);
+  });
+});
+
+/** As a Receiver does when the phone says that this device has to fetch something again. */
+async function hearOfChange(): Promise<void> {
+  const shared = { store, transport: service, trustRoots: [service.trustRoot] };
+  const runtime = await AccountRuntime.open(checkSharedOptions(shared));
+  runtime.profileKey.doubt();
+  runtime.fetchRequests.emit('local-profile');
+  await runtime.release();
+}
+
+describe('a profile key that the phone may have replaced', () => {
+  it('goes out with no message, encrypted or not, while the answer is awaited', async () => {
+    await giveKeys();
+    await open();
+    await sentKey();
+    service.arrivals.length = 0;
+    const { aci } = subscriber;
+    const run = account.broadcaster.broadcast({ body: 'wait' }, [aci], { id: 'wait' });
+    run.pause();
+    await untilTrue(async () => {
+      const rows = await store.list('outbox', { prefix: 'wait/', limit: 10 });
+      return rows.some(({ value }) => decodeOutbox(value).state === 'encrypted');
+    });
+    let answer: () => void = () => undefined;
+    const asked = new Promise<void>((resolve) => {
+      service.accountIntercepts.set('fetchProfile', () => {
+        resolve();
+        return new Promise<undefined>((answered) => (answer = () => answered(undefined)));
+      });
+    });
+    const profileKey = service.replaceProfileKey();
+    await hearOfChange();
+    clock.pass(0);
+    await asked;
+    run.resume();
+    const late = account.broadcaster.broadcast({ body: 'late' }, [aci], { id: 'late' });
+    await untilTrue(async () => {
+      const rows = await store.list('outbox', { prefix: 'late/', limit: 10 });
+      return rows.some(({ value }) => decodeOutbox(value).state === 'encrypted');
+    });
+    expect(service.arrivals).toEqual([]);
+    service.accountIntercepts.clear();
+    answer();
+    expect(await run.summary()).toMatchObject({ sealed: 1 });
+    expect(await late.summary()).toMatchObject({ sealed: 1 });
+    const keys = service.arrivals.flatMap(({ message }) =>
+      message.body === undefined ? [] : [message.profileKey],
+    );
+    expect(keys).toEqual([profileKey, profileKey]);
+  });
+
+  it.each<[string, Refusal]>([
+    ['is unavailable', { status: 'unavailable' }],
+    ['limits its rate', { status: 'rate-limited', retryAfterMs: 30_000 }],
+  ])('goes out with no message while the service %s', async (_what, refusal) => {
+    await giveKeys();
+    await open();
+    const { profileKey: former } = service.sender;
+    expect(await sentKey()).toEqual(former);
+    service.answer('fetchProfile', refusal);
+    await hearOfChange();
+    await look(() => clock.pass(0));
+    expect(await sentKey()).toBeUndefined();
+    service.answer('fetchProfile', undefined);
+    await look(() => clock.pass(60_000));
+    await untilTrue(async () => (await sentKey()) !== undefined);
+    expect(await sentKey()).toEqual(former);
+    expect(lost).toEqual([]);
+  });
+
+  it('is waited for ten seconds at most', async () => {
+    await giveKeys();
+    await open();
+    const asked = new Promise<void>((resolve) => {
+      service.accountIntercepts.set('fetchProfile', () => {
+        resolve();
+        return new Promise<undefined>(() => undefined);
+      });
+    });
+    await hearOfChange();
+    clock.pass(0);
+    await asked;
+    const key = sentKey();
+    clock.pass(10_000);
+    expect(await key).toBeUndefined();
+  });
+
+  it('stays in doubt in the store until a look has ended', async () => {
+    await giveKeys();
+    const inDoubt = { requested: true, manifestVersion: 0, isKeyDoubted: true };
+    await store.commit([ownSyncChange(inDoubt)]);
+    service.answer('fetchProfile', { status: 'unavailable' });
+    await open();
+    expect(await sentKey()).toBeUndefined();
+    await account.close();
+    await open();
+    expect(await sentKey()).toBeUndefined();
+    service.answer('fetchProfile', undefined);
+    await look(() => clock.pass(60_000));
+    await untilTrue(async () => !(await loadOwnSync(store)).isKeyDoubted);
+    expect(await sentKey()).toEqual(service.sender.profileKey);
+  });
+});
+
+describe('a Broadcaster without an Account', () => {
+  it('takes the profile key that the phone has replaced when it opens', async () => {
+    await giveKeys();
+    await open();
+    await account.close();
+    const profileKey = service.replaceProfileKey();
+    await using broadcaster = await Broadcaster.open({
+      ...{ store, transport: service, trustRoots: [service.trustRoot], threads: 1 },
+      account: service.sender,
+    });
+    const message = { body: 'alone' };
+    const run = broadcaster.broadcast(message, [subscriber.aci], { transcripts: 'none' });
+    expect(await run.summary()).toMatchObject({ sealed: 1 });
+    expect(lastArrival().message.profileKey).toEqual(profileKey);
+  });
+
+  it('does not send a key that was lost, though its caller gives it', async () => {
+    service.replaceProfileKey();
+    await open();
+    await account.close();
+    service.answer('fetchProfile', { status: 'unavailable' });
+    await open();
+    expect(await sentKey()).toBeUndefined();
+  });
+
+  it('goes on with its key where its transport cannot fetch profiles', async () => {
+    await open();
+    await account.close();
+    service.replaceProfileKey();
+    const transport = new Proxy(service, {
+      get: (target, name) => {
+        const value: unknown = Reflect.get(target, name, target);
+        if (name === 'fetchProfile' || typeof value !== 'function') return undefined;
+        return value.bind(target) as unknown;
+      },
+    });
+    await using broadcaster = await Broadcaster.open({
+      ...{ store, transport, trustRoots: [service.trustRoot], threads: 1 },
+    });
+    const message = { body: 'alone' };
+    const run = broadcaster.broadcast(message, [subscriber.aci], { transcripts: 'none' });
+    expect(await run.summary()).toMatchObject({ sealed: 1 });
+    expect(lastArrival().message.profileKey).toEqual(service.sender.profileKey);
   });
 });
 

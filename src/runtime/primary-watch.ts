@@ -2,10 +2,10 @@ import { isVerifierOf } from '../access/access-key.js';
 import { onSyncedProfileKey, withPrimaryBlock } from '../access/contact-sync.js';
 import { encodeSyncRequest, padPlaintext, type StoredContact } from '../content/index.js';
 import { SealcastError } from '../errors.js';
-import { profileKeyChange } from '../runtime/account-record.js';
-import { OWN_LOCKS, type AccountRuntime } from '../runtime/account-runtime.js';
-import { OwnDeviceSender } from '../runtime/own-device-sender.js';
-import { Records } from '../runtime/records.js';
+import { profileKeyChange } from './account-record.js';
+import { OWN_LOCKS, type AccountRuntime, type PrimaryFollower } from './account-runtime.js';
+import { OwnDeviceSender } from './own-device-sender.js';
+import { Records } from './records.js';
 import { contactChange } from '../store/tables/contacts.js';
 import { loadCredentials, wipeCredentials } from '../store/tables/credentials.js';
 import { loadOwnSync, ownSyncChange } from '../store/tables/own-sync.js';
@@ -13,7 +13,6 @@ import { refusalError } from '../transport/refusal-errors.js';
 import type { Refusal } from '../transport/transport.js';
 import type { AccountTransport, FetchedProfile } from '../transport/account-transport.js';
 import { isSameBytes } from '../util/bytes.js';
-import { isPrimary } from '../util/addresses.js';
 import { DailySchedule } from './daily-schedule.js';
 import { StorageReader, type StoredRecords } from './storage-reader.js';
 
@@ -23,8 +22,13 @@ const FIRST_LOOK_MS = 10_000;
 /** Contacts whose locks are held together. */
 const CHUNK_CONTACTS = 256;
 
-/** Listener to a profile key that is gone, and not to be had. */
-export type ProfileKeyListener = (error: SealcastError) => void;
+/** Findings of a look before it reads the storage service. */
+interface Findings {
+  /** Whether the profile is of our key; undefined where it does not tell. */
+  readonly isCurrent: boolean | undefined;
+  /** Of the profile key, when the look began. */
+  readonly revision: number;
+}
 
 /**
  * Follows the primary device of a linked one: the account's profile key, contacts and blocks.
@@ -43,33 +47,34 @@ export type ProfileKeyListener = (error: SealcastError) => void;
  * | nothing        | has another key       | that key                                        |
  * | nothing        | unreadable            | our key                                         |
  *
- * A key that was replaced never comes back: the store keeps its hash.
+ * A key that was replaced never comes back: the store keeps its hash. From the moment at which the
+ * primary says that it may have been replaced, until a look has ended, nothing is sent; where that
+ * look fails, messages go out without a key: see OwnProfileKey.
  */
-export class PrimaryWatch {
+export class PrimaryWatch implements PrimaryFollower {
   readonly #runtime: AccountRuntime;
   readonly #transport: AccountTransport;
   readonly #records: Records;
   readonly #reader: StorageReader;
   readonly #devices: OwnDeviceSender;
-  readonly #onLost: ProfileKeyListener;
   readonly #schedule: DailySchedule;
   #endRequests: () => void = () => undefined;
+  #started: Promise<void> | undefined;
+  /** Whether answers of the primary are received: it is asked for nothing before. */
+  #receives = false;
   /** Whether the storage service is to be read although the profile key is right. */
   #wantsRecords = true;
-  /** Whether listeners know that there is no profile key. */
-  #toldLost = false;
 
-  constructor(runtime: AccountRuntime, transport: AccountTransport, onLost: ProfileKeyListener) {
+  constructor(runtime: AccountRuntime, transport: AccountTransport) {
     this.#runtime = runtime;
     this.#transport = transport;
     this.#records = new Records(runtime.options.store, runtime.clock);
     this.#reader = new StorageReader(runtime.options.store, transport);
     this.#devices = new OwnDeviceSender(runtime);
-    this.#onLost = onLost;
     this.#schedule = new DailySchedule(
       {
         operation: OPERATION,
-        run: (signal) => this.#look(signal),
+        run: (signal) => this.#lookOrWithhold(signal),
         failed: ({ code }) => runtime.options.telemetry.log.warn({ code }, `${OPERATION}: failed`),
       },
       runtime.clock,
@@ -77,13 +82,19 @@ export class PrimaryWatch {
   }
 
   /**
-   * Looks for the first time, and from then on as the class says. Does nothing on a primary device.
+   * Looks for the first time, and from then on as the class says.
    *
    * @returns when the first look has ended, or takes long: what is sent then has the right key, as
-   *   far as the service answers.
+   *   far as the service answers. Further calls share it.
    */
-  async start(): Promise<void> {
-    if (isPrimary(this.#runtime.account)) return;
+  start(receives: boolean): Promise<void> {
+    const mayAskNow = receives && !this.#receives && this.#started !== undefined;
+    this.#receives ||= receives;
+    if (mayAskNow) this.#schedule.now();
+    return (this.#started ??= this.#start());
+  }
+
+  async #start(): Promise<void> {
     this.#endRequests = this.#runtime.fetchRequests.subscribe((what) => {
       this.#wantsRecords ||= what === 'storage-manifest';
       this.#schedule.now();
@@ -103,8 +114,20 @@ export class PrimaryWatch {
     await this.#schedule.stop();
   }
 
+  async #lookOrWithhold(signal: AbortSignal): Promise<Refusal | undefined> {
+    let isDone = false;
+    try {
+      const refusal = await this.#look(signal);
+      isDone = refusal === undefined;
+      return refusal;
+    } finally {
+      if (!isDone) this.#runtime.profileKey.withhold();
+    }
+  }
+
   async #look(signal: AbortSignal): Promise<Refusal | undefined> {
     const { aci } = this.#runtime.account;
+    const { revision } = this.#runtime.profileKey;
     const profile = await this.#transport.fetchProfile(
       { serviceId: aci, accessKey: null },
       { signal },
@@ -112,7 +135,9 @@ export class PrimaryWatch {
     if (profile.status !== 'ok') return profile;
     const isCurrent = this.#isCurrent(profile);
     try {
-      if (isCurrent !== true || this.#wantsRecords) await this.#follow(profile, isCurrent, signal);
+      if (isCurrent === true) await this.#settle(revision);
+      if (isCurrent !== true || this.#wantsRecords)
+        await this.#follow(profile, { isCurrent, revision }, signal);
     } finally {
       await this.#askPrimary(signal);
     }
@@ -121,15 +146,15 @@ export class PrimaryWatch {
 
   /** Whether the profile is of our key; undefined where it does not tell. */
   #isCurrent({ verifier }: FetchedProfile): boolean | undefined {
-    const { profileKey } = this.#runtime.account;
-    if (profileKey === undefined) return false;
-    return verifier === undefined ? undefined : isVerifierOf(profileKey, verifier);
+    const { stored } = this.#runtime.profileKey;
+    if (stored === undefined) return false;
+    return verifier === undefined ? undefined : isVerifierOf(stored, verifier);
   }
 
   /** @throws SealcastError what keeps the records from being read. */
   async #follow(
     { verifier }: FetchedProfile,
-    isCurrent: boolean | undefined,
+    { isCurrent, revision }: Findings,
     signal: AbortSignal,
   ): Promise<void> {
     const { store } = this.#runtime.options;
@@ -151,6 +176,7 @@ export class PrimaryWatch {
       return;
     }
     const isAhead = await this.#takeKey(records, verifier, isCurrent);
+    if (!isAhead) await this.#settle(revision);
     if (records.version !== manifestVersion) {
       for await (const page of records.contacts()) await this.#takeContacts(page);
       await this.#saveProgress({ manifestVersion: records.version });
@@ -171,14 +197,14 @@ export class PrimaryWatch {
     verifier: Uint8Array | undefined,
     isCurrent: boolean | undefined,
   ): Promise<boolean> {
-    const own = this.#runtime.account.profileKey;
-    const isOther = profileKey !== undefined && !isSameBytes(own, profileKey);
+    const { stored } = this.#runtime.profileKey;
+    const isOther = profileKey !== undefined && !isSameBytes(stored, profileKey);
     if (isCurrent === true) return isOther;
     const fits =
       profileKey !== undefined && (verifier === undefined || isVerifierOf(profileKey, verifier));
     if (fits) {
       if (isOther) await this.#switchKey(profileKey);
-      this.#toldLost = false;
+      this.#runtime.profileKey.found();
       return false;
     }
     if (isCurrent === undefined) return false;
@@ -192,12 +218,11 @@ export class PrimaryWatch {
   }
 
   async #loseKey(error: SealcastError): Promise<void> {
-    if (this.#runtime.account.profileKey !== undefined) await this.#switchKey(undefined);
-    if (this.#toldLost) return;
-    this.#toldLost = true;
-    const { log } = this.#runtime.options.telemetry;
+    const { profileKey, options } = this.#runtime;
+    if (profileKey.stored !== undefined) await this.#switchKey(undefined);
+    if (!profileKey.lose(error)) return;
+    const { log } = options.telemetry;
     log.warn({ code: error.code }, 'the profile key was replaced: messages go out without one');
-    this.#onLost(error);
   }
 
   async #switchKey(profileKey: Uint8Array | undefined): Promise<void> {
@@ -213,6 +238,18 @@ export class PrimaryWatch {
     });
     if (profileKey !== undefined)
       telemetry.log.info({}, 'the account has a new profile key, of the primary device');
+  }
+
+  /** Ends the doubt whether the stored key is the present one, if the look began after it. */
+  async #settle(revision: number): Promise<void> {
+    const { profileKey, options, locks } = this.#runtime;
+    if (profileKey.isSure) return;
+    await locks.with([OWN_LOCKS.records], async () => {
+      if (profileKey.revision !== revision) return;
+      const progress = await loadOwnSync(options.store);
+      await options.store.commit([ownSyncChange({ ...progress, isKeyDoubted: false })]);
+      profileKey.settle(revision);
+    });
   }
 
   async #takeContacts(page: readonly StoredContact[]): Promise<void> {
@@ -240,6 +277,7 @@ export class PrimaryWatch {
 
   /** Asks the primary for its lists and settings, once after the device was linked. */
   async #askPrimary(signal: AbortSignal): Promise<void> {
+    if (!this.#receives) return;
     const { requested } = await loadOwnSync(this.#runtime.options.store);
     if (requested) return;
     for (const request of ['blocked', 'configuration', 'contacts'] as const)
@@ -249,6 +287,7 @@ export class PrimaryWatch {
 
   /** Asks for the keys where they are not known. */
   async #askForKeys(signal: AbortSignal): Promise<void> {
+    if (!this.#receives) return;
     const credentials = await loadCredentials(this.#runtime.options.store);
     wipeCredentials(credentials);
     const isKnown =

@@ -48,8 +48,8 @@ export class DailySchedule {
   #cancel: () => void = () => undefined;
   #dueMs = Infinity;
   #running: Promise<void> | undefined;
-  /** Whether a request came during the run. */
-  #again = false;
+  /** Request that came during the run. */
+  #again: 'soon' | 'now' | undefined;
   /** Number of failures in a row. */
   #failures = 0;
 
@@ -72,7 +72,7 @@ export class DailySchedule {
 
   /** Requests a run at once: something came that a failed run may have lacked. */
   now(): void {
-    if (this.#running !== undefined) this.#again = true;
+    if (this.#running !== undefined) this.#again = 'now';
     else this.#arm(0);
   }
 
@@ -89,7 +89,7 @@ export class DailySchedule {
    * After a failure the run keeps its time: the service gets the time that it needs.
    */
   soon(): void {
-    if (this.#running !== undefined) this.#again = true;
+    if (this.#running !== undefined) this.#again ??= 'soon';
     else if (this.#failures === 0) this.#arm(SOON_MS);
   }
 
@@ -109,7 +109,7 @@ export class DailySchedule {
 
   #run(controller: AbortController): void {
     this.#disarm();
-    this.#again = false;
+    this.#again = undefined;
     // A run that was stopped may still be ending.
     const before = this.#running ?? Promise.resolve();
     const running = before.then(async () => {
@@ -118,7 +118,8 @@ export class DailySchedule {
       if (this.#running === running) this.#running = undefined;
       if (controller !== this.#controller || delayMs === undefined) return;
       this.#arm(delayMs);
-      if (this.#again && this.#failures === 0) this.#arm(SOON_MS);
+      if (this.#again === 'now') this.#arm(0);
+      else if (this.#again === 'soon' && this.#failures === 0) this.#arm(SOON_MS);
     });
     this.#running = running;
   }

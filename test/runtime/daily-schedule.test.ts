@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { SealcastError, type Refusal } from 'sealcast';
 import { PreKeys } from '#dist/src/account/prekeys/manager.js';
-import { DailySchedule } from '#dist/src/account/daily-schedule.js';
+import { DailySchedule } from '#dist/src/runtime/daily-schedule.js';
 import { ManualClock } from '../fakes/manual-clock.js';
 import { openAccountScene } from '../harness/account-scene.js';
 import { neverHangs, untilTrue } from '../harness/await-condition.js';
