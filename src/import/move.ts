@@ -29,6 +29,7 @@ import { contactChange, loadContacts } from '../store/tables/contacts.js';
 import {
   credentialsChange,
   loadPendingLink,
+  loadPendingRegistration,
   type CredentialsRecord,
 } from '../store/tables/credentials.js';
 import {
@@ -195,6 +196,10 @@ async function checkStore(
   }
   if ((await loadPendingLink(store)) !== undefined)
     fail('ERR_IMPORT_REFUSED', 'the store has a link under way: move into a store of its own');
+  if ((await loadPendingRegistration(store)) !== undefined) {
+    const message = 'the store has a registration under way: move into a store of its own';
+    fail('ERR_IMPORT_REFUSED', message);
+  }
   // The copy replaces the rows that an interrupted move left there.
   if (pending !== undefined) return known;
   for (const table of TRACES) {

@@ -147,6 +147,8 @@ export class DeviceLink implements AsyncIterable<LinkEvent> {
  *   ERR_LINK_EXPIRED: no phone scanned a code in time;
  *   ERR_LINK_MESSAGE: the phone's message is malformed or forged;
  *   ERR_LINK_ACCOUNT: the phone has another account than the store;
+ *   ERR_ACCOUNT_MISMATCH: the store has a registration that the service may have granted;
+ *   ERR_IMPORT_UNFINISHED: the store has a move that was cut off;
  *   ERR_LINK_CODE: the phone's code was used, or is too old;
  *   ERR_LINK_CAPABILITY: the account has a capability that this device lacks;
  *   ERR_LINK_DEVICES: the account may have no further device;

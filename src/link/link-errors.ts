@@ -55,6 +55,13 @@ export const linkAccountError = (): SealcastError =>
     "link: the phone that scanned the code has another account than the store; scan it with the phone of the store's account, or use another store",
   );
 
+export const pendingRegistrationError = (): SealcastError =>
+  new SealcastError(
+    'ERR_ACCOUNT_MISMATCH',
+    'link the device: the service may have registered a number for the store; call resumeRegistration to finish, or use another store',
+    { field: 'store' },
+  );
+
 /** The error of a link whose outcome is not known, and that the store keeps. */
 export const linkUnknownError = (credentials: CredentialsRecord, cause: unknown): SealcastError =>
   new SealcastError(

@@ -7,8 +7,10 @@ import { storeTakenOver } from '../store/checks.js';
 import { decodeAccount, loadAccount, type AccountRecord } from '../store/tables/account.js';
 import {
   loadPendingLink,
+  loadPendingRegistration,
   pendingLinkChange,
   pendingLinkRemoval,
+  pendingRegistrationRemoval,
   wipeCredentials,
   type PendingLinkRecord,
 } from '../store/tables/credentials.js';
@@ -23,6 +25,7 @@ import {
   linkedUnstoredError,
   linkRefusedError,
   linkUnknownError,
+  pendingRegistrationError,
 } from './link-errors.js';
 import { linkedAccountChanges } from './linked-account.js';
 import { createPendingLink, linkRequestJson } from './pending-link.js';
@@ -109,6 +112,7 @@ export class LinkTask {
     options.clock.sleep(KEEP_ALIVE_MS, over.signal).catch(() => undefined);
     try {
       await refuseUnfinishedImport(options.store, 'link the device');
+      await refuseRequestedRegistration(options.store);
       const requests = await LinkRequests.over(options.source, options.clock);
       return await new LinkTask(options, requests, signal).#run();
     } finally {
@@ -237,7 +241,11 @@ export class LinkTask {
     const { aci, credentials } = link;
     try {
       const nowMs = clock.now();
-      await this.#commit(await linkedAccountChanges(store, link, { deviceId, nowMs }));
+      await this.#commit([
+        ...(await linkedAccountChanges(store, link, { deviceId, nowMs })),
+        // One that goes on later would throw the phone out of its account.
+        pendingRegistrationRemoval(),
+      ]);
     } catch (cause) {
       throw linkedUnstoredError(credentials, cause);
     }
@@ -261,6 +269,18 @@ export class LinkTask {
 }
 
 /**
+ * Refuses a store with a registration that the service may have granted.
+ *
+ * @throws SealcastError ERR_ACCOUNT_MISMATCH
+ */
+async function refuseRequestedRegistration(store: Store): Promise<void> {
+  const registration = await loadPendingRegistration(store);
+  if (registration === undefined) return;
+  wipe(registration);
+  if (registration.isRequested) throw pendingRegistrationError();
+}
+
+/**
  * Loads the store's account, without its private key.
  *
  * @throws SealcastError ERR_LINK_ACCOUNT: the phone has another one.
@@ -279,7 +299,11 @@ async function checkedAccount(
   return { registrationId };
 }
 
-function wipe({ identityPrivateKey, credentials, profileKey }: PendingLinkRecord): void {
+function wipe({
+  identityPrivateKey,
+  credentials,
+  profileKey,
+}: Pick<PendingLinkRecord, 'identityPrivateKey' | 'credentials' | 'profileKey'>): void {
   identityPrivateKey.fill(0);
   wipeCredentials(credentials);
   profileKey.fill(0);

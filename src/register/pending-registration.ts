@@ -5,7 +5,11 @@ import { deriveAccessKey } from '../access/access-key.js';
 import type { Capabilities } from '../access/capabilities.js';
 import { newPassword, newPreKeys, newRegistrationId } from '../link/pending-link.js';
 import type { AccountRecord } from '../store/tables/account.js';
-import { wipeCredentials, type PendingRegistrationRecord } from '../store/tables/credentials.js';
+import {
+  wipeCredentials,
+  type PendingLinkRecord,
+  type PendingRegistrationRecord,
+} from '../store/tables/credentials.js';
 import type { NewIdentityKeys, RegisterRequest } from '../transport/json/registration.js';
 
 const PROFILE_KEY_BYTES = 32;
@@ -124,7 +128,10 @@ export function wipeRegistration({
   identityPrivateKey,
   credentials,
   profileKey,
-}: PendingRegistrationRecord): void {
+}: Pick<
+  PendingRegistrationRecord | PendingLinkRecord,
+  'identityPrivateKey' | 'credentials' | 'profileKey'
+>): void {
   identityPrivateKey.fill(0);
   wipeCredentials(credentials);
   profileKey.fill(0);

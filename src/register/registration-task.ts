@@ -1,4 +1,5 @@
 import type { Capabilities } from '../access/capabilities.js';
+import { refuseUnfinishedImport } from '../runtime/account-record.js';
 import { Records } from '../runtime/records.js';
 import { reserveStore } from '../runtime/store-claims.js';
 import { storeTakenOver } from '../store/checks.js';
@@ -110,7 +111,6 @@ export class RegistrationTask {
     const { number, capabilities, discoverableByPhoneNumber } = choices;
     return reserved(store, async () => {
       const earlier = await checkedAccount(store, number);
-      if ((await loadPendingLink(store)) !== undefined) throw pendingLinkError();
       const known = await loadPendingRegistration(store);
       if (known !== undefined && known.number !== number && known.isRequested)
         throw otherRegistrationError();
@@ -355,6 +355,12 @@ export class RegistrationTask {
 async function reserved<T>(store: Store, work: () => Promise<T>): Promise<T> {
   const release = reserveStore(store, 'a number is being registered');
   try {
+    await refuseUnfinishedImport(store, 'register the number');
+    const link = await loadPendingLink(store);
+    if (link !== undefined) {
+      wipeRegistration(link);
+      throw pendingLinkError();
+    }
     return await work();
   } finally {
     release();

@@ -205,7 +205,8 @@ export class Registration {
  *
  * @throws SealcastError ERR_INVALID_ARGUMENT; ERR_NUMBER_IN_USE: `confirmNumberNotInUse` is not
  *   true, and the service was not asked; ERR_ACCOUNT_MISMATCH: the store has another account, or
- *   another registration or link under way; ERR_RATE_LIMITED: after `retryAfterMs`;
+ *   another registration or link under way; ERR_IMPORT_UNFINISHED: it has a move that was cut off;
+ *   ERR_RATE_LIMITED: after `retryAfterMs`;
  *   ERR_SERVICE_UNAVAILABLE, ERR_SERVICE_REJECTED, ERR_TRANSPORT_REFUSED,
  *   ERR_LIBSIGNAL_UNAVAILABLE, ERR_ABORTED;
  *   ERR_STORE_LOCKED: something is open on the store; as the store.

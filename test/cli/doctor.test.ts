@@ -328,7 +328,7 @@ describe('of the store, sealcast doctor', () => {
     );
   });
 
-  it('counts days since the last receive, of which a linked device may have 45', async () => {
+  it('counts days since the last receive, and fails a linked device at 45', async () => {
     const nowMs = Date.UTC(2026, 10, 28);
     const linked = { aci: 'x', deviceId: 2, isPrimary: false, hasProfileKey: true };
     const primary = { ...linked, deviceId: 1, isPrimary: true };

@@ -7,7 +7,7 @@ export type Verdict = 'ok' | 'warn' | 'fail' | 'skip';
 export interface Finding {
   readonly verdict: Verdict;
   readonly detail: string;
-  /** What to do. */
+  /** Advice for the person at the terminal. */
   readonly hint?: string;
 }
 
@@ -22,7 +22,7 @@ const REFUSED: Readonly<Record<string, string>> = {
   expired: 'install the newest sealcast',
 };
 
-/** What to do about an error of the library, by its code. */
+/** Advice about errors of the library, by code. */
 const HINTS: Readonly<Record<string, string>> = {
   ERR_STORE_LOCKED: 'another sealcast, or another program, has the store: end it first',
   ERR_STORE_KEY: 'give the key that the store was made with: --key-file or SEALCAST_KEY_FILE',
