@@ -30,6 +30,13 @@ const DELIVERY_RULE = {
   message: 'Only src/broadcast/delivery.ts changes a row of the outbox: add a transition to it.',
 };
 
+/** The one clock: tests inject another. */
+const CLOCK_RULES = [
+  'MemberExpression[object.name="Date"][property.name="now"]',
+  'MemberExpression[object.name="performance"][property.name="now"]',
+  'NewExpression[callee.name="Date"][arguments.length=0]',
+  'CallExpression[callee.name=/^set(Timeout|Interval)$/]',
+].map((selector) => ({ selector, message: 'Time comes from a Clock (src/util/clock.ts).' }));
 /** An error's text begins in lower case, with the operation or the thing that failed. */
 const ERROR_TEXT_RULE = {
   selector:
@@ -116,15 +123,27 @@ export default defineConfig(
   {
     files: ['src/**/*.ts'],
     ignores: ['src/store/**'],
-    rules: { 'no-restricted-syntax': ['error', ERROR_TEXT_RULE, ...MODE_RULES, DELIVERY_RULE] },
+    rules: {
+      'no-restricted-syntax': [
+        'error',
+        ERROR_TEXT_RULE,
+        ...CLOCK_RULES,
+        ...MODE_RULES,
+        DELIVERY_RULE,
+      ],
+    },
   },
   {
     files: ['src/access/access-mode.ts'],
-    rules: { 'no-restricted-syntax': ['error', ERROR_TEXT_RULE, DELIVERY_RULE] },
+    rules: { 'no-restricted-syntax': ['error', ERROR_TEXT_RULE, ...CLOCK_RULES, DELIVERY_RULE] },
   },
   {
     files: ['src/broadcast/delivery.ts'],
-    rules: { 'no-restricted-syntax': ['error', ERROR_TEXT_RULE, ...MODE_RULES] },
+    rules: { 'no-restricted-syntax': ['error', ERROR_TEXT_RULE, ...CLOCK_RULES, ...MODE_RULES] },
+  },
+  {
+    files: ['src/util/clock.ts'],
+    rules: { 'no-restricted-syntax': ['error', ERROR_TEXT_RULE] },
   },
   {
     // The codec reads a mode from the disk; it names none.
@@ -133,6 +152,7 @@ export default defineConfig(
       'no-restricted-syntax': [
         'error',
         ERROR_TEXT_RULE,
+        ...CLOCK_RULES,
         {
           selector: `ObjectExpression > Property[key.name=${MODE_FIELDS}] > Literal[value=/^(unknown|enabled|unrestricted|disabled)$/]`,
           message: ACCESS_MODE_MESSAGE,

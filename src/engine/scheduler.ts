@@ -1,6 +1,7 @@
 import { MAX_CHUNK_ENTRIES } from '../../assembly/abi.js';
 import { SealcastError } from '../errors.js';
 import type { Arena } from '../kernel/arena.js';
+import { SYSTEM_CLOCK } from '../util/clock.js';
 import { AbortWatch } from '../util/abort-watch.js';
 import { TwoLaneQueue, type QueueLane } from './priority-queue.js';
 import type { JobKind } from './jobs.js';
@@ -162,10 +163,10 @@ export class Scheduler {
    * goes on in the next.
    */
   #dispatch(): void {
-    const turnStart = performance.now();
+    const turnStart = SYSTEM_CLOCK.monotonicMs();
     for (;;) {
       if (this.#waiting.length === 0 || this.#idle.length === 0 || this.#continues) return;
-      if (performance.now() - turnStart > TURN_MS) {
+      if (SYSTEM_CLOCK.monotonicMs() - turnStart > TURN_MS) {
         this.#continues = true;
         setImmediate(() => {
           this.#continues = false;
@@ -211,13 +212,13 @@ export class Scheduler {
     const { batch, chunkEntries } = pending;
     const indices: number[] = [];
     const first = pending.next;
-    const turnStart = performance.now();
+    const turnStart = SYSTEM_CLOCK.monotonicMs();
     while (indices.length < chunkEntries && pending.next < batch.count) {
       const outcome = fillOrFail(batch, arena, pending.next);
       if (outcome === 'full') break;
       if (outcome === 'added') indices.push(pending.next);
       pending.next += 1;
-      if (performance.now() - turnStart > TURN_MS) break;
+      if (SYSTEM_CLOCK.monotonicMs() - turnStart > TURN_MS) break;
     }
     this.#queued -= pending.next - first;
     return indices;
@@ -227,7 +228,7 @@ export class Scheduler {
     const { batch } = pending;
     let failure: SealcastError | undefined;
     try {
-      arena.setClock(process.hrtime.bigint() + BigInt(Date.now()) * 1_000_000n);
+      arena.setClock(process.hrtime.bigint() + BigInt(SYSTEM_CLOCK.now()) * 1_000_000n);
       const fault = await this.#workers.run(
         { kind: batch.kind, arenaPtr: arena.ptr },
         laneOf(batch),

@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { SYSTEM_CLOCK } from '../util/clock.js';
 import { TURN_MS } from '../util/time-slicer.js';
 import { Queue } from '../util/queue.js';
 
@@ -26,12 +27,12 @@ export function forEachInTurns(
 
 /** Runs steps from `first` on until the turn is over; gives the first that is left. */
 function forOneTurn(first: number, count: number, step: (index: number) => void): number {
-  const turnStart = performance.now();
+  const turnStart = SYSTEM_CLOCK.monotonicMs();
   let index = first;
   while (index < count) {
     step(index);
     index += 1;
-    if (index % STEPS_PER_LOOK === 0 && performance.now() - turnStart > CHECK_MS) break;
+    if (index % STEPS_PER_LOOK === 0 && SYSTEM_CLOCK.monotonicMs() - turnStart > CHECK_MS) break;
   }
   return index;
 }
@@ -72,7 +73,7 @@ export class Turns {
     this.#running = true;
     // Never within the call that pushed.
     await nextTurn();
-    let turnStart = performance.now();
+    let turnStart = SYSTEM_CLOCK.monotonicMs();
     for (let job = this.#jobs.shift(); job !== undefined; job = this.#jobs.shift()) {
       try {
         const pending = job();
@@ -80,9 +81,9 @@ export class Turns {
       } catch {
         // No caller waits for the failure, and it does not concern the others in the queue.
       }
-      if (performance.now() - turnStart > TURN_MS) {
+      if (SYSTEM_CLOCK.monotonicMs() - turnStart > TURN_MS) {
         await nextTurn();
-        turnStart = performance.now();
+        turnStart = SYSTEM_CLOCK.monotonicMs();
       }
     }
     this.#running = false;

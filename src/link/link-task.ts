@@ -18,7 +18,7 @@ import type { Change, Store } from '../store/store.js';
 import { LinkRequests, type LinkOutcome } from '../transport/chat/link-requests.js';
 import type { LinkSource } from '../transport/chat/link-source.js';
 import { Backoff, type BackoffOptions } from '../util/backoff.js';
-import type { Clock } from '../util/clock.js';
+import { keepProcessAlive, type Clock } from '../util/clock.js';
 import { CodeRotation } from './code-rotation.js';
 import {
   linkAccountError,
@@ -38,9 +38,6 @@ import { openProvisionEnvelope, type Provision } from './provision-envelope.js';
 const LINKED_DEVICE_IDS = [2, 3, 4, 5, 6];
 /** Attempts to link, or to find out whether a device was linked, while the service is away. */
 const ATTEMPTS = 4;
-
-/** Longer than any link takes. */
-const KEEP_ALIVE_MS = 86_400_000;
 
 /** Public facts of an account that this device was linked to. */
 export interface LinkedAccount {
@@ -107,16 +104,15 @@ export class LinkTask {
   /** @throws SealcastError as `linkDevice`. */
   static async run(options: LinkTaskOptions, signal: AbortSignal): Promise<LinkedAccount> {
     const release = reserveStore(options.store, 'a device is being linked');
-    const over = new AbortController();
     // libsignal's connections keep no process alive: it would end while it waits for a code.
-    options.clock.sleep(KEEP_ALIVE_MS, over.signal).catch(() => undefined);
+    const endWait = keepProcessAlive();
     try {
       await refuseUnfinishedImport(options.store, 'link the device');
       await refuseRequestedRegistration(options.store);
       const requests = await LinkRequests.over(options.source, options.clock);
       return await new LinkTask(options, requests, signal).#run();
     } finally {
-      over.abort();
+      endWait();
       release();
     }
   }

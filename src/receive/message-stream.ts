@@ -2,6 +2,7 @@ import { SealcastError } from '../errors.js';
 import { Queue } from '../util/queue.js';
 import type { InboxCleanup } from './inbox-cleanup.js';
 import type { ReceivedMessage } from './types.js';
+import { keepProcessAlive } from '../util/clock.js';
 
 /** A message, and its row in the inbox. */
 export interface PendingMessage {
@@ -15,8 +16,6 @@ export interface PendingMessage {
  */
 const MAX_MESSAGES = 1024;
 const MAX_BYTES = 16 * 1024 * 1024;
-/** Longest delay of a timer. */
-const MAX_TIMER_MS = 2 ** 31 - 1;
 
 /**
  * Messages on their way to the caller that iterates. One is dealt with when the next one is asked
@@ -119,16 +118,13 @@ export class MessageStream {
     return given;
   }
 
-  /**
-   * Waits for the next push, and keeps the process alive meanwhile. Connections and workers do not,
-   * and Node would end a process that only receives (exit code 13).
-   */
+  /** Waits for the next push, and keeps the process alive meanwhile. */
   async #nextPush(): Promise<void> {
-    const alive = setInterval(() => undefined, MAX_TIMER_MS);
+    const release = keepProcessAlive();
     await new Promise<void>((resolve) => {
       this.#onReady = resolve;
     });
-    clearInterval(alive);
+    release();
   }
 
   async *iterate(): AsyncGenerator<ReceivedMessage, void, void> {

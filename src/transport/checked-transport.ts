@@ -1,3 +1,4 @@
+import { SYSTEM_CLOCK } from '../util/clock.js';
 import { AbortWatch } from '../util/abort-watch.js';
 import { SealcastError } from '../errors.js';
 import { refuse } from './arguments.js';
@@ -153,7 +154,10 @@ function readAnswer(request: string, forms: Forms, answer: unknown): unknown {
  * way is worth having, ms.
  */
 const GRACE_MS = 2_000;
-/** A request without an answer for so long has none, ms. ChatTransport's own bound is shorter. */
+/**
+ * A request without an answer for so long has none, ms, by the machine's own clock: it bounds code
+ * that is not ours. ChatTransport's own bound is shorter.
+ */
 const MAX_ANSWER_MS = 300_000;
 const NO_ANSWER: Refusal = {
   status: 'unavailable',
@@ -171,17 +175,17 @@ const watch = new AbortWatch();
 async function bounded(answer: unknown, options: unknown): Promise<unknown> {
   const signal =
     isObject(options) && options['signal'] instanceof AbortSignal ? options['signal'] : undefined;
-  let timer: NodeJS.Timeout | undefined;
+  let cancel = (): void => undefined;
   let unwatch: (() => void) | undefined;
   const over = new Promise<unknown>((resolve, reject) => {
-    timer = setTimeout(() => resolve(NO_ANSWER), MAX_ANSWER_MS).unref();
+    cancel = SYSTEM_CLOCK.setTimeout(() => resolve(NO_ANSWER), MAX_ANSWER_MS);
     if (signal === undefined) return;
     const abort = (): void => {
       const error = new SealcastError('ERR_ABORTED', 'the request was aborted', {
         cause: signal.reason,
       });
-      clearTimeout(timer);
-      timer = setTimeout(() => reject(error), GRACE_MS);
+      cancel();
+      cancel = SYSTEM_CLOCK.setTimeout(() => reject(error), GRACE_MS, { keepsAlive: true });
     };
     if (signal.aborted) abort();
     else unwatch = watch.add(signal, abort);
@@ -189,7 +193,7 @@ async function bounded(answer: unknown, options: unknown): Promise<unknown> {
   try {
     return await Promise.race([answer, over]);
   } finally {
-    clearTimeout(timer);
+    cancel();
     unwatch?.();
   }
 }

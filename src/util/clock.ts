@@ -8,11 +8,12 @@ export interface Clock {
   /** ms since any moment; never goes back, and may stand still while the machine sleeps. */
   monotonicMs(): number;
   /**
-   * Calls back once after that many ms, any number of them. Does not keep the process alive.
+   * Calls back once after that many ms, any number of them. Keeps the process alive only where the
+   * options say so.
    *
    * @returns a call that cancels it.
    */
-  setTimeout(callback: () => void, ms: number): () => void;
+  setTimeout(callback: () => void, ms: number, options?: TimeoutOptions): () => void;
   /**
    * Resolves after that many ms, however many; rejects with the signal's reason.
    *
@@ -22,17 +23,23 @@ export interface Clock {
   sleep(ms: number, signal?: AbortSignal): Promise<void>;
 }
 
+export interface TimeoutOptions {
+  readonly keepsAlive?: boolean;
+}
+
 /** Longest time that Node's timers take; a longer one fires at once. */
 const MAX_TIMER_MS = 2 ** 31 - 1;
 
-function systemTimeout(callback: () => void, ms: number): () => void {
+function systemTimeout(
+  callback: () => void,
+  ms: number,
+  { keepsAlive = false }: TimeoutOptions = {},
+): () => void {
   let timer: NodeJS.Timeout;
   const wait = (leftMs: number): void => {
     const turnMs = Math.min(leftMs, MAX_TIMER_MS);
-    timer = setTimeout(
-      () => (leftMs > turnMs ? wait(leftMs - turnMs) : callback()),
-      turnMs,
-    ).unref();
+    timer = setTimeout(() => (leftMs > turnMs ? wait(leftMs - turnMs) : callback()), turnMs);
+    if (!keepsAlive) timer.unref();
   };
   wait(ms);
   return () => clearTimeout(timer);
@@ -83,3 +90,14 @@ export const SYSTEM_CLOCK: Clock = {
   setTimeout: systemTimeout,
   sleep: systemSleep,
 };
+
+/**
+ * Keeps the process alive: connections and workers do not, and Node would end a process that only
+ * waits for them (exit code 13).
+ *
+ * @returns a call that ends it.
+ */
+export function keepProcessAlive(): () => void {
+  const timer = setInterval(() => undefined, MAX_TIMER_MS);
+  return () => clearInterval(timer);
+}

@@ -1,4 +1,4 @@
-import type { Clock } from './clock.js';
+import type { Clock, TimeoutOptions } from './clock.js';
 
 /** A time that a service told, and when it was asked. */
 export interface TimeSample {
@@ -84,8 +84,8 @@ export class ServiceClock implements MeasuredClock {
     return this.#local.monotonicMs();
   }
 
-  setTimeout(callback: () => void, ms: number): () => void {
-    return this.#local.setTimeout(callback, ms);
+  setTimeout(callback: () => void, ms: number, options?: TimeoutOptions): () => void {
+    return this.#local.setTimeout(callback, ms, options);
   }
 
   sleep(ms: number, signal?: AbortSignal): Promise<void> {

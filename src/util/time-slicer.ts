@@ -1,4 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
+import { SYSTEM_CLOCK } from './clock.js';
 
 /** Milliseconds that one turn of the event loop may take before the rest of the work waits. */
 export const TURN_MS = 2;
@@ -12,7 +13,7 @@ export class TimeSlicer {
   #startMs: number;
 
   /** @param now a monotonic clock, ms; tests inject one. */
-  constructor(now: () => number = () => performance.now()) {
+  constructor(now: () => number = () => SYSTEM_CLOCK.monotonicMs()) {
     this.#now = now;
     this.#startMs = now();
   }

@@ -15,6 +15,7 @@ import type {
   Transport,
 } from '../../transport/transport.js';
 import { DemoSubscriber } from './subscriber.js';
+import { SYSTEM_CLOCK } from '../../util/clock.js';
 
 const DAY_MS = 86_400_000;
 
@@ -82,7 +83,7 @@ export class DemoTransport implements Transport {
       null,
       deviceId,
       identityKeyPair.publicKey,
-      Date.now() + DAY_MS,
+      SYSTEM_CLOCK.now() + DAY_MS,
       ServerCertificate.new(1, this.#server.getPublicKey(), this.#root),
       this.#server,
     );

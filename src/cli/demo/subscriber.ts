@@ -19,6 +19,7 @@ import {
 } from '@signalapp/libsignal-client';
 import { decodeContent, unpadPlaintext } from '../../content/index.js';
 import type { PreKeyBundleFields } from '../../transport/transport.js';
+import { SYSTEM_CLOCK } from '../../util/clock.js';
 
 const DEVICE_ID = 1;
 const PREKEY_ID = 1;
@@ -130,7 +131,7 @@ export class DemoSubscriber {
 
   constructor() {
     const { privateKey } = this.#identity;
-    const nowMs = Date.now();
+    const nowMs = SYSTEM_CLOCK.now();
     const signed = PrivateKey.generate();
     const publicKey = signed.getPublicKey();
     this.#signed = SignedPreKeyRecord.new(
@@ -171,7 +172,7 @@ export class DemoSubscriber {
     const result = await sealedSenderDecryptMessage(
       envelope,
       trustRoot,
-      Date.now(),
+      SYSTEM_CLOCK.now(),
       null,
       this.aci,
       DEVICE_ID,

@@ -1,5 +1,6 @@
 import { SealcastError } from '../../errors.js';
 import { AbortWatch } from '../../util/abort-watch.js';
+import type { Clock } from '../../util/clock.js';
 
 /** A request took longer than it may. Its outcome is not known. */
 export class TimedOut extends Error {
@@ -48,10 +49,12 @@ export class InFlightRequests {
   readonly #flights = new Set<InFlightRequest>();
   readonly #watch = new AbortWatch();
   readonly #timeoutMs: number;
+  readonly #clock: Pick<Clock, 'setTimeout'>;
   #closed = false;
 
-  constructor(timeoutMs: number) {
+  constructor(timeoutMs: number, clock: Pick<Clock, 'setTimeout'>) {
     this.#timeoutMs = timeoutMs;
+    this.#clock = clock;
   }
 
   /** @throws SealcastError ERR_ABORTED, ERR_CLOSED; {@link TimedOut}; whatever `run` throws. */
@@ -63,15 +66,16 @@ export class InFlightRequests {
     if (signal?.aborted === true) throw abortedError(signal);
     const flight = new InFlightRequest();
     this.#flights.add(flight);
-    const timer = setTimeout(
+    const cancel = this.#clock.setTimeout(
       () => flight.stop(new TimedOut('the request took too long')),
       this.#timeoutMs,
+      { keepsAlive: true },
     );
     const unwatch = signal && this.#watch.add(signal, () => flight.stop(abortedError(signal)));
     try {
       return await flight.race(run(flight));
     } finally {
-      clearTimeout(timer);
+      cancel();
       unwatch?.();
       this.#flights.delete(flight);
     }

@@ -1,4 +1,5 @@
 import { SealcastError } from '../../errors.js';
+import { SYSTEM_CLOCK, type Clock } from '../../util/clock.js';
 import type { AuthenticatedConnection } from './connection-source.js';
 import { InFlightRequests, type InFlightRequest } from './in-flight.js';
 import { CLIENT_TOO_OLD, refusalOfAnswer, type HttpAnswer } from '../mapping/http.js';
@@ -28,15 +29,22 @@ export class Requests {
   readonly #timeoutMs: number;
   readonly #flights: InFlightRequests;
   readonly #serverTimes: ServerTimes;
+  readonly #clock: Clock;
 
   /**
    * @param serverTimes told of every raw answer; libsignal's typed calls give none of the headers.
    */
-  constructor(refusals: LibsignalRefusals, timeoutMs: number, serverTimes: ServerTimes) {
+  constructor(
+    refusals: LibsignalRefusals,
+    timeoutMs: number,
+    serverTimes: ServerTimes,
+    clock: Clock = SYSTEM_CLOCK,
+  ) {
     this.#refusals = refusals;
     this.#serverTimes = serverTimes;
     this.#timeoutMs = timeoutMs;
-    this.#flights = new InFlightRequests(timeoutMs);
+    this.#clock = clock;
+    this.#flights = new InFlightRequests(timeoutMs, clock);
   }
 
   /**
@@ -70,9 +78,9 @@ export class Requests {
     return this.#fly(options, async (flight) => {
       const answer = await lanes.run(flight, async (connection) => {
         // Not the wait for a connection.
-        const startMs = performance.now();
+        const startMs = this.#clock.monotonicMs();
         const answered = await connection.fetch(request, { abortSignal: flight.signal });
-        this.#serverTimes.note(answered, performance.now() - startMs);
+        this.#serverTimes.note(answered, this.#clock.monotonicMs() - startMs);
         return answered;
       });
       if (answer.status === CLIENT_TOO_OLD)

@@ -1,3 +1,4 @@
+import { SYSTEM_CLOCK } from '../../util/clock.js';
 import { parseHttpDate, parseRetryAfterMs } from '../../util/service-wait.js';
 import type { Refusal } from '../transport.js';
 
@@ -25,7 +26,10 @@ export interface HttpAnswer {
 function retryAfterMsOf({ headers }: HttpAnswer): number | undefined {
   const header = (wanted: string): string | undefined =>
     headers.find(([name]) => name.toLowerCase() === wanted)?.[1].trim();
-  return parseRetryAfterMs(header('retry-after'), parseHttpDate(header('date')) ?? Date.now());
+  return parseRetryAfterMs(
+    header('retry-after'),
+    parseHttpDate(header('date')) ?? SYSTEM_CLOCK.now(),
+  );
 }
 
 /** 499: the service takes nothing any more from a client of this version. */
