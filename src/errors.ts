@@ -136,6 +136,8 @@ export interface SealcastErrorFacts {
   readonly field?: string;
   /** Service id of the recipient at fault. */
   readonly serviceId?: string;
+  /** Only of ERR_STORE_FAILED: table of the store that has the damaged record. */
+  readonly table?: string;
   /** Milliseconds before which the service takes no further request of this kind. */
   readonly retryAfterMs?: number;
   /** Devices that the account has, where it may have no further one. */
@@ -171,6 +173,11 @@ export class SealcastError extends Error {
   readonly index?: number;
   readonly field?: string;
   readonly serviceId?: string;
+  /**
+   * Table of the store that has a damaged record; only of ERR_STORE_FAILED. Absent where the store
+   * itself cannot be read or written.
+   */
+  readonly table?: string;
   /** Why the service refuses this client for good; only of ERR_TRANSPORT_REFUSED. */
   readonly reason?: TransportRefusalReason;
   /**
@@ -198,6 +205,7 @@ export class SealcastError extends Error {
     if (facts.index !== undefined) this.index = facts.index;
     if (facts.field !== undefined) this.field = facts.field;
     if (facts.serviceId !== undefined) this.serviceId = facts.serviceId;
+    if (facts.table !== undefined) this.table = facts.table;
     if (facts.currentDevices !== undefined) this.currentDevices = facts.currentDevices;
     if (facts.maxDevices !== undefined) this.maxDevices = facts.maxDevices;
     if (facts.lockedForMs !== undefined) this.lockedForMs = facts.lockedForMs;

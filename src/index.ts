@@ -109,7 +109,14 @@ export { openStore, type StoreOptions } from './store/lmdb/open.js';
 export { MemoryStore } from './store/memory.js';
 export type { DeliveryStatus } from './store/tables/outbox.js';
 export type { EnvelopeType } from './store/tables/inbox.js';
-export type { Change, ListOptions, Store, StoreEntry, TableName } from './store/store.js';
+export type {
+  Change,
+  DamagedEntry,
+  ListOptions,
+  Store,
+  StoreEntry,
+  TableName,
+} from './store/store.js';
 export { ChatTransport } from './transport/chat/chat-transport.js';
 export {
   type ChatTransportConnectOptions,

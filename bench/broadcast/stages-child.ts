@@ -17,7 +17,7 @@ import { SessionClient, type Encrypted } from '#dist/src/session/session-client.
 import { USMC_TYPE, encodeMessage, encodeUsmc } from '#dist/src/content/index.js';
 import { AbortWatch } from '#dist/src/util/abort-watch.js';
 import { SYSTEM_CLOCK } from '#dist/src/util/clock.js';
-import type { ContactRecord } from '#dist/src/store/tables/contacts.js';
+import { isReadable, type ContactRecord } from '#dist/src/store/tables/contacts.js';
 import { CountingTransport } from './counting-transport.js';
 import { startSealerOnEngine } from '../measure/sealer-on-engine.js';
 import type { SenderKeys } from './population.js';
@@ -116,11 +116,11 @@ async function read(
   chunk: readonly string[],
 ): Promise<{ contacts: ContactRecord[]; sessions: (Uint8Array<ArrayBuffer> | undefined)[] }> {
   const [contacts, sessions] = await Promise.all([
-    outbox.contacts(chunk),
+    outbox.findContacts(chunk),
     outbox.sessions(chunk.map((serviceId) => sessionKey(serviceId, 1))),
     outbox.rows(ID, chunk),
   ]);
-  return { contacts, sessions };
+  return { contacts: contacts.filter(isReadable), sessions };
 }
 
 /** A row is written three times: queued, encrypted, done. */

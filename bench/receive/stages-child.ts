@@ -2,7 +2,7 @@
 // for everybody, and what each takes of the processors.
 import { openStore, type Change } from 'sealcast';
 import { Records } from '#dist/src/runtime/records.js';
-import { contactChange } from '#dist/src/store/tables/contacts.js';
+import { contactChange, isReadable, type ContactRecord } from '#dist/src/store/tables/contacts.js';
 import { sessionChange, sessionKey } from '#dist/src/store/tables/sessions.js';
 import { SessionClient } from '#dist/src/session/session-client.js';
 import { SYSTEM_CLOCK } from '#dist/src/util/clock.js';
@@ -93,13 +93,14 @@ function addressOf({ sender, senderDevice }: OpenedEnvelope): string {
 }
 
 async function read(opened: readonly OpenedEnvelope[]): Promise<{
-  contacts: Awaited<ReturnType<Records['contacts']>>;
+  contacts: readonly ContactRecord[];
   sessions: ReadonlyMap<string, Uint8Array<ArrayBuffer> | undefined>;
 }> {
-  const contacts = await records.contacts(opened.map(({ sender }) => sender));
+  const found = await records.findContacts(opened.map(({ sender }) => sender));
+  const contacts = found.filter(isReadable);
   const addresses = opened.map(addressOf);
-  const found = await records.sessions(addresses);
-  return { contacts, sessions: new Map(addresses.map((address, i) => [address, found[i]])) };
+  const values = await records.sessions(addresses);
+  return { contacts, sessions: new Map(addresses.map((address, i) => [address, values[i]])) };
 }
 
 function decrypt(
@@ -127,7 +128,7 @@ function decrypt(
 
 async function write(
   opened: readonly OpenedEnvelope[],
-  contacts: Awaited<ReturnType<Records['contacts']>>,
+  contacts: readonly ContactRecord[],
   { outcomes, sessions }: SessionsDecrypted,
 ): Promise<void> {
   const rows = opened.map((each, place) => {

@@ -25,6 +25,11 @@ export interface BroadcastStatus extends Readonly<Counts> {
   readonly waiting: number;
   /** Entries that were no service ids. `failed` counts them; no delivery in the store is theirs. */
   readonly invalid: number;
+  /**
+   * Deliveries whose records are damaged. `recipients` counts them, and no count of a status.
+   * Absent: none.
+   */
+  readonly damaged?: number;
   readonly urgent: boolean;
   /** Recipients a second at most; absent: no limit. */
   readonly maxPerSecond?: number;
@@ -85,7 +90,8 @@ export class BroadcastReader {
 
   /**
    * Iterates the broadcasts in the store, in the store's order, each with its counts. Reads all
-   * deliveries of each.
+   * deliveries of each. Leaves out those whose records are damaged: `status()` and `resume()` tell
+   * of them.
    *
    * @throws SealcastError ERR_STORE_FAILED, ERR_STORE_LOCKED, ERR_CLOSED.
    * @example
@@ -105,6 +111,7 @@ export class BroadcastReader {
    * none of this id.
    *
    * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_STORE_FAILED, ERR_STORE_LOCKED, ERR_CLOSED.
+   *   ERR_STORE_FAILED with `table: 'broadcast'`: the record of this broadcast is damaged.
    * @example
    * const status = await reader.status('ferry-2026-11-22');
    * console.log(status?.sealed, status?.waiting);
@@ -117,7 +124,8 @@ export class BroadcastReader {
   }
 
   /**
-   * Iterates the deliveries of a broadcast, in the store's order.
+   * Iterates the deliveries of a broadcast, in the store's order. Leaves out those whose records
+   * are damaged; `status()` counts them.
    *
    * @throws SealcastError ERR_INVALID_ARGUMENT: wrong arguments, at once; an id of no broadcast in
    *   the store, when it is iterated. ERR_STORE_FAILED, ERR_STORE_LOCKED, ERR_CLOSED.
@@ -144,8 +152,8 @@ export class BroadcastReader {
     if (record === undefined || record.state === 'pruned')
       refuse('id', 'that of a broadcast in the store');
     const { scanRows } = await import('../store/tables/outbox.js');
-    for await (const page of scanRows(this.#store, id)) {
-      for (const { serviceId, row } of page) {
+    for await (const { rows } of scanRows(this.#store, id)) {
+      for (const { serviceId, row } of rows) {
         const delivery = deliveryOf(serviceId, row);
         if (only === undefined || delivery.status === only) yield delivery;
       }
@@ -160,9 +168,11 @@ export class BroadcastReader {
     const counts = { sealed: 0, unsealed: 0, unregistered: 0, failed: invalid, waiting: 0 };
     let recipients = invalid;
     const { scanRows } = await import('../store/tables/outbox.js');
-    for await (const page of scanRows(this.#store, id)) {
-      recipients += page.length;
-      for (const { row } of page) counts[statusOf(row)] += 1;
+    let damagedCount = 0;
+    for await (const { rows, damaged } of scanRows(this.#store, id)) {
+      recipients += rows.length + damaged.length;
+      damagedCount += damaged.length;
+      for (const { row } of rows) counts[statusOf(row)] += 1;
     }
     return {
       id,
@@ -173,6 +183,7 @@ export class BroadcastReader {
       recipients,
       ...counts,
       invalid,
+      ...(damagedCount > 0 && { damaged: damagedCount }),
       urgent,
       ...(maxPerSecond !== undefined && maxPerSecond !== Infinity && { maxPerSecond }),
     };

@@ -137,7 +137,9 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
 
   /**
    * Finishes the broadcasts that a crash or a close cut off, one after the other. A broadcast whose
-   * recipients had not all been read waits for them: see the status.
+   * recipients had not all been read waits for them: see the status. One whose record is damaged is
+   * `failed`, with ERR_STORE_FAILED; where its id cannot be read either, the id given here is
+   * `damaged:` and a name of the record that stays the same.
    *
    * @throws SealcastError ERR_INVALID_ARGUMENT, ERR_ABORTED, ERR_CLOSED, ERR_STORE_FAILED,
    *   ERR_STORE_LOCKED.

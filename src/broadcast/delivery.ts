@@ -13,6 +13,8 @@
  * |           |                                     | encrypts and sends; clients drop a message  |
  * |           |                                     | whose timestamp they have                   |
  * | done      | status, error code                  | nothing                                     |
+ * | damaged   | bytes that cannot be read           | ends it as failed (ERR_STORE_FAILED): the   |
+ * |           |                                     | message may have left, or may not           |
  *
  * | event     | from                    | to        | made by, and the rest of its commit         |
  * | --------- | ----------------------- | --------- | ------------------------------------------- |
@@ -21,13 +23,14 @@
  * |           |                         |           | from `encrypted` after a repair of devices, |
  * |           |                         |           | for another identity key, or with another   |
  * |           |                         |           | profile key                                 |
- * | ended     | queued, encrypted       | done      | OutcomeWriter, with the access mode that    |
- * |           |                         |           | the send proved                             |
+ * | ended     | queued, encrypted,      | done      | OutcomeWriter, with the access mode that    |
+ * |           | damaged                 |           | the send proved                             |
  * | requested | encrypted, done         | queued    | ResendQueue for a retry request, with the   |
  * |           |                         |           | rest of the request's envelope              |
  * | overtaken | queued, encrypted       | queued    | in place of `encrypted` and `ended` where a |
  * |           |                         |           | retry request came meanwhile                |
- * | pruned    | queued, encrypted, done | none      | Outbox.prune                                |
+ * | pruned    | queued, encrypted,      | none      | Outbox.prune                                |
+ * |           | done, damaged           |           |                                             |
  *
  * | status of done | how the delivery ended                                                      |
  * | -------------- | --------------------------------------------------------------------------- |
@@ -45,17 +48,19 @@
  */
 import { takesSealed, type Access } from '../access/access-mode.js';
 import { SealcastError } from '../errors.js';
+import { isDamaged } from '../store/damage.js';
 import {
   rowChange,
   type DeliveryStatus,
   type EncryptedDevice,
+  type FoundRow,
   type OutboxRecord,
 } from '../store/tables/outbox.js';
 import type { Change } from '../store/store.js';
 import type { Refusal } from '../transport/transport.js';
 
-/** State of a delivery; `none` where there is no row. */
-export type DeliveryState = OutboxRecord['state'] | 'none';
+/** State of a delivery; `none` where there is no row, `damaged` where it cannot be read. */
+export type DeliveryState = OutboxRecord['state'] | 'none' | 'damaged';
 
 export type DeliveryEvent = 'added' | 'encrypted' | 'ended' | 'requested' | 'overtaken' | 'pruned';
 
@@ -64,10 +69,10 @@ const TRANSITIONS: Readonly<
 > = {
   added: { from: ['none'], to: 'queued' },
   encrypted: { from: ['queued', 'encrypted'], to: 'encrypted' },
-  ended: { from: ['queued', 'encrypted'], to: 'done' },
+  ended: { from: ['queued', 'encrypted', 'damaged'], to: 'done' },
   requested: { from: ['encrypted', 'done'], to: 'queued' },
   overtaken: { from: ['queued', 'encrypted'], to: 'queued' },
-  pruned: { from: ['queued', 'encrypted', 'done'], to: 'none' },
+  pruned: { from: ['queued', 'encrypted', 'done', 'damaged'], to: 'none' },
 };
 
 /**
@@ -82,7 +87,8 @@ export function nextState(state: DeliveryState, event: DeliveryEvent): DeliveryS
 }
 
 /** State of a row as the store has it. */
-export const stateOf = (row: OutboxRecord | undefined): DeliveryState => row?.state ?? 'none';
+export const stateOf = (row: FoundRow): DeliveryState =>
+  row instanceof Error ? 'damaged' : (row?.state ?? 'none');
 
 /** Change for `added`. @param row as the store has it */
 export function addedChange(id: string, serviceId: string, row: OutboxRecord | undefined): Change {
@@ -97,7 +103,11 @@ export function requestedChange(id: string, serviceId: string, row: OutboxRecord
 }
 
 /** Change for `pruned`. @param row as the store has it */
-export function prunedChange(id: string, serviceId: string, row: OutboxRecord): Change {
+export function prunedChange(
+  id: string,
+  serviceId: string,
+  row: OutboxRecord | SealcastError,
+): Change {
   nextState(stateOf(row), 'pruned');
   return rowChange(id, serviceId, null);
 }
@@ -146,9 +156,9 @@ export class DeliveryRows {
    * @param row as the store has it, not `done`. A row that the store lost is written again: the
    *   recipient belongs to the broadcast.
    */
-  begin(serviceId: string, row: OutboxRecord | undefined): void {
-    const state = row?.state ?? 'queued';
-    if (state === 'queued') this.#resends.answering(this.#id, serviceId);
+  begin(serviceId: string, row: FoundRow): void {
+    const state = row === undefined ? 'queued' : stateOf(row);
+    if (state !== 'encrypted') this.#resends.answering(this.#id, serviceId);
     this.#states.set(serviceId, state);
   }
 
@@ -253,6 +263,17 @@ export const failure = (error: SealcastError): EndedStep => ({
   status: 'failed',
   error,
 });
+
+/**
+ * End of a delivery whose contact, session or row is damaged in the store: it fails for this
+ * recipient alone.
+ *
+ * @throws any other error.
+ */
+export function damagedStep(error: unknown): EndedStep {
+  if (!isDamaged(error, ['contact', 'session', 'outbox'])) throw error;
+  return failure(error);
+}
 
 export const blockedError = (serviceId: string): SealcastError =>
   new SealcastError('ERR_RECIPIENT_BLOCKED', 'the contact is blocked', { serviceId });

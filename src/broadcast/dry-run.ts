@@ -86,15 +86,18 @@ export class OverlayStore implements Store {
     keys: readonly string[],
   ): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
     const changed = this.#changed.get(table);
-    const values = await this.#base.getMany(table, keys);
-    return keys.map((key, i) =>
-      changed?.has(key) === true ? copyOf(changed.get(key)) : values[i],
+    // The base is not asked for what has changed: its own value may be damaged.
+    const others = keys.filter((key) => changed?.has(key) !== true);
+    const values = await this.#base.getMany(table, others);
+    let at = 0;
+    return keys.map((key) =>
+      changed?.has(key) === true ? copyOf(changed.get(key)) : values[at++],
     );
   }
 
   async list(
     table: TableName,
-    { prefix = '', after, limit }: ListOptions,
+    { prefix = '', after, limit, onDamaged }: ListOptions,
   ): Promise<readonly StoreEntry[]> {
     const changed = this.#changed.get(table);
     const compare = (a: string, b: string): number =>
@@ -106,6 +109,9 @@ export class OverlayStore implements Store {
         prefix,
         limit,
         ...(last !== undefined && { after: last }),
+        onDamaged: (damaged) => {
+          if (damaged.key === undefined || changed?.has(damaged.key) !== true) onDamaged?.(damaged);
+        },
       });
       base.push(...page.filter(({ key }) => changed?.has(key) !== true));
       isWhole = page.length < limit;

@@ -1,9 +1,15 @@
 import { maySend, takesSealed } from '../access/access-mode.js';
 import { awaitsAcceptance, isOtherIdentity } from '../access/contact-identity.js';
 import { carriesNoOtherKey } from '../access/profile-key-mark.js';
+import type { SealcastError } from '../errors.js';
 import { archiveSessions } from '../runtime/records.js';
 import type { BundleSetup } from '../session/protocol.js';
-import { type ContactRecord, type Device, contactChange } from '../store/tables/contacts.js';
+import {
+  type ContactRecord,
+  type Device,
+  contactChange,
+  isReadable,
+} from '../store/tables/contacts.js';
 import type { EncryptedDevice, OutboxRecord } from '../store/tables/outbox.js';
 import type { Change } from '../store/store.js';
 import type { PlaintextVariants } from './plaintext-variants.js';
@@ -15,6 +21,7 @@ import {
   failure,
   noPreKeysError,
   selfError,
+  stateOf,
   type DeliveryRows,
   type EncryptedDelivery,
   type DeliveryStep,
@@ -124,7 +131,7 @@ export class Encryptor {
     return locks.with(serviceIds, async () => {
       const { revision } = guard;
       const [contacts, rows] = await Promise.all([
-        outbox.contacts(serviceIds),
+        outbox.findContacts(serviceIds),
         fresh ? [] : outbox.rows(this.#id, serviceIds),
       ]);
       const steps = new Map<string, DeliveryStep | undefined>();
@@ -132,9 +139,15 @@ export class Encryptor {
       const strangers: Stranger[] = [];
       serviceIds.forEach((serviceId, i) => {
         const contact = contacts[i];
+        const row = rows[i];
         if (contact === undefined) throw new RangeError('a contact for each service id');
-        if (rows[i]?.state !== 'done') this.#rows.begin(serviceId, rows[i]);
-        const known = this.#knownStep(serviceId, contact, rows[i], revision);
+        if (stateOf(row) !== 'done') this.#rows.begin(serviceId, row);
+        if (row instanceof Error || !isReadable(contact)) {
+          const error = row instanceof Error ? row : (contact as SealcastError);
+          steps.set(serviceId, stateOf(row) === 'done' ? undefined : failure(error));
+          return;
+        }
+        const known = this.#knownStep(serviceId, contact, row, revision);
         if (known !== 'to-encrypt') steps.set(serviceId, known);
         else if (contact.devices.length === 0 || !this.isFor(contact, contact.identityKey))
           strangers.push({ serviceId, contact, revision });

@@ -10,6 +10,8 @@ const BATCH_RECIPIENTS = 1024;
 export interface IngestBatch {
   /** In the outbox now; none of them was before. */
   readonly added: readonly string[];
+  /** Were in the outbox before, with records that are damaged. */
+  readonly damaged: readonly { readonly serviceId: string; readonly error: SealcastError }[];
   /** Entries that are no service ids. */
   readonly invalid: readonly { readonly index: number; readonly given: string }[];
 }
@@ -36,19 +38,27 @@ export async function* ingest(
     else batch.add(serviceId);
     index += 1;
     if (index % BATCH_RECIPIENTS === 0) {
-      yield { added: await add(id, [...batch], outbox), invalid };
+      yield { ...(await add(id, [...batch], outbox)), invalid };
       batch = new Set();
       invalid = [];
     }
   }
-  yield { added: await add(id, [...batch], outbox), invalid };
+  yield { ...(await add(id, [...batch], outbox)), invalid };
 }
 
-async function add(id: string, serviceIds: readonly string[], outbox: Outbox): Promise<string[]> {
+async function add(
+  id: string,
+  serviceIds: readonly string[],
+  outbox: Outbox,
+): Promise<Pick<IngestBatch, 'added' | 'damaged'>> {
   const rows = await outbox.rows(id, serviceIds);
   const added = serviceIds.filter((_, i) => rows[i] === undefined);
   await outbox.commit(added.map((serviceId) => addedChange(id, serviceId, undefined)));
-  return added;
+  const damaged = serviceIds.flatMap((serviceId, i) => {
+    const row = rows[i];
+    return row instanceof SealcastError ? [{ serviceId, error: row }] : [];
+  });
+  return { added, damaged };
 }
 
 /** Tells errors of the caller's iterable from errors of this library. */

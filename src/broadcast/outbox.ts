@@ -1,11 +1,12 @@
 import {
   broadcastChange,
   loadBroadcast,
-  scanBroadcasts,
+  scanAllBroadcasts,
   type BroadcastRecord,
+  type DamagedBroadcast,
 } from '../store/tables/broadcasts.js';
 import { contactOrder } from '../store/tables/contacts.js';
-import { loadRows, scanRows, type OutboxRecord } from '../store/tables/outbox.js';
+import { loadRows, scanRows, type FoundRow, type RowPage } from '../store/tables/outbox.js';
 import type { Store } from '../store/store.js';
 import { Records } from '../runtime/records.js';
 import { SealcastError, type SealcastErrorCode } from '../errors.js';
@@ -31,14 +32,17 @@ export class Outbox extends Records {
     return this.commit([broadcastChange(id, record)]);
   }
 
-  broadcasts(): AsyncGenerator<{ readonly id: string; readonly record: BroadcastRecord }> {
-    return scanBroadcasts(this.store);
+  /** Iterates broadcasts, in the store's order; damaged ones come with an error. */
+  broadcasts(): AsyncGenerator<
+    { readonly id: string; readonly record: BroadcastRecord } | DamagedBroadcast,
+    void,
+    void
+  > {
+    return scanAllBroadcasts(this.store);
   }
 
   /** Iterates pages of a broadcast's recipients, in the store's order. */
-  pages(
-    id: string,
-  ): AsyncGenerator<readonly { readonly serviceId: string; readonly row: OutboxRecord }[]> {
+  pages(id: string): AsyncGenerator<RowPage, void, void> {
     return scanRows(this.store, id);
   }
 
@@ -47,8 +51,8 @@ export class Outbox extends Records {
    * error.
    */
   async *deliveries(id: string): AsyncGenerator<Delivery> {
-    for await (const page of this.pages(id)) {
-      for (const { serviceId, row } of page) {
+    for await (const { rows } of this.pages(id)) {
+      for (const { serviceId, row } of rows) {
         if (row.state !== 'done') continue;
         const { status, errorCode } = row;
         const message = 'the part of the recipient failed; the outbox has the code alone';
@@ -59,7 +63,7 @@ export class Outbox extends Records {
     }
   }
 
-  rows(id: string, serviceIds: readonly string[]): Promise<(OutboxRecord | undefined)[]> {
+  rows(id: string, serviceIds: readonly string[]): Promise<FoundRow[]> {
     return loadRows(this.store, id, serviceIds);
   }
 
@@ -69,8 +73,13 @@ export class Outbox extends Records {
    * those recipients once more.
    */
   async removePruned(id: string): Promise<void> {
-    for await (const page of this.pages(id)) {
-      await this.commit(page.map(({ serviceId, row }) => prunedChange(id, serviceId, row)));
+    for await (const { rows, damaged } of this.pages(id)) {
+      await this.commit([
+        ...rows.map(({ serviceId, row }) => prunedChange(id, serviceId, row)),
+        ...damaged.flatMap(({ serviceId, error }) =>
+          serviceId === undefined ? [] : [prunedChange(id, serviceId, error)],
+        ),
+      ]);
     }
     await this.commit([broadcastChange(id, null)]);
   }

@@ -58,7 +58,7 @@ export class OutcomeWriter {
     if (learned.size === 0) return outbox.commit(this.#rowChanges(notes));
     const serviceIds = [...learned.keys()];
     return locks.with(serviceIds, async () => {
-      const contacts = await outbox.contacts(serviceIds);
+      const contacts = await outbox.readableContacts(serviceIds);
       const updates = serviceIds.flatMap((serviceId, i): Change[] => {
         const contact = contacts[i];
         const access = learned.get(serviceId);

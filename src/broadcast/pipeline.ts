@@ -16,6 +16,7 @@ import type { Recipients } from './options.js';
 import {
   DeliveryRows,
   acceptedStatus,
+  damagedStep,
   failure,
   type Counts,
   type Delivery,
@@ -84,6 +85,8 @@ export class Pipeline {
   /** Recipients known so far. */
   recipientCount = 0;
   ingested = false;
+  /** Damaged rows that do not say whose they are. */
+  #namelessRows = 0;
 
   constructor(options: PipelineOptions) {
     const { id, record, context, maxLive } = options;
@@ -185,7 +188,11 @@ export class Pipeline {
       (this.#record.recipients ?? 0) + this.#record.invalidRecipients,
     );
     if (outcomes === expected) return;
-    const message = `end the broadcast: the store has ${outcomes} outcomes for ${expected} recipients`;
+    const nameless =
+      this.#namelessRows === 0
+        ? ''
+        : `; ${this.#namelessRows} records are damaged and name no recipient: broadcast() it again with all recipients`;
+    const message = `end the broadcast: the store has ${outcomes} outcomes for ${expected} recipients${nameless}`;
     throw new SealcastError('ERR_STORE_FAILED', message);
   }
 
@@ -203,8 +210,11 @@ export class Pipeline {
       queue.end();
     });
     try {
-      for await (const { added, invalid } of ingest(id, recipients, context.outbox, signal)) {
+      const batches = ingest(id, recipients, context.outbox, signal);
+      for await (const { added, damaged, invalid } of batches) {
         signal.throwIfAborted();
+        for (const { serviceId, error } of damaged)
+          await this.#failDamaged(serviceId, error, isNew);
         for (const { index, given } of invalid) await this.#refuse(index, given);
         if (!isNew) continue;
         this.recipientCount += added.length;
@@ -255,13 +265,34 @@ export class Pipeline {
     await this.#deliver({ recipient: given, status: 'failed', error });
   }
 
-  /** Resumes the deliveries of the outbox, and counts the ones that have ended. */
+  /**
+   * Ends a delivery whose row is damaged, and that is named by the caller alone: the row may not
+   * say whose it is. Unless the broadcast is new, the outbox is counted afterwards.
+   */
+  async #failDamaged(serviceId: string, error: SealcastError, isNew: boolean): Promise<void> {
+    this.#rows.begin(serviceId, error);
+    const delivery = await this.#saveEnd(serviceId, { ...failure(error), attempts: 0 });
+    if (isNew) {
+      this.recipientCount += 1;
+      await this.#deliver(delivery);
+    } else await this.#options.stream.push(delivery);
+  }
+
+  /**
+   * Resumes the deliveries of the outbox, and counts the ones that have ended. One whose row is
+   * damaged ends as failed; where the row does not say whose it is, its outcome is missing in the
+   * end.
+   */
   async #resumeOutbox(): Promise<void> {
     const { id, context } = this.#options;
-    for await (const page of context.outbox.pages(id)) {
-      this.recipientCount += page.length;
+    for await (const { rows, damaged } of context.outbox.pages(id)) {
+      this.recipientCount += rows.length + damaged.length;
       const open: string[] = [];
-      for (const { serviceId, row } of page) {
+      for (const { serviceId } of damaged) {
+        if (serviceId === undefined) this.#namelessRows += 1;
+        else open.push(serviceId);
+      }
+      for (const { serviceId, row } of rows) {
         if (row.state === 'done') this.counts[row.status] += 1;
         else open.push(serviceId);
       }
@@ -319,7 +350,17 @@ export class Pipeline {
     serviceId: string,
     begin: () => DeliveryStep | Promise<DeliveryStep>,
   ): Promise<void> {
-    const dispatched = await this.#sender.dispatch(serviceId, await begin());
+    const first = await firstStep(begin);
+    const dispatched = await this.#sender.dispatch(serviceId, first);
+    const delivery = await this.#saveEnd(serviceId, dispatched);
+    await this.#deliver(delivery);
+    this.#options.context.onPartEnded?.(serviceId);
+    // Not before: a delivery that no iteration takes keeps its slot.
+    this.#live.release();
+  }
+
+  /** Puts the end of a delivery on the disk. */
+  async #saveEnd(serviceId: string, dispatched: Dispatched): Promise<Delivery> {
     const { status, error } = dispatched;
     const delivery: Delivery = {
       recipient: serviceId,
@@ -329,10 +370,7 @@ export class Pipeline {
     this.#options.stream.writing(serviceId);
     await this.#outcomes.record(delivery, dispatched.sealedWith);
     this.#publish(dispatched);
-    await this.#deliver(delivery);
-    this.#options.context.onPartEnded?.(serviceId);
-    // Not before: a delivery that no iteration takes keeps its slot.
-    this.#live.release();
+    return delivery;
   }
 
   async #deliver(delivery: Delivery): Promise<void> {
@@ -359,5 +397,14 @@ export class Pipeline {
         this.#running.delete(tracked);
       });
     this.#running.add(tracked);
+  }
+}
+
+/** First step of a delivery; its end where the store has something of the recipient damaged. */
+async function firstStep(begin: () => DeliveryStep | Promise<DeliveryStep>): Promise<DeliveryStep> {
+  try {
+    return await begin();
+  } catch (error) {
+    return damagedStep(error);
   }
 }

@@ -1,6 +1,7 @@
 import type { RecipientLocks } from '../session/recipient-locks.js';
 import type { Telemetry } from '../runtime/telemetry.js';
 import { SealcastError } from '../errors.js';
+import { isDamaged } from '../store/damage.js';
 import type { MeasuredClock } from '../util/service-clock.js';
 import type { BroadcastIndex, IndexedBroadcast } from './broadcast-index.js';
 import { changeBroadcast } from './broadcast-records.js';
@@ -107,7 +108,10 @@ export class Pruner {
     let newestMs = 0;
     const old: IndexedBroadcast[] = [];
     const leftOver: IndexedBroadcast[] = [];
-    for await (const { id, record } of outbox.broadcasts()) {
+    for await (const found of outbox.broadcasts()) {
+      // Of a damaged one neither its age nor its end is known: it stays.
+      if ('error' in found) continue;
+      const { id, record } = found;
       const broadcast = { id, timestamp: record.timestamp };
       newestMs = Math.max(newestMs, record.createdAtMs, record.finishedAtMs);
       if (record.state === 'pruned') leftOver.push(broadcast);
@@ -149,6 +153,9 @@ export class Pruner {
         const isOver = record?.state === 'finished' || record?.state === 'pruned';
         if (this.#stopped || record === undefined || !isOver) return undefined;
         return { ...record, state: 'pruned' };
+      }).catch((error: unknown) => {
+        if (isDamaged(error)) return false;
+        throw error;
       });
       if (!isMarked) return;
       await outbox.removePruned(broadcast.id);

@@ -5,6 +5,7 @@ import type { Refusal } from '../transport/transport.js';
 import type { BroadcastContext } from './context.js';
 import {
   accepted,
+  damagedStep,
   deniedError,
   failure,
   type DeliveryStep,
@@ -65,7 +66,6 @@ export class DeliverySender {
 
   /** Takes a delivery from its first step to its end; rejects when the broadcast cannot go on. */
   async dispatch(serviceId: string, first: DeliveryStep): Promise<Dispatched> {
-    const { id, context, sessions } = this.#options;
     const tries: Tries = {
       sends: 0,
       repairs: 0,
@@ -73,6 +73,15 @@ export class DeliverySender {
       waited: new WaitedRefusals(),
       failures: new RecipientFailures(this.#taken),
     };
+    try {
+      return await this.#run(serviceId, first, tries);
+    } catch (error) {
+      return { ...damagedStep(error), attempts: tries.sends };
+    }
+  }
+
+  async #run(serviceId: string, first: DeliveryStep, tries: Tries): Promise<Dispatched> {
+    const { id, context, sessions } = this.#options;
     let step = first;
     let delivery: EncryptedDelivery | undefined;
     for (;;) {

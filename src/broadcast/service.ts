@@ -12,6 +12,7 @@ import { OwnDeviceSender } from '../runtime/own-device-sender.js';
 import { SendGuard } from '../runtime/send-guard.js';
 import type { SealcastError } from '../errors.js';
 import { refuse } from '../sealer/options.js';
+import { isDamaged } from '../store/damage.js';
 import type { Sealer } from '../sealer/sealer.js';
 import { dryRunContext } from './dry-run.js';
 import type {
@@ -186,15 +187,32 @@ export class BroadcastService {
   async resumeAll(signal: AbortSignal | undefined): Promise<ResumedBroadcast[]> {
     const unfinished: string[] = [];
     const untold: string[] = [];
-    for await (const { id, record } of this.#context.outbox.broadcasts()) {
-      if (record.state !== 'finished') unfinished.push(id);
-      else if (record.transcript === 'due') untold.push(id);
+    const damaged = new Map<string, SealcastError>();
+    for await (const found of this.#context.outbox.broadcasts()) {
+      const { id } = found;
+      if ('error' in found) {
+        damaged.set(id, found.error);
+        unfinished.push(id);
+      } else if (found.record.state !== 'finished') unfinished.push(id);
+      else if (found.record.transcript === 'due') untold.push(id);
     }
     for (const id of untold) await this.#tellOwnDevices(id, signal);
     const resumed: ResumedBroadcast[] = [];
     for (const id of unfinished) {
+      const error = damaged.get(id);
+      if (error !== undefined) {
+        resumed.push({ id, status: 'failed', error });
+        continue;
+      }
       // While the ones before it were finished, another call may have resumed it, or finished it.
-      const record = await this.#context.outbox.broadcast(id);
+      const record = await this.#context.outbox.broadcast(id).catch((error: unknown) => {
+        if (isDamaged(error)) return error;
+        throw error;
+      });
+      if (record instanceof Error) {
+        resumed.push({ id, status: 'failed', error: record });
+        continue;
+      }
       if (record === undefined || record.state === 'finished' || this.#runs.hasUsersRun(id))
         continue;
       if (needsRecipients(record)) resumed.push({ id, status: 'needs-recipients' });

@@ -336,6 +336,7 @@ export class SessionManager {
       outbox.rows(this.#id, [serviceId]),
     ]);
     if (contact.blocked) return failure(blockedError(serviceId));
+    if (row instanceof SealcastError) return failure(row);
     if (row?.state !== 'encrypted' || !this.#encryptor.isUsable(contact, row)) {
       resends.answering(this.#id, serviceId);
       return this.establish(serviceId);

@@ -67,7 +67,7 @@ export class BlockedList {
 
   async #applyTo(serviceIds: readonly string[], blocked: ReadonlySet<string>): Promise<void> {
     await this.#runtime.locks.with(serviceIds, async () => {
-      const contacts = await this.#records.contacts(serviceIds);
+      const contacts = await this.#records.readableContacts(serviceIds);
       const changes = serviceIds.flatMap((serviceId, i) => {
         const contact = contacts[i];
         if (contact === undefined) return [];

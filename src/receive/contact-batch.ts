@@ -1,6 +1,11 @@
 import { onSealedReceived } from '../access/access-mode.js';
 import { isOtherIdentity, onIdentityKey } from '../access/contact-identity.js';
-import { contactChange, type ContactRecord } from '../store/tables/contacts.js';
+import {
+  contactChange,
+  isReadable,
+  NEW_CONTACT,
+  type ContactRecord,
+} from '../store/tables/contacts.js';
 import type { IdentityKind } from '../store/tables/account.js';
 import { serviceIdIn, sessionChangeAt, sessionKey } from '../store/tables/sessions.js';
 import type { Content } from '../content/index.js';
@@ -22,6 +27,11 @@ const MAX_REGISTRATION_ID = 0x3fff;
 export const MAX_SESSION_BYTES = 1024 * 1024;
 
 interface Entry {
+  /**
+   * Whether the record is damaged. Messages are read as those of a contact that is new; the record
+   * stays as it is, and sends to the contact fail.
+   */
+  readonly isDamaged: boolean;
   readonly before: ContactRecord;
   now: ContactRecord;
   /** Devices whose sessions are with an identity key that the contact no longer has. */
@@ -45,12 +55,13 @@ export class ContactBatch {
   }
 
   static async read(serviceIds: readonly string[], context: ReceiveContext): Promise<ContactBatch> {
-    const contacts = serviceIds.length === 0 ? [] : await context.records.contacts(serviceIds);
+    const contacts = serviceIds.length === 0 ? [] : await context.records.findContacts(serviceIds);
     const entries = serviceIds.flatMap((serviceId, i): [string, Entry][] => {
-      const contact = contacts[i];
-      return contact === undefined
-        ? []
-        : [[serviceId, { before: contact, now: contact, outdated: new Set() }]];
+      const found = contacts[i];
+      if (found === undefined) return [];
+      const isDamaged = !isReadable(found);
+      const contact = isDamaged ? NEW_CONTACT : found;
+      return [[serviceId, { isDamaged, before: contact, now: contact, outdated: new Set() }]];
     });
     return new ContactBatch(context, new Map(entries));
   }
@@ -172,8 +183,8 @@ export class ContactBatch {
     const sessions = [...this.#sessions].map(([address, record]) =>
       sessionChangeAt(address, record),
     );
-    const contacts = [...this.#entries].flatMap(([serviceId, { before, now }]) =>
-      now === before ? [] : [contactChange(serviceId, now)],
+    const contacts = [...this.#entries].flatMap(([serviceId, { isDamaged, before, now }]) =>
+      isDamaged || now === before ? [] : [contactChange(serviceId, now)],
     );
     const pniSessions = [...this.#pniSessions].map(([address, record]) =>
       sessionChangeAt(address, record, 'pni'),
@@ -204,7 +215,8 @@ export class ContactBatch {
   news(): (() => void)[] {
     const { events, policies, telemetry } = this.#context;
     const news: (() => void)[] = [];
-    for (const [serviceId, { before, now }] of this.#entries) {
+    for (const [serviceId, { isDamaged, before, now }] of this.#entries) {
+      if (isDamaged) continue;
       if (now.profileKey !== before.profileKey)
         news.push(() => events.emit('profileKey', { serviceId }));
       const { expireTimer, expireTimerVersion } = now;

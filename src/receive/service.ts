@@ -5,7 +5,7 @@ import type { RuntimeOptions, Policies } from '../runtime/options.js';
 import { PreKeys } from '../account/prekeys/manager.js';
 import { Records } from '../runtime/records.js';
 import { Semaphore } from '../util/semaphore.js';
-import { decodeContent, sentTranscriptOf } from '../content/index.js';
+import { decodeContent, sentTranscriptOf, type Content } from '../content/index.js';
 import { SealcastError } from '../errors.js';
 import { refuse, viewOf } from '../sealer/options.js';
 import type { AccountTransport } from '../transport/account-transport.js';
@@ -184,9 +184,14 @@ export class ReceiveService {
     for await (const { key, batch, row } of inbox.messages()) {
       if (slicer.isOver) await slicer.next();
       this.#nextBatch = Math.max(this.#nextBatch, batch + 1);
+      if (row === undefined) continue;
       const { content, groupId, ...facts } = row;
       const contentBytes = Uint8Array.from(content);
-      const decoded = facts.envelopeType === 'receipt' ? {} : decodeContent(contentBytes);
+      const decoded = facts.envelopeType === 'receipt' ? {} : contentOf(contentBytes);
+      if (decoded === undefined) {
+        inbox.noteDamaged(key);
+        continue;
+      }
       // Other accounts' sync messages are not in the inbox, but those that version 0.1 took.
       const isOwn = facts.sender === this.runtime.account.aci;
       const sentTranscript = isOwn ? sentTranscriptOf(decoded) : undefined;
@@ -203,7 +208,7 @@ export class ReceiveService {
     }
     for await (const { key, batch, row } of inbox.retries()) {
       this.#nextBatch = Math.max(this.#nextBatch, batch + 1);
-      this.#retries.add(key, row);
+      if (row !== undefined) this.#retries.add(key, row);
     }
   }
 
@@ -393,6 +398,15 @@ export class ReceiveService {
     this.#endSkews?.();
     await this.#blockedList.close();
     await this.runtime.release();
+  }
+}
+
+/** Decodes a stored Content; undefined where it is damaged. */
+function contentOf(bytes: Uint8Array<ArrayBuffer>): Content | undefined {
+  try {
+    return decodeContent(bytes);
+  } catch {
+    return undefined;
   }
 }
 

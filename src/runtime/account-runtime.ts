@@ -7,6 +7,7 @@ import { checkSealerOptions, refuse } from '../sealer/options.js';
 import { Sealer } from '../sealer/sealer.js';
 import type { AccountRecord } from '../store/tables/account.js';
 import { loadOwnSync } from '../store/tables/own-sync.js';
+import { DamageLog } from '../store/damage.js';
 import type { Store } from '../store/store.js';
 import { checkedTransport } from '../transport/checked-transport.js';
 import type { MeasuredClock } from '../util/service-clock.js';
@@ -20,6 +21,7 @@ import { ResendQueue } from './resend-queue.js';
 import { SealQueue } from './seal-queue.js';
 import { ServiceTime } from './service-time.js';
 import { Emitter } from '../util/event-relay.js';
+import type { Telemetry } from './telemetry.js';
 import { claimStore, releaseStore } from './store-claims.js';
 
 /** Blocks contacts, and replaces the profile key that a blocked contact may have. */
@@ -103,6 +105,8 @@ export class AccountRuntime {
   #account: AccountRecord;
   #blocker: ContactBlocker | undefined;
   #follower: PrimaryFollower | undefined;
+  /** Ends the telemetry of damaged records. */
+  readonly #endDamage: () => void;
 
   private constructor(
     options: RuntimeOptions,
@@ -122,6 +126,7 @@ export class AccountRuntime {
     void this.sessionClient.warmUp();
     this.seals = new SealQueue(this.sealer);
     this.resends = new ResendQueue(store);
+    this.#endDamage = watchDamage(store, telemetry);
     this.certificates = new SenderCertificateCache({
       source: certificateSource({ store, transport, ownAci: account.aci, includePhoneNumber }),
       trustRoots,
@@ -346,6 +351,7 @@ export class AccountRuntime {
   }
 
   async #end(): Promise<void> {
+    this.#endDamage();
     await this.#follower?.close();
     this.profileKey.close();
     this.time.close();
@@ -353,6 +359,22 @@ export class AccountRuntime {
     await this.locks.close(LOCKS_WHILE_ASKING);
     await this.sealer.close();
   }
+}
+
+/**
+ * Publishes damaged records that are found in the store.
+ *
+ * @returns a call that ends it.
+ */
+function watchDamage(store: Store, telemetry: Telemetry): () => void {
+  /** Count at which a table gets its next line: a broken disk may have damaged thousands. */
+  const nextLine = new Map<string, number>();
+  return DamageLog.of(store).subscribe(({ table, records }) => {
+    telemetry.publish('store:damaged', { table, records });
+    if (records < (nextLine.get(table) ?? 1)) return;
+    nextLine.set(table, 10 * records);
+    telemetry.log.warn({ table, records }, 'read store: damaged records are left out');
+  });
 }
 
 function checkSame(opened: RuntimeOptions, { transport, trustRoots }: RuntimeOptions): void {

@@ -260,7 +260,7 @@ export class PrimaryWatch implements PrimaryFollower {
     for (let at = 0; at < serviceIds.length; at += CHUNK_CONTACTS) {
       const chunk = serviceIds.slice(at, at + CHUNK_CONTACTS);
       await this.#runtime.locks.with(chunk, async () => {
-        const contacts = await this.#records.contacts(chunk);
+        const contacts = await this.#records.readableContacts(chunk);
         const changes = chunk.flatMap((serviceId, i) => {
           const contact = contacts[i];
           const told = stored.get(serviceId);

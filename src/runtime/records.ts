@@ -1,6 +1,11 @@
 import { onTimePassed } from '../access/access-mode.js';
 import { SealcastError } from '../errors.js';
-import { loadContacts, type ContactRecord } from '../store/tables/contacts.js';
+import {
+  findContacts,
+  isReadable,
+  type ContactRecord,
+  type FoundContact,
+} from '../store/tables/contacts.js';
 import { loadSessions, sessionChange, sessionKey } from '../store/tables/sessions.js';
 import type { Change, Store } from '../store/store.js';
 import type { Clock } from '../util/clock.js';
@@ -34,17 +39,28 @@ export class Records {
     }
   }
 
-  async contacts(serviceIds: readonly string[]): Promise<ContactRecord[]> {
-    const contacts = await loadContacts(this.store, serviceIds);
+  /** Loads contacts; an error in place of each whose record is damaged. */
+  async findContacts(serviceIds: readonly string[]): Promise<FoundContact[]> {
+    const contacts = await findContacts(this.store, serviceIds);
     const nowMs = this.#clock.now();
-    return contacts.map((contact) => onTimePassed(contact, nowMs));
+    return contacts.map((contact) =>
+      isReadable(contact) ? onTimePassed(contact, nowMs) : contact,
+    );
   }
 
+  /** Loads contacts; undefined in place of each whose record is damaged. */
+  async readableContacts(serviceIds: readonly string[]): Promise<(ContactRecord | undefined)[]> {
+    const contacts = await this.findContacts(serviceIds);
+    return contacts.map((contact) => (isReadable(contact) ? contact : undefined));
+  }
+
+  /** @throws SealcastError ERR_STORE_FAILED, with `table`: the contact's record is damaged. */
   async contact(serviceId: string): Promise<ContactRecord> {
-    const [contact] = await this.contacts([serviceId]);
+    const [contact] = await this.findContacts([serviceId]);
     // One key, one value.
     if (contact === undefined)
       throw new SealcastError('ERR_STORE_FAILED', 'the store gave no answer');
+    if (!isReadable(contact)) throw contact;
     return contact;
   }
 

@@ -5,6 +5,7 @@ import {
   type BroadcastRecord,
   type BroadcastState,
 } from '../store/tables/broadcasts.js';
+import { isDamaged } from '../store/damage.js';
 import { loadRows } from '../store/tables/outbox.js';
 import type { Change, Store } from '../store/store.js';
 import { mayHaveArrived, requestedChange, type ResendRequests } from '../broadcast/delivery.js';
@@ -76,19 +77,22 @@ export class ResendQueue implements ResendRequests {
    * The caller holds the recipient's lock and the one of broadcasts' records, commits the changes,
    * and then calls `begin`.
    *
-   * @returns undefined where no message with this timestamp went to the recipient, or the store no
-   *   longer keeps it.
-   * @throws SealcastError ERR_STORE_FAILED
+   * @returns undefined where no message with this timestamp went to the recipient, the store no
+   *   longer keeps it, or the record of the broadcast or of the delivery is damaged.
+   * @throws SealcastError ERR_STORE_FAILED: the store cannot be read.
    */
   async requeue(serviceId: string, timestamp: number): Promise<Requeued | undefined> {
     const found = await this.#find(timestamp);
     if (found === undefined) return undefined;
     const { id, sender } = found;
     const [record, [row]] = await Promise.all([
-      loadBroadcast(this.#store, id),
+      loadBroadcast(this.#store, id).catch((error: unknown) => {
+        if (isDamaged(error)) return undefined;
+        throw error;
+      }),
       loadRows(this.#store, id, [serviceId]),
     ]);
-    if (record === undefined || row === undefined) return undefined;
+    if (record === undefined || row === undefined || row instanceof Error) return undefined;
     if (record.state === 'pruned' || !mayHaveArrived(row)) return undefined;
     // It goes out anyway, with the session as this request leaves it.
     if (row.state === 'queued') return NOTHING;

@@ -79,6 +79,11 @@ export interface Metrics {
    * where it is ahead.
    */
   'clock-skew': { readonly offsetMs: number };
+  /**
+   * A record of the store is damaged, and was left out: its table, and how many of that table were
+   * found since the store was opened.
+   */
+  'store:damaged': { readonly table: string; readonly records: number };
 }
 
 type Name = keyof Metrics;
@@ -97,6 +102,7 @@ const NAMES: NamesOf<Metrics> = {
   resend: true,
   certificate: true,
   'clock-skew': true,
+  'store:damaged': true,
 };
 const CHANNELS = new Map<string, Channel>(
   Object.keys(NAMES).map((name) => [name, channel(`sealcast:${name}`)]),

@@ -21,9 +21,15 @@ export interface CheckedListOptions {
   /** Empty: from the first key on. */
   readonly after: Buffer;
   readonly limit: number;
+  readonly onDamaged: ListOptions['onDamaged'];
 }
 
-const LIST_NAMES = { prefix: true, after: true, limit: true } satisfies NamesOf<ListOptions>;
+const LIST_NAMES = {
+  prefix: true,
+  after: true,
+  limit: true,
+  onDamaged: true,
+} satisfies NamesOf<ListOptions>;
 
 /** @throws SealcastError ERR_INVALID_ARGUMENT, always. `index` names the change or key at fault. */
 export function refuse(field: string, expected: string, index?: number): never {
@@ -108,11 +114,17 @@ export function checkChanges(changes: unknown): CheckedChange[] {
 export function checkListOptions(options: unknown): CheckedListOptions {
   const given = checkObject(options, 'options');
   checkNames(given, LIST_NAMES);
-  const { prefix: givenPrefix, after: givenAfter, limit } = given;
+  const { prefix: givenPrefix, after: givenAfter, limit, onDamaged } = given;
   if (typeof limit !== 'number' || !Number.isInteger(limit) || limit < 1)
     refuse('limit', 'a positive integer');
+  if (onDamaged !== undefined && typeof onDamaged !== 'function') refuse('onDamaged', 'a function');
   const prefix = utf8(givenPrefix ?? '', 'prefix');
-  return { prefix, after: utf8(givenAfter ?? '', 'after'), limit };
+  return {
+    prefix,
+    after: utf8(givenAfter ?? '', 'after'),
+    limit,
+    onDamaged: onDamaged as ListOptions['onDamaged'],
+  };
 }
 
 export function beginsWith(key: Uint8Array, prefix: Uint8Array): boolean {

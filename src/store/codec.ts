@@ -38,6 +38,16 @@ export class RecordType {
   }
 }
 
+/**
+ * Checks a fact that holds for every record that was written.
+ *
+ * @throws SealcastError ERR_STORE_FAILED: it does not hold, so the record is damaged.
+ */
+export function assertWhole(isWhole: boolean, name: string): asserts isWhole {
+  if (!isWhole)
+    throw new SealcastError('ERR_STORE_FAILED', `the store holds a damaged ${name} record`);
+}
+
 /** Names in place of an enum's numbers: `SENDER_KEY` is `sender-key`. */
 export class EnumNames<Name extends string> {
   readonly #what: string;

@@ -45,6 +45,19 @@ export interface ListOptions {
   readonly after?: string;
   /** Largest number of entries. */
   readonly limit: number;
+  /**
+   * Hears of each entry in the range that is left out, because its value cannot be read. A store
+   * that cannot tell never calls it.
+   */
+  readonly onDamaged?: (damaged: DamagedEntry) => void;
+}
+
+/** Entry whose value cannot be read: its bytes were changed, cut short or moved. */
+export interface DamagedEntry {
+  /** Undefined where it is unreadable too. */
+  readonly key: string | undefined;
+  /** Tells the entry from the others of its table, also where its key is not known. */
+  readonly name: string;
 }
 
 /**
@@ -62,6 +75,8 @@ export interface Store extends AsyncDisposable {
   /**
    * @returns values in the order of the keys, undefined where there is none; each is the caller's
    *   own copy.
+   * @throws SealcastError ERR_STORE_FAILED with the name of the table as its `table`: the value of
+   *   one of the keys is damaged.
    * @example
    * const [value] = await store.getMany('contact', [serviceId]);
    */
@@ -73,7 +88,8 @@ export interface Store extends AsyncDisposable {
   /**
    * @returns entries in one order, which stays the same when entries are put in and removed;
    *   `after` continues in it. Entries of table `inbox` are in the order of their keys' UTF-8
-   *   bytes, and so are all entries of a store without `orderOf`.
+   *   bytes, and so are all entries of a store without `orderOf`. Entries whose values are damaged
+   *   are left out, and do not count for `limit`.
    * @example
    * const sessions = await store.list('session', { prefix: `${serviceId}.`, limit: 100 });
    */

@@ -40,16 +40,16 @@ const DONE: OutboxRecord = { state: 'done', status: 'sealed' };
 const rowOf = ({ value }: Change): OutboxRecord | undefined =>
   value === null ? undefined : decodeOutbox(value);
 
-const STATES = ['none', 'queued', 'encrypted', 'done'] as const;
+const STATES = ['none', 'queued', 'encrypted', 'done', 'damaged'] as const;
 const ILLEGAL = undefined;
 /** Every event in every state, in the order of `STATES`. */
 const TABLE: Readonly<Record<DeliveryEvent, readonly (DeliveryState | undefined)[]>> = {
-  added: ['queued', ILLEGAL, ILLEGAL, ILLEGAL],
-  encrypted: [ILLEGAL, 'encrypted', 'encrypted', ILLEGAL],
-  ended: [ILLEGAL, 'done', 'done', ILLEGAL],
-  requested: [ILLEGAL, ILLEGAL, 'queued', 'queued'],
-  overtaken: [ILLEGAL, 'queued', 'queued', ILLEGAL],
-  pruned: [ILLEGAL, 'none', 'none', 'none'],
+  added: ['queued', ILLEGAL, ILLEGAL, ILLEGAL, ILLEGAL],
+  encrypted: [ILLEGAL, 'encrypted', 'encrypted', ILLEGAL, ILLEGAL],
+  ended: [ILLEGAL, 'done', 'done', ILLEGAL, 'done'],
+  requested: [ILLEGAL, ILLEGAL, 'queued', 'queued', ILLEGAL],
+  overtaken: [ILLEGAL, 'queued', 'queued', ILLEGAL, ILLEGAL],
+  pruned: [ILLEGAL, 'none', 'none', 'none', 'none'],
 };
 const CASES = (Object.keys(TABLE) as DeliveryEvent[]).flatMap((event) =>
   STATES.map((from, i) => ({ event, from, to: TABLE[event][i] })),

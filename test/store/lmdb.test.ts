@@ -13,12 +13,14 @@ import { dirname, join } from 'node:path';
 import { gunzipSync } from 'node:zlib';
 import {
   openStore,
+  type DamagedEntry,
   type SealcastError,
   type Store,
   type StoreOptions,
   type TableName,
 } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { DamageLog } from '#dist/src/store/damage.js';
 import { openLmdbStore } from '#dist/src/store/lmdb/open.js';
 import { ManualClock } from '../fakes/manual-clock.js';
 import { refusedField } from '../harness/refusals.js';
@@ -338,9 +340,13 @@ describe('encryption', () => {
     const again = await open({ encryptionKey: KEY });
     expect(await again.getMany('contact', ['a'])).toEqual([marked()]);
     const error = await refusal(again.getMany('session', ['a']));
-    expect(await refusal(again.list('session', { limit: 5 }))).toMatchObject({
-      code: 'ERR_STORE_FAILED',
-    });
+    expect(error).toMatchObject({ table: 'session' });
+    const damaged: (string | undefined)[] = [];
+    const onDamaged = ({ key: known }: DamagedEntry): void => void damaged.push(known);
+    const listed = await again.list('session', { limit: 5, onDamaged });
+    const others = changes.filter(({ table, key }) => table === 'session' && key !== 'a');
+    expect(listed.map(({ key: known }) => known)).toEqual(others.map(({ key }) => key));
+    expect(damaged).toHaveLength(1);
     return error;
   }
   interface Tampered {
@@ -438,6 +444,34 @@ describe('an encrypted store of schema 1, which kept its keys as they are', () =
         if (table === 'inbox') expect(kept).toEqual(keys);
         else expect(kept.filter((key) => keys.some((clear) => key.includes(clear)))).toEqual([]);
       }
+    });
+  });
+
+  test('opens with one damaged record in each table: they are moved unchanged, and keep nothing else', async () => {
+    const damagedBytes = Buffer.of(0xff);
+    await withRawStore(path, async (raw) => {
+      for (const [table, [first]] of tables)
+        await raw.table(table).put(Buffer.from(first!), damagedBytes);
+    });
+    const store = await open({ encryptionKey });
+    for (const [table, [first, ...others]] of tables) {
+      expect(await store.getMany(table, others)).toEqual(others.map((key) => valueOf(table, key)));
+      const listed = await store.list(table, { limit: 1000 });
+      expect(new Set(listed.map(({ key }) => key))).toEqual(new Set(others));
+      expect(await refusal(store.getMany(table, [first!]))).toMatchObject({
+        code: 'ERR_STORE_FAILED',
+        table,
+      });
+      expect(DamageLog.of(store).countOf(table)).toBe(1);
+    }
+    const places = tables.map(([table, [first]]): [TableName, Buffer] => [
+      table,
+      table === 'inbox' ? Buffer.from(first!) : keptKey(store, table, first!),
+    ]);
+    await store.close();
+    await withRawStore(path, (raw) => {
+      for (const [table, place] of places)
+        expect(raw.table(table).get(place)).toEqual(damagedBytes);
     });
   });
 

@@ -8,6 +8,7 @@ import { USMC_TYPE, encodeUsmc } from '../../content/index.js';
 import { SealcastError } from '../../errors.js';
 import { serviceWaitMs } from '../../util/service-wait.js';
 import type { ContactRecord, Device } from '../../store/tables/contacts.js';
+import { isDamaged } from '../../store/damage.js';
 import type { RetryRecord } from '../../store/tables/inbox.js';
 import type {
   OutboundMessage,
@@ -283,10 +284,13 @@ function againAfter(refusal: Refusal, refusals: number): Again {
 }
 
 /**
- * Gives up a request that the transport cannot process: it never will. Any other error is no fault
- * of the request's, and is thrown again.
+ * Gives up a request that never will be sent.
+ *
+ * The transport cannot process it, or the recipient's record is damaged. Any other error is no
+ * fault of the request's, and is thrown again.
  */
 function endingOf(error: unknown): Ended {
+  if (isDamaged(error)) return { status: 'gave-up', attempts: 0 };
   if (error instanceof SealcastError && error.code === 'ERR_INVALID_ARGUMENT')
     return { status: 'gave-up', attempts: 1 };
   throw error;

@@ -3,7 +3,7 @@ import {
   LibSignalErrorBase,
   PreKeySignalMessage,
   ProtocolAddress,
-  SessionRecord,
+  type SessionRecord,
   SignalMessage,
   signalDecrypt,
   signalDecryptPreKey,
@@ -19,7 +19,7 @@ import {
   unpack,
 } from '../protocol.js';
 import { TaskKyberPreKeys, TaskPreKeys, TaskSignedPreKeys } from './task-prekeys.js';
-import { SenderIdentities, TaskSession } from './task-stores.js';
+import { SenderIdentities, sessionOf, TaskSession } from './task-stores.js';
 
 /** A sender's device, and what its messages make of its session. */
 interface Sender {
@@ -152,8 +152,7 @@ class Decryption {
   }
 
   #read(index: number): SessionRecord | null {
-    const bytes = this.#recordBytes[index];
-    return bytes === undefined ? null : SessionRecord.deserialize(bytes);
+    return sessionOf(this.#recordBytes[index]);
   }
 
   result(): Pick<

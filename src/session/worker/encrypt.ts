@@ -6,7 +6,6 @@ import {
   PreKeyBundle,
   ProtocolAddress,
   PublicKey,
-  SessionRecord,
   processPreKeyBundle,
   signalEncrypt,
   type PrivateKey,
@@ -22,7 +21,7 @@ import {
   pack,
   unpack,
 } from '../protocol.js';
-import { TaskIdentities, TaskSession } from './task-stores.js';
+import { sessionOf, TaskIdentities, TaskSession } from './task-stores.js';
 
 /** As `CiphertextMessage.type()` numbers it. */
 const PREKEY_TYPE: number = CiphertextMessageType.PreKey;
@@ -123,7 +122,7 @@ class Encryption {
         throw new Error('the request is incomplete');
       identities.trust(identityKey);
       const address = ProtocolAddress.new(serviceId, deviceId);
-      sessions.begin(bytes === undefined ? null : SessionRecord.deserialize(bytes));
+      sessions.begin(sessionOf(bytes));
       if (renewal !== undefined && this.#isWanted(renewal)) {
         failed = 'bad-bundle';
         const bundle = bundleOf(renewal.bundle, identityKey);

@@ -5,8 +5,21 @@ import {
   type PrivateKey,
   type ProtocolAddress,
   type PublicKey,
-  type SessionRecord,
+  SessionRecord,
 } from '@signalapp/libsignal-client';
+
+/**
+ * Session of a stored record; null where there is none. One that cannot be read is none: the
+ * ratchet in it is lost, and a prekey message or a bundle begins another.
+ */
+export function sessionOf(record: Uint8Array<ArrayBuffer> | undefined): SessionRecord | null {
+  if (record === undefined) return null;
+  try {
+    return SessionRecord.deserialize(record);
+  } catch {
+    return null;
+  }
+}
 
 /** The one session that a task is about. */
 export class TaskSession extends SessionStore {

@@ -133,17 +133,16 @@ export class EncryptedEntries implements Entries {
     return { start: from, prefix: start, isMeant };
   }
 
-  /** @returns an entry of schema 1, which stored keys unchanged, in its place and form of today. */
-  moved(
-    table: TableName,
-    key: Buffer,
-    kept: Uint8Array,
-  ): { readonly keptKey: Buffer; readonly kept: Buffer } {
+  /**
+   * @returns the value of an entry of schema 1, which stored keys unchanged, in its form of today.
+   * @throws SealcastError ERR_STORE_FAILED: it is damaged.
+   */
+  moved(table: TableName, key: Buffer, kept: Uint8Array): Buffer {
     const value = this.#values.open(table, key, kept);
     const keptKey = this.keptKey(table, key);
     const target = Buffer.alloc(this.keptBytes(table, key, value));
     this.seal(table, key, keptKey, value, target);
     value.fill(0);
-    return { keptKey, kept: target };
+    return target;
   }
 }

@@ -2,7 +2,7 @@ import { createHmac, type KeyObject } from 'node:crypto';
 import { LruMap } from '../../util/lru-map.js';
 
 /** Bytes of the HMAC: enough that no two segments of a store collide. */
-const HASH_BYTES = 16;
+export const HASH_BYTES = 16;
 /**
  * Most segments of a key; the text behind the last of them is one more.
  *

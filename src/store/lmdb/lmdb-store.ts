@@ -27,7 +27,9 @@ import {
 } from './meta.js';
 import { PrefetchQueue } from './prefetch-queue.js';
 import { ONE_RECORD, sizeOf, type DataFileRoom } from './file-room.js';
-import type { Change, ListOptions, Store, StoreEntry, TableName } from '../store.js';
+import { isDamaged } from '../damage.js';
+import type { findKey as FindKey } from './lost-keys.js';
+import type { Change, DamagedEntry, ListOptions, Store, StoreEntry, TableName } from '../store.js';
 
 /** Table of LMDB. Keys are bytes, so that LMDB's order is that of UTF-8, and so are values. */
 export type Table = Database<Uint8Array, Buffer>;
@@ -77,6 +79,8 @@ export interface OpenLmdb extends LmdbEnv {
   readonly epoch: number;
   readonly owner: WriterOwner;
   readonly entries: Entries;
+  /** Passed in: loading it loads all code that reads records. */
+  readonly findKey: typeof FindKey;
 }
 
 /** {@link Store} over LMDB. */
@@ -147,20 +151,37 @@ export class LmdbStore implements Store {
     const checked = checkListOptions(options);
     const { entries } = this.#lmdb;
     const { prefix, start, isMeant } = entries.rangeOf(name, checked);
-    const read = this.#read(() => {
+    const { listed, damaged } = this.#read(() => {
       const listed: StoreEntry[] = [];
+      const damaged: DamagedEntry[] = [];
       for (const { key, value } of this.#table(name).getRange({
         ...(start.length > 0 && { start }),
       })) {
         if (listed.length === checked.limit || !beginsWith(key, prefix)) break;
-        const entry = entries.open(name, key, value);
-        if (isMeant === undefined || isMeant(entry.key)) listed.push(entry);
+        const entry = this.#openEntry(name, key, value);
+        if ('value' in entry) {
+          if (isMeant === undefined || isMeant(entry.key)) listed.push(entry);
+        } else if (isMeant === undefined || entry.key === undefined || isMeant(entry.key))
+          damaged.push(entry);
       }
-      return listed;
+      return { listed, damaged };
     });
+    for (const entry of damaged) checked.onDamaged?.(entry);
     // A caller that pages through a table in a loop would otherwise leave the event loop no turn at
     // all. Reads by key have waited for another thread already.
-    return nextTurn(read);
+    return nextTurn(listed);
+  }
+
+  /** Opens an entry, or says what is known of it where it is damaged. */
+  #openEntry(name: TableName, keptKey: Uint8Array, kept: Uint8Array): StoreEntry | DamagedEntry {
+    const { entries, tables, findKey } = this.#lmdb;
+    try {
+      return entries.open(name, keptKey, kept);
+    } catch (error) {
+      if (!isDamaged(error)) throw error;
+      // A copy: reads that look for the key use lmdb's buffers, too.
+      return findKey(name, Buffer.from(keptKey), { tables, entries });
+    }
   }
 
   async commit(changes: readonly Change[]): Promise<void> {

@@ -1,7 +1,9 @@
 import type { RootDatabase } from 'lmdb';
 import { TABLES, type TableName } from '../store.js';
+import { isDamaged } from '../damage.js';
 import { migrateBroadcast } from '../tables/broadcasts.js';
 import { EncryptedEntries, type Entries } from './entries.js';
+import { findKey } from './lost-keys.js';
 import { sizeOf, type DataFileRoom } from './file-room.js';
 import { TABLE_OPTIONS, type Table } from './lmdb-store.js';
 import { readSchema, SCHEMA_VERSION, type Meta } from './meta.js';
@@ -34,22 +36,48 @@ export async function reserveForMigration(
   await room.reserve(sizeOf(changes));
 }
 
+/** Record that a migration could not read, and has left as it was. */
+export interface DamagedRecord {
+  readonly table: TableName;
+  /** As the store counts it later: its key, or the stored form of it in hex. */
+  readonly name: string;
+}
+
 /**
  * Migrates entries from an older schema to that of today, all of them or none.
  *
- * It runs within the transaction that opens the store.
+ * It runs within the transaction that opens the store. Bytes that are damaged are kept unchanged,
+ * under their new key where keys are hashed: one damaged record keeps no other from its new form.
+ *
+ * @returns the damaged records.
  */
 export function migrate(
   schema: number,
   tables: Readonly<Record<TableName, Table>>,
   entries: Entries,
-): void {
-  if (schema < 2 && entries instanceof EncryptedEntries) hashKeys(tables, entries);
-  if (schema < 3) migrateBroadcasts(tables.broadcast, entries);
+): readonly DamagedRecord[] {
+  const damaged: DamagedRecord[] = [];
+  if (schema < 2 && entries instanceof EncryptedEntries) damaged.push(...hashKeys(tables, entries));
+  if (schema < 3) damaged.push(...migrateBroadcasts(tables, entries));
+  return damaged;
+}
+
+/** @returns undefined where the bytes are damaged. */
+function unlessDamaged<Result>(read: () => Result): Result | undefined {
+  try {
+    return read();
+  } catch (error) {
+    if (!isDamaged(error)) throw error;
+    return undefined;
+  }
 }
 
 /** Hashes the keys of an encrypted store, which schema 1 stored unchanged. */
-function hashKeys(tables: Readonly<Record<TableName, Table>>, entries: EncryptedEntries): void {
+function hashKeys(
+  tables: Readonly<Record<TableName, Table>>,
+  entries: EncryptedEntries,
+): DamagedRecord[] {
+  const damaged: DamagedRecord[] = [];
   for (const name of TABLES) {
     const table = tables[name];
     // All keys first: the iteration would find those that are put in meanwhile, too.
@@ -57,21 +85,37 @@ function hashKeys(tables: Readonly<Record<TableName, Table>>, entries: Encrypted
       const keyBytes = Buffer.from(key);
       const kept = table.get(keyBytes);
       if (kept === undefined) continue;
-      const moved = entries.moved(name, keyBytes, kept);
-      if (moved.keptKey.equals(keyBytes)) continue;
+      const moved = unlessDamaged(() => entries.moved(name, keyBytes, kept));
+      if (moved === undefined) damaged.push({ table: name, name: keyBytes.toString() });
+      const keptKey = entries.keptKey(name, keyBytes);
+      if (keptKey.equals(keyBytes)) continue;
+      // A copy: `kept` is a view that the next write may change.
+      const target = moved ?? Buffer.from(kept);
       table.removeSync(keyBytes);
-      table.putSync(moved.keptKey, moved.kept);
+      table.putSync(keptKey, target);
     }
   }
+  return damaged;
 }
 
 /** Converts broadcasts: until schema 3 a record had only the text, in place of a Content. */
-function migrateBroadcasts(table: Table, entries: Entries): void {
+function migrateBroadcasts(
+  tables: Readonly<Record<TableName, Table>>,
+  entries: Entries,
+): DamagedRecord[] {
+  const table = tables.broadcast;
+  const damaged: DamagedRecord[] = [];
   for (const found of [...table.getKeys()]) {
     const keptKey = Buffer.from(found);
     const kept = table.get(keptKey);
     if (kept === undefined) continue;
-    const { key, value } = entries.open('broadcast', keptKey, kept);
+    const entry = unlessDamaged(() => entries.open('broadcast', keptKey, kept));
+    if (entry === undefined) {
+      const { name } = findKey('broadcast', keptKey, { tables, entries });
+      damaged.push({ table: 'broadcast', name });
+      continue;
+    }
+    const { key, value } = entry;
     const migrated = migrateBroadcast(value);
     if (migrated === undefined) continue;
     const keyBytes = Buffer.from(key);
@@ -79,4 +123,5 @@ function migrateBroadcasts(table: Table, entries: Entries): void {
     entries.seal('broadcast', keyBytes, keptKey, migrated, target);
     table.putSync(keptKey, target);
   }
+  return damaged;
 }

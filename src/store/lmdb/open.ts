@@ -6,6 +6,7 @@ import { SYSTEM_CLOCK } from '../../util/clock.js';
 import { requireCodeGeneration } from '../../util/code-generation.js';
 import { checkNames, type NamesOf } from '../../util/known-names.js';
 import { checkObject, refuse, storeFailed, storeLocked } from '../checks.js';
+import { DamageLog } from '../damage.js';
 import { ENCRYPTION_KEY_BYTES, importEncryptionKey } from './value-cipher.js';
 import { EncryptedEntries, PLAIN_ENTRIES } from './entries.js';
 import { prepareDirectory, syncDirectory } from './files.js';
@@ -20,7 +21,8 @@ import {
   type Meta,
   type SeenHolder,
 } from './meta.js';
-import type { migrate as Migrate } from './migrate.js';
+import type { findKey as FindKey } from './lost-keys.js';
+import type { DamagedRecord, migrate as Migrate } from './migrate.js';
 import { DataFileRoom, type WriteSize } from './file-room.js';
 import { LmdbStore, TABLE_OPTIONS, type LmdbEnv, type Table } from './lmdb-store.js';
 import { TABLES, type Store, type TableName } from '../store.js';
@@ -158,9 +160,10 @@ export async function openLmdbStore(
     const env = { root, meta, room, clock };
     // Loaded lazily: it imports all code that reads records.
     const { migrate, reserveForMigration } = await import('./migrate.js');
+    const { findKey } = await import('./lost-keys.js');
     for (let silent: SeenHolder | undefined; ;) {
       await reserveForMigration(env, secret !== undefined);
-      const result = tryToWrite(env, { secret, silent, migrate });
+      const result = tryToWrite(env, { secret, silent, migrate, findKey });
       if (!('unknown' in result)) return result;
       silent = await watch(env, result.unknown, times);
     }
@@ -175,6 +178,7 @@ interface Attempt {
   /** A writer that was watched, and is dead. */
   readonly silent: SeenHolder | undefined;
   readonly migrate: typeof Migrate;
+  readonly findKey: typeof FindKey;
 }
 
 /**
@@ -184,7 +188,7 @@ interface Attempt {
  */
 function tryToWrite(
   env: LmdbEnv,
-  { secret, silent, migrate }: Attempt,
+  { secret, silent, migrate, findKey }: Attempt,
 ): LmdbStore | { readonly unknown: SeenHolder } {
   const attempt = env.root.transactionSync(() => {
     const writer = acquire(env.meta, { secret, nowMs: env.clock.now() }, silent);
@@ -195,13 +199,17 @@ function tryToWrite(
       secret === undefined
         ? PLAIN_ENTRIES
         : new EncryptedEntries(secret, Buffer.from(layout.id, 'base64'), epoch);
+    let damaged: readonly DamagedRecord[] = [];
     if (layout.schema < SCHEMA_VERSION) {
-      migrate(layout.schema, tables, entries);
+      damaged = migrate(layout.schema, tables, entries);
       putLayout(env.meta, { ...layout, schema: SCHEMA_VERSION });
     }
-    return { tables, epoch, owner, entries };
+    return { tables, epoch, owner, entries, damaged };
   });
-  return 'unknown' in attempt ? attempt : new LmdbStore({ ...env, ...attempt });
+  if ('unknown' in attempt) return attempt;
+  const store = new LmdbStore({ ...env, ...attempt, findKey });
+  for (const { table, name } of attempt.damaged) DamageLog.of(store).note(table, name);
+  return store;
 }
 
 /**

@@ -126,7 +126,7 @@ export class ValueCipher {
       return own;
     } catch (cause) {
       const message = `a value of table ${table} does not authenticate: it was changed, or moved here from elsewhere`;
-      throw new SealcastError('ERR_STORE_FAILED', message, { cause });
+      throw new SealcastError('ERR_STORE_FAILED', message, { table, cause });
     }
   }
 

@@ -1,4 +1,5 @@
 import { nonEmpty, RecordType, type Wire } from '../codec.js';
+import { readValuesOrNone } from '../scan.js';
 import type { Change, Store } from '../store.js';
 
 /** The two identities of an account: each has its own identity key, prekeys and sessions. */
@@ -297,12 +298,16 @@ export const lastReceivedChange = (atMs: number): Change =>
 const keyOf = (includesPhoneNumber: boolean): string =>
   includesPhoneNumber ? 'with-phone-number' : 'without-phone-number';
 
-/** Loads the sender certificate of one kind, serialized; undefined where there is none. */
+/**
+ * Loads the sender certificate of one kind, serialized; undefined where there is none that can be
+ * read.
+ */
 export async function loadCertificate(
   store: Store,
   includesPhoneNumber: boolean,
 ): Promise<Uint8Array<ArrayBuffer> | undefined> {
-  const [certificate] = await store.getMany('certificate', [keyOf(includesPhoneNumber)]);
+  const keys = [keyOf(includesPhoneNumber)];
+  const [certificate] = await readValuesOrNone(store, 'certificate', keys);
   return certificate;
 }
 

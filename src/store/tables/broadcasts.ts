@@ -1,6 +1,8 @@
 import { encodeMessage } from '../../content/index.js';
-import { EnumNames, nonEmpty, RecordType, type Wire } from '../codec.js';
-import { scan } from '../scan.js';
+import { assertWhole, EnumNames, nonEmpty, RecordType, type Wire } from '../codec.js';
+import { damagedError } from '../damage.js';
+import { readRecords, scanRecords } from '../scan.js';
+import type { SealcastError } from '../../errors.js';
 import type { Change, Store } from '../store.js';
 
 /**
@@ -86,20 +88,60 @@ export function migrateBroadcast(bytes: Uint8Array): Uint8Array<ArrayBuffer> | u
   }
 }
 
+/**
+ * Decodes the record of a broadcast that was saved.
+ *
+ * @throws SealcastError ERR_STORE_FAILED: it is damaged. One that was cut short would otherwise
+ *   send an empty message.
+ */
+function decodeSaved(bytes: Uint8Array): BroadcastRecord {
+  const { content, body, timestamp } = BROADCAST.decode(bytes);
+  assertWhole(nonEmpty(content) !== undefined || body !== '', 'Broadcast');
+  assertWhole((timestamp as number) > 0, 'Broadcast');
+  return decodeBroadcast(bytes);
+}
+
+/**
+ * Loads a broadcast; undefined where there is none.
+ *
+ * @throws SealcastError ERR_STORE_FAILED, with `table`: its record is damaged.
+ */
 export async function loadBroadcast(
   store: Store,
   id: string,
 ): Promise<BroadcastRecord | undefined> {
-  const [value] = await store.getMany('broadcast', [id]);
-  return value === undefined ? undefined : decodeBroadcast(value);
+  const [record] = await readRecords(store, 'broadcast', [id], decodeSaved);
+  if (record instanceof Error) throw record;
+  return record;
 }
 
-/** Iterates over all broadcasts, in the store's order. */
+/** Iterates over all broadcasts that can be read, in the store's order. */
 export async function* scanBroadcasts(
   store: Store,
 ): AsyncGenerator<{ readonly id: string; readonly record: BroadcastRecord }, void, void> {
-  for await (const { key, value } of scan(store, 'broadcast'))
-    yield { id: key, record: decodeBroadcast(value) };
+  for await (const found of scanAllBroadcasts(store)) if ('record' in found) yield found;
+}
+
+/** Broadcast whose record is damaged. */
+export interface DamagedBroadcast {
+  /** Where the id is unreadable too: `damaged:` and a name of the record that stays the same. */
+  readonly id: string;
+  readonly error: SealcastError;
+}
+
+/** Iterates over all broadcasts, in the store's order, the damaged ones with an error. */
+export async function* scanAllBroadcasts(
+  store: Store,
+): AsyncGenerator<
+  { readonly id: string; readonly record: BroadcastRecord } | DamagedBroadcast,
+  void,
+  void
+> {
+  for await (const { records, damaged } of scanRecords(store, 'broadcast', decodeSaved)) {
+    for (const { key, value } of records) yield { id: key, record: value };
+    for (const { key, name } of damaged)
+      yield { id: key ?? `damaged:${name}`, error: damagedError('broadcast') };
+  }
 }
 
 /** @param record null removes the broadcast */

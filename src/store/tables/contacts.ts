@@ -4,8 +4,10 @@ import {
   type AccessMode,
   type StoredAccessKey,
 } from '../../access/access-mode.js';
-import { EnumNames, nonEmpty, RecordType } from '../codec.js';
-import { scan } from '../scan.js';
+import { assertWhole, EnumNames, nonEmpty, RecordType } from '../codec.js';
+import { damagedError, isDamaged } from '../damage.js';
+import { readRecords, scanRecords } from '../scan.js';
+import type { SealcastError } from '../../errors.js';
 import type { Change, Store } from '../store.js';
 
 export interface Device {
@@ -54,6 +56,8 @@ export const NEW_CONTACT: ContactRecord = {
   lacksProfileKey: false,
 };
 
+const PROFILE_KEY_BYTES = 32;
+const IDENTITY_KEY_BYTES = 33;
 const CONTACT = new RecordType('Contact');
 const ACCESS_MODES = new EnumNames<AccessMode>('Contact.AccessMode', 'access mode');
 
@@ -70,6 +74,9 @@ export function decodeContact(bytes: Uint8Array): ContactRecord {
   const accessKey = nonEmpty(wire['accessKey']);
   const identityKey = nonEmpty(wire['identityKey']);
   const pendingIdentityKey = nonEmpty(wire['pendingIdentityKey']);
+  assertWhole(profileKey === undefined || profileKey.length === PROFILE_KEY_BYTES, 'Contact');
+  for (const key of [identityKey, pendingIdentityKey])
+    assertWhole(key === undefined || key.length === IDENTITY_KEY_BYTES, 'Contact');
   return {
     accessMode: ACCESS_MODES.nameOf(wire['accessMode']),
     devices: (wire['devices'] as Device[]).map(({ deviceId, registrationId }) => ({
@@ -94,23 +101,52 @@ export function decodeContact(bytes: Uint8Array): ContactRecord {
   };
 }
 
+/** A contact, or why its record cannot be read. */
+export type FoundContact = ContactRecord | SealcastError;
+
+/** Whether a contact could be read. */
+export const isReadable = (contact: FoundContact): contact is ContactRecord =>
+  !(contact instanceof Error);
+
 /**
- * Loads contacts by service id, as they are on the disk; {@link NEW_CONTACT} where there is none.
+ * Loads contacts by service id, as they are on the disk; {@link NEW_CONTACT} where there is none,
+ * an error where the record is damaged.
+ */
+export async function findContacts(
+  store: Store,
+  serviceIds: readonly string[],
+): Promise<FoundContact[]> {
+  const found = await readRecords(store, 'contact', serviceIds, decodeContact);
+  return found.map((contact = NEW_CONTACT, i) => {
+    if (!isDamaged(contact)) return contact;
+    const serviceId = serviceIds[i];
+    const { cause } = contact;
+    return damagedError('contact', { cause, ...(serviceId !== undefined && { serviceId }) });
+  });
+}
+
+/**
+ * Loads contacts as {@link findContacts} does.
+ *
+ * @throws SealcastError ERR_STORE_FAILED: one of them is damaged.
  */
 export async function loadContacts(
   store: Store,
   serviceIds: readonly string[],
 ): Promise<ContactRecord[]> {
-  const values = await store.getMany('contact', serviceIds);
-  return values.map((value) => (value === undefined ? NEW_CONTACT : decodeContact(value)));
+  const found = await findContacts(store, serviceIds);
+  return found.map((contact) => {
+    if (!isReadable(contact)) throw contact;
+    return contact;
+  });
 }
 
-/** Iterates over all contacts, in the store's order. */
+/** Iterates over all contacts that can be read, in the store's order. */
 export async function* scanContacts(
   store: Store,
 ): AsyncGenerator<{ readonly serviceId: string; readonly contact: ContactRecord }, void, void> {
-  for await (const { key, value } of scan(store, 'contact'))
-    yield { serviceId: key, contact: decodeContact(value) };
+  for await (const { records } of scanRecords(store, 'contact', decodeContact))
+    for (const { key, value } of records) yield { serviceId: key, contact: value };
 }
 
 /** Finds the service ids of contacts among changes. */

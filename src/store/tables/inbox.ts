@@ -1,5 +1,6 @@
 import { EnumNames, nonEmpty, RecordType } from '../codec.js';
-import { scan } from '../scan.js';
+import { DamageLog } from '../damage.js';
+import { scanRecords } from '../scan.js';
 import type { Change, Store } from '../store.js';
 
 /**
@@ -96,6 +97,15 @@ const rowKey = (prefix: string, batch: number, place: number): string =>
 const batchOf = (key: string): number =>
   Number(key.slice(MESSAGE_PREFIX.length, MESSAGE_PREFIX.length + BATCH_DIGITS));
 
+/** Message or retry request in the store, with its place. */
+export interface InboxRow<Row> {
+  readonly key: string;
+  /** Number of its batch: no later row has it. */
+  readonly batch: number;
+  /** Undefined where it is damaged. */
+  readonly row: Row | undefined;
+}
+
 /** Table of an account's messages that are not dealt with, and of its retry requests. */
 export class Inbox {
   readonly #store: Store;
@@ -116,29 +126,30 @@ export class Inbox {
     return keys.map((key) => ({ table: 'inbox', key, value: null }));
   }
 
-  async *messages(): AsyncGenerator<{
-    readonly key: string;
-    readonly batch: number;
-    readonly row: InboxRecord;
-  }> {
-    for await (const { key, value } of scan(this.#store, 'inbox', {
-      prefix: MESSAGE_PREFIX,
-      pageRows: PAGE_ROWS,
-    })) {
-      yield { key, batch: batchOf(key), row: decodeInbox(value) };
-    }
+  /** Iterates over the messages, in the order in which they came. */
+  messages(): AsyncGenerator<InboxRow<InboxRecord>, void, void> {
+    return this.#rows(MESSAGE_PREFIX, decodeInbox);
   }
 
-  async *retries(): AsyncGenerator<{
-    readonly key: string;
-    readonly batch: number;
-    readonly row: RetryRecord;
-  }> {
-    for await (const { key, value } of scan(this.#store, 'inbox', {
-      prefix: RETRY_PREFIX,
-      pageRows: PAGE_ROWS,
-    })) {
-      yield { key, batch: batchOf(key), row: decodeRetry(value) };
+  /** Iterates over the retry requests, in the order in which they were made. */
+  retries(): AsyncGenerator<InboxRow<RetryRecord>, void, void> {
+    return this.#rows(RETRY_PREFIX, decodeRetry);
+  }
+
+  /** Counts a row whose content cannot be read. */
+  noteDamaged(key: string): void {
+    DamageLog.of(this.#store).note('inbox', key);
+  }
+
+  async *#rows<Row>(
+    prefix: string,
+    decode: (bytes: Uint8Array) => Row,
+  ): AsyncGenerator<InboxRow<Row>, void, void> {
+    const options = { prefix, pageRows: PAGE_ROWS };
+    for await (const { records, damaged } of scanRecords(this.#store, 'inbox', decode, options)) {
+      for (const { key, value } of records) yield { key, batch: batchOf(key), row: value };
+      for (const { key } of damaged)
+        if (key !== undefined) yield { key, batch: batchOf(key), row: undefined };
     }
   }
 }

@@ -1,6 +1,8 @@
-import { EnumNames, RecordType } from '../codec.js';
-import { scan, scanPages } from '../scan.js';
+import { assertWhole, EnumNames, RecordType } from '../codec.js';
+import { damagedError } from '../damage.js';
+import { readRecords, scanRecords, type Found } from '../scan.js';
 import type { Change, Store } from '../store.js';
+import type { SealcastError } from '../../errors.js';
 import type { Device } from './contacts.js';
 
 /** Ciphertext for one device, from a step on its session. */
@@ -25,6 +27,7 @@ export type OutboxRecord =
     }
   | { readonly state: 'done'; readonly status: DeliveryStatus; readonly errorCode?: string };
 
+const IDENTITY_KEY_BYTES = 33;
 const OUTBOX = new RecordType('Outbox');
 const STATES = new EnumNames<OutboxRecord['state']>('Outbox.State', 'state of a recipient');
 const STATUSES = new EnumNames<DeliveryStatus>('Outbox.DeliveryStatus', 'status of a delivery');
@@ -67,48 +70,64 @@ export function decodeOutbox(bytes: Uint8Array): OutboxRecord {
       ciphertext,
     }),
   );
+  const identityKey = wire['identityKey'] as Uint8Array;
+  assertWhole(identityKey.length === IDENTITY_KEY_BYTES && devices.length > 0, 'Outbox');
   const profileKeyMark = wire['profileKeyMark'] as string;
-  return {
-    state,
-    identityKey: wire['identityKey'] as Uint8Array,
-    devices,
-    ...(profileKeyMark !== '' && { profileKeyMark }),
-  };
+  return { state, identityKey, devices, ...(profileKeyMark !== '' && { profileKeyMark }) };
 }
 
 /** Key of a recipient's row. The id of a broadcast has no slash in it. */
 export const outboxKey = (id: string, serviceId: string): string => `${id}/${serviceId}`;
 
-/** Loads rows of a broadcast's recipients; undefined where there is none. */
-export async function loadRows(
+/** Row of a recipient, or why it cannot be read. */
+export type FoundRow = Found<OutboxRecord>;
+
+/**
+ * Loads rows of a broadcast's recipients; undefined where there is none, an error where the row is
+ * damaged.
+ */
+export function loadRows(
   store: Store,
   id: string,
   serviceIds: readonly string[],
-): Promise<(OutboxRecord | undefined)[]> {
+): Promise<FoundRow[]> {
   const keys = serviceIds.map((serviceId) => outboxKey(id, serviceId));
-  const values = await store.getMany('outbox', keys);
-  return values.map((value) => (value === undefined ? undefined : decodeOutbox(value)));
+  return readRecords(store, 'outbox', keys, decodeOutbox);
+}
+
+/** Row that is damaged. */
+export interface DamagedRow {
+  /** Undefined where the row does not say whose it is. */
+  readonly serviceId: string | undefined;
+  readonly error: SealcastError;
+}
+
+/** Rows of a broadcast, and damaged ones that were found with them. */
+export interface RowPage {
+  readonly rows: readonly { readonly serviceId: string; readonly row: OutboxRecord }[];
+  readonly damaged: readonly DamagedRow[];
 }
 
 /** Iterates over pages of a broadcast's rows, in the store's order. */
-export async function* scanRows(
-  store: Store,
-  id: string,
-): AsyncGenerator<
-  readonly { readonly serviceId: string; readonly row: OutboxRecord }[],
-  void,
-  void
-> {
+export async function* scanRows(store: Store, id: string): AsyncGenerator<RowPage, void, void> {
   const prefix = outboxKey(id, '');
-  for await (const page of scanPages(store, 'outbox', { prefix })) {
-    yield page.map(({ key, value }) => ({
-      serviceId: key.slice(prefix.length),
-      row: decodeOutbox(value),
-    }));
+  for await (const page of scanRecords(store, 'outbox', decodeOutbox, { prefix })) {
+    yield {
+      rows: page.records.map(({ key, value }) => ({
+        serviceId: key.slice(prefix.length),
+        row: value,
+      })),
+      damaged: page.damaged.map(({ key }) => damagedRow(key?.slice(prefix.length))),
+    };
   }
 }
 
-/** Iterates over the rows of all broadcasts. */
+const damagedRow = (serviceId: string | undefined): DamagedRow => ({
+  serviceId,
+  error: damagedError('outbox', serviceId === undefined ? {} : { serviceId }),
+});
+
+/** Iterates over the rows of all broadcasts that can be read. */
 export async function* scanAllRows(
   store: Store,
 ): AsyncGenerator<
@@ -116,9 +135,11 @@ export async function* scanAllRows(
   void,
   void
 > {
-  for await (const { key, value } of scan(store, 'outbox')) {
-    const [id = '', serviceId = ''] = key.split('/', 2);
-    yield { id, serviceId, row: decodeOutbox(value) };
+  for await (const { records } of scanRecords(store, 'outbox', decodeOutbox)) {
+    for (const { key, value } of records) {
+      const [id = '', serviceId = ''] = key.split('/', 2);
+      yield { id, serviceId, row: value };
+    }
   }
 }
 

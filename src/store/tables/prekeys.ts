@@ -1,4 +1,4 @@
-import { scan } from '../scan.js';
+import { readRecords, readValuesOrNone, scan } from '../scan.js';
 import type { Change, Store, TableName } from '../store.js';
 import type { IdentityKind } from './account.js';
 
@@ -15,14 +15,15 @@ const PREFIXES: Readonly<Record<IdentityKind, string>> = { aci: '', pni: 'pni/' 
 /** Value of a row that marks a use. */
 const USED = Uint8Array.of(1);
 
-/** Loads an identity's prekeys by id; undefined where there is none. */
+/** Loads an identity's prekeys by id; undefined where there is none that can be read. */
 export function loadPreKeys(
   store: Store,
   table: PreKeyTable,
   ids: readonly number[],
   identity: IdentityKind = 'aci',
 ): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
-  return store.getMany(
+  return readValuesOrNone(
+    store,
     table,
     ids.map((id) => `${PREFIXES[identity]}${id}`),
   );
@@ -65,7 +66,8 @@ export async function knownKyberUses(
 ): Promise<Set<string>> {
   if (names.length === 0) return new Set();
   const keys = names.map((name) => `${PREFIXES[identity]}${name}`);
-  const values = await store.getMany('kyberPreKey', keys);
+  // A mark that is damaged is a mark: the use was made.
+  const values = await readRecords(store, 'kyberPreKey', keys, (mark) => mark);
   return new Set(names.filter((_name, i) => values[i] !== undefined));
 }
 

@@ -1,5 +1,5 @@
-import { scan } from '../scan.js';
-import type { Change, Store } from '../store.js';
+import { readValuesOrNone, scan } from '../scan.js';
+import type { Change, DamagedEntry, Store } from '../store.js';
 import type { IdentityKind } from './account.js';
 
 /** Address of a device, under which its session is stored: libsignal's record, unchanged. */
@@ -19,13 +19,17 @@ export const serviceIdIn = (address: string): string =>
     1,
   )[0] ?? address;
 
-/** Loads sessions by address; undefined where there is none. */
+/**
+ * Loads sessions by address; undefined where there is none. A damaged session is none: the ratchet
+ * in it is lost, and the next session takes its place.
+ */
 export function loadSessions(
   store: Store,
   addresses: readonly string[],
   identity: IdentityKind = 'aci',
 ): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
-  return store.getMany(
+  return readValuesOrNone(
+    store,
     'session',
     identity === 'aci' ? addresses : addresses.map((address) => PREFIXES[identity] + address),
   );
@@ -57,12 +61,12 @@ export const contactsWithSessionsIn = (changes: readonly Change[]): string[] =>
 export const senderKeyKey = (address: string, distributionId: string): string =>
   `${address}.${distributionId}`;
 
-/** Loads sender keys by their keys; undefined where there is none. */
+/** Loads sender keys by their keys; undefined where there is none that can be read. */
 export function loadSenderKeys(
   store: Store,
   keys: readonly string[],
 ): Promise<(Uint8Array<ArrayBuffer> | undefined)[]> {
-  return store.getMany('senderKey', keys);
+  return readValuesOrNone(store, 'senderKey', keys);
 }
 
 /** Finds the keys of at most `limit` sender keys of a device. */
@@ -85,7 +89,10 @@ export const senderKeyChange = (key: string, record: Uint8Array | null): Change 
 /** Makes the changes that remove every session. */
 export async function allSessionRemovals(store: Store): Promise<Change[]> {
   const changes: Change[] = [];
-  for await (const { key } of scan(store, 'session'))
-    changes.push({ table: 'session', key, value: null });
+  const remove = (key: string | undefined): void => {
+    if (key !== undefined) changes.push({ table: 'session', key, value: null });
+  };
+  const onDamaged = ({ key }: DamagedEntry): void => remove(key);
+  for await (const { key } of scan(store, 'session', { onDamaged })) remove(key);
   return changes;
 }
