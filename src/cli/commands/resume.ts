@@ -1,8 +1,13 @@
 import { BroadcastReader } from '../../broadcast/broadcast-reader.js';
+import { DamageLog } from '../../store/damage.js';
 import type { CommandContext } from '../context.js';
 import { EXIT, type ExitCode, refuseUsage } from '../exit-codes.js';
 import { plural } from '../text.js';
 import { watchRun } from '../run-watch.js';
+
+/** Line about broadcasts whose records are damaged: no list has them. */
+export const damagedLine = (count: number): string =>
+  `${plural(count, 'broadcast')} cannot be read: damaged in the store, see docs/guide/stores.md`;
 
 /** `sealcast resume` */
 export async function resume(context: CommandContext): Promise<ExitCode> {
@@ -23,9 +28,13 @@ export async function resume(context: CommandContext): Promise<ExitCode> {
     terminal.say(
       `broadcast ${each} had not read all its recipients: run its command again, with --id ${each}`,
     );
+  const damaged = DamageLog.of(store).countOf('broadcast');
+  if (damaged > 0) terminal.say(damagedLine(damaged));
   let exitCode: ExitCode = incomplete.length > 0 ? EXIT.stopped : EXIT.done;
+  // As the error of the store that each of them is.
+  if (damaged > 0) exitCode = EXIT.unavailable;
   if (ids.length === 0) {
-    if (id === undefined && incomplete.length === 0) terminal.say('nothing to resume');
+    if (id === undefined && incomplete.length + damaged === 0) terminal.say('nothing to resume');
     return exitCode;
   }
   await using connected = await context.connect(store);

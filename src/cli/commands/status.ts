@@ -1,7 +1,9 @@
 import { BroadcastReader, type BroadcastStatus } from '../../broadcast/broadcast-reader.js';
+import { DamageLog } from '../../store/damage.js';
 import type { CommandContext } from '../context.js';
 import { EXIT, type ExitCode, refuseUsage } from '../exit-codes.js';
 import { table, count } from '../text.js';
+import { damagedLine } from './resume.js';
 
 const COUNTS = ['recipients', 'sealed', 'unsealed', 'unregistered', 'failed', 'waiting'] as const;
 
@@ -21,10 +23,12 @@ export async function status({ line, terminal, openStore }: CommandContext): Pro
     if (line.has('json')) await terminal.json(found);
     else all.push(found);
   }
+  const damaged = DamageLog.of(store).countOf('broadcast');
+  if (damaged > 0) terminal.say(damagedLine(damaged));
   all.sort((a, b) => a.createdAtMs - b.createdAtMs);
   if (line.has('json')) return EXIT.done;
-  if (all.length === 0) terminal.say('no broadcasts in the store');
-  else {
+  if (all.length + damaged === 0) terminal.say('no broadcasts in the store');
+  else if (all.length > 0) {
     const rows = all.map((each) => [
       each.id,
       each.state,

@@ -1,3 +1,4 @@
+import { DamageLog } from '../../store/damage.js';
 import { REFUSED_CAPABILITY } from '../../access/capabilities.js';
 import { listContacts } from '../../account/contact-list.js';
 import { BroadcastReader } from '../../broadcast/broadcast-reader.js';
@@ -107,6 +108,12 @@ export async function checkBroadcasts(store: Store): Promise<Finding> {
   let unfinished = 0;
   for await (const { state } of new BroadcastReader(store).broadcasts())
     if (state !== 'finished') unfinished += 1;
+  const damaged = DamageLog.of(store).countOf('broadcast');
+  if (damaged > 0)
+    return fail(
+      `${plural(damaged, 'broadcast')} damaged in the store`,
+      'docs/guide/stores.md says what a damaged record does',
+    );
   return unfinished === 0
     ? ok('none is unfinished')
     : warn(`${plural(unfinished, 'broadcast')} unfinished`, 'run: sealcast resume');
