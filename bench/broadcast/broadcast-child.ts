@@ -2,9 +2,10 @@
 // reads what it took.
 import { readFileSync } from 'node:fs';
 import { deserialize } from 'node:v8';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 import { Broadcaster, openStore } from 'sealcast';
 import { CountingTransport } from './counting-transport.js';
+import { ThreadClock, timesEach, type ThreadTimes } from '../measure/thread-cpu.js';
 import type { SenderKeys } from './population.js';
 
 /** Of one broadcast. */
@@ -12,6 +13,10 @@ export interface BroadcastReading {
   readonly recipients: number;
   readonly microsecondsEach: number;
   readonly cpuMicrosecondsEach: number;
+  /** By kind of thread; absent where the system does not tell. */
+  readonly threadMicrosecondsEach?: ThreadTimes;
+  /** Part of the main thread's time in which it collects garbage. */
+  readonly mainGcMicrosecondsEach: number;
   readonly loopP50Ms: number;
   readonly loopP99Ms: number;
   readonly loopMaxMs: number;
@@ -26,6 +31,7 @@ const [storePath = '', senderPath = '', acisPath = '', threads = '2', body = 'x'
   process.argv.slice(2);
 const sender = deserialize(readFileSync(senderPath)) as SenderKeys;
 const acis = deserialize(readFileSync(acisPath)) as string[];
+const clock = await ThreadClock.begin();
 const store = await openStore({ path: storePath });
 const transport = new CountingTransport(sender.certificate);
 const broadcaster = await Broadcaster.open({
@@ -41,6 +47,10 @@ const broadcaster = await Broadcaster.open({
   },
   threads: Number(threads),
 });
+let gcMs = 0;
+new PerformanceObserver((list) => {
+  for (const { duration } of list.getEntries()) gcMs += duration;
+}).observe({ entryTypes: ['gc'] });
 const readings: BroadcastReading[] = [];
 // In the first one code is compiled, and the kernel meets its recipients.
 for (let round = 0; round < 3; round++) readings.push(await broadcastOnce());
@@ -58,10 +68,13 @@ async function broadcastOnce(): Promise<BroadcastReading> {
   );
   delay.enable();
   const cpuBefore = process.cpuUsage();
+  const threadsBefore = clock?.read();
+  gcMs = 0;
   const startMs = performance.now();
   const summary = await broadcaster.broadcast({ body }, acis).summary();
   const elapsedMs = performance.now() - startMs;
   const cpu = process.cpuUsage(cpuBefore);
+  const threadsAfter = clock?.read();
   delay.disable();
   clearInterval(sampler);
   if (summary.sealed !== acis.length || transport.envelopes - sentBefore !== acis.length) {
@@ -72,6 +85,11 @@ async function broadcastOnce(): Promise<BroadcastReading> {
     recipients: acis.length,
     microsecondsEach: (elapsedMs * 1000) / acis.length,
     cpuMicrosecondsEach: (cpu.user + cpu.system) / acis.length,
+    ...(threadsBefore !== undefined &&
+      threadsAfter !== undefined && {
+        threadMicrosecondsEach: timesEach(threadsBefore, threadsAfter, acis.length),
+      }),
+    mainGcMicrosecondsEach: (gcMs * 1000) / acis.length,
     loopP50Ms: delay.percentile(50) / 1e6,
     loopP99Ms: delay.percentile(99) / 1e6,
     loopMaxMs: delay.max / 1e6,

@@ -1,8 +1,12 @@
 import { nodeLine } from '../report/results.js';
 import { formatMarkdownTable, formatNumber, formatRange, formatTable } from '../report/table.js';
-import type { BroadcastResult } from './broadcast.js';
+import { THREAD_KINDS } from '../measure/thread-cpu.js';
+import type { BroadcastResult, BroadcastRow } from './broadcast.js';
 
 const STAGES = ['ratchet', 'seal', 'store', 'dispatch', 'whole'] as const;
+
+/** Machines that the reading of two cores is reckoned up to. */
+const CORE_COUNTS = [2, 4, 8, 16, 64] as const;
 
 const count = (recipients: number): string => recipients.toLocaleString('en-US');
 
@@ -33,7 +37,27 @@ export function formatBroadcastResult(result: BroadcastResult): string {
     `${count(comparedRecipients)} recipients, ${threads} threads: ${formatNumber(timesLoop.median)} times (${formatRange(timesLoop)}) ` +
       `as fast as the plain loop (${formatNumber(loop.median)} us each)`,
     `CPU us each: ${STAGES.map((stage) => `${stage} ${formatNumber(stages[stage])}`).join(', ')}`,
+    ...result.rows.flatMap((row) => formatThreads(row) ?? []),
   ].join('\n');
+}
+
+/**
+ * CPU time of a broadcast by kind of thread, and the pace at which the main thread would be full.
+ * With enough cores for all other threads, no pace is higher than that.
+ */
+function formatThreads(row: BroadcastRow): string | undefined {
+  const { threadMicrosecondsEach: times, mainGcMicrosecondsEach: gc } = row;
+  if (times === undefined) return undefined;
+  const all = THREAD_KINDS.reduce((sum, kind) => sum + times[kind], 0);
+  const paces = CORE_COUNTS.map((cores) => {
+    const pace = Math.min(1e6 / times.main, (cores * 1e6) / all);
+    return `${cores} cores ${count(Math.round(pace))}`;
+  });
+  const kinds = THREAD_KINDS.map((kind) => `${kind} ${formatNumber(times[kind])}`);
+  return (
+    `${count(row.recipients)}, ${row.broadcast}: CPU us each: ${kinds.join(', ')} ` +
+    `(garbage on main ${formatNumber(gc)}); at most a second: ${paces.join(', ')}`
+  );
 }
 
 /** Against the plain loop, with the processors' time by stage. */
