@@ -167,6 +167,7 @@ const TABLE = [
         value: 'STATUS',
         summary: 'only sealed, unsealed, unregistered, failed or waiting',
       },
+      { name: 'json', summary: 'as --format ndjson, a failure too' },
     ],
     examples: ['sealcast report ferry-2026-11-22 --status failed > failed.csv'],
   },

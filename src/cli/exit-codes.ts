@@ -72,9 +72,19 @@ export class CommandError extends Error {
   override readonly name = 'CommandError';
   readonly exitCode: ExitCode;
   readonly hint: string | undefined;
+  /** Of the library's error that is behind it. */
+  readonly code: SealcastErrorCode | undefined;
 
-  constructor(message: string, options: { readonly exitCode?: ExitCode; readonly hint?: string }) {
+  constructor(
+    message: string,
+    options: {
+      readonly exitCode?: ExitCode;
+      readonly hint?: string;
+      readonly code?: SealcastErrorCode;
+    },
+  ) {
     super(message);
+    this.code = options.code;
     this.exitCode = options.exitCode ?? EXIT.unexpected;
     this.hint = options.hint;
   }

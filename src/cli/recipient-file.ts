@@ -61,6 +61,8 @@ export class RecipientFile {
   }
 
   #assertFile(): void {
+    if (this.#path === '-')
+      refuseUsage('recipients come from a file: they are read twice', 'give --to FILE');
     let isFile: boolean;
     try {
       isFile = statSync(this.#path).isFile();
@@ -86,6 +88,13 @@ export class RecipientFile {
         'let recipients write to you first; "sealcast contacts" lists their service ids',
       );
     }
-    return refuseUsage(`${where}: not a service id (a UUID)`);
+    return refuseUsage(`${where}: not a service id (a UUID)`, hintFor(text));
   }
+}
+
+/** Advice about a line, without its text: it may be a name. */
+function hintFor(text: string): string {
+  if (/[\0\uFFFD]/.test(text)) return 'save the file as plain text in UTF-8';
+  if (/[,;\t"']/.test(text)) return 'a line has one service id alone: no quotes, no other columns';
+  return '"sealcast contacts" lists service ids';
 }

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { access } from 'node:fs/promises';
+import { stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { SealcastError } from '../errors.js';
 import { openStore } from '../store/lmdb/open.js';
@@ -73,7 +73,8 @@ export async function runCommand(
     const command = await LOADERS[line.command]();
     return await command(contextOf(line, terminal, interrupt, environment));
   } catch (error) {
-    return report(error, terminal, line?.has('json') === true);
+    // A line that cannot be read asks for NDJSON all the same.
+    return report(error, terminal, line?.has('json') ?? argv.includes('--json'));
   }
 }
 
@@ -113,16 +114,25 @@ function contextOf(
 /** A command that reads makes no store: a directory that was misspelt would stay behind. */
 async function assertStore({ dataDir }: Places): Promise<void> {
   try {
-    await access(join(dataDir, 'data.mdb'));
+    await stat(join(dataDir, 'data.mdb'));
   } catch (error) {
     // Opening the store names any other fault.
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') return;
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EACCES') throw notOurs(dataDir);
+    if (code !== 'ENOENT') return;
     refuseUsage(
       `there is no store in ${dataDir}`,
       'to make one, run: sealcast link; to use another one, give --data-dir',
     );
   }
 }
+
+const notOurs = (dataDir: string): CommandError =>
+  new CommandError(`${dataDir} belongs to another user, or is closed to this one`, {
+    exitCode: EXIT.unavailable,
+    code: 'ERR_STORE_FAILED',
+    hint: 'run sealcast as the owner of the directory, or give another --data-dir',
+  });
 
 async function openPlace({ dataDir, keyFile }: Places): Promise<Store> {
   const encryptionKey = keyFile === undefined ? undefined : readKeyFile(keyFile);
@@ -135,6 +145,7 @@ async function openPlace({ dataDir, keyFile }: Places): Promise<Store> {
     if (!(error instanceof SealcastError)) throw error;
     throw new CommandError(`open ${dataDir}: ${error.message} (${error.code})`, {
       exitCode: exitCodeOf(error.code),
+      code: error.code,
       ...hintFor(error),
     });
   } finally {
@@ -147,6 +158,9 @@ const HINTS: Readonly<Record<string, string>> = {
   ERR_STORE_KEY: 'give the key that the store was made with: --key-file or SEALCAST_KEY_FILE',
   ERR_TRANSPORT_REFUSED:
     'the phone may have removed this device, another program may use its account, or sealcast may be too old: sealcast doctor says which',
+  ERR_STORE_FAILED: 'see that this user may write to the directory, and that its disk has room',
+  ERR_IMPORT_UNFINISHED: 'run "sealcast import" again: it finishes the move',
+  ERR_SERVICE_UNAVAILABLE: 'check the network, and try again; sealcast doctor says more',
   ERR_CLOCK_SKEW: 'correct the clock of this machine',
   ERR_BROADCAST_MISMATCH: 'an id belongs to one text: give another --id, or none',
 };
@@ -170,7 +184,12 @@ async function report(error: unknown, terminal: Terminal, json: boolean): Promis
           retryAfterMs: error.retryAfterMs,
         }
       : error instanceof CommandError
-        ? { message: error.message, exitCode: error.exitCode, hint: error.hint }
+        ? {
+            message: error.message,
+            exitCode: error.exitCode,
+            hint: error.hint,
+            code: error.code,
+          }
         : { message: String((error as Error).stack ?? error), exitCode: EXIT.unexpected };
   const { exitCode, ...shown } = facts;
   if (json) await terminal.json({ event: 'error', ...shown, exitCode });

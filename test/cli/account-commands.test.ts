@@ -119,6 +119,34 @@ describe('sealcast link', () => {
     ]);
   });
 
+  it('says that it waits, where the service gives no code', async () => {
+    let waited = (): void => undefined;
+    const clock = {
+      now: () => Date.now(),
+      monotonicMs: () => 0,
+      setTimeout: (callback: () => void) => {
+        waited = callback;
+        return () => (waited = () => undefined);
+      },
+      sleep: () => new Promise<never>(() => undefined),
+    };
+    const fake = new FakeLink();
+    fake.link = (request) => ({
+      account: Promise.resolve({ aci: 'x', deviceId: 2 }),
+      // eslint-disable-next-line require-yield
+      async *[Symbol.asyncIterator]() {
+        waited();
+        await new Promise((resolve) => request.signal.addEventListener('abort', resolve));
+        throw new SealcastError('ERR_ABORTED', 'the link was aborted');
+      },
+    });
+    const running = startCommand(['link', '--json', ...dataDir()], { service: fake, clock });
+    await running.stderr.has('is there a network?');
+    running.signals.emit('SIGINT');
+    expect(await running.ended).toBe(75);
+    expect(jsonLines(running.stdout.text)).toMatchObject([{ event: 'error', code: 'ERR_ABORTED' }]);
+  });
+
   it('says why it failed', async () => {
     const error = new SealcastError('ERR_LINK_EXPIRED', 'link: no phone scanned a code in time');
     const options = { service: new FakeLink(step('one'), error) };

@@ -168,10 +168,43 @@ describe('sealcast broadcast', () => {
     expect(service.opened).toBe(0);
   });
 
+  it.each([
+    ['9d0652a3-dcc3-4d11-975f-74d61598733f,alice', 'one service id alone'],
+    ['"9d0652a3-dcc3-4d11-975f-74d61598733f"', 'one service id alone'],
+    ['\uFFFD\uFFFD9\0d\0', 'plain text in UTF-8'],
+    ['alice', '"sealcast contacts" lists service ids'],
+  ])('says what is wrong with a line such as %j', async (line, hint) => {
+    const { exitCode, stderr } = await command(['broadcast', '--to', file('to', line)]);
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('line 1: not a service id (a UUID)');
+    expect(stderr).toContain(hint);
+  });
+
+  it('takes recipients with a byte order mark, spaces, capitals, CRLF, and twice', async () => {
+    const subscribers = await subscribe(2);
+    const [one = '', other = ''] = acis(subscribers);
+    const to = file('to', `\uFEFF  ${one.toUpperCase()}\t\r\n\r\n${other}\r\n${one} `);
+    const argv = ['broadcast', '--id', 'b', '--to', to, '--json', ...dataDir()];
+    const { exitCode, stdout } = await command(argv, { service, input: 'x' });
+    expect(exitCode).toBe(0);
+    expect(summaryOf(stdout)).toMatchObject({ recipients: 2, sealed: 2 });
+    expect(textsOf(subscribers)).toEqual([['x'], ['x']]);
+  });
+
+  it('asks for the text where standard input is a terminal', async () => {
+    const to = file('to', '9d0652a3-dcc3-4d11-975f-74d61598733f');
+    const { exitCode, stderr } = await command(['broadcast', '--to', to], {
+      input: new TypedInput(),
+    });
+    expect(exitCode).toBe(1);
+    expect(stderr).toContain('needs the text: a FILE, or standard input');
+  });
+
   it('refuses files that are none, or empty', async () => {
     const cases: [string, string][] = [
       [join(directory, 'none'), 'read the recipients: ENOENT'],
       [directory, 'is no file: recipients are read twice'],
+      ['-', 'recipients come from a file'],
       [file('empty', '# none\n'), 'has no recipients'],
     ];
     for (const [to, message] of cases) {

@@ -1,10 +1,10 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { COMMANDS } from '#dist/src/cli/command-table.js';
 import { findPlaces, readKeyFile } from '#dist/src/cli/places.js';
-import { command } from '../harness/command.js';
+import { command, jsonLines } from '../harness/command.js';
 
 describe('a command line', () => {
   it('without a command, and --help, lists every command and the exit codes', async () => {
@@ -54,10 +54,15 @@ describe('a command line', () => {
     ],
     [['broadcast', '--to', 'x', '--transcripts', 'each'], '--transcripts must be none or summary'],
     [['report', 'x', '--format', 'xml'], '--format must be csv or ndjson'],
+    [['report', 'x', '--format', 'csv', '--json'], '--json is not for --format csv'],
     [['report', 'x', '--status', 'sent'], '--status must be one of sealed'],
   ])('%j is refused with exit code 1', async (argv, message, hint = '') => {
     const { exitCode, stdout, stderr } = await command(argv);
-    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+    expect(exitCode).toBe(1);
+    if (argv.includes('--json')) {
+      expect(jsonLines(stdout)).toMatchObject([{ event: 'error', exitCode: 1 }]);
+      expect(stdout).toContain(JSON.stringify(message).slice(1, -1));
+    } else expect(stdout).toBe('');
     expect(stderr).toContain(`sealcast: ${message}`);
     expect(stderr).toContain(hint);
   });
@@ -68,6 +73,51 @@ describe('a command line', () => {
     const { exitCode, stdout } = await command(['status', '--json', '--data-dir', '/dev/null/x']);
     expect(exitCode).toBe(3);
     expect(JSON.parse(stdout)).toMatchObject({ event: 'error', exitCode: 3 });
+  });
+});
+
+describe('a store', () => {
+  let directory: string;
+  beforeEach(() => {
+    directory = mkdtempSync(join(tmpdir(), 'sealcast-place-'));
+  });
+  afterEach(() => rmSync(directory, { recursive: true, force: true }));
+
+  it.each(['status', 'account', 'contacts', 'resume', 'devices', 'receive'])(
+    'that is not there is not made by %s',
+    async (name) => {
+      const path = join(directory, 'misspelt');
+      const { exitCode, stderr } = await command([name, '--data-dir', path]);
+      expect(exitCode).toBe(1);
+      expect(stderr).toBe(
+        `sealcast: there is no store in ${path}\n  to make one, run: sealcast link; to use another one, give --data-dir\n`,
+      );
+      expect(existsSync(path)).toBe(false);
+    },
+  );
+
+  it('that is another user’s is refused, with its code in NDJSON', async () => {
+    const path = join(directory, 'theirs');
+    mkdirSync(path, { mode: 0o700 });
+    const [uid, gid] = [process.getuid?.(), process.getegid?.()];
+    // The superuser may read all directories.
+    if (uid === 0) process.seteuid?.(65534);
+    else chmodSync(path, 0);
+    try {
+      const { exitCode, stdout } = await command(['status', '--json', '--data-dir', path]);
+      expect(exitCode).toBe(3);
+      expect(jsonLines(stdout)).toMatchObject([
+        {
+          event: 'error',
+          code: 'ERR_STORE_FAILED',
+          hint: expect.stringContaining('as the owner') as string,
+        },
+      ]);
+    } finally {
+      if (uid === 0) process.seteuid?.(0);
+      else chmodSync(path, 0o700);
+      expect(process.getegid?.()).toBe(gid);
+    }
   });
 });
 

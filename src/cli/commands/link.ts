@@ -7,6 +7,8 @@ import type { LinkedAccount } from '../../link/link-task.js';
 
 const DEFAULT_NAME = 'sealcast';
 const MAX_NAME_LENGTH = 50;
+/** Time without a code after which a person learns why nothing is shown, ms. */
+const NO_CODE_MS = 10_000;
 
 /** `sealcast link` */
 export async function link(context: CommandContext): Promise<ExitCode> {
@@ -17,12 +19,20 @@ export async function link(context: CommandContext): Promise<ExitCode> {
   await using store = await context.makeStore();
   const codes = new Codes(context);
   const linking = await context.link({ store, deviceName, signal: interrupt.signal });
-  for await (const event of linking) {
-    if (event.type === 'url') await codes.show(event.url, event.expiresAtMs);
-    else if (event.type === 'scanned') {
-      if (line.has('json')) await terminal.json({ event: 'scanned' });
-      terminal.say('scanned; wait until the phone has finished');
+  const endWait = context.clock.setTimeout(() => {
+    terminal.say('the service gives no code yet: is there a network? Trying on; Ctrl-C ends it');
+  }, NO_CODE_MS);
+  try {
+    for await (const event of linking) {
+      endWait();
+      if (event.type === 'url') await codes.show(event.url, event.expiresAtMs);
+      else if (event.type === 'scanned') {
+        if (line.has('json')) await terminal.json({ event: 'scanned' });
+        terminal.say('scanned; wait until the phone has finished');
+      }
     }
+  } finally {
+    endWait();
   }
   const linked = await linking.account;
   // The first connection uploads prekeys: only then the phone shows the device.

@@ -17,8 +17,9 @@ const STATUSES: readonly string[] = [
 /** `sealcast report` */
 export async function report({ line, terminal, openStore }: CommandContext): Promise<ExitCode> {
   const [id = ''] = line.operands;
-  const format = line.text('format') ?? 'csv';
+  const format = line.text('format') ?? (line.has('json') ? 'ndjson' : 'csv');
   if (format !== 'csv' && format !== 'ndjson') refuseUsage('--format must be csv or ndjson');
+  if (format === 'csv' && line.has('json')) refuseUsage('--json is not for --format csv');
   const status = line.text('status');
   if (status !== undefined && !STATUSES.includes(status))
     refuseUsage(`--status must be one of ${STATUSES.join(', ')}`);
