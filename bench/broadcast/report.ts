@@ -42,8 +42,9 @@ export function formatBroadcastResult(result: BroadcastResult): string {
 }
 
 /**
- * CPU time of a broadcast by kind of thread, and the pace at which the main thread would be full.
- * With enough cores for all other threads, no pace is higher than that.
+ * CPU time of a broadcast by kind of thread, and the highest pace by number of cores.
+ *
+ * At some pace the main thread is full, and no number of cores makes it higher.
  */
 function formatThreads(row: BroadcastRow): string | undefined {
   const { threadMicrosecondsEach: times, mainGcMicrosecondsEach: gc } = row;

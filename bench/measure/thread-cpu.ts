@@ -1,5 +1,5 @@
-// CPU time of this process by kind of thread. Linux tells each thread's own (proc_pid_schedstat(5)),
-// but not its kind: Node 20 names none of them, so the order in which they began tells it.
+// CPU time of this process by kind of thread. Linux tells each thread's own time, but not its kind:
+// Node 20 names none of them, so the order in which they began tells it.
 import { readdirSync, readFileSync } from 'node:fs';
 import { stat } from 'node:fs/promises';
 
@@ -51,7 +51,7 @@ export class ThreadClock {
   /** Time of each kind so far. */
   read(): ThreadTimes {
     const times = { main: 0, workers: 0, v8: 0, libuv: 0 };
-    // What began since is a worker.
+    // Any thread that began since is a worker.
     for (const id of readdirSync(TASKS))
       times[this.#kinds.get(id) ?? 'workers'] += readTime(id) ?? 0;
     return times;
