@@ -1,18 +1,4 @@
-import {
-  CiphertextMessageType,
-  IdentityKeyPair,
-  KEMPublicKey,
-  KyberPreKeyRecord,
-  PreKeyBundle,
-  PreKeyRecord,
-  PreKeySignalMessage,
-  ProtocolAddress,
-  PublicKey,
-  SignedPreKeyRecord,
-  processPreKeyBundle,
-  signalDecryptPreKey,
-  signalEncrypt,
-} from '@signalapp/libsignal-client';
+import { KyberPreKeyRecord, PreKeyRecord, SignedPreKeyRecord } from '@signalapp/libsignal-client';
 import type { Change, Store } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { PreKeys } from '#dist/src/account/prekeys/manager.js';
@@ -22,10 +8,10 @@ import {
   type PreKeysRecord,
 } from '#dist/src/store/tables/account.js';
 import { DISKS, openAccountScene, type AccountScene } from '../../harness/account-scene.js';
-import { MemoryStores } from '../../fakes/memory-stores.js';
 import type { AccountAnswer, AccountRequestName } from '../../fakes/stand-in-account-service.js';
 import { WatchedStore } from '../../fakes/watched-store.js';
 import { ManualClock } from '../../fakes/manual-clock.js';
+import { bytesOf, receiveFirst } from './receive-first.js';
 
 const DAY_MS = 24 * 60 * 60 * 1000;
 const TABLES = ['preKey', 'signedPreKey', 'kyberPreKey'] as const;
@@ -102,19 +88,21 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
       lastResortKyberPreKey,
     } = scene.service.preKeys;
     for (const { id, publicKey } of oneTime) {
-      const record = PreKeyRecord.deserialize(await bytesOf('preKey', id));
+      const record = PreKeyRecord.deserialize(await bytesOf(scene.store, 'preKey', id));
       expect(record.id()).toBe(id);
       expect(Buffer.compare(record.publicKey().serialize(), publicKey)).toBe(0);
       expect(Buffer.compare(record.privateKey().getPublicKey().serialize(), publicKey)).toBe(0);
     }
-    const signed = SignedPreKeyRecord.deserialize(await bytesOf('signedPreKey', signedPreKey!.id));
+    const signed = SignedPreKeyRecord.deserialize(
+      await bytesOf(scene.store, 'signedPreKey', signedPreKey!.id),
+    );
     expect([signed.id(), signed.timestamp()]).toEqual([signedPreKey!.id, clock.now()]);
     expect(Buffer.compare(signed.publicKey().serialize(), signedPreKey!.publicKey)).toBe(0);
     expect(
       identityKey.verify(signed.publicKey().serialize(), Uint8Array.from(signedPreKey!.signature)),
     ).toBe(true);
     for (const { id, publicKey, signature } of [...kyberPreKeys, lastResortKyberPreKey!]) {
-      const record = KyberPreKeyRecord.deserialize(await bytesOf('kyberPreKey', id));
+      const record = KyberPreKeyRecord.deserialize(await bytesOf(scene.store, 'kyberPreKey', id));
       expect([record.id(), record.timestamp()]).toEqual([id, clock.now()]);
       expect(Buffer.compare(record.publicKey().serialize(), publicKey)).toBe(0);
       expect(identityKey.verify(Uint8Array.from(publicKey), Uint8Array.from(signature))).toBe(true);
@@ -127,7 +115,7 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
     for (const isRunOut of [false, true]) {
       if (isRunOut)
         scene.service.preKeys = { ...scene.service.preKeys, preKeys: [], kyberPreKeys: [] };
-      const { text, kyberId } = await receiveFirst('a first message');
+      const { text, kyberId } = await receiveFirst(scene, 'a first message');
       expect(text).toBe('a first message');
       expect((await preKeys.lastResortsAmong([kyberId])).has(kyberId)).toBe(isRunOut);
     }
@@ -281,7 +269,7 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
     const { preKeys: oneTime, kyberPreKeys } = scene.service.preKeys;
     expect(await kept('preKey')).toEqual(expect.arrayContaining(ids(oneTime)));
     expect(await kept('kyberPreKey')).toEqual(expect.arrayContaining(ids(kyberPreKeys)));
-    expect((await receiveFirst('to us')).text).toBe('to us');
+    expect((await receiveFirst(scene, 'to us')).text).toBe('to us');
   });
 
   it('that the service refused are not kept', async () => {
@@ -310,7 +298,7 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
         await preKeys.maintain();
         expect(await counts()).toEqual([100, 1, 101]);
         expect(await kept('preKey')).toEqual(ids(scene.service.preKeys.preKeys));
-        expect((await receiveFirst('after all')).text).toBe('after all');
+        expect((await receiveFirst(scene, 'after all')).text).toBe('after all');
         await preKeys.maintain();
         expect(await counts()).toEqual([100, 1, 101]);
       },
@@ -391,7 +379,7 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
           expect.arrayContaining(ids([...kyberPreKeys, lastResortKyberPreKey!])),
         );
         expect(await kept('signedPreKey')).toEqual([signedPreKey!.id]);
-        expect((await receiveFirst('after the crash')).text).toBe('after the crash');
+        expect((await receiveFirst(scene, 'after the crash')).text).toBe('after the crash');
       },
     );
 
@@ -411,69 +399,4 @@ describe.each(DISKS)('prekeys, in $name', ({ make }) => {
       expect(missing).toEqual([]);
     });
   });
-
-  async function bytesOf(
-    table: (typeof TABLES)[number],
-    id: number,
-  ): Promise<Uint8Array<ArrayBuffer>> {
-    const [bytes] = await scene.store.getMany(table, [String(id)]);
-    return bytes!;
-  }
-
-  /**
-   * Somebody begins a session with a bundle that the service has of us; we decrypt with what the
-   * store has.
-   */
-  async function receiveFirst(text: string): Promise<{ text: string; kyberId: number }> {
-    const { sender } = scene.service;
-    const own = ProtocolAddress.new(sender.aci, sender.deviceId);
-    const other = ProtocolAddress.new('9d0652a3-dcc3-4d11-975f-74d61598733f', 1);
-    const theirs = new MemoryStores(IdentityKeyPair.generate(), 77);
-    const fields = scene.service.takeBundle();
-    const bundle = PreKeyBundle.new(
-      fields.registrationId,
-      fields.deviceId,
-      fields.preKeyId ?? null,
-      fields.preKeyPublic === undefined ? null : PublicKey.deserialize(fields.preKeyPublic),
-      fields.signedPreKeyId,
-      PublicKey.deserialize(fields.signedPreKeyPublic),
-      fields.signedPreKeySignature,
-      sender.identityKeyPair.publicKey,
-      fields.kyberPreKeyId,
-      KEMPublicKey.deserialize(fields.kyberPreKeyPublic),
-      fields.kyberPreKeySignature,
-    );
-    await processPreKeyBundle(bundle, own, other, theirs.sessions, theirs.identities);
-    const encrypted = await signalEncrypt(
-      Uint8Array.from(Buffer.from(text)),
-      own,
-      other,
-      theirs.sessions,
-      theirs.identities,
-    );
-    expect(encrypted.type()).toBe(CiphertextMessageType.PreKey);
-
-    const ours = new MemoryStores(sender.identityKeyPair, sender.registrationId);
-    if (fields.preKeyId !== undefined) {
-      const record = PreKeyRecord.deserialize(await bytesOf('preKey', fields.preKeyId));
-      await ours.preKeys.savePreKey(fields.preKeyId, record);
-    }
-    const signed = SignedPreKeyRecord.deserialize(
-      await bytesOf('signedPreKey', fields.signedPreKeyId),
-    );
-    await ours.signedPreKeys.saveSignedPreKey(fields.signedPreKeyId, signed);
-    const kyber = KyberPreKeyRecord.deserialize(await bytesOf('kyberPreKey', fields.kyberPreKeyId));
-    await ours.kyberPreKeys.saveKyberPreKey(fields.kyberPreKeyId, kyber);
-    const plaintext = await signalDecryptPreKey(
-      PreKeySignalMessage.deserialize(encrypted.serialize()),
-      other,
-      own,
-      ours.sessions,
-      ours.identities,
-      ours.preKeys,
-      ours.signedPreKeys,
-      ours.kyberPreKeys,
-    );
-    return { text: Buffer.from(plaintext).toString(), kyberId: fields.kyberPreKeyId };
-  }
 });
