@@ -28,6 +28,8 @@ interface Findings {
   readonly isCurrent: boolean | undefined;
   /** Of the profile key, when the look began. */
   readonly revision: number;
+  /** Our profile key when the look began. */
+  readonly own: Uint8Array | undefined;
 }
 
 /**
@@ -127,36 +129,30 @@ export class PrimaryWatch implements PrimaryFollower {
 
   async #look(signal: AbortSignal): Promise<Refusal | undefined> {
     const { aci } = this.#runtime.account;
-    const { revision } = this.#runtime.profileKey;
+    const { revision, stored: own } = this.#runtime.profileKey;
     const profile = await this.#transport.fetchProfile(
       { serviceId: aci, accessKey: null },
       { signal },
     );
     if (profile.status !== 'ok') return profile;
-    const isCurrent = this.#isCurrent(profile);
+    const isCurrent = isOf(own, profile);
     try {
       if (isCurrent === true) await this.#settle(revision);
       if (isCurrent !== true || this.#wantsRecords)
-        await this.#follow(profile, { isCurrent, revision }, signal);
+        await this.#follow(profile, { isCurrent, revision, own }, signal);
     } finally {
       await this.#askPrimary(signal);
     }
     return undefined;
   }
 
-  /** Whether the profile is of our key; undefined where it does not tell. */
-  #isCurrent({ verifier }: FetchedProfile): boolean | undefined {
-    const { stored } = this.#runtime.profileKey;
-    if (stored === undefined) return false;
-    return verifier === undefined ? undefined : isVerifierOf(stored, verifier);
-  }
-
   /** @throws SealcastError what keeps the records from being read. */
   async #follow(
     { verifier }: FetchedProfile,
-    { isCurrent, revision }: Findings,
+    findings: Findings,
     signal: AbortSignal,
   ): Promise<void> {
+    const { isCurrent, revision, own } = findings;
     const { store } = this.#runtime.options;
     const { manifestVersion } = await loadOwnSync(store);
     let records: StoredRecords | undefined;
@@ -165,7 +161,7 @@ export class PrimaryWatch implements PrimaryFollower {
       records = await this.#reader.read(isCurrent === true ? manifestVersion : 0, signal);
     } catch (error) {
       if (signal.aborted) throw error;
-      if (isCurrent === false) await this.#loseKey(errorOf(error));
+      if (isCurrent === false) await this.#loseKey(errorOf(error), own);
       await this.#askForKeys(signal);
       // Our key is right: contacts alone are worth another look, with the next day's.
       if (isCurrent === true && !isPassing(error)) return;
@@ -175,7 +171,7 @@ export class PrimaryWatch implements PrimaryFollower {
       this.#wantsRecords = false;
       return;
     }
-    const isAhead = await this.#takeKey(records, verifier, isCurrent);
+    const isAhead = await this.#takeKey(records, verifier, findings);
     if (!isAhead) await this.#settle(revision);
     if (records.version !== manifestVersion) {
       for await (const page of records.contacts()) await this.#takeContacts(page);
@@ -195,15 +191,14 @@ export class PrimaryWatch implements PrimaryFollower {
   async #takeKey(
     { profileKey }: StoredRecords,
     verifier: Uint8Array | undefined,
-    isCurrent: boolean | undefined,
+    { isCurrent, own }: Findings,
   ): Promise<boolean> {
-    const { stored } = this.#runtime.profileKey;
-    const isOther = profileKey !== undefined && !isSameBytes(stored, profileKey);
+    const isOther = profileKey !== undefined && !isSameBytes(own, profileKey);
     if (isCurrent === true) return isOther;
     const fits =
       profileKey !== undefined && (verifier === undefined || isVerifierOf(profileKey, verifier));
     if (fits) {
-      if (isOther) await this.#switchKey(profileKey);
+      if (isOther) await this.#switchKey(profileKey, own);
       this.#runtime.profileKey.found();
       return false;
     }
@@ -213,21 +208,32 @@ export class PrimaryWatch implements PrimaryFollower {
         'ERR_SERVICE_REJECTED',
         `${OPERATION}: the account's record does not have the key of the profile yet`,
       ),
+      own,
     );
     return true;
   }
 
-  async #loseKey(error: SealcastError): Promise<void> {
+  async #loseKey(error: SealcastError, own: Uint8Array | undefined): Promise<void> {
     const { profileKey, options } = this.#runtime;
-    if (profileKey.stored !== undefined) await this.#switchKey(undefined);
+    await this.#switchKey(undefined, own);
     if (!profileKey.lose(error)) return;
     const { log } = options.telemetry;
     log.warn({ code: error.code }, 'the profile key was replaced: messages go out without one');
   }
 
-  async #switchKey(profileKey: Uint8Array | undefined): Promise<void> {
+  /**
+   * @param own our key when the look began.
+   * @throws SealcastError ERR_SERVICE_UNAVAILABLE: we have another one by now.
+   */
+  async #switchKey(profileKey: Uint8Array | undefined, own: Uint8Array | undefined): Promise<void> {
     const { store, telemetry } = this.#runtime.options;
     await this.#runtime.locks.with([OWN_LOCKS.records], async () => {
+      // A key that is replaced never comes back: not even one that a caller gave during the look.
+      if (!isSameBytes(this.#runtime.profileKey.stored, own)) {
+        const message = `${OPERATION}: another key was given meanwhile, look again`;
+        throw new SealcastError('ERR_SERVICE_UNAVAILABLE', message);
+      }
+      if (own === profileKey) return;
       const change = await profileKeyChange(store, profileKey);
       try {
         await store.commit([change]);
@@ -310,6 +316,15 @@ export class PrimaryWatch implements PrimaryFollower {
       store.commit([ownSyncChange({ ...(await loadOwnSync(store)), ...change })]),
     );
   }
+}
+
+/** Whether the profile is of the key; undefined where it does not tell. */
+function isOf(
+  profileKey: Uint8Array | undefined,
+  { verifier }: FetchedProfile,
+): boolean | undefined {
+  if (profileKey === undefined) return false;
+  return verifier === undefined ? undefined : isVerifierOf(profileKey, verifier);
 }
 
 const errorOf = (error: unknown): SealcastError =>

@@ -150,6 +150,36 @@ describe('the profile key that the phone has replaced', () => {
     await untilTrue(async () => Buffer.compare((await sentKey()) ?? Buffer.of(), profileKey) === 0);
   });
 
+  it('stays where a caller gives it while the storage service is read', async () => {
+    await giveKeys();
+    await open();
+    const profileKey = service.replaceProfileKey('profile');
+    const fetch = service.fetchStorageManifest.bind(service);
+    let answer: (() => void) | undefined;
+    service.fetchStorageManifest = async (request) => {
+      await new Promise<void>((resolve) => (answer = resolve));
+      return fetch(request);
+    };
+    clock.pass(1.2 * DAY_MS);
+    await untilTrue(() => answer !== undefined);
+    const second = await Broadcaster.open({
+      store,
+      transport: service,
+      trustRoots: [service.trustRoot],
+      account: { ...service.sender, profileKey },
+    });
+    service.fetchStorageManifest = fetch;
+    const looks = service.accountCountOf('fetchProfile');
+    answer?.();
+    await untilTrue(() => {
+      clock.pass(10_000);
+      return service.accountCountOf('fetchProfile') > looks;
+    });
+    expect(await sentKey()).toEqual(profileKey);
+    expect(lost).toEqual([]);
+    await second.close();
+  });
+
   it('is not taken before the profile has it', async () => {
     await giveKeys();
     const { profileKey: former } = service.sender;
