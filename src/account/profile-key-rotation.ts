@@ -54,7 +54,7 @@ export class Rotation {
   readonly #transport: AccountTransport;
   readonly #signal: AbortSignal;
   readonly #capabilities: Capabilities | undefined;
-  #flight: Promise<void> | undefined;
+  #running: Promise<void> | undefined;
 
   /** @param options.signal ends the requests to the service. */
   constructor(
@@ -104,15 +104,15 @@ export class Rotation {
    *   pending.
    */
   async finish(): Promise<void> {
-    // A rotation that began while the one before it ended is another flight.
-    while (await this.isPending()) await (this.#flight ??= this.#fly());
+    // A rotation that began while the one before it ended is another run.
+    while (await this.isPending()) await (this.#running ??= this.#run());
   }
 
-  async #fly(): Promise<void> {
+  async #run(): Promise<void> {
     try {
       await this.#runtime.locks.with([OWN_LOCKS.service], () => this.#tellService());
     } finally {
-      this.#flight = undefined;
+      this.#running = undefined;
     }
   }
 

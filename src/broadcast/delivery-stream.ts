@@ -77,7 +77,7 @@ export class DeliveryStream {
   /** Stops waiting for a slow iteration: its caller may be waiting for the broadcast to stop. */
   stopBackpressure(): void {
     this.#hurried = true;
-    this.#letFollow();
+    this.#releaseWaiting();
   }
 
   /** @param error that the broadcast stopped with; undefined if it came to its end. */
@@ -85,7 +85,7 @@ export class DeliveryStream {
     this.#ended = true;
     this.#error = error;
     this.#onReady?.();
-    this.#letFollow();
+    this.#releaseWaiting();
   }
 
   /** Drops the deliveries, as no iteration is going to begin. Does nothing if one has begun. */
@@ -103,13 +103,13 @@ export class DeliveryStream {
     this.#ready.clear();
     this.#unstored = undefined;
     this.#pushed = undefined;
-    this.#letFollow();
+    this.#releaseWaiting();
   }
 
-  #letFollow(): void {
+  #releaseWaiting(): void {
     const waiting = this.#onTaken;
     this.#onTaken = [];
-    for (const follow of waiting) follow();
+    for (const release of waiting) release();
   }
 
   async *iterate(): AsyncGenerator<Delivery, void, void> {
@@ -123,7 +123,7 @@ export class DeliveryStream {
       for (;;) {
         const delivery = this.#ready.shift();
         if (delivery !== undefined) {
-          if (this.#ready.length < HIGH_WATER / 2) this.#letFollow();
+          if (this.#ready.length < HIGH_WATER / 2) this.#releaseWaiting();
           yield delivery;
         } else if (this.#ended) {
           if (this.#error !== undefined) throw this.#error as Error;

@@ -67,10 +67,10 @@ export class MessageStream {
     return this.#ready.length >= MAX_MESSAGES || this.#bytes >= MAX_BYTES;
   }
 
-  #letFollow(): void {
+  #releaseWaiting(): void {
     const waiting = this.#onRoom;
     this.#onRoom = [];
-    for (const follow of waiting) follow();
+    for (const release of waiting) release();
   }
 
   /** Discards messages: no caller iterates from now on. */
@@ -90,13 +90,13 @@ export class MessageStream {
     this.#ended ??= { error };
     this.#isDraining = false;
     this.#onReady?.();
-    this.#letFollow();
+    this.#releaseWaiting();
   }
 
   /** Announces the end: only batches in work follow, and no producer waits for room. */
   expectEnd(): void {
     this.#isLast = true;
-    this.#letFollow();
+    this.#releaseWaiting();
   }
 
   /** Ends once the ready messages have been given out, and then throws the error. */
@@ -114,7 +114,7 @@ export class MessageStream {
   #take(): PendingMessage | undefined {
     const given = this.#ready.shift();
     if (given !== undefined) this.#bytes -= given.message.contentBytes.length;
-    if (!this.#isFull()) this.#letFollow();
+    if (!this.#isFull()) this.#releaseWaiting();
     return given;
   }
 

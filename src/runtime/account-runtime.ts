@@ -57,7 +57,7 @@ interface StoredAccount {
   readonly isKeyDoubted: boolean;
 }
 
-interface Opened {
+interface OpenRuntime {
   readonly runtime: Promise<AccountRuntime>;
   readonly options: RuntimeOptions;
   users: number;
@@ -68,7 +68,7 @@ interface Opened {
  * Two users that take steps on the sessions of one store without knowledge of each other would use
  * a message key twice.
  */
-const openedByStore = new WeakMap<Store, Opened>();
+const openedByStore = new WeakMap<Store, OpenRuntime>();
 /**
  * Ends of released runtimes whose last steps on the store are not over yet.
  *
@@ -268,7 +268,7 @@ export class AccountRuntime {
         options.telemetry.nameWith(runtime.publicIds);
         return runtime;
       } catch (error) {
-        await AccountRuntime.#letGo(store, opened);
+        await AccountRuntime.#release(store, opened);
         throw error;
       } finally {
         options.account?.identityPrivateKey.fill(0);
@@ -326,10 +326,10 @@ export class AccountRuntime {
   async release(): Promise<void> {
     const { store } = this.options;
     const opened = openedByStore.get(store);
-    if (opened !== undefined) await AccountRuntime.#letGo(store, opened);
+    if (opened !== undefined) await AccountRuntime.#release(store, opened);
   }
 
-  static async #letGo(store: Store, opened: Opened): Promise<void> {
+  static async #release(store: Store, opened: OpenRuntime): Promise<void> {
     opened.users -= 1;
     if (opened.users > 0) return;
     openedByStore.delete(store);

@@ -69,7 +69,7 @@ export class PreKeys {
    * A later run tries again, unless time does not fix the failure.
    */
   readonly problems = new Emitter<SealcastError>();
-  #flight: Promise<Refusal | undefined> | undefined;
+  #running: Promise<Refusal | undefined> | undefined;
   /** Revision of the PNI at the start of the run. */
   #pniRevision = 0;
   readonly #closing = new AbortController();
@@ -155,12 +155,12 @@ export class PreKeys {
   }
 
   #shared(signal: AbortSignal | undefined): Promise<Refusal | undefined> {
-    this.#flight ??= this.#runtime.locks
+    this.#running ??= this.#runtime.locks
       .with([OWN_LOCKS.preKeys], () => this.#maintain(signal))
       .finally(() => {
-        this.#flight = undefined;
+        this.#running = undefined;
       });
-    return this.#flight;
+    return this.#running;
   }
 
   async #maintain(signal: AbortSignal | undefined): Promise<Refusal | undefined> {

@@ -14,7 +14,7 @@ const MAX_REMEMBERED = 16_384;
 const isOver = (sinceMs: number, nowMs: number): boolean => Math.abs(nowMs - sinceMs) >= HOUR_MS;
 
 /** Counts by name, of the last hour or so, for at most MAX_REMEMBERED names. */
-class Tally {
+class HourlyCounter {
   readonly #counts = new LruMap<string, { count: number; readonly sinceMs: number }>(
     MAX_REMEMBERED,
   );
@@ -44,8 +44,8 @@ class Tally {
  * other must not go on for ever.
  */
 export class RetryLimits {
-  readonly #messages = new Tally(MAX_A_MESSAGE);
-  readonly #devices = new Tally(MAX_A_DEVICE);
+  readonly #messages = new HourlyCounter(MAX_A_MESSAGE);
+  readonly #devices = new HourlyCounter(MAX_A_DEVICE);
 
   /**
    * Counts another request, if the limits allow it.

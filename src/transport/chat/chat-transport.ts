@@ -83,7 +83,7 @@ export class ChatTransport implements AccountTransport {
   readonly #incoming: Incoming;
   readonly #own: AccountRequests;
   readonly #account: ConnectionPool<AuthenticatedConnection>;
-  readonly #nobody: ConnectionPool<UnauthenticatedConnection>;
+  readonly #unauthenticated: ConnectionPool<UnauthenticatedConnection>;
   #closing: Promise<void> | undefined;
 
   private constructor(
@@ -113,7 +113,7 @@ export class ChatTransport implements AccountTransport {
       deviceId: source.deviceId,
       storage,
     });
-    this.#nobody = new ConnectionPool(connectionCount, {
+    this.#unauthenticated = new ConnectionPool(connectionCount, {
       ...common,
       connect: (watcher, signal) => source.connectUnauthenticated(watcher, signal),
     });
@@ -158,7 +158,7 @@ export class ChatTransport implements AccountTransport {
     checkChatOptions(options);
     const transport = new ChatTransport(await loadLibsignal(), source, options);
     try {
-      await Promise.all([transport.#account.connect(), transport.#nobody.connect()]);
+      await Promise.all([transport.#account.connect(), transport.#unauthenticated.connect()]);
       return transport;
     } catch (cause) {
       await transport.close();
@@ -185,7 +185,7 @@ export class ChatTransport implements AccountTransport {
       onlineOnly: online,
       urgent,
     };
-    return this.#requests.call(this.#nobody, options, async (connection, abortSignal) => {
+    return this.#requests.call(this.#unauthenticated, options, async (connection, abortSignal) => {
       await connection.sendMessage(sealed, { abortSignal });
       return { status: 'sent' };
     });
@@ -219,7 +219,7 @@ export class ChatTransport implements AccountTransport {
       return this.#get(path, preKeysOfAnswer, options);
     }
     const auth = { accessKey: checkAccessKey(request.accessKey) };
-    return this.#requests.call(this.#nobody, options, async (connection, abortSignal) => {
+    return this.#requests.call(this.#unauthenticated, options, async (connection, abortSignal) => {
       const { identityKey, preKeyBundles } = await connection.getPreKeys(
         { target, device, auth },
         { abortSignal },
@@ -234,7 +234,7 @@ export class ChatTransport implements AccountTransport {
 
   async accountExists(serviceId: string, options?: RequestOptions): Promise<AccountExistsOutcome> {
     const account = checkServiceId(this.#libsignal, serviceId, 'serviceId');
-    return this.#requests.call(this.#nobody, options, async (connection, abortSignal) => ({
+    return this.#requests.call(this.#unauthenticated, options, async (connection, abortSignal) => ({
       status: 'ok',
       exists: await connection.accountExists({ account }, { abortSignal }),
     }));
@@ -261,7 +261,7 @@ export class ChatTransport implements AccountTransport {
       ['unidentified-access-key', base64(checkAccessKey(accessKey))],
     ];
     return this.#requests.fetch(
-      this.#nobody,
+      this.#unauthenticated,
       options,
       { verb: 'GET', path, headers },
       profileOfAnswer,
@@ -374,7 +374,7 @@ export class ChatTransport implements AccountTransport {
   close(): Promise<void> {
     this.#requests.close();
     this.#incoming.close(closedError());
-    this.#closing ??= Promise.all([this.#account.close(), this.#nobody.close()]).then(
+    this.#closing ??= Promise.all([this.#account.close(), this.#unauthenticated.close()]).then(
       () => undefined,
     );
     return this.#closing;

@@ -5,7 +5,7 @@ import { ManagedConnection, type Disconnectable, type LaneOptions } from './mana
 
 /** Connections to the same end; any of them will do. */
 export class ConnectionPool<C extends Disconnectable> {
-  readonly #lanes: readonly ManagedConnection<C>[];
+  readonly #connections: readonly ManagedConnection<C>[];
   readonly #refusals: LibsignalRefusals;
   #wake: () => void = () => undefined;
   #changed = new Promise<void>((resolve) => (this.#wake = resolve));
@@ -17,7 +17,7 @@ export class ConnectionPool<C extends Disconnectable> {
       this.#changed = new Promise((resolve) => (this.#wake = resolve));
       wake();
     };
-    this.#lanes = Array.from(
+    this.#connections = Array.from(
       { length: count },
       () => new ManagedConnection({ ...options, onChange }),
     );
@@ -25,7 +25,7 @@ export class ConnectionPool<C extends Disconnectable> {
 
   /** One attempt for each of them. @throws what the first one that fails failed with. */
   async connect(): Promise<void> {
-    await Promise.all(this.#lanes.map((lane) => lane.connect()));
+    await Promise.all(this.#connections.map((managed) => managed.connect()));
   }
 
   /**
@@ -33,60 +33,63 @@ export class ConnectionPool<C extends Disconnectable> {
    *
    * @throws SealcastError ERR_TRANSPORT_REFUSED when there will never be one.
    */
-  async run<T>(flight: InFlightRequest, request: (connection: C) => Promise<T>): Promise<T> {
+  async run<T>(inFlight: InFlightRequest, request: (connection: C) => Promise<T>): Promise<T> {
     for (;;) {
-      const lane = this.#leastBusy();
-      if (lane?.connection !== undefined)
-        return await this.#runOn(lane, lane.connection, flight, request);
+      const managed = this.#leastBusy();
+      if (managed?.connection !== undefined)
+        return await this.#runOn(managed, managed.connection, inFlight, request);
       this.#throwIfRefused();
-      await flight.race(this.#changed);
+      await inFlight.race(this.#changed);
     }
   }
 
   /** @see ManagedConnection.renew */
   renew(isSpent: boolean): boolean {
-    return this.#lanes.map((lane) => lane.renew(isSpent)).includes(true);
+    return this.#connections.map((managed) => managed.renew(isSpent)).includes(true);
   }
 
   async close(): Promise<void> {
-    await Promise.all(this.#lanes.map((lane) => lane.close()));
+    await Promise.all(this.#connections.map((managed) => managed.close()));
   }
 
   async #runOn<T>(
-    lane: ManagedConnection<C>,
+    managed: ManagedConnection<C>,
     connection: C,
-    flight: InFlightRequest,
+    inFlight: InFlightRequest,
     request: (connection: C) => Promise<T>,
   ): Promise<T> {
-    lane.flights.add(flight);
+    managed.requests.add(inFlight);
     try {
       const answer = await request(connection);
-      lane.answered();
+      managed.answered();
       return answer;
     } catch (error) {
       // A refusal is an answer, too.
-      if (this.#refusals.of(error).status !== 'unavailable') lane.answered();
+      if (this.#refusals.of(error).status !== 'unavailable') managed.answered();
       throw error;
     } finally {
-      lane.flights.delete(flight);
+      managed.requests.delete(inFlight);
     }
   }
 
   #leastBusy(): ManagedConnection<C> | undefined {
     let best: ManagedConnection<C> | undefined;
-    for (const lane of this.#lanes) {
+    for (const managed of this.#connections) {
       if (
-        lane.connection !== undefined &&
-        (best === undefined || lane.flights.size < best.flights.size)
+        managed.connection !== undefined &&
+        (best === undefined || managed.requests.size < best.requests.size)
       )
-        best = lane;
+        best = managed;
     }
     return best;
   }
 
   #throwIfRefused(): void {
-    const [first] = this.#lanes;
-    if (first?.refusal === undefined || !this.#lanes.every(({ refusal }) => refusal !== undefined))
+    const [first] = this.#connections;
+    if (
+      first?.refusal === undefined ||
+      !this.#connections.every(({ refusal }) => refusal !== undefined)
+    )
       return;
     throw refusedError(first.refusal.cause, this.#refusals.reasonOf(first.refusal.cause));
   }

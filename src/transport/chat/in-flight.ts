@@ -46,7 +46,7 @@ export class InFlightRequest {
  * All requests on their way, and what ends them: their time, their signals, the transport's end.
  */
 export class InFlightRequests {
-  readonly #flights = new Set<InFlightRequest>();
+  readonly #requests = new Set<InFlightRequest>();
   readonly #watch = new AbortWatch();
   readonly #timeoutMs: number;
   readonly #clock: Pick<Clock, 'setTimeout'>;
@@ -57,33 +57,33 @@ export class InFlightRequests {
     this.#clock = clock;
   }
 
-  /** @throws SealcastError ERR_ABORTED, ERR_CLOSED; {@link TimedOut}; whatever `run` throws. */
-  async fly<T>(
+  /** @throws SealcastError ERR_ABORTED, ERR_CLOSED; {@link TimedOut}; whatever `send` throws. */
+  async run<T>(
     signal: AbortSignal | undefined,
-    run: (flight: InFlightRequest) => Promise<T>,
+    send: (request: InFlightRequest) => Promise<T>,
   ): Promise<T> {
     if (this.#closed) throw closedError();
     if (signal?.aborted === true) throw abortedError(signal);
-    const flight = new InFlightRequest();
-    this.#flights.add(flight);
+    const request = new InFlightRequest();
+    this.#requests.add(request);
     const cancel = this.#clock.setTimeout(
-      () => flight.stop(new TimedOut('the request took too long')),
+      () => request.stop(new TimedOut('the request took too long')),
       this.#timeoutMs,
       { keepsAlive: true },
     );
-    const unwatch = signal && this.#watch.add(signal, () => flight.stop(abortedError(signal)));
+    const unwatch = signal && this.#watch.add(signal, () => request.stop(abortedError(signal)));
     try {
-      return await flight.race(run(flight));
+      return await request.race(send(request));
     } finally {
       cancel();
       unwatch?.();
-      this.#flights.delete(flight);
+      this.#requests.delete(request);
     }
   }
 
   close(): void {
     this.#closed = true;
-    for (const flight of this.#flights) flight.stop(closedError());
+    for (const request of this.#requests) request.stop(closedError());
   }
 }
 

@@ -66,7 +66,7 @@ export class ManagedConnection<C extends Disconnectable> {
   /** Ends the wait before the next attempt. */
   readonly #closing = new AbortController();
   /** Requests on their way over this connection. */
-  readonly flights = new Set<InFlightRequest>();
+  readonly requests = new Set<InFlightRequest>();
 
   constructor(options: LaneOptions<C>) {
     this.#options = options;
@@ -87,7 +87,7 @@ export class ManagedConnection<C extends Disconnectable> {
 
   /**
    * One attempt; rejects with what libsignal rejects with. Afterwards the connection is kept up
-   * until the lane is closed.
+   * until it is closed.
    */
   async connect(): Promise<void> {
     const startMs = this.#clock.monotonicMs();
@@ -161,8 +161,8 @@ export class ManagedConnection<C extends Disconnectable> {
     this.#connection = undefined;
     // libsignal leaves them to their time-out if the service does not close the connection, too
     // (0.103.0, 2026-11).
-    for (const flight of this.flights)
-      flight.stop(new ConnectionEnded('the connection was ended to be replaced'));
+    for (const request of this.requests)
+      request.stop(new ConnectionEnded('the connection was ended to be replaced'));
     this.#ending = this.#end(connection);
     void this.#ending.then(() => this.#connectAgain());
   }

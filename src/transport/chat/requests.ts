@@ -27,7 +27,7 @@ type Fetching = Pick<AuthenticatedConnection, 'fetch' | 'disconnect'>;
 export class Requests {
   readonly #refusals: LibsignalRefusals;
   readonly #timeoutMs: number;
-  readonly #flights: InFlightRequests;
+  readonly #inFlight: InFlightRequests;
   readonly #serverTimes: ServerTimes;
   readonly #clock: Clock;
 
@@ -44,7 +44,7 @@ export class Requests {
     this.#serverTimes = serverTimes;
     this.#timeoutMs = timeoutMs;
     this.#clock = clock;
-    this.#flights = new InFlightRequests(timeoutMs, clock);
+    this.#inFlight = new InFlightRequests(timeoutMs, clock);
   }
 
   /**
@@ -52,18 +52,18 @@ export class Requests {
    * ERR_TRANSPORT_REFUSED.
    */
   call<C extends Disconnectable, T>(
-    lanes: ConnectionPool<C>,
+    connections: ConnectionPool<C>,
     options: RequestOptions | undefined,
     ask: (connection: C, abortSignal: AbortSignal) => Promise<T>,
   ): Promise<T | Refusal> {
-    return this.#fly(options, (flight) =>
-      lanes.run(flight, (connection) => ask(connection, flight.signal)),
+    return this.#run(options, (inFlight) =>
+      connections.run(inFlight, (connection) => ask(connection, inFlight.signal)),
     );
   }
 
   /** @param read what a successful answer means. @throws as {@link call}. */
   fetch<T>(
-    lanes: ConnectionPool<Fetching>,
+    connections: ConnectionPool<Fetching>,
     options: RequestOptions | undefined,
     { verb, path, headers = [], json }: RawRequest,
     read: (answer: HttpAnswer) => T,
@@ -75,11 +75,11 @@ export class Requests {
       ...(json !== undefined && { body: new TextEncoder().encode(JSON.stringify(json)) }),
       timeoutMillis: this.#timeoutMs,
     };
-    return this.#fly(options, async (flight) => {
-      const answer = await lanes.run(flight, async (connection) => {
+    return this.#run(options, async (inFlight) => {
+      const answer = await connections.run(inFlight, async (connection) => {
         // Not the wait for a connection.
         const startMs = this.#clock.monotonicMs();
-        const answered = await connection.fetch(request, { abortSignal: flight.signal });
+        const answered = await connection.fetch(request, { abortSignal: inFlight.signal });
         this.#serverTimes.note(answered, this.#clock.monotonicMs() - startMs);
         return answered;
       });
@@ -94,19 +94,19 @@ export class Requests {
     options: RequestOptions | undefined,
     ask: (signal: AbortSignal) => Promise<T>,
   ): Promise<T | Refusal> {
-    return this.#fly(options, (flight) => ask(flight.signal));
+    return this.#run(options, (inFlight) => ask(inFlight.signal));
   }
 
   close(): void {
-    this.#flights.close();
+    this.#inFlight.close();
   }
 
-  async #fly<T>(
+  async #run<T>(
     options: RequestOptions | undefined,
-    run: (flight: InFlightRequest) => Promise<T>,
+    run: (inFlight: InFlightRequest) => Promise<T>,
   ): Promise<T | Refusal> {
     try {
-      return await this.#flights.fly(options?.signal, run);
+      return await this.#inFlight.run(options?.signal, run);
     } catch (error) {
       if (error instanceof SealcastError) throw error;
       if (this.#refusals.isTooOld(error)) throw refusedError(error, 'expired');
