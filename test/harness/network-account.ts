@@ -1,14 +1,6 @@
-import { PrivateKey } from '@signalapp/libsignal-client';
-import {
-  ChatTransport,
-  openAccount,
-  openStore,
-  type Account,
-  type AccountOptions,
-  type Store,
-} from 'sealcast';
-import { netOf } from '../mock-service/net.js';
+import { openAccount, type Account, type AccountOptions, type Store } from 'sealcast';
 import type { MockService } from '../mock-service/mock-service.js';
+import { disposeAll, openOverNetwork, type NetworkDevice } from './network-device.js';
 
 /** The broadcaster's account over libsignal's network connections, with a store on the disk. */
 export class NetworkAccount implements AsyncDisposable {
@@ -16,8 +8,8 @@ export class NetworkAccount implements AsyncDisposable {
   readonly store: Store;
   readonly #resources: readonly AsyncDisposable[];
 
-  private constructor(account: Account, store: Store, resources: readonly AsyncDisposable[]) {
-    this.account = account;
+  private constructor({ opened, store, resources }: NetworkDevice<Account>) {
+    this.account = opened;
     this.store = store;
     this.#resources = resources;
   }
@@ -28,39 +20,21 @@ export class NetworkAccount implements AsyncDisposable {
     storePath: string,
     options: Partial<AccountOptions> = {},
   ): Promise<NetworkAccount> {
-    const { broadcaster, trustRoot } = service.description;
-    const { aci, deviceId, registrationId, password, identityPrivateKey: privateKey } = broadcaster;
-    const publicKey = PrivateKey.deserialize(privateKey).getPublicKey();
-    const resources: AsyncDisposable[] = [];
-    try {
-      const store = await openStore({ path: storePath });
-      resources.unshift(store);
-      const net = netOf(service.description);
-      const transport = await ChatTransport.connect({
-        net,
-        username: `${aci}.${deviceId}`,
-        password,
-      });
-      resources.unshift(transport);
-      const account = await openAccount({
-        store,
-        transport,
-        trustRoots: [trustRoot],
-        account: { aci, deviceId, registrationId, identityKeyPair: { publicKey, privateKey } },
-        threads: 1,
-        ...options,
-      });
-      resources.unshift(account);
-      await account.maintainPreKeys();
-      return new NetworkAccount(account, store, resources);
-    } catch (error) {
-      for (const resource of resources) await resource[Symbol.asyncDispose]();
-      throw error;
-    }
+    const device = await openOverNetwork(service, storePath, async (own) => {
+      const account = await openAccount({ ...own, ...options });
+      try {
+        await account.maintainPreKeys();
+        return account;
+      } catch (error) {
+        await account.close();
+        throw error;
+      }
+    });
+    return new NetworkAccount(device);
   }
 
   /** The last opened first. */
-  async [Symbol.asyncDispose](): Promise<void> {
-    for (const resource of this.#resources) await resource[Symbol.asyncDispose]();
+  [Symbol.asyncDispose](): Promise<void> {
+    return disposeAll(this.#resources);
   }
 }

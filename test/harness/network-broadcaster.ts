@@ -1,13 +1,6 @@
-import { PrivateKey } from '@signalapp/libsignal-client';
-import {
-  Broadcaster,
-  ChatTransport,
-  openStore,
-  type BroadcasterOptions,
-  type Delivery,
-} from 'sealcast';
-import { netOf } from '../mock-service/net.js';
+import { Broadcaster, type BroadcasterOptions, type Delivery } from 'sealcast';
 import type { LoggedRequest, MockService } from '../mock-service/mock-service.js';
+import { disposeAll, openOverNetwork, type NetworkDevice } from './network-device.js';
 
 /** What a request is about. */
 export type RequestKind = 'send' | 'prekeys' | 'certificate' | 'other';
@@ -30,13 +23,9 @@ export class NetworkBroadcaster implements AsyncDisposable {
   readonly #service: MockService;
   readonly #resources: readonly AsyncDisposable[];
 
-  private constructor(
-    service: MockService,
-    broadcaster: Broadcaster,
-    resources: readonly AsyncDisposable[],
-  ) {
+  private constructor(service: MockService, { opened, resources }: NetworkDevice<Broadcaster>) {
     this.#service = service;
-    this.broadcaster = broadcaster;
+    this.broadcaster = opened;
     this.#resources = resources;
   }
 
@@ -45,34 +34,10 @@ export class NetworkBroadcaster implements AsyncDisposable {
     storePath: string,
     options: Partial<BroadcasterOptions> = {},
   ): Promise<NetworkBroadcaster> {
-    const { broadcaster: account, trustRoot } = service.description;
-    const { aci, deviceId, registrationId, password, identityPrivateKey: privateKey } = account;
-    const publicKey = PrivateKey.deserialize(privateKey).getPublicKey();
-    const resources: AsyncDisposable[] = [];
-    try {
-      const store = await openStore({ path: storePath });
-      resources.unshift(store);
-      const net = netOf(service.description);
-      const transport = await ChatTransport.connect({
-        net,
-        username: `${aci}.${deviceId}`,
-        password,
-      });
-      resources.unshift(transport);
-      const broadcaster = await Broadcaster.open({
-        store,
-        transport,
-        trustRoots: [trustRoot],
-        account: { aci, deviceId, registrationId, identityKeyPair: { publicKey, privateKey } },
-        threads: 1,
-        ...options,
-      });
-      resources.unshift(broadcaster);
-      return new NetworkBroadcaster(service, broadcaster, resources);
-    } catch (error) {
-      await dispose(resources);
-      throw error;
-    }
+    const device = await openOverNetwork(service, storePath, (own) =>
+      Broadcaster.open({ ...own, ...options }),
+    );
+    return new NetworkBroadcaster(service, device);
   }
 
   async send(
@@ -88,11 +53,6 @@ export class NetworkBroadcaster implements AsyncDisposable {
   }
 
   [Symbol.asyncDispose](): Promise<void> {
-    return dispose(this.#resources);
+    return disposeAll(this.#resources);
   }
-}
-
-/** The last opened first. */
-async function dispose(resources: readonly AsyncDisposable[]): Promise<void> {
-  for (const resource of resources) await resource[Symbol.asyncDispose]();
 }

@@ -133,3 +133,14 @@ describe('a transport that is closed', () => {
     await untilTrue(() => service.connections.length === 3 && service.open.length === 0);
   });
 });
+
+describe('a transport that is closed under its listener', () => {
+  test('says so', async () => {
+    const heard: string[] = [];
+    await open(new FakeService());
+    transport!.receive({ onConnectionEnded: ({ code }) => heard.push(code) });
+    await transport!.close();
+    await transport!.close();
+    expect(heard).toEqual(['ERR_CLOSED']);
+  });
+});

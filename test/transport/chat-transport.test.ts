@@ -296,17 +296,6 @@ describe('a transport that connects again and again', () => {
   });
 });
 
-describe('a transport that is closed under its listener', () => {
-  test('says so', async () => {
-    const heard: string[] = [];
-    await open(new FakeService());
-    transport!.receive({ onConnectionEnded: ({ code }) => heard.push(code) });
-    await transport!.close();
-    await transport!.close();
-    expect(heard).toEqual(['ERR_CLOSED']);
-  });
-});
-
 describe('several unauthenticated connections', () => {
   test('share the requests: each takes the connection with the fewest in flight', async () => {
     const service = new SlowService();
