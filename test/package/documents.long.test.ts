@@ -93,6 +93,7 @@ const EXPECTED: Readonly<Record<string, Expectation>> = {
   'docs/guide/accounts.md: Accounts': { prints: /^open\n16\n$/ },
   'docs/guide/accounts.md: Identity changes': { prints: /^open\n$/ },
   'docs/guide/stores.md: Stores': { prints: /^\d+\n$/ },
+  'docs/guide/stores.md: Damaged records': { prints: /^$/ },
   'docs/guide/operations.md: Metrics and logs': { prints: /^$/ },
 };
 
