@@ -1,14 +1,18 @@
+import { cpSync, rmSync } from 'node:fs';
 import type * as Sealcast from 'sealcast';
 import { Broadcaster, MemoryStore, Receiver } from 'sealcast';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { MailboxService } from '../fakes/mailbox-service.js';
 
 const service = new MailboxService();
 
-/** The package once more, as a hot reload or a second installed version would have it. */
+/** The package once more, as a second installed version would have it. */
+const copyUrl = new URL('../../build/another-copy/dist/', import.meta.url);
+beforeAll(() => cpSync(new URL('../../dist/', import.meta.url), copyUrl, { recursive: true }));
+afterAll(() => rmSync(new URL('../', copyUrl), { recursive: true }));
+
 async function anotherCopy(): Promise<typeof Sealcast> {
-  vi.resetModules();
-  const copy = await import('sealcast');
+  const copy = (await import(new URL('src/index.js', copyUrl).href)) as typeof Sealcast;
   expect(copy.Broadcaster).not.toBe(Broadcaster);
   return copy;
 }
@@ -40,12 +44,12 @@ describe('a store that one copy of the package acts on', () => {
     const broadcaster = await Broadcaster.open(optionsWith(store));
     const copy = await anotherCopy();
     const options = optionsWith(store);
-    for (const opening of [
-      copy.Broadcaster.open(options),
-      copy.Receiver.open(options),
-      copy.openAccount(options),
+    for (const open of [
+      () => copy.Broadcaster.open(options),
+      () => copy.Receiver.open(options),
+      () => copy.openAccount(options),
     ]) {
-      await expect(opening).rejects.toMatchObject({ code: 'ERR_STORE_LOCKED' });
+      await expect(open()).rejects.toMatchObject({ code: 'ERR_STORE_LOCKED' });
     }
     await broadcaster.close();
     opened.push(await copy.Broadcaster.open(optionsWith(store)));
