@@ -1,5 +1,6 @@
 import type { ContactRecord } from '../store/tables/contacts.js';
 import { onProfileKey } from './access-mode.js';
+import { onAddressed } from './unanswered.js';
 
 /**
  * Contact after they told us their profile key, in a message or by a caller of ours: the primary
@@ -29,7 +30,9 @@ export function onSyncedProfileKey(contact: ContactRecord, profileKey: Uint8Arra
 /** Contact as the primary device blocks it; the same one where nothing changes. */
 export function withPrimaryBlock(contact: ContactRecord, isBlocked: boolean): ContactRecord {
   if (isBlocked)
-    return contact.blocked ? contact : { ...contact, blocked: true, blockedByPrimary: true };
+    return contact.blocked
+      ? contact
+      : onAddressed({ ...contact, blocked: true, blockedByPrimary: true });
   return contact.blockedByPrimary === true
     ? { ...contact, blocked: false, blockedByPrimary: false, lacksProfileKey: false }
     : contact;

@@ -1,6 +1,7 @@
 import { SealcastError } from '../errors.js';
 import { checkOptions, checkSignal, refuse } from '../sealer/options.js';
 import { contactChange } from '../store/tables/contacts.js';
+import { onAddressed } from '../access/unanswered.js';
 import { type AccountRuntime, OWN_LOCKS } from '../runtime/account-runtime.js';
 import type { Records } from '../runtime/records.js';
 import { unlessAborted } from '../util/abort.js';
@@ -82,7 +83,7 @@ export class Blocking {
       const rotation = rotates ? await this.#rotation.begin() : [];
       const lacksProfileKey = rotates || !mayHaveProfileKey || contact.lacksProfileKey;
       const change = contactChange(serviceId, {
-        ...contact,
+        ...onAddressed(contact),
         blocked: true,
         blockedByPrimary: false,
         lacksProfileKey,

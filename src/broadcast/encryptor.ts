@@ -1,12 +1,14 @@
 import { maySend, takesSealed } from '../access/access-mode.js';
 import { awaitsAcceptance, isOtherIdentity } from '../access/contact-identity.js';
 import { carriesNoOtherKey } from '../access/profile-key-mark.js';
+import { onAddressed } from '../access/unanswered.js';
 import type { SealcastError } from '../errors.js';
 import { archiveSessions } from '../runtime/records.js';
 import type { BundleSetup } from '../session/protocol.js';
 import {
   type ContactRecord,
   type Device,
+  type FoundContact,
   contactChange,
   isReadable,
 } from '../store/tables/contacts.js';
@@ -129,11 +131,12 @@ export class Encryptor {
   async encryptChunk(serviceIds: readonly string[], fresh: boolean): Promise<ChunkSteps> {
     const { outbox, locks, guard } = this.#context;
     return locks.with(serviceIds, async () => {
-      const { revision } = guard;
       const [contacts, rows] = await Promise.all([
-        outbox.findContacts(serviceIds),
+        this.#address(serviceIds),
         fresh ? [] : outbox.rows(this.#id, serviceIds),
       ]);
+      // Of the contacts as they are now: the locks are held.
+      const { revision } = guard;
       const steps = new Map<string, DeliveryStep | undefined>();
       const ready: { serviceId: string; contact: ContactRecord }[] = [];
       const strangers: Stranger[] = [];
@@ -161,6 +164,26 @@ export class Encryptor {
       }
       return { steps, strangers };
     });
+  }
+
+  /**
+   * Reads the contacts, and notes that a broadcast goes to them, before anything is encrypted: from
+   * then on they are not dropped, however their deliveries end. The caller holds the locks.
+   */
+  async #address(serviceIds: readonly string[]): Promise<readonly FoundContact[]> {
+    const { outbox } = this.#context;
+    const contacts = await outbox.findContacts(serviceIds);
+    const addressed = contacts.map((contact) =>
+      isReadable(contact) ? onAddressed(contact) : contact,
+    );
+    const changes = serviceIds.flatMap((serviceId, i) => {
+      const contact = addressed[i];
+      return contact === undefined || !isReadable(contact) || contact === contacts[i]
+        ? []
+        : [contactChange(serviceId, contact)];
+    });
+    await outbox.commit(changes);
+    return addressed;
   }
 
   /**
@@ -355,7 +378,7 @@ export class Encryptor {
       deviceId,
       registrationId,
     }));
-    changes.push(contactChange(serviceId, { ...contact, devices: known }));
+    changes.push(contactChange(serviceId, { ...onAddressed(contact), devices: known }));
     await outbox.commit(changes);
     // The lock is held, so the contact's latest change is the one just committed.
     return { kind: 'encrypted', delivery: { ...step.delivery, revision: guard.revision } };

@@ -3,6 +3,7 @@ import { AbortWatch } from '../util/abort-watch.js';
 import type { AccountRuntime } from '../runtime/account-runtime.js';
 import { openRuntime } from '../runtime/open-runtime.js';
 import { Identities } from '../runtime/pending-identities.js';
+import { onAddressed } from '../access/unanswered.js';
 import { contactChange, type ContactRecord } from '../store/tables/contacts.js';
 import type { ResendQueue } from '../runtime/resend-queue.js';
 import { SharedEncryption } from '../session/shared-encryption.js';
@@ -319,7 +320,7 @@ export class BroadcastService {
     }));
   }
 
-  /** Changes a contact's record. Many calls at once share a transaction. */
+  /** Changes a contact's record for a caller. Many calls at once share a transaction. */
   async changeContact(
     serviceId: string,
     change: (contact: ContactRecord) => ContactRecord,
@@ -327,7 +328,7 @@ export class BroadcastService {
     const { locks, outbox } = this.#context;
     await locks.with([serviceId], async () => {
       const contact = await outbox.contact(serviceId);
-      const changed = change(contact);
+      const changed = onAddressed(change(contact));
       if (changed !== contact) await outbox.commit([contactChange(serviceId, changed)]);
     });
   }

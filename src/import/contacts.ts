@@ -1,5 +1,6 @@
 import { onImported, onProfileKey } from '../access/access-mode.js';
 import { onImportedIdentity } from '../access/contact-identity.js';
+import { onAddressed } from '../access/unanswered.js';
 import { isSameBytes } from '../util/bytes.js';
 import { NEW_CONTACT, type ContactRecord, type Device } from '../store/tables/contacts.js';
 import type { Tally } from './counts.js';
@@ -25,7 +26,7 @@ export function movedContact(
   nowMs: number,
   tally: Tally,
 ): ContactRecord | undefined {
-  let contact: ContactRecord = { ...known, devices };
+  let contact: ContactRecord = { ...onAddressed(known), devices };
   if (identity !== undefined) {
     contact = onImportedIdentity(contact, identity.identityKey, identity.isTrusted);
     tally.add('identities');
@@ -78,7 +79,7 @@ export function mergedContact(
   tally: Tally,
 ): ContactRecord | undefined {
   const { profileKey, timer, isBlocked } = recipient;
-  let contact = known;
+  let contact = onAddressed(known);
   if (profileKey !== undefined) {
     if (known.profileKey === undefined) {
       contact = onProfileKey(contact, profileKey);

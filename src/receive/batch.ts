@@ -150,7 +150,9 @@ export class Batch {
       envelopes,
       durationMs: clock.monotonicMs() - decryptedMs,
     });
+    const { begun } = contacts;
     this.#afterwards.push(...contacts.news(), ...this.#sync.news());
+    if (begun > 0) this.#afterwards.push(() => this.#context.unanswered.noteBegun(begun));
     return given;
   }
 

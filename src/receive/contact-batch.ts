@@ -1,5 +1,6 @@
 import { onSealedReceived } from '../access/access-mode.js';
 import { isOtherIdentity, onIdentityKey } from '../access/contact-identity.js';
+import { onBegunByMessage } from '../access/unanswered.js';
 import {
   contactChange,
   isReadable,
@@ -184,12 +185,26 @@ export class ContactBatch {
       sessionChangeAt(address, record),
     );
     const contacts = [...this.#entries].flatMap(([serviceId, { isDamaged, before, now }]) =>
-      isDamaged || now === before ? [] : [contactChange(serviceId, now)],
+      isDamaged || now === before
+        ? []
+        : [contactChange(serviceId, this.#isBegun(serviceId) ? onBegunByMessage(now) : now)],
     );
     const pniSessions = [...this.#pniSessions].map(([address, record]) =>
       sessionChangeAt(address, record, 'pni'),
     );
     return [...sessions, ...pniSessions, ...contacts];
+  }
+
+  /** Number of contacts that the messages begin. */
+  get begun(): number {
+    return [...this.#entries.keys()].filter((serviceId) => this.#isBegun(serviceId)).length;
+  }
+
+  /** Our own account is no contact that another one could begin. */
+  #isBegun(serviceId: string): boolean {
+    const { isDamaged, before, now } = this.#entry(serviceId);
+    const isNew = !isDamaged && before === NEW_CONTACT && now !== before;
+    return isNew && serviceId !== this.#context.runtime.account.aci;
   }
 
   async #archiveOutdated(): Promise<void> {

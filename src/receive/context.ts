@@ -13,6 +13,7 @@ import type { LostEnvelopes } from './envelope-queue.js';
 import type { RecentSet } from '../util/lru-map.js';
 import type { RetryLimits } from './retry/limits.js';
 import type { SessionDecryptor } from './decrypt/sessions.js';
+import type { UnansweredPruner } from './unanswered-pruner.js';
 
 /** Parts that all batches of a Receiver share. */
 export interface ReceiveContext {
@@ -34,6 +35,7 @@ export interface ReceiveContext {
   readonly events: EventSink<ReceiverEvents>;
   readonly retries: RetryCapacity;
   readonly blockedList: Pick<BlockedList, 'apply'>;
+  readonly unanswered: Pick<UnansweredPruner, 'noteBegun'>;
   readonly preKeys: Readonly<Record<IdentityKind, PreKeyUses>>;
 }
 

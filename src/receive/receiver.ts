@@ -8,13 +8,15 @@ import {
   type SharedOptions,
   OPENER_NAMES,
 } from '../runtime/options.js';
-import { checkOptions, checkBoolean } from '../sealer/options.js';
+import { checkBoolean, checkInteger, checkOptions } from '../sealer/options.js';
 import type { ReceiveService } from './service.js';
 import type { ReceiverEvents } from './events.js';
 import type { ReceivedMessage, ReceiverStats } from './types.js';
 import type { AccountTransport } from '../transport/account-transport.js';
 import { EventRelay } from '../util/event-relay.js';
 import type { NamesOf } from '../util/known-names.js';
+
+const MAX_UNANSWERED_CONTACTS = 10_000;
 
 /** Options of {@link Receiver.open}. */
 export interface ReceiverOptions extends SharedOptions, Partial<Policies> {
@@ -26,6 +28,17 @@ export interface ReceiverOptions extends SharedOptions, Partial<Policies> {
    * puts them into the store.
    */
   readonly maintainPreKeys?: boolean;
+  /**
+   * Contacts kept that wrote to the account, and that no broadcast went to. Default 10,000.
+   *
+   * The oldest above it are dropped with their sessions and profile keys. The Receiver looks for
+   * them a minute after opening and every six hours, and at once where as many are new. A contact
+   * stays that a broadcast went to, that a caller set something of, blocked or imported, that the
+   * phone's lists have, whose new identity key waits to be accepted, that an unfinished broadcast
+   * goes to, or whose message is not dealt with. One that was dropped and writes again is a new
+   * contact.
+   */
+  readonly maxUnansweredContacts?: number;
 }
 
 /**
@@ -77,6 +90,12 @@ export class Receiver
     const policies = checkPolicies(given);
     const transport = checkAccountTransport(options.transport);
     const maintainPreKeys = checkBoolean(given['maintainPreKeys'], 'maintainPreKeys', true);
+    const maxUnansweredContacts = checkInteger(
+      given['maxUnansweredContacts'] ?? MAX_UNANSWERED_CONTACTS,
+      'maxUnansweredContacts',
+      0,
+      Number.MAX_SAFE_INTEGER,
+    );
     const events = new EventRelay<ReceiverEvents>();
     const { ReceiveService: Service } = await import('./service.js');
     const service = await Service.open({
@@ -84,6 +103,7 @@ export class Receiver
       transport,
       policies,
       maintainPreKeys,
+      maxUnansweredContacts,
       events,
     });
     const receiver = new Receiver(service);

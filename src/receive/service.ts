@@ -34,6 +34,7 @@ import { Redelivery } from './redelivery.js';
 import { RetryLimits } from './retry/limits.js';
 import { RetrySender } from './retry/sender.js';
 import { SessionDecryptor } from './decrypt/sessions.js';
+import { UnansweredPruner } from './unanswered-pruner.js';
 
 /**
  * Envelopes that are opened together, and batches that are in work at the same time. The service
@@ -69,6 +70,7 @@ export interface ServiceOptions extends RuntimeOptions {
   readonly transport: AccountTransport;
   readonly policies: Policies;
   readonly maintainPreKeys: boolean;
+  readonly maxUnansweredContacts: number;
   readonly events: EventSink<ReceiverEvents>;
 }
 
@@ -84,6 +86,7 @@ export class ReceiveService {
   readonly #redelivery: Redelivery;
   readonly #retries: RetrySender;
   readonly #blockedList: BlockedList;
+  readonly #unanswered: UnansweredPruner;
   /** Of our ACI, and of our PNI, which does nothing while there is none. */
   readonly #preKeys: readonly PreKeys[];
   readonly #batches = new Semaphore(BATCHES_IN_WORK, new AbortWatch());
@@ -109,6 +112,12 @@ export class ReceiveService {
     const records = new Records(store, runtime.clock);
     const inbox = new Inbox(store);
     this.#blockedList = new BlockedList(runtime, records);
+    this.#unanswered = new UnansweredPruner({
+      runtime,
+      records,
+      inbox,
+      maxContacts: options.maxUnansweredContacts,
+    });
     this.runtime = runtime;
     this.#options = options;
     const aciPreKeys = new PreKeys(runtime, transport);
@@ -143,6 +152,7 @@ export class ReceiveService {
         pni: maintainPreKeys ? pniPreKeys : FOREIGN_PREKEYS,
       },
       blockedList: this.#blockedList,
+      unanswered: this.#unanswered,
     };
     // The service has no one-time prekeys of a new PNI.
     this.#endPni = runtime.pniChanges.subscribe(() => pniPreKeys.noteUsed(1));
@@ -173,6 +183,7 @@ export class ReceiveService {
     }
     if (options.maintainPreKeys) for (const preKeys of service.#preKeys) preKeys.start();
     service.#blockedList.apply();
+    service.#unanswered.start();
     service.#work = service.#receive().catch((error: unknown) => service.#fail(error));
     return service;
   }
@@ -397,6 +408,7 @@ export class ReceiveService {
     this.#endPni();
     this.#endSkews?.();
     await this.#blockedList.close();
+    await this.#unanswered.stop();
     await this.runtime.release();
   }
 }

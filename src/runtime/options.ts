@@ -101,6 +101,7 @@ export const OPENER_NAMES = {
   ...LIMIT_NAMES,
   transcripts: true,
   maintainPreKeys: true,
+  maxUnansweredContacts: true,
   capabilities: true,
 } as const;
 

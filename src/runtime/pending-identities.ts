@@ -4,6 +4,7 @@ import { contactChange, scanContacts } from '../store/tables/contacts.js';
 import type { PendingIdentity } from '../account/account-types.js';
 import { archiveSessions, Records } from './records.js';
 import { onAccepted } from '../access/contact-identity.js';
+import { onAddressed } from '../access/unanswered.js';
 import type { AccountRuntime } from './account-runtime.js';
 import { parseServiceId } from '../util/addresses.js';
 
@@ -43,7 +44,10 @@ export class Identities {
         checked,
         deviceIds,
       );
-      await this.#records.commit([...archived, contactChange(checked, onAccepted(contact))]);
+      await this.#records.commit([
+        ...archived,
+        contactChange(checked, onAddressed(onAccepted(contact))),
+      ]);
     });
   }
 

@@ -7,6 +7,7 @@ import { OWN_LOCKS, type AccountRuntime, type PrimaryFollower } from './account-
 import { OwnDeviceSender } from './own-device-sender.js';
 import { Records } from './records.js';
 import { contactChange } from '../store/tables/contacts.js';
+import { onAddressed } from '../access/unanswered.js';
 import { loadCredentials, wipeCredentials } from '../store/tables/credentials.js';
 import { loadOwnSync, ownSyncChange } from '../store/tables/own-sync.js';
 import { refusalError } from '../transport/refusal-errors.js';
@@ -271,7 +272,7 @@ export class PrimaryWatch implements PrimaryFollower {
           const contact = contacts[i];
           const told = stored.get(serviceId);
           if (contact === undefined || told === undefined) return [];
-          const blocked = withPrimaryBlock(contact, told.blocked);
+          const blocked = withPrimaryBlock(onAddressed(contact), told.blocked);
           const changed =
             told.profileKey === undefined ? blocked : onSyncedProfileKey(blocked, told.profileKey);
           return changed === contact ? [] : [contactChange(serviceId, changed)];

@@ -165,6 +165,7 @@ export const SCHEMA = {
                 needsPniSignature: { type: 'bool', id: 13 },
                 blockedByPrimary: { type: 'bool', id: 14 },
                 profileKeySynced: { type: 'bool', id: 15 },
+                unanswered: { type: 'bool', id: 16 },
                 accessKey: { type: 'bytes', id: 17 },
               },
               nested: {

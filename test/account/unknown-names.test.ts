@@ -90,6 +90,13 @@ const CALLS: readonly (readonly [
     'maintainPreKeys',
     (given: never) => Receiver.open(given),
   ],
+  [
+    'Receiver.open, bounds',
+    openOptions(),
+    'maxUnansweredContact',
+    'maxUnansweredContacts',
+    (given: never) => Receiver.open(given),
+  ],
   ['openAccount', openOptions(), 'trustRoot', 'trustRoots', openAccount],
   [
     'broadcast',

@@ -385,6 +385,19 @@ describe('contacts of the phone', () => {
     expect(service.storageRequests).toEqual(['manifest 1']);
   });
 
+  it('are no longer unanswered, whether or not the list has news of them', async () => {
+    const [listed, unlisted] = [randomUUID(), randomUUID()];
+    const profileKey = new Uint8Array(32).fill(2);
+    await giveKeys();
+    for (const aci of [listed, unlisted])
+      await putContact({ store }, aci, { profileKey, unanswered: true });
+    service.contacts = [{ aci: listed, profileKey }];
+    await open();
+    await untilTrue(async () => (await contact(listed))?.unanswered === undefined);
+    expect(await contact(listed)).toMatchObject({ profileKey });
+    expect(await contact(unlisted)).toMatchObject({ unanswered: true });
+  });
+
   it('are taken when they change, over a key of the phone alone', async () => {
     const [known, blocked] = [randomUUID(), randomUUID()];
     await giveKeys();

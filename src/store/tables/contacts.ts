@@ -9,6 +9,7 @@ import { damagedError, isDamaged } from '../damage.js';
 import { readRecords, scanRecords } from '../scan.js';
 import type { SealcastError } from '../../errors.js';
 import type { Change, Store } from '../store.js';
+import { senderKeyRemovals, sessionRemovals } from './sessions.js';
 
 export interface Device {
   readonly deviceId: number;
@@ -45,6 +46,8 @@ export interface ContactRecord {
   readonly blockedByPrimary?: boolean;
   /** Whether the profile key is of the primary device's list, and came in no message. */
   readonly profileKeySynced?: boolean;
+  /** Whether their own messages alone made them known; see `access/unanswered.ts`. */
+  readonly unanswered?: boolean;
 }
 export const NEW_CONTACT: ContactRecord = {
   ...NEW_ACCESS,
@@ -98,6 +101,7 @@ export function decodeContact(bytes: Uint8Array): ContactRecord {
     ...(wire['needsPniSignature'] === true && { needsPniSignature: true }),
     ...(wire['blockedByPrimary'] === true && { blockedByPrimary: true }),
     ...(wire['profileKeySynced'] === true && { profileKeySynced: true }),
+    ...(wire['unanswered'] === true && { unanswered: true }),
   };
 }
 
@@ -139,6 +143,15 @@ export async function loadContacts(
     if (!isReadable(contact)) throw contact;
     return contact;
   });
+}
+
+/** Makes the changes that remove a contact, with their sessions and sender keys. */
+export async function contactRemovals(store: Store, serviceId: string): Promise<Change[]> {
+  const rows = await Promise.all([
+    sessionRemovals(store, serviceId),
+    senderKeyRemovals(store, serviceId),
+  ]);
+  return [...rows.flat(), { table: 'contact', key: serviceId, value: null }];
 }
 
 /** Iterates over all contacts that can be read, in the store's order. */

@@ -136,6 +136,12 @@ export class Inbox {
     return this.#rows(RETRY_PREFIX, decodeRetry);
   }
 
+  /** Iterates over the senders of all rows that can be read, with repetitions. */
+  async *senders(): AsyncGenerator<string, void, void> {
+    for await (const { row } of this.messages()) if (row !== undefined) yield row.sender;
+    for await (const { row } of this.retries()) if (row !== undefined) yield row.sender;
+  }
+
   /** Counts a row whose content cannot be read. */
   noteDamaged(key: string): void {
     DamageLog.of(this.#store).note('inbox', key);

@@ -86,6 +86,33 @@ export const senderKeyChange = (key: string, record: Uint8Array | null): Change 
   value: record,
 });
 
+/** Makes the changes that remove a contact's sessions with each identity of ours. */
+export async function sessionRemovals(store: Store, serviceId: string): Promise<Change[]> {
+  const [aci, pni] = await Promise.all([
+    removalsOf(store, 'session', sessionPrefix(serviceId, 'aci')),
+    removalsOf(store, 'session', sessionPrefix(serviceId, 'pni')),
+  ]);
+  return [...aci, ...pni];
+}
+
+const sessionPrefix = (serviceId: string, identity: IdentityKind): string =>
+  `${PREFIXES[identity]}${serviceId}.`;
+
+/** Makes the changes that remove the sender keys of all devices of a contact. */
+export const senderKeyRemovals = (store: Store, serviceId: string): Promise<Change[]> =>
+  removalsOf(store, 'senderKey', `${serviceId}.`);
+
+async function removalsOf(
+  store: Store,
+  table: 'session' | 'senderKey',
+  prefix: string,
+): Promise<Change[]> {
+  const changes: Change[] = [];
+  for await (const { key } of scan(store, table, { prefix }))
+    changes.push({ table, key, value: null });
+  return changes;
+}
+
 /** Makes the changes that remove every session. */
 export async function allSessionRemovals(store: Store): Promise<Change[]> {
   const changes: Change[] = [];
