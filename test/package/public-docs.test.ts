@@ -34,6 +34,7 @@ declare const trustRoots: Uint8Array[];
 declare const subscribers: string[], admins: string[], recipientIdentityKeys: Uint8Array[];
 declare const aci: string, deviceId: number, password: string, destination: string;
 declare const id: string, serviceId: string, sender: string, timestamp: number, text: string;
+declare const body: string;
 declare const identityKey: Bytes, recipientIdentityKey: Bytes, profileKey: Bytes, accessKey: Bytes;
 declare const encryptionKey: Bytes, content: Bytes, envelope: Bytes, ciphertext: Bytes;
 declare const scalars: Bytes, publicKeys: Bytes, key: Bytes, salt: Bytes, secret: Bytes, info: Bytes;
