@@ -120,7 +120,7 @@ describe('a session', () => {
       ...NEW_CONTACT,
       devices: [{ deviceId: 1, registrationId: 5 }],
     };
-    const services = { records: { contacts: () => Promise.resolve([contact]) } };
+    const services = { records: { findContacts: () => Promise.resolve([contact]) } };
     const book = await ContactBatch.read([aci], services as never);
     const record = new Uint8Array(length);
     book.takeSession(`${aci}.1`, { record, registrationId: 5, identityKey: undefined }, 'aci');
