@@ -343,20 +343,23 @@ describe("where the policy is 'never'", () => {
   it('nothing goes out unsealed when a broadcast is resumed after the contact was found denying', async () => {
     const subscriber = await subscribeOne();
     await deliveryTo(scene, subscriber);
-    scene.service.intercepts.set('sendSealed', () => new Promise(() => undefined));
+    let cut!: (error: Error) => void;
+    const unanswered = new Promise<undefined>((_, reject) => (cut = reject));
+    scene.service.intercepts.set('sendSealed', () => unanswered);
     const run = scene.broadcaster.broadcast({ body: 'later' }, [subscriber.aci], { id: 'cut-off' });
     run.summary().catch(() => undefined);
     await untilTrue(() => scene.service.countOf('sendSealed') === 2);
-    // The stand-in hears of no abort: the request's answer is never waited for after a close.
+    const closed = scene.broadcaster.close();
+    cut(new Error('closed'));
+    await closed;
     scene.service.intercepts.clear();
-    const copy = await openScene({ store: scene.store }, scene.service);
+    scene = await openScene({ store: scene.store }, scene.service);
     await changeContact(scene, subscriber, { accessMode: 'disabled', accessDeniedMs: Date.now() });
     forget();
-    expect(await copy.broadcaster.resume()).toMatchObject([
+    expect(await scene.broadcaster.resume()).toMatchObject([
       { status: 'finished', summary: { unsealed: 0, failed: 1 } },
     ]);
     expect(names()).toEqual([]);
-    await copy.broadcaster.close();
   });
 });
 
