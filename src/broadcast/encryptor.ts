@@ -1,6 +1,3 @@
-import { maySend, takesSealed } from '../access/access-mode.js';
-import { awaitsAcceptance, isOtherIdentity } from '../access/contact-identity.js';
-import { carriesNoOtherKey } from '../access/profile-key-mark.js';
 import { onAddressed } from '../access/unanswered.js';
 import type { SealcastError } from '../errors.js';
 import { archiveSessions } from '../runtime/records.js';
@@ -12,17 +9,14 @@ import {
   contactChange,
   isReadable,
 } from '../store/tables/contacts.js';
-import type { EncryptedDevice, OutboxRecord } from '../store/tables/outbox.js';
+import type { EncryptedDevice } from '../store/tables/outbox.js';
 import type { Change } from '../store/store.js';
 import type { PlaintextVariants } from './plaintext-variants.js';
 import { sessionChange, sessionKey } from '../store/tables/sessions.js';
 import {
-  blockedError,
-  deniedError,
   encryptionError,
   failure,
   noPreKeysError,
-  selfError,
   stateOf,
   type DeliveryRows,
   type EncryptedDelivery,
@@ -32,6 +26,7 @@ import type { Encrypted, EncryptInput } from '../session/session-client.js';
 import type { SharedOutputs } from '../session/shared-encryption.js';
 import { isSameBytes } from '../util/bytes.js';
 import type { BroadcastContext } from './context.js';
+import { DeliveryCheck } from './delivery-check.js';
 
 /** A recipient without a usable session, as the contact was read. */
 export interface Stranger {
@@ -97,9 +92,6 @@ interface EncryptedParts {
   readonly changes: Change[];
 }
 
-/** Ciphertexts as a row or a delivery has them. */
-type Ciphertexts = Pick<EncryptedDelivery, 'identityKey' | 'profileKeyMark'>;
-
 /**
  * Encrypts for recipients, to ciphertexts that are on the disk. Sessions and ciphertexts are
  * committed in one transaction, and the locks held until it is flushed: nothing made with a session
@@ -110,6 +102,7 @@ export class Encryptor {
   readonly #context: BroadcastContext;
   readonly #contents: PlaintextVariants;
   readonly #rows: DeliveryRows;
+  readonly #check: DeliveryCheck;
 
   constructor(
     id: string,
@@ -121,6 +114,7 @@ export class Encryptor {
     this.#id = id;
     this.#context = context;
     this.#contents = contents;
+    this.#check = new DeliveryCheck(context);
   }
 
   /**
@@ -150,9 +144,9 @@ export class Encryptor {
           steps.set(serviceId, stateOf(row) === 'done' ? undefined : failure(error));
           return;
         }
-        const known = this.#knownStep(serviceId, contact, row, revision);
+        const known = this.#check.stepWithoutSession(serviceId, { contact, revision }, row);
         if (known !== 'to-encrypt') steps.set(serviceId, known);
-        else if (contact.devices.length === 0 || !this.isFor(contact, contact.identityKey))
+        else if (contact.devices.length === 0 || !this.#check.isFor(contact, contact.identityKey))
           strangers.push({ serviceId, contact, revision });
         else ready.push({ serviceId, contact });
       });
@@ -184,51 +178,6 @@ export class Encryptor {
     });
     await outbox.commit(changes);
     return addressed;
-  }
-
-  /**
-   * Whether a ciphertext for the identity key may go to the contact: it is the key that the contact
-   * is known by, and no other one waits to be accepted.
-   */
-  isFor(contact: ContactRecord, encryptedFor: Uint8Array | undefined): boolean {
-    if (encryptedFor === undefined || isOtherIdentity(contact, encryptedFor)) return false;
-    return !awaitsAcceptance(contact, this.#context.policies.onIdentityChange);
-  }
-
-  /**
-   * Whether ciphertexts may go to the contact: they are for its identity key, and carry no profile
-   * key that was replaced.
-   */
-  isUsable(contact: ContactRecord, { identityKey, profileKeyMark }: Ciphertexts): boolean {
-    const { profileKey } = this.#context.account();
-    return this.isFor(contact, identityKey) && carriesNoOtherKey(profileKeyMark, profileKey);
-  }
-
-  /** Next step of a recipient where it is clear without a session. */
-  #knownStep(
-    serviceId: string,
-    contact: ContactRecord,
-    row: OutboxRecord | undefined,
-    revision: number,
-  ): DeliveryStep | undefined | 'to-encrypt' {
-    if (row?.state === 'done') return undefined;
-    if (contact.blocked) return failure(blockedError(serviceId));
-    if (row?.state === 'encrypted') {
-      const { identityKey, devices, profileKeyMark } = row;
-      const delivery = {
-        serviceId,
-        access: contact,
-        revision,
-        identityKey,
-        devices,
-        profileKeyMark,
-      };
-      if (this.isUsable(contact, delivery)) return { kind: 'encrypted', delivery };
-    }
-    if (serviceId === this.#context.account().aci) return failure(selfError(serviceId));
-    const isSealed = takesSealed(serviceId, contact);
-    if (!maySend(isSealed, this.#context.policies)) return failure(deniedError(serviceId));
-    return 'to-encrypt';
   }
 
   async #encryptReady(

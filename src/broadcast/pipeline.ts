@@ -24,6 +24,7 @@ import {
 } from './delivery.js';
 import { OutcomeWriter } from './outcome-writer.js';
 import { Semaphore } from '../util/semaphore.js';
+import { assertComplete, saveEndState, type RunFigures } from './run-end.js';
 import type { SendLimiter } from './flow/send-limiter.js';
 import type { BroadcastContext } from './context.js';
 import { SessionManager } from './session-manager.js';
@@ -154,46 +155,14 @@ export class Pipeline {
     while (this.#running.size > 0) await Promise.all(this.#running);
     if (signal.aborted) throw signal.reason;
     const isForSome = typeof recipients === 'object' && 'only' in recipients;
-    if (!isForSome) this.#assertComplete();
-    await this.#end(isForSome ? 'some' : 'all');
-  }
-
-  /** Saves the state that the broadcast has after the run. */
-  async #end(scope: 'all' | 'some'): Promise<void> {
-    const { id, endStates, context } = this.#options;
-    await changeBroadcast(context, id, (stored = this.#record) => {
-      const state = endStates.stateAfter(id, stored, scope);
-      if (state === stored.state) return undefined;
-      const rows = scope === 'all' ? this.recipientCount - stored.invalidRecipients : 0;
-      return {
-        ...stored,
-        state,
-        // A broadcast that was finished keeps that time: a resend does not keep it in the store for
-        // longer.
-        finishedAtMs: stored.finishedAtMs === 0 ? context.clock.now() : stored.finishedAtMs,
-        ...(rows > 0 && { recipients: rows }),
-      };
-    });
-  }
-
-  /**
-   * Asserts an outcome for each recipient: otherwise the store has lost rows, and there is no
-   * summary.
-   */
-  #assertComplete(): void {
-    const outcomes = Object.values(this.counts).reduce((sum, count) => sum + count, 0);
-    // Rows that were gone before they were looked at are missing from the count of the run, too.
-    const expected = Math.max(
-      this.recipientCount,
-      (this.#record.recipients ?? 0) + this.#record.invalidRecipients,
-    );
-    if (outcomes === expected) return;
-    const nameless =
-      this.#namelessRows === 0
-        ? ''
-        : `; ${this.#namelessRows} records are damaged and name no recipient: broadcast() it again with all recipients`;
-    const message = `end the broadcast: the store has ${outcomes} outcomes for ${expected} recipients${nameless}`;
-    throw new SealcastError('ERR_STORE_FAILED', message);
+    const figures: RunFigures = {
+      record: this.#record,
+      counts: this.counts,
+      recipientCount: this.recipientCount,
+      namelessRows: this.#namelessRows,
+    };
+    if (!isForSome) assertComplete(figures);
+    await saveEndState(this.#options, figures, isForSome ? 'some' : 'all');
   }
 
   /**

@@ -8,7 +8,7 @@ import {
 import { archiveSessions } from '../runtime/records.js';
 import { isOtherIdentity, onIdentityKey } from '../access/contact-identity.js';
 import { SealcastError } from '../errors.js';
-import { type ContactRecord, contactChange } from '../store/tables/contacts.js';
+import { contactChange } from '../store/tables/contacts.js';
 import type { EncryptedDevice } from '../store/tables/outbox.js';
 import type { Change } from '../store/store.js';
 import type { PreKeyBundleFields, PreKeysOutcome, Refusal } from '../transport/transport.js';
@@ -19,7 +19,6 @@ import {
   blockedError,
   deniedError,
   failure,
-  identityError,
   noPreKeysError,
   type EncryptedDelivery,
   type DeliveryStep,
@@ -28,6 +27,8 @@ import { askForEvidence } from './access-inquiry.js';
 import { isSameBytes } from '../util/bytes.js';
 import { ContactLook, type SeenContact } from './contact-look.js';
 import type { BroadcastContext } from './context.js';
+import { DeliveryCheck } from './delivery-check.js';
+import { refuseIdentity, tellIdentityChange } from './identity-change.js';
 
 /** Devices that the service says a request was wrong about. */
 export type Mismatch = Extract<Refusal, { status: 'mismatched-devices' }>;
@@ -53,6 +54,7 @@ export class SessionManager {
   readonly #encryptor: Encryptor;
   readonly #signal: AbortSignal;
   readonly #contacts: ContactLook;
+  readonly #check: DeliveryCheck;
 
   constructor(id: string, context: BroadcastContext, encryptor: Encryptor, signal: AbortSignal) {
     this.#id = id;
@@ -60,6 +62,7 @@ export class SessionManager {
     this.#encryptor = encryptor;
     this.#signal = signal;
     this.#contacts = new ContactLook(context);
+    this.#check = new DeliveryCheck(context);
   }
 
   /**
@@ -82,7 +85,7 @@ export class SessionManager {
       const { contact, revision } = seen;
       if (contact.blocked) return failure(blockedError(serviceId));
       const mayHaveSessions =
-        contact.devices.length > 0 && this.#encryptor.isFor(contact, contact.identityKey);
+        contact.devices.length > 0 && this.#check.isFor(contact, contact.identityKey);
       if (mayHaveSessions && (triedAt === undefined || !guard.isCurrent(serviceId, triedAt))) {
         const { steps, strangers } = await this.#encryptor.encryptChunk([serviceId], false);
         const step = steps.get(serviceId);
@@ -130,7 +133,7 @@ export class SessionManager {
     if (isChanged && !isSameBytes(contact.identityKey, seen.contact.identityKey)) return undefined;
     const known = onIdentityKey(contact, identityKey, policies.onIdentityChange);
     if (isChanged && known.identityKey === contact.identityKey)
-      return this.#refuseIdentity(serviceId, now, known);
+      return refuseIdentity(serviceId, now, known, this.#context);
     const devices = new Map(
       bundles.map((bundle): [number, BundleSetup] => [
         bundle.deviceId,
@@ -151,23 +154,8 @@ export class SessionManager {
       lock: holdsLock ? 'encrypt-and-commit' : 'commit',
     };
     const step = await preKeys.use(answer, () => this.#encryptor.encryptWith(setup), this.#signal);
-    if (isChanged && step?.kind === 'encrypted') this.#tellIdentityChange(serviceId);
+    if (isChanged && step?.kind === 'encrypted') tellIdentityChange(serviceId, this.#context);
     return step;
-  }
-
-  /** Stores an identity key that the policy refuses. @returns undefined: the contact changed. */
-  #refuseIdentity(
-    serviceId: string,
-    { contact, revision }: SeenContact,
-    known: ContactRecord,
-  ): Promise<DeliveryStep | undefined> {
-    const { guard, locks, outbox } = this.#context;
-    return locks.with([serviceId], async () => {
-      if (!guard.isCurrent(serviceId, revision)) return undefined;
-      if (known !== contact) await outbox.commit([contactChange(serviceId, known)]);
-      this.#tellIdentityChange(serviceId);
-      return failure(identityError(serviceId));
-    });
   }
 
   /**
@@ -191,7 +179,7 @@ export class SessionManager {
       const seen = await this.#contacts.look(serviceId);
       const { contact, revision } = seen;
       if (contact.blocked) return failure(blockedError(serviceId));
-      if (!this.#encryptor.isUsable(contact, delivery)) return this.#establish(serviceId);
+      if (!this.#check.isUsable(contact, delivery)) return this.#establish(serviceId);
       if (wanted.length === 0) {
         round += 1;
         const step = await this.#patch(delivery, mismatch, [], round > OPTIMISTIC_ROUNDS);
@@ -235,7 +223,7 @@ export class SessionManager {
     const encrypt = async (lock: SessionSetup['lock']): Promise<DeliveryStep | undefined> => {
       const { contact, revision } = await this.#contacts.look(serviceId);
       if (contact.blocked) return failure(blockedError(serviceId));
-      if (!this.#encryptor.isUsable(contact, delivery)) return undefined;
+      if (!this.#check.isUsable(contact, delivery)) return undefined;
       const renewals = bundles.map((bundle): [number, BundleSetup] => [
         bundle.deviceId,
         { bundle, renew: isStale(delivery, bundle, stale) },
@@ -324,28 +312,23 @@ export class SessionManager {
     const { serviceId } = delivery;
     const { contact, revision } = await this.#contacts.look(serviceId);
     if (contact.blocked) return failure(blockedError(serviceId));
-    if (!this.#encryptor.isUsable(contact, delivery)) return this.establish(serviceId);
+    if (!this.#check.isUsable(contact, delivery)) return this.establish(serviceId);
     return { kind: 'encrypted', delivery: { ...delivery, access: contact, revision } };
   }
 
   /** Loads a delivery's ciphertexts from the outbox, or encrypts again where they do not fit. */
   async reload(serviceId: string): Promise<DeliveryStep> {
     const { outbox, resends } = this.#context;
-    const [{ contact, revision }, [row]] = await Promise.all([
+    const [seen, [row]] = await Promise.all([
       this.#contacts.look(serviceId),
       outbox.rows(this.#id, [serviceId]),
     ]);
-    if (contact.blocked) return failure(blockedError(serviceId));
+    if (seen.contact.blocked) return failure(blockedError(serviceId));
     if (row instanceof SealcastError) return failure(row);
-    if (row?.state !== 'encrypted' || !this.#encryptor.isUsable(contact, row)) {
-      resends.answering(this.#id, serviceId);
-      return this.establish(serviceId);
-    }
-    const { identityKey, devices, profileKeyMark } = row;
-    return {
-      kind: 'encrypted',
-      delivery: { serviceId, access: contact, revision, identityKey, devices, profileKeyMark },
-    };
+    const delivery = this.#check.deliveryOf(serviceId, seen, row);
+    if (delivery !== undefined) return { kind: 'encrypted', delivery };
+    resends.answering(this.#id, serviceId);
+    return this.establish(serviceId);
   }
 
   /** After a 404: archives the sessions, so that a message that comes late can still be read. */
@@ -367,14 +350,6 @@ export class SessionManager {
   #archive(serviceId: string, deviceIds: readonly number[]): Promise<Change[]> {
     const { outbox, sessionClient } = this.#context;
     return archiveSessions(outbox, sessionClient, serviceId, deviceIds);
-  }
-
-  #tellIdentityChange(serviceId: string): void {
-    const { events, policies, telemetry } = this.#context;
-    const policy = policies.onIdentityChange;
-    events.emit('identityChange', { serviceId, accepted: policy === 'accept' });
-    telemetry.publish('identity-change', { policy });
-    telemetry.log.warn({ policy }, 'a recipient has another identity key than before');
   }
 }
 

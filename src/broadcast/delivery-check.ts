@@ -1,0 +1,80 @@
+import { maySend, takesSealed } from '../access/access-mode.js';
+import { awaitsAcceptance, isOtherIdentity } from '../access/contact-identity.js';
+import { carriesNoOtherKey } from '../access/profile-key-mark.js';
+import type { ContactRecord } from '../store/tables/contacts.js';
+import type { OutboxRecord } from '../store/tables/outbox.js';
+import type { SeenContact } from './contact-look.js';
+import type { BroadcastContext } from './context.js';
+import {
+  blockedError,
+  deniedError,
+  failure,
+  selfError,
+  type DeliveryStep,
+  type EncryptedDelivery,
+} from './delivery.js';
+
+/** Ciphertexts as a row or a delivery has them. */
+type Ciphertexts = Pick<EncryptedDelivery, 'identityKey' | 'profileKeyMark'>;
+
+/**
+ * Checks what may go to a contact: ciphertexts of an earlier encryption, and whether to encrypt at
+ * all.
+ */
+export class DeliveryCheck {
+  readonly #context: Pick<BroadcastContext, 'account' | 'policies'>;
+
+  constructor(context: Pick<BroadcastContext, 'account' | 'policies'>) {
+    this.#context = context;
+  }
+
+  /**
+   * Whether a ciphertext for the identity key may go to the contact: it is the key that the contact
+   * is known by, and no other one waits to be accepted.
+   */
+  isFor(contact: ContactRecord, encryptedFor: Uint8Array | undefined): boolean {
+    if (encryptedFor === undefined || isOtherIdentity(contact, encryptedFor)) return false;
+    return !awaitsAcceptance(contact, this.#context.policies.onIdentityChange);
+  }
+
+  /**
+   * Whether ciphertexts may go to the contact: they are for its identity key, and carry no profile
+   * key that was replaced.
+   */
+  isUsable(contact: ContactRecord, { identityKey, profileKeyMark }: Ciphertexts): boolean {
+    const { profileKey } = this.#context.account();
+    return this.isFor(contact, identityKey) && carriesNoOtherKey(profileKeyMark, profileKey);
+  }
+
+  /** Makes a delivery of the row's ciphertexts. @returns undefined where it has no usable ones. */
+  deliveryOf(
+    serviceId: string,
+    { contact, revision }: SeenContact,
+    row: OutboxRecord | undefined,
+  ): EncryptedDelivery | undefined {
+    if (row?.state !== 'encrypted' || !this.isUsable(contact, row)) return undefined;
+    const { identityKey, devices, profileKeyMark } = row;
+    return { serviceId, access: contact, revision, identityKey, devices, profileKeyMark };
+  }
+
+  /**
+   * Next step of a recipient where it is clear without a session.
+   *
+   * @returns undefined where the delivery had ended before.
+   */
+  stepWithoutSession(
+    serviceId: string,
+    seen: SeenContact,
+    row: OutboxRecord | undefined,
+  ): DeliveryStep | undefined | 'to-encrypt' {
+    const { contact } = seen;
+    if (row?.state === 'done') return undefined;
+    if (contact.blocked) return failure(blockedError(serviceId));
+    const delivery = this.deliveryOf(serviceId, seen, row);
+    if (delivery !== undefined) return { kind: 'encrypted', delivery };
+    if (serviceId === this.#context.account().aci) return failure(selfError(serviceId));
+    const isSealed = takesSealed(serviceId, contact);
+    if (!maySend(isSealed, this.#context.policies)) return failure(deniedError(serviceId));
+    return 'to-encrypt';
+  }
+}
