@@ -77,6 +77,7 @@ describe('a store', () => {
       devices: [{ deviceId: 1, registrationId: 5 }],
     };
     const value = Uint8Array.of(1);
+    const identityKey = new Uint8Array(33).fill(5);
     const devices = [
       { deviceId: 1, registrationId: 5, type: 'whisper' as const, ciphertext: value },
     ];
@@ -85,7 +86,7 @@ describe('a store', () => {
       sessionChange('a contact', 1, value),
       preKeyChange('preKey', 77, value),
       preKeyChange('preKey', 78, value, 'pni'),
-      rowChange('news', 'a contact', { state: 'encrypted', identityKey: value, devices }),
+      rowChange('news', 'a contact', { state: 'encrypted', identityKey, devices }),
       rowChange('news', 'another', { state: 'done', status: 'sealed' }),
       { table: 'certificate', key: 'without-phone-number', value },
     ]);

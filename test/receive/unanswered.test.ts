@@ -42,11 +42,17 @@ async function open(
   scene = await openReceiverScene({ ...options, maxUnansweredContacts }, service, clock);
 }
 
-/** A new account that writes to ours, and whose message is dealt with. */
+/** A new account that writes to ours, and whose message is dealt with, its row removed. */
 async function stranger(hour: number): Promise<Subscriber> {
   const subscriber = await service.subscribe();
   await write(subscriber, hour);
   await take(scene.receiver, 1);
+  const { store } = scene;
+  await untilTrue(async () => {
+    for await (const sender of new Inbox(store).senders())
+      if (sender === subscriber.aci) return false;
+    return true;
+  });
   return subscriber;
 }
 const write = (subscriber: Subscriber, hour: number): Promise<number> =>
