@@ -1,5 +1,5 @@
 import type { AccountRuntime } from '../runtime/account-runtime.js';
-import { OWN_LOCKS } from '../runtime/account-runtime.js';
+import { OWN_LOCKS } from '../runtime/own-locks.js';
 import { SendGuard } from '../runtime/send-guard.js';
 import type { SealcastError } from '../errors.js';
 import { loadOwnRecords } from '../store/tables/account.js';

@@ -1,6 +1,7 @@
 import { SealcastError } from '../errors.js';
 import { checkInteger, refuse } from '../sealer/options.js';
-import { OWN_LOCKS, type AccountRuntime } from '../runtime/account-runtime.js';
+import type { AccountRuntime } from '../runtime/account-runtime.js';
+import { OWN_LOCKS } from '../runtime/own-locks.js';
 import { decodeAccount, loadAccount } from '../store/tables/account.js';
 import { credentialsRemoval } from '../store/tables/credentials.js';
 import { refusalError } from '../transport/refusal-errors.js';

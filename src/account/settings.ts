@@ -23,7 +23,8 @@ import {
   type UnidentifiedAccess,
   type UnidentifiedAccessPair,
 } from './account-types.js';
-import { type AccountRuntime, OWN_LOCKS } from '../runtime/account-runtime.js';
+import type { AccountRuntime } from '../runtime/account-runtime.js';
+import { OWN_LOCKS } from '../runtime/own-locks.js';
 import { parseServiceId, isPrimary, requirePrimary } from '../util/addresses.js';
 import { checkProfile, profileUpload, type ProfileInput } from './profile-upload.js';
 import { Records } from '../runtime/records.js';

@@ -1,4 +1,4 @@
-import { OWN_LOCKS } from '../runtime/account-runtime.js';
+import { OWN_LOCKS } from '../runtime/own-locks.js';
 import type { RecipientLocks } from '../session/recipient-locks.js';
 import { encodeMessage, messageError } from '../content/index.js';
 import { SealcastError } from '../errors.js';

@@ -1,6 +1,6 @@
 import { kyberUseChange, preKeyChange } from '../store/tables/prekeys.js';
 import { sentTranscriptOf } from '../content/index.js';
-import { OWN_LOCKS } from '../runtime/account-runtime.js';
+import { OWN_LOCKS } from '../runtime/own-locks.js';
 import type { IdentityKind } from '../store/tables/account.js';
 import type { RetryRecord } from '../store/tables/inbox.js';
 import type { Change } from '../store/store.js';

@@ -1,5 +1,6 @@
 import { withPrimaryBlock } from '../access/contact-sync.js';
-import { OWN_LOCKS, type AccountRuntime } from '../runtime/account-runtime.js';
+import type { AccountRuntime } from '../runtime/account-runtime.js';
+import { OWN_LOCKS } from '../runtime/own-locks.js';
 import type { Records } from '../runtime/records.js';
 import { blockedSyncChange, loadBlockedSync } from '../store/tables/own-sync.js';
 import { contactChange, scanContacts } from '../store/tables/contacts.js';

@@ -5,16 +5,15 @@ import type { RuntimeOptions, Policies } from '../runtime/options.js';
 import { PreKeys } from '../account/prekeys/manager.js';
 import { Records } from '../runtime/records.js';
 import { Semaphore } from '../util/semaphore.js';
-import { decodeContent, sentTranscriptOf, type Content } from '../content/index.js';
 import { SealcastError } from '../errors.js';
 import { refuse, viewOf } from '../sealer/options.js';
 import type { AccountTransport } from '../transport/account-transport.js';
 import type { EventSink } from '../util/event-relay.js';
-import { TimeSlicer } from '../util/time-slicer.js';
 import { Batch } from './batch.js';
 import { BlockedList } from './blocked-list.js';
 import { Counters } from './counters.js';
 import { InboxCleanup } from './inbox-cleanup.js';
+import { readInbox } from './inbox-reader.js';
 import { stopReasonOf, type ReceiverEvents } from './events.js';
 import { FatalErrorLatch, type PreKeyUses, type ReceiveContext } from './context.js';
 import { GroupDecryptor } from './decrypt/groups.js';
@@ -23,12 +22,7 @@ import { Inbox } from '../store/tables/inbox.js';
 import { EnvelopeQueue, type IncomingEnvelope, LostEnvelopes } from './envelope-queue.js';
 import { MessageStream } from './message-stream.js';
 import { EnvelopeOpener } from './envelope-opener.js';
-import {
-  MAX_ENVELOPE_BYTES,
-  receiptName,
-  type ReceivedMessage,
-  type ReceiverStats,
-} from './types.js';
+import { MAX_ENVELOPE_BYTES, type ReceivedMessage, type ReceiverStats } from './types.js';
 import { LruMap, RecentSet } from '../util/lru-map.js';
 import { Redelivery } from './redelivery.js';
 import { RetryLimits } from './retry/limits.js';
@@ -174,7 +168,7 @@ export class ReceiveService {
       options.events.emit('certificateProblem', problem),
     );
     try {
-      await service.#readInbox();
+      service.#nextBatch = await readInbox(service.#context, service.#stream, service.#retries);
       service.#listen();
     } catch (error) {
       await service.#retries.close();
@@ -186,41 +180,6 @@ export class ReceiveService {
     service.#unanswered.start();
     service.#work = service.#receive().catch((error: unknown) => service.#fail(error));
     return service;
-  }
-
-  /** Reads messages and retry requests that were not dealt with before the last close or crash. */
-  async #readInbox(): Promise<void> {
-    const { inbox } = this.#context;
-    const slicer = new TimeSlicer();
-    for await (const { key, batch, row } of inbox.messages()) {
-      if (slicer.isOver) await slicer.next();
-      this.#nextBatch = Math.max(this.#nextBatch, batch + 1);
-      if (row === undefined) continue;
-      const { content, groupId, ...facts } = row;
-      const contentBytes = Uint8Array.from(content);
-      const decoded = facts.envelopeType === 'receipt' ? {} : contentOf(contentBytes);
-      if (decoded === undefined) {
-        inbox.noteDamaged(key);
-        continue;
-      }
-      // Other accounts' sync messages are not in the inbox, but those that version 0.1 took.
-      const isOwn = facts.sender === this.runtime.account.aci;
-      const sentTranscript = isOwn ? sentTranscriptOf(decoded) : undefined;
-      const message: ReceivedMessage = {
-        ...facts,
-        content: decoded,
-        contentBytes,
-        ...(sentTranscript !== undefined && { sentTranscript }),
-        ...(groupId !== undefined && { groupId: Uint8Array.from(groupId) }),
-      };
-      this.#stream.push([{ key, message }]);
-      if (facts.envelopeType === 'receipt') this.#context.receipts.add(receiptName(message));
-      this.#context.counters.count('messages');
-    }
-    for await (const { key, batch, row } of inbox.retries()) {
-      this.#nextBatch = Math.max(this.#nextBatch, batch + 1);
-      if (row !== undefined) this.#retries.add(key, row);
-    }
   }
 
   #listen(): void {
@@ -410,15 +369,6 @@ export class ReceiveService {
     await this.#blockedList.close();
     await this.#unanswered.stop();
     await this.runtime.release();
-  }
-}
-
-/** Decodes a stored Content; undefined where it is damaged. */
-function contentOf(bytes: Uint8Array<ArrayBuffer>): Content | undefined {
-  try {
-    return decodeContent(bytes);
-  } catch {
-    return undefined;
   }
 }
 

@@ -15,6 +15,7 @@ import { openAccountRecord } from './account-record.js';
 import { RecipientLocks } from '../session/recipient-locks.js';
 import { certificateSource } from './certificate-source.js';
 import type { RuntimeOptions } from './options.js';
+import { closeLocks, OWN_LOCKS } from './own-locks.js';
 import { PublicIds } from './public-ids.js';
 import { SessionClient } from '../session/session-client.js';
 import { ResendQueue } from './resend-queue.js';
@@ -356,7 +357,7 @@ export class AccountRuntime {
     this.profileKey.close();
     this.time.close();
     this.certificates.close();
-    await this.locks.close(LOCKS_WHILE_ASKING);
+    await closeLocks(this.locks);
     await this.sealer.close();
   }
 }
@@ -385,42 +386,3 @@ function checkSame(opened: RuntimeOptions, { transport, trustRoots }: RuntimeOpt
   if (namesOf(trustRoots) !== namesOf(opened.trustRoots))
     refuse('trustRoots', 'those with which the store is in use already');
 }
-
-/**
- * Names of the account's own locks; service ids name those of contacts.
- *
- * A task that needs several asks for all of them in one step. A task that holds locks asks for
- * further ones in this order alone: `service`; then contacts, one-time prekeys and `records`; then
- * `broadcasts`. A task that holds `preKeys` asks for none.
- */
-export const OWN_LOCKS = {
-  /**
-   * Held from the read of one of the account's own records until its change is on disk; never
-   * during a request to the service.
-   */
-  records: 'own records',
-  /**
-   * Held during a request that changes account state on the service. These requests run one after
-   * the other, as the service keeps what it heard last.
-   */
-  service: 'own word with the service',
-  /**
-   * Held from the read of a broadcast's record until its change is on disk. Its holder asks for no
-   * other lock, and may hold those of recipients.
-   */
-  broadcasts: 'broadcast records',
-  /** Held during prekey maintenance. */
-  preKeys: 'own prekeys',
-} as const;
-
-/**
- * Locks that are held for as long as the service takes to answer.
- *
- * The end of the runtime does not wait for them: a task that holds `service` acts on the store only
- * under another lock, and the tasks that hold `preKeys` have ended before their users release the
- * runtime.
- */
-export const LOCKS_WHILE_ASKING: ReadonlySet<string> = new Set([
-  OWN_LOCKS.service,
-  OWN_LOCKS.preKeys,
-]);

@@ -3,7 +3,8 @@ import { onSyncedProfileKey, withPrimaryBlock } from '../access/contact-sync.js'
 import { encodeSyncRequest, padPlaintext, type StoredContact } from '../content/index.js';
 import { SealcastError } from '../errors.js';
 import { profileKeyChange } from './account-record.js';
-import { OWN_LOCKS, type AccountRuntime, type PrimaryFollower } from './account-runtime.js';
+import type { AccountRuntime, PrimaryFollower } from './account-runtime.js';
+import { OWN_LOCKS } from './own-locks.js';
 import { OwnDeviceSender } from './own-device-sender.js';
 import { Records } from './records.js';
 import { contactChange } from '../store/tables/contacts.js';

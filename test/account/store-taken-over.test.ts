@@ -3,7 +3,7 @@ import { MemoryStore } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { uploadCapabilities } from '#dist/src/account/capability-upload.js';
 import { PreKeys } from '#dist/src/account/prekeys/manager.js';
-import { OWN_LOCKS } from '#dist/src/runtime/account-runtime.js';
+import { OWN_LOCKS } from '#dist/src/runtime/own-locks.js';
 import { OwnDeviceSender } from '#dist/src/runtime/own-device-sender.js';
 import { openAccountScene, type AccountScene } from '../harness/account-scene.js';
 import { OwnDeviceService } from '../fakes/own-device-service.js';

@@ -1,7 +1,7 @@
 import { MemoryStore } from 'sealcast';
 import { expect, it } from 'vitest';
 import { Devices } from '#dist/src/account/devices.js';
-import { OWN_LOCKS } from '#dist/src/runtime/account-runtime.js';
+import { OWN_LOCKS } from '#dist/src/runtime/own-locks.js';
 import { credentialsChange, loadCredentials } from '#dist/src/store/tables/credentials.js';
 import { StandInAccountService } from '../fakes/stand-in-account-service.js';
 import { openAccountScene } from '../harness/account-scene.js';

@@ -21,7 +21,8 @@ import type {
   PreKeyCountOutcome,
   PreKeyUpload,
 } from '../../transport/account-transport.js';
-import { type AccountRuntime, OWN_LOCKS } from '../../runtime/account-runtime.js';
+import type { AccountRuntime } from '../../runtime/account-runtime.js';
+import { OWN_LOCKS } from '../../runtime/own-locks.js';
 import {
   idsOf,
   isLastResort,

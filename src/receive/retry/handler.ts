@@ -1,5 +1,5 @@
 import { sessionKey } from '../../store/tables/sessions.js';
-import { OWN_LOCKS } from '../../runtime/account-runtime.js';
+import { OWN_LOCKS } from '../../runtime/own-locks.js';
 import type { Requeued } from '../../runtime/resend-queue.js';
 import { decodeRetryRequest } from '../../session/worker/retry.js';
 import type { ContactBatch } from '../contact-batch.js';
