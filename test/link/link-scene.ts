@@ -1,13 +1,6 @@
 // A link under way in front of stand-ins for the service and the phone.
-import type {
-  SealcastError} from 'sealcast';
-import {
-  MemoryStore,
-  type DeviceLink,
-  type LinkEvent,
-  type LinkNet,
-  type Store,
-} from 'sealcast';
+import type { SealcastError } from 'sealcast';
+import { MemoryStore, type DeviceLink, type LinkEvent, type LinkNet, type Store } from 'sealcast';
 import { linkDeviceWith, type LinkOptions } from '#dist/src/link/link-device.js';
 import { expect } from 'vitest';
 import { FakeLinkService } from '../fakes/fake-link-service.js';

@@ -4,8 +4,7 @@ import { resumeRegistrationWith, startRegistrationWith } from '#dist/src/registe
 import { loadAccount, loadOwnRecords } from '#dist/src/store/tables/account.js';
 import { loadCredentials, loadPendingRegistration } from '#dist/src/store/tables/credentials.js';
 import { describe, expect, test } from 'vitest';
-import type {
-  FakeRegistrationService} from '../fakes/fake-registration-service.js';
+import type { FakeRegistrationService } from '../fakes/fake-registration-service.js';
 import {
   answerOf,
   libsignalError,
