@@ -25,7 +25,7 @@ export const names = ({ service }: AccountScene): string[] =>
   service.accountRequests.map(({ name }) => name);
 
 /**
- * Whether whoever has the profile key reads our profile with it, and sends to us sealed with it.
+ * Whether a holder of the profile key reads our profile with it, and sends to us sealed with it.
  */
 export async function isGood(
   service: StandInAccountService,
@@ -57,7 +57,7 @@ export async function expectRotated(scene: AccountScene): Promise<void> {
   expect(await scene.store.getMany('account', ['rotation'])).toEqual([undefined]);
 }
 
-/** Nobody sees any difference yet: what messages carry is what the service has. */
+/** No contact sees a difference yet: messages carry what the service has. */
 export async function expectAsBefore(scene: AccountScene): Promise<void> {
   const { service, runtime } = scene;
   expect(runtime.account.profileKey).toEqual(service.sender.profileKey);

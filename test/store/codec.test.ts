@@ -74,6 +74,13 @@ test('a contact has the access key of its profile key, and of no other one', () 
   expect(decodeContact(encodeContact(NEW_CONTACT)).stored).toBeUndefined();
 });
 
+test('a contact whose access key has another length is damaged', () => {
+  // Field 17, 15 bytes.
+  const accessKey = Uint8Array.from([0x8a, 0x01, 15, ...new Uint8Array(15)]);
+  const bytes = Buffer.concat([encodeContact(NEW_CONTACT), accessKey]);
+  expect(() => decodeContact(bytes)).toThrow('damaged Contact record');
+});
+
 test('a caller that wipes an access key wipes its own copy', () => {
   const profileKey = new Uint8Array(32).fill(1);
   const contact = decodeContact(encodeContact({ ...NEW_CONTACT, profileKey }));

@@ -61,6 +61,7 @@ export const NEW_CONTACT: ContactRecord = {
 
 const PROFILE_KEY_BYTES = 32;
 const IDENTITY_KEY_BYTES = 33;
+const ACCESS_KEY_BYTES = 16;
 const CONTACT = new RecordType('Contact');
 const ACCESS_MODES = new EnumNames<AccessMode>('Contact.AccessMode', 'access mode');
 
@@ -78,6 +79,7 @@ export function decodeContact(bytes: Uint8Array): ContactRecord {
   const identityKey = nonEmpty(wire['identityKey']);
   const pendingIdentityKey = nonEmpty(wire['pendingIdentityKey']);
   assertWhole(profileKey === undefined || profileKey.length === PROFILE_KEY_BYTES, 'Contact');
+  assertWhole(accessKey === undefined || accessKey.length === ACCESS_KEY_BYTES, 'Contact');
   for (const key of [identityKey, pendingIdentityKey])
     assertWhole(key === undefined || key.length === IDENTITY_KEY_BYTES, 'Contact');
   return {
