@@ -1,3 +1,5 @@
+export { ATTACHMENT_FLAG, LONG_TEXT_TYPE } from './attachment-pointer.js';
+export type { AttachmentPointer } from './attachment-pointer.js';
 export { distributionIdOf, preKeyIdsOf } from './ciphertext-facts.js';
 export type { PreKeyIds } from './ciphertext-facts.js';
 export { DATA_MESSAGE_FLAG, expireTimerOf, profileKeyOf } from './content-facts.js';

@@ -1,3 +1,4 @@
+import { ATTACHMENT_FLAG, LONG_TEXT_TYPE } from './attachment-pointer.js';
 import { checkBytes } from './checks.js';
 import { UINT32_FIELDS } from './content.js';
 import { unknownFieldIds } from './field-scan.js';
@@ -215,13 +216,6 @@ function readDelete(message: object): object {
   return withoutUndefined({ targetSentTimestamp: uint64Of(message, 'targetSentTimestamp') });
 }
 
-const ATTACHMENT_FLAG = { voiceMessage: 1, borderless: 2, gif: 8 } as const;
-/**
- * Content type of the attachment with the whole of a long text (Signal-Android:
- * MediaUtil.LONG_TEXT). The body is the beginning of that text.
- */
-const LONG_TEXT = 'text/x-signal-plain';
-
 function readAttachment(message: object): AttachmentFacts {
   const flags = (present(message, 'flags') as number | undefined) ?? 0;
   const facts: Record<string, unknown> = { sizeBytes: present(message, 'size') };
@@ -242,7 +236,7 @@ export function readDataMessage(message: object, unknownIds: readonly number[]):
   ];
   const fields: Record<string, unknown> = {
     body: present(message, 'body'),
-    truncated: attachments.some(({ contentType }) => contentType === LONG_TEXT) || undefined,
+    truncated: attachments.some(({ contentType }) => contentType === LONG_TEXT_TYPE) || undefined,
     attachments: attachments.length > 0 ? attachments : undefined,
     unsupported: unsupported.length > 0 ? unsupported : undefined,
     profileKey: bytesOf(message, 'profileKey'),
