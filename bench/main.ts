@@ -1,12 +1,13 @@
-// `npm run bench`: all benchmarks, or one (`--only
-// envelope|kernel|start-up|scan|event-loop|memory|broadcast|receive`). Only full runs write the
-// committed and cited results; `--quick` prints and writes nothing.
+// `npm run bench`: all benchmarks, or one (`--only NAME`, a name of `BENCHMARKS`). Only full runs
+// write the committed and cited results; `--quick` prints and writes nothing.
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { runBroadcastBench } from './broadcast/broadcast.js';
 import { formatBroadcastResult } from './broadcast/report.js';
+import { runBroadcastMemoryBench } from './broadcast-memory/broadcast-memory.js';
+import { formatBroadcastMemoryResult } from './broadcast-memory/report.js';
 import { runEnvelopeBench } from './envelope/envelope.js';
 import { FULL_PLAN, QUICK_PLAN } from './envelope/plan.js';
 import { formatEnvelopeResult } from './envelope/report.js';
@@ -18,6 +19,8 @@ import { formatScanResult, runScanBench } from './pool/scan.js';
 import { formatStartUpResult, runStartUpBench } from './pool/start-up.js';
 import { runReceiveBench } from './receive/receive.js';
 import { formatReceiveResult } from './receive/report.js';
+import { formatStrangersResult } from './strangers/report.js';
+import { runStrangersBench } from './strangers/strangers.js';
 import {
   describeEnvironment,
   formatEnvironment,
@@ -90,12 +93,33 @@ async function runBenchmark(name: Benchmark): Promise<{ result: object; text: st
           recipientCounts: quick ? [500, 2_000] : [1_000, 10_000, 100_000],
           roundCount: quick ? 1 : 3,
           threads,
+          threadCounts: [1, 2, 4],
           // 100,000 recipients take some minutes to make: `--population PATH` keeps them for the
           // next run.
           population: values.population,
           onProgress,
         });
         return { result, text: formatBroadcastResult(result) };
+      }
+      case 'strangers': {
+        const result = await runStrangersBench({
+          recipientCount: quick ? 1_000 : 10_000,
+          roundCount: quick ? 1 : 3,
+          threads,
+          population: values.population,
+          onProgress,
+        });
+        return { result, text: formatStrangersResult(result) };
+      }
+      case 'broadcast-memory': {
+        const result = await runBroadcastMemoryBench({
+          recipientCounts: quick ? [1_000, 5_000] : [10_000, 100_000],
+          broadcasts: 5,
+          threads,
+          population: values.population,
+          onProgress,
+        });
+        return { result, text: formatBroadcastMemoryResult(result) };
       }
       case 'receive': {
         const result = await runReceiveBench({

@@ -1,19 +1,28 @@
 // A broadcast against the plain loop over libsignal: recipients a second, processors, event loop,
 // memory. The store is LMDB on the disk, recipients have sessions that they answered, one device
 // each; the service is a transport that only counts.
-import { execFile } from 'node:child_process';
-import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import {
+  cpSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { fileURLToPath } from 'node:url';
-import { promisify } from 'node:util';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 import { deserialize, serialize } from 'node:v8';
-import { PrivateKey, SenderCertificate, ServerCertificate } from '@signalapp/libsignal-client';
 import { openStore } from 'sealcast';
+import { decodeContact, encodeContact } from '#dist/src/store/tables/contacts.js';
 import { describeEnvironment, type Environment } from '../report/environment.js';
+import { firstOf, lastOf, readChild } from '../measure/child.js';
+import type { CopiedBytes } from '../measure/copied-bytes.js';
 import { summarize, type Summary } from '../measure/statistics.js';
-import type { BroadcastReading } from './broadcast-child.js';
-import { populate, type SenderKeys } from './population.js';
+import type { BroadcastMode, BroadcastReading } from './broadcast-child.js';
+import { populate } from './population.js';
+import { makeSender } from './sender-keys.js';
 import type { StageReading } from './stages-child.js';
 
 export interface BroadcastRow extends BroadcastReading {
@@ -39,8 +48,18 @@ export interface BroadcastResult {
    * µs of all processors, a recipient: each stage alone, and the whole broadcast, in which they
    * disturb each other.
    */
-  readonly stages: StageReading & { readonly whole: number };
+  readonly stages: StageReading & {
+    readonly whole: number;
+    /** The whole broadcast, where no recipient accepts sealed messages. */
+    readonly unsealed?: number;
+  };
+  /** How long a process's first broadcast takes, over a later one. */
+  readonly firstOverLater?: Summary;
+  /** Of a recipient, in messages between threads in a later broadcast. */
+  readonly copiedBytesEach?: CopiedBytes;
   readonly rows: readonly BroadcastRow[];
+  /** Later broadcasts with other numbers of workers. */
+  readonly byThreads?: readonly BroadcastReading[];
 }
 
 export interface BroadcastBenchOptions {
@@ -48,16 +67,18 @@ export interface BroadcastBenchOptions {
   readonly recipientCounts: readonly number[];
   readonly roundCount: number;
   readonly threads: number;
+  /** Numbers of workers that a broadcast is read with besides. */
+  readonly threadCounts: readonly number[];
   /** A folder of recipients made by an earlier run; made, and left, where it is not there. */
   readonly population: string | undefined;
   readonly onProgress: (message: string) => void;
 }
 
 const BODY = 'The bridge is closed. Take the ferry, and bring water for two days.';
-const DAY_MS = 24 * 60 * 60 * 1000;
-const run = promisify(execFile);
-const childPath = (name: string): string => fileURLToPath(new URL(`./${name}.js`, import.meta.url));
-const MAX_OUTPUT_BYTES = 2 ** 20;
+/** Contacts that one commit changes. */
+const BATCH = 1_000;
+const fileOf = (name: string): string => fileURLToPath(new URL(`./${name}.js`, import.meta.url));
+const COPIED_BYTES_URL = pathToFileURL(fileOf('../measure/copied-bytes')).href;
 
 interface Paths {
   readonly store: string;
@@ -66,7 +87,7 @@ interface Paths {
 }
 
 export async function runBroadcastBench(options: BroadcastBenchOptions): Promise<BroadcastResult> {
-  const { recipientCounts, roundCount, threads, population, onProgress } = options;
+  const { recipientCounts, roundCount, threads, threadCounts, population, onProgress } = options;
   const root = population ?? mkdtempSync(join(tmpdir(), 'sealcast-bench-'));
   try {
     const paths = new Map<number, Paths>();
@@ -77,38 +98,53 @@ export async function runBroadcastBench(options: BroadcastBenchOptions): Promise
     const comparedPaths = paths.get(compared);
     if (comparedPaths === undefined) throw new RangeError('recipientCounts must not be empty');
 
+    const broadcastTo = (paths: Paths, workers: number): Promise<BroadcastReading[]> =>
+      readBroadcast<BroadcastReading>(paths, workers, 'sealed');
     const loops: number[] = [];
     const ratios: number[] = [];
+    const firsts: number[] = [];
     const wholes: number[] = [];
     let latest: readonly BroadcastReading[] = [];
     for (let round = 0; round < roundCount; round++) {
       onProgress(`plain loop and broadcast, round ${round + 1} of ${roundCount}`);
       // The last of each process's three, when all is compiled and every recipient has been met.
-      const loop = lastOf(await readChild<number>('loop-child', comparedPaths, [BODY]));
-      latest = await readChild<BroadcastReading>('broadcast-child', comparedPaths, [
-        String(threads),
-        BODY,
-      ]);
+      const loop = lastOf(
+        await readChild<number>(fileOf('loop-child'), [...inOrder(comparedPaths), BODY]),
+      );
+      latest = await broadcastTo(comparedPaths, threads);
       const { microsecondsEach, cpuMicrosecondsEach } = lastOf(latest);
       loops.push(loop);
       ratios.push(loop / microsecondsEach);
+      firsts.push(firstOf(latest).microsecondsEach / microsecondsEach);
       wholes.push(cpuMicrosecondsEach);
     }
     onProgress('stages');
     const stages = lastOf(
-      await readChild<StageReading>('stages-child', comparedPaths, [String(threads), BODY]),
+      await readChild<StageReading>(fileOf('stages-child'), [
+        ...inOrder(comparedPaths),
+        String(threads),
+        BODY,
+      ]),
     );
     const whole = summarize(wholes).median;
+    onProgress('unsealed');
+    const unsealed = await readUnsealed(comparedPaths, join(root, 'unsealed'), threads);
+    onProgress('bytes between threads');
+    const copied = lastOf(await readBroadcast<CopiedBytes>(comparedPaths, threads, 'copies'));
+    const byThreads: BroadcastReading[] = [];
+    for (const workers of threadCounts) {
+      onProgress(`${workers} workers`);
+      byThreads.push(
+        lastOf(workers === threads ? latest : await broadcastTo(comparedPaths, workers)),
+      );
+    }
 
     const rows: BroadcastRow[] = [];
     for (const [count, of] of paths) {
       onProgress(`${count} recipients`);
-      const readings =
-        count === compared
-          ? latest
-          : await readChild<BroadcastReading>('broadcast-child', of, [String(threads), BODY]);
+      const readings = count === compared ? latest : await broadcastTo(of, threads);
       rows.push(
-        { broadcast: 'first', ...lastOf(readings.slice(0, 1)) },
+        { broadcast: 'first', ...firstOf(readings) },
         { broadcast: 'later', ...lastOf(readings) },
       );
     }
@@ -121,30 +157,60 @@ export async function runBroadcastBench(options: BroadcastBenchOptions): Promise
       loop: summarize(loops),
       timesLoop: summarize(ratios),
       comparedRecipients: compared,
-      stages: { ...stages, whole },
+      stages: { ...stages, whole, unsealed: unsealed.cpuMicrosecondsEach },
+      firstOverLater: summarize(firsts),
+      copiedBytesEach: copied,
       rows,
+      byThreads,
     };
   } finally {
     if (population === undefined) rmSync(root, { recursive: true, force: true });
   }
 }
 
-function lastOf<Reading>(readings: readonly Reading[]): Reading {
-  const last = readings.at(-1);
-  if (last === undefined) throw new Error('a benchmark read nothing');
-  return last;
+/** As the children take them. */
+const inOrder = ({ store, sender, acis }: Paths): string[] => [store, sender, acis];
+
+function readBroadcast<Reading>(
+  paths: Paths,
+  threads: number,
+  mode: BroadcastMode,
+): Promise<Reading[]> {
+  return readChild<Reading>(
+    fileOf('broadcast-child'),
+    [...inOrder(paths), String(threads), BODY, mode],
+    mode === 'copies' ? ['--import', COPIED_BYTES_URL] : [],
+  );
 }
 
-/** Readings of the child, one for each run of the measured work. */
-async function readChild<Reading>(
-  name: string,
-  { store, sender, acis }: Paths,
-  rest: string[],
-): Promise<Reading[]> {
-  const { stdout } = await run(process.execPath, [childPath(name), store, sender, acis, ...rest], {
-    maxBuffer: MAX_OUTPUT_BYTES,
-  });
-  return JSON.parse(stdout) as Reading[];
+/** A later broadcast from a copy of the store, where all contacts denied sealed messages. */
+async function readUnsealed(
+  paths: Paths,
+  folder: string,
+  threads: number,
+): Promise<BroadcastReading> {
+  try {
+    cpSync(paths.store, folder, { recursive: true });
+    const store = await openStore({ path: folder });
+    const acis = deserialize(readFileSync(paths.acis)) as string[];
+    for (let from = 0; from < acis.length; from += BATCH) {
+      const some = acis.slice(from, from + BATCH);
+      const contacts = await store.getMany('contact', some);
+      await store.commit(
+        some.map((key, i) => {
+          const contact = decodeContact(contacts[i] ?? new Uint8Array(0));
+          const denied = { accessMode: 'disabled', accessDeniedMs: Date.now() } as const;
+          return { table: 'contact', key, value: encodeContact({ ...contact, ...denied }) };
+        }),
+      );
+    }
+    await store.close();
+    return lastOf(
+      await readBroadcast<BroadcastReading>({ ...paths, store: folder }, threads, 'unsealed'),
+    );
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
 }
 
 async function ensurePopulation(
@@ -176,32 +242,4 @@ async function ensurePopulation(
     await store.close();
   }
   return paths;
-}
-
-function makeSender(): SenderKeys {
-  const [root, server, identity] = [
-    PrivateKey.generate(),
-    PrivateKey.generate(),
-    PrivateKey.generate(),
-  ];
-  const aci = '9d0652a3-dcc3-4d11-975f-74d61598733f';
-  const deviceId = 1;
-  const certificate = SenderCertificate.new(
-    aci,
-    null,
-    deviceId,
-    identity.getPublicKey(),
-    Date.now() + 30 * DAY_MS,
-    ServerCertificate.new(1, server.getPublicKey(), root),
-    server,
-  );
-  return {
-    aci,
-    deviceId,
-    registrationId: 4711,
-    publicKey: identity.getPublicKey().serialize(),
-    privateKey: identity.serialize(),
-    rootPublicKey: root.getPublicKey().serialize(),
-    certificate: certificate.serialize(),
-  };
 }

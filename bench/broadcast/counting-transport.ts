@@ -5,7 +5,10 @@ import type {
   SealedSend,
   SendOutcome,
   Transport,
+  UnsealedSend,
 } from 'sealcast';
+
+export type PreKeysRequest = Parameters<Transport['fetchPreKeys']>[0];
 
 const NOTHING = { status: 'unavailable' } as const;
 const SENT: SendOutcome = { status: 'sent' };
@@ -27,10 +30,14 @@ export class CountingTransport implements Transport {
     }
     return Promise.resolve(SENT);
   }
-  sendUnsealed(): Promise<SendOutcome> {
-    return Promise.resolve(NOTHING);
+  sendUnsealed({ messages }: UnsealedSend): Promise<SendOutcome> {
+    for (const { content } of messages) {
+      this.envelopes += 1;
+      this.bytes += content.length;
+    }
+    return Promise.resolve(SENT);
   }
-  fetchPreKeys(): Promise<PreKeysOutcome> {
+  fetchPreKeys(_request: PreKeysRequest): Promise<PreKeysOutcome> {
     return Promise.resolve(NOTHING);
   }
   accountExists(): Promise<AccountExistsOutcome> {

@@ -15,7 +15,7 @@ import { openStore } from 'sealcast';
 import { encodeContent, padPlaintext } from '#dist/src/content/index.js';
 import { decodeContact } from '#dist/src/store/tables/contacts.js';
 import { MemoryStores } from '../../test/fakes/memory-stores.js';
-import type { SenderKeys } from './population.js';
+import type { SenderKeys } from './sender-keys.js';
 
 const [storePath = '', senderPath = '', acisPath = '', body = 'x'] = process.argv.slice(2);
 const sender = deserialize(readFileSync(senderPath)) as SenderKeys;

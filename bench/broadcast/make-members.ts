@@ -18,7 +18,8 @@ import {
   signalEncrypt,
 } from '@signalapp/libsignal-client';
 import { MemoryStores } from '../../test/fakes/memory-stores.js';
-import type { Member, SenderKeys } from './population.js';
+import type { Member } from './population.js';
+import type { SenderKeys } from './sender-keys.js';
 
 const BATCH = 250;
 const TEXT = new Uint8Array(159);

@@ -3,6 +3,7 @@ import { fork } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Change, Store } from 'sealcast';
 import { NEW_CONTACT, encodeContact } from '#dist/src/store/tables/contacts.js';
+import type { SenderKeys } from './sender-keys.js';
 
 export interface Member {
   readonly aci: string;
@@ -12,19 +13,6 @@ export interface Member {
   readonly identityKey: Uint8Array;
   /** Our session with it, serialized. */
   readonly session: Uint8Array;
-}
-
-/** Keys of the sending account that every process of a benchmark needs. */
-export interface SenderKeys {
-  readonly aci: string;
-  readonly deviceId: number;
-  readonly registrationId: number;
-  /** 33 and 32 bytes */
-  readonly publicKey: Uint8Array<ArrayBuffer>;
-  readonly privateKey: Uint8Array<ArrayBuffer>;
-  /** Trust root, its certificate's key, and the certificate: the sender's own is made of them. */
-  readonly rootPublicKey: Uint8Array<ArrayBuffer>;
-  readonly certificate: Uint8Array<ArrayBuffer>;
 }
 
 const MAKER_PATH = fileURLToPath(new URL('./make-members.js', import.meta.url));

@@ -20,7 +20,7 @@ import { SYSTEM_CLOCK } from '#dist/src/util/clock.js';
 import { isReadable, type ContactRecord } from '#dist/src/store/tables/contacts.js';
 import { CountingTransport } from './counting-transport.js';
 import { startSealerOnEngine } from '../measure/sealer-on-engine.js';
-import type { SenderKeys } from './population.js';
+import type { SenderKeys } from './sender-keys.js';
 
 /** Microseconds of all processors, a recipient. */
 export interface StageReading {

@@ -1,6 +1,13 @@
 // Figures in README.md and docs/benchmarks.md: rendered from committed results alone, between
 // two markers.
-import { broadcastSizesTable, broadcastTable } from '../broadcast/report.js';
+import { broadcastMemoryTable } from '../broadcast-memory/report.js';
+import {
+  broadcastSizesTable,
+  broadcastStagesTable,
+  broadcastTable,
+  broadcastThreadsTable,
+} from '../broadcast/report.js';
+import { strangersTable } from '../strangers/report.js';
 import { receiveTable } from '../receive/report.js';
 import type { EnvelopeResult } from '../envelope/report.js';
 import { CHART_FILES } from './chart.js';
@@ -45,6 +52,8 @@ function renderAllTables(results: readonly BenchResult[]): string {
   const eventLoop = resultsOf(results, 'event-loop');
   const memory = resultsOf(results, 'memory');
   const broadcast = resultsOf(results, 'broadcast');
+  const strangers = resultsOf(results, 'strangers');
+  const broadcastMemory = resultsOf(results, 'broadcast-memory');
   const receive = resultsOf(results, 'receive');
   return [
     ...(newestEnvelope
@@ -64,7 +73,17 @@ function renderAllTables(results: readonly BenchResult[]): string {
     ...(eventLoop.length > 0 ? ['## Event loop', eventLoopTable(eventLoop)] : []),
     ...(memory.length > 0 ? ['## Memory', memoryTable(memory)] : []),
     ...(broadcast.length > 0
-      ? ['## Broadcasting', broadcastTable(broadcast), broadcastSizesTable(broadcast)]
+      ? [
+          '## Broadcasting',
+          broadcastTable(broadcast),
+          broadcastStagesTable(broadcast) ?? [],
+          broadcastThreadsTable(broadcast) ?? [],
+          broadcastSizesTable(broadcast),
+        ].flat()
+      : []),
+    ...(strangers.length > 0 ? ['## First messages', strangersTable(strangers)] : []),
+    ...(broadcastMemory.length > 0
+      ? ['## Memory of broadcasts', broadcastMemoryTable(broadcastMemory)]
       : []),
     ...(receive.length > 0 ? ['## Receiving', receiveTable(receive)] : []),
   ].join('\n\n');

@@ -3,6 +3,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EnvelopeResult } from '../envelope/report.js';
 import type { BroadcastResult } from '../broadcast/broadcast.js';
+import type { BroadcastMemoryResult } from '../broadcast-memory/broadcast-memory.js';
+import type { StrangersResult } from '../strangers/strangers.js';
 import type { KernelResult } from '../kernel/report.js';
 import type { EventLoopResult } from '../pool/event-loop.js';
 import type { MemoryResult } from '../pool/memory.js';
@@ -19,6 +21,8 @@ export type BenchResult =
   | EventLoopResult
   | MemoryResult
   | BroadcastResult
+  | StrangersResult
+  | BroadcastMemoryResult
   | ReceiveResult;
 
 export const BENCHMARKS = [
@@ -29,6 +33,8 @@ export const BENCHMARKS = [
   'event-loop',
   'memory',
   'broadcast',
+  'strangers',
+  'broadcast-memory',
   'receive',
 ] as const;
 const FILE_NAME = new RegExp(`^(${BENCHMARKS.join('|')})-node\\d+\\.json$`);

@@ -48,6 +48,12 @@ describe('the figures in the documents', () => {
         new Set([1_000, 10_000, 100_000]),
       );
     }
+    for (const { recipients, rounds } of resultsOf(results, 'strangers'))
+      expect([recipients, rounds]).toEqual([10_000, 3]);
+    for (const { rows, broadcasts } of resultsOf(results, 'broadcast-memory')) {
+      expect(rows.map(({ recipients }) => recipients)).toEqual([10_000, 100_000]);
+      expect(broadcasts).toBe(5);
+    }
     for (const { messages, rounds } of resultsOf(results, 'receive'))
       expect([messages, rounds]).toEqual([10_000, 3]);
     for (const result of resultsOf(results, 'event-loop')) {
