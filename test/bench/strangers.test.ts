@@ -3,7 +3,13 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PublicKey } from '@signalapp/libsignal-client';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { Bundles, ensureBundles } from '../../bench/strangers/bundle-file.js';
+import type * as bundleFile from '../../bench/strangers/bundle-file.js';
+import { builtFile } from '../harness/built-file.js';
+
+// Compiled: it starts processes of its own.
+const { Bundles, ensureBundles } = (await import(
+  builtFile('bench/strangers/bundle-file.js')
+)) as typeof bundleFile;
 
 describe('the bundles of strangers', () => {
   let folder: string;
