@@ -7,4 +7,5 @@ export { hmac, HMAC_PADS_BYTES, HMAC_SCRATCH_BYTES } from './hash/hmac';
 export { hkdf, HKDF_SCRATCH_BYTES } from './hash/hkdf';
 export { aes256Ctr, CTR_SCRATCH_BYTES } from './cipher/ctr';
 export { findSlot, indexSlot, unindexSlot } from './envelope/slots';
+export { clear } from './envelope/chunk';
 export { prepareSlots, sealV1, unsealV1 } from './envelope/v1';

@@ -101,6 +101,7 @@ export type { ReceivedMessage, ReceiveRefusal, ReceiverStats } from './receive/t
 export {
   Sealer,
   type CallOptions,
+  type SealOptions,
   type SealerStats,
   type SealRequest,
   type UnsealOptions,

@@ -113,6 +113,14 @@ export function gatherActive(arena: usize): usize {
   v128.store(key, i32x4.splat(0), 16);
 }
 
+/**
+ * Host only: zeros over a range of the memory. The host's own `fill` writes memory that threads
+ * share byte by byte.
+ */
+export function clear(ptr: usize, bytes: usize): void {
+  memory.fill(ptr, 0, bytes);
+}
+
 /** Zeros over all that a call keeps to itself: its entries and pairs, and the scratch. */
 export function wipe(arena: usize): void {
   const count = chunkCount(arena);

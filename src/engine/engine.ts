@@ -76,9 +76,10 @@ export class Engine {
       }
       const plan = planMemory(recipientCacheBytes, arenasFor(threads));
       const memory = reserveMemory(plan.totalBytes);
-      const table = new SlotTable(memory, instantiate(module, memory), plan);
+      const exports = instantiate(module, memory);
+      const table = new SlotTable(memory, exports, plan);
       const control = new ControlBlock(memory, plan, randomBytes(HASH_SEEDS_BYTES));
-      const arenas = plan.arenaPtrs.map((ptr) => new Arena(memory, ptr));
+      const arenas = plan.arenaPtrs.map((ptr) => new Arena(memory, ptr, exports));
       const scheduler = new Scheduler(startWorkers({ module, memory }, threads), arenas, threads);
       // Last, when nothing can fail any more: no key stays in a memory that no owner will wipe.
       control.setIdentity(privateKey, publicKey);

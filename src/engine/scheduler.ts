@@ -11,6 +11,8 @@ import type { Workers } from './workers.js';
 const MIN_CHUNK_ENTRIES = 16;
 /** Chunks of a batch for each thread. Threads then finish at about the same time. */
 const CHUNKS_PER_THREAD = 4;
+/** The last chunks of a batch become smaller, down to this: see {@link nextChunkEntries}. */
+const MIN_LAST_CHUNK_ENTRIES = 32;
 /**
  * Arenas that chunks of one lane leave to the other. A chunk in one of them waits for its own
  * lane's turn only.
@@ -62,6 +64,20 @@ export function chooseChunkEntries(batchEntries: number, threads: number): numbe
   const share = Math.ceil(batchEntries / (threads * CHUNKS_PER_THREAD));
   const entries = Math.min(MAX_CHUNK_ENTRIES, Math.max(MIN_CHUNK_ENTRIES, share));
   return Math.ceil(entries / LANES) * LANES;
+}
+
+/**
+ * Entries of the batch's next chunk: `chunkEntries`, and toward the end half of each thread's share
+ * of what is left. A thread that loses its processor to another, the host's for one, then takes
+ * fewer of the last chunks, and no thread waits for another's large one.
+ */
+export function nextChunkEntries(
+  chunkEntries: number,
+  leftEntries: number,
+  threads: number,
+): number {
+  const share = Math.max(MIN_LAST_CHUNK_ENTRIES, Math.ceil(leftEntries / (2 * threads)));
+  return Math.min(chunkEntries, Math.ceil(share / LANES) * LANES);
 }
 
 /**
@@ -212,8 +228,9 @@ export class Scheduler {
     const { batch, chunkEntries } = pending;
     const indices: number[] = [];
     const first = pending.next;
+    const most = nextChunkEntries(chunkEntries, batch.count - first, this.#threads);
     const turnStart = SYSTEM_CLOCK.monotonicMs();
-    while (indices.length < chunkEntries && pending.next < batch.count) {
+    while (indices.length < most && pending.next < batch.count) {
       const outcome = fillOrFail(batch, arena, pending.next);
       if (outcome === 'full') break;
       if (outcome === 'added') indices.push(pending.next);

@@ -25,6 +25,16 @@ export function chunkError(error: SealcastError, index: number): SealcastError {
   });
 }
 
+/** Parts of a {@link SealBatch}. */
+interface SealBatchParts {
+  /** u-coordinates of the recipients, 32 bytes each, one behind the other. */
+  readonly keys: Uint8Array;
+  readonly contents: readonly Uint8Array[];
+  /** Whether the envelopes of a chunk may share one buffer. */
+  readonly packed?: boolean;
+  readonly signal?: AbortSignal | undefined;
+}
+
 /** Contents to seal, one envelope each. */
 export class SealBatch implements KernelBatch {
   readonly kind = 'seal';
@@ -34,20 +44,18 @@ export class SealBatch implements KernelBatch {
   readonly #keys: Uint8Array;
   readonly #contents: readonly Uint8Array[];
   readonly #recipients: Recipients;
+  readonly #packed: boolean;
+  /** Envelopes of the chunk that is being collected, where they are packed. */
+  #chunk: ArrayBuffer | undefined;
 
-  /** @param keys u-coordinates of the recipients, 32 bytes each, one behind the other. */
-  constructor(
-    keys: Uint8Array,
-    contents: readonly Uint8Array[],
-    recipients: Recipients,
-    signal?: AbortSignal,
-  ) {
+  constructor({ keys, contents, packed = false, signal }: SealBatchParts, recipients: Recipients) {
     this.count = contents.length;
     this.signal = signal;
     this.results = new Array<SealResult>(contents.length);
     this.#keys = keys;
     this.#contents = contents;
     this.#recipients = recipients;
+    this.#packed = packed;
   }
 
   fill(arena: Arena, index: number): 'added' | 'skipped' | 'full' {
@@ -71,11 +79,18 @@ export class SealBatch implements KernelBatch {
       this.#refuse(index, entryError(status, index));
       return;
     }
-    this.results[index] = { ok: true, envelope: arena.envelope(place) };
+    this.results[index] = { ok: true, envelope: this.#takeEnvelope(arena, place) };
     this.#recipients.countSealed(arena, place);
   }
 
+  #takeEnvelope(arena: Arena, place: number): Uint8Array<ArrayBuffer> {
+    if (!this.#packed) return arena.envelope(place);
+    this.#chunk ??= arena.copyEnvelopes();
+    return arena.envelopeIn(this.#chunk, place);
+  }
+
   release(arena: Arena): void {
+    this.#chunk = undefined;
     this.#recipients.release(arena);
   }
 

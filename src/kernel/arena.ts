@@ -20,9 +20,11 @@ import {
   RECORD_STATUS_OFFSET,
   RECORD_TABLES_PTR_OFFSET,
   RECORD_TABLES_STATE_OFFSET,
+  STATUS_OK,
   STATUS_PENDING,
 } from '../../assembly/abi.js';
 import type { V1Envelope } from './envelope.js';
+import type { KernelExports } from './instance.js';
 
 /** Payload of an arena: 256 envelopes of 4 KiB, or three of the largest. */
 const PAYLOAD_BYTES = 1024 * 1024;
@@ -53,12 +55,22 @@ export class Arena {
   readonly ptr: number;
   readonly #bytes: Uint8Array;
   readonly #view: DataView;
+  readonly #clear: (ptr: number, bytes: number) => void;
   #count = 0;
   /** Where the next payload may begin, from the start of the arena. */
   #payloadEnd = PAYLOAD_OFFSET;
 
-  constructor(memory: WebAssembly.Memory, ptr: number) {
+  /**
+   * @param kernel whose `clear` wipes the arena: V8's own `fill` writes shared memory byte by byte,
+   *   0.4 us for each envelope of 600 bytes in place of 0.02 (measured: V8 11.3 to 14.6, Intel Xeon,
+   *   2026-11).
+   */
+  constructor(memory: WebAssembly.Memory, ptr: number, kernel?: Pick<KernelExports, 'clear'>) {
     this.ptr = ptr;
+    this.#clear =
+      kernel === undefined
+        ? (begin, bytes) => this.#bytes.fill(0, begin - ptr, begin - ptr + bytes)
+        : (begin, bytes) => kernel.clear(begin, bytes);
     this.#bytes = new Uint8Array(memory.buffer, ptr, ARENA_BYTES);
     this.#view = new DataView(memory.buffer, ptr, ARENA_BYTES);
   }
@@ -188,14 +200,47 @@ export class Arena {
     return this.#view.getUint32(RECORDS_OFFSET + index * RECORD_BYTES + RECORD_STATUS_OFFSET, true);
   }
 
+  #envelopeBegin(index: number): number {
+    const record = RECORDS_OFFSET + index * RECORD_BYTES;
+    return this.#view.getUint32(record + RECORD_ENVELOPE_PTR_OFFSET, true) - this.ptr;
+  }
+
+  #envelopeEnd(index: number): number {
+    const record = RECORDS_OFFSET + index * RECORD_BYTES;
+    const message = this.#view.getUint32(record + RECORD_MESSAGE_PTR_OFFSET, true) - this.ptr;
+    return message + this.#view.getUint32(record + RECORD_MESSAGE_BYTES_OFFSET, true) + MAC_BYTES;
+  }
+
   /** Copies out a sealed envelope. */
   envelope(index: number): Uint8Array<ArrayBuffer> {
-    const record = RECORDS_OFFSET + index * RECORD_BYTES;
-    const begin = this.#view.getUint32(record + RECORD_ENVELOPE_PTR_OFFSET, true) - this.ptr;
-    const message = this.#view.getUint32(record + RECORD_MESSAGE_PTR_OFFSET, true) - this.ptr;
-    const end =
-      message + this.#view.getUint32(record + RECORD_MESSAGE_BYTES_OFFSET, true) + MAC_BYTES;
-    return this.#bytes.slice(begin, end);
+    return this.#bytes.slice(this.#envelopeBegin(index), this.#envelopeEnd(index));
+  }
+
+  /**
+   * Copies out all envelopes of a sealed chunk in one buffer, for {@link envelopeIn}.
+   *
+   * Nothing but envelopes leaves the arena: bytes of a content may be left behind its envelope,
+   * from where the host laid it, and an entry that failed still has its content. These are wiped
+   * first.
+   */
+  copyEnvelopes(): ArrayBuffer {
+    let next = this.#payloadEnd;
+    for (let index = this.#count - 1; index >= 0; index--) {
+      const begin = this.#envelopeBegin(index);
+      const from = this.status(index) === STATUS_OK ? this.#envelopeEnd(index) : begin;
+      // A gap is shorter than two vectors: a call costs more than these bytes.
+      if (next - from > 2 * ALIGNMENT) this.#clear(this.ptr + from, next - from);
+      else for (let at = from; at < next; at++) this.#bytes[at] = 0;
+      next = begin;
+    }
+    this.#clear(this.ptr + PAYLOAD_OFFSET, next - PAYLOAD_OFFSET);
+    return this.#bytes.slice(PAYLOAD_OFFSET, this.#payloadEnd).buffer;
+  }
+
+  /** A sealed envelope as a view of what {@link copyEnvelopes} gave. */
+  envelopeIn(copied: ArrayBuffer, index: number): Uint8Array<ArrayBuffer> {
+    const begin = this.#envelopeBegin(index);
+    return new Uint8Array(copied, begin - PAYLOAD_OFFSET, this.#envelopeEnd(index) - begin);
   }
 
   /** Copies out what an envelope held. */
@@ -216,9 +261,9 @@ export class Arena {
    * leaves that alone.
    */
   wipe(unfinished = true): void {
-    if (unfinished) this.#bytes.fill(0, ENTRIES_OFFSET, PAYLOAD_OFFSET);
-    this.#bytes.fill(0, 0, ENTRIES_OFFSET);
-    this.#bytes.fill(0, PAYLOAD_OFFSET, this.#payloadEnd);
+    if (unfinished) this.#clear(this.ptr + ENTRIES_OFFSET, PAYLOAD_OFFSET - ENTRIES_OFFSET);
+    this.#clear(this.ptr, ENTRIES_OFFSET);
+    this.#clear(this.ptr + PAYLOAD_OFFSET, this.#payloadEnd - PAYLOAD_OFFSET);
     this.#count = 0;
     this.#payloadEnd = PAYLOAD_OFFSET;
   }

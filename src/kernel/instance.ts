@@ -48,6 +48,8 @@ export interface KernelExports {
   findSlot(key: number): number;
   indexSlot(slot: number): number;
   unindexSlot(slot: number): void;
+  /** Zeros. */
+  clear(ptr: number, bytes: number): void;
   prepareSlots(arena: number): void;
   sealV1(arena: number): void;
   unsealV1(arena: number): void;

@@ -25,22 +25,14 @@ const NO_KEY = new Uint8Array(KEY_BYTES);
  */
 export class SlotTable {
   readonly #exports: KernelExports;
-  readonly #bytes: Uint8Array;
   readonly #words: Int32Array;
-  readonly #index: Uint8Array;
-  readonly #tables: Uint8Array;
+  readonly #plan: MemoryPlan;
   readonly slotCount: number;
 
   constructor(memory: WebAssembly.Memory, exports: KernelExports, plan: MemoryPlan) {
     this.#exports = exports;
     this.slotCount = plan.slotCount;
-    this.#bytes = new Uint8Array(memory.buffer, plan.slotsPtr, plan.slotCount * SLOT_BYTES);
-    this.#index = new Uint8Array(memory.buffer, plan.indexPtr, plan.indexCells * INDEX_CELL_BYTES);
-    this.#tables = new Uint8Array(
-      memory.buffer,
-      plan.tablesPtr,
-      plan.tablesCount * RECIPIENT_TABLES_BYTES,
-    );
+    this.#plan = plan;
     this.#words = new Int32Array(memory.buffer, plan.slotsPtr, (plan.slotCount * SLOT_BYTES) / 4);
   }
 
@@ -110,9 +102,10 @@ export class SlotTable {
    * secrets, but tell who the recipients are. No worker may be running.
    */
   wipe(usedSlots: number, usedTables: number): void {
-    this.#tables.fill(0, 0, usedTables * RECIPIENT_TABLES_BYTES);
+    const { tablesPtr, slotsPtr, indexPtr, indexCells } = this.#plan;
+    this.#exports.clear(tablesPtr, usedTables * RECIPIENT_TABLES_BYTES);
     if (usedSlots === 0) return;
-    this.#bytes.fill(0, 0, usedSlots * SLOT_BYTES);
-    this.#index.fill(0);
+    this.#exports.clear(slotsPtr, usedSlots * SLOT_BYTES);
+    this.#exports.clear(indexPtr, indexCells * INDEX_CELL_BYTES);
   }
 }

@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, test } from 'vitest';
 import { MAX_CONTENT_BYTES } from '#dist/assembly/abi.js';
 import type { SealcastError } from '#dist/src/errors.js';
 import { ARENA_BYTES, Arena } from '#dist/src/kernel/arena.js';
-import { chooseChunkEntries, Scheduler } from '#dist/src/engine/scheduler.js';
+import { chooseChunkEntries, nextChunkEntries, Scheduler } from '#dist/src/engine/scheduler.js';
 import type { Recipients } from '#dist/src/engine/recipient-cache/cache.js';
 import { SealBatch } from '#dist/src/engine/seal-batch.js';
 import type { Workers } from '#dist/src/engine/workers.js';
@@ -36,6 +36,34 @@ describe('chooseChunkEntries()', () => {
     for (let size = 1; size < 3000; size++) {
       expect(chooseChunkEntries(size + 1, 2)).toBeGreaterThanOrEqual(chooseChunkEntries(size, 2));
     }
+  });
+});
+
+describe('nextChunkEntries()', () => {
+  const chunksOf = (size: number, threads: number): number[] => {
+    const chunks: number[] = [];
+    const chunkEntries = chooseChunkEntries(size, threads);
+    let left = size;
+    while (left > 0) {
+      const entries = Math.min(left, nextChunkEntries(chunkEntries, left, threads));
+      chunks.push(entries);
+      left -= entries;
+    }
+    return chunks;
+  };
+
+  test.each([1, 2, 7, 64])('for %i threads never grows, and ends with small ones', (threads) => {
+    for (const size of [1, 31, 64, 500, 1024, 5000, 20_000]) {
+      const chunks = chunksOf(size, threads);
+      expect(chunks.toSorted((a, b) => b - a)).toEqual(chunks);
+      expect(chunks.at(-1)).toBeLessThanOrEqual(32);
+      expect(chunks.slice(0, -1).every((entries) => entries % 4 === 0)).toBe(true);
+    }
+  });
+
+  test('keeps the size of chunks until the threads have two each left', () => {
+    expect(chunksOf(1024, 2)).toEqual([128, 128, 128, 128, 128, 96, 72, 56, 40, 32, 32, 32, 24]);
+    expect(chunksOf(40, 2)).toEqual([16, 16, 8]);
   });
 });
 
@@ -211,8 +239,12 @@ describe('a batch of contents', () => {
     release: ignore,
     countSealed: ignore,
   } as unknown as Recipients;
-  const sealWith = async (contents: Uint8Array[]): Promise<SealBatch> => {
-    const batch = new SealBatch(new Uint8Array(contents.length * 32), contents, nobody);
+  const sealWith = async (
+    contents: Uint8Array[],
+    { packed = false, recipients = nobody } = {},
+  ): Promise<SealBatch> => {
+    const keys = new Uint8Array(contents.length * 32);
+    const batch = new SealBatch({ keys, contents, packed }, recipients);
     await scheduler.run(batch);
     return batch;
   };
@@ -244,6 +276,28 @@ describe('a batch of contents', () => {
     });
     expect(batch.results).toHaveLength(90);
     expect(new Uint8Array(memory.buffer).every((byte) => byte === 0)).toBe(true);
+  });
+
+  test('leaves no content of an entry that was not laid in whole among packed envelopes', async () => {
+    let laid = 0;
+    const recipients = {
+      release: ignore,
+      countSealed: ignore,
+      useForSealing: () => {
+        // The record is in the arena by now.
+        if (laid++ % 10 === 3) throw new RangeError('the end of the stack, say');
+      },
+    } as unknown as Recipients;
+    const contents = Array.from({ length: 400 }, (_, i) =>
+      new Uint8Array(20 + (i % 50)).fill(i % 10 === 3 ? 0xee : 1),
+    );
+    const { results } = await sealWith(contents, { packed: true, recipients });
+    expect(results.filter((result) => result.ok)).toHaveLength(360);
+    const buffers = new Set(
+      results.flatMap((result) => (result.ok ? [result.envelope.buffer] : [])),
+    );
+    expect(buffers.size).toBeLessThan(30);
+    for (const buffer of buffers) expect(Buffer.from(buffer).indexOf(0xee)).toBe(-1);
   });
 
   test('that are transferred or shrunk while they wait fails those entries alone', async () => {

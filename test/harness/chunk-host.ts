@@ -53,7 +53,7 @@ export class ChunkHost {
     this.keyPtr = this.plan.totalBytes;
     this.secretPtr = this.keyPtr + 64;
     this.kernel = new DebugKernel(build, this.secretPtr + 64 + BUILD_SCRATCH_BYTES, kind);
-    this.arena = new Arena(this.kernel.memory, this.arenaPtr);
+    this.arena = new Arena(this.kernel.memory, this.arenaPtr, this.kernel.exports);
     this.slots = new SlotTable(this.kernel.memory, this.kernel.exports, this.plan);
     // Seeds that are the same in every run: what a scan of the memory meets is always the same too.
     const control = new ControlBlock(this.kernel.memory, this.plan, seededBytes('hash seeds')(64));

@@ -101,6 +101,43 @@ describe('an object that only claims to be a Uint8Array', () => {
   });
 });
 
+describe('a key', () => {
+  const sealTo = (key: Uint8Array): ReturnType<Sealer['seal']> =>
+    sealer.seal([
+      { recipientIdentityKey: recipientKey, content },
+      { recipientIdentityKey: key, content },
+    ]);
+
+  test('whose buffer was transferred is refused, naming the entry', async () => {
+    const key = Uint8Array.from(recipientKey);
+    structuredClone(key.buffer, { transfer: [key.buffer] });
+    await expect(sealTo(key)).rejects.toMatchObject({
+      code: 'ERR_INVALID_ARGUMENT',
+      field: 'recipientIdentityKey',
+      index: 1,
+    });
+  });
+
+  test.each(['length', 'byteLength', 'byteOffset', 'buffer'])(
+    'that lies about its %s is taken for the bytes that it has',
+    async (name) => {
+      const liar = Uint8Array.from(recipientKey);
+      Object.defineProperty(liar, name, { value: name === 'buffer' ? new ArrayBuffer(64) : 32 });
+      const results = await sealTo(liar);
+      const envelopes = results.map((result) => (result.ok ? result.envelope : new Uint8Array()));
+      for (const opened of await opener.unseal(envelopes)) {
+        expect(opened.ok && toHex(opened.content)).toBe(toHex(content));
+      }
+    },
+  );
+
+  test.each([0, 5, 34, 64])('of %i bytes is refused, whatever length it claims', async (bytes) => {
+    const liar = new Uint8Array(bytes).fill(5);
+    Object.defineProperty(liar, 'length', { value: 33 });
+    await expect(sealTo(liar)).rejects.toMatchObject({ code: 'ERR_INVALID_ARGUMENT', index: 1 });
+  });
+});
+
 describe('envelopes for libsignal', () => {
   async function largeEnvelope(): Promise<Bytes> {
     const usmc = usmcOfSize(certificate, 300_000, random);
