@@ -9,7 +9,8 @@ import type {
   SendOutcome,
 } from 'sealcast';
 
-type Arguments<Name extends keyof AccountTransport> = Parameters<Required<AccountTransport>[Name]>;
+type Requests = Required<Omit<AccountTransport, 'cdn'>>;
+type Arguments<Name extends keyof Requests> = Parameters<Requests[Name]>;
 
 /** A transport that counts what a broadcaster with a good memory does not ask for. */
 export class CountingTransport implements AccountTransport {

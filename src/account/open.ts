@@ -11,6 +11,7 @@ import { type ChatTransportOptions } from '../transport/chat/chat-options.js';
 import type { ChatNet } from '../transport/chat/connection-source.js';
 import { signalNet } from '../transport/chat/signal-net.js';
 import type { StorageService } from '../transport/chat/storage-host.js';
+import type { CdnService } from '../transport/transport.js';
 import type { AccountTransport } from '../transport/account-transport.js';
 import { checkNames, type NamesOf } from '../util/known-names.js';
 import { openAccount, type Account, type AccountOptions } from './account.js';
@@ -32,6 +33,7 @@ export interface OpenOptions extends Omit<AccountOptions, 'store' | 'transport' 
     readonly net: ChatNet;
     readonly trustRoots: AccountOptions['trustRoots'];
     readonly storage?: StorageService;
+    readonly cdn?: CdnService;
   };
   /** Password of the device. Default: the one that the store has since the device was linked. */
   readonly password?: string;
@@ -53,7 +55,7 @@ const NAMES = {
   password: true,
   chat: true,
 } as const satisfies NamesOf<OpenOptions>;
-const NET_NAMES = { net: true, trustRoots: true, storage: true } as const;
+const NET_NAMES = { net: true, trustRoots: true, storage: true, cdn: true } as const;
 
 /** Account, opened with everything that it needs. */
 export interface OpenedAccount extends AsyncDisposable {
@@ -108,9 +110,10 @@ export async function open(options: OpenOptions): Promise<OpenedAccount> {
     let transport = givenTransport;
     if (transport === undefined) {
       const login = await loginOf(store, options.account, password);
-      const { net: connector, storage } = service ?? refuse('net', 'a service');
+      const { net: connector, storage, cdn } = service ?? refuse('net', 'a service');
       transport = await ChatTransport.connect({
         ...(storage !== undefined && { storage }),
+        ...(cdn !== undefined && { cdn }),
         ...chat,
         ...login,
         net: connector,

@@ -84,6 +84,11 @@ const DONE: Forms = { ok: {}, ...REFUSALS };
 
 const STORAGE: Forms = { ok: { body: isBytes }, unchanged: {}, ...REFUSALS };
 
+/** A form has a handful of headers; no CDN takes hundreds. */
+const MAX_FORM_HEADERS = 32;
+const isHeader: IsValid = (value) =>
+  listOf(isString, 2)(value) && (value as unknown[]).length === 2;
+
 /** Answers that each request may get. */
 const ANSWERS: Readonly<Record<string, Forms>> = {
   sendSealed: { sent: {}, ...REFUSALS },
@@ -94,6 +99,15 @@ const ANSWERS: Readonly<Record<string, Forms>> = {
   },
   accountExists: { ok: { exists: isBoolean }, ...REFUSALS },
   fetchSenderCertificate: { ok: { certificate: isBytes }, ...REFUSALS },
+  getUploadForm: {
+    ok: {
+      cdnNumber: integerIn(0, MAX_U32),
+      key: isString,
+      headers: listOf(isHeader, MAX_FORM_HEADERS),
+      uploadUrl: isString,
+    },
+    ...REFUSALS,
+  },
   fetchProfile: {
     ok: {
       identityKey: isPublicKey,

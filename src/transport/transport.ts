@@ -129,6 +129,35 @@ export type AccountExistsOutcome = { readonly status: 'ok'; readonly exists: boo
 export type CertificateOutcome =
   { readonly status: 'ok'; readonly certificate: Uint8Array<ArrayBuffer> } | Refusal;
 
+/** File that is to be uploaded. */
+export interface UploadRequest {
+  /** Length of the encrypted file, to which the CDN holds the upload. */
+  readonly uploadBytes: number;
+}
+/** Form with which one file is uploaded to a CDN, as the service gives it out. */
+export interface UploadForm {
+  /** Number of the CDN, which is also part of the pointer: 2 or 3. */
+  readonly cdnNumber: number;
+  /** Name of the file on the CDN, which is part of the pointer. */
+  readonly key: string;
+  /** Headers of the first request. They permit the upload: never to be logged. */
+  readonly headers: readonly (readonly [name: string, value: string])[];
+  readonly uploadUrl: string;
+}
+/** Answer to a request for an upload form. */
+export type UploadFormOutcome = ({ readonly status: 'ok' } & UploadForm) | Refusal;
+
+/** Hosts that keep encrypted attachments; they are no part of the chat service. */
+export interface CdnService {
+  /**
+   * Begins of addresses, by the number of the CDN: `https://`, a host, and a path if there is one.
+   * No other host is asked, whatever a form, a redirect or a pointer names.
+   */
+  readonly urls: Readonly<Record<number, string>>;
+  /** Certificate authority of the hosts, PEM. No other one is trusted. */
+  readonly certificateAuthority: string;
+}
+
 /** Time of the service, as an answer of it tells it. */
 export interface ServerTime {
   /**
@@ -209,6 +238,17 @@ export interface Transport extends AsyncDisposable {
     request: { readonly includePhoneNumber: boolean },
     options?: RequestOptions,
   ): Promise<CertificateOutcome>;
+  /**
+   * `GET /v4/attachments/form/upload`, as the account: permission to upload one encrypted file.
+   * Optional: without it no attachment can be sent.
+   *
+   * @example
+   * const form = await transport.getUploadForm?.({ uploadBytes: 592 });
+   * if (form?.status === 'ok') console.log(form.cdnNumber);
+   */
+  getUploadForm?(request: UploadRequest, options?: RequestOptions): Promise<UploadFormOutcome>;
+  /** Where attachments are stored. Absent: none can be sent or downloaded. */
+  readonly cdn?: CdnService | undefined;
   /**
    * Has the listener hear of the service's time, at the moment that an answer with one comes: of
    * any request, and of any status. By it the account's clock is corrected. Optional: without it

@@ -22,7 +22,7 @@ import { readAnswer, text } from '../json/answer-fields.js';
 import { captchaJson, devicesOfAnswer } from '../json/devices.js';
 import { preKeyCountOfAnswer, preKeyUploadJson } from '../json/prekeys.js';
 import type { HttpAnswer } from '../mapping/http.js';
-import type { Refusal, RequestOptions } from '../transport.js';
+import type { Refusal, RequestOptions, UploadFormOutcome, UploadRequest } from '../transport.js';
 import type { AuthenticatedConnection } from './connection-source.js';
 import type { ConnectionPool } from './connection-pool.js';
 import type { Requests } from './requests.js';
@@ -63,6 +63,7 @@ export class AccountRequests implements Pick<
   | 'removeDevice'
   | 'fetchStorageManifest'
   | 'fetchStorageItems'
+  | 'getUploadForm'
 > {
   readonly #requests: Requests;
   readonly #connections: ConnectionPool<AuthenticatedConnection>;
@@ -115,6 +116,28 @@ export class AccountRequests implements Pick<
     checkText(answer.token, 'token');
     checkText(answer.captcha, 'captcha');
     return this.#put('/v1/challenge', captchaJson(answer), () => DONE, options);
+  }
+
+  async getUploadForm(
+    { uploadBytes }: UploadRequest,
+    options?: RequestOptions,
+  ): Promise<UploadFormOutcome> {
+    if (!isIntegerIn(uploadBytes, 1, Number.MAX_SAFE_INTEGER))
+      refuse('uploadBytes', 'a whole number of bytes');
+    const uploadSize = BigInt(uploadBytes);
+    return this.#requests.call(this.#connections, options, async (connection, abortSignal) => {
+      // Called on the connection: libsignal's method reads its fields.
+      const form = await connection.getUploadForm?.({ uploadSize }, { abortSignal });
+      if (form === undefined) return { status: 'rejected', httpStatus: 0 };
+      const { cdn: cdnNumber, key, headers, signedUploadUrl } = form;
+      return {
+        status: 'ok',
+        cdnNumber,
+        key,
+        headers: [...headers],
+        uploadUrl: signedUploadUrl.href,
+      };
+    });
   }
 
   async fetchDevices(options?: RequestOptions): Promise<DevicesOutcome> {

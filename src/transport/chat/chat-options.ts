@@ -1,5 +1,6 @@
 import { checkCount, checkOptions, refuse } from '../arguments.js';
 import type { TransportListener } from '../account-transport.js';
+import type { CdnService } from '../transport.js';
 import { BACKOFF_NAMES, type BackoffOptions } from '../../util/backoff.js';
 import { checkNames, type NamesOf } from '../../util/known-names.js';
 import type { ChatAccount, ChatNet } from './connection-source.js';
@@ -34,6 +35,11 @@ export interface ChatTransportOptions {
    * sends no profile key once the phone has replaced it.
    */
   readonly storage?: StorageService;
+  /**
+   * Where attachments are stored, as `signalNet` names it. Default: nowhere, and none can be sent
+   * or downloaded.
+   */
+  readonly cdn?: CdnService;
 }
 
 /** Access, options and the `Net` that `ChatTransport.connect` takes. */
@@ -50,6 +56,7 @@ const NAMES = {
   backoff: true,
   retryConnectedElsewhere: true,
   storage: true,
+  cdn: true,
 } as const satisfies NamesOf<ChatTransportOptions>;
 /** Every option of {@link ChatTransportConnectOptions} that is known. */
 export const CONNECT_NAMES = {

@@ -1,4 +1,3 @@
-import { SealcastError } from '../../errors.js';
 import { profilePath } from '../account-arguments.js';
 import { profileOfAnswer } from '../json/account.js';
 import { base64 } from '../json/answer-fields.js';
@@ -29,16 +28,18 @@ import {
 import { closedError } from './in-flight.js';
 import type { HttpAnswer } from '../mapping/http.js';
 import { Incoming } from './incoming.js';
-import { ConnectionPool, refusedError } from './connection-pool.js';
+import { connectError, ConnectionPool, refusedError } from './connection-pool.js';
 import { LibsignalRefusals, loadLibsignal, type Libsignal } from '../mapping/libsignal.js';
 import { fieldsOf, preKeysOfAnswer } from '../json/prekeys.js';
 import { certificateOfAnswer, messageJson } from '../json/messages.js';
 import { Requests } from './requests.js';
+import { checkCdn } from './cdn-hosts.js';
 import { checkStorage } from './storage-host.js';
 import { ServerTimes } from './server-times.js';
 import { checkNames } from '../../util/known-names.js';
 import type {
   AccountExistsOutcome,
+  CdnService,
   CertificateOutcome,
   PreKeysOutcome,
   Refusal,
@@ -47,6 +48,8 @@ import type {
   SendOutcome,
   ServerTime,
   UnsealedSend,
+  UploadFormOutcome,
+  UploadRequest,
 } from '../transport.js';
 import type {
   AccountAttributes,
@@ -82,6 +85,7 @@ export class ChatTransport implements AccountTransport {
   readonly #requests: Requests;
   readonly #incoming: Incoming;
   readonly #own: AccountRequests;
+  readonly cdn: CdnService | undefined;
   readonly #account: ConnectionPool<AuthenticatedConnection>;
   readonly #unauthenticated: ConnectionPool<UnauthenticatedConnection>;
   #closing: Promise<void> | undefined;
@@ -95,6 +99,7 @@ export class ChatTransport implements AccountTransport {
     const { connectionCount, timeoutMs } = checkedLimits(options);
     this.#libsignal = libsignal;
     const storage = checkStorage(options.storage);
+    this.cdn = checkCdn(options.cdn);
     this.#refusals = new LibsignalRefusals(libsignal, retryConnectedElsewhere !== false);
     this.#requests = new Requests(this.#refusals, timeoutMs, this.#serverTimes);
     this.#incoming = new Incoming(listener, () => this.redeliver());
@@ -162,11 +167,7 @@ export class ChatTransport implements AccountTransport {
       return transport;
     } catch (cause) {
       await transport.close();
-      if (transport.#refusals.isForGood(cause))
-        throw refusedError(cause, transport.#refusals.reasonOf(cause));
-      const retryAfterMs = transport.#refusals.retryAfterMs(cause);
-      const facts = { cause, ...(retryAfterMs !== undefined && { retryAfterMs }) };
-      throw new SealcastError('ERR_SERVICE_UNAVAILABLE', 'the service could not be reached', facts);
+      throw connectError(cause, transport.#refusals);
     }
   }
 
@@ -252,8 +253,7 @@ export class ChatTransport implements AccountTransport {
     request: Parameters<AccountTransport['fetchProfile']>[0],
     options?: RequestOptions,
   ): Promise<ProfileOutcome> {
-    const { version, accessKey } = request;
-    const { serviceId } = request;
+    const { serviceId, version, accessKey } = request;
     const checked = checkServiceId(this.#libsignal, serviceId, 'serviceId');
     const path = profilePath(checked.getServiceIdString(), version);
     if (accessKey === null) return this.#get(path, profileOfAnswer, options);
@@ -266,6 +266,10 @@ export class ChatTransport implements AccountTransport {
       { verb: 'GET', path, headers },
       profileOfAnswer,
     );
+  }
+
+  getUploadForm(request: UploadRequest, options?: RequestOptions): Promise<UploadFormOutcome> {
+    return this.#own.getUploadForm(request, options);
   }
 
   countPreKeys(options?: PreKeyRequestOptions): Promise<PreKeyCountOutcome> {

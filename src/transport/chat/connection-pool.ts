@@ -109,3 +109,11 @@ export function refusedError(cause: unknown, reason?: TransportRefusalReason): S
     { cause, ...(reason !== undefined && { reason }) },
   );
 }
+
+/** The error of a transport whose first connections were not made. */
+export function connectError(cause: unknown, refusals: LibsignalRefusals): SealcastError {
+  if (refusals.isForGood(cause)) return refusedError(cause, refusals.reasonOf(cause));
+  const retryAfterMs = refusals.retryAfterMs(cause);
+  const facts = { cause, ...(retryAfterMs !== undefined && { retryAfterMs }) };
+  return new SealcastError('ERR_SERVICE_UNAVAILABLE', 'the service could not be reached', facts);
+}

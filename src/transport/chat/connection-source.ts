@@ -1,5 +1,6 @@
 import type {
   AuthenticatedChatConnection,
+  AuthMessagesService,
   Net,
   UnauthenticatedChatConnection,
   UnauthKeysService,
@@ -11,9 +12,10 @@ import type { MessageAck } from '../account-transport.js';
 
 /**
  * Part of an authenticated connection that is used: libsignal's `AuthenticatedChatConnection` is
- * one.
+ * one. A connection without `getUploadForm` sends no attachments.
  */
-export type AuthenticatedConnection = Pick<AuthenticatedChatConnection, 'fetch' | 'disconnect'>;
+export type AuthenticatedConnection = Pick<AuthenticatedChatConnection, 'fetch' | 'disconnect'> &
+  Partial<Pick<AuthMessagesService, 'getUploadForm'>>;
 
 /**
  * Part of an unauthenticated connection that is used: libsignal's `UnauthenticatedChatConnection`
@@ -98,8 +100,8 @@ export function chatConnections(
   });
   return {
     deviceId,
-    connectAuthenticated: (listener, signal) =>
-      net.connectAuthenticatedChat(username, password, false, listener, optionsWith(signal)),
+    connectAuthenticated: async (listener, signal) =>
+      await net.connectAuthenticatedChat(username, password, false, listener, optionsWith(signal)),
     connectUnauthenticated: async (listener, signal) =>
       (await net.connectUnauthenticatedChat(
         listener,

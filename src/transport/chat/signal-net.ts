@@ -4,6 +4,7 @@ import { SealcastError } from '../../errors.js';
 import { checkNames, type NamesOf } from '../../util/known-names.js';
 import { checkOptions, isIntegerIn, refuse } from '../arguments.js';
 import { SIGNAL_AUTHORITY } from './signal-authority.js';
+import type { CdnService } from '../transport.js';
 import type { StorageService } from './storage-host.js';
 
 /** Version of this package, as in package.json. */
@@ -48,8 +49,8 @@ export interface SignalNetOptions {
    */
   readonly trustRoots?: readonly Uint8Array[];
   /**
-   * libsignal's remote configuration, by its keys. Default: sealed messages and the question
-   * whether an account exists go over the chat connection, not over gRPC.
+   * libsignal's remote configuration, by its keys. Default: sealed messages, upload forms and the
+   * question whether an account exists go over the chat connection, not over gRPC.
    */
   readonly remoteConfig?: Readonly<Record<string, string>>;
 }
@@ -61,6 +62,8 @@ export interface SignalNetwork {
   readonly trustRoots: readonly Uint8Array<ArrayBuffer>[];
   /** Absent where there is a proxy: the storage service would be asked without it. */
   readonly storage?: StorageService;
+  /** Where attachments are stored. Absent where there is a proxy, as `storage` is. */
+  readonly cdn?: CdnService;
 }
 
 const NAMES = {
@@ -98,10 +101,24 @@ const STORAGE_URLS: Readonly<Record<SignalEnvironment, string>> = {
   production: 'https://storage.signal.org',
   staging: 'https://storage-staging.signal.org',
 };
+/** Hosts of attachments by the number of the CDN (Signal-Desktop: config, as above; 2026-11). */
+const CDN_URLS: Readonly<Record<SignalEnvironment, CdnService['urls']>> = {
+  production: {
+    0: 'https://cdn.signal.org',
+    2: 'https://cdn2.signal.org',
+    3: 'https://cdn3.signal.org',
+  },
+  staging: {
+    0: 'https://cdn-staging.signal.org',
+    2: 'https://cdn2-staging.signal.org',
+    3: 'https://cdn3-staging.signal.org',
+  },
+};
 /** The service lets a client use gRPC by lists of its own; the chat connection takes both. */
 const REMOTE_CONFIG = {
   'grpc.MessagesAnonymousSendSingleRecipientMessage': 'ws',
   'grpc.AccountsAnonymousCheckAccountExistence.2': 'ws',
+  'grpc.AttachmentsGetUploadForm': 'ws',
 };
 const TRUST_ROOT_BYTES = 33;
 const MAX_USER_AGENT_LENGTH = 128;
@@ -135,8 +152,14 @@ export async function signalNet(options: SignalNetOptions = {}): Promise<SignalN
     buildVariant: module.BuildVariant.Production,
   });
   if (options.proxy !== undefined) setProxy(net, readProxy(options.proxy, module));
-  const storage = { url: STORAGE_URLS[env], certificateAuthority: SIGNAL_AUTHORITY };
-  return { net, trustRoots, ...(options.proxy === undefined && { storage }) };
+  if (options.proxy !== undefined) return { net, trustRoots };
+  const certificateAuthority = SIGNAL_AUTHORITY;
+  return {
+    net,
+    trustRoots,
+    storage: { url: STORAGE_URLS[env], certificateAuthority },
+    cdn: { urls: CDN_URLS[env], certificateAuthority },
+  };
 }
 
 async function loadNet(): Promise<typeof NetModule> {

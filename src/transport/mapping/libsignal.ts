@@ -72,6 +72,7 @@ export class LibsignalRefusals {
       [ErrorCode.ServiceIdNotFound, notFound],
       [ErrorCode.DeviceIdNotFound, notFound],
       [ErrorCode.MismatchedDevices, mismatched],
+      [ErrorCode.UploadTooLarge, () => ({ status: 'too-large' })],
       [
         ErrorCode.RateLimitedError,
         (error) => ({ status: 'rate-limited', retryAfterMs: this.retryAfterMs(error) ?? 0 }),
