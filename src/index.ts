@@ -67,6 +67,9 @@ export type {
   ResumedBroadcast,
 } from './broadcast/run.js';
 export type { Logger, Metrics } from './runtime/telemetry.js';
+export type { AttachmentPointer } from './content/attachment-pointer.js';
+export type { AttachmentInput, ByteStream, MetadataPolicy } from './attachments/input.js';
+export type { DownloadedAttachment, DownloadOptions } from './attachments/download.js';
 export type {
   AttachmentFacts,
   Content,
@@ -146,6 +149,7 @@ export type {
 export type {
   AccessKey,
   AccountExistsOutcome,
+  CdnService,
   CertificateOutcome,
   OutboundMessage,
   PreKeyBundleFields,
@@ -158,6 +162,9 @@ export type {
   Transport,
   UnsealedMessage,
   UnsealedSend,
+  UploadForm,
+  UploadFormOutcome,
+  UploadRequest,
 } from './transport/transport.js';
 export type {
   AccountAttributes,

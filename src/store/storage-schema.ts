@@ -139,6 +139,26 @@ export const SCHEMA = {
               },
               nested: { State: { values: { COPYING: 0, COPIED: 1 } } },
             },
+            Upload: {
+              fields: {
+                key: { type: 'bytes', id: 1 },
+                iv: { type: 'bytes', id: 2 },
+                plaintextHash: { type: 'bytes', id: 3 },
+                clientUuid: { type: 'bytes', id: 4 },
+                startedAtMs: { type: 'double', id: 5 },
+                finishedAtMs: { type: 'double', id: 6 },
+                cdnNumber: { type: 'uint32', id: 7 },
+                cdnKey: { type: 'string', id: 8 },
+                uploadUrl: { type: 'string', id: 9 },
+                headers: { rule: 'repeated', type: 'Header', id: 10 },
+                sessionUrl: { type: 'string', id: 11 },
+              },
+              nested: {
+                Header: {
+                  fields: { name: { type: 'string', id: 1 }, value: { type: 'string', id: 2 } },
+                },
+              },
+            },
             Device: {
               fields: {
                 deviceId: { type: 'uint32', id: 1 },
