@@ -55,6 +55,8 @@ const NAMES = {
 const SOURCES = ['path', 'bytes', 'stream', 'blob'] as const;
 const METADATA: readonly unknown[] = ['strip', 'refuse', 'keep'];
 
+/** Where callers give attachments. */
+export const FIELD = 'message.attachments';
 /** Largest plaintext (Signal: remote config `global.attachments.maxBytes`, default; 2026-11). */
 export const MAX_ATTACHMENT_BYTES = 100 * 1024 * 1024;
 /** Clients show no further ones (Signal-Desktop). */
@@ -69,20 +71,21 @@ const BLUR_HASH = /^[\w#$%*+,\-.:;=?@[\]^{|}~]{6,166}$/;
 /** @throws SealcastError ERR_INVALID_ARGUMENT, with the entry's index. */
 export function checkAttachments(given: unknown): readonly AttachmentInput[] {
   if (!Array.isArray(given) || given.length === 0 || given.length > MAX_ATTACHMENTS)
-    refuse('attachments', `a list of 1 to ${MAX_ATTACHMENTS}`);
+    refuse(FIELD, `a list of 1 to ${MAX_ATTACHMENTS}`);
   return given.map((input: unknown, index) => checkAttachment(input, index));
 }
 
-function checkAttachment(given: unknown, index: number): AttachmentInput {
+/** @throws SealcastError ERR_INVALID_ARGUMENT, with the entry's index. */
+export function checkAttachment(given: unknown, index: number): AttachmentInput {
   if (typeof given !== 'object' || given === null || !isPlainObject(given))
-    refuse('attachments', 'objects with path, bytes, stream or blob', index);
-  checkNames(given, NAMES, 'attachments', index);
+    refuse(FIELD, 'objects with path, bytes, stream or blob', index);
+  checkNames(given, NAMES, FIELD, index);
   // Getters answer once: what is checked here is what is read.
   const input: AttachmentInput = { ...given };
   const refuseField = (name: keyof AttachmentInput, expected: string): never =>
-    refuse(`attachments.${name}`, expected, index);
+    refuse(`${FIELD}.${name}`, expected, index);
   if (SOURCES.filter((name) => input[name] !== undefined).length !== 1)
-    refuse('attachments', 'objects with exactly one of path, bytes, stream and blob', index);
+    refuse(FIELD, 'objects with exactly one of path, bytes, stream and blob', index);
   checkSource(input, refuseField);
   const { contentType, fileName, blurHash, metadata, voiceNote } = input;
   if (contentType !== undefined && !CONTENT_TYPE.test(contentType))

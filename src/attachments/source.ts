@@ -2,7 +2,7 @@ import { constants } from 'node:fs';
 import { open, type FileHandle } from 'node:fs/promises';
 import { SealcastError } from '../errors.js';
 import { CHUNK_BYTES } from './cipher.js';
-import { MAX_ATTACHMENT_BYTES, type AttachmentInput, type ByteStream } from './input.js';
+import { FIELD, MAX_ATTACHMENT_BYTES, type AttachmentInput, type ByteStream } from './input.js';
 import { readChunks, SecretTempFile } from './temp-file.js';
 
 /** Plaintext of an attachment, which can be read from its beginning any number of times. */
@@ -62,15 +62,15 @@ class SizeLimit {
     throw new SealcastError(
       'ERR_ATTACHMENT_TOO_LARGE',
       `entry ${this.index}: the attachment has more than ${this.#maxBytes} bytes`,
-      { field: 'attachments', index: this.index },
+      { field: FIELD, index: this.index },
     );
   }
 
   unreadable(field: string, cause?: unknown): SealcastError {
     return new SealcastError(
       'ERR_INVALID_ARGUMENT',
-      `entry ${this.index}: attachments.${field} could not be read to its end`,
-      { field: `attachments.${field}`, index: this.index, cause },
+      `entry ${this.index}: ${FIELD}.${field} could not be read to its end`,
+      { field: `${FIELD}.${field}`, index: this.index, cause },
     );
   }
 

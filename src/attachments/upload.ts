@@ -20,7 +20,7 @@ import {
   type BlobFacts,
 } from './cipher.js';
 import { incrementalMacOf, isStreamed } from './incremental-mac.js';
-import type { AttachmentInput } from './input.js';
+import { FIELD, type AttachmentInput } from './input.js';
 import { preparePhoto, type PreparedFile } from './metadata/photo.js';
 import { pointerOf } from './pointer.js';
 import { openSource } from './source.js';
@@ -137,7 +137,7 @@ async function recordOf(
   const facts = await measure(file, keys, signal);
   if (facts.size === 0)
     throw new SealcastError('ERR_INVALID_ARGUMENT', `entry ${index}: the attachment is empty`, {
-      field: 'attachments',
+      field: FIELD,
       index,
     });
   const clientUuid = new Uint8Array(Buffer.from(randomUUID().replaceAll('-', ''), 'hex'));

@@ -10,6 +10,7 @@ import { GcsUpload } from './cdn/gcs-upload.js';
 import { TusUpload } from './cdn/tus-upload.js';
 import { PermitGone, type UploadBlob, type UploadTarget } from './cdn/upload-target.js';
 import { BlobEncryption, type AttachmentKeys, type BlobFacts } from './cipher.js';
+import { FIELD } from './input.js';
 import type { PreparedFile } from './metadata/photo.js';
 
 /** Failures in a row, without a byte that the CDN took, after which an upload ends. */
@@ -177,7 +178,7 @@ function exhausted(index: number, cause?: unknown): Error {
   return new SealcastError(
     'ERR_SERVICE_UNAVAILABLE',
     `entry ${index}: the attachment was not uploaded: the CDN fails again and again; try later`,
-    { field: 'attachments', index, cause },
+    { field: FIELD, index, cause },
   );
 }
 
@@ -213,6 +214,6 @@ function changedError(index: number): SealcastError {
   return new SealcastError(
     'ERR_INVALID_ARGUMENT',
     `entry ${index}: the attachment changed while it was uploaded`,
-    { field: 'attachments', index },
+    { field: FIELD, index },
   );
 }

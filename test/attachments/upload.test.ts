@@ -210,7 +210,7 @@ describe('an upload', () => {
     };
     await expect(scene.uploadOne({ bytes }, { transport })).rejects.toMatchObject({
       code: 'ERR_INVALID_ARGUMENT',
-      field: 'attachments',
+      field: 'message.attachments',
     });
     expect(scene.cdn.file('file-1')).toBeUndefined();
   });

@@ -36,9 +36,22 @@ export type CdnFault =
   /** A body without an end. */
   | { readonly kind: 'endless' };
 
-interface Upload {
-  readonly length: number;
-  bytes: Buffer;
+/** File on the CDN, or the part of it that has arrived. */
+class Upload {
+  readonly #parts: Buffer[] = [];
+  /** Bytes that have arrived. */
+  taken = 0;
+
+  constructor(readonly length: number) {}
+
+  take(part: Buffer): void {
+    this.#parts.push(part);
+    this.taken += part.length;
+  }
+
+  get bytes(): Buffer {
+    return Buffer.concat(this.#parts);
+  }
 }
 
 /**
@@ -108,11 +121,13 @@ export class FakeCdn implements AsyncDisposable {
   /** Files that are whole, by name. */
   file(name: string): Buffer | undefined {
     const upload = this.#uploads.get(name);
-    return upload?.bytes.length === upload?.length ? upload?.bytes : undefined;
+    return upload?.taken === upload?.length ? upload?.bytes : undefined;
   }
 
   put(name: string, bytes: Uint8Array): void {
-    this.#uploads.set(name, { length: bytes.length, bytes: Buffer.from(bytes) });
+    const upload = new Upload(bytes.length);
+    upload.take(Buffer.from(bytes));
+    this.#uploads.set(name, upload);
   }
 
   /** Forgets an upload, as a CDN does after a week. */
@@ -149,7 +164,7 @@ export class FakeCdn implements AsyncDisposable {
 
   #begin(headers: IncomingMessage['headers'], response: ServerResponse): void {
     const [name = '', length = ''] = String(headers['x-permit']).split('/');
-    this.#uploads.set(name, { length: Number(length), bytes: Buffer.alloc(0) });
+    this.#uploads.set(name, new Upload(Number(length)));
     response.writeHead(201, { location: `http://elsewhere.example/session/${name}?upload_id=7` });
     response.end();
   }
@@ -164,15 +179,15 @@ export class FakeCdn implements AsyncDisposable {
     const range = request.headers['content-range'] ?? '';
     const start = /^bytes (\d+)-(\d+)\/(\d+)$/.exec(range);
     if (start !== null) {
-      if (Number(start[1]) !== upload.bytes.length || Number(start[3]) !== upload.length) {
+      if (Number(start[1]) !== upload.taken || Number(start[3]) !== upload.length) {
         response.writeHead(400).end();
         return;
       }
       if (!(await this.#take(upload, exchange))) return;
     }
-    if (upload.bytes.length === upload.length) response.writeHead(200).end();
+    if (upload.taken === upload.length) response.writeHead(200).end();
     else {
-      const last = upload.bytes.length - 1;
+      const last = upload.taken - 1;
       response.writeHead(308, last >= 0 ? { range: `bytes=0-${last}` } : {}).end();
     }
   }
@@ -186,10 +201,10 @@ export class FakeCdn implements AsyncDisposable {
       return;
     }
     if (method === 'POST' && path === '/upload') {
-      const upload = { length: Number(headers['upload-length']), bytes: Buffer.alloc(0) };
+      const upload = new Upload(Number(headers['upload-length']));
       this.#uploads.set(permitted, upload);
       if (!(await this.#take(upload, exchange))) return;
-      response.writeHead(201, { 'upload-offset': String(upload.bytes.length) }).end();
+      response.writeHead(201, { 'upload-offset': String(upload.taken) }).end();
       return;
     }
     const upload = this.#uploads.get(permitted);
@@ -198,14 +213,14 @@ export class FakeCdn implements AsyncDisposable {
       return;
     }
     if (method === 'PATCH') {
-      if (Number(headers['upload-offset']) !== upload.bytes.length) {
+      if (Number(headers['upload-offset']) !== upload.taken) {
         response.writeHead(409).end();
         return;
       }
       if (!(await this.#take(upload, exchange))) return;
     }
     response
-      .writeHead(method === 'HEAD' ? 200 : 204, { 'upload-offset': String(upload.bytes.length) })
+      .writeHead(method === 'HEAD' ? 200 : 204, { 'upload-offset': String(upload.taken) })
       .end();
   }
 
@@ -217,7 +232,7 @@ export class FakeCdn implements AsyncDisposable {
       for await (const part of request as AsyncIterable<Buffer>) {
         const taken = part.subarray(0, limit - entry.bodyBytes);
         entry.bodyBytes += taken.length;
-        upload.bytes = Buffer.concat([upload.bytes, taken]);
+        upload.take(taken);
         if (entry.bodyBytes < limit) continue;
         if (fault?.kind === 'hang') await new Promise(() => undefined);
         request.socket.destroy();

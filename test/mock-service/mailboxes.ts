@@ -1,5 +1,24 @@
 import type { PrimaryDevice } from '@signalapp/mock-server';
-import type { Decryption } from './protocol.js';
+import type { DecryptedAttachment, Decryption } from './protocol.js';
+
+type Message = Awaited<ReturnType<PrimaryDevice['waitForMessage']>>['dataMessage'];
+
+function attachmentOf(pointer: Message['attachments'][number]): DecryptedAttachment {
+  const copy = (bytes: Uint8Array | null | undefined): Uint8Array<ArrayBuffer> =>
+    Uint8Array.from(bytes ?? []);
+  return {
+    cdnKey: pointer.attachmentIdentifier?.cdnKey ?? '',
+    cdnNumber: pointer.cdnNumber ?? 0,
+    key: copy(pointer.key),
+    digest: copy(pointer.digest),
+    size: pointer.size ?? 0,
+    contentType: pointer.contentType ?? '',
+    fileName: pointer.fileName ?? null,
+    width: pointer.width ?? 0,
+    height: pointer.height ?? 0,
+    flags: pointer.flags ?? 0,
+  };
+}
 
 /** What every subscriber has decrypted so far, and who waits to hear of more. */
 export class Mailboxes {
@@ -9,8 +28,14 @@ export class Mailboxes {
   /** Collects whatever this subscriber decrypts from now on. */
   async collectFrom(subscriber: PrimaryDevice): Promise<never> {
     for (;;) {
-      const { body, source } = await subscriber.waitForMessage();
-      const decryption = { subscriber: subscriber.device.aci, text: body, sender: source.aci };
+      const { body, source, dataMessage } = await subscriber.waitForMessage();
+      const attachments = dataMessage.attachments.map(attachmentOf);
+      const decryption = {
+        subscriber: subscriber.device.aci,
+        text: body,
+        sender: source.aci,
+        ...(attachments.length > 0 && { attachments }),
+      };
       this.decryptions.push(decryption);
       for (const listener of this.listeners) listener(decryption);
     }

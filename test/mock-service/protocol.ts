@@ -89,6 +89,22 @@ export interface Decryption {
   readonly text: string;
   /** Service id of who sent it, as the subscriber learned it from inside the envelope. */
   readonly sender: string;
+  /** Absent where it has none. */
+  readonly attachments?: readonly DecryptedAttachment[];
+}
+
+/** Attachment of a message, as the subscriber's own protobufs read it. */
+export interface DecryptedAttachment {
+  readonly cdnKey: string;
+  readonly cdnNumber: number;
+  readonly key: Uint8Array<ArrayBuffer>;
+  readonly digest: Uint8Array<ArrayBuffer>;
+  readonly size: number;
+  readonly contentType: string;
+  readonly fileName: string | null;
+  readonly width: number;
+  readonly height: number;
+  readonly flags: number;
 }
 
 /** A request as it reached the service. Header names are in lower case. */

@@ -33,6 +33,7 @@ describe('the network of Signal', () => {
     expect(Object.fromEntries(optionsOf(net)['remoteConfig'] as Map<string, string>)).toEqual({
       'grpc.MessagesAnonymousSendSingleRecipientMessage': 'ws',
       'grpc.AccountsAnonymousCheckAccountExistence.2': 'ws',
+      'grpc.AttachmentsGetUploadForm': 'ws',
     });
     const other = await signalNet({ remoteConfig: {}, userAgent: 'bulletin/2' });
     expect(optionsOf(other.net)).toMatchObject({ userAgent: 'bulletin/2' });

@@ -1,6 +1,6 @@
 import { SealcastError } from '../../errors.js';
 import { drain } from '../../util/drain.js';
-import type { MetadataPolicy } from '../input.js';
+import { FIELD, type MetadataPolicy } from '../input.js';
 import type { AttachmentSource } from '../source.js';
 import { ByteReader, MalformedImage } from './byte-reader.js';
 import { walkGif } from './gif.js';
@@ -70,7 +70,7 @@ function metadataError(index: number, reason: string, cause?: unknown): Sealcast
   return new SealcastError(
     'ERR_ATTACHMENT_METADATA',
     `entry ${index}: metadata of the photo were not removed: ${reason}`,
-    { field: 'attachments.metadata', index, cause },
+    { field: `${FIELD}.metadata`, index, cause },
   );
 }
 

@@ -1,3 +1,4 @@
+import { crc32 } from 'node:zlib';
 import { MalformedImage, type ByteReader } from './byte-reader.js';
 import { orientationOf, orientationTiff } from './exif.js';
 import type { ImageFacts } from './image-facts.js';
@@ -76,14 +77,4 @@ function uint32(value: number): Uint8Array {
   const bytes = new Uint8Array(4);
   viewOf(bytes).setUint32(0, value);
   return bytes;
-}
-
-/** CRC of a chunk (PNG 3, annex D). Node 20 has none for callers. */
-function crc32(bytes: Uint8Array): number {
-  let crc = 0xffffffff;
-  for (const byte of bytes) {
-    crc ^= byte;
-    for (let bit = 0; bit < 8; bit++) crc = (crc >>> 1) ^ (crc & 1 ? 0xedb88320 : 0);
-  }
-  return (crc ^ 0xffffffff) >>> 0;
 }
