@@ -84,6 +84,20 @@ export type {
   UnsupportedPart,
 } from './content/read-content.js';
 export type { SentTranscript } from './content/sync-message.js';
+export { ATTACHMENT_FLAG, type AttachmentPointer } from './content/attachment-pointer.js';
+export type {
+  LinkPreview,
+  MessageContent,
+  MessageReaction,
+  OutgoingMessage,
+  Poll,
+  PollVote,
+  Quote,
+  QuotedAttachment,
+  ReceivedAttachment,
+  UnreadPart,
+} from './content/message-types.js';
+export type { BodyRange, Mention, TextSpan, TextStyle } from './content/text-ranges.js';
 export { importSignalCli } from './import/import-signal-cli.js';
 export type { SignalCliImport, SignalCliImportOptions } from './import/import-task.js';
 export type { ServiceEnvironment } from './import/account-files.js';

@@ -1,13 +1,18 @@
-import { checkBody, MAX_TIMESTAMP_MS, type MessageFields } from '../content/index.js';
+import {
+  checkMessage,
+  MAX_TIMESTAMP_MS,
+  POINTER_RULES,
+  type CheckedMessage,
+  type OutgoingMessage,
+} from '../content/index.js';
 import {
   checkInteger,
-  checkObject,
   checkOptions,
   checkSignal,
   refuse,
   checkBoolean,
 } from '../sealer/options.js';
-import { checkNames, type NamesOf } from '../util/known-names.js';
+import { type NamesOf } from '../util/known-names.js';
 import type { ClockSkew } from '../runtime/service-time.js';
 import type { SealcastError } from '../errors.js';
 
@@ -19,14 +24,8 @@ export const isBroadcastId = (value: unknown): value is string =>
 /** Service ids, in any order, one or more times. */
 export type Recipients = Iterable<string> | AsyncIterable<string>;
 
-/** A text message. */
-export interface BroadcastMessage {
-  /**
-   * Not blank, without NUL, at most {@link MAX_BODY_BYTES} (2,048) of UTF-8: receivers' devices
-   * drop a longer one unseen.
-   */
-  readonly body: string;
-}
+/** Message of a broadcast. */
+export type BroadcastMessage = OutgoingMessage;
 
 /** Options of {@link Broadcaster.broadcast}. */
 export interface BroadcastOptions {
@@ -86,7 +85,6 @@ export const LIMIT_NAMES = {
   maxRetryAfterMs: true,
   keepFinishedMs: true,
 } as const satisfies NamesOf<BroadcasterLimits>;
-const MESSAGE_NAMES = { body: true } satisfies NamesOf<BroadcastMessage>;
 const BROADCAST_NAMES = {
   id: true,
   timestamp: true,
@@ -125,7 +123,7 @@ export function checkTranscripts(given: unknown): Transcripts | undefined {
 }
 
 export interface CheckedBroadcast {
-  readonly message: MessageFields;
+  readonly message: CheckedMessage;
   readonly recipients: Recipients;
   readonly id: string | undefined;
   readonly timestamp: number | undefined;
@@ -141,9 +139,7 @@ export function checkBroadcast(
   recipients: unknown,
   options: unknown,
 ): CheckedBroadcast {
-  const given = checkObject(message, 'message');
-  checkNames(given, MESSAGE_NAMES, 'message');
-  const body = checkBody(given['body']);
+  const checkedMessage = checkMessage(message, POINTER_RULES);
   const iterable = recipients as
     Partial<Iterable<string> & AsyncIterable<string>> | null | undefined;
   if (
@@ -161,7 +157,7 @@ export function checkBroadcast(
     refuse('maxPerSecond', 'a number above 0');
   }
   return {
-    message: { body },
+    message: checkedMessage,
     recipients: recipients as Recipients,
     id,
     timestamp:

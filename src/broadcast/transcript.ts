@@ -39,7 +39,7 @@ export async function sendTranscript(
     const { timestamp } = record;
     const note = encodeNoteToSelf({
       aci: account().aci,
-      body: `${text}\n\nSent to ${numbers}${rest}.`,
+      body: `${text === '' ? '' : `${text}\n\n`}Sent to ${numbers}${rest}.`,
       timestamp,
     });
     const answer = await ownDevices.send(padPlaintext(note), { signal, timestamp });

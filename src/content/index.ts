@@ -7,9 +7,28 @@ export type { ExpireTimer } from './content-facts.js';
 export { encodeContent, encodeDataMessage } from './content.js';
 export type { ContentFields, DataMessageFields } from './content.js';
 export { checkBody, MAX_BODY_BYTES, MAX_EXPIRE_TIMER, MAX_TIMESTAMP_MS } from './limits.js';
-export { encodeMessage, messageBodyOf, messageError, withRecipientParts } from './message.js';
-export type { MessageFields, PniSignature, RecipientParts } from './message.js';
+export { encodeMessage } from './encode-message.js';
+export { messageBodyOf, messageError, withRecipientParts } from './message.js';
+export type { PniSignature, RecipientParts } from './message.js';
+export { checkMessage, POINTER_RULES } from './check-message.js';
+export type { CheckedMessage, MessageRules } from './check-message.js';
+export { splitLongText } from './long-text.js';
+export type { SplitText } from './long-text.js';
+export type {
+  LinkPreview,
+  MessageContent,
+  MessageReaction,
+  OutgoingMessage,
+  Poll,
+  PollVote,
+  Quote,
+  QuotedAttachment,
+  ReceivedAttachment,
+  UnreadPart,
+} from './message-types.js';
+export type { BodyRange, Mention, TextRange, TextSpan, TextStyle } from './text-ranges.js';
 export { padPlaintext, unpadPlaintext } from './padding.js';
+export { readMessage } from './read-message.js';
 export { decodeContent } from './read-content.js';
 export type {
   AttachmentFacts,

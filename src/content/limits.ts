@@ -31,14 +31,24 @@ export const MAX_TIMESTAMP_MS = 8_640_000_000_000_000;
 export const MAX_EXPIRE_TIMER = 0x7fff_ffff;
 
 /**
+ * Longest text, bytes of UTF-8: of one that is longer than a body, the whole is an attachment.
+ * (Signal-Desktop: longAttachment; Signal-Android: MessageUtil.MAX_TOTAL_BODY_SIZE_BYTES.)
+ */
+export const MAX_TEXT_BYTES = 64 * 1024;
+
+/**
  * @returns the error of a body that no client shows for its length; undefined where it is short
  *   enough.
  */
-export function tooLargeError(body: string): SealcastError | undefined {
+export function tooLargeError(
+  body: string,
+  field = 'message.body',
+  maxBytes = MAX_BODY_BYTES,
+): SealcastError | undefined {
   const bytes = Buffer.byteLength(body);
-  if (bytes <= MAX_BODY_BYTES) return undefined;
-  const message = `message.body must be at most ${MAX_BODY_BYTES} bytes of UTF-8, not ${bytes}: receivers drop a longer one`;
-  return new SealcastError('ERR_MESSAGE_TOO_LARGE', message, { field: 'message.body' });
+  if (bytes <= maxBytes) return undefined;
+  const message = `${field} must be at most ${maxBytes} bytes of UTF-8, not ${bytes}: receivers drop a longer one`;
+  return new SealcastError('ERR_MESSAGE_TOO_LARGE', message, { field });
 }
 
 /**
@@ -46,21 +56,23 @@ export function tooLargeError(body: string): SealcastError | undefined {
  *   SQLite's functions, and so what clients keep, end a text (sqlite.org/nulinstr.html);
  *   ERR_MESSAGE_TOO_LARGE.
  */
-export function checkBody(body: unknown): string {
-  const field = 'message.body';
+export function checkText(text: unknown, field: string, maxBytes: number): string {
   if (
-    typeof body !== 'string' ||
-    body.trim() === '' ||
-    !body.isWellFormed() ||
-    body.includes('\0')
+    typeof text !== 'string' ||
+    text.trim() === '' ||
+    !text.isWellFormed() ||
+    text.includes('\0')
   ) {
     const message = `${field} must be a string of well-formed Unicode, not blank, without NUL`;
     throw new SealcastError('ERR_INVALID_ARGUMENT', message, { field });
   }
-  const error = tooLargeError(body);
+  const error = tooLargeError(text, field, maxBytes);
   if (error !== undefined) throw error;
-  return body;
+  return text;
 }
+
+/** @throws SealcastError as {@link checkText}. */
+export const checkBody = (body: unknown): string => checkText(body, 'message.body', MAX_BODY_BYTES);
 
 /**
  * Makes a body that `broadcast()` accepts of any text that is not blank.

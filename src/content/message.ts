@@ -1,13 +1,13 @@
 import { SealcastError } from '../errors.js';
-import { encodeContent } from './content.js';
-import { tooLargeError } from './limits.js';
-import { contentMessage, pniSignatureMessage, serialize } from './messages.js';
+import { MAX_EXPIRE_TIMER, tooLargeError } from './limits.js';
+import {
+  contentMessage,
+  pniSignatureMessage,
+  pollCreateMessage,
+  present,
+  serialize,
+} from './messages.js';
 import { bytesOfUuid } from './service-ids.js';
-
-/** Text of a broadcast, checked. */
-export interface MessageFields {
-  readonly body: string;
-}
 
 /** Parts of a Content that differ per recipient. */
 export interface RecipientParts {
@@ -28,23 +28,25 @@ export interface PniSignature {
 }
 
 /**
- * The serialized Content of a message, without its {@link RecipientParts}.
+ * Adds the parts that are the recipient's own to what `encodeMessage` returned.
  *
- * A message always has the same bytes: a broadcast that continues is recognized by them.
+ * A message with a timer of its own changes that of the conversation, and so has the next version
+ * after the one that the recipient's contact has. The contact learns of the new timer by what the
+ * recipient sends from then on, as of any other change.
  */
-export function encodeMessage({ body }: MessageFields, timestamp: number): Uint8Array<ArrayBuffer> {
-  return encodeContent({ dataMessage: { body, timestamp } });
-}
-
-/** Adds the parts that are the recipient's own to what {@link encodeMessage} returned. */
 export function withRecipientParts(
   content: Uint8Array,
   parts: RecipientParts,
 ): Uint8Array<ArrayBuffer> {
   const { profileKey, expireTimer, expireTimerVersion, pniSignature } = parts;
   const { dataMessage } = decodeMessage(content);
+  const own = present(dataMessage, 'expireTimer') as number | undefined;
   const timer =
-    expireTimer === 0 && expireTimerVersion === 0 ? {} : { expireTimer, expireTimerVersion };
+    own !== undefined && own !== expireTimer
+      ? { expireTimerVersion: Math.min(expireTimerVersion + 1, MAX_EXPIRE_TIMER) }
+      : expireTimer === 0 && expireTimerVersion === 0
+        ? {}
+        : { expireTimer, expireTimerVersion };
   return serialize(contentMessage, {
     dataMessage: { ...dataMessage, profileKey, ...timer },
     ...(pniSignature !== undefined && { pniSignatureMessage: pniSignatureBytes(pniSignature) }),
@@ -56,9 +58,17 @@ function pniSignatureBytes({ pni, signature }: PniSignature): Uint8Array<ArrayBu
   return serialize(pniSignatureMessage, { pni: uuid, signature });
 }
 
-/** The text of what {@link encodeMessage} returned. @throws as {@link withRecipientParts}. */
-export const messageBodyOf = (content: Uint8Array): string =>
-  decodeMessage(content).dataMessage.body ?? '';
+/**
+ * The text of what `encodeMessage` returned, or a poll's question; empty where it has neither.
+ *
+ * @throws as {@link withRecipientParts}.
+ */
+export function messageBodyOf(content: Uint8Array): string {
+  const { body, pollCreate } = decodeMessage(content).dataMessage;
+  if (pollCreate === undefined || pollCreate.length === 0) return body ?? '';
+  const { question } = pollCreateMessage.decode(pollCreate) as unknown as { question?: string };
+  return question ?? '';
+}
 
 /**
  * The error of a message that no client shows, and that an earlier version accepted.
@@ -70,7 +80,9 @@ export function messageError(content: Uint8Array): SealcastError | undefined {
 }
 
 /** @throws SealcastError ERR_STORE_FAILED: the bytes are not those of a message. */
-function decodeMessage(content: Uint8Array): { readonly dataMessage: { readonly body?: string } } {
+function decodeMessage(content: Uint8Array): {
+  readonly dataMessage: { readonly body?: string; readonly pollCreate?: Uint8Array };
+} {
   let cause: unknown;
   try {
     const { dataMessage } = contentMessage.decode(content) as unknown as {

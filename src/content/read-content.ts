@@ -64,10 +64,11 @@ const PARTS = [
 ] as const;
 
 /**
- * Part of a message that was there and that this version does not read: a reply's quote, a contact
+ * Part of a message that was there and is not among the fields here: a reply's quote, a contact
  * card, a link preview, a sticker, styles and mentions (in the body a mention is U+FFFC), a
- * payment, the story that is replied to, a gift badge, a poll; or a field that it has no name for.
- * `contentBytes` of the received message has all of them.
+ * payment, the story that is replied to, a gift badge, a poll; or a field without a name.
+ * `message` of the received message has quotes, previews, styles, mentions and polls, and
+ * `contentBytes` has all of them.
  */
 export type UnsupportedPart = (typeof PARTS)[number] | `field ${number}`;
 
@@ -82,7 +83,7 @@ export interface DataMessage {
   readonly truncated?: true;
   /** Pictures, voice notes, files; the long text too. */
   readonly attachments?: readonly AttachmentFacts[];
-  /** Parts that were there and are not read. */
+  /** Parts that were there and are not among these fields. */
   readonly unsupported?: readonly UnsupportedPart[];
   /** See DATA_MESSAGE_FLAG. */
   readonly flags?: number;
@@ -216,7 +217,7 @@ function readDelete(message: object): object {
   return withoutUndefined({ targetSentTimestamp: uint64Of(message, 'targetSentTimestamp') });
 }
 
-function readAttachment(message: object): AttachmentFacts {
+export function readAttachment(message: object): AttachmentFacts {
   const flags = (present(message, 'flags') as number | undefined) ?? 0;
   const facts: Record<string, unknown> = { sizeBytes: present(message, 'size') };
   for (const name of ['contentType', 'fileName', 'width', 'height', 'caption'])
@@ -226,12 +227,18 @@ function readAttachment(message: object): AttachmentFacts {
   return withoutUndefined(facts);
 }
 
+/** Whether a field was on the wire, once at least where it may repeat. */
+export function isThere(message: object, field: string): boolean {
+  const value = present(message, field);
+  return value !== undefined && !(Array.isArray(value) && value.length === 0);
+}
+
 /** @param unknownIds fields that the schema does not name */
 export function readDataMessage(message: object, unknownIds: readonly number[]): DataMessage {
   const pointers = (present(message, 'attachments') as readonly object[] | undefined) ?? [];
   const attachments = pointers.map(readAttachment);
   const unsupported: UnsupportedPart[] = [
-    ...PARTS.filter((part) => present(message, part) !== undefined),
+    ...PARTS.filter((part) => isThere(message, part)),
     ...unknownIds.map((id): UnsupportedPart => `field ${id}`),
   ];
   const fields: Record<string, unknown> = {

@@ -145,14 +145,14 @@ export const SCHEMA = {
             timestamp: { type: 'uint64', id: 7 },
             quote: { type: 'bytes', id: 8 },
             contact: { type: 'bytes', id: 9 },
-            preview: { type: 'bytes', id: 10 },
+            preview: { rule: 'repeated', type: 'bytes', id: 10 },
             sticker: { type: 'bytes', id: 11 },
             requiredProtocolVersion: { type: 'uint32', id: 12 },
             isViewOnce: { type: 'bool', id: 14 },
             groupV2: { type: 'GroupContextV2', id: 15 },
             reaction: { type: 'Reaction', id: 16 },
             delete: { type: 'Delete', id: 17 },
-            bodyRanges: { type: 'bytes', id: 18 },
+            bodyRanges: { rule: 'repeated', type: 'bytes', id: 18 },
             groupCallUpdate: { type: 'bytes', id: 19 },
             payment: { type: 'bytes', id: 20 },
             storyContext: { type: 'bytes', id: 21 },
@@ -181,13 +181,95 @@ export const SCHEMA = {
         AttachmentPointer: {
           edition: '2023',
           fields: {
+            cdnId: { type: 'fixed64', id: 1 },
             contentType: { type: 'string', id: 2 },
+            key: { type: 'bytes', id: 3 },
             size: { type: 'uint32', id: 4 },
+            digest: { type: 'bytes', id: 6 },
             fileName: { type: 'string', id: 7 },
             flags: { type: 'uint32', id: 8 },
             width: { type: 'uint32', id: 9 },
             height: { type: 'uint32', id: 10 },
             caption: { type: 'string', id: 11 },
+            blurHash: { type: 'string', id: 12 },
+            uploadTimestamp: { type: 'uint64', id: 13 },
+            cdnNumber: { type: 'uint32', id: 14 },
+            cdnKey: { type: 'string', id: 15 },
+            chunkSize: { type: 'uint32', id: 17 },
+            incrementalMac: { type: 'bytes', id: 19 },
+            clientUuid: { type: 'bytes', id: 20 },
+          },
+        },
+        BodyRange: {
+          edition: '2023',
+          fields: {
+            start: { type: 'uint32', id: 1 },
+            length: { type: 'uint32', id: 2 },
+            mentionAci: { type: 'string', id: 3 },
+            style: { type: 'Style', id: 4 },
+            mentionAciBinary: { type: 'bytes', id: 5 },
+          },
+          nested: {
+            Style: {
+              values: { NONE: 0, BOLD: 1, ITALIC: 2, SPOILER: 3, STRIKETHROUGH: 4, MONOSPACE: 5 },
+            },
+          },
+        },
+        Quote: {
+          edition: '2023',
+          fields: {
+            id: { type: 'uint64', id: 1 },
+            text: { type: 'string', id: 3 },
+            attachments: { rule: 'repeated', type: 'QuotedAttachment', id: 4 },
+            authorAci: { type: 'string', id: 5 },
+            bodyRanges: { rule: 'repeated', type: 'bytes', id: 6 },
+            type: { type: 'uint32', id: 7 },
+            authorAciBinary: { type: 'bytes', id: 8 },
+          },
+          nested: {
+            QuotedAttachment: {
+              fields: {
+                contentType: { type: 'string', id: 1 },
+                fileName: { type: 'string', id: 2 },
+                thumbnail: { type: 'AttachmentPointer', id: 3 },
+              },
+            },
+          },
+        },
+        Preview: {
+          edition: '2023',
+          fields: {
+            url: { type: 'string', id: 1 },
+            title: { type: 'string', id: 2 },
+            image: { type: 'AttachmentPointer', id: 3 },
+            description: { type: 'string', id: 4 },
+            date: { type: 'uint64', id: 5 },
+          },
+        },
+        PollCreate: {
+          edition: '2023',
+          fields: {
+            question: { type: 'string', id: 1 },
+            allowMultiple: { type: 'bool', id: 2 },
+            options: { rule: 'repeated', type: 'string', id: 3 },
+          },
+        },
+        PollTerminate: {
+          edition: '2023',
+          fields: { targetSentTimestamp: { type: 'uint64', id: 1 } },
+        },
+        PollVote: {
+          edition: '2023',
+          fields: {
+            targetAuthorAciBinary: { type: 'bytes', id: 1 },
+            targetSentTimestamp: { type: 'uint64', id: 2 },
+            optionIndexes: {
+              rule: 'repeated',
+              type: 'uint32',
+              id: 3,
+              options: { features: { repeated_field_encoding: 'EXPANDED' } },
+            },
+            voteCount: { type: 'uint32', id: 4 },
           },
         },
         GroupContextV2: {

@@ -1,5 +1,5 @@
 import { checkBytes } from './checks.js';
-import { encodeMessage } from './message.js';
+import { encodeMessage } from './encode-message.js';
 import { unknownFieldIds } from './field-scan.js';
 import {
   bytesOf,

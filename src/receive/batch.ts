@@ -21,6 +21,7 @@ import type { OpenResult } from './envelope-opener.js';
 import { RetryRequestHandler } from './retry/handler.js';
 import type { ReceiveContext } from './context.js';
 import { SyncBatch } from './own-sync.js';
+import { DecryptedMessage } from './received-message.js';
 import { receiptName } from './types.js';
 import {
   useNames,
@@ -330,12 +331,15 @@ export class Batch {
       const sentTranscript = sentTranscriptOf(content);
       given.push({
         key: change.key,
-        message: {
-          ...withGroup,
-          content,
-          contentBytes,
-          ...(sentTranscript !== undefined && { sentTranscript }),
-        },
+        message: new DecryptedMessage(
+          {
+            ...withGroup,
+            content,
+            contentBytes,
+            ...(sentTranscript !== undefined && { sentTranscript }),
+          },
+          this.#context.download,
+        ),
       });
       this.#end(item);
       this.#afterwards.push(() => {

@@ -3,7 +3,8 @@ import { TimeSlicer } from '../util/time-slicer.js';
 import type { ReceiveContext } from './context.js';
 import type { MessageStream } from './message-stream.js';
 import type { RetrySender } from './retry/sender.js';
-import { receiptName, type ReceivedMessage } from './types.js';
+import { DecryptedMessage } from './received-message.js';
+import { receiptName } from './types.js';
 
 /**
  * Reads messages and retry requests that were not dealt with before the last close or crash.
@@ -11,7 +12,7 @@ import { receiptName, type ReceivedMessage } from './types.js';
  * @returns the number of the next batch, higher than that of any row.
  */
 export async function readInbox(
-  { runtime, inbox, receipts, counters }: ReceiveContext,
+  { runtime, inbox, receipts, counters, download }: ReceiveContext,
   stream: Pick<MessageStream, 'push'>,
   retries: Pick<RetrySender, 'add'>,
 ): Promise<number> {
@@ -31,13 +32,16 @@ export async function readInbox(
     // Other accounts' sync messages are not in the inbox, but those that version 0.1 took.
     const isOwn = facts.sender === runtime.account.aci;
     const sentTranscript = isOwn ? sentTranscriptOf(decoded) : undefined;
-    const message: ReceivedMessage = {
-      ...facts,
-      content: decoded,
-      contentBytes,
-      ...(sentTranscript !== undefined && { sentTranscript }),
-      ...(groupId !== undefined && { groupId: Uint8Array.from(groupId) }),
-    };
+    const message = new DecryptedMessage(
+      {
+        ...facts,
+        content: decoded,
+        contentBytes,
+        ...(sentTranscript !== undefined && { sentTranscript }),
+        ...(groupId !== undefined && { groupId: Uint8Array.from(groupId) }),
+      },
+      download,
+    );
     stream.push([{ key, message }]);
     if (facts.envelopeType === 'receipt') receipts.add(receiptName(message));
     counters.count('messages');

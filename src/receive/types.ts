@@ -1,8 +1,8 @@
-import type { Content, SentTranscript } from '../content/index.js';
+import type { Content, MessageContent, SentTranscript } from '../content/index.js';
 import type { EnvelopeType } from '../store/tables/inbox.js';
 
-/** Message as it is given out: unsealed, decrypted, and acknowledged to the service. */
-export interface ReceivedMessage {
+/** Facts of a message that was unsealed, decrypted, and acknowledged to the service. */
+export interface ReceivedFacts {
   /** Service id. */
   readonly sender: string;
   readonly senderDevice: number;
@@ -25,6 +25,28 @@ export interface ReceivedMessage {
    * messages.
    */
   readonly sentTranscript?: SentTranscript;
+}
+
+/** Message as it is given out: unsealed, decrypted, and acknowledged to the service. */
+export interface ReceivedMessage extends ReceivedFacts {
+  /**
+   * The message in the shapes that `broadcast()` takes. Times are ms, as numbers.
+   *
+   * It is there for a message, an edit, a reaction, a vote, a deletion, or the message of a
+   * {@link ReceivedFacts.sentTranscript}. Undefined in all others, such as receipts. The first
+   * access reads it; it is no own property, so that a copy of the object has none.
+   */
+  readonly message: MessageContent | undefined;
+  /**
+   * Gives the whole text. Of a long one `message.body` is the beginning; this downloads all.
+   *
+   * @returns undefined where the message has no text.
+   * @throws SealcastError ERR_MESSAGE_TOO_LARGE: the text has more than 256 KiB;
+   *   ERR_NOT_IMPLEMENTED: the transport downloads no attachments.
+   * @example
+   * for await (const message of receiver) console.log(message.sender, await message.text());
+   */
+  text(): Promise<string | undefined>;
 }
 
 /**

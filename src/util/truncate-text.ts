@@ -8,7 +8,19 @@ let segmenter: Intl.Segmenter | undefined;
  */
 export function truncateText(text: string, maxBytes: number): string {
   if (Buffer.byteLength(text) <= maxBytes) return text;
-  let room = maxBytes - Buffer.byteLength(ELLIPSIS);
+  return `${text.slice(0, cutLength(text, maxBytes - Buffer.byteLength(ELLIPSIS)))}${ELLIPSIS}`;
+}
+
+/**
+ * @returns the length in UTF-16 units of the longest beginning that has at most `maxBytes` of UTF-8
+ *   and ends between graphemes.
+ */
+export const fittingLength = (text: string, maxBytes: number): number =>
+  Buffer.byteLength(text) <= maxBytes ? text.length : cutLength(text, maxBytes);
+
+/** @param text that has more than `maxBytes`. */
+function cutLength(text: string, maxBytes: number): number {
+  let room = maxBytes;
   let end = 0;
   // A UTF-16 unit is at least a byte: what follows these units never fits, and need not be
   // segmented.
@@ -19,8 +31,7 @@ export function truncateText(text: string, maxBytes: number): string {
     end += segment.length;
   }
   // A letter with a thousand accents is cut within.
-  if (end === 0) end = codePointsThatFit(text, maxBytes - Buffer.byteLength(ELLIPSIS));
-  return `${text.slice(0, end)}${ELLIPSIS}`;
+  return end === 0 ? codePointsThatFit(text, maxBytes) : end;
 }
 
 /**
