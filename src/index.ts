@@ -67,7 +67,6 @@ export type {
   ResumedBroadcast,
 } from './broadcast/run.js';
 export type { Logger, Metrics } from './runtime/telemetry.js';
-export type { AttachmentPointer } from './content/attachment-pointer.js';
 export type { AttachmentInput, ByteStream, MetadataPolicy } from './attachments/input.js';
 export type { DownloadedAttachment, DownloadOptions } from './attachments/download.js';
 export type {

@@ -1,5 +1,5 @@
 import fc from 'fast-check';
-import type { AttachmentPointer, BodyRange, Mention, OutgoingMessage, Quote } from 'sealcast';
+import type { AttachmentPointer, BodyRange, Mention, OutgoingMessage } from 'sealcast';
 import { expect, test } from 'vitest';
 import {
   checkMessage,
@@ -101,7 +101,7 @@ function asSignalReads(content: Uint8Array<ArrayBuffer>): {
       }),
     quote:
       quote &&
-      (withoutNull({
+      withoutNull({
         author: quote.authorAci,
         timestamp: Number(quote.id),
         text: quote.text,
@@ -111,7 +111,7 @@ function asSignalReads(content: Uint8Array<ArrayBuffer>): {
             withoutNull({ contentType, fileName, thumbnail: thumbnail && pointerOf(thumbnail) }),
           ),
         ),
-      }) as unknown as Quote),
+      }),
     reaction:
       reaction &&
       withoutNull({

@@ -36,7 +36,7 @@ function received(
 
 const longText = (size = WHOLE.length): Parameters<typeof signalDataMessage>[0] => ({
   body: WHOLE.slice(0, 100),
-  attachments: [{ ...stored, size } as never],
+  attachments: [{ ...stored, size }],
 });
 
 async function* inParts(bytes: Uint8Array): AsyncGenerator<Uint8Array> {
