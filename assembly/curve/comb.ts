@@ -157,7 +157,7 @@ export function multiplyByCombX2(
         point, positiveA ^ previousA, positiveB ^ previousB,
         tablesA + j * tableBytes, tablesB + j * tableBytes, entryCount,
         (digitA ^ (positiveA - 1)) & indexMask, (digitB ^ (positiveB - 1)) & indexMask,
-        inner,
+        j + 1 < tableCount, inner,
       );
       previousA = positiveA;
       previousB = positiveB;

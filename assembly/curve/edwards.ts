@@ -44,8 +44,10 @@ export function setNeutralX2(point: usize): void {
  * Section 3.2 of the paper, with (x2 - y2)/2 for the second factor of A, so that A' = -A, E = B +
  * A' is a sum and H = B - A' a difference. -(X : Y : Z : T) = (-X : Y : Z : -T): flipping the
  * point, not the addend, exchanges Y - X with Y + X and negates T.
+ *
+ * Unless `withT` (public) is set, T is left as it was: neither a doubling nor the end wants it.
  */
-export function addAffineX2(point: usize, flipA: u32, flipB: u32, addend: usize, scratch: usize): void {
+export function addAffineX2(point: usize, flipA: u32, flipB: u32, addend: usize, withT: bool, scratch: usize): void {
   const difference = scratch;
   const sum = difference + ELEMENT_X2_BYTES;
   const t = sum + ELEMENT_X2_BYTES;
@@ -58,14 +60,14 @@ export function addAffineX2(point: usize, flipA: u32, flipB: u32, addend: usize,
   mulX2(a, difference, addend + ELEMENT_X2_BYTES); // A' = (Y - X)(x2 - y2)/2
   mulX2(b, sum, addend); // B = (Y + X)(y2 + x2)/2
   mulX2(t, t, addend + 2 * ELEMENT_X2_BYTES); // C = T d x2 y2
-  finishAdditionX2(point, a, b, t, point + Z_OFFSET, scratch);
+  finishAdditionX2(point, a, b, t, point + Z_OFFSET, withT, scratch);
 }
 
 /**
  * point = the sum whose A', B, C and D are given, all tight. `scratch` may hold a, b, c and d
  * behind its first two places.
  */
-function finishAdditionX2(point: usize, a: usize, b: usize, c: usize, d: usize, scratch: usize): void {
+function finishAdditionX2(point: usize, a: usize, b: usize, c: usize, d: usize, withT: bool, scratch: usize): void {
   const e = scratch + 5 * ELEMENT_X2_BYTES;
   const h = e + ELEMENT_X2_BYTES;
   const f = h + ELEMENT_X2_BYTES;
@@ -77,7 +79,7 @@ function finishAdditionX2(point: usize, a: usize, b: usize, c: usize, d: usize, 
   mulLooseX2(point, f, e); // X = E F
   mulLooseX2(point + Y_OFFSET, h, g); // Y = G H
   mulX2(point + Z_OFFSET, f, g); // Z = F G
-  mulLooseX2(point + T_OFFSET, h, e); // T = E H
+  if (withT) mulLooseX2(point + T_OFFSET, h, e); // T = E H
 }
 
 /**
@@ -87,11 +89,11 @@ function finishAdditionX2(point: usize, a: usize, b: usize, c: usize, d: usize, 
 export function addFromTablesX2(
   point: usize, flipA: u32, flipB: u32,
   tableA: usize, tableB: usize, entryCount: usize, indexA: u32, indexB: u32,
-  scratch: usize,
+  withT: bool, scratch: usize,
 ): void {
   const addend = scratch + EDWARDS_SCRATCH_BYTES;
   lookUpPointX2(addend, tableA, tableB, entryCount, indexA, indexB, addend + TABLE_POINT_X2_BYTES);
-  addAffineX2(point, flipA, flipB, addend, scratch);
+  addAffineX2(point, flipA, flipB, addend, withT, scratch);
 }
 
 /**
@@ -121,7 +123,7 @@ export function addReadyX2(point: usize, flip: u32, ready: usize, scratch: usize
   mulX2(b, sum, ready); // B = (Y + X)(Y2 + X2)
   mulX2(t, t, ready + Z_OFFSET); // C = 2 d T T2
   mulX2(sum, ready + T_OFFSET, point + Z_OFFSET); // D = 2 Z Z2
-  finishAdditionX2(point, a, b, t, sum, scratch);
+  finishAdditionX2(point, a, b, t, sum, true, scratch);
 }
 
 /**

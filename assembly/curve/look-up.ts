@@ -1,5 +1,5 @@
 import { TABLE_POINT_BYTES } from '../abi';
-import { ELEMENT_X2_BYTES, joinLanes } from '../field/field';
+import { ELEMENT_X2_BYTES, addWhere, joinLanes, whereEqual } from '../field/field';
 
 // Tables of affine points. An entry is 16 words of 64 bits, two cache lines: (y + x)/2, (x - y)/2
 // and d x y in five words each, laid out by the field, and one that is not used.
@@ -14,9 +14,9 @@ export const TABLE_ELEMENT_BYTES: usize = 5 * WORD_BYTES;
  */
 export const TABLE_POINT_X2_BYTES: usize = 3 * ELEMENT_X2_BYTES;
 
-/** sum | what `vector` of the entry holds where mask is all ones */
+/** sum, zero so far, or what `vector` of the entry holds where the mask is of its place. */
 @inline function pick(sum: v128, entry: usize, vector: usize, mask: v128): v128 {
-  return v128.or(sum, v128.and(v128.load(entry + vector * VECTOR_BYTES), mask));
+  return addWhere(sum, v128.load(entry + vector * VECTOR_BYTES), mask);
 }
 
 /**
@@ -32,7 +32,7 @@ export function lookUpPointX2(
   let v0 = i32x4.splat(0), v1 = v0, v2 = v0, v3 = v0, v4 = v0, v5 = v0, v6 = v0, v7 = v0;
   let entry = tableB;
   for (let i: usize = 0; i < entryCount; i++) {
-    const mask = i32x4.eq(index, i32x4.splat(<i32>i));
+    const mask = whereEqual(index, i32x4.splat(<i32>i));
     v0 = pick(v0, entry, 0, mask);
     v1 = pick(v1, entry, 1, mask);
     v2 = pick(v2, entry, 2, mask);
@@ -64,7 +64,7 @@ function scanTable(out: usize, table: usize, entryCount: usize, secretIndex: u32
   let v0 = i32x4.splat(0), v1 = v0, v2 = v0, v3 = v0, v4 = v0, v5 = v0, v6 = v0, v7 = v0;
   let entry = table;
   for (let i: usize = 0; i < entryCount; i++) {
-    const mask = i32x4.eq(index, i32x4.splat(<i32>i));
+    const mask = whereEqual(index, i32x4.splat(<i32>i));
     v0 = pick(v0, entry, 0, mask);
     v1 = pick(v1, entry, 1, mask);
     v2 = pick(v2, entry, 2, mask);

@@ -20,7 +20,7 @@ import { LOOSE_SUM_LIMB, assertLimbs } from './fma-asserts';
 
 export { decodeLane, encodeLane } from './fma-bytes';
 export { addMulSmallX2, carryX2, mulLooseX2, mulX2, squareLooseX2, squareX2 } from './fma-products';
-export { joinLanes, storeTableElement } from './fma-table';
+export { addWhere, joinLanes, storeTableElement, whereEqual } from './fma-table';
 
 /** Bytes of a pair of field elements. */
 export const ELEMENT_X2_BYTES: usize = 80;

@@ -12,6 +12,16 @@ const WORD_BYTES: usize = 8;
   return half == 0 ? i32x4.shuffle(a, b, 0, 4, 1, 5) : i32x4.shuffle(a, b, 2, 6, 3, 7);
 }
 
+/** A mask for {@link addWhere}: all ones where the places, the same in all lanes, are equal. */
+@inline export function whereEqual(a: v128, b: v128): v128 {
+  return i32x4.eq(a, b);
+}
+
+/** `words` where the mask is of their place, else `sum`; one of them is zero. Constant time. */
+@inline export function addWhere(sum: v128, words: v128, mask: v128): v128 {
+  return v128.or(sum, v128.and(words, mask));
+}
+
 /** Writes one lane of a tight pair as five words. */
 export function storeTableElement(words: usize, pair: usize, lane: usize): void {
   for (let k: usize = 0; k < 5; k++) {

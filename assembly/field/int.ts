@@ -21,7 +21,7 @@
 //     mul(f, g): f any form, g tight or sum.      square(f): any form.      sub: both tight.
 
 export { decodeLane, encodeLane } from './int-bytes';
-export { joinLanes, storeTableElement } from './int-table';
+export { addWhere, joinLanes, storeTableElement, whereEqual } from './int-table';
 
 /** Bytes of a pair of field elements. */
 export const ELEMENT_X2_BYTES: usize = 80;

@@ -94,6 +94,12 @@ export function encodeLane(bytes: usize, pair: usize, lane: usize): void {
 export function joinLanes(a: v128, b: v128, half: usize): v128 {
   return f64x2.max(f64x2.abs(a), f64x2.abs(b));
 }
+export function whereEqual(a: v128, b: v128): v128 {
+  return i32x4.eq(a, b);
+}
+export function addWhere(sum: v128, words: v128, mask: v128): v128 {
+  return v128.or(sum, v128.and(words, mask));
+}
 export function storeTableElement(words: usize, pair: usize, lane: usize): void {
   assert(boundOf(pair) <= TIGHT, 'a limb left its form');
   for (let at: usize = 0; at < 40; at += 8) store<f64>(words + at, boundOf(pair));
