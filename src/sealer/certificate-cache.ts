@@ -25,6 +25,9 @@ const MAX_CERTIFICATES_PER_SENDER = 4;
 const MAX_VALIDATED_SENDERS = 16_384;
 const MAX_OTHER_SENDERS = 1024;
 
+/** A sender's key as the key of a map. */
+const nameOf = (senderKey: Uint8Array): string => Buffer.from(senderKey).toString('latin1');
+
 /** Certificates by sender, those of the senders seen longest ago first. */
 class Shelf {
   readonly #bySender: LruMap<string, readonly Remembered[]>;
@@ -56,17 +59,35 @@ class Shelf {
 export class CertificateMemory {
   readonly #validated = new Shelf(MAX_VALIDATED_SENDERS);
   readonly #others = new Shelf(MAX_OTHER_SENDERS);
+  /** The certificate that was recalled last, and the shelf that has it. */
+  #recalled: ParsedCertificate | undefined;
+  #recalledFrom: Shelf | undefined;
 
   /** @param senderKey 33 bytes, which the envelope proved. */
   recall(senderKey: Uint8Array, bytes: Uint8Array): ParsedCertificate | undefined {
-    const sender = Buffer.from(senderKey).toString('latin1');
-    return this.#validated.find(sender, bytes) ?? this.#others.find(sender, bytes);
+    const sender = nameOf(senderKey);
+    this.#recalledFrom = this.#validated;
+    this.#recalled = this.#validated.find(sender, bytes);
+    if (this.#recalled === undefined) {
+      this.#recalledFrom = this.#others;
+      this.#recalled = this.#others.find(sender, bytes);
+    }
+    return this.#recalled;
+  }
+
+  /** Whether the certificate was just recalled, from the shelf on which it would be put. */
+  hasJustRecalled(parsed: ParsedCertificate, validated: boolean): boolean {
+    return this.#recalled === parsed && this.#recalledFrom === this.#shelf(validated);
+  }
+
+  #shelf(validated: boolean): Shelf {
+    return validated ? this.#validated : this.#others;
   }
 
   remember(bytes: Uint8Array, parsed: ParsedCertificate, validated: boolean): void {
     if (bytes.length > MAX_CERTIFICATE_BYTES) return;
-    const sender = Buffer.from(parsed.identityKey).toString('latin1');
-    const shelf = validated ? this.#validated : this.#others;
+    const sender = nameOf(parsed.identityKey);
+    const shelf = this.#shelf(validated);
     if (shelf.find(sender, bytes) !== undefined) return;
     shelf.put(sender, { bytes: Uint8Array.from(bytes), parsed });
   }

@@ -107,22 +107,43 @@ export class Unsealing implements UnsealListener {
     );
   }
 
-  async #judge(index: number, job: TurnJob): Promise<void> {
+  /** Judges at once where it can: most verdicts need no promise. */
+  #judge(index: number, job: TurnJob): Promise<void> | undefined {
     try {
-      const loading = loadLibsignal();
-      if (loading !== undefined) await loading;
-      // Closed or aborted meanwhile: no caller waits for the verdict.
-      if (this.#stopped === undefined) await job();
+      const pending = loadLibsignal()?.then(() => this.#unlessStopped(job)) ?? job();
+      if (pending !== undefined) return this.#judgeLater(index, pending);
     } catch (cause) {
-      const code = cause instanceof SealcastError ? cause.code : 'ERR_OUT_OF_MEMORY';
-      this.failed(
-        index,
-        new SealcastError(code, `entry ${index}: it could not be judged`, { index, cause }),
-      );
-    } finally {
-      this.#pending -= 1;
-      this.#onChange?.();
+      this.#failJudging(index, cause);
     }
+    this.#judged();
+    return undefined;
+  }
+
+  async #judgeLater(index: number, pending: Promise<void>): Promise<void> {
+    try {
+      await pending;
+    } catch (cause) {
+      this.#failJudging(index, cause);
+    }
+    this.#judged();
+  }
+
+  /** Closed or aborted meanwhile: no caller waits for the verdict. */
+  #unlessStopped(job: TurnJob): void | Promise<void> {
+    return this.#stopped === undefined ? job() : undefined;
+  }
+
+  #failJudging(index: number, cause: unknown): void {
+    const code = cause instanceof SealcastError ? cause.code : 'ERR_OUT_OF_MEMORY';
+    this.failed(
+      index,
+      new SealcastError(code, `entry ${index}: it could not be judged`, { index, cause }),
+    );
+  }
+
+  #judged(): void {
+    this.#pending -= 1;
+    this.#onChange?.();
   }
 
   /** Drops the rest of the work: no caller waits for the results any more. */

@@ -127,13 +127,15 @@ export class UnsealVerdicts {
     }
     // After the validation, where there is one: what strangers issue to themselves is not worth a
     // place.
-    const certificateBytes = findCertificate(content);
-    if (certificateBytes !== null)
-      this.#memory.remember(certificateBytes, parsed, sender !== undefined);
+    if (!this.#memory.hasJustRecalled(parsed, sender !== undefined)) {
+      const certificateBytes = findCertificate(content);
+      if (certificateBytes !== null)
+        this.#memory.remember(certificateBytes, parsed, sender !== undefined);
+    }
     this.results[index] = {
       ok: true,
       content,
-      senderIdentityKey: Uint8Array.from(parsed.identityKey),
+      senderIdentityKey: new Uint8Array(parsed.identityKey),
       version,
       certificateValidated: sender !== undefined,
       ...(sender !== undefined && { sender }),

@@ -45,6 +45,24 @@ describe('CertificateMemory', () => {
     expect(recalls(memory, variant(known, 1, 0))).toBe(false);
   });
 
+  test('knows which certificate it has just recalled, and from which shelf', () => {
+    const memory = new CertificateMemory();
+    const [validated, other] = [certificateOf(), certificateOf()];
+    memory.remember(validated.bytes, validated.parsed, true);
+    memory.remember(other.bytes, other.parsed, false);
+    expect(memory.hasJustRecalled(validated.parsed, true)).toBe(false);
+    expect(recalls(memory, validated)).toBe(true);
+    expect(memory.hasJustRecalled(validated.parsed, true)).toBe(true);
+    // Without trust roots this time, and a certificate of other senders that is validated now.
+    expect(memory.hasJustRecalled(validated.parsed, false)).toBe(false);
+    expect(recalls(memory, other)).toBe(true);
+    expect(memory.hasJustRecalled(other.parsed, true)).toBe(false);
+    expect(memory.hasJustRecalled(other.parsed, false)).toBe(true);
+    expect(memory.hasJustRecalled(validated.parsed, true)).toBe(false);
+    expect(memory.recall(other.parsed.identityKey, validated.bytes)).toBeUndefined();
+    expect(memory.hasJustRecalled(other.parsed, false)).toBe(false);
+  });
+
   test('keeps its own copy of the bytes', () => {
     const memory = new CertificateMemory();
     const known = certificateOf();
