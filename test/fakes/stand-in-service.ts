@@ -74,6 +74,8 @@ export interface Arrival {
   readonly ciphertext: Buffer;
   readonly type: 'prekey' | 'whisper';
   readonly message: DataMessage;
+  /** The Content that the message is of, serialized. */
+  readonly contentBytes: Uint8Array<ArrayBuffer>;
   /** A PniSignatureMessage that came with it, serialized. */
   readonly pniSignature: Uint8Array | undefined;
   readonly accessKey: Uint8Array | null;
@@ -387,6 +389,7 @@ export class StandInService implements Transport {
         ...facts,
         ciphertext: bytes,
         message: seen.message,
+        contentBytes: seen.contentBytes,
         pniSignature: seen.pniSignature,
         duplicate: true,
       });
@@ -414,7 +417,8 @@ export class StandInService implements Transport {
             stores.signedPreKeys,
             stores.kyberPreKeys,
           );
-    const { dataMessage, pniSignatureMessage, syncMessage } = decodeContent(unpadPlaintext(padded));
+    const contentBytes = unpadPlaintext(padded);
+    const { dataMessage, pniSignatureMessage, syncMessage } = decodeContent(contentBytes);
     if (syncMessage !== undefined) {
       const message = decodeSyncMessage(syncMessage);
       this.syncMessages.push({ deviceId, timestamp, sealed, message, bytes: syncMessage });
@@ -425,6 +429,7 @@ export class StandInService implements Transport {
       ...facts,
       ciphertext: bytes,
       message: dataMessage,
+      contentBytes,
       pniSignature: pniSignatureMessage,
       duplicate: false,
     });
