@@ -2,17 +2,22 @@
 // it took.
 import { subscribe } from 'node:diagnostics_channel';
 import { readFileSync } from 'node:fs';
-import { monitorEventLoopDelay } from 'node:perf_hooks';
+import { monitorEventLoopDelay, PerformanceObserver } from 'node:perf_hooks';
 import { Receiver, openStore } from 'sealcast';
 import { sessionChange } from '#dist/src/store/tables/sessions.js';
 import { DeliveringTransport } from './delivering-transport.js';
 import { BATCHES, Population, commitInParts } from './population.js';
+import { ThreadClock, timesEach, type ThreadTimes } from '../measure/thread-cpu.js';
 
 /** Of one of BATCHES. */
 export interface ReceiveReading {
   readonly messages: number;
   readonly microsecondsEach: number;
   readonly cpuMicrosecondsEach: number;
+  /** By kind of thread; absent where the system does not tell. */
+  readonly threadMicrosecondsEach?: ThreadTimes;
+  /** Part of the main thread's time in which it collects garbage. */
+  readonly mainGcMicrosecondsEach: number;
   readonly loopP50Ms: number;
   readonly loopP99Ms: number;
   readonly loopMaxMs: number;
@@ -32,6 +37,7 @@ const [directory = '', storePath = '', threads = '2', window = '256'] = process.
 const population = new Population(directory);
 const account = population.account();
 const acis = population.acis();
+const clock = await ThreadClock.begin();
 const store = await openStore({ path: storePath });
 const transport = new DeliveringTransport(Number(window));
 const receiver = await Receiver.open({
@@ -48,6 +54,10 @@ const receiver = await Receiver.open({
   threads: Number(threads),
   maintainPreKeys: false,
 });
+let gcMs = 0;
+new PerformanceObserver((list) => {
+  for (const { duration } of list.getEntries()) gcMs += duration;
+}).observe({ entryTypes: ['gc'] });
 const stageMs: Record<string, number> = {};
 subscribe('sealcast:received:stage', (message) => {
   const { stage, durationMs } = message as { readonly stage: string; readonly durationMs: number };
@@ -87,10 +97,13 @@ async function receiveAll(name: (typeof BATCHES)[number]): Promise<ReceiveReadin
   );
   delay.enable();
   const cpuBefore = process.cpuUsage();
+  const threadsBefore = clock?.read();
+  gcMs = 0;
   const startMs = performance.now();
   await Promise.all([transport.deliver(letters), allGiven]);
   const elapsedMs = performance.now() - startMs;
   const cpu = process.cpuUsage(cpuBefore);
+  const threadsAfter = clock?.read();
   delay.disable();
   clearInterval(sampler);
   const stats = receiver.stats();
@@ -100,6 +113,11 @@ async function receiveAll(name: (typeof BATCHES)[number]): Promise<ReceiveReadin
     messages: given,
     microsecondsEach: (elapsedMs * 1000) / given,
     cpuMicrosecondsEach: (cpu.user + cpu.system) / given,
+    ...(threadsBefore !== undefined &&
+      threadsAfter !== undefined && {
+        threadMicrosecondsEach: timesEach(threadsBefore, threadsAfter, given),
+      }),
+    mainGcMicrosecondsEach: (gcMs * 1000) / given,
     loopP50Ms: delay.percentile(50) / 1e6,
     loopP99Ms: delay.percentile(99) / 1e6,
     loopMaxMs: delay.max / 1e6,

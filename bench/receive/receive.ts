@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import { summarize, type Summary } from '../measure/statistics.js';
+import { THREAD_KINDS, type ThreadKind, type ThreadTimes } from '../measure/thread-cpu.js';
 import { describeEnvironment, type Environment } from '../report/environment.js';
 import type { LoopReading } from './loop-child.js';
 import { BATCHES, Population } from './population.js';
@@ -28,6 +29,10 @@ export interface ReceiveRow {
   readonly window: 'service' | 'all';
   readonly microsecondsEach: Summary;
   readonly cpuMicrosecondsEach: Summary;
+  /** By kind of thread; absent where the system does not tell. */
+  readonly threadMicrosecondsEach?: Readonly<Record<ThreadKind, Summary>>;
+  /** Part of the main thread's time in which it collects garbage. */
+  readonly mainGcMicrosecondsEach: Summary;
   /** How many times as fast as the plain loop it is in the same round. */
   readonly timesLoop: Summary;
   readonly loopP50Ms: Summary;
@@ -146,20 +151,35 @@ function rowOf(rounds: readonly Round[], window: ReceiveRow['window'], batch: Ro
       ? []
       : [{ reading: at(readings, batch), loop: loopOf(round, batch) }];
   });
-  const of = (name: Exclude<keyof ReceiveReading, 'stageMsEach'>): Summary =>
-    summarize(pairs.map(({ reading }) => reading[name]));
+  const of = (
+    name: Exclude<keyof ReceiveReading, 'stageMsEach' | 'threadMicrosecondsEach'>,
+  ): Summary => summarize(pairs.map(({ reading }) => reading[name]));
+  const threads = threadTimesOf(
+    pairs.flatMap(({ reading }) => reading.threadMicrosecondsEach ?? []),
+  );
   const ratios = pairs.map(({ reading, loop }) => loop.microsecondsEach / reading.microsecondsEach);
   return {
     batch,
     window,
     microsecondsEach: of('microsecondsEach'),
     cpuMicrosecondsEach: of('cpuMicrosecondsEach'),
+    ...(threads !== undefined && { threadMicrosecondsEach: threads }),
+    mainGcMicrosecondsEach: of('mainGcMicrosecondsEach'),
     timesLoop: summarize(ratios),
     loopP50Ms: of('loopP50Ms'),
     loopP99Ms: of('loopP99Ms'),
     loopMaxMs: of('loopMaxMs'),
     anonymousMegabytes: of('anonymousMegabytes'),
   };
+}
+
+function threadTimesOf(
+  times: readonly ThreadTimes[],
+): Readonly<Record<ThreadKind, Summary>> | undefined {
+  if (times.length === 0) return undefined;
+  return Object.fromEntries(
+    THREAD_KINDS.map((kind) => [kind, summarize(times.map((each) => each[kind]))]),
+  ) as Record<ThreadKind, Summary>;
 }
 
 const loopOf = ({ loop }: Round, name: RowName): LoopReading => at(loop, name);

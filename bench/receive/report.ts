@@ -1,5 +1,6 @@
 import { nodeLine } from '../report/results.js';
 import { formatMarkdownTable, formatNumber, formatRatio, formatTable } from '../report/table.js';
+import { THREAD_KINDS } from '../measure/thread-cpu.js';
 import type { ReceiveResult, ReceiveRow, RowName } from './receive.js';
 
 const STAGES = ['unseal', 'decrypt', 'store', 'whole'] as const;
@@ -45,7 +46,16 @@ export function formatReceiveResult(result: ReceiveResult): string {
     `${count(messages)} messages of as many senders, ${threads} threads, ${serviceWindow} on their way unless all at once`,
     `the plain loop, us each: ${loops.join(', ')}`,
     `CPU us each: ${STAGES.map((stage) => `${stage} ${formatNumber(stages[stage])}`).join(', ')}`,
+    ...result.rows.flatMap((row) => formatThreads(row) ?? []),
   ].join('\n');
+}
+
+/** CPU time of a row by kind of thread. */
+function formatThreads(row: ReceiveRow): string | undefined {
+  const { threadMicrosecondsEach: times, mainGcMicrosecondsEach: gc } = row;
+  if (times === undefined) return undefined;
+  const kinds = THREAD_KINDS.map((kind) => `${kind} ${formatNumber(times[kind].median)}`);
+  return `${nameOf(row)}: CPU us each: ${kinds.join(', ')} (garbage on main ${formatNumber(gc.median)})`;
 }
 
 export function receiveTable(results: readonly ReceiveResult[]): string {
