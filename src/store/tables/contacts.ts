@@ -66,11 +66,27 @@ const CONTACT = new RecordType('Contact');
 const ACCESS_MODES = new EnumNames<AccessMode>('Contact.AccessMode', 'access mode');
 
 export function encodeContact(contact: ContactRecord): Uint8Array<ArrayBuffer> {
-  return CONTACT.encode({
-    ...contact,
+  // Field by field: on Node 20 a copy of the contact takes as long as the rest of this.
+  const fields: Record<keyof Omit<ContactRecord, 'stored'> | 'accessKey', unknown> = {
+    profileKey: contact.profileKey,
     accessMode: ACCESS_MODES.numberOf(contact.accessMode),
+    identityKey: contact.identityKey,
+    devices: contact.devices,
+    blocked: contact.blocked,
+    expireTimer: contact.expireTimer,
+    expireTimerVersion: contact.expireTimerVersion,
+    lastSeenMs: contact.lastSeenMs,
+    profileFetchedMs: contact.profileFetchedMs,
+    lacksProfileKey: contact.lacksProfileKey,
+    accessDeniedMs: contact.accessDeniedMs,
+    pendingIdentityKey: contact.pendingIdentityKey,
+    needsPniSignature: contact.needsPniSignature,
+    blockedByPrimary: contact.blockedByPrimary,
+    profileKeySynced: contact.profileKeySynced,
+    unanswered: contact.unanswered,
     accessKey: accessKeyOf(contact),
-  });
+  };
+  return CONTACT.encode(fields);
 }
 export function decodeContact(bytes: Uint8Array): ContactRecord {
   const wire = CONTACT.decode(bytes);

@@ -48,7 +48,18 @@ const RETRY = new RecordType('Retry');
 const ENVELOPE_TYPES = new EnumNames<EnvelopeType>('Inbox.EnvelopeType', 'type of an envelope');
 
 export function encodeInbox(row: InboxRecord): Uint8Array<ArrayBuffer> {
-  return INBOX.encode({ ...row, envelopeType: ENVELOPE_TYPES.numberOf(row.envelopeType) });
+  // Field by field: on Node 20 a copy of the row takes as long as the rest of this.
+  const fields: Record<keyof InboxRecord, unknown> = {
+    sender: row.sender,
+    senderDevice: row.senderDevice,
+    sealed: row.sealed,
+    timestamp: row.timestamp,
+    serverTimestamp: row.serverTimestamp,
+    envelopeType: ENVELOPE_TYPES.numberOf(row.envelopeType),
+    content: row.content,
+    groupId: row.groupId,
+  };
+  return INBOX.encode(fields);
 }
 export function decodeInbox(bytes: Uint8Array): InboxRecord {
   const wire = INBOX.decode(bytes);
