@@ -2,6 +2,7 @@ import { ATTACHMENT_FLAG, LONG_TEXT_TYPE } from './attachment-pointer.js';
 import { checkBytes } from './checks.js';
 import { UINT32_FIELDS } from './content.js';
 import { unknownFieldIds } from './field-scan.js';
+import { readPlainContent, RECEIPT_TYPES } from './plain-content.js';
 import {
   bytesOf,
   contentMessage,
@@ -160,7 +161,6 @@ export interface Content {
   readonly editMessage?: EditMessage;
 }
 
-const RECEIPT_TYPES: readonly ReceiptType[] = ['delivery', 'read', 'viewed'];
 const TYPING_ACTIONS = ['started', 'stopped'] as const;
 const ACTS = [
   'groupCallUpdate',
@@ -302,6 +302,11 @@ const EDITED = 2;
 /** Reads a Content; refuses what is not one with ERR_INVALID_ENVELOPE. */
 export function decodeContent(contentBytes: Uint8Array): Content {
   checkBytes('contentBytes', contentBytes);
+  return readPlainContent(contentBytes) ?? readContent(contentBytes);
+}
+
+/** Reads a Content of any form, as {@link decodeContent} does. */
+export function readContent(contentBytes: Uint8Array): Content {
   const message = parse(contentMessage, contentBytes, MAX_CONTENT_FIELDS);
   const unknownIn = (path: readonly number[]): number[] =>
     unknownFieldIds(contentBytes, dataMessageMessage, path);
