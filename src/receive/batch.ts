@@ -26,6 +26,7 @@ import { receiptName } from './types.js';
 import {
   useNames,
   type Decrypted,
+  type KnownSessions,
   type SessionMessage,
   type SessionsDecrypted,
 } from './decrypt/sessions.js';
@@ -125,14 +126,19 @@ export class Batch {
     const { runtime, telemetry } = this.#context;
     const { clock } = runtime;
     const startMs = clock.monotonicMs();
-    const contacts = await ContactBatch.read(senders, this.#context);
+    // Sessions and contacts are read together, those of blocked contacts too.
+    const [contacts, aciSessions, pniSessions] = await Promise.all([
+      ContactBatch.read(senders, this.#context),
+      this.#readSessions('aci'),
+      this.#readSessions('pni'),
+    ]);
     const items = this.#items.filter((item) => {
       const isBlocked = contacts.get(item.opened.sender).blocked;
       if (isBlocked) this.#end(item, 'blocked');
       return !isBlocked;
     });
-    await this.#decryptSessions(items, contacts, 'aci');
-    await this.#decryptSessions(items, contacts, 'pni');
+    if (aciSessions !== undefined) await this.#decryptSessions(items, contacts, 'aci', aciSessions);
+    if (pniSessions !== undefined) await this.#decryptSessions(items, contacts, 'pni', pniSessions);
     await readContents(items);
     this.#changes.push(...(await decryptGroups(items, this.#context.groups)));
     const last = await this.#lastOfLost(items);
@@ -188,25 +194,25 @@ export class Batch {
     if (counted !== undefined) this.#afterwards.push(() => this.#context.counters.count(counted));
   }
 
+  /** Reads sessions of the messages to one identity of ours; undefined where there are none. */
+  async #readSessions(identity: IdentityKind): Promise<KnownSessions | undefined> {
+    const messages = messagesTo(identity, this.#items).map(({ message }) => message);
+    return messages.length === 0 ? undefined : this.#context.sessions.read(messages, identity);
+  }
+
   /** Decrypts the messages that were sent to one identity of ours. */
   async #decryptSessions(
     items: readonly BatchItem[],
     contacts: ContactBatch,
     identity: IdentityKind,
+    known: KnownSessions,
   ): Promise<void> {
     const preKeys = this.#context.preKeys[identity];
-    const asked: BatchItem[] = [];
-    const messages: SessionMessage[] = [];
-    for (const item of items) {
-      const { envelopeType: type, ciphertext: bytes, preKeys } = item.opened;
-      if ((type !== 'prekey' && type !== 'whisper') || item.opened.destination !== identity)
-        continue;
-      asked.push(item);
-      messages.push({ address: item.address, type, bytes, preKeys });
-    }
+    const asked = messagesTo(identity, items);
+    const messages = asked.map(({ message }) => message);
     if (messages.length === 0) return;
-    const decrypted = await this.#decryptMessages(messages, identity);
-    asked.forEach((item, i) => item.takeDecrypted(decrypted.outcomes[i]));
+    const decrypted = await this.#decryptMessages(messages, identity, known);
+    asked.forEach(({ item }, i) => item.takeDecrypted(decrypted.outcomes[i]));
     for (const [address, session] of decrypted.sessions)
       contacts.takeSession(address, session, identity);
     for (const id of decrypted.usedPreKeys)
@@ -231,15 +237,16 @@ export class Batch {
   #decryptMessages(
     messages: readonly SessionMessage[],
     identity: IdentityKind,
+    known: KnownSessions,
   ): Promise<SessionsDecrypted> {
     const { runtime, sessions } = this.#context;
     const own = runtime.deviceOf(identity);
     return runtime.withPrivateKey(identity, (privateKey) =>
-      sessions.decrypt(messages, {
-        kind: identity,
-        own,
-        ...(privateKey !== undefined && { privateKey }),
-      }),
+      sessions.decrypt(
+        messages,
+        { kind: identity, own, ...(privateKey !== undefined && { privateKey }) },
+        known,
+      ),
     );
   }
 
@@ -379,6 +386,18 @@ export class Batch {
       });
     });
   }
+}
+
+/** Ratchet messages among the items that were sent to one identity of ours, in their order. */
+function messagesTo(
+  identity: IdentityKind,
+  items: readonly BatchItem[],
+): { readonly item: BatchItem; readonly message: SessionMessage }[] {
+  return items.flatMap((item) => {
+    const { destination, envelopeType: type, ciphertext: bytes, preKeys } = item.opened;
+    if ((type !== 'prekey' && type !== 'whisper') || destination !== identity) return [];
+    return [{ item, message: { address: item.address, type, bytes, preKeys } }];
+  });
 }
 
 /**

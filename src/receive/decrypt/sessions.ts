@@ -82,6 +82,13 @@ interface Task extends Pick<Share, 'addresses' | 'records'> {
 
 type Wanted = Readonly<Record<PreKeyTable, ReadonlySet<number>>>;
 
+/** Sessions and prekeys that messages need, as they are in the store. */
+export interface KnownSessions {
+  /** By address; undefined where there is none. */
+  readonly records: ReadonlyMap<string, Uint8Array<ArrayBuffer> | undefined>;
+  readonly preKeys: PreKeyLookup;
+}
+
 /** Lets the workers decrypt. The caller holds the locks of the senders, and commits the results. */
 export class SessionDecryptor {
   readonly #store: Store;
@@ -93,14 +100,36 @@ export class SessionDecryptor {
   }
 
   /**
+   * Reads what {@link decrypt} needs; the caller holds the locks of the senders from here on.
+   *
+   * @throws SealcastError what the store throws.
+   */
+  async read(messages: readonly SessionMessage[], identity: IdentityKind): Promise<KnownSessions> {
+    const addresses = [...new Set(messages.map(({ address }) => address))];
+    const [records, preKeys] = await Promise.all([
+      loadSessions(this.#store, addresses, identity),
+      this.#preKeysOf(
+        messages.map(({ preKeys: ids }) => ids),
+        identity,
+      ),
+    ]);
+    return { records: new Map(addresses.map((address, i) => [address, records[i]])), preKeys };
+  }
+
+  /**
    * Decrypts messages that were sent to one identity of ours.
    *
+   * @param known what {@link read} gave, for these messages or for more; read here where it is
+   *   absent.
    * @throws SealcastError ERR_CLOSED, ERR_LIBSIGNAL_UNAVAILABLE, what the store throws.
    */
   async decrypt(
     messages: readonly SessionMessage[],
     identity: ReceivingIdentity,
+    known?: KnownSessions,
   ): Promise<SessionsDecrypted> {
+    const { records: recordByAddress, preKeys: preKeyLookup } =
+      known ?? (await this.read(messages, identity.kind));
     const indicesByAddress = new Map<string, number[]>();
     messages.forEach(({ address }, index) => {
       const indices = indicesByAddress.get(address);
@@ -109,10 +138,7 @@ export class SessionDecryptor {
     });
     const addresses = [...indicesByAddress.keys()];
     const ids = messages.map(({ preKeys }) => preKeys);
-    const [records, preKeyLookup] = await Promise.all([
-      loadSessions(this.#store, addresses, identity.kind),
-      this.#preKeysOf(ids, identity.kind),
-    ]);
+    const records = addresses.map((address) => recordByAddress.get(address));
 
     const outcomes = new Array<Decrypted>(messages.length);
     const sessions = new Map<string, NewSession>();
