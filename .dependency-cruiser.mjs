@@ -178,6 +178,22 @@ export default {
       ],
       'An account opens Broadcasters and Receivers.',
     ),
+    only(
+      'lists-import-lower-rooms',
+      room('lists'),
+      [
+        '^src/broadcast/(options|broadcaster|run)\\.ts$',
+        '^src/receive/(receiver|types)\\.ts$',
+        '^src/content/limits\\.ts$',
+        '^src/runtime/(list-records|options)\\.ts$',
+        '^src/sealer/options\\.ts$',
+        room('store'),
+        room('transport'),
+        ERRORS,
+        UTIL,
+      ],
+      'Lists of subscribers: records in the store, and messages of an open account.',
+    ),
     {
       name: 'nothing-imports-cli',
       comment: 'The command uses the library; the library loads nothing of the command.',

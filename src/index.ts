@@ -58,6 +58,24 @@ export type {
   Recipients,
   Transcripts,
 } from './broadcast/options.js';
+export { listLists, openList, type ListSummary, type OpenListOptions } from './lists/open-list.js';
+export { subscriptions, type SubscriptionsOptions } from './lists/subscriptions.js';
+export { SUBSCRIPTION_ANSWERS, SUBSCRIPTION_WORDS } from './lists/default-words.js';
+export type {
+  LanguageAnswers,
+  LanguageWords,
+  SubscriptionAnswers,
+  SubscriptionWords,
+} from './lists/words.js';
+export type { ListRecipients } from './broadcast/options.js';
+export type { AddOptions, AddOutcome, ListMember } from './lists/member-input.js';
+export type { ImportedRow, ImportOptions } from './lists/csv-import.js';
+export type {
+  RemoveOptions,
+  SegmentOptions,
+  SubscriberList,
+  SuppressedPerson,
+} from './lists/subscriber-list.js';
 export type { WaitReason } from './broadcast/flow/pause-gate.js';
 export type { Delivery } from './broadcast/delivery.js';
 export type {
@@ -178,6 +196,8 @@ export type {
   UploadForm,
   UploadFormOutcome,
   UploadRequest,
+  UsernameLookUp,
+  UsernameOutcome,
 } from './transport/transport.js';
 export type {
   AccountAttributes,

@@ -23,6 +23,7 @@ const RETRYABLE: Readonly<Record<SealcastErrorCode, boolean>> = {
   ERR_BROADCAST_MISMATCH: false,
   ERR_RECIPIENT_INVALID: false,
   ERR_RECIPIENT_BLOCKED: false,
+  ERR_RECIPIENT_UNSUBSCRIBED: false,
   ERR_RECIPIENT_UNREGISTERED: false,
   ERR_ACCESS_DENIED: false,
   ERR_IDENTITY_CHANGED: false,

@@ -39,5 +39,10 @@ export const mayBeDropped = ({
   blocked,
   pendingIdentityKey,
   profileKeySynced,
+  leftLists,
 }: ContactRecord): boolean =>
-  unanswered === true && !blocked && pendingIdentityKey === undefined && profileKeySynced !== true;
+  unanswered === true &&
+  !blocked &&
+  pendingIdentityKey === undefined &&
+  profileKeySynced !== true &&
+  (leftLists ?? []).length === 0;

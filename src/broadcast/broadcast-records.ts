@@ -129,7 +129,12 @@ export class BroadcastRecords {
         const reason = 'the broadcast of this id is of another message, timestamp or urgency';
         throw new SealcastError('ERR_BROADCAST_MISMATCH', reason, { field: 'id' });
       }
+      if (checked.list !== undefined && known.list !== checked.list.name) {
+        const reason = 'the broadcast of this id does not go to this list';
+        throw new SealcastError('ERR_BROADCAST_MISMATCH', reason, { field: 'recipients' });
+      }
     }
+    const list = checked.list?.name ?? known?.list;
     const isWanted =
       checked.transcripts === undefined
         ? known === undefined
@@ -150,6 +155,7 @@ export class BroadcastRecords {
       invalidRecipients: 0,
       ...(maxPerSecond !== undefined && { maxPerSecond }),
       ...(recipients !== undefined && { recipients }),
+      ...(list !== undefined && { list, isCountDue: true }),
     };
   }
 }

@@ -1,6 +1,6 @@
 import type { ContactRecord } from '../store/tables/contacts.js';
-import { blockedError, failure, type DeliveryStep } from './delivery.js';
 import type { BroadcastContext } from './context.js';
+import { refusalFor, type DeliveryStep } from './delivery.js';
 
 /** Contact, and the revision at which it was read. */
 export interface SeenContact {
@@ -11,9 +11,9 @@ export interface SeenContact {
 
 /** Reads contacts for the steps of a delivery, with and without their locks. */
 export class ContactLook {
-  readonly #context: Pick<BroadcastContext, 'guard' | 'locks' | 'outbox'>;
+  readonly #context: Pick<BroadcastContext, 'guard' | 'locks' | 'outbox' | 'list'>;
 
-  constructor(context: Pick<BroadcastContext, 'guard' | 'locks' | 'outbox'>) {
+  constructor(context: Pick<BroadcastContext, 'guard' | 'locks' | 'outbox' | 'list'>) {
     this.#context = context;
   }
 
@@ -33,7 +33,7 @@ export class ContactLook {
   /**
    * Runs a step with the contact as it is by now, under its lock. Nothing further is encrypted for
    * a contact that was blocked since the broadcast began: it would carry the profile key that
-   * replaced the one that the contact has.
+   * replaced the one that the contact has. Nor for one that left the broadcast's list.
    */
   withCurrent<Next extends DeliveryStep | undefined>(
     serviceId: string,
@@ -41,7 +41,7 @@ export class ContactLook {
   ): Promise<Next | DeliveryStep> {
     return this.#context.locks.with([serviceId], async () => {
       const contact = await this.#context.outbox.contact(serviceId);
-      return contact.blocked ? failure(blockedError(serviceId)) : step(contact);
+      return refusalFor(serviceId, contact, this.#context) ?? step(contact);
     });
   }
 }

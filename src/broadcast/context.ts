@@ -41,6 +41,8 @@ export interface BroadcastContext {
   readonly telemetry: Telemetry;
   readonly events: EventSink<BroadcasterEvents>;
   readonly clock: MeasuredClock;
+  /** Name of the list that the recipients come from; undefined: they come from the caller. */
+  readonly list?: string | undefined;
   /** Hears of each recipient whose delivery has ended. */
   readonly onPartEnded?: (serviceId: string) => void;
 }

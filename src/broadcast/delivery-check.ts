@@ -6,9 +6,9 @@ import type { OutboxRecord } from '../store/tables/outbox.js';
 import type { SeenContact } from './contact-look.js';
 import type { BroadcastContext } from './context.js';
 import {
-  blockedError,
   deniedError,
   failure,
+  refusalFor,
   selfError,
   type DeliveryStep,
   type EncryptedDelivery,
@@ -22,9 +22,9 @@ type Ciphertexts = Pick<EncryptedDelivery, 'identityKey' | 'profileKeyMark'>;
  * all.
  */
 export class DeliveryCheck {
-  readonly #context: Pick<BroadcastContext, 'account' | 'policies'>;
+  readonly #context: Pick<BroadcastContext, 'account' | 'policies' | 'list'>;
 
-  constructor(context: Pick<BroadcastContext, 'account' | 'policies'>) {
+  constructor(context: Pick<BroadcastContext, 'account' | 'policies' | 'list'>) {
     this.#context = context;
   }
 
@@ -69,7 +69,8 @@ export class DeliveryCheck {
   ): DeliveryStep | undefined | 'to-encrypt' {
     const { contact } = seen;
     if (row?.state === 'done') return undefined;
-    if (contact.blocked) return failure(blockedError(serviceId));
+    const refused = refusalFor(serviceId, contact, this.#context);
+    if (refused !== undefined) return refused;
     const delivery = this.deliveryOf(serviceId, seen, row);
     if (delivery !== undefined) return { kind: 'encrypted', delivery };
     if (serviceId === this.#context.account().aci) return failure(selfError(serviceId));

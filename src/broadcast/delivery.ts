@@ -57,6 +57,7 @@ import {
   type OutboxRecord,
 } from '../store/tables/outbox.js';
 import type { Change } from '../store/store.js';
+import type { ContactRecord } from '../store/tables/contacts.js';
 import type { Refusal } from '../transport/transport.js';
 
 /** State of a delivery; `none` where there is no row, `damaged` where it cannot be read. */
@@ -115,6 +116,7 @@ export function prunedChange(
 /** Error codes of deliveries that ended before anything was sent. */
 const NEVER_SENT: ReadonlySet<string | undefined> = new Set([
   'ERR_RECIPIENT_BLOCKED',
+  'ERR_RECIPIENT_UNSUBSCRIBED',
   'ERR_RECIPIENT_INVALID',
 ]);
 
@@ -265,6 +267,26 @@ export const failure = (error: SealcastError): EndedStep => ({
 });
 
 /**
+ * End of a delivery to a contact that gets no message of this broadcast: they are blocked, or have
+ * left the list that the broadcast goes to.
+ *
+ * Every step asks with the contact as it has just been read. A contact that changes after that is
+ * looked at again right before the request: see `SendGuard`.
+ *
+ * @returns undefined where the contact may get it.
+ */
+export function refusalFor(
+  serviceId: string,
+  { blocked, leftLists }: Pick<ContactRecord, 'blocked' | 'leftLists'>,
+  { list }: { readonly list?: string | undefined },
+): EndedStep | undefined {
+  if (blocked) return failure(blockedError(serviceId));
+  if (list !== undefined && leftLists?.includes(list) === true)
+    return failure(unsubscribedError(serviceId));
+  return undefined;
+}
+
+/**
  * End of a delivery whose contact, session or row is damaged in the store: it fails for this
  * recipient alone.
  *
@@ -277,6 +299,8 @@ export function damagedStep(error: unknown): EndedStep {
 
 export const blockedError = (serviceId: string): SealcastError =>
   new SealcastError('ERR_RECIPIENT_BLOCKED', 'the contact is blocked', { serviceId });
+export const unsubscribedError = (serviceId: string): SealcastError =>
+  new SealcastError('ERR_RECIPIENT_UNSUBSCRIBED', 'the recipient has left the list', { serviceId });
 export const selfError = (serviceId: string): SealcastError =>
   new SealcastError('ERR_RECIPIENT_INVALID', 'the recipient is the sending account itself', {
     serviceId,

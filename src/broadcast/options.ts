@@ -24,6 +24,22 @@ export const isBroadcastId = (value: unknown): value is string =>
 /** Service ids, in any order, one or more times. */
 export type Recipients = Iterable<string> | AsyncIterable<string>;
 
+/** Key under which recipients say which list they come from. */
+export const RECIPIENT_LIST: unique symbol = Symbol('sealcast.recipientList');
+
+/** List that recipients come from. */
+export interface RecipientList {
+  /** Store that has the list: that of the Broadcaster. */
+  readonly store: object;
+  readonly name: string;
+}
+
+/** Members of a list, as recipients: one that leaves it meanwhile gets nothing further. */
+export interface ListRecipients extends AsyncIterable<string> {
+  /** @internal */
+  readonly [RECIPIENT_LIST]: RecipientList;
+}
+
 /** Message of a broadcast. */
 export type BroadcastMessage = OutgoingMessage;
 
@@ -132,6 +148,7 @@ export interface CheckedBroadcast {
   readonly dryRun: boolean;
   readonly maxPerSecond: number | undefined;
   readonly transcripts: Transcripts | undefined;
+  readonly list: RecipientList | undefined;
 }
 
 export function checkBroadcast(
@@ -141,7 +158,7 @@ export function checkBroadcast(
 ): CheckedBroadcast {
   const checkedMessage = checkMessage(message, POINTER_RULES);
   const iterable = recipients as
-    Partial<Iterable<string> & AsyncIterable<string>> | null | undefined;
+    Partial<Iterable<string> & AsyncIterable<string> & ListRecipients> | null | undefined;
   if (
     typeof recipients === 'string' ||
     (iterable?.[Symbol.iterator] ?? iterable?.[Symbol.asyncIterator]) === undefined
@@ -169,6 +186,7 @@ export function checkBroadcast(
     dryRun: checkBoolean(dryRun, 'dryRun', false),
     maxPerSecond,
     transcripts: checkTranscripts(transcripts),
+    list: iterable?.[RECIPIENT_LIST],
   };
 }
 

@@ -12,6 +12,7 @@ import { BroadcastRun, type BroadcastSummary } from './run.js';
 import { SendLimiter } from './flow/send-limiter.js';
 import type { BroadcastContext } from './context.js';
 import { sendTranscript } from './transcript.js';
+import { countAbsences } from './absence-count.js';
 import type { Run } from './run-registry.js';
 
 export interface RunTaskOptions {
@@ -118,6 +119,7 @@ export class RunTask implements Run {
           'broadcast ended',
         );
       }
+      if (!this.#options.dryRun && record.list !== undefined) await countAbsences(id, context);
       if (!this.#options.dryRun && record.transcript === 'due') await this.#tellOwnDevices();
       const { timestamp } = record;
       const durationMs = clock.monotonicMs() - startMs;
@@ -148,7 +150,8 @@ export class RunTask implements Run {
   }
 
   #makePipeline(record: BroadcastRecord): Pipeline {
-    const { id, context, limits, dryRun, endStates } = this.#options;
+    const { id, limits, dryRun, endStates } = this.#options;
+    const context: BroadcastContext = { ...this.#options.context, list: record.list };
     const { chunkSize, concurrency, maxRetryAfterMs } = limits;
     const window = new SendLimiter({
       maxSends: concurrency,

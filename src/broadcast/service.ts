@@ -23,6 +23,7 @@ import type {
   Transcripts,
 } from './options.js';
 import { withAnySignal } from '../util/abort.js';
+import { countAbsences } from './absence-count.js';
 import { sendTranscript } from './transcript.js';
 import type { EventSink } from '../util/event-relay.js';
 import { BroadcastIndex } from './broadcast-index.js';
@@ -172,6 +173,8 @@ export class BroadcastService {
     const id = checked.id ?? randomUUID();
     if (!checked.dryRun && this.#runs.hasUsersRun(id))
       refuse('id', 'that of no broadcast that is under way');
+    if (checked.list !== undefined && checked.list.store !== this.#runtime.options.store)
+      refuse('recipients', 'a list in the store of this Broadcaster');
     if (checked.timestamp !== undefined)
       this.#index.assertFree({ id, timestamp: checked.timestamp });
     const { signal, recipients } = checked;
@@ -188,6 +191,7 @@ export class BroadcastService {
   async resumeAll(signal: AbortSignal | undefined): Promise<ResumedBroadcast[]> {
     const unfinished: string[] = [];
     const untold: string[] = [];
+    const uncounted: string[] = [];
     const damaged = new Map<string, SealcastError>();
     for await (const found of this.#context.outbox.broadcasts()) {
       const { id } = found;
@@ -195,8 +199,13 @@ export class BroadcastService {
         damaged.set(id, found.error);
         unfinished.push(id);
       } else if (found.record.state !== 'finished') unfinished.push(id);
-      else if (found.record.transcript === 'due') untold.push(id);
+      else {
+        if (found.record.isCountDue === true) uncounted.push(id);
+        if (found.record.transcript === 'due') untold.push(id);
+      }
     }
+    for (const id of uncounted)
+      if (!this.#runs.hasUsersRun(id)) await countAbsences(id, this.#context);
     for (const id of untold) await this.#tellOwnDevices(id, signal);
     const resumed: ResumedBroadcast[] = [];
     for (const id of unfinished) {

@@ -16,10 +16,10 @@ import type { BundleSetup } from '../session/protocol.js';
 import type { Encryptor, SessionSetup } from './encryptor.js';
 import {
   UNREGISTERED,
-  blockedError,
   deniedError,
   failure,
   noPreKeysError,
+  refusalFor,
   type EncryptedDelivery,
   type DeliveryStep,
 } from './delivery.js';
@@ -83,7 +83,8 @@ export class SessionManager {
       // Thousands of first sessions begin at once: no second read where the first one still holds.
       seen = await this.#contacts.look(serviceId, seen);
       const { contact, revision } = seen;
-      if (contact.blocked) return failure(blockedError(serviceId));
+      const refused = refusalFor(serviceId, contact, this.#context);
+      if (refused !== undefined) return refused;
       const mayHaveSessions =
         contact.devices.length > 0 && this.#check.isFor(contact, contact.identityKey);
       if (mayHaveSessions && (triedAt === undefined || !guard.isCurrent(serviceId, triedAt))) {
@@ -126,7 +127,8 @@ export class SessionManager {
     const { identityKey, bundles } = answer;
     const now = await this.#contacts.look(serviceId, seen);
     const { contact } = now;
-    if (contact.blocked) return failure(blockedError(serviceId));
+    const refused = refusalFor(serviceId, contact, this.#context);
+    if (refused !== undefined) return refused;
     if (bundles.length === 0) return failure(noPreKeysError(serviceId));
     const isChanged = isOtherIdentity(contact, identityKey);
     // The key came while the answer was on its way: the next answer tells which one is newer.
@@ -178,7 +180,8 @@ export class SessionManager {
     for (let round = 0; round < MAX_ROUNDS;) {
       const seen = await this.#contacts.look(serviceId);
       const { contact, revision } = seen;
-      if (contact.blocked) return failure(blockedError(serviceId));
+      const refused = refusalFor(serviceId, contact, this.#context);
+      if (refused !== undefined) return refused;
       if (!this.#check.isUsable(contact, delivery)) return this.#establish(serviceId);
       if (wanted.length === 0) {
         round += 1;
@@ -222,7 +225,8 @@ export class SessionManager {
     const dropped = new Set([...missing, ...stale, ...extra]);
     const encrypt = async (lock: SessionSetup['lock']): Promise<DeliveryStep | undefined> => {
       const { contact, revision } = await this.#contacts.look(serviceId);
-      if (contact.blocked) return failure(blockedError(serviceId));
+      const refused = refusalFor(serviceId, contact, this.#context);
+      if (refused !== undefined) return refused;
       if (!this.#check.isUsable(contact, delivery)) return undefined;
       const renewals = bundles.map((bundle): [number, BundleSetup] => [
         bundle.deviceId,
@@ -311,7 +315,8 @@ export class SessionManager {
   async refresh(delivery: EncryptedDelivery): Promise<DeliveryStep> {
     const { serviceId } = delivery;
     const { contact, revision } = await this.#contacts.look(serviceId);
-    if (contact.blocked) return failure(blockedError(serviceId));
+    const refused = refusalFor(serviceId, contact, this.#context);
+    if (refused !== undefined) return refused;
     if (!this.#check.isUsable(contact, delivery)) return this.establish(serviceId);
     return { kind: 'encrypted', delivery: { ...delivery, access: contact, revision } };
   }
@@ -323,7 +328,8 @@ export class SessionManager {
       this.#contacts.look(serviceId),
       outbox.rows(this.#id, [serviceId]),
     ]);
-    if (seen.contact.blocked) return failure(blockedError(serviceId));
+    const refused = refusalFor(serviceId, seen.contact, this.#context);
+    if (refused !== undefined) return refused;
     if (row instanceof SealcastError) return failure(row);
     const delivery = this.#check.deliveryOf(serviceId, seen, row);
     if (delivery !== undefined) return { kind: 'encrypted', delivery };

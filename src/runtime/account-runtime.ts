@@ -89,7 +89,7 @@ export class AccountRuntime {
   readonly seals: SealQueue;
   readonly certificates: SenderCertificateCache;
   readonly time: ServiceTime;
-  readonly locks = new RecipientLocks();
+  readonly locks: RecipientLocks;
   /** Names of broadcasts in log lines and metrics. */
   readonly publicIds: PublicIds;
   readonly certificateProblems = new Emitter<CertificateProblem>();
@@ -119,6 +119,7 @@ export class AccountRuntime {
     this.publicIds = publicIds;
     const { store, transport, trustRoots, includePhoneNumber, telemetry } = options;
     this.options = options;
+    this.locks = RecipientLocks.of(store);
     this.sealer = Sealer.on(engine);
     this.#account = account;
     this.time = new ServiceTime(transport, telemetry, options.clock);

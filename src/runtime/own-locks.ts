@@ -4,8 +4,8 @@ import type { RecipientLocks } from '../session/recipient-locks.js';
  * Names of the account's own locks; service ids name those of contacts.
  *
  * A task that needs several asks for all of them in one step. A task that holds locks asks for
- * further ones in this order alone: `service`; then contacts, one-time prekeys and `records`; then
- * `broadcasts`. A task that holds `preKeys` asks for none.
+ * further ones in this order alone: `service`; then contacts, lists, one-time prekeys and
+ * `records`; then `broadcasts`. A task that holds `preKeys` asks for none.
  */
 export const OWN_LOCKS = {
   /**
@@ -23,6 +23,11 @@ export const OWN_LOCKS = {
    * other lock, and may hold those of recipients.
    */
   broadcasts: 'broadcast records',
+  /**
+   * Beginning of the lock of a list, which its name follows. Held, together with the locks of the
+   * members that change, from the read of the list's records until their change is on disk.
+   */
+  list: 'list ',
   /** Held during prekey maintenance. */
   preKeys: 'own prekeys',
 } as const;

@@ -1,13 +1,32 @@
 import { SealcastError } from '../errors.js';
 
+/** Of each name that is held or waited for, when the last of those is done. */
+type Tails = Map<string, Promise<void>>;
+
+const tailsByStore = new WeakMap<object, Tails>();
+
 /**
  * One lock for each service id. A task that takes a step on a session of one of its devices, or
  * changes the contact's record, holds it until the commit.
  */
 export class RecipientLocks {
-  /** Of each service id that is held or waited for, when the last of those is done. */
-  readonly #tails = new Map<string, Promise<void>>();
+  readonly #tails: Tails;
   #closed = false;
+
+  constructor(tails: Tails = new Map()) {
+    this.#tails = tails;
+  }
+
+  /**
+   * Locks that exclude all others of the same store, whether an account is open on it or not.
+   *
+   * Each has an end of its own: the locks of an account are closed with it, those of a list stay.
+   */
+  static of(store: object): RecipientLocks {
+    let tails = tailsByStore.get(store);
+    if (tails === undefined) tailsByStore.set(store, (tails = new Map<string, Promise<void>>()));
+    return new RecipientLocks(tails);
+  }
 
   /**
    * Resolves, once all locks are held, with a function that releases them. All are queued for in

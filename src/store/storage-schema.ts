@@ -187,6 +187,7 @@ export const SCHEMA = {
                 profileKeySynced: { type: 'bool', id: 15 },
                 unanswered: { type: 'bool', id: 16 },
                 accessKey: { type: 'bytes', id: 17 },
+                leftLists: { rule: 'repeated', type: 'string', id: 18 },
               },
               nested: {
                 AccessMode: { values: { UNKNOWN: 0, ENABLED: 1, UNRESTRICTED: 2, DISABLED: 3 } },
@@ -205,6 +206,8 @@ export const SCHEMA = {
                 recipients: { type: 'double', id: 9 },
                 content: { type: 'bytes', id: 10 },
                 transcript: { type: 'Transcript', id: 11 },
+                list: { type: 'string', id: 20 },
+                isCountDue: { type: 'bool', id: 21 },
               },
               nested: {
                 Transcript: { values: { NONE: 0, DUE: 1, SENT: 2 } },
@@ -250,6 +253,32 @@ export const SCHEMA = {
                 message: { type: 'bytes', id: 4 },
                 identityKey: { type: 'bytes', id: 5 },
                 groupId: { type: 'bytes', id: 6 },
+              },
+            },
+            List: {
+              fields: {
+                createdAtMs: { type: 'double', id: 1 },
+                members: { type: 'double', id: 2 },
+                unregisteredLimit: { type: 'uint32', id: 3 },
+              },
+            },
+            Member: {
+              fields: {
+                joinedMs: { type: 'double', id: 1 },
+                tags: { rule: 'repeated', type: 'string', id: 2 },
+                fields: { rule: 'repeated', type: 'Field', id: 3 },
+              },
+              nested: {
+                Field: {
+                  fields: { name: { type: 'string', id: 1 }, value: { type: 'string', id: 2 } },
+                },
+              },
+            },
+            Suppression: { fields: { sinceMs: { type: 'double', id: 1 } } },
+            Absence: {
+              fields: {
+                broadcasts: { type: 'uint32', id: 1 },
+                timestamp: { type: 'double', id: 2 },
               },
             },
           },

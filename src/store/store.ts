@@ -2,8 +2,8 @@
  * Tables of a store, one for each kind of record.
  *
  * Keys are service ids (`contact`), addresses `serviceId.deviceId` (`session`, `senderKey` with a
- * distribution id behind it), numbers (prekeys), names; see storage.proto and tables/ for the
- * values.
+ * distribution id behind it), numbers (prekeys), names, and paths of these (`outbox`, `list`); see
+ * storage.proto and tables/ for the values.
  */
 export const TABLES = [
   'account',
@@ -17,6 +17,7 @@ export const TABLES = [
   'broadcast',
   'outbox',
   'inbox',
+  'list',
 ] as const;
 /** Name of a table. */
 export type TableName = (typeof TABLES)[number];

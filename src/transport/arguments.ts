@@ -6,6 +6,7 @@ import type {
   SealedSend,
   UnsealedMessage,
   UnsealedSend,
+  UsernameLookUp,
 } from './transport.js';
 import type { TransportListener } from './account-transport.js';
 
@@ -44,6 +45,32 @@ export function checkServiceId({ ServiceId }: Libsignal, value: string, field: s
     return ServiceId.parseFromServiceIdString(value);
   } catch {
     return refuse(field, 'a service id: a UUID, or PNI: and a UUID');
+  }
+}
+
+const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
+const ENTROPY_BYTES = 32;
+
+/** Subject of a look-up, as libsignal takes it. */
+export type CheckedUsername =
+  | { readonly hash: Uint8Array<ArrayBuffer> }
+  | { readonly uuid: string; readonly entropy: Uint8Array<ArrayBuffer> };
+
+export function checkUsernameLookUp(
+  { usernames }: Libsignal,
+  request: UsernameLookUp,
+): CheckedUsername {
+  const given = checkOptions(request, 'request');
+  if ('link' in given) {
+    const { uuid, entropy } = checkOptions(given.link, 'link');
+    if (typeof uuid !== 'string' || !UUID.test(uuid)) refuse('link.uuid', 'a UUID');
+    checkBytes(entropy, 'link.entropy', [ENTROPY_BYTES]);
+    return { uuid, entropy };
+  }
+  try {
+    return { hash: usernames.hash(given.username) };
+  } catch {
+    return refuse('username', 'a nickname, a point and two or more digits, as Signal has them');
   }
 }
 

@@ -1,6 +1,7 @@
 import { SYSTEM_CLOCK } from '../util/clock.js';
 import { AbortWatch } from '../util/abort-watch.js';
 import { SealcastError } from '../errors.js';
+import { parseServiceId } from '../util/addresses.js';
 import { refuse } from './arguments.js';
 import { CLIENT_TOO_OLD } from './mapping/http.js';
 import { refusedError } from './chat/connection-pool.js';
@@ -32,6 +33,8 @@ const isNumber: IsValid = (value) => typeof value === 'number' && !Number.isNaN(
 const isBytes: IsValid = (value) => value instanceof Uint8Array;
 const isPublicKey: IsValid = (value) =>
   value instanceof Uint8Array && value.length === PUBLIC_KEY_BYTES;
+const isAci: IsValid = (value) =>
+  value === parseServiceId(value) && !String(value).startsWith('PNI:');
 const isAnything: IsValid = () => true;
 const isDeviceId = integerIn(1, MAX_DEVICES);
 const isCount = integerIn(0, Number.MAX_SAFE_INTEGER);
@@ -98,6 +101,7 @@ const ANSWERS: Readonly<Record<string, Forms>> = {
     ...REFUSALS,
   },
   accountExists: { ok: { exists: isBoolean }, ...REFUSALS },
+  lookUpUsername: { ok: { aci: isAci }, ...REFUSALS },
   fetchSenderCertificate: { ok: { certificate: isBytes }, ...REFUSALS },
   getUploadForm: {
     ok: {

@@ -58,6 +58,20 @@ export interface UnsealedSend extends SendRequest {
   readonly messages: readonly UnsealedMessage[];
 }
 
+/** Username, with its discriminator, or the parts of a link to it. */
+export type UsernameLookUp =
+  | { readonly username: string }
+  | {
+      readonly link: {
+        readonly uuid: string;
+        /** 32 bytes: they decrypt the username. */
+        readonly entropy: Uint8Array<ArrayBuffer>;
+      };
+    };
+
+/** Answer to the question whose username it is; `not-found`: no account's, or an old link. */
+export type UsernameOutcome = { readonly status: 'ok'; readonly aci: string } | Refusal;
+
 /**
  * Answer of a service that does not do a request. Refusals are answers, not exceptions: a fan-out
  * meets each of them, and goes on.
@@ -249,6 +263,18 @@ export interface Transport extends AsyncDisposable {
   getUploadForm?(request: UploadRequest, options?: RequestOptions): Promise<UploadFormOutcome>;
   /** Where attachments are stored. Absent: none can be sent or downloaded. */
   readonly cdn?: CdnService | undefined;
+  /**
+   * Finds the account of a username, or of a `signal.me` link, unauthenticated.
+   *
+   * `GET /v1/accounts/username_hash/{hash}` and `/v1/accounts/username_link/{uuid}`. Optional: a
+   * list imports usernames and links by it.
+   *
+   * @throws SealcastError ERR_INVALID_ARGUMENT: no account can have the username.
+   * @example
+   * const answer = await transport.lookUpUsername?.({ username: 'ada.42' });
+   * if (answer?.status === 'ok') console.log(answer.aci);
+   */
+  lookUpUsername?(request: UsernameLookUp, options?: RequestOptions): Promise<UsernameOutcome>;
   /**
    * Has the listener hear of the service's time, at the moment that an answer with one comes: of
    * any request, and of any status. By it the account's clock is corrected. Optional: without it

@@ -189,6 +189,7 @@ describe('how a delivery ends', () => {
     [{ state: 'done', status: 'unregistered' }, true],
     [{ state: 'done', status: 'failed', errorCode: 'ERR_SERVICE_REJECTED' }, true],
     [{ state: 'done', status: 'failed', errorCode: 'ERR_RECIPIENT_BLOCKED' }, false],
+    [{ state: 'done', status: 'failed', errorCode: 'ERR_RECIPIENT_UNSUBSCRIBED' }, false],
     [{ state: 'done', status: 'failed', errorCode: 'ERR_RECIPIENT_INVALID' }, false],
   ] as const)('%j: the recipient may have the message: %s', (row, may) => {
     expect(mayHaveArrived(row)).toBe(may);

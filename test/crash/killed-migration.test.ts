@@ -42,7 +42,7 @@ describe.each(KINDS)(
         expect(signal).toBe('SIGKILL');
         expect(await onDisk(path)).toEqual(before);
         await (await openStore(options)).close();
-        expect(await onDisk(path)).toMatchObject({ schema: 3 });
+        expect(await onDisk(path)).toMatchObject({ schema: 4 });
       },
     );
   },

@@ -184,6 +184,7 @@ describe('an encrypted store of schema 1, which kept its keys as they are', () =
     broadcast: ['news 2026-11', 'a/b.c'],
     outbox: ids.flatMap((id) => [`news 2026-11/${id}`, `a/b.c/${id}`]),
     inbox: ['m/00000000000001/000000', 'm/00000000000001/000001', 'r/00000000000002/000000'],
+    list: [],
   };
   const tables = Object.entries(contents) as [TableName, readonly string[]][];
 

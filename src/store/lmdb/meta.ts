@@ -11,9 +11,10 @@ import { isRunning, ownIdentity, type ProcessIdentity } from './process-identity
  *
  * It is raised when entries change in a way that older versions of sealcast would misread. 2: an
  * encrypted store hashes its keys (a store without encryption went from 1 to 3). 3: a broadcast's
- * record has a Content.
+ * record has a Content. 4: a contact's record names the lists that they left, without which a
+ * broadcast to one of these would go to them.
  */
-export const SCHEMA_VERSION = 3;
+export const SCHEMA_VERSION = 4;
 export const HEARTBEAT_INTERVAL_MS = 5_000;
 /**
  * Silence of the heartbeat after which a writer that cannot be looked at is dead.

@@ -37,6 +37,10 @@ export interface BroadcastRecord {
   readonly recipients?: number;
   /** Absent: `none`. */
   readonly transcript?: TranscriptState;
+  /** Name of the list that its recipients come from; absent: they come from the caller. */
+  readonly list?: string;
+  /** Whether the list has not counted yet who is gone; only where there is a list. */
+  readonly isCountDue?: boolean;
 }
 
 const BROADCAST = new RecordType('Broadcast');
@@ -58,6 +62,7 @@ export function decodeBroadcast(bytes: Uint8Array): BroadcastRecord {
   const maxPerSecond = wire['maxPerSecond'] as number;
   const recipients = wire['recipients'] as number;
   const transcript = TRANSCRIPTS.nameOf(wire['transcript']);
+  const list = wire['list'] as string;
   return {
     state: STATES.nameOf(wire['state']),
     content:
@@ -70,6 +75,8 @@ export function decodeBroadcast(bytes: Uint8Array): BroadcastRecord {
     ...(maxPerSecond > 0 && { maxPerSecond }),
     ...(recipients > 0 && { recipients }),
     ...(transcript !== 'none' && { transcript }),
+    ...(list !== '' && { list }),
+    ...(wire['isCountDue'] === true && { isCountDue: true }),
   };
 }
 

@@ -48,6 +48,8 @@ export interface ContactRecord {
   readonly profileKeySynced?: boolean;
   /** Whether their own messages alone made them known; see `access/unanswered.ts`. */
   readonly unanswered?: boolean;
+  /** Names of the lists that they left; absent: none. See `store/tables/lists.ts`. */
+  readonly leftLists?: readonly string[];
 }
 export const NEW_CONTACT: ContactRecord = {
   ...NEW_ACCESS,
@@ -94,6 +96,7 @@ export function decodeContact(bytes: Uint8Array): ContactRecord {
   const accessKey = nonEmpty(wire['accessKey']);
   const identityKey = nonEmpty(wire['identityKey']);
   const pendingIdentityKey = nonEmpty(wire['pendingIdentityKey']);
+  const leftLists = wire['leftLists'] as string[];
   assertWhole(profileKey === undefined || profileKey.length === PROFILE_KEY_BYTES, 'Contact');
   assertWhole(accessKey === undefined || accessKey.length === ACCESS_KEY_BYTES, 'Contact');
   for (const key of [identityKey, pendingIdentityKey])
@@ -120,6 +123,7 @@ export function decodeContact(bytes: Uint8Array): ContactRecord {
     ...(wire['blockedByPrimary'] === true && { blockedByPrimary: true }),
     ...(wire['profileKeySynced'] === true && { profileKeySynced: true }),
     ...(wire['unanswered'] === true && { unanswered: true }),
+    ...(leftLists.length > 0 && { leftLists }),
   };
 }
 

@@ -9,6 +9,8 @@ import {
   checkSend,
   checkServiceId,
   checkTypes,
+  checkUsernameLookUp,
+  type CheckedUsername,
   refuse,
 } from '../arguments.js';
 import {
@@ -50,6 +52,8 @@ import type {
   UnsealedSend,
   UploadFormOutcome,
   UploadRequest,
+  UsernameLookUp,
+  UsernameOutcome,
 } from '../transport.js';
 import type {
   AccountAttributes,
@@ -241,6 +245,19 @@ export class ChatTransport implements AccountTransport {
     }));
   }
 
+  async lookUpUsername(
+    request: UsernameLookUp,
+    options?: RequestOptions,
+  ): Promise<UsernameOutcome> {
+    const wanted = checkUsernameLookUp(this.#libsignal, request);
+    return this.#requests.call(
+      this.#unauthenticated,
+      options,
+      (connection, abortSignal): Promise<UsernameOutcome> =>
+        accountOfUsername(connection, wanted, abortSignal),
+    );
+  }
+
   async fetchSenderCertificate(
     { includePhoneNumber }: { readonly includePhoneNumber: boolean },
     options?: RequestOptions,
@@ -396,4 +413,23 @@ export class ChatTransport implements AccountTransport {
   ): Promise<T | Refusal> {
     return this.#requests.fetch(this.#account, options, { verb: 'GET', path }, read);
   }
+}
+
+/** Whose username it is; a link is first one for the username that its owner has now. */
+async function accountOfUsername(
+  connection: UnauthenticatedConnection,
+  wanted: CheckedUsername,
+  abortSignal: AbortSignal,
+): Promise<UsernameOutcome> {
+  if (connection.lookUpUsernameHash === undefined || connection.lookUpUsernameLink === undefined)
+    return { status: 'rejected', httpStatus: 0, cause: new Error('the connection looks up none') };
+  let hash: Uint8Array<ArrayBuffer>;
+  if ('hash' in wanted) ({ hash } = wanted);
+  else {
+    const found = await connection.lookUpUsernameLink(wanted, { abortSignal });
+    if (found === null) return { status: 'not-found' };
+    ({ hash } = found);
+  }
+  const aci = await connection.lookUpUsernameHash({ hash }, { abortSignal });
+  return aci === null ? { status: 'not-found' } : { status: 'ok', aci: aci.getServiceIdString() };
 }

@@ -6,6 +6,7 @@ import type {
   UnauthKeysService,
   UnauthMessagesService,
   UnauthProfilesService,
+  UnauthUsernamesService,
 } from '@signalapp/libsignal-client/dist/net.js';
 import { checkUsername } from '../arguments.js';
 import type { MessageAck } from '../account-transport.js';
@@ -25,7 +26,9 @@ export type AuthenticatedConnection = Pick<AuthenticatedChatConnection, 'fetch' 
 export type UnauthenticatedConnection = Pick<
   UnauthenticatedChatConnection & UnauthKeysService & UnauthMessagesService & UnauthProfilesService,
   'sendMessage' | 'getPreKeys' | 'accountExists' | 'fetch' | 'disconnect'
->;
+> &
+  // Connections of another making need not look up usernames.
+  Partial<UnauthUsernamesService>;
 
 /** Events of a connection. */
 export interface ConnectionListener {

@@ -6,9 +6,10 @@ import { CLIENT_TOO_OLD, mismatchedDevices, refusalOfAnswer } from './http.js';
 import type { Refusal } from '../transport.js';
 
 /**
- * Parts of libsignal that this room uses: how it reads service ids, and the codes of its errors.
+ * Parts of libsignal that this room uses: how it reads service ids, the hashes of usernames, and
+ * the codes of its errors.
  */
-export type Libsignal = Pick<typeof Module, 'ErrorCode' | 'ServiceId'>;
+export type Libsignal = Pick<typeof Module, 'ErrorCode' | 'ServiceId' | 'usernames'>;
 export type ServiceId = Module.ServiceId;
 
 /**
