@@ -1,10 +1,4 @@
-import { MAX_BODY_BYTES, type Account } from 'sealcast';
-
-/** The list of subscribers. A change is on the disk when it resolves. */
-export interface SubscriberList extends Iterable<string> {
-  add(serviceId: string): Promise<void>;
-  delete(serviceId: string): Promise<void>;
-}
+import { MAX_BODY_BYTES, subscriptions, type Account, type SubscriberList } from 'sealcast';
 
 /**
  * A newsletter: HELLO subscribes, STOP unsubscribes, and an editor's text goes to all subscribers.
@@ -15,40 +9,28 @@ export interface SubscriberList extends Iterable<string> {
  */
 export async function serveNewsletter(
   { broadcaster, receiver }: Account,
-  subscribers: SubscriberList,
+  list: SubscriberList,
   editors: ReadonlySet<string>,
 ): Promise<void> {
   await broadcaster.resume();
-  for await (const { sender, timestamp, content } of receiver) {
+  for await (const message of subscriptions({ list, receiver, broadcaster })) {
+    const { sender, timestamp, content } = message;
     const { body = '', truncated = false, groupV2 } = content.dataMessage ?? {};
     // A sender may write what no message can be sent with: NUL, and halves of a surrogate pair.
     const text = body.replaceAll('\0', '').toWellFormed().trim();
-    if (text === '' || groupV2 !== undefined) continue;
+    if (text === '' || groupV2 !== undefined || !editors.has(sender)) continue;
 
     // A crash may give a message out again: under the same id, the same broadcast goes on and sends
     // nothing twice. The text is in the id, as a sender may give two messages one timestamp. The id
     // is a keyed hash, so that the store's keys do not tell who wrote.
-    const send = async (message: string, recipients: readonly string[]): Promise<void> => {
-      const id = broadcaster.publicId(`${sender}:${timestamp}:${message}`);
-      const run = broadcaster.broadcast({ body: message }, recipients, { id });
-      for await (const { recipient, status, error } of run) {
-        if (status === 'unregistered') await subscribers.delete(recipient);
-        if (status === 'failed')
-          console.warn(`send: a recipient failed with ${error?.code ?? 'no code'}`);
-      }
-    };
-
-    if (text.toUpperCase() === 'HELLO') {
-      await subscribers.add(sender);
-      await send('You are subscribed. Send STOP to leave.', [sender]);
-    } else if (text.toUpperCase() === 'STOP') {
-      await subscribers.delete(sender);
-      await send('You are no longer subscribed.', [sender]);
-    } else if (editors.has(sender)) {
-      const isTooLong = truncated || Buffer.byteLength(text) > MAX_BODY_BYTES;
-      if (isTooLong)
-        await send(`Not sent: an issue has at most ${MAX_BODY_BYTES} bytes.`, [sender]);
-      else await send(text, [...subscribers]);
-    }
+    const id = broadcaster.publicId(`${sender}:${timestamp}:${text}`);
+    const isTooLong = truncated || Buffer.byteLength(text) > MAX_BODY_BYTES;
+    const refusal = `Not sent: an issue has at most ${MAX_BODY_BYTES} bytes.`;
+    const run = isTooLong
+      ? broadcaster.broadcast({ body: refusal }, [sender], { id })
+      : broadcaster.broadcast({ body: text }, list, { id });
+    for await (const { status, error } of run)
+      if (status === 'failed')
+        console.warn(`send: a recipient failed with ${error?.code ?? 'no code'}`);
   }
 }

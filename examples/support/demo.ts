@@ -1,7 +1,7 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { openAccount, openStore, type Account } from 'sealcast';
+import { openAccount, openStore, type Account, type Store } from 'sealcast';
 import { MockService } from '../../test/mock-service/mock-service.js';
 import { accountInputOf, connectTo } from './mock-account.js';
 
@@ -9,18 +9,19 @@ import { accountInputOf, connectTo } from './mock-account.js';
 export class Demo implements AsyncDisposable {
   readonly service: MockService;
   readonly account: Account;
+  readonly store: Store;
   /** A temporary folder, removed in the end. */
   readonly directory: string;
   readonly #dispose: () => Promise<void>;
 
   private constructor(
-    service: MockService,
-    account: Account,
-    directory: string,
+    parts: Pick<Demo, 'service' | 'account' | 'store' | 'directory'>,
     dispose: () => Promise<void>,
   ) {
+    const { service, account, store, directory } = parts;
     this.service = service;
     this.account = account;
+    this.store = store;
     this.directory = directory;
     this.#dispose = dispose;
   }
@@ -55,7 +56,7 @@ export class Demo implements AsyncDisposable {
       cleanups.push(() => account.close());
       // Others can write to us once the service has our prekeys.
       await account.maintainPreKeys();
-      return new Demo(service, account, directory, dispose);
+      return new Demo({ service, account, store, directory }, dispose);
     } catch (error) {
       await dispose();
       throw error;

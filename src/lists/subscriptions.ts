@@ -64,8 +64,8 @@ const ANSWER_NAMES = ['joined', 'left'] as const satisfies readonly (keyof Langu
  * A message is a word where the whole of it is one, whatever the case, width, accents and
  * punctuation around it: `Stop!` leaves, "stop the bus" is handed out. HELLO, JOIN and the like add
  * the sender, also one who left before; STOP, UNSUBSCRIBE and the like remove them with the reason
- * `stop`: see {@link SubscriberList}. Each word is answered. Messages of groups and of other devices of the account are
- * handed out.
+ * `stop`: see {@link SubscriberList}. Each word is answered. Messages of groups and of other
+ * devices of the account are handed out.
  *
  * A word is dealt with when its change and its answer are in the store. After a crash in between
  * the message comes again, and is answered once. `broadcaster.resume()` sends answers that a close
@@ -134,8 +134,8 @@ class Subscriptions {
     else await this.#list.remove(sender, { reason: 'stop' });
     const body = this.#answers?.to(found);
     if (body === undefined) return;
-    // Keyed, so that the store's keys do not tell who wrote; the same one after a crash. The text is
-    // in it, as it may be another one by then.
+    // Keyed, so that the store's keys do not tell who wrote; the same one after a crash. The text
+    // is in it, as it may be another one by then.
     const id = this.#broadcaster.publicId(`list ${this.#list.name} ${sender} ${timestamp} ${body}`);
     // A sender may give two messages one timestamp: the answer to the first is enough.
     if (this.#underWay.has(id)) return;

@@ -1,11 +1,11 @@
 import { join } from 'node:path';
-import { deriveAccessKey, type ReceivedMessage } from 'sealcast';
+import { deriveAccessKey, openList, SUBSCRIPTION_ANSWERS, type ReceivedMessage } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { CaseFile } from '../../examples/hotline/case-file.js';
 import { serveHotline } from '../../examples/hotline/hotline.js';
 import { serveNewsletter } from '../../examples/newsletter/newsletter.js';
-import { SubscriberFile } from '../../examples/newsletter/subscriber-file.js';
 import { MockService, type Decryption, type LoggedRequest } from '../mock-service/mock-service.js';
+import { itemsOf } from '../lists/list-scene.js';
 import { NetworkAccount } from '../harness/network-account.js';
 import { take } from '../harness/receivers.js';
 import { temporaryDirectory } from '../harness/store-files.js';
@@ -123,17 +123,15 @@ describe('the newsletter', () => {
   test('subscribes by HELLO, unsubscribes by STOP, and sends an editor’s text to all, after a restart too', async () => {
     const [editor, ...people] = [nth(0), nth(1), nth(2), nth(3)];
     const editors = new Set([editor]);
-    const listPath = join(directory.path, 'subscribers.json');
-    const list = await SubscriberFile.open(listPath);
+    const { joined = '', left = '' } = SUBSCRIPTION_ANSWERS['en'] ?? {};
+    const list = await openList(opened.store, 'news');
     const serving = serveNewsletter(opened.account, list, editors);
 
     for (const person of people) await service.subscriberSends(person, 'HELLO');
-    await service.waitForDecrypted('You are subscribed. Send STOP to leave.', {
-      subscribers: people,
-    });
+    await service.waitForDecrypted(joined, { subscribers: people });
     await service.subscriberSends(nth(3), 'STOP');
-    await service.waitForDecrypted('You are no longer subscribed.', { subscribers: [nth(3)] });
-    expect([...list]).toEqual([nth(1), nth(2)]);
+    await service.waitForDecrypted(left, { subscribers: [nth(3)] });
+    expect((await itemsOf(list)).toSorted()).toEqual([nth(1), nth(2)].toSorted());
     await service.subscriberSends(nth(3), 'What do I miss?');
 
     // What is in hand is finished, and nothing more taken.
@@ -143,7 +141,7 @@ describe('the newsletter', () => {
     opened = await NetworkAccount.open(service, directory.path);
     const servingAgain = serveNewsletter(
       opened.account,
-      await SubscriberFile.open(listPath),
+      await openList(opened.store, 'news'),
       editors,
     );
     await service.subscriberSends(editor, 'The bridge is closed.');

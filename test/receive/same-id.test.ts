@@ -1,7 +1,7 @@
-import type { Account, Broadcaster, BroadcastRun } from 'sealcast';
+import { openList, type Account, type Broadcaster, type BroadcastRun } from 'sealcast';
 import { decodeBroadcast } from '#dist/src/store/tables/broadcasts.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { serveNewsletter, type SubscriberList } from '../../examples/newsletter/newsletter.js';
+import { serveNewsletter } from '../../examples/newsletter/newsletter.js';
 import { manyTurns, neverHangs, untilTrue } from '../harness/await-condition.js';
 import { SleeplessClock } from '../fakes/manual-clock.js';
 import { acis, failTest } from '../harness/broadcasters.js';
@@ -121,12 +121,8 @@ describe('the same id again, while who asked for the message is sent it again', 
 it('the newsletter goes on with a message that it is given again during a resend', async () => {
   const { service } = scene;
   const [admin, subscriber] = [first(), subscribers[1] ?? failTest('subscriber')];
-  const serviceIds = new Set([admin.aci, subscriber.aci]);
-  const list: SubscriberList = {
-    add: (serviceId) => Promise.resolve(void serviceIds.add(serviceId)),
-    delete: (serviceId) => Promise.resolve(void serviceIds.delete(serviceId)),
-    [Symbol.iterator]: () => serviceIds.values(),
-  };
+  const list = await openList(scene.store, 'news');
+  for (const { aci } of [admin, subscriber]) await list.add(aci);
   const { receiver } = scene;
   // A crash after the broadcast, and before the message is dealt with: the loop is given it twice.
   let send = 0;
@@ -160,11 +156,8 @@ it('the newsletter goes on with a message that it is given again during a resend
 it('the newsletter sends two texts that their editor gave one timestamp', async () => {
   const { service, receiver } = scene;
   const [editor, subscriber] = [first(), subscribers[1] ?? failTest('subscriber')];
-  const list: SubscriberList = {
-    add: () => Promise.resolve(),
-    delete: () => Promise.resolve(),
-    [Symbol.iterator]: () => [subscriber.aci].values(),
-  };
+  const list = await openList(scene.store, 'news');
+  await list.add(subscriber.aci);
   const serving = serveNewsletter(
     { broadcaster, receiver } as unknown as Account,
     list,
