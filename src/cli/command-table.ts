@@ -112,17 +112,37 @@ const TABLE = [
     options: [JSON_LINES],
   },
   {
+    name: 'list',
+    operands: ['[ACTION]', '[NAME]', '[MEMBER|FILE]'],
+    summary: 'shows the lists of subscribers in the store, or changes one of them',
+    details: [
+      '"list" alone shows the lists. "list show NAME" shows its members, "list add NAME ACI" and "list remove NAME ACI" change it, "list import NAME FILE" reads CSV (- for standard input), and "list export NAME" writes CSV.',
+      'The first row of a CSV file names its columns: "recipient", an ACI, a username or a signal.me link; "tags", with semicolons between them; and personal fields. A phone number is refused: the service gives only a PNI for it, and nothing can be sealed to that. Usernames and links need --look-up, and with it the connection of the account.',
+      'A person who left by their own word stays away, unless --resubscribe is given.',
+    ],
+    options: [
+      { name: 'tag', value: 'TAG', summary: 'members with TAG; add and import: give it to them' },
+      { name: 'stop', summary: 'remove: they said so, and no import adds them' },
+      { name: 'resubscribe', summary: 'add, import: also people who left by their own word' },
+      { name: 'look-up', summary: 'import: look up usernames and links at the service' },
+      JSON_LINES,
+    ],
+    examples: ['sealcast list import news members.csv', 'sealcast list show news --tag ferry'],
+  },
+  {
     name: 'broadcast',
     operands: ['[FILE]'],
     summary: 'sends the text in FILE, or on standard input, to many recipients',
     details: [
-      'The text comes from FILE, or from standard input where FILE is absent or "-". It is in no argument, because other users of the machine can read these. Recipients are the lines of a file, each a service id; empty lines and lines that begin with # are skipped. A phone number is refused: nothing can be sealed to it.',
-      'The same id again resumes a broadcast, and each recipient gets one message. Without --id it is derived from recipients, text and day, so that a job that runs twice in a day sends once.',
+      'The text comes from FILE, or from standard input where FILE is absent or "-". It is in no argument, because other users of the machine can read these. Recipients are the members of a list of the store, or the lines of a file, each a service id; empty lines and lines that begin with # are skipped. A phone number is refused: nothing can be sealed to it.',
+      'The same id again resumes a broadcast, and each recipient gets one message. Without --id it is derived from recipients (or the name of the list), text and day, so that a job that runs twice in a day sends once.',
       'A linked device tells the phone of the broadcast when it has ended: one note to self, with the text and the counts. A primary device tells no other device, unless --transcripts summary is given. Both --transcripts and --max-per-second are kept with the broadcast, and "resume" follows them.',
       'Above 50 recipients the command asks first, or refuses where no person can be asked, unless --yes is given. The first Ctrl-C stops the broadcast so that "resume" finishes it; the second one ends the command at once, and nothing is lost either.',
     ],
     options: [
       { name: 'to', value: 'FILE', summary: 'file of recipients, one service id a line' },
+      { name: 'list', value: 'NAME', summary: 'list of the store, in place of a file' },
+      { name: 'tag', value: 'TAG', summary: 'members of the list with TAG alone' },
       { name: 'id', value: 'ID', summary: 'id of the broadcast: letters, digits and _.:-' },
       {
         name: 'max-per-second',

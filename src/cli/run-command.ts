@@ -37,6 +37,7 @@ const LOADERS: Readonly<Record<CommandName, () => Promise<Command>>> = {
   unlink: async () => (await import('./commands/account.js')).unlink,
   challenge: async () => (await import('./commands/account.js')).challenge,
   contacts: async () => (await import('./commands/account.js')).contacts,
+  list: async () => (await import('./commands/list.js')).list,
   broadcast: async () => (await import('./commands/broadcast.js')).broadcast,
   status: async () => (await import('./commands/status.js')).status,
   resume: async () => (await import('./commands/resume.js')).resume,

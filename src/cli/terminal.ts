@@ -69,9 +69,14 @@ export class Terminal {
   }
 
   /** Writes a line of data to standard output. Resolves when the next one may follow. */
-  async data(line: string): Promise<void> {
+  data(line: string): Promise<void> {
+    return this.text(`${line}\n`);
+  }
+
+  /** Writes a part of a text to standard output. Resolves when the next one may follow. */
+  async text(part: string): Promise<void> {
     if (this.#isCut) return;
-    if (this.#stdout.write(`${line}\n`)) return;
+    if (this.#stdout.write(part)) return;
     await Promise.race([once(this.#stdout, 'drain'), once(this.#stdout, 'close')]).catch(
       () => undefined,
     );

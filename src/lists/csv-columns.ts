@@ -12,7 +12,16 @@ export const TAG_SEPARATOR = ';';
 /** Names of the column with the recipient in files of other programs, in lower case. */
 const RECIPIENT_NAMES: ReadonlySet<string> = new Set([
   RECIPIENT_COLUMN,
-  ...['serviceid', 'service_id', 'aci', 'uuid', 'username', 'link', 'phone', 'number'],
+  ...[
+    'serviceId'.toLowerCase(),
+    'service_id',
+    'aci',
+    'uuid',
+    'username',
+    'link',
+    'phone',
+    'number',
+  ],
 ]);
 
 /** Columns of a file. */

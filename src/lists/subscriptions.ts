@@ -1,3 +1,4 @@
+import { SealcastError } from '../errors.js';
 import type { Broadcaster } from '../broadcast/broadcaster.js';
 import type { BroadcastRun } from '../broadcast/run.js';
 import { MAX_BODY_BYTES } from '../content/limits.js';
@@ -92,8 +93,8 @@ class Subscriptions {
   readonly #words: WordTable;
   readonly #answers: Answers | undefined;
   readonly #clock: Pick<Clock, 'sleep'>;
-  /** Answers that are in the outbox, and have not ended, by their ids. */
-  readonly #underWay = new Map<string, Promise<void>>();
+  /** Answers that are in the outbox, and have not ended. */
+  readonly #underWay = new Set<Promise<void>>();
 
   constructor(options: SubscriptionsOptions, clock: Pick<Clock, 'sleep'> = SYSTEM_CLOCK) {
     const given = checkOptions(options, NAMES);
@@ -137,10 +138,27 @@ class Subscriptions {
     // Keyed, so that the store's keys do not tell who wrote; the same one after a crash. The text
     // is in it, as it may be another one by then.
     const id = this.#broadcaster.publicId(`list ${this.#list.name} ${sender} ${timestamp} ${body}`);
-    // A sender may give two messages one timestamp: the answer to the first is enough.
-    if (this.#underWay.has(id)) return;
-    const run = this.#broadcaster.broadcast({ body }, [sender], { id, transcripts: 'none' });
-    await this.#untilStored(run);
+    const run = this.#answer(id, sender, body);
+    if (run !== undefined) await this.#untilStored(run);
+  }
+
+  /**
+   * Begins to send an answer.
+   *
+   * @returns undefined where it is being sent already: by `resume()`, or to a message of the same
+   *   sender and timestamp.
+   */
+  #answer(id: string, recipient: string, body: string): BroadcastRun | undefined {
+    try {
+      return this.#broadcaster.broadcast({ body }, [recipient], { id, transcripts: 'none' });
+    } catch (error) {
+      const isUnderWay =
+        error instanceof SealcastError &&
+        error.code === 'ERR_INVALID_ARGUMENT' &&
+        error.field === 'id';
+      if (isUnderWay) return undefined;
+      throw error;
+    }
   }
 
   /**
@@ -159,11 +177,9 @@ class Subscriptions {
       await Promise.race([ended, this.#clock.sleep(LOOK_MS)]);
     // It ended before it was in the store: the message has to come again.
     if (!isStored()) throw end.error;
-    this.#underWay.set(
-      run.id,
-      ended.finally(() => this.#underWay.delete(run.id)),
-    );
-    if (this.#underWay.size >= MAX_ANSWERS) await Promise.race(this.#underWay.values());
+    const tracked = ended.finally(() => this.#underWay.delete(tracked));
+    this.#underWay.add(tracked);
+    if (this.#underWay.size >= MAX_ANSWERS) await Promise.race(this.#underWay);
   }
 }
 

@@ -26,7 +26,7 @@ const MAX_WORDS = 256;
 /** Longest word, and longest message that may be one, UTF-16 units. */
 const MAX_WORD_LENGTH = 64;
 
-/** Letters that are one to a person who types: Arabic and Persian forms, dotted and dotless i. */
+/** Letters that are one to a person who types: Arabic and Persian forms, i with and without dot. */
 const SAME_LETTERS: Readonly<Record<string, string>> = {
   ي: 'ی',
   ى: 'ی',
@@ -38,6 +38,8 @@ const SAME_LETTERS: Readonly<Record<string, string>> = {
   '’': "'",
   ʼ: "'",
 };
+
+const SAME_LETTER = new RegExp(`[${Object.keys(SAME_LETTERS).join('')}]`, 'gu');
 
 /**
  * Form of a text in which words are compared: without case, width, accents, invisible characters,
@@ -53,7 +55,7 @@ export function normalizedWord(text: string): string {
     .toLowerCase()
     .normalize('NFKD')
     .replace(/[\p{M}\p{Cf}\u0640]/gu, '')
-    .replace(/[يىكةıёß’ʼ]/g, (letter) => SAME_LETTERS[letter] ?? letter)
+    .replace(SAME_LETTER, (letter) => SAME_LETTERS[letter] ?? letter)
     .replace(/^[\p{P}\p{S}\s]+|[\p{P}\p{S}\s]+$/gu, '')
     .replace(/\s+/g, ' ');
 }

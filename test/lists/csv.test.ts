@@ -185,7 +185,7 @@ describe('an import', () => {
 
   test('passes on that the source broke off', async () => {
     async function* broken(): AsyncGenerator<string> {
-      yield `recipient\n${ada}\n`;
+      yield await Promise.resolve(`recipient\n${ada}\n`);
       throw new Error('disk');
     }
     await expect(itemsOf(list.importCsv(broken()))).rejects.toMatchObject({

@@ -29,7 +29,7 @@ const message = (sender: string, body: string, rest: object = {}): ReceivedMessa
   sealed: true,
   timestamp: (clock += 1),
   serverTimestamp: clock,
-  content: { dataMessage: { body } } as ReceivedMessage['content'],
+  content: { dataMessage: { body } },
   contentBytes: new Uint8Array(),
   envelopeType: 'whisper',
   ...rest,
@@ -45,7 +45,7 @@ function serve(
     subscriptions({ list, receiver: { [Symbol.asyncIterator]: feed }, broadcaster, ...options }),
   );
   async function* feed(): AsyncGenerator<ReceivedMessage> {
-    yield* messages;
+    yield* await Promise.resolve(messages);
   }
 }
 

@@ -89,6 +89,19 @@ const EXPECTED: Readonly<Record<string, Expectation>> = {
       await service.subscriberSends(firstSubscriber(), 'That is all.');
     },
   },
+  'docs/guide/lists.md: Lists': { prints: /^open\n2 1\n2 1\n$/ },
+  'docs/guide/lists.md: STOP': {
+    prints: /^open\nserving\n(.*\n)*That is all\. 0\n$/,
+    meanwhile: async (running) => {
+      await running.printed('serving');
+      for (const text of ['HELLO', 'Stop!', 'That is all.'])
+        await service.subscriberSends(firstSubscriber(), text);
+    },
+  },
+  'docs/guide/lists.md: CSV': {
+    prints:
+      /^open\n2 (added|updated) undefined\n3 failed ERR_RECIPIENT_INVALID\nrecipient,tags,name\n$/,
+  },
   'docs/errors.md: Errors': { prints: new RegExp(`^open\n${SUBSCRIBERS}\n$`) },
   'docs/guide/accounts.md: Accounts': { prints: /^open\n16\n$/ },
   'docs/guide/accounts.md: Identity changes': { prints: /^open\n$/ },

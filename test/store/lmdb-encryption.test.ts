@@ -186,7 +186,10 @@ describe('an encrypted store of schema 1, which kept its keys as they are', () =
     inbox: ['m/00000000000001/000000', 'm/00000000000001/000001', 'r/00000000000002/000000'],
     list: [],
   };
-  const tables = Object.entries(contents) as [TableName, readonly string[]][];
+  // Schema 1 had no lists.
+  const tables = (Object.entries(contents) as [TableName, readonly string[]][]).filter(
+    ([table]) => table !== 'list',
+  );
 
   function valueOf(table: TableName, key: string): Uint8Array {
     const hash = sha256(`${table} ${key}`);

@@ -113,12 +113,12 @@ describe('opening', () => {
   test('refuses a store of a newer schema, with both numbers, and leaves it as it is', async () => {
     await (await open()).close();
     await withRawStore(path, (raw) =>
-      raw.writeMeta('layout', { ...raw.readMeta('layout'), schema: 4 }, 0),
+      raw.writeMeta('layout', { ...raw.readMeta('layout'), schema: 5 }, 0),
     );
     const before = dataFile();
     const error = await refusal(openStore({ path }));
     expect(error).toMatchObject({ code: 'ERR_STORE_VERSION' });
-    expect(error.message).toMatch(/schema 4;.* 3$/);
+    expect(error.message).toMatch(/schema 5;.* 4$/);
     expect(dataFile().equals(before)).toBe(true);
   });
 

@@ -34,7 +34,7 @@ describe.each(KINDS)('migration of a store of version 0.1 (%s)', (kind) => {
     const before = await withRawStore(path, (raw) => TABLES.map((table) => entriesIn(raw, table)));
     await (await openStore(options)).close();
     await withRawStore(path, (raw) => {
-      expect(raw.readMeta('layout').schema).toBe(3);
+      expect(raw.readMeta('layout').schema).toBe(4);
       for (const table of unmigrated)
         expect(entriesIn(raw, table)).toEqual(before[TABLES.indexOf(table)]);
       const kept = entriesIn(raw, 'broadcast');

@@ -108,7 +108,10 @@ describe.each(KINDS)('a store that version 0.1 wrote (%s)', (kind) => {
       found[key] = decode(value);
       if (encode !== undefined) expect(encode(found[key])).toEqual(value);
     }
-    expect(found).toEqual(table === 'broadcast' ? broadcastsOf01() : STORE_0_1.tables[table]);
+    // Version 0.1 had no lists.
+    const rows01 =
+      table === 'broadcast' ? broadcastsOf01() : table === 'list' ? {} : STORE_0_1.tables[table];
+    expect(found).toEqual(rows01);
   });
 
   test('sends the rest of a broadcast that was cut off', async () => {

@@ -58,11 +58,14 @@ describe('CSV is read', () => {
         ['1\r\n"', '2'],
         ['3', '4'],
       ]);
-    expect(cellsOf(...text)).toHaveLength(3);
+    expect(cellsOf(...text.split(''))).toHaveLength(3);
   });
 
   test('as it was written, whatever is in the cells', () => {
-    const cell = fc.string({ unit: fc.constantFrom(...'a",;\t\r\n \uFEFF=ä'), maxLength: 8 });
+    const cell = fc.string({
+      unit: fc.constantFrom(...['a', '"', ',', ';', '\t', '\r', '\n', ' ', '\uFEFF', '=', 'ä']),
+      maxLength: 8,
+    });
     fc.assert(
       fc.property(
         fc.array(fc.array(cell, { minLength: 2, maxLength: 4 }), { minLength: 1, maxLength: 6 }),

@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readFileSync } from 'node:fs';
-import type { Transcripts } from '../../broadcast/options.js';
+import type { ListRecipients, Transcripts } from '../../broadcast/options.js';
+import { openList } from '../../lists/open-list.js';
+import type { SegmentOptions, SubscriberList } from '../../lists/subscriber-list.js';
+import type { Store } from '../../store/store.js';
 import { MAX_BODY_BYTES } from '../../content/limits.js';
 import { isBroadcastId } from '../../broadcast/options.js';
-import type { CommandContext } from '../context.js';
+import type { CommandContext, CommandLine } from '../context.js';
+import { assertList } from './list.js';
 import { type ExitCode, refuseUsage } from '../exit-codes.js';
 import { count, plural } from '../text.js';
 import { RecipientFile, type RecipientFacts } from '../recipient-file.js';
@@ -18,20 +22,29 @@ const MAX_CATCH_UP_MS = 15_000;
 /** `sealcast broadcast` */
 export async function broadcast(context: CommandContext): Promise<ExitCode> {
   const { line, terminal, clock } = context;
-  const to = line.text('to') ?? refuseUsage('broadcast needs --to FILE, the recipients');
+  const source = sourceOf(line);
   const id = line.text('id');
   if (id !== undefined && !isBroadcastId(id))
     refuseUsage('--id must be 1 to 128 letters, digits and _.:-');
   const maxPerSecond = line.integer('max-per-second', 1, MAX_PER_SECOND);
   const transcripts = transcriptsOf(line.text('transcripts'));
   const dryRun = line.has('dry-run');
-  const file = new RecipientFile(to);
-  const facts = await file.check();
+  // A fault of a file is found before the text is read, and no store is open while a person is
+  // asked about one.
+  const file = source.kind === 'file' ? source.file : undefined;
+  const factsOfFile = await file?.check();
   const body = await readBody(context);
   await context.assertStore();
-  if (!dryRun) await confirm(context, file, facts, maxPerSecond);
+  if (factsOfFile !== undefined && !dryRun)
+    await confirm(context, source.name, factsOfFile, maxPerSecond);
 
   await using store = await context.openStore();
+  const list = source.kind === 'list' ? await ListSource.open(store, source) : undefined;
+  const factsOfList = await list?.check();
+  if (factsOfList !== undefined && !dryRun)
+    await confirm(context, source.name, factsOfList, maxPerSecond);
+  const facts = factsOfFile ?? factsOfList ?? { count: 0, digest: '' };
+  const recipients = file?.read() ?? list?.read() ?? [];
   await using connected = await context.connect(store);
   const { account } = connected;
   await catchUp(context, connected.queueEmpty);
@@ -41,7 +54,7 @@ export async function broadcast(context: CommandContext): Promise<ExitCode> {
     stop.abort();
   });
   if (context.interrupt.signal.aborted) stop.abort();
-  const run = account.broadcaster.broadcast({ body }, file.read(), {
+  const run = account.broadcaster.broadcast({ body }, recipients, {
     id: id ?? defaultId(facts, body, clock.now()),
     urgent: !line.has('not-urgent'),
     dryRun,
@@ -51,6 +64,56 @@ export async function broadcast(context: CommandContext): Promise<ExitCode> {
   });
   terminal.say(`broadcast ${run.id}: ${plural(facts.count, 'recipient')}`);
   return await watchRun(context, account, run, { dryRun, stop });
+}
+
+/** Origin of the recipients, as the command line names it. */
+type Source =
+  | { readonly kind: 'file'; readonly name: string; readonly file: RecipientFile }
+  | { readonly kind: 'list'; readonly name: string; readonly tag: string | undefined };
+
+function sourceOf(line: CommandLine): Source {
+  const [to, name, tag] = [line.text('to'), line.text('list'), line.text('tag')];
+  if (name === undefined) {
+    if (tag !== undefined) refuseUsage('--tag needs --list NAME');
+    const path = to ?? refuseUsage('broadcast needs --to FILE or --list NAME, the recipients');
+    const file = new RecipientFile(path);
+    return { kind: 'file', name: file.name, file };
+  }
+  if (to !== undefined) refuseUsage('--to FILE and --list NAME: give one of them');
+  return { kind: 'list', name, tag };
+}
+
+/** Members of a list as recipients. */
+class ListSource {
+  readonly #list: SubscriberList;
+  readonly #segment: SegmentOptions;
+
+  private constructor(list: SubscriberList, segment: SegmentOptions) {
+    this.#list = list;
+    this.#segment = segment;
+  }
+
+  static async open(
+    store: Store,
+    { name, tag }: Extract<Source, { kind: 'list' }>,
+  ): Promise<ListSource> {
+    await assertList(store, name);
+    return new ListSource(await openList(store, name), tag === undefined ? {} : { tag });
+  }
+
+  /** The digest is of the list's name: a person who joins makes no other broadcast of the day's. */
+  async check(): Promise<RecipientFacts> {
+    const { name } = this.#list;
+    const { tag = '' } = this.#segment;
+    const recipients = await this.#list.count(this.#segment);
+    if (recipients === 0) refuseUsage(`the list ${name} has no such members`);
+    const digest = createHash('sha256').update(`list\n${name}\n${tag}`).digest('hex');
+    return { count: recipients, digest };
+  }
+
+  read(): ListRecipients {
+    return this.#list.recipients(this.#segment);
+  }
 }
 
 function transcriptsOf(given: string | undefined): Transcripts | undefined {
@@ -101,7 +164,7 @@ async function readBody({ line, terminal, interrupt }: CommandContext): Promise<
 
 async function confirm(
   { line, terminal, interrupt }: CommandContext,
-  { name }: RecipientFile,
+  name: string,
   facts: RecipientFacts,
   maxPerSecond: number | undefined,
 ): Promise<void> {
