@@ -104,7 +104,9 @@ describe('sealcast broadcast --list', () => {
     await run('list', 'add', 'news', nth(0));
     await run('list', 'add', 'news', nth(1), '--tag', 'ferry');
     expect(await send('--tag', 'ferry')).toMatchObject({ exitCode: 0 });
-    expect(subscribers.map((subscriber) => transport.textsOf(subscriber).length)).toEqual([0, 1, 0]);
+    expect(subscribers.map((subscriber) => transport.textsOf(subscriber).length)).toEqual([
+      0, 1, 0,
+    ]);
     expect(await send('--tag', 'bus')).toMatchObject({
       exitCode: 1,
       stderr: expect.stringContaining('the list news has no such members') as string,
