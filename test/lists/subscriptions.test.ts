@@ -76,7 +76,7 @@ describe('messages that are words', () => {
     const broadcaster: SubscriptionsOptions['broadcaster'] = {
       publicId: (id) => scene.broadcaster.publicId(id),
       broadcast: (content, recipients, options) => {
-        bodies.push(content.body);
+        bodies.push(content.body ?? '');
         return scene.broadcaster.broadcast(content, recipients, options);
       },
     };
