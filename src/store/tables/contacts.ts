@@ -86,6 +86,7 @@ export function encodeContact(contact: ContactRecord): Uint8Array<ArrayBuffer> {
     blockedByPrimary: contact.blockedByPrimary,
     profileKeySynced: contact.profileKeySynced,
     unanswered: contact.unanswered,
+    leftLists: contact.leftLists,
     accessKey: accessKeyOf(contact),
   };
   return CONTACT.encode(fields);
