@@ -77,11 +77,12 @@ describe('a broadcast', () => {
   });
 
   it('goes on with the same message, and is refused with another style', async () => {
-    scene = await openScene();
+    const opened = await openScene();
+    scene = opened;
     const [first, second] = await subscribeKnown(scene, 2);
     if (first === undefined || second === undefined) throw new Error('no subscribers');
     const send = (message: BroadcastMessage): Promise<unknown> =>
-      (scene as Scene).broadcaster
+      opened.broadcaster
         .broadcast(message, acis([first, second]), { id: 'b', timestamp: 1_795_000_000_000 })
         .summary();
     const bold = { start: 0, length: 3, style: 'bold' } as const;
