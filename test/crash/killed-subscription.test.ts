@@ -49,7 +49,7 @@ describe('STOP whose process is killed before the answer', () => {
       senderDevice: 1,
       timestamp: 1,
       content: { dataMessage: { body: 'STOP' } },
-    } as ReceivedMessage;
+    } as unknown as ReceivedMessage;
     for (let time = 0; time < 2; time++) {
       const receiver = {
         async *[Symbol.asyncIterator]() {

@@ -9,7 +9,7 @@ const message = {
   senderDevice: 1,
   timestamp: 1,
   content: { dataMessage: { body } },
-} as ReceivedMessage;
+} as unknown as ReceivedMessage;
 
 const store = await openStore({ path });
 const serving = subscriptions({

@@ -26,6 +26,8 @@ const OVER_CHAT_SOCKET = [
   'MessagesAnonymousSendSingleRecipientMessage',
   'MessagesSendMessage',
   'AccountsAnonymousCheckAccountExistence',
+  'AccountsAnonymousLookupUsernameHash',
+  'AccountsAnonymousLookupUsernameLink',
 ];
 /**
  * A receive gives up after about a second (libsignal 0.103.0, 2026-11): how often it is tried again

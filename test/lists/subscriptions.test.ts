@@ -23,17 +23,20 @@ afterEach(() => scene[Symbol.asyncDispose]());
 
 const person = (index: number): string => people[index]?.aci ?? failTest('person');
 let clock = 1_000;
-const message = (sender: string, body: string, rest: object = {}): ReceivedMessage => ({
-  sender,
-  senderDevice: 1,
-  sealed: true,
-  timestamp: (clock += 1),
-  serverTimestamp: clock,
-  content: { dataMessage: { body } },
-  contentBytes: new Uint8Array(),
-  envelopeType: 'whisper',
-  ...rest,
-});
+const message = (sender: string, body: string, rest: object = {}): ReceivedMessage => {
+  const fields = {
+    sender,
+    senderDevice: 1,
+    sealed: true,
+    timestamp: (clock += 1),
+    serverTimestamp: clock,
+    content: { dataMessage: { body } },
+    contentBytes: new Uint8Array(),
+    envelopeType: 'whisper',
+    ...rest,
+  };
+  return fields as unknown as ReceivedMessage;
+};
 
 /** Serves these messages; gives those that were handed out. */
 function serve(
