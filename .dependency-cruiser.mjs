@@ -98,8 +98,14 @@ export default {
     only(
       'workers-import-kernel',
       '^workers/',
-      [room('kernel'), room('session'), '^src/engine/jobs\\.ts$', UTIL],
-      'A worker runs the kernel and the steps on sessions.',
+      [
+        room('kernel'),
+        room('session'),
+        '^src/engine/jobs\\.ts$',
+        '^src/broadcast/stored/(encrypt-chunk|protocol)\\.ts$',
+        UTIL,
+      ],
+      'A worker runs the kernel and the steps on sessions, and encrypts chunks of broadcasts.',
     ),
     only(
       'runtime-imports-lower-rooms',
@@ -271,8 +277,8 @@ export default {
     packageOnlyIn(
       'piscina-in-engine',
       'node_modules/piscina/',
-      [room('engine')],
-      'Only engine imports Piscina.',
+      [room('engine'), '^workers/'],
+      'Only engine and its workers import Piscina.',
     ),
     packageOnlyIn(
       'lmdb-in-store',

@@ -11,6 +11,7 @@ import type {
   RatchetJob,
   WorkerStart,
 } from '../src/engine/jobs.js';
+import type { StoredChunkRequest } from '../src/broadcast/stored/protocol.js';
 import type { RatchetRequest } from '../src/session/protocol.js';
 import { secretBytes } from '../src/util/bytes.js';
 
@@ -41,15 +42,38 @@ function runChunk({ kind, arenaPtr }: ChunkJob): JobFault {
   }
 }
 
+type Request = RatchetRequest | StoredChunkRequest;
+
 /** libsignal's addon is loaded by the first of these: who only seals has no use for it. */
 async function runRatchetJob({ request }: RatchetJob): Promise<RatchetAnswer> {
   try {
-    const { runRatchet } = await import('../src/session/worker/worker.js');
+    const { ownPrivateKey, runRatchet } = await import('../src/session/worker/worker.js');
     const copyPrivateKey = (): Uint8Array<ArrayBuffer> => ControlBlock.copyPrivateKeyOf(memory);
-    return { reply: await runRatchet(request as RatchetRequest, copyPrivateKey) };
+    const asked = request as Request;
+    if (asked.kind !== 'stored-chunk') return { reply: await runRatchet(asked, copyPrivateKey) };
+    const { encryptStoredChunk } = await import('../src/broadcast/stored/encrypt-chunk.js');
+    return await moved({ reply: await encryptStoredChunk(asked, ownPrivateKey(copyPrivateKey)) });
   } catch (error) {
     return { fault: describe(error) };
   }
+}
+
+/** Moves the buffers of an answer to the main thread, which gets no copies of them. */
+async function moved(answer: RatchetAnswer): Promise<RatchetAnswer> {
+  const { move, transferableSymbol, valueSymbol } = await import('piscina');
+  const buffers = new Set<ArrayBuffer>();
+  const collect = (value: unknown): void => {
+    if (value instanceof Uint8Array || value instanceof Uint32Array) {
+      // One that is empty may be a view of memory that others use.
+      if (value.length > 0) buffers.add(value.buffer as ArrayBuffer);
+    } else if (typeof value === 'object' && value !== null)
+      for (const part of Object.values(value)) collect(part);
+  };
+  collect(answer);
+  return move({
+    [transferableSymbol]: [...buffers],
+    [valueSymbol]: answer,
+  } as never) as unknown as RatchetAnswer;
 }
 
 const describe = (error: unknown): string =>

@@ -67,6 +67,7 @@ const certificate = { bytes: sender.certificate, expiresAtMs: Infinity };
 const certificates = {
   get: () => Promise.resolve(certificate),
   isUsable: () => true,
+  ready: () => certificate,
   settleClock: () => Promise.resolve(),
 };
 const telemetry = new Telemetry();

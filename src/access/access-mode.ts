@@ -91,6 +91,22 @@ export interface AccessState extends Access {
   readonly profileFetchedMs: number;
 }
 
+/**
+ * Access as a worker read it in the store.
+ *
+ * @param profileKey 32 bytes
+ * @param accessKey of the profile key, 16 bytes
+ */
+export function accessAsRead(
+  accessMode: AccessMode,
+  profileKey: Uint8Array | undefined,
+  accessKey: Uint8Array | undefined,
+): Access {
+  if (profileKey === undefined) return { accessMode };
+  if (accessKey === undefined) return { accessMode, profileKey };
+  return { accessMode, profileKey, stored: { profileKey, accessKey } };
+}
+
 /** Access of a contact that is new to us. */
 export const NEW_ACCESS: AccessState = {
   accessMode: 'unknown',

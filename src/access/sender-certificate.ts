@@ -123,6 +123,14 @@ export class SenderCertificateCache {
     return expiresAtMs - this.#clock.now() > UNUSABLE_MS;
   }
 
+  /** A usable certificate, if there is one without a wait. */
+  ready(): SenderCertificate | undefined {
+    const current = this.#current;
+    if (current === undefined || this.#isToSettle() || !this.isUsable(current)) return undefined;
+    this.#refreshAhead(current);
+    return current;
+  }
+
   /**
    * A usable certificate, now or as soon as the service gives one; it is asked again and again,
    * each time a little later.
@@ -132,11 +140,8 @@ export class SenderCertificateCache {
    *   CertificateFailures} is reached; and what no time mends: see FINAL.
    */
   async get(signal?: AbortSignal): Promise<SenderCertificate> {
-    const current = this.#current;
-    if (current !== undefined && !this.#isToSettle() && this.isUsable(current)) {
-      this.#refreshAhead(current);
-      return current;
-    }
+    const ready = this.ready();
+    if (ready !== undefined) return ready;
     if (!this.#loaded) await this.#load();
     let hasPaused = false;
     for (;;) {

@@ -32,7 +32,7 @@ export interface BroadcastContext {
   readonly sessionClient: SessionClient;
   readonly firstSessions: SharedEncryption;
   readonly seals: SealQueue;
-  readonly certificates: Pick<SenderCertificateCache, 'get' | 'isUsable' | 'settleClock'>;
+  readonly certificates: Pick<SenderCertificateCache, 'get' | 'ready' | 'isUsable' | 'settleClock'>;
   readonly locks: RecipientLocks;
   readonly resends: ResendRequests;
   readonly preKeys: PreKeyFetches;

@@ -1,10 +1,11 @@
 import { maySend, takesSealed } from '../access/access-mode.js';
 import { awaitsAcceptance, isOtherIdentity } from '../access/contact-identity.js';
 import { carriesNoOtherKey } from '../access/profile-key-mark.js';
+import type { Policies } from '../runtime/options.js';
+import type { AccountRecord } from '../store/tables/account.js';
 import type { ContactRecord } from '../store/tables/contacts.js';
 import type { OutboxRecord } from '../store/tables/outbox.js';
 import type { SeenContact } from './contact-look.js';
-import type { BroadcastContext } from './context.js';
 import {
   deniedError,
   failure,
@@ -17,14 +18,22 @@ import {
 /** Ciphertexts as a row or a delivery has them. */
 type Ciphertexts = Pick<EncryptedDelivery, 'identityKey' | 'profileKeyMark'>;
 
+/** Facts of the account, and the user's decisions, that a check depends on. */
+export interface CheckContext {
+  readonly account: () => Pick<AccountRecord, 'aci' | 'profileKey'>;
+  readonly policies: Pick<Policies, 'onIdentityChange' | 'unsealedFallback'>;
+  /** Name of the list that the recipients come from, if they come from one. */
+  readonly list?: string | undefined;
+}
+
 /**
  * Checks what may go to a contact: ciphertexts of an earlier encryption, and whether to encrypt at
  * all.
  */
 export class DeliveryCheck {
-  readonly #context: Pick<BroadcastContext, 'account' | 'policies' | 'list'>;
+  readonly #context: CheckContext;
 
-  constructor(context: Pick<BroadcastContext, 'account' | 'policies' | 'list'>) {
+  constructor(context: CheckContext) {
     this.#context = context;
   }
 

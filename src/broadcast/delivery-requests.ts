@@ -6,8 +6,8 @@ import type { SendOutcome, UnsealedMessage } from '../transport/transport.js';
 import { untilAborted } from '../util/abort.js';
 import type { Clock } from '../util/clock.js';
 import type { BroadcastContext } from './context.js';
-import type { DeliveryStep, EncryptedDelivery } from './delivery.js';
-import { DeliverySealer, type Sealed, type SealerContext } from './delivery-sealer.js';
+import type { DeliveryStep, EncryptedDelivery, Sealed } from './delivery.js';
+import { DeliverySealer, type SealerContext } from './delivery-sealer.js';
 import type { PauseGate } from './flow/pause-gate.js';
 import type { SendLimiter } from './flow/send-limiter.js';
 import type { SessionManager } from './session-manager.js';
@@ -53,11 +53,13 @@ export class DeliveryRequests {
    * is waited for any more: a contact that was changed meanwhile is looked at again, and takes
    * another turn if it may still be sent to. So does a delivery whose profile key was replaced: it
    * is encrypted once more.
+   *
+   * @param given envelopes of the delivery, where it is sealed already.
    */
-  async send(first: EncryptedDelivery): Promise<Sent> {
+  async send(first: EncryptedDelivery, given?: Sealed): Promise<Sent> {
     const { window, context, sessions, signal } = this.#options;
     let delivery = first;
-    let sealed: Sealed | undefined;
+    let sealed = given;
     for (;;) {
       if (sealed === undefined) {
         const result = await this.#seal(delivery);

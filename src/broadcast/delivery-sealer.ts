@@ -1,24 +1,16 @@
 import { takesSealed } from '../access/access-mode.js';
-import type { SenderCertificate } from '../access/sender-certificate.js';
-import { USMC_TYPE, encodeUsmc } from '../content/index.js';
 import { outliveWorkers } from '../engine/worker-loss.js';
 import { SealcastError } from '../errors.js';
 import type { SealQueue } from '../runtime/seal-queue.js';
-import type { EncryptedDevice } from '../store/tables/outbox.js';
 import type { BroadcastContext } from './context.js';
-import type { EncryptedDelivery } from './delivery.js';
+import { contentToSeal } from './content-to-seal.js';
+import type { EncryptedDelivery, Sealed } from './delivery.js';
 import type { PauseGate } from './flow/pause-gate.js';
 
 /** Parts of the shared context that sealing uses. */
 export type SealerContext = Pick<BroadcastContext, 'certificates'> & {
   readonly seals: Pick<SealQueue, 'seal'>;
 };
-
-/** Envelopes of a recipient, one a device; none where the message is sent unsealed. */
-export interface Sealed {
-  readonly certificate: SenderCertificate | undefined;
-  readonly envelopes: readonly Uint8Array<ArrayBuffer>[];
-}
 
 /** Seals ciphertexts for their devices, with a sender certificate that is valid now. */
 export class DeliverySealer {
@@ -53,7 +45,7 @@ export class DeliverySealer {
         const results = await seals.seal(
           devices.map((device) => ({
             recipientIdentityKey: identityKey,
-            content: usmcOf(device, certificate),
+            content: contentToSeal(device, certificate.bytes),
           })),
         );
         failed = results.find((result) => !result.ok)?.error;
@@ -70,16 +62,4 @@ export class DeliverySealer {
       return new SealcastError(code, message.replace(/^entry \d+: /, ''), { serviceId, cause });
     }
   }
-}
-
-function usmcOf(
-  { type, ciphertext }: EncryptedDevice,
-  certificate: SenderCertificate,
-): Uint8Array<ArrayBuffer> {
-  return encodeUsmc({
-    type: USMC_TYPE[type],
-    senderCertificate: certificate.bytes,
-    content: ciphertext,
-    contentHint: 'resendable',
-  });
 }

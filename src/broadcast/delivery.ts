@@ -47,6 +47,7 @@
  * this library: it throws, so that the run neither sends nor records anything twice.
  */
 import { takesSealed, type Access } from '../access/access-mode.js';
+import type { SenderCertificate } from '../access/sender-certificate.js';
 import { SealcastError } from '../errors.js';
 import { isDamaged } from '../store/damage.js';
 import {
@@ -185,6 +186,19 @@ export class DeliveryRows {
     });
   }
 
+  /**
+   * As {@link DeliveryRows.encrypted}, where a worker made the change of a `queued` row.
+   *
+   * @returns `stays` where the row is not to be changed: the recipient asked for the message
+   *   meanwhile.
+   */
+  encryptedAsStored(serviceId: string): 'stays' | 'changes' {
+    const isRequested = this.#resends.isRequested(this.#id, serviceId);
+    const state = this.#states.get(serviceId) ?? 'none';
+    this.#states.set(serviceId, nextState(state, isRequested ? 'overtaken' : 'encrypted'));
+    return isRequested ? 'stays' : 'changes';
+  }
+
   /** Change that records the end. The caller commits it in the same step: see `overtaken`. */
   ended({ recipient, status, error }: Delivery): Change {
     const errorCode = error === undefined ? {} : { errorCode: error.code };
@@ -228,12 +242,23 @@ export interface EncryptedDelivery {
   readonly profileKeyMark?: string | undefined;
 }
 
+/** Envelopes of a recipient, one a device; none where the message is sent unsealed. */
+export interface Sealed {
+  readonly certificate: SenderCertificate | undefined;
+  readonly envelopes: readonly Uint8Array<ArrayBuffer>[];
+}
+
 /**
  * Result of a step with a recipient. Between `encrypted` and `ended` a run takes as many steps as
  * the service's answers ask for.
  */
 export type DeliveryStep =
-  | { readonly kind: 'encrypted'; readonly delivery: EncryptedDelivery }
+  | {
+      readonly kind: 'encrypted';
+      readonly delivery: EncryptedDelivery;
+      /** Where it is sealed already. */
+      readonly sealed?: Sealed;
+    }
   | EndedStep
   /** The service could not do it now. */
   | { readonly kind: 'refused'; readonly refusal: Refusal };

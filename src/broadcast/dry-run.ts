@@ -51,6 +51,7 @@ export function dryRunContext(context: BroadcastContext, store: Store): Broadcas
     preKeys: new PreKeyFetches(transport, new Semaphore(1, new AbortWatch()), guard),
     certificates: {
       get: () => Promise.resolve(DRY_CERTIFICATE),
+      ready: () => DRY_CERTIFICATE,
       isUsable: () => true,
       settleClock: () => Promise.resolve(),
     },

@@ -11,7 +11,9 @@ import {
 } from '../store/tables/contacts.js';
 import type { EncryptedDevice } from '../store/tables/outbox.js';
 import type { Change } from '../store/store.js';
-import type { PlaintextVariants } from './plaintext-variants.js';
+import type { BroadcastRecord } from '../store/tables/broadcasts.js';
+import { PlaintextVariants } from './plaintext-variants.js';
+import { StoredEncryptor } from './stored/stored-encryptor.js';
 import { sessionChange, sessionKey } from '../store/tables/sessions.js';
 import {
   encryptionError,
@@ -92,6 +94,13 @@ interface EncryptedParts {
   readonly changes: Change[];
 }
 
+export interface EncryptorOptions {
+  readonly id: string;
+  readonly record: BroadcastRecord;
+  readonly context: BroadcastContext;
+  readonly rows: DeliveryRows;
+}
+
 /**
  * Encrypts for recipients, to ciphertexts that are on the disk. Sessions and ciphertexts are
  * committed in one transaction, and the locks held until it is flushed: nothing made with a session
@@ -103,18 +112,40 @@ export class Encryptor {
   readonly #contents: PlaintextVariants;
   readonly #rows: DeliveryRows;
   readonly #check: DeliveryCheck;
+  readonly #stored: StoredEncryptor | undefined;
 
-  constructor(
-    id: string,
-    context: BroadcastContext,
-    contents: PlaintextVariants,
-    rows: DeliveryRows,
-  ) {
+  constructor({ id, context, record, rows }: EncryptorOptions) {
     this.#rows = rows;
     this.#id = id;
     this.#context = context;
-    this.#contents = contents;
+    this.#contents = new PlaintextVariants(record, context.account, () => context.pniSignature());
     this.#check = new DeliveryCheck(context);
+    this.#stored = StoredEncryptor.on({ id, context, record, rows });
+  }
+
+  /**
+   * Encrypts for recipients that are new in the outbox, and seals for most of them.
+   *
+   * The caller holds no locks.
+   */
+  async encryptNew(serviceIds: readonly string[]): Promise<ChunkSteps> {
+    const stored = this.#stored;
+    if (stored === undefined) return this.encryptChunk(serviceIds, true);
+    const { encrypted, others } = await this.#context.locks.with(serviceIds, async () => {
+      const { encrypted, left } = await stored.encrypt(serviceIds);
+      const others = left.length === 0 ? undefined : await this.#encryptHeld(left, true);
+      return { encrypted, others };
+    });
+    const steps = new Map(others?.steps);
+    for (const { delivery, sealed: seal } of encrypted) {
+      const sealed = await seal();
+      steps.set(delivery.serviceId, {
+        kind: 'encrypted',
+        delivery,
+        ...(sealed !== undefined && { sealed }),
+      });
+    }
+    return { steps, strangers: others?.strangers ?? [] };
   }
 
   /**
@@ -122,42 +153,45 @@ export class Encryptor {
    *
    * @param fresh none of the recipients has a row but `queued`.
    */
-  async encryptChunk(serviceIds: readonly string[], fresh: boolean): Promise<ChunkSteps> {
-    const { outbox, locks, guard } = this.#context;
-    return locks.with(serviceIds, async () => {
-      const [contacts, rows] = await Promise.all([
-        this.#address(serviceIds),
-        fresh ? [] : outbox.rows(this.#id, serviceIds),
-      ]);
-      // Of the contacts as they are now: the locks are held.
-      const { revision } = guard;
-      const steps = new Map<string, DeliveryStep | undefined>();
-      const ready: { serviceId: string; contact: ContactRecord }[] = [];
-      const strangers: Stranger[] = [];
-      serviceIds.forEach((serviceId, i) => {
-        const contact = contacts[i];
-        const row = rows[i];
-        if (contact === undefined) throw new RangeError('a contact for each service id');
-        if (stateOf(row) !== 'done') this.#rows.begin(serviceId, row);
-        if (row instanceof Error || !isReadable(contact)) {
-          const error = row instanceof Error ? row : (contact as SealcastError);
-          steps.set(serviceId, stateOf(row) === 'done' ? undefined : failure(error));
-          return;
-        }
-        const known = this.#check.stepWithoutSession(serviceId, { contact, revision }, row);
-        if (known !== 'to-encrypt') steps.set(serviceId, known);
-        else if (contact.devices.length === 0 || !this.#check.isFor(contact, contact.identityKey))
-          strangers.push({ serviceId, contact, revision });
-        else ready.push({ serviceId, contact });
-      });
-      const encrypted = await this.#encryptReady(ready, revision);
-      for (const { serviceId, contact } of ready) {
-        const step = encrypted.get(serviceId);
-        if (step === 'stranger') strangers.push({ serviceId, contact, revision });
-        else steps.set(serviceId, step);
+  encryptChunk(serviceIds: readonly string[], fresh: boolean): Promise<ChunkSteps> {
+    return this.#context.locks.with(serviceIds, () => this.#encryptHeld(serviceIds, fresh));
+  }
+
+  /** The caller holds the locks. */
+  async #encryptHeld(serviceIds: readonly string[], fresh: boolean): Promise<ChunkSteps> {
+    const { outbox, guard } = this.#context;
+    const [contacts, rows] = await Promise.all([
+      this.#address(serviceIds),
+      fresh ? [] : outbox.rows(this.#id, serviceIds),
+    ]);
+    // Of the contacts as they are now: the locks are held.
+    const { revision } = guard;
+    const steps = new Map<string, DeliveryStep | undefined>();
+    const ready: { serviceId: string; contact: ContactRecord }[] = [];
+    const strangers: Stranger[] = [];
+    serviceIds.forEach((serviceId, i) => {
+      const contact = contacts[i];
+      const row = rows[i];
+      if (contact === undefined) throw new RangeError('a contact for each service id');
+      if (stateOf(row) !== 'done') this.#rows.begin(serviceId, row);
+      if (row instanceof Error || !isReadable(contact)) {
+        const error = row instanceof Error ? row : (contact as SealcastError);
+        steps.set(serviceId, stateOf(row) === 'done' ? undefined : failure(error));
+        return;
       }
-      return { steps, strangers };
+      const known = this.#check.stepWithoutSession(serviceId, { contact, revision }, row);
+      if (known !== 'to-encrypt') steps.set(serviceId, known);
+      else if (contact.devices.length === 0 || !this.#check.isFor(contact, contact.identityKey))
+        strangers.push({ serviceId, contact, revision });
+      else ready.push({ serviceId, contact });
     });
+    const encrypted = await this.#encryptReady(ready, revision);
+    for (const { serviceId, contact } of ready) {
+      const step = encrypted.get(serviceId);
+      if (step === 'stranger') strangers.push({ serviceId, contact, revision });
+      else steps.set(serviceId, step);
+    }
+    return { steps, strangers };
   }
 
   /**

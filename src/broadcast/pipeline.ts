@@ -6,7 +6,6 @@ import type { ResendQueue } from '../runtime/resend-queue.js';
 import type { BroadcastRecord } from '../store/tables/broadcasts.js';
 import { changeBroadcast } from './broadcast-records.js';
 import { ChunkQueue } from './chunk-queue.js';
-import { PlaintextVariants } from './plaintext-variants.js';
 import type { DeliveryStream } from './delivery-stream.js';
 import { DeliverySender, type Dispatched } from './sender.js';
 import { Encryptor, type Stranger } from './encryptor.js';
@@ -101,12 +100,7 @@ export class Pipeline {
     const error = messageError(record.content);
     this.#refused = error && failure(error);
     this.#rows = new DeliveryRows(id, context.resends);
-    this.#encryptor = new Encryptor(
-      id,
-      context,
-      new PlaintextVariants(record, context.account, () => context.pniSignature()),
-      this.#rows,
-    );
+    this.#encryptor = new Encryptor({ id, record, context, rows: this.#rows });
     this.#steps = new SessionManager(id, context, this.#encryptor, signal);
     this.#sender = new DeliverySender({
       id,
@@ -293,7 +287,9 @@ export class Pipeline {
       }
       return;
     }
-    const { steps, strangers } = await this.#encryptor.encryptChunk(serviceIds, fresh);
+    const { steps, strangers } = await (fresh
+      ? this.#encryptor.encryptNew(serviceIds)
+      : this.#encryptor.encryptChunk(serviceIds, false));
     for (const [serviceId, step] of steps) {
       if (step === undefined) this.#live.release();
       else this.#track(this.#finish(serviceId, () => step));

@@ -16,8 +16,8 @@ const MAX_KEPT = 64;
  * present profile key.
  */
 export class PlaintextVariants {
-  readonly #broadcast: BroadcastRecord;
-  readonly #account: () => AccountRecord;
+  readonly #broadcast: Pick<BroadcastRecord, 'content'>;
+  readonly #account: () => Pick<AccountRecord, 'profileKey'>;
   readonly #pniSignature: () => PniSignature | undefined;
   readonly #kept = new LruMap<string, Uint8Array<ArrayBuffer>>(MAX_KEPT);
 
@@ -26,8 +26,8 @@ export class PlaintextVariants {
    *   has none.
    */
   constructor(
-    broadcast: BroadcastRecord,
-    account: () => AccountRecord,
+    broadcast: Pick<BroadcastRecord, 'content'>,
+    account: () => Pick<AccountRecord, 'profileKey'>,
     pniSignature: () => PniSignature | undefined = () => undefined,
   ) {
     this.#broadcast = broadcast;

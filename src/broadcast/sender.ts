@@ -95,7 +95,7 @@ export class DeliverySender {
           step = failure(deniedError(serviceId));
           continue;
         }
-        const sent = await this.#requests.send(step.delivery);
+        const sent = await this.#requests.send(step.delivery, step.sealed);
         if (sent.kind === 'overtaken') {
           step = sent.step;
           continue;

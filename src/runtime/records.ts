@@ -9,7 +9,8 @@ import {
 import { loadSessions, sessionChange, sessionKey } from '../store/tables/sessions.js';
 import type { Change, Store } from '../store/store.js';
 import type { Clock } from '../util/clock.js';
-import { SendGuard } from './send-guard.js';
+import type { StoredChange, WorkerReadable } from '../store/lmdb/worker-records.js';
+import { SendGuard, type TouchedContacts } from './send-guard.js';
 import type { SessionClient } from '../session/session-client.js';
 
 /** Records of the contacts and sessions in a store. */
@@ -36,6 +37,24 @@ export class Records {
     } finally {
       // Also after a failed commit: the next read tells what is on disk.
       this.#guard.noteCommitted(changes);
+    }
+  }
+
+  /**
+   * Commits changes that a worker made, in their stored form.
+   *
+   * @param touched contacts whose records, and those whose sessions, are among the changes.
+   */
+  async commitStored(
+    store: WorkerReadable,
+    changes: readonly StoredChange[],
+    touched: TouchedContacts,
+  ): Promise<void> {
+    if (changes.length === 0) return;
+    try {
+      await store.commitStored(changes);
+    } finally {
+      this.#guard.noteTouched(touched);
     }
   }
 

@@ -27,6 +27,11 @@ export class SealQueue {
     return new Promise((resolve, reject) => this.#orders.add({ requests, resolve, reject }));
   }
 
+  /** As {@link Sealer.sealChecked}: a batch of its own. */
+  sealChecked(keys: Uint8Array, contents: readonly Uint8Array[]): Promise<readonly SealResult[]> {
+    return this.#sealer.sealChecked(keys, contents);
+  }
+
   async #sealAll(orders: readonly Order[]): Promise<void> {
     try {
       const results = await this.#sealer.seal(orders.flatMap(({ requests }) => requests));

@@ -25,6 +25,12 @@ class LastChanges {
   }
 }
 
+/** Service ids of contacts in a commit: those whose records it writes, and whose sessions. */
+export interface TouchedContacts {
+  readonly contacts: readonly string[];
+  readonly sessions: readonly string[];
+}
+
 const guards = new WeakMap<Store, SendGuard>();
 
 /**
@@ -108,8 +114,15 @@ export class SendGuard {
 
   /** Notes the contacts, and the owners of sessions, among the changes of a commit. */
   noteCommitted(changes: readonly Change[]): void {
-    for (const serviceId of contactsIn(changes)) this.#contacts.note(serviceId, ++this.#revision);
-    for (const serviceId of contactsWithSessionsIn(changes))
-      this.#sessions.note(serviceId, ++this.#revision);
+    this.noteTouched({
+      contacts: contactsIn(changes),
+      sessions: contactsWithSessionsIn(changes),
+    });
+  }
+
+  /** As {@link SendGuard.noteCommitted}, where the caller knows whom the changes are about. */
+  noteTouched({ contacts, sessions }: TouchedContacts): void {
+    for (const serviceId of contacts) this.#contacts.note(serviceId, ++this.#revision);
+    for (const serviceId of sessions) this.#sessions.note(serviceId, ++this.#revision);
   }
 }

@@ -199,6 +199,19 @@ export class Sealer {
   }
 
   /**
+   * Seals as {@link Sealer.seal} does, where the arguments are known to be right.
+   *
+   * @internal
+   * @param keys u-coordinates of the recipients, 32 bytes each, one behind the other.
+   */
+  async sealChecked(keys: Uint8Array, contents: readonly Uint8Array[]): Promise<SealResult[]> {
+    this.#assertOpen();
+    const batch = new SealBatch({ keys, contents }, this.#engine.recipients);
+    await this.#engine.scheduler.run(batch);
+    return batch.results;
+  }
+
+  /**
    * Opens envelopes: v1 in the workers; v2, and v1 above 256 KiB, with libsignal on this thread, in
    * turns.
    *

@@ -242,6 +242,44 @@ export function pack(parts: readonly (Uint8Array | undefined)[]): Packed {
   return { bytes, lengths };
 }
 
+/** Packs byte strings as they come, so that none is kept until the last is there. */
+export class Packer {
+  #bytes: Uint8Array<ArrayBuffer>;
+  #end = 0;
+  readonly #lengths: number[] = [];
+
+  /** @param expectedBytes of all of them; more are taken too. */
+  constructor(expectedBytes: number) {
+    this.#bytes = new Uint8Array(expectedBytes);
+  }
+
+  /** Adds a copy of a byte string, or a place for one that is not there. */
+  add(part: Uint8Array | undefined): void {
+    if (part === undefined) this.#lengths.push(0);
+    else this.reserve(part.length).set(part);
+  }
+
+  /** Adds a byte string that the caller writes, before it adds another one. */
+  reserve(length: number): Uint8Array<ArrayBuffer> {
+    const start = this.#end;
+    this.#lengths.push(length);
+    this.#end += length;
+    if (this.#end > this.#bytes.length) {
+      const longer = new Uint8Array(2 * this.#end);
+      longer.set(this.#bytes.subarray(0, start));
+      this.#bytes = longer;
+    }
+    return this.#bytes.subarray(start, this.#end);
+  }
+
+  finish(): Packed {
+    return {
+      bytes: this.#bytes.subarray(0, this.#end),
+      lengths: Uint32Array.from(this.#lengths),
+    };
+  }
+}
+
 /** @returns views, not copies; undefined for what has no bytes. */
 export function unpack({ bytes, lengths }: Packed): (Uint8Array<ArrayBuffer> | undefined)[] {
   let at = 0;

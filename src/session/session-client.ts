@@ -149,6 +149,17 @@ export class SessionClient {
   }
 
   /**
+   * Has one worker do work on sessions that another room asks for, behind what came in.
+   *
+   * @throws as {@link SessionClient.run}
+   */
+  runOutgoing<Reply>(request: object): Promise<Reply> {
+    return outliveWorkers(
+      async () => (await this.#engine.scheduler.runRatchet(request, 'outgoing', [])) as Reply,
+    );
+  }
+
+  /**
    * Whether a worker does a task that has nothing in it: what was lost before was not lost for want
    * of workers.
    */

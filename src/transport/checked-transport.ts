@@ -1,5 +1,6 @@
 import { SYSTEM_CLOCK } from '../util/clock.js';
 import { AbortWatch } from '../util/abort-watch.js';
+import { SharedTimeout } from '../util/shared-timeout.js';
 import { SealcastError } from '../errors.js';
 import { parseServiceId } from '../util/addresses.js';
 import { refuse } from './arguments.js';
@@ -183,6 +184,7 @@ const NO_ANSWER: Refusal = {
 };
 
 const watch = new AbortWatch();
+const answerTimeout = new SharedTimeout(SYSTEM_CLOCK, MAX_ANSWER_MS);
 
 /**
  * Waits for an answer no longer than the caller does. The transport may ignore signals: `close()`
@@ -196,7 +198,7 @@ async function bounded(answer: unknown, options: unknown): Promise<unknown> {
   let cancel = (): void => undefined;
   let unwatch: (() => void) | undefined;
   const over = new Promise<unknown>((resolve, reject) => {
-    cancel = SYSTEM_CLOCK.setTimeout(() => resolve(NO_ANSWER), MAX_ANSWER_MS);
+    cancel = answerTimeout.add(() => resolve(NO_ANSWER));
     if (signal === undefined) return;
     const abort = (): void => {
       const error = new SealcastError('ERR_ABORTED', 'the request was aborted', {

@@ -26,8 +26,8 @@ import { sessionOf, TaskIdentities, TaskSession } from './task-stores.js';
 /** As `CiphertextMessage.type()` numbers it. */
 const PREKEY_TYPE: number = CiphertextMessageType.PreKey;
 
-/** One device, taken out of the columns. */
-interface Task {
+/** One device to encrypt for. */
+export interface EncryptionTask {
   readonly serviceId: string;
   readonly deviceId: number;
   readonly plaintext: Uint8Array<ArrayBuffer> | undefined;
@@ -36,7 +36,8 @@ interface Task {
   readonly renewal: BundleSetup | undefined;
 }
 
-type Step =
+/** Outcome of an {@link EncryptionTask}. */
+export type EncryptionStep =
   | {
       readonly status: 'ok';
       readonly registrationId: number;
@@ -60,7 +61,7 @@ export async function encryptAll(
     request,
     new TaskIdentities(privateKey, request.own.registrationId),
   );
-  const steps: Step[] = [];
+  const steps: EncryptionStep[] = [];
   for (const task of tasksOf(request)) steps.push(await encryption.run(task));
   const done = steps.map((step) => (step.status === 'ok' ? step : undefined));
   return {
@@ -77,7 +78,7 @@ export async function encryptAll(
   };
 }
 
-function tasksOf(request: EncryptRequest): Task[] {
+function tasksOf(request: EncryptRequest): EncryptionTask[] {
   const { deviceIds, contents, plaintexts, renewals } = request;
   const identityKeys = unpack(request.identityKeys);
   const records = unpack(request.sessions);
@@ -91,13 +92,14 @@ function tasksOf(request: EncryptRequest): Task[] {
   }));
 }
 
-class Encryption {
+/** The ratchet's steps of one request, one device after the other. */
+export class Encryption {
   readonly #now: Date;
   readonly #own: ProtocolAddress;
   readonly #sessions = new TaskSession();
   readonly #identities: TaskIdentities;
 
-  constructor({ own, nowMs }: EncryptRequest, identities: TaskIdentities) {
+  constructor({ own, nowMs }: Pick<EncryptRequest, 'own' | 'nowMs'>, identities: TaskIdentities) {
     this.#now = new Date(nowMs);
     this.#own = ProtocolAddress.new(own.serviceId, own.deviceId);
     this.#identities = identities;
@@ -111,7 +113,7 @@ class Encryption {
     identityKey,
     record: bytes,
     renewal,
-  }: Task): Promise<Step> {
+  }: EncryptionTask): Promise<EncryptionStep> {
     const now = this.#now;
     const own = this.#own;
     const sessions = this.#sessions;

@@ -12,6 +12,8 @@ import {
 } from '../protocol.js';
 import { describePreKeys, generatePreKeys } from './prekeys.js';
 
+export type { PrivateKey as OwnPrivateKey } from '@signalapp/libsignal-client';
+
 /** Of our ACI. */
 let aciPrivateKey: PrivateKey | undefined;
 
@@ -29,12 +31,16 @@ export async function runRatchet(
   if (request.kind === 'group') return decryptGroups(request);
   if (request.kind === 'describe-prekeys') return describePreKeys(request);
   const given = request.kind === 'encrypt' ? undefined : request.privateKey;
-  const privateKey = given === undefined ? (aciPrivateKey ??= take(copyPrivateKey())) : take(given);
+  const privateKey = given === undefined ? ownPrivateKey(copyPrivateKey) : take(given);
   if (request.kind === 'generate-prekeys') return generatePreKeys(request, privateKey);
   return request.kind === 'decrypt'
     ? decryptAll(request, privateKey)
     : encryptAll(request, privateKey);
 }
+
+/** The private key of our ACI, which libsignal keeps in this thread from its first use on. */
+export const ownPrivateKey = (copyPrivateKey: () => Uint8Array<ArrayBuffer>): PrivateKey =>
+  (aciPrivateKey ??= take(copyPrivateKey()));
 
 /** Reads a private key, and wipes its bytes. */
 function take(bytes: Uint8Array<ArrayBuffer>): PrivateKey {

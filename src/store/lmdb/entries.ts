@@ -32,6 +32,12 @@ export interface Entries {
    * @throws SealcastError ERR_STORE_FAILED: it was tampered with.
    */
   open(table: TableName, keptKey: Uint8Array, kept: Uint8Array): StoreEntry;
+  /**
+   * Reads a stored entry's value alone, which may be a view of `kept`.
+   *
+   * @throws SealcastError ERR_STORE_FAILED: it was tampered with.
+   */
+  peek(table: TableName, keptKey: Uint8Array, kept: Uint8Array): Uint8Array;
   rangeOf(table: TableName, options: CheckedListOptions): KeptRange;
   /** See `Store.orderOf`; undefined: the order of the keys' UTF-8 bytes. */
   readonly orderOf: ((table: TableName, key: string) => string) | undefined;
@@ -59,9 +65,22 @@ export const PLAIN_ENTRIES: Entries = {
   keptBytes: (_table, _key, value) => value.length,
   seal: (_table, _key, _keptKey, value, target) => target.set(value),
   open: (_table, keptKey, kept) => ({ key: textOf(keptKey), value: new Uint8Array(kept) }),
+  peek: (_table, _keptKey, kept) => kept,
   rangeOf: (_table, options) => plainRange(options),
   orderOf: undefined,
 };
+
+/** Facts of a store and its writer from which the form of the entries follows. */
+export interface EntriesSource {
+  /** undefined: the store is not encrypted. */
+  readonly secret: KeyObject | undefined;
+  readonly storeId: Uint8Array;
+  readonly epoch: number;
+}
+
+/** The form of a store's entries, as its writer and the writer's threads use it. */
+export const entriesOf = ({ secret, storeId, epoch }: EntriesSource): Entries =>
+  secret === undefined ? PLAIN_ENTRIES : new EncryptedEntries(secret, storeId, epoch);
 
 /** Bytes of the key's length, big-endian, in front of the key and the value. */
 const LENGTH_BYTES = 2;
@@ -122,6 +141,10 @@ export class EncryptedEntries implements Entries {
     };
     opened.fill(0);
     return entry;
+  }
+
+  peek(table: TableName, keptKey: Uint8Array, kept: Uint8Array): Uint8Array {
+    return this.open(table, keptKey, kept).value;
   }
 
   rangeOf(table: TableName, options: CheckedListOptions): KeptRange {

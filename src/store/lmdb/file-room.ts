@@ -1,7 +1,7 @@
 import { open, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { RootDatabase } from 'lmdb';
-import type { CheckedChange } from '../checks.js';
+import type { StoredChange } from './worker-records.js';
 
 /** The file grows by multiples of this size, of zeros that are written once and never read. */
 const STEP_BYTES = 256 * 1024;
@@ -22,7 +22,7 @@ const SMALLEST_PAGE_BYTES = 4096;
 const PAGE_HEADER_BYTES = 24;
 
 /** Computes the size of changes in their stored form. */
-export function sizeOf(changes: readonly CheckedChange[]): WriteSize {
+export function sizeOf(changes: readonly StoredChange[]): WriteSize {
   let bytes = 0;
   let overflowPages = 0;
   for (const { keyBytes, value } of changes) {

@@ -1,6 +1,6 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { Clock } from '../../util/clock.js';
-import type { Database, RootDatabase } from 'lmdb';
+import type { RootDatabase } from 'lmdb';
 import {
   beginsWith,
   checkChanges,
@@ -12,6 +12,7 @@ import {
   storeFailed,
   storeTakenOver,
 } from '../checks.js';
+import type { Table } from './environment.js';
 import type { Entries } from './entries.js';
 import { CommitQueue } from './commit-queue.js';
 import {
@@ -28,12 +29,9 @@ import {
 import { PrefetchQueue } from './prefetch-queue.js';
 import { ONE_RECORD, sizeOf, type DataFileRoom } from './file-room.js';
 import { isDamaged } from '../damage.js';
+import type { StoreLocation, StoredChange, WorkerReadable } from './worker-records.js';
 import type { findKey as FindKey } from './lost-keys.js';
 import type { Change, DamagedEntry, ListOptions, Store, StoreEntry, TableName } from '../store.js';
-
-/** Table of LMDB. Keys are bytes, so that LMDB's order is that of UTF-8, and so are values. */
-export type Table = Database<Uint8Array, Buffer>;
-export const TABLE_OPTIONS = { encoding: 'binary', keyEncoding: 'binary' } as const;
 
 /**
  * Age up to which {@link LmdbStore.mayAct} trusts its last look at the writer record.
@@ -79,12 +77,20 @@ export interface OpenLmdb extends LmdbEnv {
   readonly epoch: number;
   readonly owner: WriterOwner;
   readonly entries: Entries;
+  readonly location: StoreLocation;
   /** Passed in: loading it loads all code that reads records. */
   readonly findKey: typeof FindKey;
 }
 
+/** Stores themselves: an object that stands before one has its own idea of what is in it. */
+const stores = new WeakSet<Store>();
+
+/** The store as workers can read it; undefined where it is no store of ours. */
+export const workerReadable = (store: Store): WorkerReadable | undefined =>
+  store instanceof LmdbStore && stores.has(store) ? store : undefined;
+
 /** {@link Store} over LMDB. */
-export class LmdbStore implements Store {
+export class LmdbStore implements Store, WorkerReadable {
   readonly epoch: number;
   readonly orderOf?: NonNullable<Store['orderOf']>;
   readonly #lmdb: OpenLmdb;
@@ -110,6 +116,7 @@ export class LmdbStore implements Store {
     this.#commits = new CommitQueue(lmdb.root, lmdb.meta, lmdb.room, lmdb.epoch);
     this.#heartbeatMs = lmdb.owner.heartbeatMs;
     noteOpen(lmdb.owner);
+    stores.add(this);
     this.#beatLater();
   }
 
@@ -186,9 +193,17 @@ export class LmdbStore implements Store {
 
   async commit(changes: readonly Change[]): Promise<void> {
     this.#checkOpen();
-    const copies = this.#copy(checkChanges(changes));
-    const applied = await this.#commits.submit(sizeOf(copies), () => {
-      for (const { table, keyBytes, value } of copies) {
+    await this.commitStored(this.#copy(checkChanges(changes)));
+  }
+
+  get location(): StoreLocation {
+    return this.#lmdb.location;
+  }
+
+  async commitStored(changes: readonly StoredChange[]): Promise<void> {
+    this.#checkOpen();
+    const applied = await this.#commits.submit(sizeOf(changes), () => {
+      for (const { table, keyBytes, value } of changes) {
         if (value === null) void this.#table(table).remove(keyBytes);
         else void this.#table(table).put(keyBytes, value);
       }
@@ -293,7 +308,7 @@ export class LmdbStore implements Store {
    *
    * All copies are in one buffer, which LMDB's thread reads.
    */
-  #copy(changes: readonly CheckedChange[]): readonly CheckedChange[] {
+  #copy(changes: readonly CheckedChange[]): readonly StoredChange[] {
     const { entries } = this.#lmdb;
     const keptBytes = ({ table, keyBytes, value }: CheckedChange): number =>
       value === null ? 0 : entries.keptBytes(table, keyBytes, value);

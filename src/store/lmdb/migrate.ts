@@ -5,7 +5,7 @@ import { migrateBroadcast } from '../tables/broadcasts.js';
 import { EncryptedEntries, type Entries } from './entries.js';
 import { findKey } from './lost-keys.js';
 import { sizeOf, type DataFileRoom } from './file-room.js';
-import { TABLE_OPTIONS, type Table } from './lmdb-store.js';
+import { TABLE_OPTIONS, type Table } from './environment.js';
 import { readSchema, SCHEMA_VERSION, type Meta } from './meta.js';
 
 /** Most bytes by which a record grows. */

@@ -8,7 +8,7 @@ import { checkNames, type NamesOf } from '../../util/known-names.js';
 import { checkObject, refuse, storeFailed, storeLocked } from '../checks.js';
 import { DamageLog } from '../damage.js';
 import { ENCRYPTION_KEY_BYTES, importEncryptionKey } from './value-cipher.js';
-import { EncryptedEntries, PLAIN_ENTRIES } from './entries.js';
+import { entriesOf } from './entries.js';
 import { prepareDirectory, syncDirectory } from './files.js';
 import {
   acquire,
@@ -24,7 +24,8 @@ import {
 import type { findKey as FindKey } from './lost-keys.js';
 import type { DamagedRecord, migrate as Migrate } from './migrate.js';
 import { DataFileRoom, type WriteSize } from './file-room.js';
-import { LmdbStore, TABLE_OPTIONS, type LmdbEnv, type Table } from './lmdb-store.js';
+import { openEnvironment, TABLE_OPTIONS, type Table } from './environment.js';
+import { LmdbStore, type LmdbEnv } from './lmdb-store.js';
 import { TABLES, type Store, type TableName } from '../store.js';
 
 /** Options of {@link openStore}. */
@@ -63,22 +64,8 @@ function checkOptions(options: unknown): {
 }
 
 async function openRoot(path: string): Promise<RootDatabase> {
-  // Loaded lazily, so that seal-only users never load it.
-  const { open } = await import('lmdb');
   await prepareDirectory(path);
-  return open({
-    path,
-    ...TABLE_OPTIONS,
-    // A path with a dot in it is a directory nevertheless.
-    noSubdir: false,
-    maxDbs: TABLES.length + 1,
-    // Promises of writes resolve when they are flushed; see CommitQueue.
-    overlappingSync: false,
-    // Transactions begin when CommitQueue has written all of a group, and not in the middle of it.
-    eventTurnBatching: false,
-    ...{ txnStartThreshold: Infinity, batchStartThreshold: Infinity },
-    ...{ permissionsMode: 0o600 },
-  });
+  return openEnvironment(path);
 }
 
 function openMeta(root: RootDatabase): Meta {
@@ -100,7 +87,7 @@ const OPENING: WriteSize = { changes: TABLES.length + 3, bytes: 4096, overflowPa
 function openTables(root: RootDatabase): Record<TableName, Table> {
   const tables = TABLES.map((name) => [
     name,
-    root.openDB<Uint8Array, Buffer>({ name, ...TABLE_OPTIONS }),
+    root.openDB<Uint8Array, Uint8Array>({ name, ...TABLE_OPTIONS }),
   ]);
   return Object.fromEntries(tables) as Record<TableName, Table>;
 }
@@ -163,7 +150,7 @@ export async function openLmdbStore(
     const { findKey } = await import('./lost-keys.js');
     for (let silent: SeenHolder | undefined; ;) {
       await reserveForMigration(env, secret !== undefined);
-      const result = tryToWrite(env, { secret, silent, migrate, findKey });
+      const result = tryToWrite(env, { path, secret, silent, migrate, findKey });
       if (!('unknown' in result)) return result;
       silent = await watch(env, result.unknown, times);
     }
@@ -174,6 +161,7 @@ export async function openLmdbStore(
 }
 
 interface Attempt {
+  readonly path: string;
   readonly secret: KeyObject | undefined;
   /** A writer that was watched, and is dead. */
   readonly silent: SeenHolder | undefined;
@@ -188,26 +176,25 @@ interface Attempt {
  */
 function tryToWrite(
   env: LmdbEnv,
-  { secret, silent, migrate, findKey }: Attempt,
+  { path, secret, silent, migrate, findKey }: Attempt,
 ): LmdbStore | { readonly unknown: SeenHolder } {
   const attempt = env.root.transactionSync(() => {
     const writer = acquire(env.meta, { secret, nowMs: env.clock.now() }, silent);
     if ('unknown' in writer) return writer;
     const { layout, epoch, owner } = writer;
     const tables = openTables(env.root);
-    const entries =
-      secret === undefined
-        ? PLAIN_ENTRIES
-        : new EncryptedEntries(secret, Buffer.from(layout.id, 'base64'), epoch);
+    const storeId = Buffer.from(layout.id, 'base64');
+    const entries = entriesOf({ secret, storeId, epoch });
     let damaged: readonly DamagedRecord[] = [];
     if (layout.schema < SCHEMA_VERSION) {
       damaged = migrate(layout.schema, tables, entries);
       putLayout(env.meta, { ...layout, schema: SCHEMA_VERSION });
     }
-    return { tables, epoch, owner, entries, damaged };
+    return { tables, epoch, owner, entries, storeId, damaged };
   });
   if ('unknown' in attempt) return attempt;
-  const store = new LmdbStore({ ...env, ...attempt, findKey });
+  const location = { path, secret, storeId: attempt.storeId, epoch: attempt.epoch };
+  const store = new LmdbStore({ ...env, ...attempt, location, findKey });
   for (const { table, name } of attempt.damaged) DamageLog.of(store).note(table, name);
   return store;
 }
