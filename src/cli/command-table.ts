@@ -154,6 +154,10 @@ const TABLE = [
         value: 'MODE',
         summary: 'summary: a note to self on the phone; none: no note',
       },
+      {
+        name: 'markdown',
+        summary: 'the text has markup: **bold**, *italic*, ~~struck~~, ||spoiler||',
+      },
       { name: 'not-urgent', summary: 'do not wake the recipients’ devices' },
       { name: 'dry-run', summary: 'do all but send, and keep nothing' },
       YES,
@@ -161,6 +165,7 @@ const TABLE = [
     ],
     examples: [
       'sealcast broadcast notice.txt --to subscribers.txt',
+      'sealcast broadcast notice.md --markdown --to subscribers.txt',
       'echo "The ferry is back." | sealcast broadcast --to subscribers.txt --yes --json',
     ],
   },

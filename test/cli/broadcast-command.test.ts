@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { openStore } from 'sealcast';
+import { readMessage } from '#dist/src/content/index.js';
 import { MailboxService } from '../fakes/mailbox-service.js';
 import type { Subscriber } from '../fakes/stand-in-service.js';
 import { acis } from '../harness/broadcasters.js';
@@ -85,6 +86,22 @@ describe('sealcast broadcast', () => {
     ]);
   });
 
+  it('sends the styles of Markdown, as another broadcast than the same text without', async () => {
+    const subscribers = await subscribe(1);
+    const to = ['--to', recipientsOf(subscribers), ...dataDir()];
+    const input = '**The ferry** is ||back||.';
+    for (const markup of [[], ['--markdown']]) {
+      const { exitCode } = await command(['broadcast', ...markup, ...to], { service, input });
+      expect(exitCode).toBe(0);
+    }
+    expect(textsOf(subscribers)).toEqual([[input, 'The ferry is back.']]);
+    const { contentBytes } = transport.arrivals.at(-1) ?? {};
+    expect(readMessage(contentBytes ?? new Uint8Array())?.bodyRanges).toEqual([
+      { start: 0, length: 9, style: 'bold' },
+      { start: 13, length: 4, style: 'spoiler' },
+    ]);
+  });
+
   it('has deliveries as NDJSON, and exit code 7 where some do not have it', async () => {
     const [one, other] = await subscribe(2);
     other!.registered = false;
@@ -157,10 +174,10 @@ describe('sealcast broadcast', () => {
   });
 
   it.each([
-    ['', 'the text is empty'],
-    [' \n', 'the text is empty'],
-    ['ä'.repeat(1025), 'the text has 2,050 bytes of UTF-8, and may have 2,048'],
-  ])('refuses a text of %j', async (input, message) => {
+    ['the text is empty', ''],
+    ['the text is empty', ' \n'],
+    ['the text has 2,050 bytes of UTF-8, and may have 2,048', 'ä'.repeat(1_025)],
+  ])('refuses a text: %s (%#)', async (message, input) => {
     const to = file('recipients', '9d0652a3-dcc3-4d11-975f-74d61598733f');
     const { exitCode, stderr } = await command(['broadcast', '--to', to], { service, input });
     expect(exitCode).toBe(1);

@@ -4,6 +4,7 @@ import type { ListRecipients, Transcripts } from '../../broadcast/options.js';
 import { openList } from '../../lists/open-list.js';
 import type { SegmentOptions, SubscriberList } from '../../lists/subscriber-list.js';
 import type { Store } from '../../store/store.js';
+import { checkMessage, POINTER_RULES } from '../../content/check-message.js';
 import { MAX_BODY_BYTES } from '../../content/limits.js';
 import { isBroadcastId } from '../../broadcast/options.js';
 import type { CommandContext, CommandLine } from '../context.js';
@@ -33,7 +34,8 @@ export async function broadcast(context: CommandContext): Promise<ExitCode> {
   // asked about one.
   const file = source.kind === 'file' ? source.file : undefined;
   const factsOfFile = await file?.check();
-  const body = await readBody(context);
+  const text = await readText(context);
+  const message = line.has('markdown') ? checkMarkdown(text) : { body: text };
   await context.assertStore();
   if (factsOfFile !== undefined && !dryRun)
     await confirm(context, source.name, factsOfFile, maxPerSecond);
@@ -54,8 +56,8 @@ export async function broadcast(context: CommandContext): Promise<ExitCode> {
     stop.abort();
   });
   if (context.interrupt.signal.aborted) stop.abort();
-  const run = account.broadcaster.broadcast({ body }, recipients, {
-    id: id ?? defaultId(facts, body, clock.now()),
+  const run = account.broadcaster.broadcast(message, recipients, {
+    id: id ?? defaultId(facts, line.has('markdown') ? `markdown\n${text}` : text, clock.now()),
     urgent: !line.has('not-urgent'),
     dryRun,
     signal: stop.signal,
@@ -136,7 +138,7 @@ async function catchUp(
   ended.abort();
 }
 
-async function readBody({ line, terminal, interrupt }: CommandContext): Promise<string> {
+async function readText({ line, terminal, interrupt }: CommandContext): Promise<string> {
   const [file] = line.operands;
   let text: string;
   if (file === undefined || file === '-') {
@@ -160,6 +162,16 @@ async function readBody({ line, terminal, interrupt }: CommandContext): Promise<
     );
   }
   return body;
+}
+
+/** Checks a text with markup before the command asks, or connects. */
+function checkMarkdown(markdown: string): { readonly markdown: string } {
+  try {
+    checkMessage({ markdown }, { ...POINTER_RULES, maxTextBytes: MAX_BODY_BYTES });
+  } catch (error) {
+    refuseUsage(`read the Markdown: ${(error as Error).message}`);
+  }
+  return { markdown };
 }
 
 async function confirm(
