@@ -21,6 +21,8 @@ export type RustName = 'rust' | 'rust-kept' | 'rust-tables';
 export type Acquaintance =
   /** Sealing: has all that can be computed ahead. */
   | 'prepared'
+  /** Sealing: the same, with `packed`. */
+  | 'prepared-packed'
   /**
    * Sealing: was sealed for once; what is computed for a recipient who came back is computed now.
    */
@@ -78,6 +80,7 @@ const SUBJECT_NAMES: Readonly<Record<Exclude<SubjectName, 'sealcast'>, string>> 
 
 const ACQUAINTANCE_NAMES: Readonly<Record<Acquaintance, string>> = {
   prepared: 'prepared',
+  'prepared-packed': 'prepared, envelopes packed',
   'second-contact': 'second contact',
   'first-contact': 'first contact',
   known: 'sender known',

@@ -101,6 +101,13 @@ export class SealcastTasks {
     const acquainted = await this.#open(variant, cacheBytesFor(recipientCount));
     await prepareAll(acquainted.sealer, inputs.subscriberKeys);
     this.#add('seal', 'prepared', acquainted, { run: () => acquainted.seal(recipientCount) });
+    if (this.#plan.everyState) {
+      const { subscriberKeys, contents } = inputs;
+      this.#add('seal', 'prepared-packed', acquainted, {
+        run: () =>
+          sealFor(acquainted.sealer, subscriberKeys, contents, recipientCount, { packed: true }),
+      });
+    }
     // DH(S, R) is the same in both directions.
     this.#add('unseal', 'known', acquainted, { run: () => acquainted.unseal(recipientCount) });
     this.#addFirstContact(await this.#open(variant));

@@ -1,5 +1,5 @@
 // sealcast itself, through its public name, as its users call it: one batch a call.
-import { Sealer, type UnsealOptions } from 'sealcast';
+import { Sealer, type SealOptions, type UnsealOptions } from 'sealcast';
 import type { KernelChoice } from 'sealcast/kernel';
 import { entry, type EnvelopeInputs, type Peer } from './peer.js';
 
@@ -57,12 +57,13 @@ export async function sealFor(
   recipientKeys: readonly Uint8Array[],
   contents: readonly Uint8Array[],
   envelopeCount: number,
+  options: SealOptions = {},
 ): Promise<Uint8Array[]> {
   const requests = Array.from({ length: envelopeCount }, (_, i) => ({
     recipientIdentityKey: entry(recipientKeys, i),
     content: entry(contents, i),
   }));
-  const results = await sealer.seal(requests);
+  const results = await sealer.seal(requests, options);
   return results.map((result) => {
     if (!result.ok) throw result.error;
     return result.envelope;

@@ -56,13 +56,14 @@ describe('nextChunkEntries()', () => {
     for (const size of [1, 31, 64, 500, 1024, 5000, 20_000]) {
       const chunks = chunksOf(size, threads);
       expect(chunks.toSorted((a, b) => b - a)).toEqual(chunks);
-      expect(chunks.at(-1)).toBeLessThanOrEqual(32);
+      expect(chunks.at(-1)).toBeLessThanOrEqual(48);
       expect(chunks.slice(0, -1).every((entries) => entries % 4 === 0)).toBe(true);
     }
   });
 
-  test('keeps the size of chunks until the threads have two each left', () => {
-    expect(chunksOf(1024, 2)).toEqual([128, 128, 128, 128, 128, 96, 72, 56, 40, 32, 32, 32, 24]);
+  test("is half of a thread's share of what is left", () => {
+    expect(chunksOf(1024, 2)).toEqual([256, 192, 144, 108, 84, 60, 48, 48, 48, 36]);
+    expect(chunksOf(1024, 1)).toEqual([256, 256, 256, 128, 64, 48, 16]);
     expect(chunksOf(40, 2)).toEqual([16, 16, 8]);
   });
 });
