@@ -131,7 +131,14 @@ export type { CertifiedSender } from './sealer/certificate-validator.js';
 export type { UnsealResult } from './sealer/unseal-verdicts.js';
 export { Receiver, type ReceiverOptions } from './receive/receiver.js';
 export type { ReceiverEvents, StopReason } from './receive/events.js';
-export type { ReceivedMessage, ReceiveRefusal, ReceiverStats } from './receive/types.js';
+export type { GivenAttachment } from './broadcast/message-upload.js';
+export type {
+  ReceivedContent,
+  ReceivedFile,
+  ReceivedMessage,
+  ReceiveRefusal,
+  ReceiverStats,
+} from './receive/types.js';
 export {
   Sealer,
   type CallOptions,

@@ -4,8 +4,10 @@ import { basename, dirname, join } from 'node:path';
 import type { IncomingMessage } from 'node:http';
 import type { AttachmentPointer } from '../content/attachment-pointer.js';
 import { SealcastError } from '../errors.js';
+import { checkOptions, isIntegerIn, refuse } from '../transport/arguments.js';
 import type { CdnService } from '../transport/transport.js';
 import { SYSTEM_CLOCK, type Clock } from '../util/clock.js';
+import { checkNames, type NamesOf } from '../util/known-names.js';
 import { serviceWaitMs } from '../util/service-wait.js';
 import { CdnClient, CdnUnavailable, rejected, type CdnPatience } from './cdn/cdn-client.js';
 import { headOf, PermitGone, uploadError } from './cdn/upload-target.js';
@@ -121,12 +123,13 @@ export class DownloadedAttachment implements AsyncDisposable, AsyncIterable<Uint
  *   has no CDN.
  */
 export async function downloadAttachment(
-  pointer: AttachmentPointer,
+  pointer: AttachmentPointer | undefined,
   context: DownloadContext,
   options: DownloadOptions = {},
 ): Promise<DownloadedAttachment> {
   const { cdn, clock = SYSTEM_CLOCK, patience, tempDirectory } = context;
-  const { signal = new AbortController().signal, maxBytes = MAX_BLOB_BYTES } = options;
+  const { signal = new AbortController().signal, maxBytes } = checkDownloadOptions(options);
+  if (pointer === undefined) throw invalidAttachment('its sender does not say where it is');
   const { cdnNumber, name, size } = checkPointer(pointer);
   const limitBytes = Math.min(maxBytes, MAX_BLOB_BYTES);
   if (size > limitBytes) throw limitError(limitBytes);
@@ -152,6 +155,20 @@ export async function downloadAttachment(
       throw new SealcastError('ERR_ABORTED', 'the download was aborted', { cause: signal.reason });
     throw error;
   }
+}
+
+const NAMES = { signal: true, maxBytes: true } satisfies NamesOf<DownloadOptions>;
+
+/** @throws SealcastError ERR_INVALID_ARGUMENT */
+function checkDownloadOptions(
+  options: DownloadOptions,
+): DownloadOptions & { readonly maxBytes: number } {
+  checkNames(checkOptions(options), NAMES);
+  const { signal, maxBytes = MAX_BLOB_BYTES } = options;
+  if (signal !== undefined && !((signal as unknown) instanceof AbortSignal))
+    refuse('signal', 'an AbortSignal');
+  if (!isIntegerIn(maxBytes, 1, Number.MAX_SAFE_INTEGER)) refuse('maxBytes', 'a number of bytes');
+  return { ...(signal !== undefined && { signal }), maxBytes };
 }
 
 interface CheckedPointer {

@@ -59,6 +59,11 @@ const METADATA: readonly unknown[] = ['strip', 'refuse', 'keep'];
 export const FIELD = 'message.attachments';
 /** Largest plaintext (Signal: remote config `global.attachments.maxBytes`, default; 2026-11). */
 export const MAX_ATTACHMENT_BYTES = 100 * 1024 * 1024;
+const DAY_MS = 24 * 3_600_000;
+/** An upload is used again for as long (Signal-Desktop, 2026-11). */
+export const REUSE_MS = 3 * DAY_MS;
+/** The CDN removes attachments that are older (a Signal maintainer, Signal-Desktop#2985). */
+export const KEPT_MS = 30 * DAY_MS;
 /** Clients show no further ones (Signal-Desktop). */
 export const MAX_ATTACHMENTS = 32;
 const MAX_PIXELS = 2 ** 31 - 1;

@@ -20,17 +20,11 @@ import {
   type BlobFacts,
 } from './cipher.js';
 import { incrementalMacOf, isStreamed } from './incremental-mac.js';
-import { FIELD, type AttachmentInput } from './input.js';
+import { FIELD, KEPT_MS, REUSE_MS, type AttachmentInput } from './input.js';
 import { preparePhoto, type PreparedFile } from './metadata/photo.js';
 import { pointerOf } from './pointer.js';
 import { openSource } from './source.js';
 import { Uploader } from './uploader.js';
-
-const DAY_MS = 24 * 3_600_000;
-/** An upload is used again for as long (Signal-Desktop, 2026-11). */
-export const REUSE_MS = 3 * DAY_MS;
-/** The CDN removes attachments that are older (a Signal maintainer, Signal-Desktop#2985). */
-export const KEPT_MS = 30 * DAY_MS;
 
 /** Parts that an upload needs, and the id of what it is for. */
 export interface UploadContext {

@@ -6,7 +6,11 @@ import { refuse } from '../sealer/options.js';
 import type { BroadcastRecord } from '../store/tables/broadcasts.js';
 import type { Clock } from '../util/clock.js';
 import type { BroadcastIndex } from './broadcast-index.js';
+import type { AttachmentPointer } from '../content/index.js';
 import type { CheckedBroadcast, Transcripts } from './options.js';
+
+/** Broadcast whose files were uploaded. */
+export type UploadedBroadcast = CheckedBroadcast<AttachmentPointer>;
 import type { Outbox } from './outbox.js';
 
 /** Record of a broadcast, saved, and whether it has no recipients yet. */
@@ -74,12 +78,12 @@ export class BroadcastRecords {
    * @throws SealcastError ERR_BROADCAST_MISMATCH, ERR_INVALID_ARGUMENT, ERR_STORE_FAILED,
    *   ERR_STORE_LOCKED.
    */
-  open(id: string, message: CheckedBroadcast | undefined): Promise<OpenedBroadcast> {
+  open(id: string, message: UploadedBroadcast | undefined): Promise<OpenedBroadcast> {
     // Otherwise a retry request that is being committed would replace the new record.
     return this.#options.locks.with([OWN_LOCKS.broadcasts], () => this.#open(id, message));
   }
 
-  async #open(id: string, message: CheckedBroadcast | undefined): Promise<OpenedBroadcast> {
+  async #open(id: string, message: UploadedBroadcast | undefined): Promise<OpenedBroadcast> {
     const { outbox, index, dryRun } = this.#options;
     const known = await outbox.broadcast(id);
     if (message === undefined) {
@@ -115,7 +119,7 @@ export class BroadcastRecords {
   }
 
   /** Makes the broadcast's new record, from the known one if that is of the same message. */
-  #recordOf(checked: CheckedBroadcast, known: BroadcastRecord | undefined): BroadcastRecord {
+  #recordOf(checked: UploadedBroadcast, known: BroadcastRecord | undefined): BroadcastRecord {
     const { clock, index, transcripts } = this.#options;
     const { message, urgent } = checked;
     const nowMs = clock.now();

@@ -132,7 +132,8 @@ export class Broadcaster extends EventEmitter<BroadcasterEvents> implements Asyn
     options: BroadcastOptions = {},
   ): BroadcastRun {
     this.#assertOpen();
-    return this.#service.broadcast(checkBroadcast(message, recipients, options));
+    const { canUpload } = this.#service;
+    return this.#service.broadcast(checkBroadcast(message, recipients, options, canUpload));
   }
 
   /**

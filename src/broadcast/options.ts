@@ -1,7 +1,6 @@
 import {
   checkMessage,
   MAX_TIMESTAMP_MS,
-  POINTER_RULES,
   type CheckedMessage,
   type OutgoingMessage,
 } from '../content/index.js';
@@ -12,6 +11,7 @@ import {
   refuse,
   checkBoolean,
 } from '../sealer/options.js';
+import { uploadRules, type GivenAttachment } from './message-upload.js';
 import { type NamesOf } from '../util/known-names.js';
 import type { ClockSkew } from '../runtime/service-time.js';
 import type { SealcastError } from '../errors.js';
@@ -41,7 +41,7 @@ export interface ListRecipients extends AsyncIterable<string> {
 }
 
 /** Message of a broadcast. */
-export type BroadcastMessage = OutgoingMessage;
+export type BroadcastMessage = OutgoingMessage<GivenAttachment>;
 
 /** Options of {@link Broadcaster.broadcast}. */
 export interface BroadcastOptions {
@@ -138,8 +138,8 @@ export function checkTranscripts(given: unknown): Transcripts | undefined {
   return given;
 }
 
-export interface CheckedBroadcast {
-  readonly message: CheckedMessage;
+export interface CheckedBroadcast<Attachment = GivenAttachment> {
+  readonly message: CheckedMessage<Attachment>;
   readonly recipients: Recipients;
   readonly id: string | undefined;
   readonly timestamp: number | undefined;
@@ -151,12 +151,14 @@ export interface CheckedBroadcast {
   readonly list: RecipientList | undefined;
 }
 
+/** @param canUpload whether the transport has a CDN. */
 export function checkBroadcast(
   message: unknown,
   recipients: unknown,
   options: unknown,
+  canUpload = false,
 ): CheckedBroadcast {
-  const checkedMessage = checkMessage(message, POINTER_RULES);
+  const checkedMessage = checkMessage(message, uploadRules(canUpload));
   const iterable = recipients as
     Partial<Iterable<string> & AsyncIterable<string> & ListRecipients> | null | undefined;
   if (

@@ -1,9 +1,10 @@
 import { SealcastError } from '../errors.js';
 import { AbortWatch } from '../util/abort-watch.js';
 import { abortedError } from '../engine/scheduler.js';
+import { KEPT_MS } from '../attachments/input.js';
 import type { ResendQueue } from '../runtime/resend-queue.js';
 import type { BroadcastRecord } from '../store/tables/broadcasts.js';
-import type { BroadcastRecords } from './broadcast-records.js';
+import type { BroadcastRecords, UploadedBroadcast } from './broadcast-records.js';
 import { DeliveryStream } from './delivery-stream.js';
 import { PauseGate } from './flow/pause-gate.js';
 import type { BroadcasterLimits, CheckedBroadcast } from './options.js';
@@ -11,6 +12,7 @@ import { Pipeline, type RunRecipients } from './pipeline.js';
 import { BroadcastRun, type BroadcastSummary } from './run.js';
 import { SendLimiter } from './flow/send-limiter.js';
 import type { BroadcastContext } from './context.js';
+import { uploadMessage } from './message-upload.js';
 import { sendTranscript } from './transcript.js';
 import { countAbsences } from './absence-count.js';
 import type { Run } from './run-registry.js';
@@ -94,7 +96,9 @@ export class RunTask implements Run {
       await this.#gate.during('certificate', settling);
       this.#assertGoing();
       const { record, isNew } =
-        recipients === 'outbox' ? await records.reopen(id) : await records.open(id, message);
+        recipients === 'outbox'
+          ? await records.reopen(id)
+          : await records.open(id, message && (await this.#upload(message)));
       const pipeline = this.#makePipeline(record);
       this.#pipeline = pipeline;
       this.run.begin(pipeline);
@@ -133,6 +137,29 @@ export class RunTask implements Run {
     } finally {
       this.#unwatch?.();
     }
+  }
+
+  /** Uploads the message's files: once, whatever the number of recipients. */
+  async #upload(message: CheckedBroadcast): Promise<UploadedBroadcast> {
+    const { id, context, dryRun, limits } = this.#options;
+    const { outbox, transport, clock } = context;
+    const controller = new AbortController();
+    void this.#stopping.then(() => controller.abort(this.#stopped?.error));
+    const known = await outbox.broadcast(id);
+    const isKnown = known !== undefined && known.state !== 'pruned';
+    const uploaded = await uploadMessage(message.message, {
+      transport,
+      store: outbox.source,
+      clock,
+      id,
+      signal: controller.signal,
+      dryRun,
+      maxRetryAfterMs: limits.maxRetryAfterMs,
+      // The recipients that are left get the attachments that the others got.
+      ...(isKnown && { reuseMs: KEPT_MS }),
+    });
+    this.#assertGoing();
+    return { ...message, message: uploaded };
   }
 
   /** Ends when the note was sent or failed, or the run is stopped. */

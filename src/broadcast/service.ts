@@ -142,6 +142,12 @@ export class BroadcastService {
     return service;
   }
 
+  /** Whether the transport has a CDN. */
+  get canUpload(): boolean {
+    const { transport } = this.#context;
+    return transport.cdn !== undefined && transport.getUploadForm !== undefined;
+  }
+
   async #release(): Promise<void> {
     this.#endProblems();
     this.#detach();

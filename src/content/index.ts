@@ -6,7 +6,13 @@ export { DATA_MESSAGE_FLAG, expireTimerOf, profileKeyOf } from './content-facts.
 export type { ExpireTimer } from './content-facts.js';
 export { encodeContent, encodeDataMessage } from './content.js';
 export type { ContentFields, DataMessageFields } from './content.js';
-export { checkBody, MAX_BODY_BYTES, MAX_EXPIRE_TIMER, MAX_TIMESTAMP_MS } from './limits.js';
+export {
+  checkBody,
+  MAX_BODY_BYTES,
+  MAX_EXPIRE_TIMER,
+  MAX_TEXT_BYTES,
+  MAX_TIMESTAMP_MS,
+} from './limits.js';
 export { encodeMessage } from './encode-message.js';
 export { messageBodyOf, messageError, withRecipientParts } from './message.js';
 export type { PniSignature, RecipientParts } from './message.js';

@@ -61,8 +61,9 @@ export interface Poll {
  */
 export interface OutgoingMessage<Attachment = AttachmentPointer> {
   /**
-   * Text: not blank, without NUL, at most {@link MAX_BODY_BYTES} (2,048) of UTF-8: receivers'
-   * devices drop a longer one unseen.
+   * Text: not blank, without NUL, at most 64 KiB of UTF-8. Above {@link MAX_BODY_BYTES} (2,048),
+   * which receivers' devices would drop unseen, the whole is an attachment, and the body its
+   * beginning.
    */
   readonly body?: string;
   /**
@@ -77,7 +78,7 @@ export interface OutgoingMessage<Attachment = AttachmentPointer> {
    * text, which is the character that clients put there.
    */
   readonly mentions?: readonly (Mention | Pick<Mention, 'aci'>)[];
-  /** At most 32. */
+  /** At most 32. Clients show the images and videos at the beginning, or else the first one. */
   readonly attachments?: readonly Attachment[];
   /** Preview of a link; its URL is in the text. Not together with attachments. */
   readonly preview?: LinkPreview;

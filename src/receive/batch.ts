@@ -345,7 +345,7 @@ export class Batch {
             contentBytes,
             ...(sentTranscript !== undefined && { sentTranscript }),
           },
-          this.#context.download,
+          this.#context.downloads,
         ),
       });
       this.#end(item);

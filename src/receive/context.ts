@@ -10,7 +10,7 @@ import type { EventSink } from '../util/event-relay.js';
 import type { GroupDecryptor } from './decrypt/groups.js';
 import type { Inbox } from '../store/tables/inbox.js';
 import type { LostEnvelopes } from './envelope-queue.js';
-import type { Download } from './received-message.js';
+import type { Downloads } from './received-message.js';
 import type { RecentSet } from '../util/lru-map.js';
 import type { RetryLimits } from './retry/limits.js';
 import type { SessionDecryptor } from './decrypt/sessions.js';
@@ -38,8 +38,7 @@ export interface ReceiveContext {
   readonly blockedList: Pick<BlockedList, 'apply'>;
   readonly unanswered: Pick<UnansweredPruner, 'noteBegun'>;
   readonly preKeys: Readonly<Record<IdentityKind, PreKeyUses>>;
-  /** Absent where the transport has no CDN. */
-  readonly download?: Download;
+  readonly downloads: Downloads;
 }
 
 /** Capacity for retry requests, which are bounded. */

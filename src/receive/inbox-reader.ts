@@ -12,7 +12,7 @@ import { receiptName } from './types.js';
  * @returns the number of the next batch, higher than that of any row.
  */
 export async function readInbox(
-  { runtime, inbox, receipts, counters, download }: ReceiveContext,
+  { runtime, inbox, receipts, counters, downloads }: ReceiveContext,
   stream: Pick<MessageStream, 'push'>,
   retries: Pick<RetrySender, 'add'>,
 ): Promise<number> {
@@ -40,7 +40,7 @@ export async function readInbox(
         ...(sentTranscript !== undefined && { sentTranscript }),
         ...(groupId !== undefined && { groupId: Uint8Array.from(groupId) }),
       },
-      download,
+      downloads,
     );
     stream.push([{ key, message }]);
     if (facts.envelopeType === 'receipt') receipts.add(receiptName(message));

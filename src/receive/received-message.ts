@@ -5,11 +5,40 @@ import {
   type MessageContent,
   type SentTranscript,
 } from '../content/index.js';
+import type {
+  DownloadContext,
+  DownloadedAttachment,
+  DownloadOptions,
+} from '../attachments/download.js';
 import { SealcastError } from '../errors.js';
-import type { ReceivedFacts, ReceivedMessage } from './types.js';
+import type { ReceivedContent, ReceivedFacts, ReceivedFile, ReceivedMessage } from './types.js';
 
 /** Gives the bytes of an attachment, checked against its digest before the first one. */
 export type Download = (pointer: AttachmentPointer) => AsyncIterable<Uint8Array>;
+
+/** Where attachments come from. */
+export interface Downloads {
+  /** Gives the bytes of an attachment; absent where the transport has no CDN. */
+  readonly download: Download | undefined;
+  /** Downloads an attachment, and checks it; see `ReceivedFile.download`. */
+  readonly open: (
+    pointer: AttachmentPointer | undefined,
+    options?: DownloadOptions,
+  ) => Promise<DownloadedAttachment>;
+}
+
+/** Downloads over a transport's CDN. The way there is loaded when it is first taken. */
+export function downloadsOf(context: DownloadContext): Downloads {
+  const open: Downloads['open'] = async (pointer, options) => {
+    const { downloadAttachment } = await import('../attachments/download.js');
+    return downloadAttachment(pointer, context, options);
+  };
+  async function* download(pointer: AttachmentPointer): AsyncGenerator<Uint8Array, void, void> {
+    await using file = await open(pointer);
+    yield* file;
+  }
+  return { download: context.cdn === undefined ? undefined : download, open };
+}
 
 /** Longest text that is read, bytes: clients send 64 KiB. */
 const MAX_LONG_TEXT_BYTES = 256 * 1024;
@@ -28,19 +57,33 @@ export class DecryptedMessage implements ReceivedMessage {
   declare readonly groupId?: Uint8Array<ArrayBuffer>;
   declare readonly sentTranscript?: SentTranscript;
   readonly #download: Download | undefined;
-  #message: MessageContent | undefined;
+  readonly #open: Downloads['open'];
+  #message: ReceivedContent | undefined;
   #isRead = false;
 
-  /** @param download absent where the transport has no CDN. */
-  constructor(facts: ReceivedFacts, download: Download | undefined) {
+  /** @param downloads default: there are none, as of a transport without a CDN. */
+  constructor(facts: ReceivedFacts, downloads: Downloads = NO_DOWNLOADS) {
     Object.assign(this, facts);
-    this.#download = download;
+    this.#download = downloads.download;
+    this.#open = downloads.open;
   }
 
-  get message(): MessageContent | undefined {
-    if (!this.#isRead) this.#message = readMessage(this.contentBytes);
+  get message(): ReceivedContent | undefined {
+    if (!this.#isRead) this.#message = this.#read();
     this.#isRead = true;
     return this.#message;
+  }
+
+  #read(): ReceivedContent | undefined {
+    const message: MessageContent | undefined = readMessage(this.contentBytes);
+    if (message?.attachments === undefined) return message as ReceivedContent | undefined;
+    const attachments = message.attachments.map((attachment): ReceivedFile => {
+      const { pointer } = attachment;
+      const download: ReceivedFile['download'] = (options) => this.#open(pointer, options);
+      // Not enumerable: two messages are compared by their data.
+      return Object.defineProperty({ ...attachment, download }, 'download', { enumerable: false });
+    });
+    return { ...message, attachments };
   }
 
   async text(): Promise<string | undefined> {
@@ -61,6 +104,8 @@ export class DecryptedMessage implements ReceivedMessage {
     return new TextDecoder('utf-8', { ignoreBOM: true }).decode(Buffer.concat(parts));
   }
 }
+
+const NO_DOWNLOADS = downloadsOf({ cdn: undefined });
 
 const tooLongError = (): SealcastError =>
   new SealcastError(

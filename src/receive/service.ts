@@ -24,6 +24,7 @@ import { MessageStream } from './message-stream.js';
 import { EnvelopeOpener } from './envelope-opener.js';
 import { MAX_ENVELOPE_BYTES, type ReceivedMessage, type ReceiverStats } from './types.js';
 import { LruMap, RecentSet } from '../util/lru-map.js';
+import { downloadsOf } from './received-message.js';
 import { Redelivery } from './redelivery.js';
 import { RetryLimits } from './retry/limits.js';
 import { RetrySender } from './retry/sender.js';
@@ -126,6 +127,7 @@ export class ReceiveService {
     });
     this.#retries = new RetrySender({ runtime, records, policies, telemetry }, this.#cleanup);
     this.#context = {
+      downloads: downloadsOf({ cdn: transport.cdn, clock: runtime.clock }),
       runtime,
       records,
       inbox,

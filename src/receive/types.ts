@@ -1,4 +1,10 @@
-import type { Content, MessageContent, SentTranscript } from '../content/index.js';
+import type { DownloadedAttachment, DownloadOptions } from '../attachments/download.js';
+import type {
+  Content,
+  MessageContent,
+  ReceivedAttachment,
+  SentTranscript,
+} from '../content/index.js';
 import type { EnvelopeType } from '../store/tables/inbox.js';
 
 /** Facts of a message that was unsealed, decrypted, and acknowledged to the service. */
@@ -27,6 +33,30 @@ export interface ReceivedFacts {
   readonly sentTranscript?: SentTranscript;
 }
 
+/** File that came with a message, and the way to get it. */
+export interface ReceivedFile extends ReceivedAttachment {
+  /**
+   * Downloads the file, and checks it before any of it is given: length, MAC, digest, padding.
+   *
+   * @returns the file, which holds a temporary file until it is closed.
+   * @throws SealcastError ERR_ATTACHMENT_INVALID: it is not what the message says, or the message
+   *   does not say where it is; ERR_ATTACHMENT_TOO_LARGE; ERR_ATTACHMENT_GONE: the CDN has it no
+   *   longer; ERR_SERVICE_UNAVAILABLE, ERR_SERVICE_REJECTED; ERR_ABORTED; ERR_INVALID_ARGUMENT;
+   *   ERR_NOT_IMPLEMENTED: the transport has no CDN.
+   * @example
+   * for (const attachment of message?.attachments ?? []) {
+   *   await using file = await attachment.download();
+   *   await file.saveTo(`./inbox/${crypto.randomUUID()}`);
+   * }
+   */
+  download(options?: DownloadOptions): Promise<DownloadedAttachment>;
+}
+
+/** A received message whose files can be downloaded. */
+export interface ReceivedContent extends MessageContent {
+  readonly attachments?: readonly ReceivedFile[];
+}
+
 /** Message as it is given out: unsealed, decrypted, and acknowledged to the service. */
 export interface ReceivedMessage extends ReceivedFacts {
   /**
@@ -36,7 +66,7 @@ export interface ReceivedMessage extends ReceivedFacts {
    * {@link ReceivedFacts.sentTranscript}. Undefined in all others, such as receipts. The first
    * access reads it; it is no own property, so that a copy of the object has none.
    */
-  readonly message: MessageContent | undefined;
+  readonly message: ReceivedContent | undefined;
   /**
    * Gives the whole text. Of a long one `message.body` is the beginning; this downloads all.
    *

@@ -1,6 +1,6 @@
 import { PrivateKey } from '@signalapp/libsignal-client';
 import { ChatTransport, openStore, type AccountOptions, type Store } from 'sealcast';
-import { netOf } from '../mock-service/net.js';
+import { cdnOf, netOf } from '../mock-service/net.js';
 import type { MockService } from '../mock-service/mock-service.js';
 
 /** Options with which an Account or a Broadcaster opens over the network. */
@@ -31,7 +31,12 @@ export async function openOverNetwork<Opened extends AsyncDisposable>(
     resources.unshift(store);
     const net = netOf(service.description);
     const username = `${aci}.${deviceId}`;
-    const transport = await ChatTransport.connect({ net, username, password });
+    const transport = await ChatTransport.connect({
+      net,
+      username,
+      password,
+      cdn: cdnOf(service.description),
+    });
     resources.unshift(transport);
     const opened = await open({
       store,

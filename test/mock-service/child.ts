@@ -25,6 +25,9 @@ async function handle(call: CallMessage, onProgress: (value: unknown) => void): 
     case 'sendText':
       await started().sendText(call.params);
       return null;
+    case 'sendContent':
+      await started().sendContent(call.params);
+      return null;
     case 'waitForDecrypted':
       return started().waitForDecrypted(call.params, onProgress);
     case 'requests':

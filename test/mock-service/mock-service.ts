@@ -10,6 +10,7 @@ import type {
 
 export type {
   BroadcasterAccount,
+  DecryptedAttachment,
   Decryption,
   DeviceAccount,
   LoggedRequest,
@@ -87,6 +88,18 @@ export class MockService implements AsyncDisposable {
     }: Partial<Pick<SentText, 'sealed' | 'withProfileKey'>> = {},
   ): Promise<void> {
     await this.link.call('sendText', { subscriber, text, sealed, withProfileKey });
+  }
+
+  /**
+   * A subscriber who has said hello sends a Content to the broadcaster, sealed, and puts a file on
+   * the CDN before. Resolves when the broadcaster's client has taken the message.
+   */
+  async subscriberSendsFile(
+    subscriber: string,
+    content: Uint8Array<ArrayBuffer>,
+    file: { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> },
+  ): Promise<void> {
+    await this.link.call('sendContent', { subscriber, content, file });
   }
 
   /**

@@ -1,5 +1,15 @@
 import { BuildVariant, Net } from '@signalapp/libsignal-client/dist/net.js';
+import { X509Certificate } from 'node:crypto';
+import type { CdnService } from 'sealcast';
 import type { ServiceDescription } from './protocol.js';
+
+/** Where the mock service stores attachments. */
+export function cdnOf(service: Pick<ServiceDescription, 'port' | 'caCertificateDer'>): CdnService {
+  return {
+    urls: { 3: `https://localhost:${service.port}/cdn3` },
+    certificateAuthority: new X509Certificate(service.caCertificateDer).toString(),
+  };
+}
 
 /** libsignal's network, set up for the mock service. */
 export function netOf(service: Pick<ServiceDescription, 'port' | 'caCertificateDer'>): Net {

@@ -83,6 +83,14 @@ export interface SentText {
   readonly withProfileKey: boolean;
 }
 
+/** Content that a subscriber sends to the broadcaster, and a file that is on the CDN before. */
+export interface SentContent {
+  readonly subscriber: string;
+  /** Serialized Content. */
+  readonly content: Uint8Array<ArrayBuffer>;
+  readonly file: { readonly name: string; readonly bytes: Uint8Array<ArrayBuffer> };
+}
+
 /** A message that a subscriber's libsignal client decrypted. */
 export interface Decryption {
   readonly subscriber: string;
@@ -134,6 +142,7 @@ export interface Calls {
   exportState: { params: null; progress: never; result: ServiceState };
   subscribersSayHello: { params: { readonly text: string }; progress: number; result: null };
   sendText: { params: SentText; progress: never; result: null };
+  sendContent: { params: SentContent; progress: never; result: null };
   waitForDecrypted: {
     params: {
       readonly text: string;

@@ -1,3 +1,4 @@
+import mockProtos from '@signalapp/mock-server/protos/compiled.js';
 import { randomBytes, randomInt, X509Certificate } from 'node:crypto';
 import {
   loadCertificates,
@@ -168,6 +169,18 @@ export class ServiceHost {
       await subscriber.primary.addSingleUseKey(device, await device.popSingleUseKey());
     subscriber.hasSaidHello = true;
     await subscriber.primary.sendText(device, text, { withProfileKey, sealed });
+  }
+
+  /** Resolves when the broadcaster's client has taken it. */
+  async sendContent({
+    subscriber: aci,
+    content,
+    file,
+  }: Calls['sendContent']['params']): Promise<void> {
+    const device = this.linked ?? this.broadcaster.device;
+    await this.server.storeAttachmentOnCdn(3, file.name, Buffer.from(file.bytes));
+    const decoded = mockProtos.signalservice.Content.decode(content);
+    await this.find(aci).primary.sendRaw(device, decoded, { sealed: true });
   }
 
   waitForDecrypted(

@@ -30,7 +30,7 @@ function received(
       contentBytes,
       envelopeType: 'whisper',
     },
-    download,
+    download && { download, open: () => Promise.reject(new Error('no file is opened')) },
   );
 }
 
