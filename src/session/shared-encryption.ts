@@ -1,7 +1,13 @@
 import type { Encrypted, EncryptInput } from './session-client.js';
 
-/** Groups of inputs that one job takes: about 8 ms of a worker, which urgent work waits for. */
-const GROUPS_PER_JOB = 4;
+/**
+ * Devices that one job takes, whose recipients share a read, a commit and a seal.
+ *
+ * The client cuts them into shares of 8, some 8 ms of a worker, which urgent work waits for. CPU of
+ * the main thread for each of 2,000 strangers: 490 µs with 4 recipients a job, 390 with 8, 370 with
+ * 16 (measured: Node 24, loaded Xeon, 2026-11).
+ */
+const DEVICES_PER_JOB = 16;
 /**
  * Jobs under way for each worker: one that it works on, and one that it finds when it is done, for
  * the main thread needs a turn to post the next.
@@ -46,7 +52,7 @@ interface Group {
  *
  * A first session begins when its prekeys arrive, so each comes alone, and thousands of reads and
  * jobs of one recipient cost the main thread more than their contents do. While the workers have
- * enough to do, recipients that come wait, and go four to a job.
+ * enough to do, recipients that come wait, and go together.
  */
 export class SharedEncryption {
   readonly #client: SharedEncryptionClient;
@@ -76,13 +82,23 @@ export class SharedEncryption {
 
   #start(): void {
     while (this.#jobs < this.#maxJobs && this.#waiting.length > 0) {
-      const groups = this.#waiting.splice(0, GROUPS_PER_JOB);
+      const groups = this.#waiting.splice(0, this.#nextCount());
       this.#jobs += 1;
       void this.#run(groups).finally(() => {
         this.#jobs -= 1;
         this.#start();
       });
     }
+  }
+
+  /** Recipients of the next job: at least one, and as many more as fit. */
+  #nextCount(): number {
+    let devices = 0;
+    const tooMany = this.#waiting.findIndex(({ recipient }, i) => {
+      devices += recipient.addresses.length;
+      return i > 0 && devices > DEVICES_PER_JOB;
+    });
+    return tooMany < 0 ? this.#waiting.length : tooMany;
   }
 
   /** Never rejects. */

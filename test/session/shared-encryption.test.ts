@@ -66,28 +66,45 @@ describe('SharedEncryption', () => {
     expect(client.ids()).toEqual([[1], [2]]);
   });
 
-  it('puts four waiting recipients into one job, in order, and gives each its own outputs', async () => {
+  it('puts waiting recipients of sixteen devices into one job, in order, and gives each its own outputs', async () => {
     const client = new HeldClient();
     const records = new Sessions();
     const shared = new SharedEncryption(client, records);
-    const results = [1, 2].map((id) => shared.encrypt(inputsOf(id)));
-    results.push(
-      shared.encrypt(inputsOf(3, 4)),
-      ...[5, 6, 7, 8].map((id) => shared.encrypt(inputsOf(id))),
-    );
+    // All but 9, which cannot be read: two that begin at once, and sixteen devices and one more.
+    const devices = [[1], [2], [3, 4], [5], [6], [7], [8], [10, 11, 12], [13], [14], [15]];
+    devices.push([16, 17, 18, 19], [20], [21]);
+    const results = devices.map((ids) => shared.encrypt(inputsOf(...ids)));
+    const [first, second] = [devices.slice(2, 12).flat(), devices.slice(12).flat()];
+    expect(first.length).toBe(16);
     await turn();
     expect(client.jobs).toHaveLength(2);
     client.jobs[0]?.end();
     await turn();
-    expect(client.ids()).toEqual([[1], [2], [3, 4, 5, 6, 7]]);
-    expect(records.reads).toEqual([['1'], ['2'], ['3', '4', '5', '6', '7']]);
+    expect(client.ids()).toEqual([[1], [2], first]);
+    expect(records.reads).toEqual([['1'], ['2'], first.map(String)]);
     client.jobs[1]?.end();
     client.jobs[2]?.end();
     await turn();
-    expect(client.ids()[3]).toEqual([8]);
+    expect(client.ids()[3]).toEqual(second);
     client.jobs[3]?.end();
     const outputs = await Promise.all(results);
-    expect(outputs.map(idsOf)).toEqual([[1], [2], [3, 4], [5], [6], [7], [8]]);
+    expect(outputs.map(idsOf)).toEqual(devices);
+  });
+
+  it('puts no recipient into two jobs, and gives one of many devices a job of its own', async () => {
+    const client = new HeldClient();
+    const shared = new SharedEncryption(client, new Sessions());
+    const range = (from: number, count: number): number[] =>
+      Array.from({ length: count }, (_, i) => from + i);
+    const devices = [[1], [2], range(100, 10), range(200, 7), range(300, 20), [3]];
+    const results = devices.map((ids) => shared.encrypt(inputsOf(...ids)));
+    for (let job = 0; job < devices.length; job++) {
+      await turn();
+      client.jobs[job]?.end();
+    }
+    const outputs = await Promise.all(results);
+    expect(outputs.map(idsOf)).toEqual(devices);
+    expect(client.ids()).toEqual(devices);
   });
 
   it('repeats alone the recipients of a job that its worker did not outlive', async () => {
