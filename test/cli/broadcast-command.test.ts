@@ -95,8 +95,8 @@ describe('sealcast broadcast', () => {
       expect(exitCode).toBe(0);
     }
     expect(textsOf(subscribers)).toEqual([[input, 'The ferry is back.']]);
-    const { contentBytes } = transport.arrivals.at(-1) ?? {};
-    expect(readMessage(contentBytes ?? new Uint8Array())?.bodyRanges).toEqual([
+    const sent = transport.arrivals.map(({ contentBytes }) => readMessage(contentBytes));
+    expect(sent.at(-1)?.bodyRanges).toEqual([
       { start: 0, length: 9, style: 'bold' },
       { start: 13, length: 4, style: 'spoiler' },
     ]);
