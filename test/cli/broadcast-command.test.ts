@@ -176,7 +176,7 @@ describe('sealcast broadcast', () => {
   it.each([
     ['the text is empty', ''],
     ['the text is empty', ' \n'],
-    ['the text has 2,050 bytes of UTF-8, and may have 2,048', 'ä'.repeat(1_025)],
+    ['the text has 65,538 bytes of UTF-8, and may have 65,536', 'ä'.repeat(32_769)],
   ])('refuses a text: %s (%#)', async (message, input) => {
     const to = file('recipients', '9d0652a3-dcc3-4d11-975f-74d61598733f');
     const { exitCode, stderr } = await command(['broadcast', '--to', to], { service, input });

@@ -5,7 +5,7 @@ import { openList } from '../../lists/open-list.js';
 import type { SegmentOptions, SubscriberList } from '../../lists/subscriber-list.js';
 import type { Store } from '../../store/store.js';
 import { checkMessage, POINTER_RULES } from '../../content/check-message.js';
-import { MAX_BODY_BYTES } from '../../content/limits.js';
+import { MAX_TEXT_BYTES } from '../../content/limits.js';
 import { isBroadcastId } from '../../broadcast/options.js';
 import type { CommandContext, CommandLine } from '../context.js';
 import { assertList } from './list.js';
@@ -155,9 +155,9 @@ async function readText({ line, terminal, interrupt }: CommandContext): Promise<
   const body = text.replace(/\r\n/g, '\n').replace(/\n+$/, '');
   if (body.trim() === '') refuseUsage('the text is empty');
   const bytes = Buffer.byteLength(body);
-  if (bytes > MAX_BODY_BYTES) {
+  if (bytes > MAX_TEXT_BYTES) {
     refuseUsage(
-      `the text has ${count(bytes)} bytes of UTF-8, and may have ${count(MAX_BODY_BYTES)}`,
+      `the text has ${count(bytes)} bytes of UTF-8, and may have ${count(MAX_TEXT_BYTES)}`,
       'Signal’s apps drop longer texts unseen: shorten it',
     );
   }
@@ -167,7 +167,7 @@ async function readText({ line, terminal, interrupt }: CommandContext): Promise<
 /** Checks a text with markup before the command asks, or connects. */
 function checkMarkdown(markdown: string): { readonly markdown: string } {
   try {
-    checkMessage({ markdown }, { ...POINTER_RULES, maxTextBytes: MAX_BODY_BYTES });
+    checkMessage({ markdown }, { ...POINTER_RULES, maxTextBytes: MAX_TEXT_BYTES });
   } catch (error) {
     refuseUsage(`read the Markdown: ${(error as Error).message}`);
   }
