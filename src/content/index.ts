@@ -35,7 +35,8 @@ export type {
 export type { BodyRange, Mention, TextRange, TextSpan, TextStyle } from './text-ranges.js';
 export { padPlaintext, unpadPlaintext } from './padding.js';
 export { readMessage } from './read-message.js';
-export { decodeContent } from './read-content.js';
+export { decodeContent } from './plain-content.js';
+export { decodeServiceEnvelope } from './plain-envelope.js';
 export type {
   AttachmentFacts,
   Content,
@@ -50,7 +51,6 @@ export type {
   UnsupportedPart,
 } from './read-content.js';
 export {
-  decodeServiceEnvelope,
   destinationOf,
   serverGuidOf,
   SERVICE_ENVELOPE_TYPE,

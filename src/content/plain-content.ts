@@ -1,7 +1,12 @@
+import { checkBytes } from './checks.js';
 import { LENGTH_DELIMITED, PlainFields, VARINT } from './plain-fields.js';
-import type { Content, DataMessage, ReceiptMessage, ReceiptType } from './read-content.js';
-
-export const RECEIPT_TYPES: readonly ReceiptType[] = ['delivery', 'read', 'viewed'];
+import {
+  readContent,
+  RECEIPT_TYPES,
+  type Content,
+  type DataMessage,
+  type ReceiptMessage,
+} from './read-content.js';
 
 /**
  * Fields of a message up to which it is read here. Fields that come again and again are left to the
@@ -25,13 +30,19 @@ const RECEIPT = { type: 1, timestamp: 2 } as const;
 
 type Writable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
 
+/** Reads a Content; refuses what is not one with ERR_INVALID_ENVELOPE. */
+export function decodeContent(contentBytes: Uint8Array): Content {
+  checkBytes('contentBytes', contentBytes);
+  return readPlainContent(contentBytes) ?? readContent(contentBytes);
+}
+
 /**
  * Reads a Content that is a text or a receipt and nothing else, in the form in which encoders write
  * it: most of what comes.
  *
  * @returns undefined for any other Content, and for bytes that are none.
  */
-export function readPlainContent(bytes: Uint8Array): Content | undefined {
+function readPlainContent(bytes: Uint8Array): Content | undefined {
   const fields = new PlainFields(bytes, 0, bytes.length);
   if (!fields.next() || fields.wireType !== LENGTH_DELIMITED) return undefined;
   const { id, start, end } = fields;

@@ -1,5 +1,6 @@
+import { checkBytes } from './checks.js';
 import { LENGTH_DELIMITED, PlainFields, VARINT } from './plain-fields.js';
-import type { ServiceEnvelope } from './service-envelope.js';
+import { readEnvelope, type ServiceEnvelope } from './service-envelope.js';
 
 /** Fields up to which an Envelope is read here; there are sixteen, and some that are not read. */
 const MAX_FIELDS = 32;
@@ -36,11 +37,20 @@ const EMPTY = new Uint8Array(0);
 type Writable<Type> = { -readonly [Key in keyof Type]: Type[Key] };
 
 /**
+ * Reads what the service delivered; refuses what is not an Envelope with ERR_INVALID_ENVELOPE. The
+ * content may be a view of the input.
+ */
+export function decodeServiceEnvelope(envelopeBytes: Uint8Array): ServiceEnvelope {
+  checkBytes('envelopeBytes', envelopeBytes);
+  return readPlainEnvelope(envelopeBytes) ?? readEnvelope(envelopeBytes);
+}
+
+/**
  * Reads an Envelope in the form in which encoders write it.
  *
  * @returns undefined for any other bytes. The bytes in it are views of the input.
  */
-export function readPlainEnvelope(bytes: Uint8Array): ServiceEnvelope | undefined {
+function readPlainEnvelope(bytes: Uint8Array): ServiceEnvelope | undefined {
   const fields = new PlainFields(bytes, 0, bytes.length);
   const envelope: Writable<ServiceEnvelope> = { type: 0, content: EMPTY };
   for (let count = 0; fields.next(); count++) {

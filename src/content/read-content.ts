@@ -1,8 +1,6 @@
 import { ATTACHMENT_FLAG, LONG_TEXT_TYPE } from './attachment-pointer.js';
-import { checkBytes } from './checks.js';
 import { UINT32_FIELDS } from './content.js';
 import { unknownFieldIds } from './field-scan.js';
-import { readPlainContent, RECEIPT_TYPES } from './plain-content.js';
 import {
   bytesOf,
   contentMessage,
@@ -161,6 +159,7 @@ export interface Content {
   readonly editMessage?: EditMessage;
 }
 
+export const RECEIPT_TYPES: readonly ReceiptType[] = ['delivery', 'read', 'viewed'];
 const TYPING_ACTIONS = ['started', 'stopped'] as const;
 const ACTS = [
   'groupCallUpdate',
@@ -299,13 +298,7 @@ const DATA_MESSAGE = 1;
 const EDIT_MESSAGE = 11;
 const EDITED = 2;
 
-/** Reads a Content; refuses what is not one with ERR_INVALID_ENVELOPE. */
-export function decodeContent(contentBytes: Uint8Array): Content {
-  checkBytes('contentBytes', contentBytes);
-  return readPlainContent(contentBytes) ?? readContent(contentBytes);
-}
-
-/** Reads a Content of any form, as {@link decodeContent} does. */
+/** Reads a Content of any form; refuses what is not one with ERR_INVALID_ENVELOPE. */
 export function readContent(contentBytes: Uint8Array): Content {
   const message = parse(contentMessage, contentBytes, MAX_CONTENT_FIELDS);
   const unknownIn = (path: readonly number[]): number[] =>

@@ -1,4 +1,3 @@
-import { checkBytes } from './checks.js';
 import {
   bytesOf,
   parse,
@@ -7,7 +6,6 @@ import {
   uint64Of,
   withoutUndefined,
 } from './messages.js';
-import { readPlainEnvelope } from './plain-envelope.js';
 import { serviceIdOf, uuidOfBytes, uuidOfText } from './service-ids.js';
 
 /**
@@ -74,16 +72,7 @@ export interface EnvelopeSource {
 /** Device ids that libsignal takes (DeviceId). */
 const MAX_DEVICE_ID = 127;
 
-/**
- * Reads what the service delivered; refuses what is not an Envelope with ERR_INVALID_ENVELOPE. The
- * content may be a view of the input.
- */
-export function decodeServiceEnvelope(envelopeBytes: Uint8Array): ServiceEnvelope {
-  checkBytes('envelopeBytes', envelopeBytes);
-  return readPlainEnvelope(envelopeBytes) ?? readEnvelope(envelopeBytes);
-}
-
-/** Reads an Envelope of any form, as {@link decodeServiceEnvelope} does. */
+/** Reads an Envelope of any form; refuses what is not one with ERR_INVALID_ENVELOPE. */
 export function readEnvelope(envelopeBytes: Uint8Array): ServiceEnvelope {
   const message = parse(serviceEnvelopeMessage, envelopeBytes);
   return {
