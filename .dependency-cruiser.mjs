@@ -101,6 +101,7 @@ export default {
       [
         room('kernel'),
         room('session'),
+        '^src/sealer/worker/',
         '^src/engine/jobs\\.ts$',
         '^src/broadcast/stored/(encrypt-chunk|protocol)\\.ts$',
         UTIL,

@@ -12,6 +12,7 @@ import type {
   WorkerStart,
 } from '../src/engine/jobs.js';
 import type { StoredChunkRequest } from '../src/broadcast/stored/protocol.js';
+import type { CertificatesRequest } from '../src/sealer/worker/verify-certificates.js';
 import type { RatchetRequest } from '../src/session/protocol.js';
 import { secretBytes } from '../src/util/bytes.js';
 
@@ -42,14 +43,18 @@ function runChunk({ kind, arenaPtr }: ChunkJob): JobFault {
   }
 }
 
-type Request = RatchetRequest | StoredChunkRequest;
+type Request = RatchetRequest | StoredChunkRequest | CertificatesRequest;
 
 /** libsignal's addon is loaded by the first of these: who only seals has no use for it. */
 async function runRatchetJob({ request }: RatchetJob): Promise<RatchetAnswer> {
   try {
+    const asked = request as Request;
+    if (asked.kind === 'certificates') {
+      const { verifyCertificates } = await import('../src/sealer/worker/verify-certificates.js');
+      return { reply: await verifyCertificates(asked) };
+    }
     const { ownPrivateKey, runRatchet } = await import('../src/session/worker/worker.js');
     const copyPrivateKey = (): Uint8Array<ArrayBuffer> => ControlBlock.copyPrivateKeyOf(memory);
-    const asked = request as Request;
     if (asked.kind !== 'stored-chunk') return { reply: await runRatchet(asked, copyPrivateKey) };
     const { encryptStoredChunk } = await import('../src/broadcast/stored/encrypt-chunk.js');
     return await moved({ reply: await encryptStoredChunk(asked, ownPrivateKey(copyPrivateKey)) });

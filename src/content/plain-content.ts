@@ -37,8 +37,7 @@ export function decodeContent(contentBytes: Uint8Array): Content {
 }
 
 /**
- * Reads a Content that is a text or a receipt and nothing else, in the form in which encoders write
- * it: most of what comes.
+ * Reads a Content that is a text or a receipt alone, in the form in which encoders write it.
  *
  * @returns undefined for any other Content, and for bytes that are none.
  */

@@ -52,7 +52,8 @@ export function expirationOf(certificate: SenderCertificate): number {
  * revoked or expired: a stranger writes any values into a certificate of their own.
  */
 export class CertificateValidator {
-  readonly #trustRoots: readonly Uint8Array<ArrayBuffer>[];
+  /** Public keys, 33 bytes each. */
+  readonly trustRoots: readonly Uint8Array<ArrayBuffer>[];
   #parsedRoots: PublicKey[] | undefined;
   /**
    * Senders of certificates whose signatures held. Failures are not remembered: strangers can make
@@ -68,24 +69,42 @@ export class CertificateValidator {
 
   /** @param trustRoots public keys, 33 bytes each. */
   constructor(trustRoots: readonly Uint8Array<ArrayBuffer>[]) {
-    this.#trustRoots = trustRoots;
+    this.trustRoots = trustRoots;
   }
 
-  /** Whether the certificate holds at `timestamp` (ms since the epoch), and for whom. */
-  validate(parsed: ParsedCertificate, timestamp: number): CertificateVerdict {
-    const sender = this.#senders.get(parsed) ?? this.#judge(parsed);
+  /** Whether the certificate's signatures held before: only its expiration is asked for. */
+  isKnown(parsed: ParsedCertificate): boolean {
+    return this.#senders.has(parsed);
+  }
+
+  /**
+   * Whether the certificate holds at `timestamp` (ms since the epoch), and for whom.
+   *
+   * @param isVerified whether {@link hasSignatures} was true of these bytes, in whatever thread.
+   */
+  validate(parsed: ParsedCertificate, timestamp: number, isVerified = false): CertificateVerdict {
+    const sender = this.#senders.get(parsed) ?? this.#judge(parsed, isVerified);
     if (typeof sender === 'string') return { ok: false, refusal: sender };
     if (timestamp > parsed.expiration) return { ok: false, refusal: 'expired-certificate' };
     return { ok: true, sender };
   }
 
-  #judge(parsed: ParsedCertificate): CertifiedSender | Refusal {
+  /** Whether the signatures hold, and the certificate is not revoked, whenever it expires. */
+  hasSignatures(certificate: SenderCertificate): boolean {
+    return this.#verify(certificate) === undefined;
+  }
+
+  #verify(certificate: SenderCertificate): Refusal | undefined {
+    if (this.#isOfKnownServer(certificate)) return undefined;
+    const refusal = this.#refusalOf(certificate);
+    if (refusal === undefined) this.#rememberServer(certificate);
+    return refusal;
+  }
+
+  #judge(parsed: ParsedCertificate, isVerified: boolean): CertifiedSender | Refusal {
     const { certificate } = parsed;
-    if (!this.#isOfKnownServer(certificate)) {
-      const refusal = this.#refusalOf(certificate);
-      if (refusal !== undefined) return refusal;
-      this.#rememberServer(certificate);
-    }
+    const refusal = isVerified ? undefined : this.#verify(certificate);
+    if (refusal !== undefined) return refusal;
     const sender = senderOf(certificate);
     if (sender === null) return 'untrusted-certificate';
     this.#senders.set(parsed, sender);
@@ -94,7 +113,7 @@ export class CertificateValidator {
 
   /** libsignal's verdict. */
   #refusalOf(certificate: SenderCertificate): Refusal | undefined {
-    this.#parsedRoots ??= this.#trustRoots.map((root) => libsignal().PublicKey.deserialize(root));
+    this.#parsedRoots ??= this.trustRoots.map((root) => libsignal().PublicKey.deserialize(root));
     // Time 0 is before any expiration, so this asks for the signatures alone.
     if (certificate.validateWithTrustRoots(this.#parsedRoots, 0)) return undefined;
     return isRevoked(certificate, this.#parsedRoots)

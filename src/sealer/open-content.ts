@@ -21,15 +21,26 @@ export function openContent(
   sealingKey: Uint8Array | null,
   memory: CertificateMemory,
 ): ParsedCertificate | Refusal {
-  const bytes = sealingKey === null ? null : findCertificate(content);
-  const known =
-    sealingKey === null || bytes === null ? undefined : memory.recall(sealingKey, bytes);
+  const known = sealingKey === null ? undefined : recallContent(content, sealingKey, memory);
   const parsed = known ?? parseWithLibsignal(content);
   if (parsed === null) return 'invalid-envelope';
-  if (sealingKey !== null && !timingSafeEqual(parsed.identityKey, sealingKey))
-    return 'key-mismatch';
+  if (sealingKey !== null && !isSealedBy(parsed, sealingKey)) return 'key-mismatch';
   return parsed;
 }
+
+/** The certificate in a USMC of the usual form, where libsignal has parsed it before. */
+export function recallContent(
+  content: Uint8Array<ArrayBuffer>,
+  sealingKey: Uint8Array,
+  memory: CertificateMemory,
+): ParsedCertificate | undefined {
+  const bytes = findCertificate(content);
+  return bytes === null ? undefined : memory.recall(sealingKey, bytes);
+}
+
+/** Whether the certificate is of the key that sealed the envelope. Takes constant time. */
+export const isSealedBy = ({ identityKey }: ParsedCertificate, sealingKey: Uint8Array): boolean =>
+  timingSafeEqual(identityKey, sealingKey);
 
 function parseWithLibsignal(content: Uint8Array<ArrayBuffer>): ParsedCertificate | null {
   try {

@@ -28,6 +28,7 @@ import type { PrepareResult, SealResult } from '../engine/types.js';
 import { SealBatch } from '../engine/seal-batch.js';
 import { UnsealBatch } from '../engine/unseal-batch.js';
 import { Unsealing, type UnsealingHost } from './unseal-call.js';
+import type { CertificatesReply, CertificatesRequest } from './worker/verify-certificates.js';
 
 /** One envelope to make. */
 export interface SealRequest {
@@ -135,6 +136,7 @@ export class Sealer {
       turns: engine.turns,
       aborts: engine.aborts,
       libsignal: () => this.#libsignalUnsealer(),
+      verify: (certificates, trustRoots) => this.#verify({ certificates, trustRoots }),
     };
   }
 
@@ -268,6 +270,17 @@ export class Sealer {
       this.#unsealings.delete(unsealing);
     }
     return unsealing.results;
+  }
+
+  /** Never rejects: what no worker could verify is verified on this thread. */
+  async #verify(asked: Omit<CertificatesRequest, 'kind'>): Promise<Uint8Array | undefined> {
+    const request: CertificatesRequest = { kind: 'certificates', ...asked };
+    try {
+      const reply = await this.#engine.scheduler.runRatchet(request, 'incoming', []);
+      return (reply as CertificatesReply).held;
+    } catch {
+      return undefined;
+    }
   }
 
   #libsignalUnsealer(): LibsignalUnsealer {

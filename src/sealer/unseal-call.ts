@@ -6,6 +6,7 @@ import { MAX_UNSEALED_BYTES, type Unsealed } from '../kernel/arena.js';
 import { parseV1Envelope, type V1Envelope } from '../kernel/envelope.js';
 import type { AbortWatch } from '../util/abort-watch.js';
 import { abortedError } from '../engine/scheduler.js';
+import { findCertificate } from './usmc.js';
 import { viewIfAttached } from '../util/bytes.js';
 import type { Turns, TurnJob } from '../engine/turns.js';
 import type { UnsealListener } from '../engine/unseal-batch.js';
@@ -15,12 +16,40 @@ export interface UnsealingHost {
   readonly turns: Turns;
   readonly aborts: AbortWatch;
   libsignal(): LibsignalUnsealer;
+  /**
+   * Has a worker verify certificates: 1 for each whose signatures hold. Undefined where no worker
+   * could.
+   */
+  verify(
+    certificates: readonly Uint8Array<ArrayBuffer>[],
+    trustRoots: readonly Uint8Array<ArrayBuffer>[],
+  ): Promise<Uint8Array | undefined>;
+}
+
+/** An opened envelope. */
+interface Met {
+  readonly index: number;
+  readonly unsealed: Unsealed;
+}
+
+/**
+ * Certificates that are worth a worker's job: fewer are verified on this thread sooner, in 60 to
+ * 150 us each (measured: Node 20, Intel Xeon, 2026-11).
+ */
+const MIN_VERIFIED = 4;
+
+/** The certificate of an opened envelope, as a key of a map; undefined in an unusual USMC. */
+function certificateName({ content }: Unsealed): string | undefined {
+  const bytes = findCertificate(content);
+  if (bytes === null) return undefined;
+  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.length).toString('latin1');
 }
 
 /**
  * One call's envelopes on their way: the kernel opens v1; libsignal opens the rest on this thread;
- * this thread judges the opened ones. Work on this thread runs in turns: parsing and validating
- * with libsignal delay the event loop, and strangers decide how often.
+ * this thread judges the opened ones: at once where the certificate was judged before, which takes
+ * microseconds, else in turns. Parsing and validating with libsignal delay the event loop, and
+ * strangers decide how often.
  */
 export class Unsealing implements UnsealListener {
   readonly #envelopes: readonly Uint8Array[];
@@ -28,6 +57,8 @@ export class Unsealing implements UnsealListener {
   readonly #host: UnsealingHost;
   readonly #signal: AbortSignal | undefined;
   #pending = 0;
+  /** Envelopes with certificates that were not judged before, until they are verified. */
+  #met: Met[] = [];
   #stopped: SealcastError | undefined;
   #onChange: (() => void) | undefined;
 
@@ -69,7 +100,45 @@ export class Unsealing implements UnsealListener {
 
   unsealed(index: number, unsealed: Unsealed | null): void {
     if (unsealed === null) this.#verdicts.invalid(index);
-    else this.#later(index, () => this.#verdicts.unsealed(index, unsealed));
+    else if (!this.#isKnown(index, unsealed)) this.#meet({ index, unsealed });
+  }
+
+  /** Judges an envelope at once where its certificate was judged before. */
+  #isKnown(index: number, unsealed: Unsealed): boolean {
+    return this.#stopped === undefined && this.#verdicts.takeKnown(index, unsealed);
+  }
+
+  /** Has envelopes wait for the others of their chunk: their certificates are verified together. */
+  #meet(met: Met): void {
+    this.#pending += 1;
+    this.#met.push(met);
+    if (this.#met.length === 1) queueMicrotask(() => void this.#judgeMet());
+  }
+
+  /** Judges envelopes with certificates that were not judged before. */
+  async #judgeMet(): Promise<void> {
+    const met = this.#met;
+    this.#met = [];
+    const verified = await this.#verify(met);
+    for (const { index, unsealed } of met) {
+      this.#pending -= 1;
+      const name = certificateName(unsealed);
+      this.#later(index, () =>
+        this.#verdicts.unsealed(index, unsealed, name !== undefined && verified.has(name)),
+      );
+    }
+  }
+
+  /** Names of certificates whose signatures a worker found good; of few, none is asked. */
+  async #verify(met: readonly Met[]): Promise<ReadonlySet<string>> {
+    const { trustRoots } = this.#verdicts;
+    const names = new Set(trustRoots && met.map(({ unsealed }) => certificateName(unsealed)));
+    names.delete(undefined);
+    if (trustRoots === undefined || names.size < MIN_VERIFIED) return new Set();
+    const asked = [...names].filter((name) => name !== undefined);
+    const certificates = asked.map((name) => new Uint8Array(Buffer.from(name, 'latin1')));
+    const held = await this.#host.verify(certificates, trustRoots);
+    return new Set(asked.filter((_, i) => held?.[i] === 1));
   }
 
   failed(index: number, error: SealcastError): void {

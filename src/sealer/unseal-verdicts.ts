@@ -1,8 +1,9 @@
 import { PUBLIC_KEY_BYTES, PUBLIC_KEY_TYPE } from '../../assembly/abi.js';
 import { SealcastError } from '../errors.js';
-import type { CertificateMemory } from './certificate-cache.js';
+import type { Unsealed } from '../kernel/arena.js';
+import type { CertificateMemory, ParsedCertificate } from './certificate-cache.js';
 import type { CertificateValidator, CertifiedSender } from './certificate-validator.js';
-import { openContent } from './open-content.js';
+import { isSealedBy, openContent, recallContent } from './open-content.js';
 import { noteRefusal, type Refusal } from './unseal-rejections.js';
 import { findCertificate } from './usmc.js';
 
@@ -53,6 +54,11 @@ export class UnsealVerdicts {
     this.#onValidSender = onValidSender;
   }
 
+  /** Trust roots that certificates are validated against; undefined where none is. */
+  get trustRoots(): readonly Uint8Array<ArrayBuffer>[] | undefined {
+    return this.#validation?.validator.trustRoots;
+  }
+
   failed(index: number, error: SealcastError): void {
     this.results[index] = { ok: false, error };
   }
@@ -78,19 +84,30 @@ export class UnsealVerdicts {
   /**
    * Takes the kernel's result for a v1 envelope: the content and the u-coordinate that sealed it,
    * or null.
+   *
+   * @param isVerified see {@link CertificateValidator.validate}.
    */
-  unsealed(
-    index: number,
-    unsealed: { content: Uint8Array<ArrayBuffer>; senderKey: Uint8Array } | null,
-  ): void {
+  unsealed(index: number, unsealed: Unsealed | null, isVerified = false): void {
     if (unsealed === null) {
       this.invalid(index);
       return;
     }
-    const sealingKey = new Uint8Array(PUBLIC_KEY_BYTES);
-    sealingKey[0] = PUBLIC_KEY_TYPE;
-    sealingKey.set(unsealed.senderKey, 1);
-    this.#open(index, unsealed.content, sealingKey, 1);
+    this.#open(index, unsealed.content, publicKeyOf(unsealed.senderKey), 1, isVerified);
+  }
+
+  /**
+   * Takes the kernel's result for a v1 envelope whose certificate was judged before: that takes
+   * microseconds, and libsignal is not asked.
+   *
+   * @returns whether it was one.
+   */
+  takeKnown(index: number, { content, senderKey }: Unsealed): boolean {
+    const sealingKey = publicKeyOf(senderKey);
+    const parsed = recallContent(content, sealingKey, this.#memory);
+    if (parsed === undefined || this.#validation?.validator.isKnown(parsed) === false) return false;
+    if (isSealedBy(parsed, sealingKey)) this.#judge(index, content, parsed, 1);
+    else this.invalid(index, 'key-mismatch');
+    return true;
   }
 
   /** Takes libsignal's result; libsignal has compared the keys itself. */
@@ -108,16 +125,28 @@ export class UnsealVerdicts {
     content: Uint8Array<ArrayBuffer>,
     sealingKey: Uint8Array | null,
     version: 1 | 2,
+    isVerified = false,
   ): void {
     const parsed = openContent(content, sealingKey, this.#memory);
-    if (typeof parsed === 'string') {
-      this.invalid(index, parsed);
-      return;
-    }
+    if (typeof parsed === 'string') this.invalid(index, parsed);
+    else this.#judge(index, content, parsed, version, isVerified);
+  }
+
+  #judge(
+    index: number,
+    content: Uint8Array<ArrayBuffer>,
+    parsed: ParsedCertificate,
+    version: 1 | 2,
+    isVerified = false,
+  ): void {
     const validation = this.#validation;
     let sender: CertifiedSender | undefined;
     if (validation !== undefined) {
-      const verdict = validation.validator.validate(parsed, timestampAt(validation, index));
+      const verdict = validation.validator.validate(
+        parsed,
+        timestampAt(validation, index),
+        isVerified,
+      );
       if (!verdict.ok) {
         this.#invalidCertificate(index, verdict.refusal);
         return;
@@ -141,6 +170,14 @@ export class UnsealVerdicts {
       ...(sender !== undefined && { sender }),
     };
   }
+}
+
+/** Serialized public key of a u-coordinate, 33 bytes. */
+function publicKeyOf(uCoordinate: Uint8Array): Uint8Array<ArrayBuffer> {
+  const key = new Uint8Array(PUBLIC_KEY_BYTES);
+  key[0] = PUBLIC_KEY_TYPE;
+  key.set(uCoordinate, 1);
+  return key;
 }
 
 function timestampAt({ timestamp }: Validation, index: number): number {
