@@ -15,8 +15,8 @@ const MORE = 0x80;
  * Use: `while (fields.next()) ...`, and then {@link PlainFields.isWhole}.
  *
  * protobufjs, which reads every form, takes two to six times as long for messages as small as
- * Signal's (measured: Node 20, Intel Xeon, 2026-11). It is asked where this one gives up: at groups,
- * fixed-width fields, long tags, and bytes that are no message.
+ * Signal's (measured: Node 20, Intel Xeon, 2026-11). It is asked where this one gives up: at
+ * groups, fixed-width fields, long tags, and bytes that are no message.
  */
 export class PlainFields {
   readonly #bytes: Uint8Array;
