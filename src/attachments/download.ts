@@ -87,7 +87,13 @@ export class DownloadedAttachment implements AsyncDisposable, AsyncIterable<Uint
     }
   }
 
-  /** The whole file in memory. */
+  /**
+   * Reads the whole file into memory.
+   *
+   * @example
+   * await using file = await attachment.download();
+   * console.log((await file.bytes()).length);
+   */
   async bytes(): Promise<Uint8Array<ArrayBuffer>> {
     const bytes = new Uint8Array(this.size);
     let at = 0;
@@ -103,7 +109,13 @@ export class DownloadedAttachment implements AsyncDisposable, AsyncIterable<Uint
     return this.#reader.plaintext(this.size);
   }
 
-  /** Removes the temporary file. Further calls do nothing. */
+  /**
+   * Removes the temporary file. Further calls do nothing.
+   *
+   * @example
+   * const file = await attachment.download();
+   * await file.close();
+   */
   close(): Promise<void> {
     return this.#blob[Symbol.asyncDispose]();
   }

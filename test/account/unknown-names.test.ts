@@ -191,8 +191,8 @@ const NESTED: readonly (readonly [
   [
     'message',
     { body: 'x' },
+    'attachment',
     'attachments',
-    undefined,
     (message: { body: string }) => account.broadcaster.broadcast(message, []),
   ],
   [

@@ -12,6 +12,9 @@ import {
 } from '../../bench/report/documents.js';
 import { BENCHMARKS, nodeLine, readResults, resultsOf } from '../../bench/report/results.js';
 
+/** Benchmarks that are newer than the latest full run. */
+const LATEST: ReadonlySet<string> = new Set(['strangers', 'broadcast-memory']);
+
 describe('the figures in the documents', () => {
   const results = readResults(RESULTS_DIRECTORY);
 
@@ -30,8 +33,12 @@ describe('the figures in the documents', () => {
     const found = results.map(
       ({ benchmark, environment }) => `${benchmark} ${nodeLine(environment)}`,
     );
+    // Where a benchmark has no result on any line, no document has a figure of it.
+    const measured = BENCHMARKS.filter(
+      (benchmark) => !LATEST.has(benchmark) || resultsOf(results, benchmark).length > 0,
+    );
     const wanted = [...lines].flatMap((line) =>
-      BENCHMARKS.map((benchmark) => `${benchmark} ${line}`),
+      measured.map((benchmark) => `${benchmark} ${line}`),
     );
     expect(found.sort()).toEqual(wanted.sort());
 

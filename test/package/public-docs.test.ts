@@ -9,6 +9,9 @@ const ENTRIES = ['index', 'kernel/index'].map((name) => join(packageRoot, `dist/
 /** What an example has in scope, besides the names that the package exports. */
 const SCOPE = `
 import { Net, type IdentityKeyPair } from '@signalapp/libsignal-client';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
 import * as sealcast from 'sealcast';
 import { loadKernel, type Primitives } from 'sealcast/kernel';
 
@@ -39,6 +42,7 @@ declare const identityKey: Bytes, recipientIdentityKey: Bytes, profileKey: Bytes
 declare const encryptionKey: Bytes, content: Bytes, envelope: Bytes, ciphertext: Bytes;
 declare const scalars: Bytes, publicKeys: Bytes, key: Bytes, salt: Bytes, secret: Bytes, info: Bytes;
 declare const preKeys: sealcast.PublicPreKey[], signedPreKey: sealcast.SignedPublicPreKey;
+declare const list: sealcast.SubscriberList, attachment: sealcast.ReceivedFile, path: string;
 declare const attributes: sealcast.AccountAttributes, profile: sealcast.ProfileUpload;
 `;
 const OPTIONS: ts.CompilerOptions = {
