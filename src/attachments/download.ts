@@ -23,6 +23,8 @@ const PADDING_SLACK_BYTES = 64;
 /** Largest blob that is read: clients take a quarter more than they send (Signal-Desktop). */
 const MAX_BLOB_BYTES = 1.25 * 100 * 1024 * 1024;
 const FILE_MODE = 0o600;
+/** CDNs that clients know; a pointer to another one is its sender's fault. */
+const CDN_NUMBERS: ReadonlySet<number> = new Set([0, 2, 3]);
 
 /** Options of a download. */
 export interface DownloadOptions {
@@ -90,6 +92,7 @@ export class DownloadedAttachment implements AsyncDisposable, AsyncIterable<Uint
   /**
    * Reads the whole file into memory.
    *
+   * @throws SealcastError ERR_CLOSED
    * @example
    * await using file = await attachment.download();
    * console.log((await file.bytes()).length);
@@ -154,6 +157,8 @@ export async function downloadAttachment(
   const longest = blobBytesOf(paddedBytes(size)) + PADDING_SLACK_BYTES;
   const blob = new TempFile(tempDirectory);
   try {
+    if (!CDN_NUMBERS.has(cdnNumber) && !client.has(cdnNumber))
+      throw invalidAttachment('its pointer names a CDN that does not exist');
     const url = client.fileUrl(cdnNumber, name);
     await fetchBlob({ client, url, blob, longest, clock, signal });
     if (blob.length < shortest) throw invalidAttachment('it is shorter than its pointer says');

@@ -2,6 +2,7 @@ import { createCipheriv, createDecipheriv, randomBytes } from 'node:crypto';
 import { open, unlink, type FileHandle } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { SealcastError } from '../errors.js';
 import { CHUNK_BYTES } from './cipher.js';
 
 /** Bytes that are kept in memory, where a file would cost more than it saves. */
@@ -19,6 +20,7 @@ export class TempFile implements AsyncDisposable {
   #parts: Uint8Array[] = [];
   #handle: FileHandle | undefined;
   #length = 0;
+  #isClosed = false;
 
   constructor(directory = tmpdir()) {
     this.#directory = directory;
@@ -37,20 +39,17 @@ export class TempFile implements AsyncDisposable {
       return;
     }
     const handle = (this.#handle ??= await this.#open());
-    for (let done = 0; done < part.length;) {
-      const { bytesWritten } = await handle.write(
-        part,
-        done,
-        part.length - done,
-        this.#length + done,
-      );
-      done += bytesWritten;
-    }
+    await writeAll(handle, part, this.#length);
     this.#length += part.length;
   }
 
-  /** Bytes from `start` to before `end`. A chunk is valid until the next one is asked for. */
+  /**
+   * Bytes from `start` to before `end`. A chunk is valid until the next one is asked for.
+   *
+   * @throws SealcastError ERR_CLOSED
+   */
   async *read(start = 0, end = this.#length): AsyncGenerator<Uint8Array, void, void> {
+    if (this.#isClosed) throw new SealcastError('ERR_CLOSED', 'the temporary file is closed');
     const handle = this.#handle;
     if (handle === undefined) {
       let at = 0;
@@ -66,6 +65,7 @@ export class TempFile implements AsyncDisposable {
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
+    this.#isClosed = true;
     this.#parts = [];
     const handle = this.#handle;
     this.#handle = undefined;
@@ -79,12 +79,21 @@ export class TempFile implements AsyncDisposable {
       await unlink(path);
       const parts = this.#parts;
       this.#parts = [];
-      if (parts.length > 0) await handle.write(Buffer.concat(parts), 0, this.#length, 0);
+      if (parts.length > 0) await writeAll(handle, Buffer.concat(parts), 0);
     } catch (error) {
       await handle.close();
       throw error;
     }
     return handle;
+  }
+}
+
+/** Writes all of the bytes: the system may take fewer at a time. */
+async function writeAll(handle: FileHandle, part: Uint8Array, position: number): Promise<void> {
+  for (let done = 0; done < part.length;) {
+    const left = part.length - done;
+    const { bytesWritten } = await handle.write(part, done, left, position + done);
+    done += bytesWritten;
   }
 }
 

@@ -37,6 +37,11 @@ export interface UploadContext {
   readonly signal: AbortSignal;
   /** Age up to which a finished upload is used again, ms. Default: three days. */
   readonly reuseMs?: number;
+  /**
+   * Whether the store has the broadcast: its uploads are then those of its message, and no other
+   * file replaces them. Default false.
+   */
+  readonly isKnown?: boolean;
   /** Whether everything is done but the network, and nothing is kept. Default false. */
   readonly dryRun?: boolean;
   /** Longest wait that the service may ask for, ms. Default: an hour. */
@@ -54,8 +59,9 @@ export interface UploadContext {
  * @returns pointers in the order of the inputs.
  * @throws SealcastError ERR_INVALID_ARGUMENT: an input cannot be read, is empty, or changed
  *   meanwhile; ERR_ATTACHMENT_TOO_LARGE, ERR_ATTACHMENT_METADATA, ERR_SERVICE_UNAVAILABLE,
- *   ERR_RATE_LIMITED, ERR_SERVICE_REJECTED, ERR_NOT_IMPLEMENTED: the transport has no CDN; the
- *   errors of the store; the signal's reason.
+ *   ERR_RATE_LIMITED, ERR_SERVICE_REJECTED, ERR_NOT_IMPLEMENTED: the transport has no CDN;
+ *   ERR_BROADCAST_MISMATCH: the known broadcast has another file; the errors of the store; the
+ *   signal's reason.
  */
 export async function uploadAttachments(
   inputs: readonly AttachmentInput[],
@@ -118,14 +124,22 @@ async function* encrypted(
 async function recordOf(
   file: PreparedFile,
   index: number,
-  { store, clock, id, signal, dryRun = false, reuseMs = REUSE_MS }: UploadContext,
+  context: UploadContext,
 ): Promise<{ readonly record: UploadRecord; readonly facts: BlobFacts }> {
+  const { store, clock, id, signal, dryRun = false, reuseMs = REUSE_MS } = context;
   const known = dryRun ? undefined : await loadUpload(store, id, index);
   const nowMs = clock.now();
   const isFresh = known !== undefined && nowMs - known.startedAtMs < reuseMs;
   if (isFresh) {
     const facts = await measure(file, known, signal);
     if (isSameBytes(facts.plaintextHash, known.plaintextHash)) return { record: known, facts };
+    // Without these keys the broadcast's own message could never be repeated.
+    if (context.isKnown === true)
+      throw new SealcastError(
+        'ERR_BROADCAST_MISMATCH',
+        `entry ${index}: the broadcast of this id is of another attachment`,
+        { field: 'id', index },
+      );
   }
   const keys = newAttachmentKeys();
   const facts = await measure(file, keys, signal);

@@ -15,6 +15,8 @@ import type { PreparedFile } from './metadata/photo.js';
 
 /** Failures in a row, without a byte that the CDN took, after which an upload ends. */
 const MAX_FAILURES = 8;
+/** Permits that the CDN may drop, whatever it took with them, before an upload ends. */
+const MAX_DROPPED_PERMITS = 4;
 
 export interface UploaderOptions {
   readonly transport: Transport;
@@ -53,6 +55,7 @@ export class Uploader {
     const { clock, save } = this.#options;
     let { record } = upload;
     let offset = 0;
+    let dropped = 0;
     // A permit of an earlier call may have brought bytes to the CDN.
     let mayExist = record.permit !== undefined;
     for (let failures = 0; ;) {
@@ -84,6 +87,8 @@ export class Uploader {
         failures = hasProgress ? 1 : failures + 1;
         if (failures > MAX_FAILURES) throw exhausted(upload.index, error);
         if (isGone) {
+          dropped++;
+          if (dropped > MAX_DROPPED_PERMITS) throw exhausted(upload.index, error);
           record = withoutPermit(record);
           offset = 0;
         }

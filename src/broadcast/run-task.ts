@@ -156,7 +156,7 @@ export class RunTask implements Run {
       dryRun,
       maxRetryAfterMs: limits.maxRetryAfterMs,
       // The recipients that are left get the attachments that the others got.
-      ...(isKnown && { reuseMs: KEPT_MS }),
+      ...(isKnown && { reuseMs: KEPT_MS, isKnown }),
     });
     this.#assertGoing();
     return { ...message, message: uploaded };

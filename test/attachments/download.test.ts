@@ -57,6 +57,20 @@ describe('a download', () => {
     }
   });
 
+  test.each([
+    ['in memory', 1_000],
+    ['in a file', PLAINTEXT.length],
+  ])('%s gives nothing once it is closed', async (_where, bytes) => {
+    const other = await scene.uploadOne({ bytes: PLAINTEXT.subarray(0, bytes) });
+    const context = { cdn: scene.cdn.service, clock: scene.clock };
+    const file = await downloadAttachment(other, context);
+    const early = file[Symbol.asyncIterator]();
+    await file.close();
+    await file.close();
+    await expect(file.bytes()).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+    await expect(early.next()).rejects.toMatchObject({ code: 'ERR_CLOSED' });
+  });
+
   test('goes on where the connection was lost', async () => {
     scene.cdn.next({ kind: 'cut', afterBytes: 200_000 }, { kind: 'cut', afterBytes: 100_000 });
     expect(await scene.download(pointer)).toEqual(PLAINTEXT);
@@ -185,7 +199,17 @@ describe('a hostile attachment is refused before a byte is given:', () => {
   });
 
   test('a CDN that is not configured', async () => {
-    await expect(get({ cdnNumber: 7 })).rejects.toMatchObject({ code: 'ERR_SERVICE_REJECTED' });
+    const { urls, ...rest } = scene.cdn.service;
+    const cdn = { ...rest, urls: { 2: urls[2] ?? '' } };
+    await expect(downloadAttachment(pointer, { cdn, clock: scene.clock })).rejects.toMatchObject({
+      code: 'ERR_SERVICE_REJECTED',
+    });
+    expect(scene.cdn.log).toHaveLength(0);
+  });
+
+  test.each([7, -1, 1_000])('CDN %d, which does not exist', async (cdnNumber) => {
+    await expect(get({ cdnNumber })).rejects.toMatchObject({ code: 'ERR_ATTACHMENT_INVALID' });
+    expect(scene.cdn.log).toHaveLength(0);
   });
 
   test('a host with another certificate', async () => {

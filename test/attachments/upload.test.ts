@@ -85,6 +85,17 @@ describe.each([2, 3])('an upload to CDN %d', (cdnNumber) => {
     expect(await scene.download(pointer)).toEqual(PLAINTEXT);
   });
 
+  test('ends where the CDN drops one form after another, though it takes bytes', async () => {
+    const path = cdnNumber === 2 ? [undefined] : [];
+    for (let i = 0; i < 40; i++)
+      scene.cdn.next(...path, { kind: 'cut', afterBytes: 50_000 }, { kind: 'answer', status: 403 });
+    await expect(scene.uploadOne({ bytes: PLAINTEXT })).rejects.toMatchObject({
+      code: 'ERR_SERVICE_UNAVAILABLE',
+      index: 0,
+    });
+    expect(scene.cdn.forms).toBe(5);
+  });
+
   test('waits as long as the CDN asks', async () => {
     scene.cdn.next({ kind: 'answer', status: 503, headers: { 'retry-after': '17' } });
     await scene.uploadOne({ bytes: PLAINTEXT });
@@ -142,6 +153,18 @@ describe('an upload', () => {
     const other = await scene.uploadOne({ bytes: changed }, { id: 'ferry' });
     expect(other.key).not.toEqual(pointer.key);
     expect(other.cdnKey).not.toBe(pointer.cdnKey);
+  });
+
+  test('of a broadcast in the store is never replaced by one of another file', async () => {
+    const options = { id: 'ferry', isKnown: true };
+    const pointer = await scene.uploadOne({ bytes: PLAINTEXT }, options);
+    const other = { bytes: PLAINTEXT.subarray(1) };
+    await expect(scene.uploadOne(other, options)).rejects.toMatchObject({
+      code: 'ERR_BROADCAST_MISMATCH',
+      field: 'id',
+    });
+    expect(scene.cdn.forms).toBe(1);
+    expect(await scene.uploadOne({ bytes: PLAINTEXT }, options)).toEqual(pointer);
   });
 
   test('leaves the store after thirty days', async () => {
