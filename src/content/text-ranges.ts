@@ -1,8 +1,14 @@
 /** Style of a part of a text. */
-export type TextStyle = (typeof TEXT_STYLES)[number];
+export type TextStyle = 'bold' | 'italic' | 'spoiler' | 'strikethrough' | 'monospace';
 
 /** In the order of Signal's numbers, from 1. */
-export const TEXT_STYLES = ['bold', 'italic', 'spoiler', 'strikethrough', 'monospace'] as const;
+export const TEXT_STYLES: readonly TextStyle[] = [
+  'bold',
+  'italic',
+  'spoiler',
+  'strikethrough',
+  'monospace',
+];
 
 /** Part of a text, in UTF-16 units: as JavaScript counts. */
 export interface TextSpan {

@@ -1,6 +1,7 @@
 import { STATUS_INVALID_ENVELOPE, STATUS_OK } from '../../assembly/abi.js';
 import type { SealcastError } from '../errors.js';
-import type { Arena, Unsealed } from '../kernel/arena.js';
+import type { Arena } from '../kernel/arena.js';
+import type { Unsealed } from '../kernel/unsealed.js';
 import type { V1Envelope } from '../kernel/envelope.js';
 import type { KernelBatch } from './scheduler.js';
 import { chunkError, entryError } from './seal-batch.js';

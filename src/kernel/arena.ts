@@ -25,6 +25,7 @@ import {
 } from '../../assembly/abi.js';
 import type { V1Envelope } from './envelope.js';
 import type { KernelExports } from './instance.js';
+import type { Unsealed } from './unsealed.js';
 
 /** Payload of an arena: 256 envelopes of 4 KiB, or three of the largest. */
 const PAYLOAD_BYTES = 1024 * 1024;
@@ -34,13 +35,6 @@ const ALIGNMENT = 16;
 export const ARENA_BYTES = PAYLOAD_OFFSET + PAYLOAD_BYTES;
 /** An envelope larger than this does not go through an arena. */
 export const MAX_UNSEALED_BYTES = MAX_ENVELOPE_BYTES;
-
-/** Parts of an envelope that unsealing leaves. */
-export interface Unsealed {
-  readonly content: Uint8Array<ArrayBuffer>;
-  /** u-coordinate, 32 bytes. */
-  readonly senderKey: Uint8Array<ArrayBuffer>;
-}
 
 function varintBytes(value: number): number {
   return value < 1 << 7 ? 1 : value < 1 << 14 ? 2 : 3;

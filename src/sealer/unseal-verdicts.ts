@@ -1,6 +1,6 @@
 import { PUBLIC_KEY_BYTES, PUBLIC_KEY_TYPE } from '../../assembly/abi.js';
 import { SealcastError } from '../errors.js';
-import type { Unsealed } from '../kernel/arena.js';
+import type { Unsealed } from '../kernel/unsealed.js';
 import type { CertificateMemory, ParsedCertificate } from './certificate-cache.js';
 import type { CertificateValidator, CertifiedSender } from './certificate-validator.js';
 import { isSealedBy, openContent, recallContent } from './open-content.js';

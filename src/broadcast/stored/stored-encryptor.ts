@@ -92,6 +92,9 @@ export class StoredEncryptor {
     const shares: Promise<StoredDeliveries>[] = [];
     for (let at = 0; at < serviceIds.length; at += count)
       shares.push(this.#encryptShare(serviceIds.slice(at, at + count)));
+    // The locks are the caller's until every share has ended: one that fails releases none of the
+    // others' recipients, whose sessions a worker may still be using.
+    await Promise.allSettled(shares);
     const done = await Promise.all(shares);
     return {
       encrypted: done.flatMap(({ encrypted }) => encrypted),

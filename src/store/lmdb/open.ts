@@ -1,3 +1,4 @@
+import { resolve } from 'node:path';
 import { types } from 'node:util';
 import type { KeyObject } from 'node:crypto';
 import type { RootDatabase } from 'lmdb';
@@ -56,11 +57,13 @@ function checkOptions(options: unknown): {
   const { path, encryptionKey } = given;
   if (typeof path !== 'string' || path === '' || path.includes('\0'))
     refuse('path', 'the path of a directory');
-  if (encryptionKey === undefined) return { path, secret: undefined };
+  // Workers open it later, when the process may be in another directory.
+  const absolute = resolve(path);
+  if (encryptionKey === undefined) return { path: absolute, secret: undefined };
   if (!types.isUint8Array(encryptionKey) || encryptionKey.length !== ENCRYPTION_KEY_BYTES) {
     refuse('encryptionKey', `a Uint8Array of ${ENCRYPTION_KEY_BYTES} bytes`);
   }
-  return { path, secret: importEncryptionKey(encryptionKey) };
+  return { path: absolute, secret: importEncryptionKey(encryptionKey) };
 }
 
 async function openRoot(path: string): Promise<RootDatabase> {
