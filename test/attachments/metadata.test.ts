@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { preparePhoto, type PreparedFile } from '#dist/src/attachments/metadata/photo.js';
 import type { MetadataPolicy } from 'sealcast';
 import { concat, partsOf } from './parts.js';
-import { exif, gif, jpeg, png, SECRET, webp } from './photos.js';
+import { chunk, exif, gif, jpeg, png, riff, SECRET, segment, webp } from './photos.js';
 
 interface Prepared {
   readonly file: PreparedFile;
@@ -104,8 +104,8 @@ describe('the orientation of a photo', () => {
   test('has a checksum in PNG', async () => {
     const { bytes } = await prepare(png({ secrets: true, orientation: 3 }));
     const at = bytes.indexOf('eXIf');
-    const chunk = bytes.subarray(at, at + 4 + 26);
-    expect(bytes.readUInt32BE(at + 30)).toBe(crc32(chunk));
+    const stored = bytes.subarray(at, at + 4 + 26);
+    expect(bytes.readUInt32BE(at + 30)).toBe(crc32(stored));
   });
 });
 
@@ -127,12 +127,12 @@ describe('a file', () => {
   });
 
   test('that is declared an image of a format that is not known is refused', async () => {
-    const svg = Buffer.from('<svg xmlns="http://www.w3.org/2000/svg"/>');
-    const contentType = 'image/svg+xml';
-    await expect(prepare(svg, 'strip', { contentType })).rejects.toMatchObject({
+    const unknown = Buffer.from('a picture of a kind that has no magic');
+    const contentType = 'image/x-unknown';
+    await expect(prepare(unknown, 'strip', { contentType })).rejects.toMatchObject({
       code: 'ERR_ATTACHMENT_METADATA',
     });
-    expect((await prepare(svg, 'strip', { contentType: 'text/plain' })).bytes).toEqual(svg);
+    expect((await prepare(unknown, 'strip', { contentType: 'text/plain' })).bytes).toEqual(unknown);
   });
 
   test('is searched by its bytes, whatever type it is declared to be', async () => {
@@ -146,5 +146,62 @@ describe('a file', () => {
     const { file, bytes } = await prepare(video);
     expect(bytes).toEqual(video);
     expect(file).toMatchObject({ contentType: undefined, size: undefined });
+  });
+});
+
+describe('a picture whose metadata cannot be removed', () => {
+  test.each([
+    ...['IIU\0', 'IIRO', 'IIRS', 'MMOR', 'FUJIFILMCCD-RAW', 'II\x1a\0\0\0HEAPCCDR', 'FOVb'],
+    ...['II+\0', 'MM\0+', '\0\0\0\x0cjP  \r\n\x87\n', '\xff\x4f\xff\x51', '8BPS'],
+    ...['<svg>', '\xef\xbb\xbf \n<svg>', '<?xml version="1.0"?>\n<!-- a -->\n<svg>'],
+    ...['\xff\xfe<\0s\0v\0g\0', '\0\0\0\x10ftypMiHB\0\0\0\0', '\0\0\0\x10ftypMA1A\0\0\0\0'],
+    '\0\0\0\x30ftypisom\0\0\0\0iso2iso3iso4iso5iso6iso7miaf',
+  ])('is refused by its bytes unless it is to be kept: %j', async (magic) => {
+    const photo = Buffer.concat([Buffer.from(magic, 'latin1'), SECRET]);
+    await expect(prepare(photo)).rejects.toMatchObject({ code: 'ERR_ATTACHMENT_METADATA' });
+    expect((await prepare(photo, 'keep')).bytes).toEqual(photo);
+  });
+
+  test.each([
+    ['a marker', Buffer.concat([Buffer.from([0xff, 0xd8]), segment(0xf3, SECRET)]), jpeg],
+    ['a critical chunk', chunk('ABCD', SECRET), png],
+  ])('is refused with %s of unknown kind', async (_what, part, make) => {
+    const clean = make({ secrets: false });
+    const start = make === jpeg ? 2 : 33;
+    const own = make === jpeg ? part : Buffer.concat([clean.subarray(0, start), part]);
+    const photo = Buffer.concat([own, clean.subarray(start)]);
+    await expect(prepare(photo)).rejects.toMatchObject({ code: 'ERR_ATTACHMENT_METADATA' });
+  });
+
+  test.each([
+    ['without a length', Buffer.from('RIFF\0\0\0\0WEBP')],
+    ['without a picture', riff('RIFF', Buffer.from('WEBP'))],
+  ])('is refused as WebP %s', async (_what, photo) => {
+    await expect(prepare(photo)).rejects.toMatchObject({ code: 'ERR_ATTACHMENT_METADATA' });
+  });
+});
+
+describe('data inside parts that are kept', () => {
+  test('are cut off an Adobe segment', async () => {
+    const clean = jpeg({ secrets: false });
+    const adobe = Buffer.from('Adobe\0\x64\0\0\0\0\x01', 'latin1');
+    const at = clean.indexOf(adobe) - 4;
+    const full = [clean.subarray(0, at), segment(0xee, adobe, SECRET), clean.subarray(at + 16)];
+    expect((await prepare(Buffer.concat(full))).bytes).toEqual(clean);
+  });
+
+  test('are left out of the end of a PNG', async () => {
+    const clean = png({ secrets: false });
+    const full = Buffer.concat([clean.subarray(0, -12), chunk('IEND', SECRET)]);
+    expect((await prepare(full)).bytes).toEqual(clean);
+  });
+
+  test('are left out of the frames of a WebP', async () => {
+    const make = (...extra: readonly Buffer[]): Buffer => {
+      const frame = [Buffer.alloc(16), riff('VP8 ', Buffer.alloc(33, 6)), ...extra];
+      const frames = [riff('ANMF', Buffer.concat(frame)), riff('ANMF', Buffer.concat(frame))];
+      return riff('RIFF', Buffer.concat([Buffer.from('WEBP'), ...frames]));
+    };
+    expect((await prepare(make(riff('XMP ', SECRET)))).bytes).toEqual(make());
   });
 });

@@ -31,7 +31,7 @@ const exifOf = ({ secrets, orientation = 1 }: PhotoOptions): Buffer | undefined 
   return orientation === 1 ? undefined : exif(orientation);
 };
 
-const segment = (marker: number, ...parts: readonly Uint8Array[]): Buffer => {
+export const segment = (marker: number, ...parts: readonly Uint8Array[]): Buffer => {
   const body = Buffer.concat(parts);
   const length = body.length + 2;
   return Buffer.concat([Buffer.from([0xff, marker, length >> 8, length & 0xff]), body]);
@@ -72,7 +72,7 @@ export function jpeg(options: PhotoOptions): Buffer {
   ]);
 }
 
-const chunk = (type: string, ...parts: readonly Uint8Array[]): Buffer => {
+export const chunk = (type: string, ...parts: readonly Uint8Array[]): Buffer => {
   const body = Buffer.concat([text(type), ...parts]);
   const length = Buffer.alloc(4);
   length.writeUInt32BE(body.length - 4);
@@ -104,7 +104,7 @@ export function png(options: PhotoOptions): Buffer {
   ]);
 }
 
-const riff = (type: string, body: Uint8Array): Buffer => {
+export const riff = (type: string, body: Uint8Array): Buffer => {
   const head = Buffer.alloc(8);
   head.write(type, 'latin1');
   head.writeUInt32LE(body.length, 4);

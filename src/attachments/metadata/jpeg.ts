@@ -12,11 +12,12 @@ const APP1 = 0xe1;
 const APP2 = 0xe2;
 const APP14 = 0xee;
 const APP15 = 0xef;
-const isStandalone = (marker: number): boolean =>
-  marker === 0x01 || (marker >= 0xd0 && marker <= 0xd7);
+const isRestart = (marker: number): boolean => marker >= 0xd0 && marker <= 0xd7;
 /** Start of frame: 0xC0 to 0xCF but for DHT, JPG and DAC. */
 const isFrame = (marker: number): boolean =>
   marker >= 0xc0 && marker <= 0xcf && ![0xc4, 0xc8, 0xcc].includes(marker);
+/** DHT, DAC, SOS, DQT, DNL, DRI: with frames, the only segments of a picture. */
+const TABLES = new Set([0xc4, 0xcc, SOS, 0xdb, 0xdc, 0xdd]);
 const isApplication = (marker: number): boolean =>
   (marker >= APP0 && marker <= APP15) || marker === COM;
 
@@ -28,6 +29,8 @@ const KEPT: Readonly<Record<number, string>> = {
 };
 /** A JFIF header whose thumbnail is 0 by 0, without the length. */
 const JFIF_BYTES = 14;
+/** An Adobe segment up to its color transform, without the length. */
+const ADOBE_BYTES = 12;
 const EXIF = 'Exif\0\0';
 const startsWith = (bytes: Uint8Array, text: string): boolean =>
   Buffer.from(bytes.subarray(0, text.length)).toString('latin1') === text;
@@ -49,10 +52,12 @@ export async function* walkJpeg(
       return;
     }
     if (marker === SOI) throw new MalformedImage('a second beginning');
-    if (isStandalone(marker)) {
+    if (isRestart(marker)) {
       yield Uint8Array.of(0xff, marker);
       continue;
     }
+    if (!isApplication(marker) && !isFrame(marker) && !TABLES.has(marker))
+      throw new MalformedImage('a marker of unknown kind');
     const length = await reader.take(2);
     const bodyBytes = uint16(length, 0) - 2;
     if (bodyBytes < 0) throw new MalformedImage('a segment without a length');
@@ -94,6 +99,13 @@ async function* walkApplication(
       bare.fill(0, JFIF_BYTES - 2);
       yield Uint8Array.of(0xff, APP0, 0, JFIF_BYTES + 2);
       yield bare;
+      return;
+    }
+    if (marker === APP14 && body.length !== ADOBE_BYTES) {
+      facts.hasMetadata = true;
+      if (body.length < ADOBE_BYTES) return;
+      yield Uint8Array.of(0xff, APP14, 0, ADOBE_BYTES + 2);
+      yield body.subarray(0, ADOBE_BYTES);
       return;
     }
     yield Uint8Array.of(0xff, marker, ...length);

@@ -9,6 +9,7 @@ const KEPT = new Set([
   ...['tRNS', 'gAMA', 'cHRM', 'sRGB', 'iCCP', 'sBIT', 'bKGD', 'pHYs', 'hIST', 'sPLT'],
   ...['cICP', 'mDCV', 'cLLI', 'acTL', 'fcTL', 'fdAT'],
 ]);
+const CRITICAL = new Set(['IHDR', 'PLTE', 'IDAT', 'IEND']);
 const MAX_CHUNK_BYTES = 2 ** 31 - 1;
 /** EXIF of a photo is some kilobytes, with a preview some hundred. */
 const MAX_EXIF_BYTES = 1024 * 1024;
@@ -29,6 +30,7 @@ export async function* walkPng(
     const type = Buffer.from(head.subarray(4)).toString('latin1');
     if (!/^[A-Za-z]{4}$/.test(type)) throw new MalformedImage('a chunk without a type');
     const isCritical = /^[A-Z]/.test(type);
+    if (isCritical && !CRITICAL.has(type)) throw new MalformedImage('a chunk of unknown kind');
     if (type === 'eXIf') {
       yield* walkExif(reader, facts, bytes);
       continue;
@@ -44,9 +46,15 @@ export async function* walkPng(
       facts.width = viewOf(size).getUint32(0);
       facts.height = viewOf(size).getUint32(4);
     }
-    yield head;
-    yield* reader.pass(bytes + 4);
-    if (type !== 'IEND') continue;
+    if (type !== 'IEND') {
+      yield head;
+      yield* reader.pass(bytes + 4);
+      continue;
+    }
+    if (bytes > 0) facts.hasMetadata = true;
+    await reader.skip(bytes + 4);
+    const body = Buffer.from('IEND');
+    yield Buffer.concat([uint32(0), body, uint32(crc32(body))]);
     if ((await reader.peek(1)).length > 0) facts.hasMetadata = true;
     return;
   }

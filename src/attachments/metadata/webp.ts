@@ -3,10 +3,22 @@ import { orientationOf, orientationTiff } from './exif.js';
 import type { ImageFacts } from './image-facts.js';
 
 const KEPT = new Set(['VP8 ', 'VP8L', 'VP8X', 'ANIM', 'ANMF', 'ALPH', 'ICCP']);
+const PICTURES = new Set(['VP8 ', 'VP8L', 'ANMF']);
+/** Chunks of a frame of an animation, behind its header. */
+const KEPT_IN_FRAME = new Set(['VP8 ', 'VP8L', 'ALPH']);
+const FRAME_HEADER_BYTES = 16;
 const EXIF_FLAG = 0x08;
 const XMP_FLAG = 0x04;
 const MAX_EXIF_BYTES = 1024 * 1024;
 const EXIF_PREFIX = 'Exif\0\0';
+
+/** Bytes that {@link walkWebp} gives. */
+export interface KeptBytes {
+  /** Of all chunks. */
+  readonly all: number;
+  /** Of each frame of an animation, without its head. */
+  readonly frames: readonly number[];
+}
 
 interface Chunk {
   readonly type: string;
@@ -24,12 +36,13 @@ interface Chunk {
 export async function* walkWebp(
   reader: ByteReader,
   facts: ImageFacts,
-  keptBytes: number,
+  kept: KeptBytes,
 ): AsyncGenerator<Uint8Array, void, void> {
   const end = await readHeader(reader);
   const header = Buffer.from('RIFF\0\0\0\0WEBP', 'latin1');
-  header.writeUInt32LE(4 + keptBytes, 4);
+  header.writeUInt32LE(4 + kept.all, 4);
   yield header;
+  const frames = kept.frames.values();
   for (let at = 0; at < end;) {
     const { head, chunk } = await readChunk(reader, end - at);
     at += 8 + chunk.storedBytes;
@@ -39,6 +52,12 @@ export async function* walkWebp(
       continue;
     }
     await readSize(reader, facts, chunk);
+    if (chunk.type === 'ANMF') {
+      head.writeUInt32LE(frames.next().value ?? 0, 4);
+      yield head;
+      yield* walkFrame(reader, facts, chunk.bytes);
+      continue;
+    }
     yield head;
     if (chunk.type === 'VP8X') {
       const body = await reader.take(chunk.storedBytes);
@@ -53,9 +72,11 @@ export async function* walkWebp(
  *
  * @returns bytes of the chunks that {@link walkWebp} gives.
  */
-export async function measureWebp(reader: ByteReader, facts: ImageFacts): Promise<number> {
+export async function measureWebp(reader: ByteReader, facts: ImageFacts): Promise<KeptBytes> {
   const end = await readHeader(reader);
   let keptBytes = 0;
+  let hasPicture = false;
+  const frames: number[] = [];
   for (let at = 0; at < end;) {
     const { chunk } = await readChunk(reader, end - at);
     at += 8 + chunk.storedBytes;
@@ -64,23 +85,55 @@ export async function measureWebp(reader: ByteReader, facts: ImageFacts): Promis
       continue;
     }
     await readSize(reader, facts, chunk);
+    if (PICTURES.has(chunk.type)) hasPicture = true;
+    if (chunk.type === 'ANMF') {
+      let frameBytes = 0;
+      for await (const part of walkFrame(reader, facts, chunk.bytes)) frameBytes += part.length;
+      frames.push(frameBytes);
+      keptBytes += 8 + frameBytes;
+      continue;
+    }
     keptBytes += 8 + chunk.storedBytes;
     await reader.skip(chunk.storedBytes);
   }
   if ((await reader.peek(1)).length > 0) facts.hasMetadata = true;
-  return keptBytes;
+  if (!hasPicture) throw new MalformedImage('it has no picture');
+  return { all: keptBytes, frames };
+}
+
+/** Gives a frame of an animation without chunks that are no part of the picture. */
+async function* walkFrame(
+  reader: ByteReader,
+  facts: ImageFacts,
+  bytes: number,
+): AsyncGenerator<Uint8Array, void, void> {
+  if (bytes < FRAME_HEADER_BYTES) throw new MalformedImage('a short frame');
+  yield await reader.take(FRAME_HEADER_BYTES);
+  for (let at = FRAME_HEADER_BYTES; at < bytes;) {
+    const { head, chunk } = await readChunk(reader, bytes - at);
+    at += 8 + chunk.storedBytes;
+    if (KEPT_IN_FRAME.has(chunk.type)) {
+      yield head;
+      yield* reader.pass(chunk.storedBytes);
+    } else {
+      facts.hasMetadata = true;
+      await reader.skip(chunk.storedBytes);
+    }
+  }
 }
 
 /** @returns bytes of all chunks. */
 async function readHeader(reader: ByteReader): Promise<number> {
   const header = Buffer.from(await reader.take(12));
-  return header.readUInt32LE(4) - 4;
+  const bytes = header.readUInt32LE(4);
+  if (bytes < 4) throw new MalformedImage('a length that is too short');
+  return bytes - 4;
 }
 
 async function readChunk(
   reader: ByteReader,
   leftBytes: number,
-): Promise<{ readonly head: Uint8Array; readonly chunk: Chunk }> {
+): Promise<{ readonly head: Buffer; readonly chunk: Chunk }> {
   const head = Buffer.from(await reader.take(8));
   const bytes = head.readUInt32LE(4);
   const storedBytes = bytes + (bytes & 1);
