@@ -10,7 +10,7 @@ export const SUBSCRIPTION_WORDS: SubscriptionWords = {
     join: ['hello', 'join', 'start', 'subscribe'],
     leave: [
       ...['stop', 'stop all', 'stopall', 'unsubscribe', 'leave', 'goodbye', 'quit', 'cancel'],
-      ...['end', 'opt out', 'optout', 'remove me'],
+      ...['end', 'opt out', 'optout', 'remove me', 'revoke'],
     ],
   },
   de: {

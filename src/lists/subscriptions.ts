@@ -63,7 +63,7 @@ const ANSWER_NAMES = ['joined', 'left'] as const satisfies readonly (keyof Langu
  * Keeps a list by the words that people write, and hands out all other messages.
  *
  * A message is a word where the whole of it is one, whatever the case, width, accents and
- * punctuation around it: `Stop!` leaves, "stop the bus" is handed out. HELLO, JOIN and the like add
+ * punctuation: `Stop!` leaves, "stop the bus" is handed out. HELLO, JOIN and the like add
  * the sender, also one who left before; STOP, UNSUBSCRIBE and the like remove them with the reason
  * `stop`: see {@link SubscriberList}. Each word is answered. Messages of groups and of other
  * devices of the account are handed out.
@@ -120,12 +120,19 @@ class Subscriptions {
   }
 
   #commandOf({ sender, content, sentTranscript }: ReceivedMessage): FoundCommand | undefined {
-    const { body = '', truncated = false, groupV2 } = content.dataMessage ?? {};
     // Members are ACIs.
     const mayAsk = parseServiceId(sender)?.startsWith('PNI:') === false;
-    if (!mayAsk || truncated || groupV2 !== undefined || sentTranscript !== undefined)
-      return undefined;
-    return this.#words.find(body);
+    if (!mayAsk || sentTranscript !== undefined) return undefined;
+    const { dataMessage, editMessage } = content;
+    if (dataMessage !== undefined) return this.#wordOf(dataMessage);
+    // "Stpo" that becomes "STOP" has to hold; an edit adds no one.
+    const edited = this.#wordOf(editMessage?.dataMessage);
+    return edited?.command === 'leave' ? edited : undefined;
+  }
+
+  #wordOf(message: ReceivedMessage['content']['dataMessage']): FoundCommand | undefined {
+    const { body = '', truncated = false, groupV2 } = message ?? {};
+    return truncated || groupV2 !== undefined ? undefined : this.#words.find(body);
   }
 
   /** Ends when the change and the answer are in the store. */

@@ -41,23 +41,29 @@ const SAME_LETTERS: Readonly<Record<string, string>> = {
 
 const SAME_LETTER = new RegExp(`[${Object.keys(SAME_LETTERS).join('')}]`, 'gu');
 
+/** Characters that are no part of a word; Hangul fillers are default ignorable. */
+const IGNORED = /[\p{P}\p{S}\p{M}\p{Cc}\p{Cf}\p{Default_Ignorable_Code_Point}\u0640]/gu;
+
 /**
- * Form of a text in which words are compared: without case, width, accents, invisible characters,
- * and without punctuation and symbols around it.
+ * Form of a text in which words are compared: without case, width, accents, punctuation, symbols,
+ * control and invisible characters, inside of words too; a word that is repeated is one.
  *
  * @returns an empty text for one that is too long to be a word.
  */
 export function normalizedWord(text: string): string {
+  const trimmed = text.trim();
   // Punctuation may surround a word, within reason.
-  if (text.length > 4 * MAX_WORD_LENGTH) return '';
-  return text
+  if (trimmed.length > 16 * MAX_WORD_LENGTH) return '';
+  const words = trimmed
     .normalize('NFKD')
     .toLowerCase()
     .normalize('NFKD')
-    .replace(/[\p{M}\p{Cf}\u0640]/gu, '')
     .replace(SAME_LETTER, (letter) => SAME_LETTERS[letter] ?? letter)
-    .replace(/^[\p{P}\p{S}\s]+|[\p{P}\p{S}\s]+$/gu, '')
-    .replace(/\s+/g, ' ');
+    .replace(/\s+/g, ' ')
+    .replace(IGNORED, '')
+    .split(' ')
+    .filter((word) => word !== '');
+  return new Set(words).size === 1 ? (words[0] ?? '') : words.join(' ');
 }
 
 /** Command that a message has, and its languages. */
@@ -84,6 +90,12 @@ export class WordTable {
   #add(given: string, command: Command, language: string): void {
     const word = normalizedWord(given);
     if (word === '') refuse(`words.${language}`, 'words that have a letter or a digit');
+    this.#addForm(word, command, language);
+    // A hyphen or a zero-width non-joiner may be in the place of the space.
+    if (word.includes(' ')) this.#addForm(word.replaceAll(' ', ''), command, language);
+  }
+
+  #addForm(word: string, command: Command, language: string): void {
     const known = this.#found.get(word);
     if (known !== undefined && known.command !== command)
       refuse(`words.${language}`, 'words that join, or words that leave: one of them is both');

@@ -95,6 +95,20 @@ describe('messages that are words', () => {
     ]);
   });
 
+  test('remove their senders where an edit makes them, and add no one', async () => {
+    await list.add(person(0));
+    const edit = (body: string): object => ({
+      content: { editMessage: { dataMessage: { body } } },
+    });
+    const others = await serve([
+      message(person(0), '', edit('STOP')),
+      message(person(1), '', edit('HELLO')),
+    ]);
+    expect(others).toHaveLength(1);
+    expect(await list.count()).toBe(0);
+    expect(await list.add(person(0))).toBe('suppressed');
+  });
+
   test('of a person who left add them again', async () => {
     await list.remove(person(0), { reason: 'stop' });
     await serve([message(person(0), 'JOIN')]);

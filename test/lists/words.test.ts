@@ -38,16 +38,35 @@ describe('a message joins or leaves', () => {
     ['ÇIK', 'leave'],
     ['çık', 'leave'],
     ['KATIL', 'join'],
+    ['opt-out', 'leave'],
+    ['stop-all', 'leave'],
+    ['un-subscribe', 'leave'],
+    ['STOP STOP', 'leave'],
+    ['S.T.O.P', 'leave'],
+    ['revoke', 'leave'],
+    ['لغو\u200Cعضویت', 'leave'],
+    ['STOP\u0000', 'leave'],
+    ['\u001FSTOP\u0085', 'leave'],
+    ['STOP\u3164', 'leave'],
+    ['\u115FSTOP', 'leave'],
+    [`STOP${'!'.repeat(300)}`, 'leave'],
   ])('%j', (text, command) => {
     expect(commandOf(text)).toBe(command);
   });
 
-  test.each(['', '   ', '!!!', 'stop the bus', 'please stop', 'hello there', 'stopped', 's top'])(
-    '%j does neither',
-    (text) => {
-      expect(commandOf(text)).toBeUndefined();
-    },
-  );
+  test.each([
+    '',
+    '   ',
+    '!!!',
+    'stop the bus',
+    'please stop',
+    'do not stop',
+    'hello there',
+    'stopped',
+    's top',
+  ])('%j does neither', (text) => {
+    expect(commandOf(text)).toBeUndefined();
+  });
 
   test('a long message does neither, and takes no time', () => {
     expect(commandOf(`stop${'!'.repeat(2_000)}`)).toBeUndefined();
