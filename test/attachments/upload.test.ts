@@ -88,7 +88,13 @@ describe.each([2, 3])('an upload to CDN %d', (cdnNumber) => {
   test('ends where the CDN drops one form after another, though it takes bytes', async () => {
     const path = cdnNumber === 2 ? [undefined] : [];
     for (let i = 0; i < 40; i++)
-      scene.cdn.next(...path, { kind: 'cut', afterBytes: 50_000 }, { kind: 'answer', status: 403 });
+      scene.cdn.next(
+        ...path,
+        { kind: 'cut', afterBytes: 50_000 },
+        // The CDN first says how many bytes it has.
+        undefined,
+        { kind: 'answer', status: 403 },
+      );
     await expect(scene.uploadOne({ bytes: PLAINTEXT })).rejects.toMatchObject({
       code: 'ERR_SERVICE_UNAVAILABLE',
       index: 0,

@@ -108,24 +108,27 @@ describe('attachments over the mock service', () => {
   });
 
   test('are not uploaded again when the broadcast is called again', async () => {
-    const again = own.account.broadcaster.broadcast(
-      {
-        body: 'two files',
-        attachments: [
-          { bytes: PHOTO },
-          { bytes: FILE, contentType: 'application/pdf', fileName: 'timetable.pdf' },
-        ],
-      },
-      service.description.subscribers,
-      { id: 'two-files' },
-    );
-    await expect(again.summary()).resolves.toMatchObject({ sealed: SUBSCRIBERS });
+    const again = () =>
+      own.account.broadcaster.broadcast(
+        {
+          body: 'two files',
+          attachments: [
+            { bytes: PHOTO },
+            { bytes: FILE, contentType: 'application/pdf', fileName: 'timetable.pdf' },
+          ],
+        },
+        service.description.subscribers,
+        { id: 'two-files' },
+      );
+    await expect(again().summary()).resolves.toMatchObject({ sealed: SUBSCRIBERS });
     const other = own.account.broadcaster.broadcast(
       { body: 'two files', attachments: [{ bytes: FILE }] },
       service.description.subscribers,
       { id: 'two-files' },
     );
     await expect(other.summary()).rejects.toMatchObject({ code: 'ERR_BROADCAST_MISMATCH' });
+    // The other file has not taken the place of the first one.
+    await expect(again().summary()).resolves.toMatchObject({ sealed: SUBSCRIBERS });
   });
 
   test('carry a text that is too long for a body', async () => {
