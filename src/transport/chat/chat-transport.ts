@@ -1,16 +1,12 @@
 import { profilePath } from '../account-arguments.js';
 import { profileOfAnswer } from '../json/account.js';
-import { base64 } from '../json/answer-fields.js';
 import {
-  checkAccessKey,
   checkDevice,
   checkListener,
   checkOptions,
   checkSend,
   checkServiceId,
   checkTypes,
-  checkUsernameLookUp,
-  type CheckedUsername,
   refuse,
 } from '../arguments.js';
 import {
@@ -32,12 +28,13 @@ import type { HttpAnswer } from '../mapping/http.js';
 import { Incoming } from './incoming.js';
 import { connectError, ConnectionPool, refusedError } from './connection-pool.js';
 import { LibsignalRefusals, loadLibsignal, type Libsignal } from '../mapping/libsignal.js';
-import { fieldsOf, preKeysOfAnswer } from '../json/prekeys.js';
+import { preKeysOfAnswer } from '../json/prekeys.js';
 import { certificateOfAnswer, messageJson } from '../json/messages.js';
 import { Requests } from './requests.js';
 import { checkCdn } from './cdn-hosts.js';
 import { checkStorage } from './storage-host.js';
 import { ServerTimes } from './server-times.js';
+import { UnauthenticatedRequests } from './unauthenticated-requests.js';
 import { checkNames } from '../../util/known-names.js';
 import type {
   AccountExistsOutcome,
@@ -89,6 +86,7 @@ export class ChatTransport implements AccountTransport {
   readonly #requests: Requests;
   readonly #incoming: Incoming;
   readonly #own: AccountRequests;
+  readonly #unauthenticatedRequests: UnauthenticatedRequests;
   readonly cdn: CdnService | undefined;
   readonly #account: ConnectionPool<AuthenticatedConnection>;
   readonly #unauthenticated: ConnectionPool<UnauthenticatedConnection>;
@@ -125,6 +123,11 @@ export class ChatTransport implements AccountTransport {
     this.#unauthenticated = new ConnectionPool(connectionCount, {
       ...common,
       connect: (watcher, signal) => source.connectUnauthenticated(watcher, signal),
+    });
+    this.#unauthenticatedRequests = new UnauthenticatedRequests({
+      libsignal,
+      requests: this.#requests,
+      connections: this.#unauthenticated,
     });
   }
 
@@ -175,25 +178,8 @@ export class ChatTransport implements AccountTransport {
     }
   }
 
-  async sendSealed(request: SealedSend, options?: RequestOptions): Promise<SendOutcome> {
-    const { destination, timestamp, online, urgent, messages } = request;
-    checkSend(request);
-    const sealed = {
-      destination: checkServiceId(this.#libsignal, destination, 'destination'),
-      timestamp,
-      contents: messages.map(({ deviceId, registrationId, content }) => ({
-        deviceId,
-        registrationId,
-        contents: content,
-      })),
-      auth: { accessKey: checkAccessKey(request.accessKey) },
-      onlineOnly: online,
-      urgent,
-    };
-    return this.#requests.call(this.#unauthenticated, options, async (connection, abortSignal) => {
-      await connection.sendMessage(sealed, { abortSignal });
-      return { status: 'sent' };
-    });
+  sendSealed(request: SealedSend, options?: RequestOptions): Promise<SendOutcome> {
+    return this.#unauthenticatedRequests.sendSealed(request, options);
   }
 
   async sendUnsealed(request: UnsealedSend, options?: RequestOptions): Promise<SendOutcome> {
@@ -216,46 +202,20 @@ export class ChatTransport implements AccountTransport {
     request: Parameters<AccountTransport['fetchPreKeys']>[0],
     options?: RequestOptions,
   ): Promise<PreKeysOutcome> {
+    const { accessKey } = request;
+    if (accessKey !== null)
+      return this.#unauthenticatedRequests.fetchPreKeys({ ...request, accessKey }, options);
     const target = checkServiceId(this.#libsignal, request.destination, 'destination');
-    const pathDevice = checkDevice(request.device);
-    const device = request.device === 'all' ? request.device : { deviceId: request.device };
-    if (request.accessKey === null) {
-      const path = `/v2/keys/${target.getServiceIdString()}/${pathDevice}`;
-      return this.#get(path, preKeysOfAnswer, options);
-    }
-    const auth = { accessKey: checkAccessKey(request.accessKey) };
-    return this.#requests.call(this.#unauthenticated, options, async (connection, abortSignal) => {
-      const { identityKey, preKeyBundles } = await connection.getPreKeys(
-        { target, device, auth },
-        { abortSignal },
-      );
-      return {
-        status: 'ok',
-        identityKey: identityKey.serialize(),
-        bundles: preKeyBundles.map(fieldsOf),
-      };
-    });
+    const path = `/v2/keys/${target.getServiceIdString()}/${checkDevice(request.device)}`;
+    return this.#get(path, preKeysOfAnswer, options);
   }
 
-  async accountExists(serviceId: string, options?: RequestOptions): Promise<AccountExistsOutcome> {
-    const account = checkServiceId(this.#libsignal, serviceId, 'serviceId');
-    return this.#requests.call(this.#unauthenticated, options, async (connection, abortSignal) => ({
-      status: 'ok',
-      exists: await connection.accountExists({ account }, { abortSignal }),
-    }));
+  accountExists(serviceId: string, options?: RequestOptions): Promise<AccountExistsOutcome> {
+    return this.#unauthenticatedRequests.accountExists(serviceId, options);
   }
 
-  async lookUpUsername(
-    request: UsernameLookUp,
-    options?: RequestOptions,
-  ): Promise<UsernameOutcome> {
-    const wanted = checkUsernameLookUp(this.#libsignal, request);
-    return this.#requests.call(
-      this.#unauthenticated,
-      options,
-      (connection, abortSignal): Promise<UsernameOutcome> =>
-        accountOfUsername(connection, wanted, abortSignal),
-    );
+  lookUpUsername(request: UsernameLookUp, options?: RequestOptions): Promise<UsernameOutcome> {
+    return this.#unauthenticatedRequests.lookUpUsername(request, options);
   }
 
   async fetchSenderCertificate(
@@ -271,18 +231,11 @@ export class ChatTransport implements AccountTransport {
     options?: RequestOptions,
   ): Promise<ProfileOutcome> {
     const { serviceId, version, accessKey } = request;
+    if (accessKey !== null)
+      return this.#unauthenticatedRequests.fetchProfile({ ...request, accessKey }, options);
     const checked = checkServiceId(this.#libsignal, serviceId, 'serviceId');
     const path = profilePath(checked.getServiceIdString(), version);
-    if (accessKey === null) return this.#get(path, profileOfAnswer, options);
-    const headers: [string, string][] = [
-      ['unidentified-access-key', base64(checkAccessKey(accessKey))],
-    ];
-    return this.#requests.fetch(
-      this.#unauthenticated,
-      options,
-      { verb: 'GET', path, headers },
-      profileOfAnswer,
-    );
+    return this.#get(path, profileOfAnswer, options);
   }
 
   getUploadForm(request: UploadRequest, options?: RequestOptions): Promise<UploadFormOutcome> {
@@ -413,23 +366,4 @@ export class ChatTransport implements AccountTransport {
   ): Promise<T | Refusal> {
     return this.#requests.fetch(this.#account, options, { verb: 'GET', path }, read);
   }
-}
-
-/** Whose username it is; a link is first one for the username that its owner has now. */
-async function accountOfUsername(
-  connection: UnauthenticatedConnection,
-  wanted: CheckedUsername,
-  abortSignal: AbortSignal,
-): Promise<UsernameOutcome> {
-  if (connection.lookUpUsernameHash === undefined || connection.lookUpUsernameLink === undefined)
-    return { status: 'rejected', httpStatus: 0, cause: new Error('the connection looks up none') };
-  let hash: Uint8Array<ArrayBuffer>;
-  if ('hash' in wanted) ({ hash } = wanted);
-  else {
-    const found = await connection.lookUpUsernameLink(wanted, { abortSignal });
-    if (found === null) return { status: 'not-found' };
-    ({ hash } = found);
-  }
-  const aci = await connection.lookUpUsernameHash({ hash }, { abortSignal });
-  return aci === null ? { status: 'not-found' } : { status: 'ok', aci: aci.getServiceIdString() };
 }
