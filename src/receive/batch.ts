@@ -1,7 +1,5 @@
-import { kyberUseChange, preKeyChange } from '../store/tables/prekeys.js';
 import { sentTranscriptOf } from '../content/index.js';
 import { OWN_LOCKS } from '../runtime/own-locks.js';
-import type { IdentityKind } from '../store/tables/account.js';
 import type { RetryRecord } from '../store/tables/inbox.js';
 import type { Change } from '../store/store.js';
 import { TimeSlicer } from '../util/time-slicer.js';
@@ -12,6 +10,7 @@ import {
   isRetryRequest,
   readContents,
 } from './batch-contents.js';
+import { BatchSessions } from './batch-sessions.js';
 import { ContactBatch } from './contact-batch.js';
 import { createRetryRequest } from './retry/request.js';
 import type { IncomingEnvelope } from './envelope-queue.js';
@@ -23,13 +22,7 @@ import type { ReceiveContext } from './context.js';
 import { SyncBatch } from './own-sync.js';
 import { DecryptedMessage } from './received-message.js';
 import { receiptName } from './types.js';
-import {
-  useNames,
-  type Decrypted,
-  type KnownSessions,
-  type SessionMessage,
-  type SessionsDecrypted,
-} from './decrypt/sessions.js';
+import { useNames, type Decrypted } from './decrypt/sessions.js';
 
 /** Result of a batch, once all of it is on the disk. */
 export interface BatchResult {
@@ -127,18 +120,18 @@ export class Batch {
     const { clock } = runtime;
     const startMs = clock.monotonicMs();
     // Sessions and contacts are read together, those of blocked contacts too.
-    const [contacts, aciSessions, pniSessions] = await Promise.all([
+    const [contacts, sessions] = await Promise.all([
       ContactBatch.read(senders, this.#context),
-      this.#readSessions('aci'),
-      this.#readSessions('pni'),
+      BatchSessions.read(this.#items, this.#context),
     ]);
     const items = this.#items.filter((item) => {
       const isBlocked = contacts.get(item.opened.sender).blocked;
       if (isBlocked) this.#end(item, 'blocked');
       return !isBlocked;
     });
-    if (aciSessions !== undefined) await this.#decryptSessions(items, contacts, 'aci', aciSessions);
-    if (pniSessions !== undefined) await this.#decryptSessions(items, contacts, 'pni', pniSessions);
+    const decrypted = await sessions.decrypt(items, contacts);
+    this.#changes.push(...decrypted.changes);
+    this.#afterwards.push(...decrypted.afterwards);
     await readContents(items);
     this.#changes.push(...(await decryptGroups(items, this.#context.groups)));
     const last = await this.#lastOfLost(items);
@@ -192,62 +185,6 @@ export class Batch {
   #end({ incoming }: BatchItem, counted?: 'blocked' | 'duplicates' | 'internal'): void {
     this.#ended.push(incoming);
     if (counted !== undefined) this.#afterwards.push(() => this.#context.counters.count(counted));
-  }
-
-  /** Reads sessions of the messages to one identity of ours; undefined where there are none. */
-  async #readSessions(identity: IdentityKind): Promise<KnownSessions | undefined> {
-    const messages = messagesTo(identity, this.#items).map(({ message }) => message);
-    return messages.length === 0 ? undefined : this.#context.sessions.read(messages, identity);
-  }
-
-  /** Decrypts the messages that were sent to one identity of ours. */
-  async #decryptSessions(
-    items: readonly BatchItem[],
-    contacts: ContactBatch,
-    identity: IdentityKind,
-    known: KnownSessions,
-  ): Promise<void> {
-    const preKeys = this.#context.preKeys[identity];
-    const asked = messagesTo(identity, items);
-    const messages = asked.map(({ message }) => message);
-    if (messages.length === 0) return;
-    const decrypted = await this.#decryptMessages(messages, identity, known);
-    asked.forEach(({ item }, i) => item.takeDecrypted(decrypted.outcomes[i]));
-    for (const [address, session] of decrypted.sessions)
-      contacts.takeSession(address, session, identity);
-    for (const id of decrypted.usedPreKeys)
-      this.#changes.push(preKeyChange('preKey', id, null, identity));
-    const kyberIds = decrypted.usedKyberPreKeys.map(({ kyberPreKeyId }) => kyberPreKeyId);
-    const lastResorts =
-      kyberIds.length === 0 ? new Set<number>() : await preKeys.lastResortsAmong(kyberIds);
-    for (const use of decrypted.usedKyberPreKeys) {
-      // A last-resort prekey is handed out again and again, and must not be used twice with the
-      // same keys.
-      const isLastResort = lastResorts.has(use.kyberPreKeyId);
-      this.#changes.push(
-        isLastResort
-          ? kyberUseChange(use, identity)
-          : preKeyChange('kyberPreKey', use.kyberPreKeyId, null, identity),
-      );
-    }
-    const used = decrypted.usedPreKeys.length + decrypted.usedKyberPreKeys.length;
-    if (used > 0) this.#afterwards.push(() => preKeys.noteUsed(used));
-  }
-
-  #decryptMessages(
-    messages: readonly SessionMessage[],
-    identity: IdentityKind,
-    known: KnownSessions,
-  ): Promise<SessionsDecrypted> {
-    const { runtime, sessions } = this.#context;
-    const own = runtime.deviceOf(identity);
-    return runtime.withPrivateKey(identity, (privateKey) =>
-      sessions.decrypt(
-        messages,
-        { kind: identity, own, ...(privateKey !== undefined && { privateKey }) },
-        known,
-      ),
-    );
   }
 
   /**
@@ -386,18 +323,6 @@ export class Batch {
       });
     });
   }
-}
-
-/** Ratchet messages among the items that were sent to one identity of ours, in their order. */
-function messagesTo(
-  identity: IdentityKind,
-  items: readonly BatchItem[],
-): { readonly item: BatchItem; readonly message: SessionMessage }[] {
-  return items.flatMap((item) => {
-    const { destination, envelopeType: type, ciphertext: bytes, preKeys } = item.opened;
-    if ((type !== 'prekey' && type !== 'whisper') || destination !== identity) return [];
-    return [{ item, message: { address: item.address, type, bytes, preKeys } }];
-  });
 }
 
 /**
