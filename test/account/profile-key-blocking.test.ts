@@ -1,34 +1,14 @@
 import { randomUUID } from 'node:crypto';
-import type { Change, Store } from 'sealcast';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import {
-  contactIn,
-  DISKS,
-  openAccountScene,
-  putContact,
-  type AccountScene,
-} from '../harness/account-scene.js';
+import type { Change } from 'sealcast';
+import { describe, expect, it } from 'vitest';
+import { contactIn, DISKS, openAccountScene, putContact } from '../harness/account-scene.js';
+import { useDiskScene } from '../harness/disk-scene.js';
 import { refusedField } from '../harness/refusals.js';
 import { WatchedStore } from '../fakes/watched-store.js';
 import { setUp, names, expectRotated } from './rotation-scene.js';
 
 describe.each(DISKS)('the profile key, in $name, when', ({ make }) => {
-  const disk = { current: make() };
-  let scene: AccountScene;
-  beforeEach(async () => {
-    disk.current = make();
-    scene = await openAccountScene(await disk.current.open());
-    await setUp(scene);
-  });
-  afterEach(async () => {
-    await scene.close();
-    await disk.current.remove();
-  });
-  const reopen = async (wrap: (store: Store) => Store = (store) => store): Promise<void> => {
-    const { service } = scene;
-    await scene.close();
-    scene = await openAccountScene(wrap(await disk.current.open()), service);
-  };
+  const scene = useDiskScene(make, setUp);
 
   describe('blocking a contact', () => {
     const aci = randomUUID();
@@ -88,7 +68,7 @@ describe.each(DISKS)('the profile key, in $name, when', ({ make }) => {
       let blocking: Promise<void> | undefined;
       const isLast = (changes: readonly Change[]): boolean =>
         changes.some(({ key, value }) => key === 'rotation' && value === null);
-      await reopen(
+      await scene.reopen(
         (store) =>
           new WatchedStore(store, {
             before: (changes) => {
@@ -117,7 +97,7 @@ describe.each(DISKS)('the profile key, in $name, when', ({ make }) => {
       expect((error as Error).message).toMatch(
         /^the contact is blocked, but .*finishes the change/,
       );
-      await reopen();
+      await scene.reopen();
       expect(await contactIn(scene, aci)).toMatchObject({ blocked: true });
       scene.service.answer('setAccountAttributes', undefined);
       await scene.own.block(aci);
@@ -135,7 +115,7 @@ describe.each(DISKS)('the profile key, in $name, when', ({ make }) => {
     it('is one commit with the new key that is on its way', async () => {
       await putContact(scene, aci, { identityKey });
       const commits: string[][] = [];
-      await reopen(
+      await scene.reopen(
         (store) =>
           new WatchedStore(store, {
             before: (changes) =>

@@ -1,29 +1,15 @@
-import { Broadcaster, type Change, type Store } from 'sealcast';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import { DISKS, openAccountScene, type AccountScene } from '../harness/account-scene.js';
+import { Broadcaster, type Change } from 'sealcast';
+import { describe, expect, it } from 'vitest';
+import { DISKS, openAccountScene } from '../harness/account-scene.js';
 import { collect } from '../harness/broadcasters.js';
+import { useDiskScene } from '../harness/disk-scene.js';
 import { refusedField } from '../harness/refusals.js';
 import type { AccountAnswer, AccountRequestName } from '../fakes/stand-in-account-service.js';
 import { WatchedStore } from '../fakes/watched-store.js';
 import { PROFILE, setUp, names, expectRotated, expectAsBefore } from './rotation-scene.js';
 
 describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
-  const disk = { current: make() };
-  let scene: AccountScene;
-  beforeEach(async () => {
-    disk.current = make();
-    scene = await openAccountScene(await disk.current.open());
-    await setUp(scene);
-  });
-  afterEach(async () => {
-    await scene.close();
-    await disk.current.remove();
-  });
-  const reopen = async (wrap: (store: Store) => Store = (store) => store): Promise<void> => {
-    const { service } = scene;
-    await scene.close();
-    scene = await openAccountScene(wrap(await disk.current.open()), service);
-  };
+  const scene = useDiskScene(make, setUp);
 
   it('uploads the profile, then registers the access key, then has messages carry the new key', async () => {
     const before = scene.runtime.account.profileKey!;
@@ -48,7 +34,7 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
   it('is another key each time, and goes on from the one before after a restart', async () => {
     await scene.own.rotateProfileKey();
     const first = scene.runtime.account.profileKey;
-    await reopen();
+    await scene.reopen();
     expect(scene.runtime.account.profileKey).toEqual(first);
     await scene.own.rotateProfileKey();
     expect(scene.runtime.account.profileKey).not.toEqual(first);
@@ -64,11 +50,10 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
     const second = await openAccountScene(store, service);
     expect(second.runtime.account.profileKey).toEqual(profileKey);
     await second.close();
-    await reopen();
+    await scene.reopen();
     expect(scene.runtime.account.profileKey).toEqual(profileKey);
-    await scene.close();
     const other = new Uint8Array(32).fill(7);
-    scene = await openAccountScene(await disk.current.open(), service, { profileKey: other });
+    await scene.reopen(undefined, { profileKey: other });
     expect(scene.runtime.account.profileKey).toEqual(other);
   });
 
@@ -91,7 +76,7 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
 
   it('keeps the unrestricted mode', async () => {
     await scene.own.registerAccessKey({ unrestricted: true });
-    await reopen();
+    await scene.reopen();
     await scene.own.rotateProfileKey();
     expect(scene.service.attributes?.unrestrictedAccess).toBe(true);
   });
@@ -118,7 +103,7 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
       scene.service.answer(name, answer);
       await expect(scene.own.rotateProfileKey()).rejects.toThrow(/new profile key is kept/);
       await expectAsBefore(scene);
-      await reopen();
+      await scene.reopen();
       await expectAsBefore(scene);
       scene.service.answer(name, undefined);
       await scene.own.finishPending();
@@ -134,7 +119,7 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
     const registered = scene.service.attributes!.accessKey;
     expect(scene.runtime.account.profileKey).toEqual(scene.service.sender.profileKey);
     scene.service.answer('setAccountAttributes', undefined);
-    await reopen();
+    await scene.reopen();
     await scene.own.rotateProfileKey();
     await expectRotated(scene);
     expect(scene.service.attributes!.accessKey).toEqual(registered);
@@ -170,7 +155,7 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
 
   it.each(COMMITS)('is finished after a crash before the commit %s', async (_title, crashAt) => {
     let commits = 0;
-    await reopen(
+    await scene.reopen(
       (store) =>
         new WatchedStore(store, {
           before: (changes) => {
@@ -181,7 +166,7 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
     await expect(scene.own.rotateProfileKey()).rejects.toThrow('the process is gone');
     // What is not on the disk is in no message.
     expect(scene.runtime.account.profileKey).toEqual(scene.service.sender.profileKey);
-    await reopen();
+    await scene.reopen();
     if (crashAt === 0) await expectAsBefore(scene);
     const uploaded = [...scene.service.profiles.keys()];
     await scene.own.finishPending();
@@ -192,7 +177,7 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
 
   it.each(COMMITS)('is finished after a crash behind the commit %s', async (_title, crashAt) => {
     let commits = 0;
-    await reopen(
+    await scene.reopen(
       (store) =>
         new WatchedStore(store, {
           after: (changes) => {
@@ -201,7 +186,7 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
         }),
     );
     await expect(scene.own.rotateProfileKey()).rejects.toThrow('the process is gone');
-    await reopen();
+    await scene.reopen();
     if (crashAt === 0) await expectAsBefore(scene);
     await scene.own.finishPending();
     await expectRotated(scene);
@@ -258,7 +243,7 @@ describe.each(DISKS)('rotating the profile key, in $name', ({ make }) => {
     const shared = scene.own.rotateProfileKey();
     await Promise.all([expect(shared).rejects.toThrow(), scene.close()]);
     scene.service.answer('setProfile', undefined);
-    scene = await openAccountScene(await disk.current.open(), scene.service);
+    await scene.reopen();
     await scene.own.finishPending();
     await expectRotated(scene);
   });

@@ -16,6 +16,7 @@ import {
   type AccountScene,
 } from '../harness/account-scene.js';
 import { untilTrue } from '../harness/await-condition.js';
+import { useDiskScene } from '../harness/disk-scene.js';
 import { refusedField } from '../harness/refusals.js';
 
 const ATTRIBUTES: AttributesInput = {
@@ -36,27 +37,14 @@ const PROFILE = {
 };
 
 describe.each(DISKS)('our own account, in $name', ({ make }) => {
-  const disk = { current: make() };
-  let scene: AccountScene;
-  beforeEach(async () => {
-    disk.current = make();
-    scene = await openAccountScene(await disk.current.open());
-  });
-  afterEach(async () => {
-    await scene.close();
-    await disk.current.remove();
-  });
-  const reopen = async (): Promise<void> => {
-    await scene.close();
-    scene = await openAccountScene(await disk.current.open(), scene.service);
-  };
+  const scene = useDiskScene(make);
   const names = (): string[] => scene.service.accountRequests.map(({ name }) => name);
 
   describe('registering the access key', () => {
     it('sends all attributes as they were given, also after a restart', async () => {
       await scene.own.setAttributes(ATTRIBUTES);
       expect(names()).toEqual([]);
-      await reopen();
+      await scene.reopen();
       await scene.own.registerAccessKey();
       const { sender } = scene.service;
       expect(scene.service.attributes).toEqual({
@@ -106,7 +94,7 @@ describe.each(DISKS)('our own account, in $name', ({ make }) => {
       await scene.own.setAttributes(ATTRIBUTES);
       await scene.own.registerAccessKey({ unrestricted: true });
       expect(scene.service.attributes?.unrestrictedAccess).toBe(true);
-      await reopen();
+      await scene.reopen();
       await scene.own.setAttributes({ ...ATTRIBUTES, pniRegistrationId: 13 });
       await scene.own.registerAccessKey();
       expect(scene.service.attributes).toMatchObject({
@@ -128,7 +116,7 @@ describe.each(DISKS)('our own account, in $name', ({ make }) => {
         code,
       });
       scene.service.answer('setAccountAttributes', undefined);
-      await reopen();
+      await scene.reopen();
       await scene.own.finishPending();
       expect(scene.service.attributes).toBeUndefined();
       await scene.own.registerAccessKey();
@@ -142,7 +130,7 @@ describe.each(DISKS)('our own account, in $name', ({ make }) => {
         code: 'ERR_SERVICE_UNAVAILABLE',
       });
       scene.service.answer('setAccountAttributes', undefined);
-      await reopen();
+      await scene.reopen();
       await scene.own.finishPending();
       expect(scene.service.accountCountOf('setAccountAttributes')).toBe(2);
       expect(scene.service.attributes?.unrestrictedAccess).toBe(true);
@@ -188,14 +176,14 @@ describe.each(DISKS)('our own account, in $name', ({ make }) => {
         code: 'ERR_SERVICE_REJECTED',
       });
       scene.service.answer('setProfile', { status: 'unavailable' });
-      await reopen();
+      await scene.reopen();
       await scene.own.finishPending();
       expect(nameNow()).toEqual({ given: 'first' });
       await expect(scene.own.setProfile({ given: 'third' })).rejects.toMatchObject({
         code: 'ERR_SERVICE_UNAVAILABLE',
       });
       scene.service.answer('setProfile', undefined);
-      await reopen();
+      await scene.reopen();
       await scene.own.finishPending();
       expect(nameNow()).toEqual({ given: 'third' });
     });
@@ -209,7 +197,7 @@ describe.each(DISKS)('our own account, in $name', ({ make }) => {
       await expect(scene.own.setProfile({ given: 'A' })).rejects.toThrow();
       await expect(scene.own.registerAccessKey()).rejects.toThrow();
       scene.service.answer('setAccountAttributes', undefined);
-      await reopen();
+      await scene.reopen();
       await expect(scene.own.finishPending()).rejects.toMatchObject({
         code: 'ERR_SERVICE_UNAVAILABLE',
       });
