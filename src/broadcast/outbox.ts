@@ -7,6 +7,7 @@ import {
 } from '../store/tables/broadcasts.js';
 import { contactOrder } from '../store/tables/contacts.js';
 import { loadRows, scanRows, type FoundRow, type RowPage } from '../store/tables/outbox.js';
+import { uploadRemovals } from '../store/tables/uploads.js';
 import type { Store } from '../store/store.js';
 import { Records } from '../runtime/records.js';
 import { SealcastError, type SealcastErrorCode } from '../errors.js';
@@ -70,7 +71,7 @@ export class Outbox extends Records {
   /**
    * Removes a broadcast that is marked as pruned, its rows first. The mark lets the next look
    * remove the rest that a crash leaves: with some of its rows gone, the broadcast would be sent to
-   * those recipients once more.
+   * those recipients once more. The keys of its attachments go with the mark.
    */
   async removePruned(id: string): Promise<void> {
     for await (const { rows, damaged } of this.pages(id)) {
@@ -81,6 +82,6 @@ export class Outbox extends Records {
         ),
       ]);
     }
-    await this.commit([broadcastChange(id, null)]);
+    await this.commit([broadcastChange(id, null), ...(await uploadRemovals(this.store, id))]);
   }
 }

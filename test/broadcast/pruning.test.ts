@@ -1,4 +1,4 @@
-import { MemoryStore } from 'sealcast';
+import { MemoryStore, type Change } from 'sealcast';
 import { encodeMessage } from '#dist/src/content/index.js';
 import { Telemetry } from '#dist/src/runtime/telemetry.js';
 import { Outbox } from '#dist/src/broadcast/outbox.js';
@@ -7,6 +7,7 @@ import { Runs } from '#dist/src/broadcast/run-registry.js';
 import { RecipientLocks } from '#dist/src/session/recipient-locks.js';
 import { encodeBroadcast, type BroadcastState } from '#dist/src/store/tables/broadcasts.js';
 import { encodeOutbox } from '#dist/src/store/tables/outbox.js';
+import { uploadChange } from '#dist/src/store/tables/uploads.js';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { manyTurns } from '../harness/await-condition.js';
 import { ManualClock } from '../fakes/manual-clock.js';
@@ -30,9 +31,14 @@ beforeEach(() => {
   kept = [];
   pruned = [];
   warnings = [];
+  pruner = makePruner();
+});
+afterEach(() => pruner.stop());
+
+function makePruner(): Pruner {
   const noop = (): void => undefined;
   const warn = (_: object, message: string): number => warnings.push(message);
-  pruner = new Pruner({
+  return new Pruner({
     outbox: new Outbox(store, clock),
     locks: new RecipientLocks(),
     keepFinishedMs: KEEP_MS,
@@ -41,9 +47,7 @@ beforeEach(() => {
     runs,
     index: { add: ({ id }) => void kept.push(id), pruned: ({ id }) => void pruned.push(id) },
   });
-});
-afterEach(() => pruner.stop());
-
+}
 async function put(
   id: string,
   finishedAtMs: number,
@@ -70,6 +74,33 @@ async function stored(): Promise<string[]> {
   const ids = broadcasts.map(({ key }) => key);
   expect(rows.map(({ key }) => key)).toEqual(ids.map((id) => `${id}/r`));
   return ids;
+}
+/** Puts the upload of one attachment, as a finished one is stored. */
+async function putUpload(id: string, index: number): Promise<void> {
+  const record = {
+    key: new Uint8Array(64).fill(1),
+    iv: new Uint8Array(16).fill(2),
+    plaintextHash: new Uint8Array(32).fill(3),
+    clientUuid: new Uint8Array(16).fill(4),
+    startedAtMs: clock.now(),
+    finishedAtMs: clock.now(),
+    permit: { cdnNumber: 3, cdnKey: 'file', uploadUrl: '', headers: [] },
+  };
+  await store.commit([uploadChange(id, index, record)]);
+}
+async function storedUploads(): Promise<string[]> {
+  const uploads = await store.list('account', { prefix: 'upload/', limit: 100 });
+  return uploads.map(({ key }) => key);
+}
+/** Lists the tables and keys of each commit from now on. */
+function watchCommits(): string[][] {
+  const commits: string[][] = [];
+  const commit = store.commit.bind(store);
+  store.commit = (changes: readonly Change[]) => {
+    commits.push(changes.map(({ table, key }) => `${table} ${key}`));
+    return commit(changes);
+  };
+  return commits;
 }
 async function start(): Promise<string[]> {
   await pruner.start();
@@ -139,6 +170,50 @@ describe('finished broadcasts', () => {
     await working;
     await manyTurns(5);
     expect(isIdle).toBe(true);
+  });
+});
+
+describe('keys of the attachments of a finished broadcast', () => {
+  it('leave with it, damaged ones too, and those of other broadcasts stay', async () => {
+    await put('old', clock.now() - KEEP_MS - 1);
+    await put('old2', clock.now());
+    for (const id of ['old', 'old2', 'unsent']) await putUpload(id, 0);
+    for (const index of [1, 10]) await putUpload('old', index);
+    const other = [
+      { table: 'account', key: 'upload/old/2', value: Uint8Array.of(255) },
+      { table: 'account', key: 'other', value: Uint8Array.of(1) },
+    ] as const;
+    await store.commit(other);
+    await start();
+    expect(await stored()).toEqual(['old2']);
+    expect(await storedUploads()).toEqual(['upload/old2/0', 'upload/unsent/0']);
+    expect(await store.getMany('account', ['other'])).toEqual([Uint8Array.of(1)]);
+  });
+
+  it('are removed in the commit that removes its record', async () => {
+    await put('old', clock.now() - KEEP_MS - 1);
+    await putUpload('old', 0);
+    const commits = watchCommits();
+    await start();
+    expect(commits.at(-1)).toEqual(['broadcast old', 'account upload/old/0']);
+    expect(commits.flat().filter((name) => name.startsWith('account'))).toHaveLength(1);
+  });
+
+  it.each([0, 1, 2])('are removed at the next look after a crash at commit %i', async (crashAt) => {
+    await put('old', clock.now() - KEEP_MS - 1);
+    await putUpload('old', 0);
+    const commit = store.commit.bind(store);
+    let commits = 0;
+    store.commit = (changes) =>
+      commits++ === crashAt ? Promise.reject(new Error('the process is gone')) : commit(changes);
+    await expect(start()).rejects.toThrow('the process is gone');
+    expect(await storedUploads()).toEqual(['upload/old/0']);
+    expect(await store.getMany('broadcast', ['old'])).toEqual([expect.any(Uint8Array)]);
+    await pruner.stop();
+    pruner = makePruner();
+    await start();
+    expect(await stored()).toEqual([]);
+    expect(await storedUploads()).toEqual([]);
   });
 });
 

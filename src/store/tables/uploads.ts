@@ -32,7 +32,9 @@ export interface UploadPermitRecord {
 
 const UPLOAD = new RecordType('Upload');
 const PREFIX = 'upload/';
-const keyOf = (broadcastId: string, index: number): string => `${PREFIX}${broadcastId}/${index}`;
+/** No id of a broadcast has a slash: no prefix is one of another broadcast's keys. */
+const prefixOf = (broadcastId: string): string => `${PREFIX}${broadcastId}/`;
+const keyOf = (broadcastId: string, index: number): string => `${prefixOf(broadcastId)}${index}`;
 
 function encode({ permit, ...upload }: UploadRecord): Uint8Array<ArrayBuffer> {
   return UPLOAD.encode({
@@ -85,13 +87,24 @@ export async function loadUpload(
 }
 
 /** Makes the changes that remove uploads that began before a time, and damaged ones. */
-export async function staleUploads(store: Store, beforeMs: number): Promise<Change[]> {
+export const staleUploads = (store: Store, beforeMs: number): Promise<Change[]> =>
+  removalsOf(store, PREFIX, ({ startedAtMs }) => startedAtMs < beforeMs);
+
+/** Makes the changes that remove all uploads of a broadcast, damaged ones too. */
+export const uploadRemovals = (store: Store, broadcastId: string): Promise<Change[]> =>
+  removalsOf(store, prefixOf(broadcastId), () => true);
+
+/** @param isRemoved told of each upload that is not damaged. */
+async function removalsOf(
+  store: Store,
+  prefix: string,
+  isRemoved: (record: UploadRecord) => boolean,
+): Promise<Change[]> {
   const changes: Change[] = [];
-  const options = { prefix: PREFIX };
-  for await (const { records, damaged } of scanRecords(store, 'account', decode, options)) {
-    const stale = records.filter(({ value }) => value.startedAtMs < beforeMs);
-    for (const key of [...stale, ...damaged].map((each) => each.key))
-      if (key?.startsWith(PREFIX) === true) changes.push({ table: 'account', key, value: null });
+  for await (const { records, damaged } of scanRecords(store, 'account', decode, { prefix })) {
+    const removed = records.filter(({ value }) => isRemoved(value));
+    for (const key of [...removed, ...damaged].map((each) => each.key))
+      if (key?.startsWith(prefix) === true) changes.push({ table: 'account', key, value: null });
   }
   return changes;
 }
