@@ -13,7 +13,8 @@ import type { EncryptedDevice } from '../store/tables/outbox.js';
 import type { Change } from '../store/store.js';
 import type { PreKeyBundleFields, PreKeysOutcome, Refusal } from '../transport/transport.js';
 import type { BundleSetup } from '../session/protocol.js';
-import type { Encryptor, SessionSetup } from './encryptor.js';
+import type { Encryptor } from './encryptor.js';
+import type { SessionSetup } from './session-setup.js';
 import {
   UNREGISTERED,
   deniedError,

@@ -213,7 +213,7 @@ describe('a challenge', () => {
       const run = scene.broadcaster.broadcast({ body: 'x' }, acis(subscribers), {
         id: 'challenged',
       });
-      await untilTrue(() => challenges.length > 0);
+      await untilTrue(() => challenges.length > 0 && !run.progress.waitingFor.includes('prekeys'));
       await manyTurns();
       expect(challenges).toEqual([
         { id: 'challenged', token: 'a token', options: ['captcha', 'pushChallenge'] },

@@ -1,18 +1,25 @@
 // Broadcasts whose workers read contacts and sessions in the store on disk themselves.
-import type { Store, TableName } from 'sealcast';
+import { existsSync } from 'node:fs';
+import { join } from 'node:path';
+import { openStore, SealcastError, type Store, type TableName } from 'sealcast';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { workerReadable } from '#dist/src/store/lmdb/lmdb-store.js';
 import { encodeContact } from '#dist/src/store/tables/contacts.js';
+import { serviceIdIn } from '#dist/src/store/tables/sessions.js';
+import { manyTurns } from '../harness/await-condition.js';
 import type { Subscriber } from '../fakes/stand-in-service.js';
 import {
   acis,
   changeContact,
   collect,
   contactOf,
+  failTest,
   openScene,
   subscribeKnown,
   type Scene,
 } from '../harness/broadcasters.js';
 import { DamagedStore, STORE_KINDS } from '../harness/damaged-stores.js';
+import { temporaryDirectory } from '../harness/store-files.js';
 
 /** Field 17 of a contact, its access key: tag and length. */
 const ACCESS_KEY_FIELD = Buffer.of(0x8a, 0x01, 16);
@@ -142,22 +149,24 @@ describe.each(STORE_KINDS)('a broadcast from a %s store on disk', (kind) => {
     expect(scene.service.textsOf(subscriber!)).toEqual(['first', 'second']);
   });
 
-  it('is encrypted on the main thread where workers cannot read the store, and says so', async () => {
-    const subscribers = await withSessions([1], [1]);
-    Object.defineProperty(kept.store, 'location', {
-      value: {
-        path: '/dev/null/no-store',
-        secret: undefined,
-        storeId: new Uint8Array(0),
-        epoch: 0,
-      },
-    });
-    const run = scene.broadcaster.broadcast({ body: 'second' }, acis(subscribers));
-    expect(await run.summary()).toMatchObject({ sealed: 2 });
-    expect(JSON.stringify(lines)).toContain('workers do not read the store');
-    for (const subscriber of subscribers)
-      expect(scene.service.textsOf(subscriber)).toEqual(['first', 'second']);
-  });
+  it.each(['nothing', 'another store'] as const)(
+    'is encrypted on the main thread where workers find %s at its place, and says so',
+    async (found) => {
+      const subscribers = await withSessions([1], [1]);
+      const place = temporaryDirectory();
+      const path = join(place.path, 'store');
+      if (found === 'another store') await (await openStore({ path })).close();
+      const { location } = workerReadable(kept.store) ?? failTest('store that workers read');
+      Object.defineProperty(kept.store, 'location', { value: { ...location, path } });
+      const run = scene.broadcaster.broadcast({ body: 'second' }, acis(subscribers));
+      expect(await run.summary()).toMatchObject({ sealed: 2 });
+      expect(JSON.stringify(lines)).toContain('workers do not read the store');
+      expect(existsSync(path)).toBe(found === 'another store');
+      for (const subscriber of subscribers)
+        expect(scene.service.textsOf(subscriber)).toEqual(['first', 'second']);
+      place.remove();
+    },
+  );
 });
 
 describe('a store that stands before one on disk', () => {
@@ -180,6 +189,51 @@ describe('a store that stands before one on disk', () => {
     expect(sealed).toBe(2);
     expect(counted.commits).toBeGreaterThan(before);
     expect(reads.get('session')).toBeGreaterThan(0);
+    await scene[Symbol.asyncDispose]();
+    await kept.remove();
+  });
+});
+
+describe('a chunk with a share that cannot be written', () => {
+  it('keeps the recipients of the other share locked until that one has ended', async () => {
+    const kept = await DamagedStore.make('plain');
+    const scene = await openScene({ store: kept.store, threads: 2 });
+    const ids = acis(await subscribeKnown(scene, 32));
+    await scene.broadcaster.broadcast({ body: 'first' }, ids).summary();
+
+    const store = workerReadable(kept.store) ?? failTest('store that workers read');
+    const commitStored = store.commitStored.bind(store);
+    let tellHeld!: (owners: readonly string[]) => void;
+    const held = new Promise<readonly string[]>((resolve) => (tellHeld = resolve));
+    let open!: () => void;
+    const gate = new Promise<void>((resolve) => (open = resolve));
+    let shares = 0;
+    store.commitStored = async (changes) => {
+      const owners = changes
+        .filter(({ table }) => table === 'session')
+        .map(({ keyBytes }) => serviceIdIn(Buffer.from(keyBytes).toString()));
+      if (owners.length > 0) {
+        shares += 1;
+        if (shares === 1) throw new SealcastError('ERR_STORE_FAILED', 'the disk is full');
+        tellHeld(owners);
+        await gate;
+      }
+      return commitStored(changes);
+    };
+    const ended = scene.broadcaster.broadcast({ body: 'second' }, ids).summary();
+    ended.catch(() => undefined);
+    const [recipient = failTest('recipient')] = await held;
+    let isBlocked = false;
+    const blocking = scene.broadcaster.setBlocked(recipient, true).then(() => (isBlocked = true));
+    // As many round trips to the disk as would let it through, were its lock free.
+    for (let i = 0; i < 20; i++) {
+      await kept.store.commit([{ table: 'certificate', key: 'other', value: Uint8Array.of(i) }]);
+      await manyTurns();
+    }
+    expect(isBlocked).toBe(false);
+    open();
+    await blocking;
+    await expect(ended).rejects.toMatchObject({ code: 'ERR_STORE_FAILED' });
     await scene[Symbol.asyncDispose]();
     await kept.remove();
   });

@@ -1,3 +1,4 @@
+import { ACCESS_KEY_BYTES } from '../../access/access-key.js';
 import { accessKeyOf, onTimePassed, takesSealed } from '../../access/access-mode.js';
 import { profileKeyMark } from '../../access/profile-key-mark.js';
 import { onAddressed } from '../../access/unanswered.js';
@@ -10,7 +11,6 @@ import { WorkerRecords, type StoreLocation } from '../../store/lmdb/worker-recor
 import { decodeContact, encodeContact, type ContactRecord } from '../../store/tables/contacts.js';
 import { encodeOutbox, outboxKey, type EncryptedDevice } from '../../store/tables/outbox.js';
 import { sessionKey } from '../../store/tables/sessions.js';
-import { isSameBytes } from '../../util/bytes.js';
 import { contentToSeal } from '../content-to-seal.js';
 import { DeliveryCheck } from '../delivery-check.js';
 import { PlaintextVariants } from '../plaintext-variants.js';
@@ -25,7 +25,6 @@ import {
 const KEY_TYPE_BYTES = 1;
 const SEALING_KEY_BYTES = 32;
 const PROFILE_KEY_BYTES = 32;
-const ACCESS_KEY_BYTES = 16;
 
 let opened: { readonly location: StoreLocation; readonly records: WorkerRecords } | undefined;
 
@@ -41,7 +40,7 @@ async function recordsOf(location: StoreLocation): Promise<WorkerRecords> {
 }
 
 const isSameStore = (a: StoreLocation, b: StoreLocation): boolean =>
-  a.path === b.path && a.epoch === b.epoch && isSameBytes(a.storeId, b.storeId);
+  a.path === b.path && a.openId === b.openId;
 
 /**
  * Encrypts for the recipients of a chunk that have all that it takes: an access mode that allows
@@ -58,8 +57,8 @@ export async function encryptStoredChunk(
   const serviceIds = request.serviceIds.split(' ');
   const reply = new ReplyWriter(request, records, serviceIds.length);
   const encryption = new ChunkEncryption(request, records, privateKey);
-  records.begin();
   try {
+    records.begin();
     for (const [index, serviceId] of serviceIds.entries()) {
       const ready = await encryption.run(serviceId);
       if (ready !== undefined) reply.add(index, serviceId, ready);

@@ -156,10 +156,7 @@ export class StoredEncryptor {
       if (!(error instanceof SealcastError) || !FALLBACK_CODES.has(error.code)) throw error;
       // The usual way does it, or says why it cannot either.
       this.#works = false;
-      telemetry.log.warn(
-        { id, code: error.code, reason: error.message },
-        'workers do not read the store',
-      );
+      telemetry.log.warn({ id, code: error.code }, 'workers do not read the store');
       return undefined;
     }
   }

@@ -196,7 +196,8 @@ function tryToWrite(
     return { tables, epoch, owner, entries, storeId, damaged };
   });
   if ('unknown' in attempt) return attempt;
-  const location = { path, secret, storeId: attempt.storeId, epoch: attempt.epoch };
+  const { storeId, epoch, owner } = attempt;
+  const location = { path, secret, storeId, epoch, openId: owner.openId };
   const store = new LmdbStore({ ...env, ...attempt, location, findKey });
   for (const { table, name } of attempt.damaged) DamageLog.of(store).note(table, name);
   return store;

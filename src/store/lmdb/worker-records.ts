@@ -1,11 +1,21 @@
+import { access } from 'node:fs/promises';
+import { join } from 'node:path';
 import type { RootDatabase } from 'lmdb';
-import type { TableName } from '../store.js';
+import { storeTakenOver } from '../checks.js';
+import { TABLES, type TableName } from '../store.js';
 import { entriesOf, type Entries, type EntriesSource } from './entries.js';
 import { openEnvironment, TABLE_OPTIONS, type Table } from './environment.js';
+import { META_OPTIONS, readWriter, type Meta } from './meta.js';
+
+/** File of the environment in its directory. */
+const DATA_FILE = 'data.mdb';
 
 /** Place and secrets of a store that this process has open, for its workers. */
 export interface StoreLocation extends EntriesSource {
+  /** Absolute. */
   readonly path: string;
+  /** Id of the opening that this process made. */
+  readonly openId: string;
 }
 
 /** Change in the form that LMDB stores. */
@@ -16,8 +26,8 @@ export interface StoredChange {
   readonly value: Uint8Array | null;
 }
 
-/** Collects byte strings; the caller fills in what it has reserved. */
-export interface Packer {
+/** Collects byte strings; the caller fills in the ones that it has reserved. */
+export interface ByteCollector {
   add(part: Uint8Array): void;
   reserve(length: number): Uint8Array;
 }
@@ -42,22 +52,49 @@ export interface WorkerReadable {
  */
 export class WorkerRecords {
   readonly #root: RootDatabase;
-  readonly #tables = new Map<TableName, Table>();
+  readonly #meta: Meta;
+  readonly #tables: ReadonlyMap<TableName, Table>;
+  readonly #location: StoreLocation;
   readonly #entries: Entries;
 
-  private constructor(root: RootDatabase, entries: Entries) {
+  private constructor(root: RootDatabase, location: StoreLocation) {
     this.#root = root;
-    this.#entries = entries;
+    this.#meta = openExisting(root, META_OPTIONS) as Meta;
+    this.#tables = new Map(
+      TABLES.map((name) => [name, openExisting(root, { name, ...TABLE_OPTIONS }) as Table]),
+    );
+    this.#location = location;
+    this.#entries = entriesOf(location);
   }
 
-  /** Opens a store's records for this thread; the thread's end closes them. */
+  /**
+   * Opens a store's records for this thread; the thread's end closes them.
+   *
+   * @throws Error there is no store at that place.
+   */
   static async open(location: StoreLocation): Promise<WorkerRecords> {
-    return new WorkerRecords(await openEnvironment(location.path), entriesOf(location));
+    // LMDB makes an environment where there is none.
+    await access(join(location.path, DATA_FILE));
+    const root = await openEnvironment(location.path);
+    try {
+      return new WorkerRecords(root, location);
+    } catch (error) {
+      await root.close();
+      throw error;
+    }
   }
 
-  /** Selects the newest committed state; reads until `end` are of it. */
+  /**
+   * Selects the newest committed state; reads until `end` are of it.
+   *
+   * @throws SealcastError ERR_STORE_LOCKED: the file is not the one that the main thread has open,
+   *   or another writer has taken it over. A file of another time has sessions of another time.
+   */
   begin(): void {
     this.#root.resetReadTxn();
+    const { epoch, openId } = this.#location;
+    const writer = readWriter(this.#meta);
+    if (writer?.epoch !== epoch || writer.owner?.openId !== openId) throw storeTakenOver();
   }
 
   /** Gives the state up: pages of it that were replaced can be used again. */
@@ -77,7 +114,13 @@ export class WorkerRecords {
   }
 
   /** Adds an entry in its stored form to packed keys and values. */
-  pack(table: TableName, key: string, value: Uint8Array, keys: Packer, values: Packer): void {
+  pack(
+    table: TableName,
+    key: string,
+    value: Uint8Array,
+    keys: ByteCollector,
+    values: ByteCollector,
+  ): void {
     const keyBytes = Buffer.from(key);
     const keptKey = this.#entries.keptKey(table, keyBytes);
     keys.add(keptKey);
@@ -91,11 +134,15 @@ export class WorkerRecords {
   }
 
   #table(name: TableName): Table {
-    let table = this.#tables.get(name);
-    if (table === undefined) {
-      table = this.#root.openDB<Uint8Array, Uint8Array>({ name, ...TABLE_OPTIONS });
-      this.#tables.set(name, table);
-    }
+    const table = this.#tables.get(name);
+    if (table === undefined) throw new RangeError(`the store has no table ${name}`);
     return table;
   }
+}
+
+/** Opens a database of the environment; unlike the main thread, a worker makes none. */
+function openExisting(root: RootDatabase, options: { readonly name: string }): unknown {
+  const found: unknown = root.openDB({ ...options, ...{ create: false } });
+  if (found === undefined) throw new Error(`the store has no table ${options.name}`);
+  return found;
 }
