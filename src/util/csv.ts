@@ -26,8 +26,9 @@ const DELIMITERS = [',', ';', '\t'] as const;
  * Streaming reader of CSV (RFC 4180), with line ends of any system.
  *
  * The separator is the first of comma, semicolon and tab that the first row has outside of quotes.
- * A quote within a cell that does not begin with one is part of the cell. Empty lines are skipped,
- * and counted as rows, so that the numbers are those that a spreadsheet shows.
+ * A quote within a cell that does not begin with one is part of the cell. Empty lines, also those
+ * before the first row, are skipped, and counted as rows, so that the numbers are those that a
+ * spreadsheet shows.
  */
 export class CsvReader {
   readonly #limits: CsvLimits;
@@ -37,8 +38,12 @@ export class CsvReader {
   /** Of the cell: `bare` until its first character; `closed` after the second quote. */
   #state: 'start' | 'bare' | 'quoted' | 'closed' = 'start';
   #delimiter: string | undefined;
-  /** Text of the first row, as long as its separator is not known. */
+  /** Text of the first row, without the empty lines before it, until its separator is known. */
   #head = '';
+  /** Whether the head ends within quotes. */
+  #isHeadQuoted = false;
+  /** Separators that the head has outside of quotes. */
+  readonly #headDelimiters = new Set<string>();
   #isFirstText = true;
   #wasReturn = false;
 
@@ -59,10 +64,14 @@ export class CsvReader {
       if (rest.startsWith(BYTE_ORDER_MARK)) rest = rest.slice(1);
     }
     if (this.#delimiter === undefined) {
+      if (this.#head === '') {
+        const emptyLines = /^[\r\n]*/.exec(rest)?.[0] ?? '';
+        yield* this.#read(emptyLines);
+        rest = rest.slice(emptyLines.length);
+      }
+      const hasLineEnd = this.#scanHead(rest);
       this.#head += rest;
-      if (this.#head.length > this.#limits.cellLength * 4)
-        throw new CsvError(1, 'the first row is too long');
-      if (!hasLineEnd(this.#head)) return;
+      if (!hasLineEnd) return;
       rest = this.#endHead();
     }
     yield* this.#read(rest);
@@ -76,8 +85,28 @@ export class CsvReader {
       yield* this.#endRow();
   }
 
+  /**
+   * Scans the text that follows the head, up to the first line end outside of quotes.
+   *
+   * @returns whether there is one.
+   * @throws CsvError
+   */
+  #scanHead(text: string): boolean {
+    let length = this.#head.length;
+    for (const character of text) {
+      length += character.length;
+      if (length > this.#limits.cellLength * 4)
+        throw new CsvError(this.#row, 'the first row is too long');
+      if (character === QUOTE) this.#isHeadQuoted = !this.#isHeadQuoted;
+      else if (this.#isHeadQuoted) continue;
+      else if (character === '\n' || character === '\r') return true;
+      else if (isDelimiter(character)) this.#headDelimiters.add(character);
+    }
+    return false;
+  }
+
   #endHead(): string {
-    this.#delimiter = delimiterOf(this.#head);
+    this.#delimiter = DELIMITERS.find((delimiter) => this.#headDelimiters.has(delimiter)) ?? ',';
     const head = this.#head;
     this.#head = '';
     return head;
@@ -132,16 +161,8 @@ export class CsvReader {
   }
 }
 
-/** Whether a line end outside of quotes is in the text. */
-const hasLineEnd = (text: string): boolean => /[\r\n]/.test(withoutQuoted(text));
-
-function delimiterOf(text: string): string {
-  const [head = ''] = withoutQuoted(text).split(/[\r\n]/, 1);
-  return DELIMITERS.find((delimiter) => head.includes(delimiter)) ?? ',';
-}
-
-/** The text without its quoted parts; the last one may have no end yet. */
-const withoutQuoted = (text: string): string => text.replace(/"[^"]*("|$)/g, '');
+const isDelimiter = (character: string): boolean =>
+  (DELIMITERS as readonly string[]).includes(character);
 
 /** One row of CSV with its line end, CRLF, as RFC 4180 has it. */
 export const csvRow = (cells: readonly string[]): string => `${cells.map(csvCell).join(',')}\r\n`;

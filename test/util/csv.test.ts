@@ -14,6 +14,38 @@ function rowsOf(
 const cellsOf = (...parts: readonly string[]): (readonly string[])[] =>
   rowsOf(parts).map(({ cells }) => cells);
 
+/**
+ * Counts the characters of the texts that work iterates or searches. A search by a pattern counts
+ * too, as each calls `exec`.
+ */
+function charactersRead(work: () => void): number {
+  let characters = 0;
+  const undo: (() => void)[] = [];
+  const watch = (
+    prototype: object,
+    name: PropertyKey,
+    textOf: (self: unknown, args: readonly unknown[]) => unknown,
+  ): void => {
+    const original = Reflect.getOwnPropertyDescriptor(prototype, name) ?? {};
+    const method = original.value as (...args: unknown[]) => unknown;
+    const value = function (this: unknown, ...args: unknown[]): unknown {
+      characters += String(textOf(this, args)).length;
+      return Reflect.apply(method, this, args);
+    };
+    Reflect.defineProperty(prototype, name, { ...original, value });
+    undo.push(() => Reflect.defineProperty(prototype, name, original));
+  };
+  for (const name of [Symbol.iterator, 'indexOf', 'includes', 'search', 'split'])
+    watch(String.prototype, name, (text) => text);
+  watch(RegExp.prototype, 'exec', (_pattern, [text]) => text);
+  try {
+    work();
+  } finally {
+    for (const restore of undo) restore();
+  }
+  return characters;
+}
+
 describe('CSV is read', () => {
   test.each([
     ['with LF', 'a,b\n1,2\n'],
@@ -25,6 +57,8 @@ describe('CSV is read', () => {
     ['with tabs', 'a\tb\n1\t2'],
     ['with quotes', '"a",b\n"1","2"'],
     ['with empty lines', '\na,b\n\n\r\n1,2\n\n'],
+    ['with semicolons behind empty lines', '\n\r\n\ra;b\n1;2'],
+    ['with tabs behind a byte order mark and an empty line', '\uFEFF\r\na\tb\r\n1\t2'],
   ])('%s', (_form, text) => {
     expect(cellsOf(text)).toEqual([
       ['a', 'b'],
@@ -48,6 +82,40 @@ describe('CSV is read', () => {
 
   test('with the number of each row as a spreadsheet shows it', () => {
     expect(rowsOf(['a\n\n1\n2']).map(({ row }) => row)).toEqual([1, 3, 4]);
+  });
+
+  test('with the number of each row behind empty lines, wherever the text is cut', () => {
+    const text = '\r\n\r\n\na;"b\r\n,"\r\n1;2';
+    for (let at = 0; at <= text.length; at++)
+      expect(rowsOf([text.slice(0, at), text.slice(at)])).toEqual([
+        { row: 4, cells: ['a', 'b\r\n,'] },
+        { row: 5, cells: ['1', '2'] },
+      ]);
+  });
+
+  test('in one part that is longer than a first row may be', () => {
+    const lines = Array.from({ length: 200 }, () => '1;2\n').join('');
+    expect(cellsOf(`a;b\n${lines}`)).toHaveLength(201);
+    expect(cellsOf(`${'\n'.repeat(1_000)}a;b\n1;2`)).toEqual([
+      ['a', 'b'],
+      ['1', '2'],
+    ]);
+  });
+
+  test.each([
+    ['in no quotes', 'x'],
+    ['in quotes', '"x'],
+  ])('once each character, where a first row %s comes in many parts', (_where, start) => {
+    const parts = [start, ...Array.from({ length: 2_000 }, () => 'xxxxxxxxxx'), ';'];
+    const length = parts.join('').length;
+    const reader = new CsvReader({ cellLength: length, columns: 8 });
+    let rowCount = 0;
+    const characters = charactersRead(() => {
+      for (const part of parts) rowCount += [...reader.push(part)].length;
+    });
+    expect(rowCount).toBe(0);
+    expect(characters).toBeGreaterThanOrEqual(length);
+    expect(characters).toBeLessThan(2 * length);
   });
 
   test('whole, wherever the text is cut', () => {
@@ -87,6 +155,7 @@ describe('CSV is refused', () => {
     ['a cell that is too long', `a\n${'x'.repeat(101)}`, 2],
     ['too many cells', `a\n${','.repeat(9)}`, 2],
     ['a first row without an end', 'x'.repeat(1_000), 1],
+    ['a first row without an end behind empty lines', `\n\n${'x'.repeat(1_000)}`, 3],
   ])('with %s, naming the row', (_fault, text, row) => {
     expect(() => rowsOf([text])).toThrow(expect.objectContaining({ row }) as Error);
   });
