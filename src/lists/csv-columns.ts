@@ -9,20 +9,17 @@ export const RECIPIENT_COLUMN = 'recipient';
 export const TAGS_COLUMN = 'tags';
 export const TAG_SEPARATOR = ';';
 
-/** Names of the column with the recipient in files of other programs, in lower case. */
-const RECIPIENT_NAMES: ReadonlySet<string> = new Set([
+/**
+ * Names of the column with the recipient, in lower case, those of other programs included. A file
+ * with several has its recipients in the first of this order: nothing can be sealed to a phone
+ * number, and usernames and links cost a look-up each.
+ */
+const RECIPIENT_NAMES = [
   RECIPIENT_COLUMN,
-  ...[
-    'serviceId'.toLowerCase(),
-    'service_id',
-    'aci',
-    'uuid',
-    'username',
-    'link',
-    'phone',
-    'number',
-  ],
-]);
+  ...['serviceId'.toLowerCase(), 'service_id', 'aci', 'uuid'],
+  ...['username', 'link'],
+  ...['phone', 'number'],
+] as const;
 
 /** Columns of a file. */
 export interface Columns {
@@ -41,8 +38,9 @@ export interface Columns {
 export function readColumns(row: number, cells: readonly string[]): Columns {
   const names = cells.map((cell) => cell.trim());
   const lower = names.map((name) => name.toLowerCase());
-  const recipient = lower.findIndex((name) => RECIPIENT_NAMES.has(name));
-  if (recipient === -1) throw headError(row, `no column is named ${RECIPIENT_COLUMN}`);
+  const recipientName = RECIPIENT_NAMES.find((name) => lower.includes(name));
+  if (recipientName === undefined) throw headError(row, `no column is named ${RECIPIENT_COLUMN}`);
+  const recipient = lower.indexOf(recipientName);
   const tags = lower.indexOf(TAGS_COLUMN);
   const fields = names.flatMap((name, column) =>
     column === recipient || column === tags ? [] : [{ column, name }],

@@ -81,6 +81,33 @@ describe('an import', () => {
     ]);
   });
 
+  test.each([
+    ['phone,recipient,aci', `+491511234567,${ada},x`],
+    ['uuid,Recipient', `x,${ada}`],
+    ['phone,username,ACI', `+491511234567,ada.42,${ada}`],
+    ['link,serviceId', `x,${ada}`],
+    ['number,uuid', `1,${ada}`],
+    ['number,phone,link,service_id', `1,2,x,${ada}`],
+  ])('with the columns %s takes the recipient from the best one', async (head, row) => {
+    expect(await importText(`${head}\n${row}\n`)).toEqual([
+      { row: 2, status: 'added', serviceId: ada },
+    ]);
+    expect(Object.keys((await list.get(ada))?.fields ?? {})).toHaveLength(
+      head.split(',').length - 1,
+    );
+  });
+
+  test.each([
+    ['phone,username', '+491511234567,ada.42'],
+    ['number,link', `+491511234567,${LINK}`],
+    ['link,phone,username', `x,+491511234567,ada.42`],
+  ])('with the columns %s prefers those that can be looked up', async (head, row) => {
+    const { transport } = lookingUp({ status: 'ok', aci: cem });
+    expect(await importText(`${head}\n${row}\n`, { transport })).toMatchObject([
+      { status: 'added', serviceId: cem },
+    ]);
+  });
+
   test('of one person twice ends with the later row', async () => {
     const rows = await importText(`recipient,name\n${ada},A\n${ada},B\n`);
     expect(rows.map(({ status }) => status)).toEqual(['added', 'updated']);
