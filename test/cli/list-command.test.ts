@@ -70,6 +70,27 @@ describe('sealcast list', () => {
   });
 
   it.each([
+    ['without a look-up', []],
+    ['with a look-up', ['--look-up']],
+  ])('refuses an import of a file that is not there, %s', async (_way, options) => {
+    const file = join(directory, 'absent.csv');
+    const { exitCode, stdout, stderr } = await run('list', 'import', 'news', file, ...options);
+    expect({ exitCode, stdout }).toEqual({ exitCode: 1, stdout: '' });
+    expect(stderr).toContain(`read the members in ${file}: ENOENT`);
+  });
+
+  it('imports a file with look-ups, through the connection of the account', async () => {
+    const file = join(directory, 'members.csv');
+    writeFileSync(file, `recipient\n${nth(0)}\n`);
+    const openedBefore = service.opened;
+    expect(await run('list', 'import', 'news', file, '--look-up')).toMatchObject({
+      exitCode: 0,
+      stdout: '1 member added, 0 updated, 0 suppressed, 0 failed\n',
+    });
+    expect(service.opened).toBe(openedBefore + 1);
+  });
+
+  it.each([
     [['list', 'drop', 'news'], 'list has no action drop'],
     [['list', 'show'], 'list show needs the NAME of a list'],
     [['list', 'show', 'news'], 'the store has no list news'],

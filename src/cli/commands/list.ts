@@ -1,4 +1,4 @@
-import { createReadStream } from 'node:fs';
+import { open, type FileHandle } from 'node:fs/promises';
 import { listLists, openList } from '../../lists/open-list.js';
 import type { ImportedRow } from '../../lists/csv-import.js';
 import type { SubscriberList } from '../../lists/subscriber-list.js';
@@ -110,8 +110,9 @@ async function importMembers(
   const { line, terminal, interrupt } = context;
   if (operand === undefined) refuseUsage('list import needs a FILE, or - for standard input');
   const tag = line.text('tag');
-  const source = operand === '-' ? terminal.stdin : createReadStream(operand);
   await using connected = line.has('look-up') ? await context.connect(store) : undefined;
+  await using file = operand === '-' ? undefined : await openFile(operand);
+  const source = file === undefined ? terminal.stdin : file.createReadStream();
   const rows = changed.importCsv(source, {
     resubscribe: line.has('resubscribe'),
     signal: interrupt.signal,
@@ -132,6 +133,15 @@ async function importMembers(
     );
   }
   return counts.failed > 0 ? EXIT.someFailed : EXIT.done;
+}
+
+/** @throws CommandError */
+async function openFile(path: string): Promise<FileHandle> {
+  try {
+    return await open(path);
+  } catch (error) {
+    return refuseUsage(`read the members in ${path}: ${(error as Error).message}`);
+  }
 }
 
 const lineOf = ({ row, status, serviceId, error }: ImportedRow): object => ({
